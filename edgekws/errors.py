@@ -1,0 +1,65 @@
+"""Every error that edgekws raises on purpose.
+
+EdgeKwsError            exit code 1
+├── DataError           exit code 3   recordings, folders, downloads, prepared data sets
+├── ConfigError         exit code 4   recipes, options, missing tools
+├── TargetError         exit code 5   a graph breaks a rule of its NPU or CPU
+├── ProtocolError       exit code 6   the device said something that the protocol does not allow
+├── BoardError          exit code 7   the board cannot be built, started or reached
+├── ArtifactError       exit code 8   a file of another kind, version or hash; a damaged file
+└── ParityError         exit code 9   two executors disagree where they must not
+
+Exit code 2 belongs to the command line parser (unknown option or command).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EdgeKwsError(Exception):
+    """Says what was expected, what came, and what to do, in one paragraph."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, expected: str, *, got: str = "", hint: str = "") -> None:
+        self.expected = expected
+        self.got = got
+        self.hint = hint
+        super().__init__(self._paragraph())
+
+    def _paragraph(self) -> str:
+        parts = [self.expected.rstrip(".") + "."]
+        if self.got:
+            parts.append(f"Got: {self.got.rstrip('.')}.")
+        if self.hint:
+            parts.append(f"What to do: {self.hint.rstrip('.')}.")
+        return " ".join(parts)
+
+
+class DataError(EdgeKwsError):
+    exit_code = 3
+
+
+class ConfigError(EdgeKwsError):
+    exit_code = 4
+
+
+class TargetError(EdgeKwsError):
+    exit_code = 5
+
+
+class ProtocolError(EdgeKwsError):
+    exit_code = 6
+
+
+class BoardError(EdgeKwsError):
+    exit_code = 7
+
+
+class ArtifactError(EdgeKwsError):
+    exit_code = 8
+
+
+class ParityError(EdgeKwsError):
+    exit_code = 9

@@ -1,0 +1,64 @@
+"""FeatureSpec: the only home of window, hop, mel, coefficient and scale numbers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from edgekws.errors import ArtifactError
+
+INPUT_BITS = 8
+INPUT_MIN, INPUT_MAX = -128, 127
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """The MLPerf Tiny keyword-spotting front end (49 frames x 10 MFCC of one second).
+
+    `input_scale` and `input_zero_point` hold one value per coefficient; the network sees
+    `clip(round(mfcc / input_scale + input_zero_point), -128, 127)` as int8 [frames, coefficients].
+    MLPerf Tiny uses one scale for all (0.5847029, zero point 83); a scale per coefficient gives
+    the high coefficients, which hardly move, the same resolution as the first. On TI's NPU this
+    is the input normalization stage that the firmware computes with the features.
+    """
+
+    rate_hz: int = 16_000
+    clip_samples: int = 16_000
+    window_samples: int = 480
+    hop_samples: int = 320
+    fft_samples: int = 512
+    mel_bands: int = 40
+    low_hz: float = 20.0
+    high_hz: float = 4_000.0
+    coefficients: int = 10
+    log_floor: float = 1e-6
+    input_scale: tuple[float, ...] = (0.5847029089927673,) * 10
+    input_zero_point: tuple[int, ...] = (83,) * 10
+
+    @property
+    def frames(self) -> int:
+        return 1 + (self.clip_samples - self.window_samples) // self.hop_samples
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.frames, self.coefficients
+
+    def with_statistics(self, mean: np.ndarray, deviation: np.ndarray, span: float = 4.0) -> FeatureSpec:
+        """The same front end whose int8 range covers mean +- span deviations of each coefficient."""
+        scale = np.maximum(deviation, 1e-3) * span / INPUT_MAX
+        zero_point = np.round(-mean / scale).astype(int)
+        return replace(self, input_scale=tuple(map(float, scale)), input_zero_point=tuple(map(int, zero_point)))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> FeatureSpec:
+        """Raises ArtifactError for unknown or missing fields."""
+        try:
+            tuples = {key: tuple(value[key]) for key in ("input_scale", "input_zero_point")}
+            return cls(**{**value, **tuples})
+        except (TypeError, KeyError) as error:
+            raise ArtifactError("a feature specification of this version was expected", got=str(error)) from error

@@ -1,0 +1,87 @@
+"""Files that a killed run cannot damage: written under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekws.errors import ArtifactError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success it is flushed and renamed to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise ArtifactError(
+            f"{path} could not be written; what was there before is untouched",
+            got=error.strerror or str(error),
+            hint="free some space or give another output folder, then run the same command again",
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, value: object) -> None:
+    write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def read_json(path: Path, kind: str, version: int) -> dict[str, Any]:
+    """Read a JSON file of ours. Raises ArtifactError unless it is `kind` in `version`."""
+    try:
+        value = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path} should be a {kind} file", got="no such file") from error
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path} should be a {kind} file", got=f"unreadable JSON ({error})") from error
+    check_kind(path, value if isinstance(value, dict) else {}, kind, version)
+    return dict(value)
+
+
+def check_kind(path: Path, meta: Mapping[str, Any], kind: str, version: int) -> None:
+    found = f"{meta.get('kind', 'an unknown format')} version {meta.get('version', '?')}"
+    if (meta.get("kind"), meta.get("version")) != (kind, version):
+        raise ArtifactError(
+            f"{path} should be a {kind} file of version {version}",
+            got=found,
+            hint="make it again with this edgekws, or use the edgekws that wrote it",
+        )
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The bytes of an .npz file; the same arrays give the same bytes (NumPy stamps no time)."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,123 @@
+"""Graph files: an .npz with a JSON header. A reader refuses other kinds, versions and hashes.
+
+    header   uint8 [n]   UTF-8 JSON: kind, version, sha256 of all arrays, nodes, labels, feature spec
+    N.weight, N.offset, N.mult, N.shift                 the arrays of node number N
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekws.errors import ArtifactError
+from edgekws.features.spec import FeatureSpec
+from edgekws.files import check_kind, npz_bytes, write_bytes
+from edgekws.graph.ir import Graph, Node, Requant
+
+KIND, VERSION = "edgekws-graph", 1
+_STAGE_ARRAYS = {"offset": np.int32, "mult": np.uint8, "shift": np.uint8}
+_PLAIN = [f.name for f in fields(Node) if f.name not in ("weight", "requant")]
+
+
+def to_bytes(graph: Graph) -> bytes:
+    graph.check()
+    arrays = _arrays(graph)
+    header = {"kind": KIND, "version": VERSION, "sha256": _digest(arrays, _header(graph)), **_header(graph)}
+    text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), np.uint8)
+    return npz_bytes({"header": text, **arrays})
+
+
+def from_bytes(content: bytes, source: Path = Path("graph")) -> Graph:
+    """Raises ArtifactError for anything but an undamaged graph of this version."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+        header = json.loads(arrays.pop("header").tobytes())
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ArtifactError(f"{source} should be an edgekws graph", got=f"a damaged or foreign file ({error})") from error
+    check_kind(source, header, KIND, VERSION)
+    stated = header.pop("sha256")
+    body = {key: value for key, value in header.items() if key not in ("kind", "version")}
+    if _digest(arrays, body) != stated:
+        raise ArtifactError(f"{source} should match its own hash", got="changed content", hint="export it again")
+    graph = _build(body, arrays)
+    graph.check()
+    return graph
+
+
+def save(graph: Graph, path: Path) -> None:
+    write_bytes(path, to_bytes(graph))
+
+
+def load(path: Path) -> Graph:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            f"{path} should be an edgekws graph", got=error.strerror or str(error), hint="run edgekws quantize first"
+        ) from error
+    return from_bytes(content, path)
+
+
+def digest(graph: Graph) -> str:
+    """The sha256 that names this graph in reports and manifests."""
+    return _digest(_arrays(graph), _header(graph))
+
+
+def _arrays(graph: Graph) -> dict[str, np.ndarray]:
+    arrays = {}
+    for number, node in enumerate(graph.nodes):
+        if node.weight is not None:
+            arrays[f"{number}.weight"] = node.weight.astype(np.int8)
+        for key, dtype in _STAGE_ARRAYS.items():
+            arrays[f"{number}.{key}"] = getattr(node.requant, key).astype(dtype)
+    return arrays
+
+
+def _header(graph: Graph) -> dict[str, Any]:
+    nodes = [
+        {**{key: getattr(node, key) for key in _PLAIN}, "lo": node.requant.lo, "hi": node.requant.hi}
+        for node in graph.nodes
+    ]
+    header = {
+        "nodes": nodes,
+        "labels": graph.labels,
+        "features": graph.features.to_json(),
+        "target": graph.target,
+        "name": graph.name,
+        "input_scale": graph.input_scale,
+        "provenance": graph.provenance,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(header))  # tuples become lists, as a reader sees them
+    return plain
+
+
+def _digest(arrays: dict[str, np.ndarray], header: dict[str, Any]) -> str:
+    state = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for key in sorted(arrays):
+        state.update(key.encode() + np.ascontiguousarray(arrays[key]).tobytes())
+    return state.hexdigest()
+
+
+def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Graph:
+    try:
+        nodes = tuple(_node(number, value, arrays) for number, value in enumerate(header["nodes"]))
+        rest = {key: header[key] for key in ("target", "name", "input_scale", "provenance")}
+        features = FeatureSpec.from_json(header["features"])
+        return Graph(nodes=nodes, labels=tuple(header["labels"]), features=features, **rest)
+    except (KeyError, TypeError) as error:
+        raise ArtifactError("a complete graph header was expected", got=f"field {error}") from error
+
+
+def _node(number: int, value: dict[str, Any], arrays: dict[str, np.ndarray]) -> Node:
+    stage = {key: arrays[f"{number}.{key}"] for key in _STAGE_ARRAYS}
+    plain = {key: tuple(value[key]) if isinstance(value[key], list) else value[key] for key in _PLAIN}
+    requant = Requant(**stage, lo=value["lo"], hi=value["hi"])
+    return Node(**plain, requant=requant, weight=arrays.get(f"{number}.weight"))

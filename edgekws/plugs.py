@@ -1,0 +1,51 @@
+"""Plugs: a module in the folder of its kind, found by its file's name. Nothing is registered.
+
+Packages outside of this tree join by naming themselves in the environment variable
+EDGEKWS_PLUGS (comma separated): `mypackage` then may hold `mypackage/nets/x.py` and so on.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from types import ModuleType
+
+from edgekws.errors import ConfigError
+
+_HOME = "edgekws"
+
+
+def _folders(kind: str) -> list[ModuleType]:
+    outside = [name.strip() for name in os.environ.get("EDGEKWS_PLUGS", "").split(",") if name.strip()]
+    folders = []
+    for package in [_HOME, *outside]:
+        try:
+            folders.append(importlib.import_module(f"{package}.{kind}"))
+        except ModuleNotFoundError as error:
+            if package == _HOME or error.name not in (package, f"{package}.{kind}"):
+                raise
+    return folders
+
+
+def _locate(kind: str) -> dict[str, str]:
+    return {
+        module.name: f"{folder.__name__}.{module.name}"
+        for folder in _folders(kind)
+        for module in pkgutil.iter_modules(folder.__path__)
+        if not module.name.startswith("_")
+    }
+
+
+def names(kind: str) -> list[str]:
+    """The plugs of a kind ("nets", "targets", "emit", ...), sorted."""
+    return sorted(_locate(kind))
+
+
+def load(kind: str, name: str) -> ModuleType:
+    """Import one plug. Raises ConfigError that lists the plugs there are."""
+    found = _locate(kind)
+    module = found.get(name.replace("-", "_"))
+    if module is None:
+        raise ConfigError(f"{kind} should be one of {', '.join(sorted(found))}", got=name)
+    return importlib.import_module(module)

@@ -1,0 +1,63 @@
+"""Shared values: one small random legal graph, with every op and per-channel shifts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from edgekws.features.spec import FeatureSpec
+from edgekws.graph.ir import Graph, Node, Op, Requant, Shape
+
+
+def _stage(rng: np.random.Generator, channels: int, fan_in: int, signed: bool) -> Requant:
+    shift = rng.integers(5, 8, channels) + int(np.log2(fan_in)) // 2
+    offset = rng.integers(-400, 4000, channels)
+    lo, hi = (-128, 127) if signed else (0, 255)
+    return Requant(offset.astype(np.int32), np.ones(channels, np.uint8), shift.astype(np.uint8), lo, hi)
+
+
+def random_graph(seed: int = 0, weight_limit: int = 127, channels: int = 8, classes: int = 12) -> Graph:
+    """conv 10x4/2, depthwise 3x3, pointwise, sum pool, linear; random integers."""
+    rng = np.random.default_rng(seed)
+    spec = FeatureSpec()
+
+    def weights(*shape: int) -> np.ndarray:
+        return rng.integers(-weight_limit, weight_limit + 1, shape).astype(np.int8)
+
+    def layer(name: str, op: Op, shape: Shape, out: Shape, weight: np.ndarray, **more: object) -> Node:
+        stage = _stage(rng, out[2], weight[0].size, signed=op == "linear")
+        return Node(name, op, stage, shape, out, weight=weight, **more)  # type: ignore[arg-type]
+
+    mid = (25, 5, channels)
+    pool_stage = Requant(
+        np.full(channels, 64, np.int32), np.ones(channels, np.uint8), np.full(channels, 7, np.uint8), 0, 255
+    )
+    nodes = (
+        layer("conv1", "conv2d", (49, 10, 1), mid, weights(channels, 10, 4, 1), stride=(2, 2), pad=(4, 5, 1, 1)),
+        layer("dw1", "depthwise_conv2d", mid, mid, weights(channels, 3, 3), pad=(1, 1, 1, 1)),
+        layer("pw1", "conv2d", mid, mid, weights(channels, 1, 1, channels)),
+        Node("pool", "global_sum_pool", pool_stage, mid, (1, 1, channels)),
+        layer("fc", "linear", (1, 1, channels), (1, 1, classes), weights(classes, channels)),
+    )
+    labels = tuple(f"word{i}" for i in range(classes))
+    return Graph(nodes, labels, spec, target="tinpu", name="random")
+
+
+@pytest.fixture
+def graph_factory() -> Callable[..., Graph]:
+    return random_graph
+
+
+@pytest.fixture
+def graph() -> Graph:
+    return random_graph()
+
+
+@pytest.fixture
+def random_features() -> Callable[..., np.ndarray]:
+    def make(count: int = 32, seed: int = 1) -> np.ndarray:
+        return np.random.default_rng(seed).integers(-128, 128, (count, 49, 10)).astype(np.int8)
+
+    return make
