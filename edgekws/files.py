@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield partial
         with partial.open("rb") as written:
             os.fsync(written.fileno())
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         raise ArtifactError(
             f"{path} could not be written; what was there before is untouched",

@@ -49,15 +49,15 @@ def requantize(acc: np.ndarray, stage: Requant) -> Batch:
 
 def _accumulate(node: Node, x: Batch) -> np.ndarray:
     if node.op == "global_sum_pool":
-        return x.sum(axis=(1, 2), keepdims=True, dtype=np.int64)
+        return np.asarray(x.sum(axis=(1, 2), keepdims=True, dtype=np.int64))
     weight = np.asarray(node.weight, np.float64)
     if node.op == "linear":
-        return (x.reshape(len(x), 1, 1, -1) @ weight.T).astype(np.int64)
+        return np.asarray(x.reshape(len(x), 1, 1, -1) @ weight.T, np.int64)
     windows = _windows(node, x)  # [n, rows, columns, c_in, k_h, k_w]
     if node.op == "depthwise_conv2d":
-        return np.einsum("nrcdij,dij->nrcd", windows, weight).astype(np.int64)
+        return np.asarray(np.einsum("nrcdij,dij->nrcd", windows, weight), np.int64)
     columns = windows.transpose(0, 1, 2, 4, 5, 3).reshape(*windows.shape[:3], -1)
-    return (columns @ weight.reshape(len(weight), -1).T).astype(np.int64)
+    return np.asarray(columns @ weight.reshape(len(weight), -1).T, np.int64)
 
 
 def _windows(node: Node, x: Batch) -> np.ndarray:

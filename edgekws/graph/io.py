@@ -1,7 +1,7 @@
 """Graph files: an .npz with a JSON header. A reader refuses other kinds, versions and hashes.
 
-    header   uint8 [n]   UTF-8 JSON: kind, version, sha256 of all arrays, nodes, labels, feature spec
-    N.weight, N.offset, N.mult, N.shift                 the arrays of node number N
+header   uint8 [n]   UTF-8 JSON: kind, version, sha256 of all arrays, nodes, labels, feature spec
+N.weight, N.offset, N.mult, N.shift                 the arrays of node number N
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def from_bytes(content: bytes, source: Path = Path("graph")) -> Graph:
             arrays = {key: archive[key] for key in archive.files}
         header = json.loads(arrays.pop("header").tobytes())
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ArtifactError(f"{source} should be an edgekws graph", got=f"a damaged or foreign file ({error})") from error
+        got = f"a damaged or foreign file ({error})"
+        raise ArtifactError(f"{source} should be an edgekws graph", got=got) from error
     check_kind(source, header, KIND, VERSION)
     stated = header.pop("sha256")
     body = {key: value for key, value in header.items() if key not in ("kind", "version")}
@@ -118,6 +119,6 @@ def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Graph:
 
 def _node(number: int, value: dict[str, Any], arrays: dict[str, np.ndarray]) -> Node:
     stage = {key: arrays[f"{number}.{key}"] for key in _STAGE_ARRAYS}
-    plain = {key: tuple(value[key]) if isinstance(value[key], list) else value[key] for key in _PLAIN}
+    plain: Any = {key: tuple(value[key]) if isinstance(value[key], list) else value[key] for key in _PLAIN}
     requant = Requant(**stage, lo=value["lo"], hi=value["hi"])
     return Node(**plain, requant=requant, weight=arrays.get(f"{number}.weight"))
