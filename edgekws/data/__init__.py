@@ -1,0 +1,1 @@
+"""Recordings: plugs that list them (speech_commands, folder) and the prepared data set."""

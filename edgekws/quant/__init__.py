@@ -1,0 +1,1 @@
+"""Quantization: float network -> folded chain -> QuantNet (whose forward is the integers) -> Graph."""

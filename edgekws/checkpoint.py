@@ -1,0 +1,68 @@
+"""Checkpoints: safetensors with a JSON header. Nothing is unpickled.
+
+    metadata.edgekws   {"kind", "version", ...}: what the caller stored, e.g. epoch and network
+    tensors            "group/name", e.g. "model/0.weight", "ema/0.weight", "optimizer/3.exp_avg"
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgekws.errors import ArtifactError
+from edgekws.files import check_kind, replacing
+
+KIND, VERSION = "edgekws-checkpoint", 1
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    header: dict[str, Any]
+    groups: dict[str, Tensors]
+
+
+def save(path: Path, header: Mapping[str, Any], groups: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
+    from safetensors.torch import save_file
+
+    flat = {f"{group}/{name}": value.contiguous() for group, tensors in groups.items() for name, value in tensors.items()}
+    metadata = {"edgekws": json.dumps({"kind": KIND, "version": VERSION, **header})}
+    with replacing(path) as partial:
+        save_file(flat, partial, metadata)
+
+
+def load(path: Path) -> Checkpoint:
+    """Raises ArtifactError for a missing, damaged or foreign file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("edgekws", "{}"))
+            flat = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ArtifactError(f"{path} should be an edgekws checkpoint", got=str(error), hint="run edgekws train") from error
+    check_kind(path, header, KIND, VERSION)
+    groups: dict[str, Tensors] = {}
+    for key, value in flat.items():
+        group, _, name = key.partition("/")
+        groups.setdefault(group, {})[name] = value
+    return Checkpoint(header, groups)
+
+
+def load_into(model: torch.nn.Module, tensors: Tensors, path: Path) -> None:
+    """Raises ArtifactError, with the first differing name, when the tensors are of another network."""
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise ArtifactError(
+                f"{path} should hold the weights of this network: {name} of shape {expected.get(name)}",
+                got=f"{found.get(name)}",
+                hint="use the recipe that the checkpoint was trained with, or train again in another folder",
+            )
+    model.load_state_dict(tensors)

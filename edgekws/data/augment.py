@@ -1,0 +1,101 @@
+"""Augmentation of a training batch, drawn anew each time and repeatable from its generator.
+
+    clip -> speed +- -> time shift -> + background noise -> MFCC -> SpecAugment masks
+
+SpecAugment: Park et al., arXiv 1904.08779. Shift and noise: the Speech Commands tutorial's ranges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class AugmentSpec:
+    """Every strength is a maximum; the draw is uniform below it. 0 switches a step off."""
+
+    shift_ms: float = 100.0
+    speed_percent: int = 10
+    noise_probability: float = 0.8
+    noise_volume: float = 0.1
+    """highest noise amplitude relative to full scale"""
+    time_mask_frames: int = 3
+    coefficient_mask: int = 1
+
+
+def augment_samples(
+    clips: np.ndarray, noise: np.ndarray, spec: AugmentSpec, rate_hz: int, rng: np.random.Generator
+) -> np.ndarray:
+    """int16 [n, clip_samples] -> float32 [n, clip_samples] in +-1. noise: int16 [m]."""
+    scaled = clips.astype(np.float32) / 32_768
+    moved = np.stack([_shift(_speed(clip, spec, rng), spec, rate_hz, rng) for clip in scaled])
+    return _add_noise(moved, noise, spec, rng)
+
+
+def mask_features(features: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:
+    """Blank one run of frames and one of coefficients per clip with that clip's mean. [n, frames, coefficients]."""
+    masked = features.copy()
+    count, frames, coefficients = features.shape
+    fill = features.mean(axis=1, keepdims=True)
+    masked = _mask_axis(masked, fill, rng.integers(0, spec.time_mask_frames + 1, count), frames, 1, rng)
+    return _mask_axis(masked, fill, rng.integers(0, spec.coefficient_mask + 1, count), coefficients, 2, rng)
+
+
+def _speed(clip: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:
+    """Play up to speed_percent faster or slower around the middle, in steps of 1 % (linear interpolation)."""
+    percent = int(rng.integers(-spec.speed_percent, spec.speed_percent + 1))
+    if percent == 0:
+        return clip
+    whole, fraction = _resampling(len(clip), percent)
+    framed = np.pad(clip, 1)  # a zero at both ends stands for everything outside of the clip
+    left = np.take(framed, whole, mode="clip")
+    right = np.take(framed, whole + 1, mode="clip")
+    right -= left
+    right *= fraction
+    right += left
+    return right
+
+
+@lru_cache(maxsize=64)
+def _resampling(length: int, percent: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each output sample lies in the clip framed by zeros: (whole int64, fraction float32)."""
+    middle = (length - 1) / 2
+    positions = (np.arange(length) - middle) * (1 + percent / 100) + middle + 1
+    positions = np.clip(positions, 0, length)
+    whole = np.floor(positions).astype(np.int64)
+    return whole, (positions - whole).astype(np.float32)
+
+
+def _shift(clip: np.ndarray, spec: AugmentSpec, rate_hz: int, rng: np.random.Generator) -> np.ndarray:
+    limit = int(spec.shift_ms * rate_hz / 1000)
+    offset = int(rng.integers(-limit, limit + 1))
+    moved = np.zeros_like(clip)
+    if offset >= 0:
+        moved[offset:] = clip[: len(clip) - offset]
+    else:
+        moved[:offset] = clip[-offset:]
+    return moved
+
+
+def _add_noise(clips: np.ndarray, noise: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:
+    length = clips.shape[1]
+    if len(noise) <= length or spec.noise_volume == 0:
+        return clips
+    volumes = rng.uniform(0, spec.noise_volume, len(clips)) * (rng.random(len(clips)) < spec.noise_probability)
+    starts = rng.integers(0, len(noise) - length, len(clips))
+    for clip, start, volume in zip(clips, starts, volumes, strict=True):
+        if volume:
+            clip += noise[start : start + length].astype(np.float32) * np.float32(volume / 32_768)
+    return clips
+
+
+def _mask_axis(
+    values: np.ndarray, fill: np.ndarray, widths: np.ndarray, size: int, axis: int, rng: np.random.Generator
+) -> np.ndarray:
+    starts = rng.integers(0, size - widths + 1)
+    places = np.arange(size)
+    hidden = (places >= starts[:, None]) & (places < (starts + widths)[:, None])
+    return np.where(np.expand_dims(hidden, 2 if axis == 1 else 1), fill, values)

@@ -1,0 +1,257 @@
+"""The prepared data set: every clip decoded once into one int16 array per split.
+
+    DIR/index.json      kind, version, labels, and per split: ids, labels, speakers, sha256 of samples
+    DIR/<split>.npy     int16 [n, clip_samples], memory-mapped by readers
+    DIR/noise.npy       int16 [m], the background noises end to end
+
+The index is written last: a folder without it is unfinished and is prepared again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekws.data.listing import SPLITS, Listing, Recording
+from edgekws.errors import ArtifactError, DataError
+from edgekws.files import read_json, replacing, write_json
+from edgekws.types import Clip
+
+KIND, VERSION = "edgekws-dataset", 1
+INDEX = "index.json"
+_READERS = 4
+_SHOWN_PROBLEMS = 5
+
+Progress = Callable[[str, int, int], None]
+"""(what, done, total)"""
+
+
+@dataclass(frozen=True)
+class Split:
+    """samples int16 [n, clip_samples] (memory-mapped), labels int64 [n]."""
+
+    name: str
+    samples: np.ndarray
+    labels: np.ndarray
+    ids: tuple[str, ...]
+    speakers: tuple[str, ...]
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    folder: Path
+    name: str
+    labels: tuple[str, ...]
+    rate_hz: int
+    splits: dict[str, Split]
+    noise: np.ndarray
+    notes: tuple[str, ...]
+    sha256: str
+
+    def clip(self, split: str, number: int) -> Clip:
+        part = self.splits[split]
+        return Clip(
+            part.ids[number], int(part.labels[number]), part.speakers[number], part.samples[number], self.rate_hz
+        )
+
+
+def prepare(listing: Listing, folder: Path, rate_hz: int, clip_samples: int, progress: Progress) -> Dataset:
+    """Decode all recordings of `listing` into `folder`, unless that was done already.
+
+    Raises DataError that names the recordings which are not 16-bit mono of `rate_hz`.
+    """
+    source = _listing_hash(listing, clip_samples)
+    if (folder / INDEX).exists() and _read_index(folder)["source"] == source:
+        return load(folder)
+    (folder / INDEX).unlink(missing_ok=True)
+    splits = {
+        name: _write_split(folder, name, listing, rate_hz, clip_samples, progress) for name in SPLITS
+    }
+    noise = [_decode(path, rate_hz) for path in listing.noises]
+    with replacing(folder / "noise.npy") as partial, partial.open("wb") as file:
+        np.save(file, np.concatenate(noise) if noise else np.zeros(0, np.int16))
+    body = {
+        "name": listing.name,
+        "labels": listing.labels,
+        "rate_hz": rate_hz,
+        "notes": listing.notes,
+        "source": source,
+        "splits": splits,
+    }
+    write_json(folder / INDEX, {"kind": KIND, "version": VERSION, "sha256": _index_hash(body), **body})
+    return load(folder)
+
+
+def load(folder: Path) -> Dataset:
+    """Raises ArtifactError when the folder was not prepared by this version or was changed."""
+    index = _read_index(folder)
+    labels = tuple(index["labels"])
+    splits = {name: _load_split(folder, name, value, labels) for name, value in index["splits"].items()}
+    noise = _map(folder / "noise.npy")
+    notes = tuple(index["notes"])
+    return Dataset(folder, index["name"], labels, index["rate_hz"], splits, noise, notes, index["sha256"])
+
+
+def verify(dataset: Dataset) -> None:
+    """Read every sample and compare with the hashes of the index. Raises ArtifactError."""
+    for split in dataset.splits.values():
+        if _samples_hash(split.samples) != split.sha256:
+            raise ArtifactError(
+                f"{dataset.folder / split.name}.npy should match its hash", got="changed samples",
+                hint="delete the folder and run edgekws data prepare again",
+            )
+
+
+def decode(item: Recording, rate_hz: int, clip_samples: int) -> np.ndarray:
+    """One clip, int16 [clip_samples]: padded with zeros at its end, or its loudest part."""
+    samples = _decode(item.path, rate_hz)
+    if item.start is not None:
+        return samples[item.start : item.start + clip_samples]
+    if len(samples) < clip_samples:
+        return np.pad(samples, (0, clip_samples - len(samples)))
+    start = _loudest(samples, clip_samples)
+    return samples[start : start + clip_samples]
+
+
+def _loudest(samples: np.ndarray, length: int) -> int:
+    if len(samples) == length:
+        return 0
+    energy = np.concatenate([[0], np.cumsum(samples.astype(np.float64) ** 2)])
+    return int(np.argmax(energy[length:] - energy[:-length]))
+
+
+def _decode(path: Path, rate_hz: int) -> np.ndarray:
+    import soundfile
+
+    try:
+        samples, rate = soundfile.read(path, dtype="int16", always_2d=True)
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{path} should be a .wav file", got=f"something unreadable ({error})") from error
+    if rate != rate_hz:
+        raise DataError(f"{path} should have {rate_hz} Hz", got=f"{rate} Hz", hint=f"resample it to {rate_hz} Hz")
+    if samples.shape[1] != 1:
+        raise DataError(f"{path} should be mono", got=f"{samples.shape[1]} channels", hint="mix it down to one channel")
+    if not len(samples):
+        raise DataError(f"{path} should hold sound", got="0 samples", hint="record it again or remove it")
+    return np.asarray(samples[:, 0])
+
+
+def _write_split(
+    folder: Path, name: str, listing: Listing, rate_hz: int, clip_samples: int, progress: Progress
+) -> dict[str, Any]:
+    recordings = listing.splits[name]
+    clips, problems = _decoded(recordings, rate_hz, clip_samples), []
+    with replacing(folder / f"{name}.npy") as partial:
+        array = np.lib.format.open_memmap(partial, "w+", np.int16, (len(recordings), clip_samples))
+        for number, clip in enumerate(clips):
+            if isinstance(clip, DataError):
+                problems.append(clip)
+            else:
+                array[number] = clip
+            progress(f"decode {name}", number + 1, len(recordings))
+        array.flush()
+        if problems:
+            raise _summary(problems)
+        digest = _samples_hash(array)
+    order = {label: number for number, label in enumerate(listing.labels)}
+    return {
+        "sha256": digest,
+        "labels": [order[item.label] for item in recordings],
+        "ids": [item.id for item in recordings],
+        "speakers": [item.speaker for item in recordings],
+    }
+
+
+def _decoded(recordings: tuple[Recording, ...], rate_hz: int, clip_samples: int) -> Iterator[np.ndarray | DataError]:
+    def attempt(item: Recording) -> np.ndarray | DataError:
+        try:
+            return decode(item, rate_hz, clip_samples)
+        except DataError as error:
+            return error
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        items = iter(recordings)
+        while batch := list(islice(items, 256)):  # bounded: a map over all would hold every clip at once
+            yield from pool.map(attempt, batch)
+
+
+def _summary(problems: list[DataError]) -> DataError:
+    if len(problems) == 1:
+        return problems[0]
+    shown = "; ".join(f"{p.expected}, got {p.got}" for p in problems[:_SHOWN_PROBLEMS])
+    more = len(problems) - _SHOWN_PROBLEMS
+    tail = f"; and {more} more" if more > 0 else ""
+    return DataError(
+        f"every recording should be readable, {len(problems)} are not", got=shown + tail,
+        hint="repair or remove these files; nothing was changed",
+    )
+
+
+def _load_split(folder: Path, name: str, value: dict[str, Any], labels: tuple[str, ...]) -> Split:
+    samples = _map(folder / f"{name}.npy")
+    numbers = np.asarray(value["labels"], np.int64)
+    if len(samples) != len(numbers) or (len(numbers) and numbers.max() >= len(labels)):
+        raise ArtifactError(
+            f"{folder / name}.npy should hold {len(numbers)} clips", got=f"{len(samples)}",
+            hint="delete the folder and run edgekws data prepare again",
+        )
+    return Split(name, samples, numbers, tuple(value["ids"]), tuple(value["speakers"]), value["sha256"])
+
+
+def _map(path: Path) -> np.ndarray:
+    try:
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            f"{path} should be an array of a prepared data set", got=str(error), hint="run edgekws data prepare again"
+        ) from error
+
+
+def _read_index(folder: Path) -> dict[str, Any]:
+    if not (folder / INDEX).exists():
+        raise DataError(
+            f"{folder} should be a prepared data set", got="no index.json in it", hint="run edgekws data prepare first"
+        )
+    index = read_json(folder / INDEX, KIND, VERSION)
+    body = {key: value for key, value in index.items() if key not in ("kind", "version", "sha256")}
+    if _index_hash(body) != index.get("sha256"):
+        raise ArtifactError(
+            f"{folder / INDEX} should match its own hash", got="changed content",
+            hint="delete the folder and run edgekws data prepare again",
+        )
+    return index
+
+
+def _index_hash(body: dict[str, Any]) -> str:
+    """Pins the data: labels, ids, order and the hash of all samples; not where they came from."""
+    pinned = {key: value for key, value in body.items() if key != "source"}
+    return hashlib.sha256(json.dumps(pinned, sort_keys=True).encode()).hexdigest()
+
+
+def _listing_hash(listing: Listing, clip_samples: int) -> str:
+    """Changes when a file is added, removed, resized or touched, so that a second run can be skipped."""
+    state = hashlib.sha256(f"{listing.name} {listing.labels} {clip_samples}".encode())
+    for split in SPLITS:
+        for item in listing.splits[split]:
+            stat = item.path.stat()
+            state.update(f"{split} {item.id} {item.label} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return state.hexdigest()
+
+
+def _samples_hash(samples: np.ndarray) -> str:
+    state = hashlib.sha256()
+    for start in range(0, len(samples), 1024):
+        state.update(np.ascontiguousarray(samples[start : start + 1024]).tobytes())
+    return state.hexdigest()

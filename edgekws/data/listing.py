@@ -1,0 +1,90 @@
+"""What a data plug returns: which recordings belong to which split, before anything is decoded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgekws.errors import DataError
+
+SILENCE, UNKNOWN = "_silence_", "_unknown_"
+NOISE_FOLDER = "_background_noise_"
+SPLITS = ("train", "validation", "test")
+SILENCE_HOP = 8_000
+"""MLPerf Tiny cuts the noises into one-second windows, half a second apart."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One clip to be: a file, or one second of a long file that starts at `start` (samples)."""
+
+    id: str
+    label: str
+    speaker: str
+    path: Path
+    start: int | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Recordings by split. `noises`: long files that augmentation may mix in."""
+
+    name: str
+    labels: tuple[str, ...]
+    splits: dict[str, tuple[Recording, ...]]
+    noises: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def check(self) -> None:
+        """Raises DataError when a split is empty or a label has no training clip."""
+        for split in SPLITS:
+            if not self.splits.get(split):
+                raise DataError(f"the {split} split of {self.name} should have clips", got="none")
+        counts = Counter(recording.label for recording in self.splits["train"])
+        missing = [label for label in self.labels if not counts[label]]
+        if missing:
+            raise DataError(
+                f"each label of {self.name} should have training clips",
+                got=f"none of {', '.join(missing)}",
+                hint="record some, or leave the label out",
+            )
+
+
+def word_folders(root: Path) -> list[Path]:
+    """The folders of words below `root`, sorted. Raises DataError for a missing or empty one."""
+    if not root.is_dir():
+        raise DataError(f"{root} should be a folder of word folders", got="no such folder", hint="check the path")
+    folders = sorted(p for p in root.iterdir() if p.is_dir() and p.name != NOISE_FOLDER and not p.name.startswith("."))
+    if not folders:
+        raise DataError(f"{root} should hold one folder per word", got="no folder in it", hint="check the path")
+    for folder in folders:
+        if not any(folder.glob("*.wav")):
+            raise DataError(
+                f"each word folder should hold .wav files, {folder.name} too",
+                got="none",
+                hint=f"add recordings to {folder} or remove it",
+            )
+    return folders
+
+
+def speaker_of(path: Path) -> str:
+    """Speech Commands names files <speaker>_nohash_<n>.wav; other files count as their own speaker."""
+    return path.stem.split("_nohash_")[0]
+
+
+def recording(path: Path, label: str, root: Path) -> Recording:
+    return Recording(path.relative_to(root).as_posix(), label, speaker_of(path), path)
+
+
+def silence_windows(noises: Iterable[Path], clip_samples: int, root: Path) -> list[Recording]:
+    """One-second windows of each noise, as the reference cuts them."""
+    import soundfile
+
+    windows = []
+    for path in noises:
+        name = path.relative_to(root).as_posix()
+        for start in range(0, soundfile.info(path).frames - clip_samples, SILENCE_HOP):
+            windows.append(Recording(f"{name}@{start}", SILENCE, path.stem, path, start))
+    return windows

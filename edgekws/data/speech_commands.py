@@ -1,0 +1,82 @@
+"""Speech Commands v0.02 (Warden, arXiv 1804.03209) in the 12 classes of MLPerf Tiny.
+
+Splits as in TensorFlow Datasets' `speech_commands`, which the MLPerf Tiny reference trains on:
+validation_list.txt and testing_list.txt decide by file; silence is cut from the background
+noises (running_tap for validation, the others for training); all other words are `_unknown_`;
+the separate test archive, when given, is the test split.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekws.data.listing import (
+    NOISE_FOLDER,
+    SILENCE,
+    UNKNOWN,
+    Listing,
+    Recording,
+    recording,
+    silence_windows,
+    word_folders,
+)
+from edgekws.errors import DataError
+
+KEYWORDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
+LABELS = (*KEYWORDS, SILENCE, UNKNOWN)
+"""The order of the reference's outputs."""
+
+MAIN, TEST_ARCHIVE = "speech_commands_v0.02", "speech_commands_test_set_v0.02"
+VALIDATION_NOISE = "running_tap"
+
+
+def scan(root: Path, clip_samples: int) -> Listing:
+    """List the splits below `root`, which holds speech_commands_v0.02/ or is that folder itself.
+
+    The test archive speech_commands_test_set_v0.02/ is looked for beside the main folder.
+    Raises DataError for missing folders, lists or words.
+    """
+    main = root / MAIN if (root / MAIN).is_dir() else root
+    archive = main.parent / TEST_ARCHIVE
+    words = word_folders(main)
+    _require_words(main, {folder.name for folder in words})
+    validation, testing = _read_list(main, "validation_list.txt"), _read_list(main, "testing_list.txt")
+    splits: dict[str, list[Recording]] = {"train": [], "validation": [], "test": []}
+    for folder in words:
+        label = folder.name if folder.name in KEYWORDS else UNKNOWN
+        for path in sorted(folder.glob("*.wav")):
+            name = path.relative_to(main).as_posix()
+            split = "validation" if name in validation else "test" if name in testing else "train"
+            splits[split].append(recording(path, label, main))
+    noises = sorted((main / NOISE_FOLDER).glob("*.wav"))
+    training_noises = tuple(path for path in noises if path.stem != VALIDATION_NOISE)
+    splits["train"] += silence_windows(training_noises, clip_samples, main)
+    splits["validation"] += silence_windows([p for p in noises if p not in training_noises], clip_samples, main)
+    notes = () if archive.is_dir() else (f"no {TEST_ARCHIVE} beside {main.name}: the test split has no silence",)
+    if archive.is_dir():
+        splits["test"] = _scan_archive(archive)
+    listing = Listing("speech_commands", LABELS, {k: tuple(v) for k, v in splits.items()}, training_noises, notes)
+    listing.check()
+    return listing
+
+
+def _scan_archive(archive: Path) -> list[Recording]:
+    _require_words(archive, {folder.name for folder in word_folders(archive)}, LABELS)
+    return [recording(p, label, archive) for label in LABELS for p in sorted((archive / label).glob("*.wav"))]
+
+
+def _require_words(root: Path, found: set[str], wanted: tuple[str, ...] = KEYWORDS) -> None:
+    missing = sorted(set(wanted) - found)
+    if missing:
+        raise DataError(
+            f"{root} should hold a folder for each of {', '.join(wanted)}",
+            got=f"no {', '.join(missing)}",
+            hint=f"give the folder {MAIN} or the one above it, or use --source folder for your own words",
+        )
+
+
+def _read_list(main: Path, name: str) -> frozenset[str]:
+    try:
+        return frozenset((main / name).read_text().split())
+    except OSError as error:
+        raise DataError(f"{main} should hold {name}", got=error.strerror or str(error)) from error

@@ -1,0 +1,62 @@
+"""MFCC of a whole split, computed once and cached beside the data set under a content hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from edgekws.data.dataset import Dataset, Split
+from edgekws.features.mfcc import mfcc, quantize
+from edgekws.features.spec import FeatureSpec
+from edgekws.files import replacing
+
+_BATCH = 64
+_ALGORITHM = 1
+"""Raise when the numbers that `mfcc` gives change: old caches are then left alone."""
+
+
+def features_of(
+    dataset: Dataset, split: str, spec: FeatureSpec, progress: Callable[[int, int], None] = lambda *_: None
+) -> np.ndarray:
+    """float32 [n, frames, coefficients] of every clip of a split, memory-mapped from the cache."""
+    part = dataset.splits[split]
+    path = _cache_path(dataset.folder, part, spec)
+    if not path.exists():
+        with replacing(path) as partial:
+            _extract(part, spec, partial, progress)
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def int8_features(dataset: Dataset, split: str, spec: FeatureSpec) -> np.ndarray:
+    """int8 [n, frames, coefficients]: what the network of this spec sees."""
+    return quantize(spec, features_of(dataset, split, spec))
+
+
+def fit_spec(dataset: Dataset, spec: FeatureSpec, progress: Callable[[int, int], None] = lambda *_: None) -> FeatureSpec:
+    """`spec` with the input scales that the training clips ask for."""
+    features = features_of(dataset, "train", spec, progress)
+    mean, deviation = features.mean(axis=(0, 1), dtype=np.float64), features.std(axis=(0, 1), dtype=np.float64)
+    return spec.with_statistics(mean, deviation)
+
+
+def _extract(part: Split, spec: FeatureSpec, path: Path, progress: Callable[[int, int], None]) -> None:
+    count = len(part)
+    starts = range(0, count, _BATCH)
+    out = np.lib.format.open_memmap(path, "w+", np.float32, (count, *spec.shape))
+    with ThreadPoolExecutor() as pool:  # NumPy's FFT and products release the interpreter lock
+        blocks = pool.map(lambda start: mfcc(spec, np.asarray(part.samples[start : start + _BATCH])), starts)
+        for start, block in zip(starts, blocks, strict=True):
+            out[start : start + _BATCH] = block
+            progress(min(start + _BATCH, count), count)
+    out.flush()
+
+
+def _cache_path(folder: Path, part: Split, spec: FeatureSpec) -> Path:
+    shape = {k: v for k, v in spec.to_json().items() if not k.startswith("input_")}
+    content = json.dumps([_ALGORITHM, part.sha256, shape], sort_keys=True)
+    return folder / "features" / f"{part.name}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.npy"

@@ -1,0 +1,26 @@
+"""Layers that PyTorch has only as functions or with other names, so that a network is a plain chain."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class Pad(nn.Module):
+    """Zero padding (top, bottom, left, right), which need not be symmetric."""
+
+    def __init__(self, top: int, bottom: int, left: int, right: int) -> None:
+        super().__init__()
+        self.sides = (top, bottom, left, right)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        top, bottom, left, right = self.sides
+        return functional.pad(x, (left, right, top, bottom))
+
+
+class GlobalAveragePool(nn.Module):
+    """[n, c, h, w] -> [n, c, 1, 1]."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean(dim=(2, 3), keepdim=True)

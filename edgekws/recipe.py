@@ -1,0 +1,72 @@
+"""Recipes: one TOML file that says how a model is made. Unknown keys are refused, with their names."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgekws.data.augment import AugmentSpec
+from edgekws.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NetSection(_Section):
+    """A file of edgekws/nets and the options of its `build`."""
+
+    name: str = "dscnn"
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class TrainSection(_Section):
+    epochs: int = Field(40, ge=1)
+    batch: int = Field(128, ge=2)
+    learning_rate: float = Field(3e-3, gt=0)
+    warmup_epochs: float = Field(1.0, ge=0)
+    weight_decay: float = Field(1e-3, ge=0)
+    ema_decay: float = Field(0.998, ge=0, lt=1)
+    label_smoothing: float = Field(0.05, ge=0, lt=1)
+    sampling_power: float = Field(0.3, ge=0, le=1)
+    """Classes are drawn with probability ~ clips ** sampling_power: 0 is balanced, 1 is as recorded."""
+
+
+class QuantSection(_Section):
+    target: str = "tinpu"
+    method: Literal["ptq", "qat"] = "qat"
+    weight_bits: Literal[8] = 8
+    calibration_clips: int = Field(1024, ge=16)
+    headroom_bits: Literal[0, 1] = 1
+    """1 keeps weights within +-63, so that every TFLite kernel rounds as the NPU does."""
+    epochs: int = Field(4, ge=1)
+    learning_rate: float = Field(2e-4, gt=0)
+
+
+class Recipe(_Section):
+    name: str = "dscnn"
+    seed: int = 0
+    net: NetSection = NetSection()
+    train: TrainSection = TrainSection()
+    augment: AugmentSpec = AugmentSpec()
+    quant: QuantSection = QuantSection()
+
+    def to_json(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")
+
+
+def load(path: Path) -> Recipe:
+    """Raises ConfigError that names the key, what it should be and what was found."""
+    try:
+        return Recipe.model_validate(tomllib.loads(path.read_text()))
+    except OSError as error:
+        raise ConfigError(f"{path} should be a recipe", got=error.strerror or str(error)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} should be TOML", got=str(error)) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{path}: {key}: {first['msg']}", got=repr(first.get("input")), hint="see models/dscnn/recipe.toml") from error
