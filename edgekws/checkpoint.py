@@ -1,7 +1,7 @@
 """Checkpoints: safetensors with a JSON header. Nothing is unpickled.
 
-    metadata.edgekws   {"kind", "version", ...}: what the caller stored, e.g. epoch and network
-    tensors            "group/name", e.g. "model/0.weight", "ema/0.weight", "optimizer/3.exp_avg"
+metadata.edgekws   {"kind", "version", ...}: what the caller stored, e.g. epoch and network
+tensors            "group/name", e.g. "model/0.weight", "ema/0.weight", "optimizer/3.exp_avg"
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Checkpoint:
 def save(path: Path, header: Mapping[str, Any], groups: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
     from safetensors.torch import save_file
 
-    flat = {f"{group}/{name}": value.contiguous() for group, tensors in groups.items() for name, value in tensors.items()}
+    flat = {f"{group}/{name}": value.contiguous() for group in groups for name, value in groups[group].items()}
     metadata = {"edgekws": json.dumps({"kind": KIND, "version": VERSION, **header})}
     with replacing(path) as partial:
         save_file(flat, partial, metadata)
@@ -45,7 +45,8 @@ def load(path: Path) -> Checkpoint:
             header = json.loads((file.metadata() or {}).get("edgekws", "{}"))
             flat = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
     except (OSError, SafetensorError, ValueError) as error:
-        raise ArtifactError(f"{path} should be an edgekws checkpoint", got=str(error), hint="run edgekws train") from error
+        hint = "run edgekws train"
+        raise ArtifactError(f"{path} should be an edgekws checkpoint", got=str(error), hint=hint) from error
     check_kind(path, header, KIND, VERSION)
     groups: dict[str, Tensors] = {}
     for key, value in flat.items():

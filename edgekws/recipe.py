@@ -24,7 +24,7 @@ class NetSection(_Section):
 
 
 class TrainSection(_Section):
-    epochs: int = Field(40, ge=1)
+    epochs: int = Field(36, ge=1)
     batch: int = Field(128, ge=2)
     learning_rate: float = Field(3e-3, gt=0)
     warmup_epochs: float = Field(1.0, ge=0)
@@ -68,5 +68,5 @@ def load(path: Path) -> Recipe:
         raise ConfigError(f"{path} should be TOML", got=str(error)) from error
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{path}: {key}: {first['msg']}", got=repr(first.get("input")), hint="see models/dscnn/recipe.toml") from error
+        expected = f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise ConfigError(expected, got=repr(first.get("input")), hint="see models/dscnn/recipe.toml") from error

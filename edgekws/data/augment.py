@@ -22,8 +22,8 @@ class AugmentSpec:
     noise_probability: float = 0.8
     noise_volume: float = 0.1
     """highest noise amplitude relative to full scale"""
-    time_mask_frames: int = 3
-    coefficient_mask: int = 1
+    time_mask_frames: int = 2
+    coefficient_mask: int = 0
 
 
 def augment_samples(
@@ -37,11 +37,9 @@ def augment_samples(
 
 def mask_features(features: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:
     """Blank one run of frames and one of coefficients per clip with that clip's mean. [n, frames, coefficients]."""
-    masked = features.copy()
-    count, frames, coefficients = features.shape
     fill = features.mean(axis=1, keepdims=True)
-    masked = _mask_axis(masked, fill, rng.integers(0, spec.time_mask_frames + 1, count), frames, 1, rng)
-    return _mask_axis(masked, fill, rng.integers(0, spec.coefficient_mask + 1, count), coefficients, 2, rng)
+    masked = _mask_axis(features, fill, spec.time_mask_frames, 1, rng)
+    return _mask_axis(masked, fill, spec.coefficient_mask, 2, rng)
 
 
 def _speed(clip: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:
@@ -86,15 +84,15 @@ def _add_noise(clips: np.ndarray, noise: np.ndarray, spec: AugmentSpec, rng: np.
         return clips
     volumes = rng.uniform(0, spec.noise_volume, len(clips)) * (rng.random(len(clips)) < spec.noise_probability)
     starts = rng.integers(0, len(noise) - length, len(clips))
-    for clip, start, volume in zip(clips, starts, volumes, strict=True):
-        if volume:
-            clip += noise[start : start + length].astype(np.float32) * np.float32(volume / 32_768)
+    for number in np.flatnonzero(volumes):
+        piece = noise[starts[number] : starts[number] + length].astype(np.float32)
+        clips[number] += piece * np.float32(volumes[number] / 32_768)
     return clips
 
 
-def _mask_axis(
-    values: np.ndarray, fill: np.ndarray, widths: np.ndarray, size: int, axis: int, rng: np.random.Generator
-) -> np.ndarray:
+def _mask_axis(values: np.ndarray, fill: np.ndarray, widest: int, axis: int, rng: np.random.Generator) -> np.ndarray:
+    count, size = len(values), values.shape[axis]
+    widths = np.asarray(rng.integers(0, widest + 1, count))
     starts = rng.integers(0, size - widths + 1)
     places = np.arange(size)
     hidden = (places >= starts[:, None]) & (places < (starts + widths)[:, None])

@@ -76,9 +76,7 @@ def prepare(listing: Listing, folder: Path, rate_hz: int, clip_samples: int, pro
     if (folder / INDEX).exists() and _read_index(folder)["source"] == source:
         return load(folder)
     (folder / INDEX).unlink(missing_ok=True)
-    splits = {
-        name: _write_split(folder, name, listing, rate_hz, clip_samples, progress) for name in SPLITS
-    }
+    splits = {name: _write_split(folder, name, listing, rate_hz, clip_samples, progress) for name in SPLITS}
     noise = [_decode(path, rate_hz) for path in listing.noises]
     with replacing(folder / "noise.npy") as partial, partial.open("wb") as file:
         np.save(file, np.concatenate(noise) if noise else np.zeros(0, np.int16))
@@ -109,7 +107,8 @@ def verify(dataset: Dataset) -> None:
     for split in dataset.splits.values():
         if _samples_hash(split.samples) != split.sha256:
             raise ArtifactError(
-                f"{dataset.folder / split.name}.npy should match its hash", got="changed samples",
+                f"{dataset.folder / split.name}.npy should match its hash",
+                got="changed samples",
                 hint="delete the folder and run edgekws data prepare again",
             )
 
@@ -194,7 +193,8 @@ def _summary(problems: list[DataError]) -> DataError:
     more = len(problems) - _SHOWN_PROBLEMS
     tail = f"; and {more} more" if more > 0 else ""
     return DataError(
-        f"every recording should be readable, {len(problems)} are not", got=shown + tail,
+        f"every recording should be readable, {len(problems)} are not",
+        got=shown + tail,
         hint="repair or remove these files; nothing was changed",
     )
 
@@ -204,7 +204,8 @@ def _load_split(folder: Path, name: str, value: dict[str, Any], labels: tuple[st
     numbers = np.asarray(value["labels"], np.int64)
     if len(samples) != len(numbers) or (len(numbers) and numbers.max() >= len(labels)):
         raise ArtifactError(
-            f"{folder / name}.npy should hold {len(numbers)} clips", got=f"{len(samples)}",
+            f"{folder / name}.npy should hold {len(numbers)} clips",
+            got=f"{len(samples)}",
             hint="delete the folder and run edgekws data prepare again",
         )
     return Split(name, samples, numbers, tuple(value["ids"]), tuple(value["speakers"]), value["sha256"])
@@ -228,7 +229,8 @@ def _read_index(folder: Path) -> dict[str, Any]:
     body = {key: value for key, value in index.items() if key not in ("kind", "version", "sha256")}
     if _index_hash(body) != index.get("sha256"):
         raise ArtifactError(
-            f"{folder / INDEX} should match its own hash", got="changed content",
+            f"{folder / INDEX} should match its own hash",
+            got="changed content",
             hint="delete the folder and run edgekws data prepare again",
         )
     return index

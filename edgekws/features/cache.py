@@ -37,7 +37,9 @@ def int8_features(dataset: Dataset, split: str, spec: FeatureSpec) -> np.ndarray
     return quantize(spec, features_of(dataset, split, spec))
 
 
-def fit_spec(dataset: Dataset, spec: FeatureSpec, progress: Callable[[int, int], None] = lambda *_: None) -> FeatureSpec:
+def fit_spec(
+    dataset: Dataset, spec: FeatureSpec, progress: Callable[[int, int], None] = lambda *_: None
+) -> FeatureSpec:
     """`spec` with the input scales that the training clips ask for."""
     features = features_of(dataset, "train", spec, progress)
     mean, deviation = features.mean(axis=(0, 1), dtype=np.float64), features.std(axis=(0, 1), dtype=np.float64)

@@ -22,10 +22,10 @@ from edgekws.errors import DataError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, FeatureSpec
 
 
-def mfcc(spec: FeatureSpec, samples: np.ndarray, dtype: type[np.floating] = np.float32) -> np.ndarray:
+def mfcc(spec: FeatureSpec, samples: np.ndarray, dtype: str = "float32") -> np.ndarray:
     """samples int16 or float [n, clip_samples] -> float [n, frames, coefficients].
 
-    Raises DataError for another length or an empty batch dimension.
+    dtype: the precision computed in. Raises DataError for clips of another length.
     """
     if samples.ndim != 2 or samples.shape[1] != spec.clip_samples:
         raise DataError(f"clips should have shape [n, {spec.clip_samples}]", got=str(list(samples.shape)))
@@ -34,7 +34,7 @@ def mfcc(spec: FeatureSpec, samples: np.ndarray, dtype: type[np.floating] = np.f
     cosine, sine, mel, dct = _tables(spec, dtype)
     rows = frames.reshape(-1, spec.window_samples)
     magnitude = np.sqrt((rows @ cosine) ** 2 + (rows @ sine) ** 2)
-    log_mel = np.log(magnitude @ mel + dtype(spec.log_floor))
+    log_mel = np.log(magnitude @ mel + np.asarray(spec.log_floor, dtype))
     return np.asarray(log_mel @ dct).reshape(len(samples), spec.frames, spec.coefficients)
 
 
@@ -51,16 +51,16 @@ def to_network(spec: FeatureSpec, features: np.ndarray) -> np.ndarray:
     """MFCC -> the same in units of input steps (float, not rounded, clipped to the int8 range)."""
     scale = np.asarray(spec.input_scale, np.float32)
     zero_point = np.asarray(spec.input_zero_point, np.float32)
-    return np.clip(features.astype(np.float32) / scale + zero_point, INPUT_MIN, INPUT_MAX)
+    return np.asarray(np.clip(features.astype(np.float32) / scale + zero_point, INPUT_MIN, INPUT_MAX))
 
 
 def quantize(spec: FeatureSpec, features: np.ndarray) -> np.ndarray:
     """MFCC -> int8 [n, frames, coefficients], rounded half to even."""
-    return np.rint(to_network(spec, features)).astype(np.int8)
+    return np.asarray(np.rint(to_network(spec, features)), np.int8)
 
 
 @lru_cache(maxsize=4)
-def _tables(spec: FeatureSpec, dtype: type[np.floating]) -> tuple[np.ndarray, ...]:
+def _tables(spec: FeatureSpec, dtype: str) -> tuple[np.ndarray, ...]:
     """(cosine, sine [window, bins], mel [bins, bands], DCT [bands, coefficients])."""
     mel = mel_weights(spec)
     bins = 1 + int(np.flatnonzero(mel.any(axis=1))[-1])

@@ -18,7 +18,10 @@ SUPPORTED = "Pad, Conv2d, BatchNorm2d, ReLU, Dropout, GlobalAveragePool, Flatten
 
 @dataclass(frozen=True)
 class Layer:
-    """weight float [c_out, c_in / groups, k_h, k_w] or [c_out, n]; bias float [c_out]; pad (top, bottom, left, right)."""
+    """weight: float [c_out, c_in / groups, k_h, k_w] or [c_out, n]; bias: float [c_out].
+
+    pad: (top, bottom, left, right).
+    """
 
     name: str
     kind: Kind
@@ -83,7 +86,9 @@ def run_chain(layers: list[Layer], x: torch.Tensor) -> torch.Tensor:
 
 def _conv(module: nn.Conv2d, pad: tuple[int, int, int, int], before: list[Layer], number: int) -> Layer:
     if module.dilation != (1, 1) or module.padding_mode != "zeros" or isinstance(module.padding, str):
-        raise TargetError(f"layer {number} should be a convolution without dilation, padded by numbers", got=str(module))
+        raise TargetError(
+            f"layer {number} should be a convolution without dilation, padded by numbers", got=str(module)
+        )
     depthwise = module.groups == module.in_channels == module.out_channels and module.groups > 1
     if module.groups != 1 and not depthwise:
         raise TargetError(f"layer {number} should have 1 group or be depthwise", got=f"{module.groups} groups")
@@ -92,9 +97,8 @@ def _conv(module: nn.Conv2d, pad: tuple[int, int, int, int], before: list[Layer]
     prefix = "dw" if depthwise else "pw" if module.kernel_size == (1, 1) else "conv"
     bias = torch.zeros(module.out_channels) if module.bias is None else module.bias.detach().clone()
     kind: Kind = "depthwise_conv2d" if depthwise else "conv2d"
-    return Layer(
-        _name(prefix, before), kind, module.weight.detach().clone(), bias, module.stride, (*sides,)  # type: ignore[arg-type]
-    )
+    stride, top_to_right = (module.stride[0], module.stride[1]), (sides[0], sides[1], sides[2], sides[3])
+    return Layer(_name(prefix, before), kind, module.weight.detach().clone(), bias, stride, top_to_right)
 
 
 def _absorb(layer: Layer | None, module: nn.Module, number: int) -> Layer:

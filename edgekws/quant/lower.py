@@ -16,7 +16,11 @@ from edgekws.train import INPUT_SCALE
 
 @torch.no_grad()
 def lower(
-    network: QuantNet, features: FeatureSpec, labels: tuple[str, ...], name: str, provenance: dict[str, str] | None = None
+    network: QuantNet,
+    features: FeatureSpec,
+    labels: tuple[str, ...],
+    name: str,
+    provenance: dict[str, str] | None = None,
 ) -> Graph:
     """Raises TargetError with the node's name, the rule and the number when a node is not legal on the NPU."""
     shape: Shape = (*features.shape, 1)

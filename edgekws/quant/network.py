@@ -73,7 +73,9 @@ class QuantNet(nn.Sequential):
     """Features (float32, int8 steps times INPUT_SCALE) -> logits (float32, integers times `score_scale`)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = super().forward(_round(x / INPUT_SCALE))
+        scores = _round(x / INPUT_SCALE)
+        for stage in self:
+            scores = stage(scores)
         return scores.flatten(1) * self.score_scale
 
     @property

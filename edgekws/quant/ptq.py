@@ -36,7 +36,8 @@ def quantize(network: nn.Sequential, inputs: torch.Tensor, plan: QuantSection) -
         if layer.kind == "global_sum_pool":
             stage: QuantLayer | QuantPool = QuantPool(layer, s_in, real.shape[2] * real.shape[3])
         else:
-            stage = QuantLayer(_corrected(layer, QuantLayer(layer, s_in, s_out, limit), real, integers), s_in, s_out, limit)
+            trial = QuantLayer(layer, s_in, s_out, limit)
+            stage = QuantLayer(_corrected(layer, trial, real, integers), s_in, s_out, limit)
         real, integers, s_in = layer.forward(real), stage(integers), stage.s_out
         quantized.append(stage)
     return QuantNet(*quantized)
@@ -54,7 +55,8 @@ def _corrected(layer: Layer, trial: QuantLayer, real: torch.Tensor, integers: to
 def _require_finite(layer: Layer) -> None:
     bad = [name for name in ("weight", "bias") if not torch.isfinite(getattr(layer, name)).all()]
     if bad:
-        raise TargetError(f"{layer.name}: {bad[0]} should be finite", got="NaN or infinity", hint="train the network again")
+        hint = "train the network again"
+        raise TargetError(f"{layer.name}: {bad[0]} should be finite", got="NaN or infinity", hint=hint)
 
 
 def layers_of(network: QuantNet) -> Iterable[QuantLayer | QuantPool]:

@@ -1,0 +1,135 @@
+"""Download of the Speech Commands archives: resumed after a break, checked, unpacked, then renamed.
+
+    FOLDER/downloads/<archive>.part      grows; a second run continues it
+    FOLDER/downloads/<archive>           complete and checked
+    FOLDER/<archive's folder>            unpacked under a temporary name, then renamed
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekws.data.speech_commands import MAIN, TEST_ARCHIVE
+from edgekws.errors import DataError
+from edgekws.files import sha256_file
+
+_BASE = "http://download.tensorflow.org/data/"
+_BLOCK = 1 << 20
+_TIMEOUT_S = 20
+_PARTIAL_CONTENT = 206
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A .tar.gz and the folder that its content belongs into."""
+
+    url: str
+    size_bytes: int
+    sha256: str
+    folder: str
+
+    @property
+    def name(self) -> str:
+        return self.url.rsplit("/", 1)[1]
+
+
+ARCHIVES = (
+    Archive(
+        f"{_BASE}speech_commands_v0.02.tar.gz",
+        2_428_923_189,
+        "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+        MAIN,
+    ),
+    Archive(
+        f"{_BASE}speech_commands_test_set_v0.02.tar.gz",
+        112_563_277,
+        "cc2a00c1147c2254e9be3fa0f779d8c17421dc349b86366567a8edfa9acd51df",
+        TEST_ARCHIVE,
+    ),
+)
+"""Sizes and hashes as torchaudio and TensorFlow Datasets state them."""
+
+
+def download(folder: Path, progress: Progress, archives: tuple[Archive, ...] = ARCHIVES) -> Path:
+    """Fetch and unpack what is not there yet; return `folder`, ready for speech_commands.scan.
+
+    Raises DataError when the network, the disk or a checksum fails; a started download is kept.
+    """
+    for archive in archives:
+        if not (folder / archive.folder).is_dir():
+            _unpack(_fetch(archive, folder / "downloads", progress), folder, archive, progress)
+    return folder
+
+
+def _fetch(archive: Archive, folder: Path, progress: Progress) -> Path:
+    done, partial = folder / archive.name, folder / f"{archive.name}.part"
+    if done.exists():
+        return done
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _continue(archive, partial, progress)
+    except OSError as error:  # URLError, HTTPError and time-outs are OSErrors too
+        raise DataError(
+            f"{archive.url} should be downloadable",
+            got=str(getattr(error, "reason", error)),
+            hint="run the same command again to continue, or give a folder that you have with --root",
+        ) from error
+    _verify(archive, partial)
+    return partial.rename(done)
+
+
+def _continue(archive: Archive, partial: Path, progress: Progress) -> None:
+    have = partial.stat().st_size if partial.exists() else 0
+    if have >= archive.size_bytes:
+        return
+    request = urllib.request.Request(archive.url, headers={"Range": f"bytes={have}-"} if have else {})
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+        continues = answer.status == _PARTIAL_CONTENT
+        have = have if continues else 0
+        with partial.open("ab" if continues else "wb") as file:
+            while block := answer.read(_BLOCK):
+                file.write(block)
+                have += len(block)
+                progress(f"download {archive.name}", have, archive.size_bytes)
+
+
+def _verify(archive: Archive, partial: Path) -> None:
+    size = partial.stat().st_size
+    if size < archive.size_bytes:
+        raise DataError(
+            f"{archive.name} should have {archive.size_bytes} bytes",
+            got=f"{size}, the connection ended early",
+            hint="run the same command again: it continues where it stopped",
+        )
+    found = sha256_file(partial)
+    if found != archive.sha256:
+        partial.unlink()
+        raise DataError(
+            f"{archive.name} should have the SHA-256 {archive.sha256}",
+            got=found,
+            hint="the damaged download was removed; run the same command again",
+        )
+
+
+def _unpack(path: Path, folder: Path, archive: Archive, progress: Progress) -> None:
+    unfinished = folder / f".{archive.folder}.unpacking"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|gz") as tar:
+            for member in tar:
+                tar.extract(member, unfinished, filter="data")
+                progress(f"unpack {archive.name}", raw.tell(), size)
+        unfinished.rename(folder / archive.folder)
+    except (OSError, tarfile.TarError) as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise DataError(
+            f"{path} should unpack", got=str(error), hint="free some space, or delete that file and download it again"
+        ) from error

@@ -1,0 +1,101 @@
+"""What the two ONNX emitters share: a list of nodes that grows, the model around it, and its executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgekws import __version__
+from edgekws.emit import _seal
+from edgekws.errors import ArtifactError
+
+Executor = Callable[[np.ndarray], np.ndarray]
+_CHUNK = 256
+
+
+class Builder:
+    """Nodes and constants in order. Every method gives the name of the tensor that it makes."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, name: str, value: np.ndarray) -> str:
+        from onnx import numpy_helper
+
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def add(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        from onnx import helper
+
+        self.nodes.append(helper.make_node(op, list(inputs), [output], name=output, **attributes))
+        return output
+
+    def model(self, name: str, opset: int, ir_version: int, ends: Sequence[Any], about: dict[str, str]) -> bytes:
+        """ends: value infos of the one input and the one output. Gives the sealed bytes of the checked model."""
+        import onnx
+        from onnx import helper
+
+        graph = helper.make_graph(self.nodes, name, [ends[0]], [ends[1]], self.constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
+        model.producer_name, model.producer_version = "edgekws", __version__
+        helper.set_model_props(model, about)
+        onnx.checker.check_model(model, full_check=True)
+        return _seal.close(model.SerializeToString(deterministic=True))
+
+
+def properties(content: bytes) -> dict[str, str]:
+    """The metadata of an ONNX file that passed its seal."""
+    import onnx
+
+    return {prop.key: prop.value for prop in onnx.load_from_string(content).metadata_props}
+
+
+def with_any_batch(content: bytes) -> bytes:
+    """The same model with its first dimension open, so that many clips run at once."""
+    import onnx
+
+    model = onnx.load_from_string(content)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def executor(content: bytes, dtype: type, optimized: bool, without: Sequence[str] = ()) -> Executor:
+    """Run `content` in onnxruntime on one thread.
+
+    dtype: of the input tensor [batch, 1, frames, coefficients]. without: names of optimizers to leave out.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    levels = ort.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimized else levels.ORT_DISABLE_ALL
+    # Without this, onnxruntime saturates 16-bit sums of int8 products on x86 machines that lack VNNI.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    session = ort.InferenceSession(
+        with_any_batch(content), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(without)
+    )
+    source = session.get_inputs()[0]
+
+    def run(features: np.ndarray) -> np.ndarray:
+        x = checked_features(features, tuple(source.shape[2:]))[:, None].astype(dtype)
+        parts = [session.run(None, {source.name: x[i : i + _CHUNK]})[0] for i in range(0, len(x), _CHUNK)]
+        width = int(np.prod(session.get_outputs()[0].shape[1:]))
+        scores = np.concatenate(parts) if parts else np.zeros((0, width))
+        return scores.reshape(-1, width).astype(np.int8)
+
+    return run
+
+
+def checked_features(features: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """`features` unchanged. Raises ArtifactError unless they are int8 [n, *shape]."""
+    if features.dtype != np.int8 or features.shape[1:] != shape:
+        got = f"{features.dtype} {list(features.shape)}"
+        raise ArtifactError(f"features should be int8 [n, {', '.join(map(str, shape))}]", got=got)
+    return features

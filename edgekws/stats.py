@@ -1,0 +1,79 @@
+"""The statistics of a classifier: confusion, recall, interval, AUC. NumPy only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekws.types import Interval
+
+Z_95 = 1.959963984540054
+"""Two-sided 95 % point of the normal distribution."""
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Recall of one class: `hits` of `n` clips, with its Wilson interval; value is None when n is 0."""
+
+    label: str
+    hits: int
+    n: int
+    value: float | None
+    interval: Interval
+
+
+def wilson(successes: int, n: int, z: float = Z_95) -> Interval:
+    """Wilson's score interval of a proportion (E. B. Wilson, JASA 1927). With n = 0 it is [0, 1].
+
+    Raises ValueError unless 0 <= successes <= n.
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"successes should be 0..{n}, got {successes}")
+    if n == 0:
+        return Interval(0.0, 1.0)
+    share, weight = successes / n, z * z / n
+    centre = (share + weight / 2) / (1 + weight)
+    half = z * math.sqrt(share * (1 - share) / n + weight / (4 * n)) / (1 + weight)
+    low = 0.0 if successes == 0 else centre - half  # exact at the ends, where rounding leaves 1e-17
+    high = 1.0 if successes == n else centre + half
+    return Interval(low, high)
+
+
+def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """int64 [classes, classes]: row = truth, column = prediction. Both inputs are int [n], 0..classes-1."""
+    table = np.zeros((classes, classes), np.int64)
+    np.add.at(table, (truth, predicted), 1)
+    return table
+
+
+def recalls(table: np.ndarray, labels: tuple[str, ...]) -> tuple[Recall, ...]:
+    """The recall of each class from its row of a confusion table."""
+    rows = zip(labels, np.diag(table).tolist(), table.sum(axis=1).tolist(), strict=True)
+    return tuple(Recall(label, hits, n, hits / n if n else None, wilson(hits, n)) for label, hits, n in rows)
+
+
+def auc(positive: np.ndarray, score: np.ndarray) -> float:
+    """Area under the ROC curve, exact: P(positive scores higher) + P(tie) / 2. NaN without both kinds.
+
+    positive: bool [n]; score: number [n].
+    """
+    hits = int(np.count_nonzero(positive))
+    misses = len(positive) - hits
+    if not hits or not misses:
+        return math.nan
+    _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
+    mean_rank = np.cumsum(counts) - (counts - 1) / 2  # ties share the mean of their ranks
+    rank_sum = float(mean_rank[place][positive].sum())
+    return (rank_sum - hits * (hits + 1) / 2) / (hits * misses)
+
+
+def macro_auc(truth: np.ndarray, scores: np.ndarray) -> float | None:
+    """Mean one-against-rest AUC of the classes that occur; None when only one does.
+
+    truth: int [n]; scores: number [n, classes].
+    """
+    each = [auc(truth == label, scores[:, label]) for label in range(scores.shape[1])]
+    known = [value for value in each if not math.isnan(value)]
+    return float(np.mean(known)) if known else None
