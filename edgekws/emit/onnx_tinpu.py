@@ -39,10 +39,8 @@ def emit(graph: Graph) -> dict[str, bytes]:
     graph.check()
     in_any_order = [_check_exact(node, lo, hi) for node, lo, hi in graph.ranges()]
     height, width, channels = graph.in_shape
-    build, tensor = Builder(), "features"
-    for index, node in enumerate(graph.nodes):
-        following = graph.nodes[index + 1].op if index + 1 < len(graph.nodes) else ""
-        tensor = _layer(build, node, tensor, flat=following == "linear")
+    build = Builder()
+    tensor = _layers(build, graph)
     out_shape = [1, len(graph.labels)] + ([] if graph.nodes[-1].op == "linear" else [1, 1])
     ends = (
         helper.make_tensor_value_info("features", TensorProto.FLOAT, [1, channels, height, width]),
@@ -100,6 +98,17 @@ def _refuse(node: Node, wrong: np.ndarray, values: np.ndarray, rule: str) -> Non
             got=f"{int(values[channel])} in channel {channel} (shift {shift})",
             hint="use smaller weights, offsets or shifts in this layer, or export c",
         )
+
+
+def _layers(build: Builder, graph: Graph) -> str:
+    tensor, followers = "features", [*graph.nodes[1:], None]
+    if graph.nodes[0].op == "linear":
+        tensor = build.add("Flatten", [tensor], "features_flat", axis=1)
+    for node, follower in zip(graph.nodes, followers, strict=True):
+        if node.op == "linear" and follower is not None and follower.op != "linear":
+            raise TargetError(f"{node.name}: only linear layers may follow a linear layer", got=follower.op)
+        tensor = _layer(build, node, tensor, flat=follower is not None and follower.op == "linear")
+    return tensor
 
 
 def _layer(build: Builder, node: Node, source: str, flat: bool) -> str:
