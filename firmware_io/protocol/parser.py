@@ -1,0 +1,231 @@
+"""Bytes from a device -> messages of the MLPerf Tiny protocol. No I/O, no clock.
+
+A device sends lines of printable ASCII ended by CR LF (a lone LF is accepted: the reference firmware
+sends it after some errors). The literals are those of mlcommons/tiny, benchmark/api; `m-raw-` and
+`m-input-crc32-` are the extension of our own firmware.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edgekws.errors import ProtocolError
+
+MAX_LINE_BYTES = 1024
+"""Longest line without its end; the scores of 128 labels need 650."""
+_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Message:
+    """One line of a device."""
+
+
+@dataclass(frozen=True)
+class Ready(Message):
+    """The device waits for the next command."""
+
+
+@dataclass(frozen=True)
+class TimestampMode(Message):
+    """First line after a reset. mode: "performance" or "energy"."""
+
+    mode: str
+
+
+@dataclass(frozen=True)
+class InitDone(Message):
+    """Last line but one after a reset."""
+
+
+@dataclass(frozen=True)
+class Name(Message):
+    vendor: str
+
+
+@dataclass(frozen=True)
+class Profile(Message):
+    text: str
+
+
+@dataclass(frozen=True)
+class Model(Message):
+    id: str
+
+
+@dataclass(frozen=True)
+class LapUs(Message):
+    """Microseconds of the device's own clock since its reset."""
+
+    us: int
+
+
+@dataclass(frozen=True)
+class Expecting(Message):
+    """Answer to `db load`: bytes that the input buffer waits for."""
+
+    size: int
+
+
+@dataclass(frozen=True)
+class LoadDone(Message):
+    """The last byte of the input arrived."""
+
+
+@dataclass(frozen=True)
+class Buffer(Message):
+    """One line of `db print`."""
+
+    content: bytes
+
+
+@dataclass(frozen=True)
+class WarmupStart(Message):
+    count: int
+
+
+@dataclass(frozen=True)
+class WarmupDone(Message):
+    """The warm-up inferences are over."""
+
+
+@dataclass(frozen=True)
+class InferStart(Message):
+    count: int
+
+
+@dataclass(frozen=True)
+class InferDone(Message):
+    """The timed inferences are over."""
+
+
+@dataclass(frozen=True)
+class Results(Message):
+    """Probabilities in thousandths, one per label."""
+
+    permille: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Raw(Message):
+    """int8 scores of the last inference, one per label."""
+
+    scores: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class InputCrc(Message):
+    """CRC-32 (as zlib) of the input that the last inference saw."""
+
+    crc32: int
+
+
+@dataclass(frozen=True)
+class DeviceError(Message):
+    """The device refuses a command."""
+
+    text: str
+
+    @property
+    def unknown_command(self) -> bool:
+        return self.text.startswith("Unknown command")
+
+
+def _thousandths(text: str) -> tuple[int, ...]:
+    return tuple(int(value.replace(".", "")) for value in text.split(","))
+
+
+def _scores(text: str) -> tuple[int, ...]:
+    return tuple(int(value) for value in text.split(","))
+
+
+_INT8 = r"(?:-(?:12[0-8]|1[01]\d|[1-9]\d?)|12[0-7]|1[01]\d|[1-9]?\d)"
+_PROBABILITY = r"(?:0\.\d{3}|1\.000)"
+_COUNT = r"(\d{1,19})"
+_LINES: tuple[tuple[re.Pattern[str], Callable[..., Message]], ...] = tuple(
+    (re.compile(pattern), build)
+    for pattern, build in (
+        (r"m-ready", Ready),
+        (r"m-timestamp-mode-(performance|energy)", TimestampMode),
+        (r"m-init-done", InitDone),
+        (r"m-name-dut-\[([^\]]+)\]", Name),
+        (r"m-profile-\[([^\]]+)\]", Profile),
+        (r"m-model-\[([^\]]+)\]", Model),
+        (rf"m-lap-us-{_COUNT}", lambda text: LapUs(int(text))),
+        (rf"m-\[Expecting {_COUNT} bytes\]", lambda text: Expecting(int(text))),
+        (r"m-load-done", LoadDone),
+        (r"m-buffer-([0-9a-fA-F]{2}(?:-[0-9a-fA-F]{2})*)", lambda text: Buffer(bytes.fromhex(text.replace("-", "")))),
+        (rf"m-warmup-start-{_COUNT}", lambda text: WarmupStart(int(text))),
+        (r"m-warmup-done", WarmupDone),
+        (rf"m-infer-start-{_COUNT}", lambda text: InferStart(int(text))),
+        (r"m-infer-done", InferDone),
+        (rf"m-results-\[({_PROBABILITY}(?:,{_PROBABILITY})*)\]", lambda text: Results(_thousandths(text))),
+        (rf"m-raw-\[({_INT8}(?:,{_INT8})*)\]", lambda text: Raw(_scores(text))),
+        (r"m-input-crc32-\[([0-9a-fA-F]{8})\]", lambda text: InputCrc(int(text, 16))),
+        (r"e-\[(.*)\]", DeviceError),
+        (r"(Supplied buffer size .*|Input db has .*)", DeviceError),  # the reference forgets the e-[]
+    )
+)
+
+
+class Parser:
+    """Feed bytes as they come, take messages one by one; how the bytes were cut makes no difference.
+
+    After a ProtocolError the position in the stream is lost: every further call repeats the error.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._error: ProtocolError | None = None
+
+    def feed(self, content: bytes) -> None:
+        self._buffer += content
+
+    @property
+    def unfinished(self) -> bytes:
+        """What has arrived after the last message that was taken."""
+        return bytes(self._buffer)
+
+    def take(self) -> Message | None:
+        """The next message, or None until its line is complete. Raises ProtocolError for garbage."""
+        if self._error is not None:
+            raise self._error
+        try:
+            return self._take()
+        except ProtocolError as error:
+            self._error = error
+            raise
+
+    def _take(self) -> Message | None:
+        end = self._buffer.find(b"\n")
+        if (end if end >= 0 else len(self._buffer)) > MAX_LINE_BYTES:
+            got = f"{MAX_LINE_BYTES} bytes without an end: {shown(bytes(self._buffer))}"
+            raise ProtocolError(f"lines should have at most {MAX_LINE_BYTES} bytes", got=got, hint=_BAUD_HINT)
+        if end < 0:
+            return None
+        line = bytes(self._buffer[:end]).removesuffix(b"\r")
+        del self._buffer[: end + 1]
+        return parse_line(line)
+
+
+_BAUD_HINT = "check the baud rate, the cable and that the firmware speaks the MLPerf Tiny protocol"
+
+
+def parse_line(line: bytes) -> Message:
+    """One line without its end -> message. Raises ProtocolError."""
+    if any(not 0x20 <= byte <= 0x7E for byte in line):
+        raise ProtocolError("lines should be printable ASCII", got=shown(line), hint=_BAUD_HINT)
+    text = line.decode("ascii")
+    for pattern, build in _LINES:
+        match = pattern.fullmatch(text)
+        if match:
+            return build(*match.groups())
+    raise ProtocolError("a line of the MLPerf Tiny protocol (m-... or e-[...])", got=shown(line), hint=_BAUD_HINT)
+
+
+def shown(content: bytes) -> str:
+    """Bytes as they are quoted in errors."""
+    cut = content[:_SHOWN]
+    return ascii(cut.decode("latin-1")) + ("..." if len(content) > _SHOWN else "")

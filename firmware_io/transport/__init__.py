@@ -1,0 +1,70 @@
+"""Byte streams to a device: one file per URL scheme, found by the file's name.
+
+serial:/dev/ttyACM0[?baud=115200]   a port of this machine (COM3 on Windows)
+tcp:HOST:PORT                       a serial port on the network
+qemu:BOARD                          the board emulated by QEMU, started with a firmware ELF
+host:                               the firmware compiled for this machine, started on a pty
+replay:FILE                         traffic that was recorded with `record=`, played back
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from edgekws.errors import ConfigError
+
+
+class Transport(Protocol):
+    """A stream of bytes in both directions."""
+
+    def read(self, timeout_s: float) -> bytes:
+        """Give what arrived, at least one byte; b"" only when `timeout_s` passed in silence.
+
+        Raises BoardError when the other side is gone.
+        """
+
+    def write(self, content: bytes) -> None:
+        """Send all of `content`. Raises BoardError when the other side is gone."""
+
+    def close(self) -> None: ...
+
+
+def schemes() -> list[str]:
+    """The URL schemes there are, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def open_transport(url: str, elf: Path | None = None, record: Path | None = None) -> AbstractContextManager[Transport]:
+    """Open `url` for the duration of a `with` block.
+
+    elf: the firmware that the schemes `qemu` and `host` start; others ignore it.
+    record: the traffic is also written to this file, which `replay:` can play.
+    Raises ConfigError for an unknown scheme and BoardError when the device cannot be reached.
+    """
+    scheme, separator, rest = url.partition(":")
+    if not separator or scheme not in schemes():
+        raise ConfigError(
+            f"the transport should be a URL with one of the schemes {', '.join(schemes())}",
+            got=url or "nothing",
+            hint="for a serial port write serial:PATH, for example serial:/dev/ttyACM0",
+        )
+    module = importlib.import_module(f"{__name__}.{scheme}")
+    opened: AbstractContextManager[Transport] = module.connect(rest, elf)
+    return opened if record is None else _recorded(opened, url, record)
+
+
+@contextmanager
+def _recorded(opened: AbstractContextManager[Transport], url: str, record: Path) -> Iterator[Transport]:
+    from firmware_io.transport._traffic import Spy
+
+    with opened as transport:
+        spy = Spy(transport, url)
+        try:
+            yield spy
+        finally:
+            spy.save(record)

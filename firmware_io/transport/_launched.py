@@ -1,0 +1,27 @@
+"""Boards that are programs: the flash tool starts the firmware, its serial port is opened."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgekws.errors import BoardError
+from firmware_io.transport._port import Port, open_port
+
+
+@contextmanager
+def connect_launched(tool: str, board_name: str, elf: Path | None) -> Iterator[Port]:
+    """Start `elf` with firmware_io/flash/`tool`.py; it ends with the block."""
+    from firmware_io.board import load
+
+    if elf is None or not elf.is_file():
+        raise BoardError(
+            f"{board_name} is started with a firmware file",
+            got="none" if elf is None else f"{elf}, which does not exist",
+            hint=f"build it first: edgekws flash --board {board_name}",
+        )
+    flash = importlib.import_module(f"firmware_io.flash.{tool}")
+    with flash.start(load(board_name), elf) as url, open_port(url) as port:
+        yield port

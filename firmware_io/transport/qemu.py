@@ -1,0 +1,13 @@
+"""qemu:BOARD: a board emulated by QEMU, started for the time of the connection."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from firmware_io.transport._launched import connect_launched
+from firmware_io.transport._port import Port
+
+
+def connect(rest: str, elf: Path | None = None) -> AbstractContextManager[Port]:
+    return connect_launched("qemu", rest, elf)

@@ -1,0 +1,262 @@
+"""The parser on any bytes, the session against a device with faults."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from fake_device import BANNER, Direct, FakeDevice, Faults, on_pty
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgekws.errors import BoardError, ProtocolError
+from edgekws.graph import interp
+from edgekws.graph.softmax import permille
+from firmware_io.protocol import parser as msg
+from firmware_io.protocol.session import Session, Timeouts
+from firmware_io.transport import open_transport
+
+STREAM = (
+    BANNER + "m-name-dut-[a b]\r\nm-profile-[x]\r\nm-model-[kws01]\r\nm-[Expecting 490 bytes]\r\nm-load-done\r\n"
+    "m-buffer-00-fF\r\nm-warmup-start-0\r\nm-warmup-done\r\nm-infer-start-70\r\nm-lap-us-4294967296000\r\n"
+    "m-infer-done\r\nm-results-[0.000,0.999,1.000]\r\nm-raw-[-128,0,127,-9,10,-100]\r\nm-input-crc32-[0000beEF]\r\n"
+    "e-[Unknown command: x]\r\nSupplied buffer size 491 exceeds maximum of 490\nm-ready\r\n"
+).encode()
+MESSAGES = [
+    msg.TimestampMode("performance"),
+    msg.LapUs(63),
+    msg.InitDone(),
+    msg.Ready(),
+    msg.Name("a b"),
+    msg.Profile("x"),
+    msg.Model("kws01"),
+    msg.Expecting(490),
+    msg.LoadDone(),
+    msg.Buffer(b"\x00\xff"),
+    msg.WarmupStart(0),
+    msg.WarmupDone(),
+    msg.InferStart(70),
+    msg.LapUs(4294967296000),
+    msg.InferDone(),
+    msg.Results((0, 999, 1000)),
+    msg.Raw((-128, 0, 127, -9, 10, -100)),
+    msg.InputCrc(0xBEEF),
+    msg.DeviceError("Unknown command: x"),
+    msg.DeviceError("Supplied buffer size 491 exceeds maximum of 490"),
+    msg.Ready(),
+]
+
+
+def parse(chunks):
+    """(messages, error text or None) of the chunks."""
+    parser, found = msg.Parser(), []
+    for chunk in chunks:
+        parser.feed(chunk)
+        try:
+            while (message := parser.take()) is not None:
+                found.append(message)
+        except ProtocolError as error:
+            return found, str(error)
+    return found, None
+
+
+def cut(content, places):
+    edges = [0, *sorted({place % (len(content) + 1) for place in places}), len(content)]
+    return [content[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def test_every_line_of_the_protocol():
+    assert parse([STREAM]) == (MESSAGES, None)
+
+
+@given(st.lists(st.integers(0, 10_000)))
+def test_chunks_make_no_difference(places):
+    assert parse(cut(STREAM, places)) == (MESSAGES, None)
+
+
+lines = st.sampled_from([line + b"\n" for line in STREAM.split(b"\n")])
+
+
+@given(st.lists(lines | st.binary(max_size=40)).map(b"".join), st.lists(st.integers(0, 10_000)))
+def test_garbage_is_a_protocol_error_wherever_it_is_cut(content, places):
+    assert parse(cut(content, places)) == parse([content])
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_give_messages_or_a_protocol_error(content):
+    found, error = parse([content, b"\n"])
+    assert error is not None or len(found) == content.count(b"\n") + 1
+
+
+@pytest.mark.parametrize("size", [msg.MAX_LINE_BYTES + 1, 5000])
+def test_endless_lines_are_refused_before_they_end(size):
+    found, error = parse([b"m-ready\r\n" + b"m" * size])
+    assert found == [msg.Ready()] and "at most 1024 bytes" in error
+    assert parse([b"m-ready\r\n", b"m" * size, b"\r\n"]) == (found, error)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", " m-ready", "m-ready ", "M-READY", "m-name-dut-[]", "m-lap-us--1", "m-lap-us-99999999999999999999"]
+    + ["m-results-[]", "m-results-[0.5]", "m-results-[1.001]", "m-results-[0.100,]", "m-results-[2.000]"]
+    + ["m-raw-[128]", "m-raw-[-129]", "m-raw-[-0]", "m-raw-[01]", "m-input-crc32-[123]", "m-buffer-0", "m-\x00ready"],
+)
+def test_almost_right_lines_are_refused(line):
+    found, error = parse([line.encode() + b"\r\n"])
+    assert found == [] and "Got: " in error and repr(line)[1:-1] in error
+
+
+@given(st.integers(-200, 200))
+def test_raw_takes_exactly_the_int8_numbers(value):
+    found, error = parse([f"m-raw-[{value}]\r\n".encode()])
+    assert (found == [msg.Raw((value,))]) == (-128 <= value <= 127) == (error is None)
+
+
+def test_an_error_stays():
+    parser = msg.Parser()
+    parser.feed(b"nonsense\r\nm-ready\r\n")
+    for _ in range(2):
+        with pytest.raises(ProtocolError, match="nonsense"):
+            parser.take()
+
+
+def direct(graph, raw=True, timeouts=None, **faults):
+    device = FakeDevice(graph, Faults(**faults), raw=raw)
+    return Session(Direct(device), timeouts), device
+
+
+@pytest.fixture
+def clip(random_features):
+    return random_features(1)[0]
+
+
+def test_a_whole_conversation(graph, clip):
+    session, device = direct(graph)
+    identity = session.start()
+    assert (identity.name, identity.model) == ("fake", "kws01")
+    answer = session.classify(clip)
+    scores = interp.run(graph, clip[None])
+    assert answer.scores == tuple(scores[0].tolist()) and answer.loads == 1
+    assert answer.permille == tuple(permille(scores, graph.score_scale)[0].tolist()) == session.results()
+    window = session.infer(10, 1)
+    assert window.device_us == 10 * device.us + 5
+    assert session.timestamp_us() > window.end_us
+
+
+def test_a_banner_comes_before_the_first_answer(graph):
+    session, _ = direct(graph, banner=True)
+    assert session.start().name == "fake"
+
+
+def test_half_a_command_of_an_earlier_session(graph):
+    session, device = direct(graph)
+    device.receive(b"db 00")
+    assert session.start().name == "fake"
+
+
+def test_a_device_without_raw_is_asked_once(graph, clip):
+    session, device = direct(graph, raw=False)
+    session.start()
+    assert session.classify(clip).scores is None and session.has_raw is False
+    before = device.commands
+    session.classify(clip)
+    assert device.commands - before == 1 + 16 + 1  # db load, chunks, infer
+
+
+START = len(b"name%profile%")
+LOAD = len(b"db load 490%")
+
+
+@pytest.mark.parametrize("place", range(0, 300, 7))
+def test_one_lost_byte_costs_one_more_load(graph, clip, place):
+    """Digits, spaces, ends of commands: wherever it is lost, the answer is right in the end."""
+    session, _ = direct(graph, lose=START + place)
+    session.start()
+    answer = session.classify(clip)
+    assert answer.scores == tuple(interp.run(graph, clip[None])[0].tolist())
+    assert answer.loads == 2
+
+
+@pytest.mark.parametrize("lose", range(0, START))
+def test_one_lost_byte_at_the_start(graph, lose):
+    session, _ = direct(graph, lose=lose)
+    if lose < len("name%"):
+        assert session.start().name == "fake"
+    else:
+        with pytest.raises((ProtocolError, BoardError), match="`profile`"):
+            session.start()
+
+
+def test_damage_that_stays_is_given_up(graph, clip):
+    session, device = direct(graph)
+    session.start()
+    device.size = 489  # the device forgets the last byte each time
+    with pytest.raises(ProtocolError, match=r"damage in 3 of 3 attempts; the last: CRC-32 \w{8} instead of \w{8}"):
+        session.classify(clip)
+
+
+FAULTS = ["silent", "garbage", "half_line", "reset"]
+FIRST_OF_CLASSIFY = 2  # name, profile
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("command", [0, 1, 2, 5, 18, 19, 20])
+def test_a_device_that_breaks_for_good(graph, clip, fault, command):
+    session, _ = direct(graph, **{fault: True}, command=command, always=True)
+    with pytest.raises((BoardError, ProtocolError), match=r"Got: .+\. What to do: .+") as caught:
+        session.start()
+        session.classify(clip)
+    asked = {0: "name", 1: "profile", 2: "db load 490", 5: "db ", 18: "db ", 19: "infer 1 0", 20: "raw"}
+    assert f"`{asked[command]}" in str(caught.value)
+    if fault in ("silent", "half_line"):
+        assert isinstance(caught.value, BoardError)
+
+
+@pytest.mark.parametrize("fault", ["silent", "garbage", "half_line"])
+@pytest.mark.parametrize("command", [2, 5, 18, 19, 20])
+def test_a_device_that_stumbles_once(graph, clip, fault, command):
+    session, _ = direct(graph, **{fault: True}, command=command)
+    session.start()
+    answer = session.classify(clip)
+    assert answer.loads == 2
+    assert answer.scores == tuple(interp.run(graph, clip[None])[0].tolist())
+
+
+def test_a_restart_is_never_hidden(graph, clip):
+    session, _ = direct(graph, reset=True, command=5)
+    session.start()
+    with pytest.raises(BoardError, match="start-up banner"):
+        session.classify(clip)
+
+
+def test_a_late_banner_on_a_pty(graph):
+    timeouts = Timeouts(line_s=2.0, quiet_s=0.05)
+    device = FakeDevice(graph)
+    with on_pty(device, banner_after_s=0.2) as path, open_transport(f"serial:{path}") as opened:
+        assert Session(opened, timeouts).start().name == "fake"
+
+
+def test_a_slow_device_is_waited_for(graph, clip):
+    timeouts = Timeouts(line_s=0.3, infer_s=5.0, quiet_s=0.02)
+    device = FakeDevice(graph, Faults(slow_s=0.6))
+    with on_pty(device) as path, open_transport(f"serial:{path}") as opened:
+        session = Session(opened, timeouts)
+        session.start()
+        assert session.classify(clip).loads == 1
+
+
+def test_a_dead_device_is_noticed_in_time(graph):
+    device = FakeDevice(graph, Faults(silent=True, always=True))
+    start = time.monotonic()
+    with on_pty(device) as path, open_transport(f"serial:{path}") as opened:
+        with pytest.raises(BoardError, match=r"`name`.*silence for 0.2 s"):
+            Session(opened, Timeouts(line_s=0.4, quiet_s=0.02)).start()
+    assert time.monotonic() - start < 3
+
+
+def test_scores_of_another_model_size(graph, graph_factory):
+    session, _ = direct(graph_factory(classes=5))
+    session.start()
+    answer = session.classify(np.zeros((49, 10), np.int8))
+    assert len(answer.permille) == 5
