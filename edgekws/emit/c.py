@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def emit(graph: Graph) -> dict[str, bytes]:
 def arena_bytes(graph: Graph) -> int:
     """RAM of the activations between the first and the last node, the input and the scores excluded."""
     between = [0, *(_tensor_bytes(node) for node in graph.nodes[:-1]), 0]
-    return max(first + second for first, second in zip(between, between[1:], strict=False))
+    return max(first + second for first, second in pairwise(between))
 
 
 def _refuse_foreign(node: Node) -> None:
@@ -127,8 +128,10 @@ def _array(ctype: str, name: str, values: np.ndarray) -> str:
 def _node(number: int, node: Node) -> str:
     array = f"node{number}_"
     weight = "0" if node.weight is None else f"{array}weight"
+    stage = [f".{name} = {array}{name}" for name in ("offset", "mult", "shift")]
+    stage += [f".lo = {node.requant.lo}", f".hi = {node.requant.hi}"]
     fields = [
-        f".requant = {{{array}offset, {array}mult, {array}shift, {node.requant.lo}, {node.requant.hi}}}",
+        f".requant = {{{', '.join(stage)}}}",
         f".in_shape = {_tuple(node.in_shape)}",
         f".out_shape = {_tuple(node.out_shape)}",
         f".weight = {weight}",

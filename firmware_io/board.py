@@ -1,0 +1,112 @@
+"""Boards are data: one TOML file each in the folder boards/, named like the board."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from edgekws.errors import ConfigError
+from edgekws.types import How
+
+_FOLDER = Path(__file__).parent / "boards"
+
+
+@dataclass(frozen=True)
+class Board:
+    """What a TOML file says.
+
+    target: the rule (edgekws/targets) whose graphs this board runs; the arithmetic of its kernels.
+    how: what its figures are called in reports.
+    flash_bytes, ram_bytes: budgets that the link must keep; 0 is no limit.
+    timer_hz: ticks per second behind the device's time stamps.
+    port: folders of firmware/ whose sources belong to this board. symbols: linker symbols (memory
+    origins, stack). defines: numbers for its drivers.
+    icount_shift: on an emulator one instruction takes 2^shift ns of virtual time; -1: no emulator.
+    """
+
+    name: str
+    title: str
+    core: str
+    how: How
+    target: str
+    clock_hz: int
+    timer_hz: int
+    flash_bytes: int
+    ram_bytes: int
+    compiler: str
+    port: tuple[str, ...]
+    flash_tool: str
+    transport: str
+    baud: int
+    cflags: tuple[str, ...] = ()
+    linker_script: str = ""
+    symbols: dict[str, int] = field(default_factory=dict)
+    defines: dict[str, int] = field(default_factory=dict)
+    qemu_machine: str = ""
+    qemu_args: tuple[str, ...] = ()
+    icount_shift: int = -1
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+
+
+def load(name: str) -> Board:
+    """Raises ConfigError for a board that is not there (lists those that are) or a malformed file."""
+    if name not in names():
+        raise ConfigError(f"the board should be one of {', '.join(names())}", got=repr(name))
+    return read(_FOLDER / f"{name}.toml")
+
+
+def read(path: Path) -> Board:
+    """The board that a TOML file describes; its name is the file's. Raises ConfigError."""
+    try:
+        value = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path.name} should be a readable TOML file", got=str(error)) from error
+    _check_keys(path.name, value)
+    hints = get_type_hints(Board)
+    checked = {key: _checked(path.name, key, content, hints[key]) for key, content in value.items()}
+    return Board(name=path.stem, **checked)
+
+
+def _check_keys(source: str, value: dict[str, Any]) -> None:
+    known = {f.name: f.default is MISSING and f.default_factory is MISSING for f in fields(Board) if f.name != "name"}
+    missing = [key for key, required in known.items() if required and key not in value]
+    unknown = [key for key in value if key not in known]
+    if missing or unknown:
+        got = "; ".join(
+            f"{what} {', '.join(keys)}" for what, keys in (("missing", missing), ("unknown", unknown)) if keys
+        )
+        raise ConfigError(f"{source} should have the fields of a board", got=got)
+
+
+def _checked(source: str, key: str, content: object, hint: object) -> Any:  # noqa: ANN401 (a field of any type)
+    """`content` when it is what a field of type `hint` takes; TOML arrays become tuples."""
+    expected, fits = _RULES[hint]
+    if not fits(content):
+        raise ConfigError(f"{source}: {key} should be {expected}", got=repr(content))
+    return tuple(content) if isinstance(content, list) else content
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+_RULES: dict[object, tuple[str, Callable[[object], bool]]] = {
+    int: ("an integer", _is_integer),
+    str: ("a string", _is_text),
+    How: (f"one of {', '.join(get_args(How))}", lambda value: value in get_args(How)),
+    tuple[str, ...]: ("a list of strings", lambda value: isinstance(value, list) and all(map(_is_text, value))),
+    dict[str, int]: (
+        "a table of integers",
+        lambda value: isinstance(value, dict) and all(map(_is_integer, value.values())),
+    ),
+}

@@ -1,0 +1,155 @@
+"""Compile the firmware of a board with a model inside."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekws.errors import ArtifactError, BoardError
+from edgekws.files import replacing, sha256_file
+from firmware_io import tools
+from firmware_io.board import Board
+
+FIRMWARE = Path(__file__).parent / "firmware"
+CFLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+MODEL_FILES = ("model.h", "model.c")
+_BARE_METAL_CFLAGS = (
+    "-ffreestanding",
+    "-fno-tree-loop-distribute-patterns",  # or memcpy would be compiled into a call of memcpy
+    "-ffunction-sections",
+    "-fdata-sections",
+)
+_BARE_METAL_LDFLAGS = ("-nostdlib", "-lgcc", "-Wl,--gc-sections", "-Wl,--fatal-warnings")
+_OVERFLOW = re.compile(r"region `(FLASH|RAM)' overflowed by (\d+) bytes")
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """An ELF file (a program on `host`). flash: text + data; ram: data + bss, the stack included."""
+
+    elf: Path
+    sha256: str
+    text_bytes: int
+    data_bytes: int
+    bss_bytes: int
+
+    @property
+    def flash_bytes(self) -> int:
+        return self.text_bytes + self.data_bytes
+
+    @property
+    def ram_bytes(self) -> int:
+        return self.data_bytes + self.bss_bytes
+
+
+def build(board: Board, model: Mapping[str, bytes], out: Path) -> Firmware:
+    """Compile the C of edgekws.emit.c for `board` into `out`, which is written as a whole or not at all.
+
+    Raises BoardError when a tool is missing, the C does not compile or a memory budget is exceeded,
+    ArtifactError when `model` is no emitted model or `out` cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgekws-build-") as folder:
+        elf = Path(folder) / "firmware.elf"
+        write_model(model, Path(folder))
+        _compile(board, Path(folder), elf)
+        text, data, bss = sizes(board, elf)
+        with replacing(out) as partial:
+            shutil.copyfile(elf, partial)
+            partial.chmod(0o755)
+    return Firmware(out, sha256_file(out), text, data, bss)
+
+
+def write_model(model: Mapping[str, bytes], folder: Path) -> None:
+    missing = [name for name in MODEL_FILES if name not in model]
+    if missing:
+        raise ArtifactError(f"a C model consists of {' and '.join(MODEL_FILES)}", got=f"no {missing[0]}")
+    for name in MODEL_FILES:
+        try:
+            (folder / name).write_bytes(model[name])
+        except OSError as error:
+            raise BoardError(f"{folder} should take temporary files", got=str(error), hint="free some space") from error
+
+
+def command(board: Board, folder: Path, elf: Path) -> list[str]:
+    """The compiler's command line for the model in `folder`."""
+    sources = [folder / "model.c", *_sources(("kernels", "app", *board.port))]
+    return [
+        tools.require(board.compiler, f"building for {board.name}"),
+        *CFLAGS,
+        *board.cflags,
+        *(_BARE_METAL_CFLAGS if board.linker_script else ()),
+        *_definitions(board),
+        f"-I{FIRMWARE}",
+        f"-I{folder}",
+        *map(str, sources),
+        *_linking(board),
+        "-o",
+        str(elf),
+    ]
+
+
+def sizes(board: Board, elf: Path) -> tuple[int, int, int]:
+    """text, data and bss in bytes."""
+    size = board.compiler.removesuffix("gcc").removesuffix("cc") + "size"
+    text = tools.run([tools.require(size, "measuring the firmware"), str(elf)], f"{size} should read {elf}", "rebuild")
+    first, second, third, *_ = text.splitlines()[1].split()
+    return int(first), int(second), int(third)
+
+
+def _compile(board: Board, folder: Path, elf: Path) -> None:
+    line = command(board, folder, elf)
+    done = subprocess.run(line, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
+    if done.returncode != 0:
+        complaint = done.stderr.replace(f"{folder}/", "").replace(f"{FIRMWARE}/", "")
+        raise _over_budget(board, complaint) or _broken(board, complaint)
+
+
+def _over_budget(board: Board, complaint: str) -> BoardError | None:
+    over = {region: int(excess) for region, excess in _OVERFLOW.findall(complaint)}
+    if not over:
+        return None
+    budgets = {"FLASH": board.flash_bytes, "RAM": board.ram_bytes}
+    needs = [
+        f"{budgets[region] + excess} bytes of {region} where there are {budgets[region]} ({excess} too many)"
+        for region, excess in over.items()
+    ]
+    hint = "use a smaller network, or a board with more memory"
+    return BoardError(f"the firmware should fit the memories of {board.name}", got="; ".join(needs), hint=hint)
+
+
+def _broken(board: Board, complaint: str) -> BoardError:
+    errors = [line.strip() for line in complaint.splitlines() if "error" in line or "undefined" in line]
+    got = " / ".join(errors[:3]) or complaint.strip()[:500]
+    hint = f"export the model again; compiler: {board.compiler}"
+    return BoardError(f"the firmware for {board.name} should compile and link", got=got, hint=hint)
+
+
+def _sources(folders: Iterable[str]) -> list[Path]:
+    return [path for folder in folders for path in sorted((FIRMWARE / folder).glob("*.c"))]
+
+
+def _definitions(board: Board) -> list[str]:
+    numbers = {
+        "EKW_CLOCK_HZ": board.clock_hz,
+        "EKW_TIMER_HZ": board.timer_hz,
+        "EKW_BAUD": board.baud,
+        **board.defines,
+    }
+    return [f'-DEKW_BOARD_NAME="{board.name}"', *(f"-D{key}={value}u" for key, value in numbers.items())]
+
+
+def _linking(board: Board) -> list[str]:
+    if not board.linker_script:
+        return []
+    symbols = {"EKW_FLASH_BYTES": board.flash_bytes, "EKW_RAM_BYTES": board.ram_bytes, **board.symbols}
+    return [
+        *(f"-Wl,--defsym={key}={value}" for key, value in symbols.items()),
+        "-T",
+        str(FIRMWARE / board.linker_script),
+        *_BARE_METAL_LDFLAGS,
+    ]

@@ -1,0 +1,9 @@
+#ifndef EKW_CRC32_H
+#define EKW_CRC32_H
+
+#include <stdint.h>
+
+/* CRC-32 of ISO-HDLC (zlib, Ethernet): reflected 0x04C11DB7, initial and final value all ones. */
+uint32_t ekw_crc32(const uint8_t *bytes, int32_t count);
+
+#endif

@@ -1,0 +1,129 @@
+#include "app/inference.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "app/crc32.h"
+#include "app/input.h"
+#include "app/softmax.h"
+#include "app/text.h"
+#include "model.h"
+#include "port/port.h"
+
+#define DEFAULT_ITERATIONS 1
+#define DEFAULT_WARMUPS 10
+#define MICROSECONDS 1000000u
+
+static int8_t scores[EKW_MODEL_LABELS];
+static bool has_scores;
+
+void ekw_inference_forget(void) {
+    has_scores = false;
+}
+
+static void print_microseconds(uint64_t ticks) {
+    const uint64_t seconds = ticks / EKW_TIMER_HZ, rest = ticks % EKW_TIMER_HZ;
+    ekw_put("m-lap-us-");
+    ekw_put_unsigned(seconds * MICROSECONDS + rest * MICROSECONDS / EKW_TIMER_HZ);
+    ekw_put_line("");
+}
+
+void ekw_inference_print_time(void) {
+    print_microseconds(ekw_port_ticks());
+}
+
+static bool refuse_without_scores(void) {
+    if (!has_scores) {
+        ekw_put_line("e-[No inference has been run on this input]");
+    }
+    return !has_scores;
+}
+
+void ekw_inference_print_results(void) {
+    uint16_t permille[EKW_MODEL_LABELS];
+    if (refuse_without_scores()) {
+        return;
+    }
+    ekw_softmax_permille(scores, permille);
+    ekw_put("m-results-[");
+    for (int32_t i = 0; i < EKW_MODEL_LABELS; i++) {
+        ekw_put(i == 0 ? "" : ",");
+        ekw_put_permille(permille[i]);
+    }
+    ekw_put_line("]");
+}
+
+static void print_scores(void) {
+    if (refuse_without_scores()) {
+        return;
+    }
+    ekw_put("m-raw-[");
+    for (int32_t i = 0; i < EKW_MODEL_LABELS; i++) {
+        ekw_put(i == 0 ? "" : ",");
+        ekw_put_signed(scores[i]);
+    }
+    ekw_put_line("]");
+}
+
+void ekw_inference_print_raw(void) {
+    print_scores();
+    ekw_put("m-input-crc32-[");
+    ekw_put_hex(ekw_crc32((const uint8_t *)ekw_input_tensor(), ekw_input_loaded()), 8);
+    ekw_put_line("]");
+}
+
+static void print_count(const char *label, int32_t count) {
+    ekw_put(label);
+    ekw_put_signed(count);
+    ekw_put_line("");
+}
+
+static void run(int32_t times) {
+    for (int32_t i = 0; i < times; i++) {
+        ekw_model_run(ekw_input_tensor(), scores);
+    }
+}
+
+/* The host takes the difference of the two lap lines. Writing the first one takes time of its own, on a
+ * real UART 2 ms, so the second is the first plus the duration of the inferences alone. */
+static void measure(int32_t iterations, int32_t warmups) {
+    print_count("m-warmup-start-", warmups);
+    run(warmups);
+    ekw_put_line("m-warmup-done");
+    print_count("m-infer-start-", iterations);
+    const uint64_t lap = ekw_port_ticks();
+    print_microseconds(lap);
+    const uint64_t start = ekw_port_ticks();
+    run(iterations);
+    const uint64_t duration = ekw_port_ticks() - start;
+    print_microseconds(lap + duration);
+    ekw_put_line("m-infer-done");
+    has_scores = true;
+    ekw_inference_print_results();
+}
+
+/* An absent argument keeps `value`; what is no number becomes `wrong`. */
+static int32_t argument(const char *text, int32_t value, int32_t wrong) {
+    if (text[0] != '\0' && !ekw_parse_decimal(text, &value)) {
+        return wrong;
+    }
+    return value;
+}
+
+void ekw_inference_command(const char *iterations, const char *warmups) {
+    const int32_t n = argument(iterations, DEFAULT_ITERATIONS, 0);
+    const int32_t w = argument(warmups, DEFAULT_WARMUPS, -1);
+    if (n <= 0) {
+        ekw_put_line("e-[Inference iterations must be >0]");
+    } else if (w < 0) {
+        ekw_put_line("e-[Inference warmup must be >=0]");
+    } else if (ekw_input_loaded() != EKW_MODEL_INPUT_BYTES) {
+        ekw_put("Input db has ");
+        ekw_put_signed(ekw_input_loaded());
+        ekw_put(" elemented, expected ");
+        ekw_put_signed(EKW_MODEL_INPUT_BYTES);
+        ekw_put_line("");
+    } else {
+        measure(n, w);
+    }
+}

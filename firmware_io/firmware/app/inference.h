@@ -1,0 +1,13 @@
+/* Running the model and telling what came out. */
+#ifndef EKW_INFERENCE_H
+#define EKW_INFERENCE_H
+
+void ekw_inference_command(const char *iterations, const char *warmups);
+void ekw_inference_print_time(void);
+void ekw_inference_print_results(void);
+void ekw_inference_print_raw(void);
+
+/* Scores of another input must not be taken for scores of this one. */
+void ekw_inference_forget(void);
+
+#endif

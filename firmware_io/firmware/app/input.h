@@ -1,0 +1,18 @@
+/* The input tensor and the command `db` that fills it. */
+#ifndef EKW_INPUT_H
+#define EKW_INPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model.h"
+
+void ekw_input_command(const char *first, const char *second);
+
+/* Bytes loaded so far: EKW_MODEL_INPUT_BYTES when the tensor is complete. */
+int32_t ekw_input_loaded(void);
+
+/* int8 [height][width][channels]; bytes that were not loaded are 0. */
+const int8_t *ekw_input_tensor(void);
+
+#endif

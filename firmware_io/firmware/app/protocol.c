@@ -1,0 +1,139 @@
+#include "app/protocol.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "app/inference.h"
+#include "app/input.h"
+#include "app/text.h"
+
+#define COMMAND_CHARACTERS 256
+#define WORDS_MAX 3
+
+typedef struct {
+    const char *name;
+    const char *help;
+    void (*answer)(const char *first, const char *second); /* arguments; empty when absent */
+} command;
+
+static void answer_name(const char *first, const char *second) {
+    (void)first, (void)second;
+    ekw_put_line("m-name-dut-[edgekws-" EKW_BOARD_NAME "]");
+}
+
+static void answer_profile(const char *first, const char *second) {
+    (void)first, (void)second;
+    ekw_put_line("m-profile-[ULPMark for tinyML Firmware V0.0.1]");
+    ekw_put_line("m-model-[kws01]");
+}
+
+static void answer_timestamp(const char *first, const char *second) {
+    (void)first, (void)second;
+    ekw_inference_print_time();
+}
+
+static void answer_results(const char *first, const char *second) {
+    (void)first, (void)second;
+    ekw_inference_print_results();
+}
+
+static void answer_raw(const char *first, const char *second) {
+    (void)first, (void)second;
+    ekw_inference_print_raw();
+}
+
+static void answer_help(const char *first, const char *second);
+
+static const command commands[] = {
+    {"help", "this list", answer_help},
+    {"name", "vendor and board", answer_name},
+    {"profile", "benchmark profile and model", answer_profile},
+    {"timestamp", "microseconds since boot", answer_timestamp},
+    {"db", "load N: expect N bytes; HH..: hexadecimal bytes; print: show them", ekw_input_command},
+    {"infer", "N W: N timed inferences (1) after W untimed ones (10)", ekw_inference_command},
+    {"results", "probabilities of the last inference", answer_results},
+    {"raw", "edgekws extension: int8 scores of the last inference, CRC-32 of the input", answer_raw},
+};
+
+static void answer_help(const char *first, const char *second) {
+    (void)first, (void)second;
+    ekw_put_line("ULPMark for tinyML Firmware V0.0.1");
+    ekw_put_line("");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        ekw_put(commands[i].name);
+        ekw_put(" : ");
+        ekw_put_line(commands[i].help);
+    }
+}
+
+/* Splits at spaces, in place. Absent words are empty. */
+static void split(char *text, const char *words[WORDS_MAX]) {
+    for (size_t i = 0; i < WORDS_MAX; i++) {
+        while (*text == ' ') {
+            text++;
+        }
+        words[i] = text;
+        while (*text != '\0' && *text != ' ') {
+            text++;
+        }
+        if (*text == ' ') {
+            *text++ = '\0';
+        }
+    }
+}
+
+static void refuse_unknown(const char *word) {
+    ekw_put("e-[Unknown command: ");
+    for (; *word != '\0'; word++) {
+        const char shown[2] = {(char)(*word >= ' ' && *word <= '~' ? *word : '?'), '\0'};
+        ekw_put(shown);
+    }
+    ekw_put_line("]");
+}
+
+static void execute(char *text) {
+    const char *words[WORDS_MAX];
+    split(text, words);
+    if (words[0][0] == '\0') {
+        return; /* hosts send a lone '%' to flush */
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (ekw_same(words[0], commands[i].name)) {
+            commands[i].answer(words[1], words[2]);
+            return;
+        }
+    }
+    refuse_unknown(words[0]);
+}
+
+void ekw_protocol_feed(char c) {
+    static char text[COMMAND_CHARACTERS + 1];
+    static size_t used;
+    static bool too_long;
+    if (c == '\r' || c == '\n') {
+        return; /* a person at a terminal */
+    }
+    if (c != '%') {
+        too_long = too_long || used == COMMAND_CHARACTERS;
+        if (!too_long) {
+            text[used++] = c;
+        }
+        return;
+    }
+    text[used] = '\0';
+    used = 0;
+    if (too_long) {
+        ekw_put_line("e-[Command too long]");
+    } else {
+        execute(text);
+    }
+    too_long = false;
+    ekw_put_line("m-ready");
+}
+
+void ekw_protocol_boot(void) {
+    ekw_put_line("m-timestamp-mode-performance");
+    ekw_inference_print_time();
+    ekw_put_line("m-init-done");
+    ekw_put_line("m-ready");
+}

@@ -1,0 +1,15 @@
+#include "app/softmax.h"
+
+void ekw_softmax_permille(const int8_t scores[EKW_MODEL_LABELS], uint16_t permille[EKW_MODEL_LABELS]) {
+    int32_t best = scores[0];
+    for (int32_t i = 1; i < EKW_MODEL_LABELS; i++) {
+        best = scores[i] > best ? scores[i] : best;
+    }
+    uint32_t sum = 0;
+    for (int32_t i = 0; i < EKW_MODEL_LABELS; i++) {
+        sum += ekw_model_exp[best - scores[i]];
+    }
+    for (int32_t i = 0; i < EKW_MODEL_LABELS; i++) {
+        permille[i] = (uint16_t)(ekw_model_exp[best - scores[i]] * 1000u / sum);
+    }
+}

@@ -1,0 +1,84 @@
+#include "app/text.h"
+
+#include <stddef.h>
+
+#include "port/port.h"
+
+void ekw_put(const char *text) {
+    while (*text != '\0') {
+        ekw_port_putc(*text++);
+    }
+}
+
+void ekw_put_line(const char *text) {
+    ekw_put(text);
+    ekw_put("\r\n");
+}
+
+void ekw_put_unsigned(uint64_t value) {
+    char digits[20]; /* 2^64 has 20 */
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + (int)(value % 10));
+        value /= 10;
+    } while (value != 0);
+    while (count > 0) {
+        ekw_port_putc(digits[--count]);
+    }
+}
+
+void ekw_put_signed(int32_t value) {
+    if (value < 0) {
+        ekw_port_putc('-');
+    }
+    ekw_put_unsigned(value < 0 ? (uint64_t)(-(int64_t)value) : (uint64_t)value);
+}
+
+void ekw_put_hex(uint32_t value, int32_t digits) {
+    for (int32_t i = digits - 1; i >= 0; i--) {
+        ekw_port_putc("0123456789abcdef"[(value >> (4 * i)) & 15u]);
+    }
+}
+
+void ekw_put_permille(uint32_t thousandths) {
+    ekw_put_unsigned(thousandths / 1000);
+    ekw_port_putc('.');
+    for (uint32_t unit = 100; unit > 0; unit /= 10) {
+        ekw_put_unsigned(thousandths / unit % 10);
+    }
+}
+
+bool ekw_same(const char *a, const char *b) {
+    while (*a != '\0' && *a == *b) {
+        a++, b++;
+    }
+    return *a == *b;
+}
+
+int32_t ekw_hex_digit(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool ekw_parse_decimal(const char *text, int32_t *value) {
+    const bool negative = *text == '-';
+    int64_t magnitude = 0;
+    text += negative ? 1 : 0;
+    if (*text == '\0') {
+        return false;
+    }
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9') {
+            return false;
+        }
+        magnitude = magnitude * 10 + (*text - '0');
+        magnitude = magnitude > INT32_MAX ? INT32_MAX : magnitude;
+    }
+    *value = (int32_t)(negative ? -magnitude : magnitude);
+    return true;
+}

@@ -1,0 +1,23 @@
+/* Text to the host without a C library. */
+#ifndef EKW_TEXT_H
+#define EKW_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+void ekw_put(const char *text);
+void ekw_put_line(const char *text); /* adds CR LF, as every line of the protocol ends */
+void ekw_put_unsigned(uint64_t value);
+void ekw_put_signed(int32_t value);
+void ekw_put_hex(uint32_t value, int32_t digits);
+void ekw_put_permille(uint32_t thousandths); /* 123 as 0.123, 1000 as 1.000 */
+
+bool ekw_same(const char *a, const char *b);
+
+/* 0..15, or -1 for what is no hexadecimal digit. */
+int32_t ekw_hex_digit(char c);
+
+/* A decimal with an optional minus sign; saturates at the limits of int32. False: no number. */
+bool ekw_parse_decimal(const char *text, int32_t *value);
+
+#endif

@@ -1,0 +1,111 @@
+/* The firmware as a program: its serial line is a pseudo-terminal whose path is printed on stdout. */
+#define _XOPEN_SOURCE 600
+#include "port/port.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_BYTES 256
+
+static int line = -1; /* our end of the pseudo-terminal */
+static struct timespec boot;
+
+static void stop_with(const char *what) {
+    fprintf(stderr, "edgekws firmware: %s: %s\n", what, strerror(errno));
+    _exit(1);
+}
+
+/* Whoever started us holds our stdin: when it ends, so do we, even in the middle of an inference. */
+static void *end_with_stdin(void *unused) {
+    char ignored[64];
+    ssize_t got;
+    do {
+        got = read(STDIN_FILENO, ignored, sizeof ignored);
+    } while (got > 0 || (got < 0 && errno == EINTR));
+    _exit(0);
+    return unused;
+}
+
+static void make_raw(int device) {
+    struct termios mode;
+    if (tcgetattr(device, &mode) != 0) {
+        stop_with("pseudo-terminal without a mode");
+    }
+    mode.c_iflag = 0;
+    mode.c_oflag = 0;
+    mode.c_lflag = 0;
+    mode.c_cflag = CS8 | CREAD | CLOCAL;
+    mode.c_cc[VMIN] = 1;
+    mode.c_cc[VTIME] = 0;
+    if (tcsetattr(device, TCSANOW, &mode) != 0) {
+        stop_with("pseudo-terminal not raw");
+    }
+}
+
+void ekw_port_init(void) {
+    pthread_t watcher;
+    line = posix_openpt(O_RDWR | O_NOCTTY);
+    if (line < 0 || grantpt(line) != 0 || unlockpt(line) != 0) {
+        stop_with("no pseudo-terminal");
+    }
+    const char *path = ptsname(line);
+    /* Never closed: without a holder of the other end, reading ours would fail between two hosts. */
+    const int held = path == NULL ? -1 : open(path, O_RDWR | O_NOCTTY);
+    if (held < 0) {
+        stop_with("pseudo-terminal cannot be opened");
+    }
+    make_raw(held);
+    if (pthread_create(&watcher, NULL, end_with_stdin, NULL) != 0) {
+        stop_with("no thread");
+    }
+    clock_gettime(CLOCK_MONOTONIC, &boot);
+    printf("%s\n", path);
+    fflush(stdout);
+}
+
+int ekw_port_getc(void) {
+    unsigned char byte;
+    ssize_t got;
+    do {
+        got = read(line, &byte, 1);
+    } while (got < 0 && errno == EINTR);
+    if (got != 1) {
+        stop_with("serial line lost");
+    }
+    return byte;
+}
+
+static void write_all(const char *bytes, size_t count) {
+    while (count > 0) {
+        const ssize_t done = write(line, bytes, count);
+        if (done < 0 && errno != EINTR) {
+            stop_with("serial line lost");
+        }
+        bytes += done > 0 ? done : 0;
+        count -= done > 0 ? (size_t)done : 0;
+    }
+}
+
+void ekw_port_putc(char c) {
+    static char text[LINE_BYTES];
+    static size_t used;
+    text[used++] = c;
+    if (c == '\n' || used == LINE_BYTES) {
+        write_all(text, used);
+        used = 0;
+    }
+}
+
+uint64_t ekw_port_ticks(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const int64_t seconds = (int64_t)(now.tv_sec - boot.tv_sec);
+    return (uint64_t)(seconds * (int64_t)EKW_TIMER_HZ + (now.tv_nsec - boot.tv_nsec));
+}

@@ -1,0 +1,18 @@
+/* What a board gives to the firmware. One folder under port/ per board implements it. */
+#ifndef EKW_PORT_H
+#define EKW_PORT_H
+
+#include <stdint.h>
+
+void ekw_port_init(void);
+
+/* The next byte from the host. Sleeps until there is one. */
+int ekw_port_getc(void);
+
+/* Writes one byte to the host; may keep it until the end of the line. */
+void ekw_port_putc(char c);
+
+/* Ticks of EKW_TIMER_HZ since ekw_port_init. 64 bits: never wraps. */
+uint64_t ekw_port_ticks(void);
+
+#endif

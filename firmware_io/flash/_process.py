@@ -1,0 +1,77 @@
+"""A child process that does not outlive us, whatever happens to us."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgekws.errors import BoardError
+
+START_TIMEOUT_S = 20.0
+_POLL_S = 0.005
+_GUARD = Path(__file__).parent / "_guard.py"
+
+
+def guarded(command: Sequence[str]) -> list[str]:
+    """`command` under a watcher that ends it when our end of its stdin closes, be it by a kill -9."""
+    return [sys.executable, "-I", str(_GUARD), *command]
+
+
+@contextmanager
+def running(command: Sequence[str], announcement: re.Pattern[str], what: str) -> Iterator[str]:
+    """Start `command`, wait until its stdout or stderr matches, give group 1; end it on exit.
+
+    The process has to end when its stdin closes. Raises BoardError with what it wrote when it ends
+    or stays silent before the announcement.
+    """
+    with tempfile.TemporaryFile() as output:
+        process = _launch(command, output.fileno(), what)
+        try:
+            yield _announced(process, output.fileno(), announcement, what)
+        finally:
+            _end(process)
+
+
+def _launch(command: Sequence[str], output: int, what: str) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
+    except OSError as error:
+        raise BoardError(f"{what} should start", got=f"{command[0]}: {error.strerror}") from error
+
+
+def _announced(process: subprocess.Popen[bytes], output: int, announcement: re.Pattern[str], what: str) -> str:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        ended = process.poll() is not None  # looked at before its output: what it wrote last is in there
+        found = announcement.search(_written(output))
+        if found:
+            return found.group(1)
+        if ended:
+            break
+        time.sleep(_POLL_S)
+    state = f"it ended with status {process.returncode}" if ended else f"nothing for {START_TIMEOUT_S:.0f} s"
+    said = " ".join(_written(output).split())
+    got = f"{state}; it said: {said}" if said else state
+    raise BoardError(f"{what} should start and say where its serial line is", got=got)
+
+
+def _written(output: int) -> str:
+    return os.pread(output, 1 << 16, 0).decode(errors="replace")
+
+
+def _end(process: subprocess.Popen[bytes], patience_s: float = 2.0) -> None:
+    """Closing its stdin asks it to end; then it is killed."""
+    if process.stdin:
+        process.stdin.close()
+    try:
+        process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
