@@ -21,6 +21,7 @@ class Builder:
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.taken = {"features"}
 
     def constant(self, name: str, value: np.ndarray) -> str:
         from onnx import numpy_helper
@@ -28,9 +29,12 @@ class Builder:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def add(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+    def add(self, op: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
         from onnx import helper
 
+        if output in self.taken:
+            raise ArtifactError("the nodes of a graph should have different names", got=f"{output} twice")
+        self.taken.add(output)
         self.nodes.append(helper.make_node(op, list(inputs), [output], name=output, **attributes))
         return output
 
@@ -84,7 +88,7 @@ def executor(content: bytes, dtype: type, optimized: bool, without: Sequence[str
     source = session.get_inputs()[0]
 
     def run(features: np.ndarray) -> np.ndarray:
-        x = checked_features(features, tuple(source.shape[2:]))[:, None].astype(dtype)
+        x: np.ndarray = checked_features(features, tuple(source.shape[2:]))[:, None].astype(dtype)
         parts = [session.run(None, {source.name: x[i : i + _CHUNK]})[0] for i in range(0, len(x), _CHUNK)]
         width = int(np.prod(session.get_outputs()[0].shape[1:]))
         scores = np.concatenate(parts) if parts else np.zeros((0, width))

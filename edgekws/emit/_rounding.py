@@ -36,7 +36,8 @@ class RoundForm:
     """`clip(round((x . weight + bias) * 2**-shift) - raised, lo, hi)` with x raised by `raised_input`.
 
     weight: int8 [c_out, k_h, k_w, c_in], or [c, k_h, k_w] for one filter per channel.
-    bias: int64 [c_out]; shift: int64 [c_out]; doubled, tie_free: bool [c_out].
+    bias, shift: int64 [c_out]; doubled, tie_free: bool [c_out].
+    raised: how far the output of the format stands above its meaning, 0 or RAISE.
     """
 
     weight: np.ndarray
@@ -47,7 +48,8 @@ class RoundForm:
 
     @property
     def tie_free(self) -> np.ndarray:
-        return self.doubled | (self.shift == 0)
+        free: np.ndarray = self.doubled | (self.shift == 0)
+        return free
 
 
 def kernel(node: Node) -> np.ndarray:

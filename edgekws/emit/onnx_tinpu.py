@@ -86,7 +86,8 @@ def _check_exact(node: Node, lo: int, hi: int) -> bool:
 
 def _magnitude(node: Node, lo: int, hi: int) -> np.ndarray:
     low, high = accumulator_bounds(node, lo, hi)
-    return np.maximum(np.abs(low), np.abs(high))
+    magnitude: np.ndarray = np.maximum(np.abs(low), np.abs(high))
+    return magnitude
 
 
 def _refuse(node: Node, wrong: np.ndarray, values: np.ndarray, rule: str) -> None:

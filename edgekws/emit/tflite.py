@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -49,15 +50,19 @@ _METADATA = "edgekws"
 def emit(graph: Graph) -> dict[str, bytes]:
     """{"model.tflite": bytes}. Raises TargetError where the rounding cannot be made equal."""
     graph.check()
-    model = _Model(_start_scale(graph.input_scale))
-    tensor = model.activation("features", graph.in_shape, Edge(model.input_scale, 0, 0))
-    edge = Edge(model.input_scale, 0, 0)
+    model = _Model()
+    edge = Edge(_start_scale(graph.input_scale), 0, 0)
+    tensor = model.activation("features", graph.in_shape, edge)
+    tie_free: list[bool] = []
     for node, lo, hi in graph.ranges():
         form = round_form(node, edge.raised)
+        tie_free += form.tie_free.tolist()
         check_bounds(node, form, lo + edge.raised, hi + edge.raised, EXACT_LOG2)
         tensor, edge = _layer(model, node, form, tensor, edge)
     last = model.reshape(tensor, len(graph.labels), edge)
-    return {FILE: _seal.close(model.pack(last, _seal.describe(graph, KIND, VERSION, NOTE)))}
+    about = _seal.describe(graph, KIND, VERSION, NOTE)
+    about["tie_free_channels"] = f"{sum(tie_free)} of {len(tie_free)}"
+    return {FILE: _seal.close(model.pack(last, about))}
 
 
 def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
@@ -95,12 +100,11 @@ def _executor(content: bytes, resolver: object) -> Executor:
 
 @dataclass(frozen=True)
 class Edge:
-    """How a tensor holds the integers of the graph. Its int8 is `value - raised_lo`; see `_edge_after`."""
+    """How a tensor holds the integers y of the graph: `int8 - zero_point = y + raised`."""
 
     scale: np.float32
     zero_point: int
     raised: int
-    """`int8 - zero_point` less the integer of the graph: 128 for signed outputs that had to be raised."""
 
 
 def _edge_after(node: Node, form: RoundForm, scale: np.float32) -> Edge:
@@ -154,13 +158,14 @@ def _is_same_padding(node: Node) -> bool:
 class _Model:
     """A flatbuffer model that grows. Methods that add an operator give the index of its output tensor."""
 
-    input_scale: np.float32
     buffers: list[bytes] = field(default_factory=lambda: [b""])
     tensors: list[Any] = field(default_factory=list)
     operators: list[Any] = field(default_factory=list)
     codes: list[tuple[int, int]] = field(default_factory=list)
 
-    def _tensor(self, name: str, shape: tuple[int, ...], kind: str, data: np.ndarray | None, quantization: Any) -> int:
+    def _tensor(
+        self, name: str, shape: tuple[int, ...], kind: str, data: np.ndarray | None, quantization: object
+    ) -> int:
         from ai_edge_litert import schema_py_generated as schema
 
         tensor = schema.TensorT(shape=list(shape), type=getattr(schema.TensorType, kind), name=name)
@@ -175,7 +180,7 @@ class _Model:
         scale = np.array([edge.scale], np.float32)
         return self._tensor(name, (1, *shape), "INT8", None, _quantization(scale, edge.zero_point))
 
-    def _operator(self, name: str, version: int, inputs: list[int], output: int, options: Any) -> int:
+    def _operator(self, name: str, version: int, inputs: list[int], output: int, options: object) -> int:
         from ai_edge_litert import schema_py_generated as schema
 
         code = (getattr(schema.BuiltinOperator, name), version)
@@ -241,7 +246,7 @@ class _Model:
         return bytes(builder.Output())
 
 
-def _quantization(scale: np.ndarray, zero_point: int, axis: int = 0) -> Any:
+def _quantization(scale: np.ndarray, zero_point: int, axis: int = 0) -> object:
     from ai_edge_litert import schema_py_generated as schema
 
     return schema.QuantizationParametersT(
@@ -249,7 +254,7 @@ def _quantization(scale: np.ndarray, zero_point: int, axis: int = 0) -> Any:
     )
 
 
-def _convolution_options(node: Node, same: bool, depthwise: bool) -> tuple[Any, str]:
+def _convolution_options(node: Node, same: bool, depthwise: bool) -> tuple[object, str]:
     from ai_edge_litert import schema_py_generated as schema
 
     common = {
@@ -263,9 +268,9 @@ def _convolution_options(node: Node, same: bool, depthwise: bool) -> tuple[Any, 
     return schema.Conv2DOptionsT(**common), "CONV_2D"
 
 
-def _code(schema: Any, code: int, version: int) -> Any:
+def _code(schema: ModuleType, code: int, version: int) -> object:
     return schema.OperatorCodeT(deprecatedBuiltinCode=min(code, 127), builtinCode=code, version=version)
 
 
-def _buffer(schema: Any, data: bytes) -> Any:
+def _buffer(schema: ModuleType, data: bytes) -> object:
     return schema.BufferT(data=np.frombuffer(data, np.uint8) if data else None)
