@@ -67,6 +67,18 @@ def load(path: Path) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} should be TOML", got=str(error)) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        expected = f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise ConfigError(expected, got=repr(first.get("input")), hint="see models/dscnn/recipe.toml") from error
+        raise _config_error(str(path), error) from error
+
+
+def changed(recipe: Recipe, **changes: object) -> Recipe:
+    """The recipe with other values, checked as if they had been in its file."""
+    try:
+        return Recipe.model_validate({**recipe.model_dump(), **changes})
+    except ValidationError as error:
+        raise _config_error("option", error) from error
+
+
+def _config_error(source: str, error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    expected = f"{source}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return ConfigError(expected, got=repr(first.get("input")), hint="see models/dscnn/recipe.toml")

@@ -1,0 +1,50 @@
+# Each target is the command of the same name; `edgekws --help` explains them.
+#   make demo                              set-up, then recordings -> trained network -> measured board -> report
+#   make test                              set-up, then the fast tests
+#   make train quantize export             the model in models/dscnn, from the recordings in DATA
+# Variables:
+#   DATA=folder    Speech Commands (speech_commands_v0.02/ and its test archive); downloaded when not given
+#   RECIPE=file    what to train      OUT=folder   where results go      BOARD=name   see `edgekws boards`
+PYTHON ?= python3
+RECIPE ?= models/dscnn/recipe.toml
+OUT ?= work/dscnn
+PREPARED ?= work/data
+BOARD ?= qemu-an386
+DATA ?= $(EDGEKWS_DATA)
+EDGEKWS = .venv/bin/edgekws
+
+.PHONY: setup data train quantize export flash bench demo test test-slow lint
+.NOTPARALLEL:
+
+setup:
+	@$(PYTHON) scripts/setup.py
+
+data: setup
+	$(EDGEKWS) data prepare --out $(PREPARED) $(if $(DATA),--root $(DATA))
+
+train: data
+	$(EDGEKWS) train --recipe $(RECIPE) --data $(PREPARED) --out $(OUT)
+
+quantize: setup
+	$(EDGEKWS) quantize --recipe $(RECIPE) --data $(PREPARED) --out $(OUT)
+
+export: setup
+	$(EDGEKWS) export --data $(PREPARED) --out $(OUT)
+
+flash: setup
+	$(EDGEKWS) flash --board $(BOARD) --out $(OUT)
+
+bench: setup
+	$(EDGEKWS) bench --board $(BOARD) --data $(PREPARED) --out $(OUT)
+
+demo: setup
+	$(EDGEKWS) demo $(if $(DATA),--root $(DATA))
+
+test: setup
+	.venv/bin/pytest
+
+test-slow: setup
+	.venv/bin/pytest -m "slow or not slow"
+
+lint: setup
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

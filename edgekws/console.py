@@ -1,0 +1,87 @@
+"""What a person sees of the command line: progress bars, tables, and errors as one paragraph."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from edgekws.errors import EdgeKwsError
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
+
+_QUIET_SECONDS = 30.0
+"""Without a terminal a line is printed this often."""
+
+Report = Callable[[str, int, int], None]
+"""(what, done, total); the first word of `what` names the bar, the rest may change"""
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """Progress bars on a terminal, a line now and then elsewhere."""
+    if not err.is_terminal:
+        yield _Lines()
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            name = what.split("(", maxsplit=1)[0]
+            if name not in tasks:
+                tasks[name] = bars.add_task(what, total=total)
+            bars.update(tasks[name], description=what, completed=done, total=total)
+
+        yield report
+
+
+@contextmanager
+def readable_errors(debug: bool) -> Iterator[None]:
+    """Print an expected error as one paragraph and exit with its documented code."""
+    try:
+        yield
+    except EdgeKwsError as error:
+        if debug:
+            raise
+        err.print(f"[bold red]error:[/] {_escaped(str(error))}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("stopped; the same command continues or starts again by itself")
+        sys.exit(130)
+
+
+class _Lines:
+    """Progress for logs: the first, the last, and one line every half minute."""
+
+    def __init__(self) -> None:
+        self._printed: dict[str, float] = {}
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        name, now = what.split("(", maxsplit=1)[0], time.monotonic()
+        if done >= total or now - self._printed.get(name, -_QUIET_SECONDS) >= _QUIET_SECONDS:
+            self._printed[name] = now
+            err.print(f"{what}: {done} of {total}")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")

@@ -1,0 +1,311 @@
+"""The arrows of the design, each one function: data set -> checkpoint -> graph -> artifacts.
+
+Folder of one model:
+    float/best.safetensors     trained network           float/log.csv, float/curves.svg
+    quant/best.safetensors     quantization-aware, if the recipe asks for it
+    graph.npz                  the integer graph, which everything after it is made from
+    quantize.json              accuracy of the float network and of the graph, and their inputs
+    export/                    artifacts, golden.npz, parity.json, manifest.json
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgekws import __version__, plugs
+from edgekws.data import dataset as datasets
+from edgekws.data.dataset import Dataset
+from edgekws.errors import ArtifactError, DataError, ParityError
+from edgekws.features import cache
+from edgekws.features.spec import FeatureSpec
+from edgekws.files import check_kind, npz_bytes, read_json, sha256, sha256_file, write_bytes, write_json
+from edgekws.graph import interp, io
+from edgekws.graph.ir import Graph
+from edgekws.recipe import Recipe
+from edgekws.stats import wilson
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from edgekws.quant.network import QuantNet
+
+Progress = Callable[[str, int, int], None]
+"""(what, done, total)"""
+
+QUANTIZE_KIND, PARITY_KIND, GOLDEN_KIND = "edgekws-quantize", "edgekws-parity", "edgekws-golden"
+VERSION = 1
+GOLDEN_PER_LABEL = 4
+_PACKAGES = ("numpy", "torch", "onnx", "onnxruntime", "ai-edge-litert")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A float network and what it was trained with. `network` is in eval mode."""
+
+    network: nn.Sequential
+    recipe: Recipe
+    features: FeatureSpec
+    labels: tuple[str, ...]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Parity:
+    """One runtime of one artifact against the interpreter. `differences` counts integers out of `values`."""
+
+    artifact: str
+    runtime: str
+    clips: int
+    values: int
+    differences: int
+    largest: int
+
+
+def prepare(source: str, root: Path, out: Path, progress: Progress) -> Dataset:
+    """List `root` with the data plug `source` and decode it into `out`."""
+    spec = FeatureSpec()
+    listing = plugs.load("data", source).scan(root, spec.clip_samples)
+    return datasets.prepare(listing, out, spec.rate_hz, spec.clip_samples, progress)
+
+
+def train(recipe: Recipe, data: Dataset, out: Path, progress: Progress) -> Path:
+    """Train the float network of `recipe`; continue where an earlier run was stopped."""
+    import torch
+
+    from edgekws import curves
+    from edgekws import train as training
+
+    features = cache.fit_spec(data, FeatureSpec(), lambda done, total: progress("features", done, total))
+    torch.manual_seed(recipe.seed)
+    network = _build(recipe, len(data.labels))
+    header = {
+        "recipe": recipe.model_dump(mode="json", exclude={"quant"}),
+        "labels": list(data.labels),
+        "features": features.to_json(),
+        "dataset": {"name": data.name, "sha256": data.sha256},
+    }
+    task = training.Task(data, features, recipe.augment, recipe.train, recipe.seed)
+    best = training.fit(network, task, out / "float", header, _labelled(progress, "train"))
+    curves.draw(out / "float" / training.LOG, out / "float" / "curves.svg")
+    return best
+
+
+def load_trained(path: Path, recipe: Recipe) -> Trained:
+    """Raises ArtifactError when the checkpoint is missing, damaged or of another network than the recipe's."""
+    from edgekws import checkpoint
+
+    saved = checkpoint.load(path)
+    run = saved.header["run"]
+    network = _build(recipe, len(run["labels"]))
+    checkpoint.load_into(network, saved.groups["model"], path)
+    network.eval()
+    return Trained(network, recipe, FeatureSpec.from_json(run["features"]), tuple(run["labels"]), sha256_file(path))
+
+
+def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> Graph:
+    """PTQ, then QAT when the recipe says so; lower to graph.npz and score both networks."""
+    from edgekws.quant import lower, ptq
+
+    _require_labels(trained.labels, data)
+    plan = trained.recipe.quant
+    inputs, clip_ids = _calibration(trained, data, plan.calibration_clips)
+    network = ptq.quantize(trained.network, inputs, plan)
+    if plan.method == "qat":
+        _qat(network, trained, data, out, progress)
+    provenance = {
+        "dataset": data.sha256,
+        "checkpoint": trained.sha256,
+        "calibration": sha256("\n".join(clip_ids).encode()),
+        "method": plan.method,
+    }
+    graph = lower.lower(network, trained.features, trained.labels, trained.recipe.name, provenance)
+    scores = _scores(trained, network, graph, data)
+    io.save(graph, out / "graph.npz")
+    report = {"kind": QUANTIZE_KIND, "version": VERSION, "graph": io.digest(graph), "recipe": trained.recipe.to_json()}
+    write_json(
+        out / "quantize.json",
+        {**report, "dataset": {"name": data.name, "sha256": data.sha256, "notes": data.notes}, "scores": scores},
+    )
+    return graph
+
+
+def export(graph: Graph, out: Path, features: np.ndarray, progress: Progress) -> list[Parity]:
+    """Write every artifact that there is an emitter for, run it on `features` and compare with the interpreter.
+
+    features: int8 [n, frames, coefficients]. Differences are counted, and `require_parity` judges them.
+    """
+    expected = interp.run(graph, features)
+    kinds = plugs.names("emit")
+    results: list[Parity] = []
+    hashes: dict[str, str] = {}
+    for number, kind in enumerate(kinds):
+        progress("export", number, len(kinds))
+        emitter = plugs.load("emit", kind)
+        files: dict[str, bytes] = emitter.emit(graph)
+        folder = out / kind if len(files) > 1 else out
+        for name, content in files.items():
+            write_bytes(folder / name, content)
+            hashes[(folder / name).relative_to(out).as_posix()] = sha256(content)
+        for runtime, execute in getattr(emitter, "executors", lambda _: {})(files).items():
+            results.append(compare(kind, runtime, execute, features, expected))
+    progress("export", len(kinds), len(kinds))
+    write_json(out / "manifest.json", _manifest(graph, hashes))
+    return results
+
+
+def compare(
+    artifact: str, runtime: str, execute: Callable[[np.ndarray], np.ndarray], features: np.ndarray, expected: np.ndarray
+) -> Parity:
+    """Run one executor on `features` and count the integers that differ from `expected`."""
+    gaps = np.abs(execute(features).astype(int) - expected.astype(int))
+    return Parity(artifact, runtime, len(features), gaps.size, int((gaps > 0).sum()), int(gaps.max(initial=0)))
+
+
+def write_parity(path: Path, graph: Graph, results: list[Parity]) -> None:
+    rows = [asdict(result) for result in results]
+    write_json(path, {"kind": PARITY_KIND, "version": VERSION, "graph": io.digest(graph), "results": rows})
+
+
+def read_parity(path: Path) -> list[Parity]:
+    return [Parity(**row) for row in read_json(path, PARITY_KIND, VERSION)["results"]]
+
+
+def read_scores(path: Path) -> dict[str, Any]:
+    """What `quantize` wrote: recipe, data set and accuracies."""
+    return read_json(path, QUANTIZE_KIND, VERSION)
+
+
+def require_parity(results: list[Parity]) -> None:
+    """Raises ParityError when an artifact that claims to be exact differs from the interpreter."""
+    wrong = [r for r in results if r.differences and getattr(plugs.load("emit", r.artifact), "EXACT", True)]
+    if wrong:
+        shown = "; ".join(f"{r.artifact} in {r.runtime}: {r.differences} of {r.values} integers" for r in wrong)
+        raise ParityError("every exact artifact should equal the interpreter", got=shown)
+
+
+def golden_choice(labels: np.ndarray, per_label: int = GOLDEN_PER_LABEL) -> np.ndarray:
+    """Indices of the first few clips of each label."""
+    picks = [np.flatnonzero(labels == label)[:per_label] for label in np.unique(labels)]
+    return np.sort(np.concatenate(picks))
+
+
+def write_golden(path: Path, graph: Graph, features: np.ndarray, labels: np.ndarray, ids: list[str]) -> None:
+    """Golden vectors: inputs, the interpreter's scores, true labels and clip names."""
+    arrays = {
+        "format": np.array(f"{GOLDEN_KIND} {VERSION}"),
+        "graph": np.array(io.digest(graph)),
+        "features": features,
+        "scores": interp.run(graph, features),
+        "labels": labels.astype(np.int64),
+        "ids": np.array(ids),
+    }
+    write_bytes(path, npz_bytes(arrays))
+
+
+def read_golden(path: Path) -> dict[str, np.ndarray]:
+    """Raises ArtifactError for a missing, damaged or foreign file."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path} should hold golden vectors", got=str(error), hint="run edgekws export") from error
+    kind, _, version = str(arrays.get("format", "?")).rpartition(" ")
+    check_kind(path, {"kind": kind, "version": int(version) if version.isdigit() else version}, GOLDEN_KIND, VERSION)
+    return arrays
+
+
+def versions() -> dict[str, str]:
+    """What a manifest says about the software."""
+    packages = {name: metadata.version(name) for name in _PACKAGES}
+    return {"edgekws": __version__, "python": platform.python_version(), **packages}
+
+
+def _build(recipe: Recipe, labels: int) -> nn.Sequential:
+    network: nn.Sequential = plugs.load("nets", recipe.net.name).build(labels, **recipe.net.options)
+    return network
+
+
+def _labelled(progress: Progress, what: str) -> Callable[[int, int, dict[str, float]], None]:
+    def show(done: int, total: int, figures: dict[str, float]) -> None:
+        text = ", ".join(f"{key} {value:.3g}" for key, value in figures.items())
+        progress(f"{what} ({text})", done, total)
+
+    return show
+
+
+def _require_labels(labels: tuple[str, ...], data: Dataset) -> None:
+    if labels != data.labels:
+        raise DataError(
+            f"the data set should have the labels that the network was trained on: {', '.join(labels)}",
+            got=", ".join(data.labels),
+            hint="give the data set of the training with --data",
+        )
+
+
+def _calibration(trained: Trained, data: Dataset, count: int) -> tuple[torch.Tensor, list[str]]:
+    """Training clips drawn by the recipe's seed: (network inputs, ids)."""
+    from edgekws.train import network_input
+
+    features = cache.features_of(data, "train", trained.features)
+    chosen = np.sort(np.random.default_rng(trained.recipe.seed).permutation(len(features))[:count])
+    return network_input(features[chosen], trained.features), [data.splits["train"].ids[index] for index in chosen]
+
+
+def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress: Progress) -> None:
+    """Fine-tune `network` in place, the float network as teacher."""
+    from edgekws import train as training
+
+    plan = trained.recipe.quant
+    schedule = trained.recipe.train.model_copy(
+        update={"epochs": plan.epochs, "learning_rate": plan.learning_rate, "warmup_epochs": 0.2, "weight_decay": 0.0}
+    )
+    task = training.Task(data, trained.features, trained.recipe.augment, schedule, trained.recipe.seed, trained.network)
+    header = {"quant": plan.model_dump(mode="json"), "float": trained.sha256, "dataset": data.sha256}
+    training.fit(network, task, out / "quant", header, _labelled(progress, "quantize"))
+
+
+def _scores(trained: Trained, network: QuantNet, graph: Graph, data: Dataset) -> dict[str, Any]:
+    """Accuracy on validation and test, float and integers, with Wilson intervals; and their agreement."""
+    from edgekws.train import logits_of
+
+    scores: dict[str, Any] = {}
+    for name in ("validation", "test"):
+        features, labels = cache.features_of(data, name, trained.features), data.splits[name].labels
+        real = logits_of(trained.network, features, trained.features).numpy()
+        modelled = logits_of(network, features, trained.features).numpy() / network.score_scale
+        integers = interp.run(graph, cache.int8_features(data, name, trained.features))
+        scores[name] = {
+            "float": _accuracy(real, labels),
+            "graph": _accuracy(integers, labels),
+            "differing_integers": int((np.rint(modelled) != integers).sum()),
+            "integers": int(integers.size),
+        }
+    return scores
+
+
+def _accuracy(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    hits = int((scores.argmax(axis=1) == labels).sum())
+    interval = wilson(hits, len(labels))
+    return {"accuracy": hits / len(labels), "n": len(labels), "interval": [interval.low, interval.high]}
+
+
+def _manifest(graph: Graph, hashes: dict[str, str]) -> dict[str, Any]:
+    notes = {kind: getattr(plugs.load("emit", kind), "NOTE", "") for kind in plugs.names("emit")}
+    return {
+        "kind": "edgekws-manifest",
+        "version": VERSION,
+        "graph": io.digest(graph),
+        "provenance": graph.provenance,
+        "target": graph.target,
+        "rounding": notes,
+        "files": hashes,
+        "versions": versions(),
+    }

@@ -1,0 +1,139 @@
+"""Everything that edgekws needs on this machine: system packages, .venv, a CPU build of torch, the package.
+
+    python3 scripts/setup.py            what is missing; done again, it does nothing
+    TORCH=cuda python3 scripts/setup.py     take the CUDA build of torch
+    TORCH_INDEX=ADDRESS ...                 take torch from this package index
+
+Runs on the system's Python (3.11 to 3.13) with nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent.parent
+VENV = HERE / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / ".edgekws-ready"
+CONSTRAINTS = HERE / "requirements" / "constraints.txt"
+TORCH_VERSION = "2.13.0"
+
+SYSTEM = {
+    "qemu-system-arm": ("qemu-system-arm", "runs the emulated boards"),
+    "arm-none-eabi-gcc": ("gcc-arm-none-eabi", "compiles the firmware"),
+    "cc": ("gcc libc6-dev", "compiles the firmware for the host board"),
+    "espeak-ng": ("espeak-ng", "makes a small spoken set when there is no recording and no network"),
+}
+OPTIONAL = {"espeak-ng"}
+
+
+def main() -> None:
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        stop(f"edgekws needs Python 3.11 to 3.13, this is {sys.version.split()[0]}: run make PYTHON=python3.12, say")
+    system_packages()
+    if STAMP.exists() and STAMP.read_text() == fingerprint():
+        return
+    environment()
+    torch()
+    pip("install", "-c", str(CONSTRAINTS), "-e", f"{HERE}[dev]")
+    STAMP.write_text(fingerprint())
+    print("edgekws is ready: .venv/bin/edgekws --help")
+
+
+def system_packages() -> None:
+    missing = {tool: SYSTEM[tool] for tool in SYSTEM if shutil.which(tool) is None}
+    if not missing:
+        return
+    packages = " ".join(package for package, _ in missing.values()).split()
+    apt = shutil.which("apt-get")
+    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if apt and (not root or shutil.which("sudo")):
+        print(f"installing {' '.join(packages)}", flush=True)
+        quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
+        subprocess.run([*root, apt, "update", "-qq"], check=False, **quiet)
+        subprocess.run([*root, apt, "install", "-y", "-qq", "--no-install-recommends", *packages], check=False, **quiet)
+    for tool, (package, purpose) in missing.items():
+        if shutil.which(tool) is None:
+            needed = "" if tool in OPTIONAL else " The emulated or host boards will not work without it."
+            print(f"warning: {tool} is missing; it {purpose}. Install it by hand: {hint(package)}.{needed}", flush=True)
+
+
+def hint(package: str) -> str:
+    if shutil.which("brew"):
+        other = {"gcc-arm-none-eabi": "--cask gcc-arm-embedded", "qemu-system-arm": "qemu", "gcc libc6-dev": "gcc"}
+        return f"brew install {other.get(package, package)}"
+    return f"sudo apt-get install --no-install-recommends {package}"
+
+
+def environment() -> None:
+    if not PYTHON.exists():
+        made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=False, capture_output=True, text=True)
+        if made.returncode:
+            stop(f"no virtual environment: {made.stdout.strip()}\nOn Debian: apt-get install python3-venv")
+
+
+def torch() -> None:
+    """Install torch first, so that nothing after it draws in several GB of CUDA packages."""
+    requirement = f"torch=={TORCH_VERSION}"
+    if installed_torch() == TORCH_VERSION:
+        return
+    index = os.environ.get("TORCH_INDEX")
+    if index:
+        pip("install", "--extra-index-url", index, requirement)
+    elif os.environ.get("TORCH") == "cuda" or not chooses_cuda(requirement):
+        pip("install", requirement)
+    else:
+        cpu_build(requirement)
+
+
+def installed_torch() -> str:
+    code = "from importlib.metadata import version; print(version('torch').split('+')[0])"
+    return subprocess.run([str(PYTHON), "-c", code], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def chooses_cuda(requirement: str) -> bool:
+    """Whether pip would take a build of torch that needs CUDA packages; asked without downloading it."""
+    command = [str(PYTHON), "-m", "pip", "install", "-q", "--dry-run", "--no-deps", "--ignore-installed"]
+    answer = subprocess.run([*command, "--report", "-", requirement], capture_output=True, text=True, check=False)
+    if answer.returncode:
+        stop(f"pip cannot find {requirement}:\n{answer.stderr.strip()}")
+    needs = json.loads(answer.stdout)["install"][0]["metadata"].get("requires_dist", [])
+    return any(need.startswith(("nvidia", "cuda")) and "extra ==" not in need for need in needs)
+
+
+def cpu_build(requirement: str) -> None:
+    """uv knows where PyTorch keeps its CPU builds."""
+    pip("install", "uv")
+    command = [str(VENV / "bin" / "uv"), "pip", "install", "--python", str(PYTHON), "--torch-backend", "cpu"]
+    if subprocess.run([*command, requirement], check=False).returncode:
+        stop(
+            "The CPU build of torch could not be reached, and pip would download several GB of CUDA packages.\n"
+            "Either set TORCH_INDEX to the CPU package index that PyTorch's install page shows, or accept the\n"
+            "CUDA build with TORCH=cuda, then run the same command again."
+        )
+
+
+def pip(*arguments: str) -> None:
+    command = [str(PYTHON), "-m", "pip", *arguments, "--disable-pip-version-check", "-q"]
+    print("pip " + " ".join(a.replace(f"{HERE}", ".") for a in arguments), flush=True)
+    if subprocess.run(command, check=False).returncode:
+        stop("pip failed, see above; run the same command again once the network is back")
+
+
+def fingerprint() -> str:
+    content = (HERE / "pyproject.toml").read_bytes() + CONSTRAINTS.read_bytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+def stop(message: str) -> None:
+    sys.exit(message)
+
+
+if __name__ == "__main__":
+    main()
