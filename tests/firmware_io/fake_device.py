@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import string
 import threading
 import time
 import tty
@@ -39,6 +40,7 @@ class Faults:
     always: bool = False
     wrong_score_at: int | None = None
     wrong_text_at: int | None = None
+    wrong_crc: bool = False
     backwards: bool = False
     slow_s: float = 0.0
     banner: bool = False
@@ -103,6 +105,9 @@ class FakeDevice:
         if words[0] == "load":
             self.buffer, self.expected = b"", int(words[1])
             return f"m-[Expecting {words[1]} bytes]\r\n"
+        wrong = [digit for digit in words[0] if digit not in string.hexdigits]
+        if wrong:
+            return f"e-[Invalid hex digit '{wrong[0]}']\r\n"
         if len(words[0]) % 2:
             return "e-[Insufficent number of hex digits]\r\n"
         waiting = len(self.buffer) < self.expected
@@ -121,9 +126,10 @@ class FakeDevice:
             self.scores[3] ^= 1
         self.inferences += 1
         self.clock_us += w * self.us
+        if self.faults.backwards and self.clock_us > 12_000_000:
+            self.clock_us = 63
         lines = f"m-warmup-start-{w}\r\nm-warmup-done\r\nm-infer-start-{n}\r\n" + self._lap()
-        self.clock_us += -n * self.us if self.faults.backwards and n > 1 else n * self.us
-        self.clock_us = abs(self.clock_us)
+        self.clock_us += n * self.us
         return lines + self._lap() + "m-infer-done\r\n" + self._results()
 
     def _results(self) -> str:
@@ -135,7 +141,8 @@ class FakeDevice:
 
     def _raw(self) -> str:
         scores = ",".join(map(str, self.scores.tolist()))
-        return f"m-raw-[{scores}]\r\nm-input-crc32-[{zlib.crc32(self.buffer[: self.size]):08x}]\r\n"
+        crc = zlib.crc32(self.buffer[: self.size]) ^ self.faults.wrong_crc
+        return f"m-raw-[{scores}]\r\nm-input-crc32-[{crc:08x}]\r\n"
 
 
 class Direct:

@@ -70,7 +70,11 @@ def test_tcp_talks_to_a_socket(server, graph):
 
 
 def test_tcp_that_hangs_up_is_a_board_error(server):
-    thread = threading.Thread(target=lambda: server.accept()[0].close())
+    def hang_up():
+        connection, _ = server.accept()
+        connection.close()
+
+    thread = threading.Thread(target=hang_up)
     thread.start()
     with open_transport(f"tcp:127.0.0.1:{server.getsockname()[1]}") as opened:
         thread.join()
@@ -152,8 +156,10 @@ def test_a_failed_session_is_recorded_too(graph, tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "not json\n", "[]\n", '{"kind": "edgekws-traffic", "version": 2}\n', '{"kind": "other", "version": 1}\n']
-    + ['{"kind": "edgekws-traffic", "version": 1}\n{"s": 1}\n', '{"kind": "edgekws-traffic", "version": 1}\n7\n'],
+    [
+        *("", "not json\n", "[]\n", '{"kind": "edgekws-traffic", "version": 2}\n', '{"kind": "other", "version": 1}\n'),
+        *(f'{{"kind": "edgekws-traffic", "version": 1}}\n{row}\n' for row in ('{"s": 1}', "7")),
+    ],
 )
 def test_damaged_recordings_are_refused(content, tmp_path):
     path = tmp_path / "traffic.jsonl"

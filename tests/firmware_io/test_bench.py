@@ -1,0 +1,172 @@
+"""The bench against a device with faults, over memory, a pty and recorded traffic."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from fake_device import Direct, FakeDevice, Faults, on_pty
+
+from edgekws.errors import BoardError, ConfigError, ProtocolError
+from edgekws.graph import interp
+from firmware_io import board as boards
+from firmware_io.bench import Plan, Vectors, bench
+from firmware_io.protocol.session import Session, Timeouts
+from firmware_io.transport import open_transport
+
+CLIPS = 6
+START = 2  # commands: name, profile
+
+
+@pytest.fixture
+def vectors(graph, random_features):
+    """Six clips; the labels are what the interpreter says, but for the last."""
+    features = random_features(CLIPS)
+    labels = interp.run(graph, features).argmax(axis=1)
+    labels[-1] = (labels[-1] + 1) % len(graph.labels)
+    return Vectors("dev split", tuple(f"clip{i}" for i in range(CLIPS)), features, labels)
+
+
+def run(graph, vectors, plan=None, raw=True, board="qemu-an386", us=2000, **faults):
+    device = FakeDevice(graph, Faults(**faults), raw=raw, us_per_inference=us)
+    return bench(Session(Direct(device, chunk=4096)), boards.load(board), graph, vectors, plan)
+
+
+def test_a_right_device_is_valid(graph, vectors):
+    found = run(graph, vectors)
+    assert found.valid and found.verdict == "board equals interpreter: 6 of 6"
+    assert found.accuracy.correct == CLIPS - 1
+    assert np.array(found.accuracy.confusion).sum() == CLIPS
+    assert sum(recall.n for recall in found.accuracy.recalls) == CLIPS
+    assert found.warnings == () and found.accuracy.resent == 0
+
+
+def test_windows_last_ten_seconds_of_device_time(graph, vectors):
+    speed = run(graph, vectors).performance
+    assert len(speed.windows_s) == 5 and min(speed.windows_s) >= 10
+    assert speed.latency_us == pytest.approx(2000, rel=1e-4)
+    assert speed.inferences_per_s == pytest.approx(500, rel=1e-4)
+    assert speed.instructions == pytest.approx(2000 * 1000 / 64, rel=1e-4)
+    assert "virtual" in speed.clock and "64 ns" in speed.clock
+
+
+@pytest.mark.parametrize("us", [3, 700, 90_000, 12_000_000])
+def test_calibration_finds_any_speed(graph, vectors, us):
+    found = run(graph, vectors, Plan(accuracy=False), us=us)
+    assert found.valid and found.accuracy is None
+    assert all(10 <= window < 26 for window in found.performance.windows_s)
+
+
+def test_figures_say_how_they_were_got(graph, vectors):
+    by_name = {figure.name: figure for figure in run(graph, vectors).measurements()}
+    assert by_name["latency"].how == "emulated" and by_name["latency"].unit == "us (virtual)"
+    top1 = by_name["top-1 accuracy, dev split"]
+    assert top1.n == CLIPS and top1.interval.low < top1.value < top1.interval.high
+    host = run(graph, vectors, board="host")
+    assert {figure.how for figure in host.measurements()} == {"computed"}
+    assert host.performance.instructions is None and "this computer" in host.warnings[0]
+
+
+def test_the_document_is_plain_json(graph, vectors):
+    value = run(graph, vectors, wrong_score_at=20).to_json()
+    assert json.loads(json.dumps(value))["kind"] == "edgekws-bench"
+
+
+def test_one_wrong_score_fails_the_verdict(graph, vectors):
+    found = run(graph, vectors, Plan(performance=False), wrong_score_at=2)
+    assert not found.valid and found.verdict == "board equals interpreter: 5 of 6"
+    (mismatch,) = found.accuracy.mismatches
+    assert mismatch.clip == "clip2" and mismatch.compared == "scores"
+    assert [a != b for a, b in zip(mismatch.expected, mismatch.got, strict=True)].index(True) == 3
+    assert "clip2" in found.reasons[0]
+
+
+def test_wrong_text_fails_the_verdict(graph, vectors):
+    found = run(graph, vectors, Plan(performance=False), wrong_text_at=1)
+    assert found.accuracy.matches == CLIPS and not found.valid
+    assert "printed probabilities are wrong on 1 of 6" in found.reasons[0]
+
+
+def test_without_raw_the_text_is_compared(graph, vectors):
+    right = run(graph, vectors, Plan(performance=False), raw=False)
+    assert right.valid and right.accuracy.compared == "permille" and "no `raw`" in right.warnings[0]
+    wrong = run(graph, vectors, Plan(performance=False), raw=False, wrong_text_at=4)
+    assert not wrong.valid and wrong.accuracy.mismatches[0].clip == "clip4"
+
+
+def test_a_clock_that_runs_backwards_is_not_valid(graph, vectors):
+    found = run(graph, vectors, Plan(accuracy=False), backwards=True)
+    assert not found.valid and found.reasons[0].startswith("window 3: the device's clock runs backwards")
+
+
+def test_short_windows_are_not_valid(graph, vectors, monkeypatch):
+    monkeypatch.setattr("firmware_io.bench._MARGIN", 0.5)
+    found = run(graph, vectors, Plan(accuracy=False))
+    assert len(found.reasons) == 5 and "shorter than 10 s" in found.reasons[0]
+
+
+def test_shorter_plans_are_named(graph, vectors):
+    found = run(graph, vectors, Plan(window_s=0.5, windows=2, accuracy=False))
+    assert found.valid and "2 windows of 0.5 s" in found.warnings[0]
+
+
+def test_a_clock_that_stands_still_is_an_error(graph, vectors, monkeypatch):
+    monkeypatch.setattr("firmware_io.bench._CALIBRATION_HOST_S", 0.1)
+    monkeypatch.setattr(FakeDevice, "_lap", lambda self: "m-lap-us-7\r\n")
+    with pytest.raises(BoardError, match="clock of the device should run"):
+        run(graph, vectors)
+
+
+def test_a_lost_byte_is_counted(graph, vectors):
+    found = run(graph, vectors, Plan(performance=False), lose=100)
+    assert found.valid and found.accuracy.resent == 1 and "sent again" in found.warnings[0]
+
+
+@pytest.mark.parametrize("fault", ["silent", "garbage", "half_line", "reset"])
+def test_a_device_that_breaks_off_names_the_clip(graph, vectors, fault):
+    command = START + 19 + 3  # in the second clip: load, 16 chunks, infer, raw
+    with pytest.raises((BoardError, ProtocolError), match=r"^clip clip1: .*`db .*What to do"):
+        run(graph, vectors, Plan(performance=False), **{fault: True}, command=command, always=True)
+
+
+def test_another_model_is_refused(graph, vectors, graph_factory):
+    session = Session(Direct(FakeDevice(graph_factory(classes=5))))
+    with pytest.raises(ProtocolError, match="12 answers"):
+        bench(session, boards.load("host"), graph, vectors, Plan(performance=False))
+
+
+def test_no_clips_are_refused(graph, random_features):
+    with pytest.raises(ConfigError, match="at least one clip"):
+        run(graph, Vectors("none", (), random_features(0)))
+
+
+def test_clips_without_labels(graph, vectors):
+    found = run(graph, Vectors("golden", vectors.ids, vectors.features), Plan(performance=False))
+    assert found.valid and found.accuracy.correct is None and found.accuracy.confusion == ()
+    assert [figure.name for figure in found.measurements()] == ["clips equal to the interpreter, golden"]
+
+
+def test_progress_counts_to_the_end(graph, vectors):
+    seen = []
+    session = Session(Direct(FakeDevice(graph)))
+    bench(session, boards.load("host"), graph, vectors, progress=lambda *step: seen.append(step))
+    assert seen[-1] == ("accuracy", CLIPS, CLIPS) and ("performance", 5, 5) in seen
+
+
+def test_recorded_on_a_pty_and_replayed(graph, vectors, tmp_path):
+    path, plan = tmp_path / "traffic.jsonl", Plan(performance=False)
+    host = boards.load("host")
+
+    def measure(opened):
+        return bench(Session(opened, Timeouts(quiet_s=0.05)), host, graph, vectors, plan)
+
+    with on_pty(FakeDevice(graph)) as port, open_transport(f"serial:{port}", record=path) as opened:
+        recorded = measure(opened)
+    with open_transport(f"replay:{path}") as opened:
+        replayed = measure(opened)
+    assert replayed.valid and replayed.accuracy.confusion == recorded.accuracy.confusion
+    damaged = path.read_text().replace("m-raw-[", "m-raw-[1", 1)
+    path.write_text(damaged)
+    with pytest.raises(ProtocolError), open_transport(f"replay:{path}") as opened:
+        measure(opened)
