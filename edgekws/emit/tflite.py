@@ -13,13 +13,13 @@ scales are chosen so that the multiplier s_in * s_w / s_out is 2^-n less a hair 
   every accumulator below 2^23 whole.
 - XNNPACK takes it in float32, where the hair vanishes: exactly 2^-n.
 
-To make room for the hair, scales differ from those of the graph by less than one part in 2,000.
+To make room for the hair, scales differ from those of the graph by less than one part in 1,000.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -43,6 +43,8 @@ MAY_DIFFER = {
 """Runtimes that may differ from the graph, and why; all others must not."""
 EXACT_LOG2 = 23
 _HAIR_LOW, _HAIR_HIGH = 2.0**-31, 2.0**-26
+_STEPS = range(1024, 8192)
+"""How many float32 steps a scale may be moved."""
 _SCHEMA_VERSION = 3
 _METADATA = "edgekws"
 
@@ -51,14 +53,15 @@ def emit(graph: Graph) -> dict[str, bytes]:
     """{"model.tflite": bytes}. Raises TargetError where the rounding cannot be made equal."""
     graph.check()
     model = _Model()
-    edge = Edge(_start_scale(graph.input_scale), 0, 0)
+    scales = scale_chain([graph.input_scale, *(node.out_scale for node in graph.nodes)])
+    edge = Edge(scales[0][0], 0, 0)
     tensor = model.activation("features", graph.in_shape, edge)
     tie_free: list[bool] = []
-    for node, lo, hi in graph.ranges():
+    for (node, lo, hi), scale in zip(graph.ranges(), scales[1:], strict=True):
         form = round_form(node, edge.raised)
         tie_free += form.tie_free.tolist()
         check_bounds(node, form, lo + edge.raised, hi + edge.raised, EXACT_LOG2)
-        tensor, edge = _layer(model, node, form, tensor, edge)
+        tensor, edge = _layer(model, node, form, tensor, edge, scale)
     last = model.reshape(tensor, len(graph.labels), edge)
     about = _seal.describe(graph, KIND, VERSION, NOTE)
     about["tie_free_channels"] = f"{sum(tie_free)} of {len(tie_free)}"
@@ -112,28 +115,51 @@ def _edge_after(node: Node, form: RoundForm, scale: np.float32) -> Edge:
     return Edge(scale, -128 if counted_from_zero else 0, form.raised)
 
 
-def _start_scale(wanted: float) -> np.float32:
-    """The input scale, moved by 2^-15 of itself: between two powers of two no hair would fit."""
-    return np.float32(wanted * (1 + 2.0**-15))
+def scale_chain(wanted: Sequence[float]) -> list[tuple[np.float32, np.float32]]:
+    """(scale, unit) of a chain of tensors whose scales should be near `wanted`.
 
-
-def choose_scales(s_in: np.float32, wanted: float, name: str = "tensor") -> tuple[np.float32, np.float32]:
-    """(s_out, unit): s_out near `wanted`, and the filter scale for which s_in * unit / s_out is 1 less a hair.
-
-    Filter scales then are unit * 2^-n, exact in float32. Raises TargetError if no pair is found.
+    s_in * unit / scale is 1 less a hair for every tensor but the first (whose unit is 1), so filter scales
+    of unit * 2^-n are exact in float32. Where a scale leaves no room for the hair of the next (a power of
+    two never does), the one before is moved on. Raises TargetError if there is no such chain.
     """
+    for start in _near(wanted[0]):
+        rest = _rest_of_chain(start, wanted[1:])
+        if rest is not None:
+            return [(start, np.float32(1)), *rest]
+    raise TargetError("scales near those of the graph should allow exact multipliers", got=str(list(wanted)))
+
+
+def _rest_of_chain(s_in: np.float32, wanted: Sequence[float]) -> list[tuple[np.float32, np.float32]] | None:
+    if not wanted:
+        return []
+    for s_out in _near(wanted[0]):
+        unit = _unit(s_in, s_out)
+        rest = None if unit is None else _rest_of_chain(s_out, wanted[1:])
+        if unit is not None and rest is not None:
+            return [(s_out, unit), *rest]
+    return None
+
+
+def _near(wanted: float) -> Iterator[np.float32]:
+    """float32 values around `wanted`, nearest first, but none that is likely to have a short mantissa."""
     ulp = float(np.spacing(np.float32(wanted)))
-    for step in range(256, 4096):
-        for s_out in (np.float32(wanted - step * ulp), np.float32(wanted + step * ulp)):
-            unit = np.float32(float(s_out) / float(s_in))
-            for candidate in (unit, np.nextafter(unit, np.float32(0))):
-                if _HAIR_LOW <= 1 - float(s_in) * float(candidate) / float(s_out) <= _HAIR_HIGH:
-                    return s_out, candidate
-    raise TargetError(f"{name}: a scale near {wanted} should allow an exact multiplier", got=f"input scale {s_in}")
+    for step in _STEPS:
+        yield from (np.float32(wanted - step * ulp), np.float32(wanted + step * ulp))
 
 
-def _layer(model: _Model, node: Node, form: RoundForm, source: int, edge: Edge) -> tuple[int, Edge]:
-    s_out, unit = choose_scales(edge.scale, node.out_scale, node.name)
+def _unit(s_in: np.float32, s_out: np.float32) -> np.float32 | None:
+    nearest = np.float32(float(s_out) / float(s_in))
+    for unit in (nearest, np.nextafter(nearest, np.float32(0))):
+        if _HAIR_LOW <= 1 - float(s_in) * float(unit) / float(s_out) <= _HAIR_HIGH:
+            return unit
+    return None
+
+
+def _layer(
+    model: _Model, node: Node, form: RoundForm, source: int, edge: Edge, scales: tuple[np.float32, np.float32]
+) -> tuple[int, Edge]:
+    """scales: of the output, and the unit of the filter."""
+    s_out, unit = scales
     after = _edge_after(node, form, s_out)
     same = _is_same_padding(node)
     if not same and any(node.pad):
