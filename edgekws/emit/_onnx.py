@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from edgekws import __version__
 from edgekws.emit import _seal
+from edgekws.emit._common import Executor, checked_features
 from edgekws.errors import ArtifactError
 
-Executor = Callable[[np.ndarray], np.ndarray]
 _CHUNK = 256
 
 
@@ -95,11 +95,3 @@ def executor(content: bytes, dtype: type, optimized: bool, without: Sequence[str
         return scores.reshape(-1, width).astype(np.int8)
 
     return run
-
-
-def checked_features(features: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """`features` unchanged. Raises ArtifactError unless they are int8 [n, *shape]."""
-    if features.dtype != np.int8 or features.shape[1:] != shape:
-        got = f"{features.dtype} {list(features.shape)}"
-        raise ArtifactError(f"features should be int8 [n, {', '.join(map(str, shape))}]", got=got)
-    return features

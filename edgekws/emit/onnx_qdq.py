@@ -20,7 +20,8 @@ from dataclasses import replace
 import numpy as np
 
 from edgekws.emit import _onnx, _seal
-from edgekws.emit._onnx import Builder, Executor
+from edgekws.emit._common import Executor, check_graph
+from edgekws.emit._onnx import Builder
 from edgekws.emit._rounding import can_double, half_unit_bias, kernel
 from edgekws.errors import TargetError
 from edgekws.graph.ir import Graph, Node, accumulator_bounds
@@ -39,7 +40,7 @@ def emit(graph: Graph) -> dict[str, bytes]:
     """
     from onnx import TensorProto, helper
 
-    graph.check()
+    check_graph(graph)
     height, width, channels = graph.in_shape
     build, tensor = Builder(), "features"
     in_log2 = _nearest_log2(graph.input_scale)

@@ -20,7 +20,8 @@ from dataclasses import replace
 import numpy as np
 
 from edgekws.emit import _onnx, _seal
-from edgekws.emit._onnx import Builder, Executor
+from edgekws.emit._common import Executor, check_graph
+from edgekws.emit._onnx import Builder
 from edgekws.errors import TargetError
 from edgekws.graph.ir import Graph, Node, accumulator_bounds
 
@@ -36,7 +37,7 @@ def emit(graph: Graph) -> dict[str, bytes]:
     """{"model.tinpu.onnx": bytes}. Raises TargetError where float32 cannot be shown to be exact."""
     from onnx import TensorProto, helper
 
-    graph.check()
+    check_graph(graph)
     in_any_order = [_check_exact(node, lo, hi) for node, lo, hi in graph.ranges()]
     height, width, channels = graph.in_shape
     build = Builder()

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from edgekws.emit import _seal
-from edgekws.emit._onnx import Executor, checked_features
+from edgekws.emit._common import Executor, check_graph, checked_features
 from edgekws.emit._rounding import DOUBLED_LIMIT, RoundForm, check_bounds, round_form
 from edgekws.errors import TargetError
 from edgekws.graph.ir import Graph, Node, Shape
@@ -51,7 +51,7 @@ _METADATA = "edgekws"
 
 def emit(graph: Graph) -> dict[str, bytes]:
     """{"model.tflite": bytes}. Raises TargetError where the rounding cannot be made equal."""
-    graph.check()
+    check_graph(graph)
     model = _Model()
     scales = scale_chain([graph.input_scale, *(node.out_scale for node in graph.nodes)])
     edge = Edge(scales[0][0], 0, 0)

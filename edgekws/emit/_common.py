@@ -1,0 +1,34 @@
+"""What every emitter that runs its own files shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from edgekws.errors import ArtifactError, TargetError
+from edgekws.features.spec import INPUT_MAX, INPUT_MIN
+from edgekws.graph.ir import Graph
+
+Executor = Callable[[np.ndarray], np.ndarray]
+"""features int8 [n, frames, coefficients] -> scores int8 [n, labels]"""
+
+
+def check_graph(graph: Graph) -> None:
+    """`graph.check()`, and TargetError for scores that int8 cannot hold."""
+    graph.check()
+    last = graph.nodes[-1]
+    if (last.requant.lo, last.requant.hi) != (INPUT_MIN, INPUT_MAX):
+        raise TargetError(
+            f"{last.name}: scores should be {INPUT_MIN}..{INPUT_MAX}",
+            got=f"{last.requant.lo}..{last.requant.hi}",
+            hint="end the network in a layer without ReLU",
+        )
+
+
+def checked_features(features: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """`features` unchanged. Raises ArtifactError unless they are int8 [n, *shape]."""
+    if features.dtype != np.int8 or features.shape[1:] != shape:
+        got = f"{features.dtype} {list(features.shape)}"
+        raise ArtifactError(f"features should be int8 [n, {', '.join(map(str, shape))}]", got=got)
+    return features

@@ -1,0 +1,106 @@
+"""Every emitter that has executors: the same integers as the interpreter, the same bytes twice, no foreign files."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgekws import plugs
+from edgekws.emit import _parity
+from edgekws.errors import ArtifactError, ParityError, TargetError
+from edgekws.graph import interp
+
+EMITTERS = [name for name in plugs.names("emit") if hasattr(plugs.load("emit", name), "executors")]
+REAL_SCALES = (0.0235, 0.0611, 0.0472, 0.0483, 0.207)
+
+
+@pytest.fixture(params=EMITTERS)
+def emitter(request):
+    return plugs.load("emit", request.param)
+
+
+@pytest.fixture
+def name(emitter):
+    return emitter.__name__.rpartition(".")[2]
+
+
+def with_real_scales(graph):
+    nodes = tuple(replace(node, out_scale=s) for node, s in zip(graph.nodes, REAL_SCALES, strict=True))
+    return replace(graph, nodes=nodes, input_scale=0.0371)
+
+
+def extremes():
+    return np.stack([np.full((49, 10), value, np.int8) for value in (-128, 127, 0)])
+
+
+def test_there_is_something_to_run():
+    assert {"onnx_tinpu", "onnx_qdq", "tflite"} <= set(EMITTERS)
+
+
+@pytest.mark.parametrize("weight_limit", [63, 127])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_equals_the_interpreter(emitter, name, graph_factory, random_features, seed, weight_limit):
+    graph = graph_factory(seed, weight_limit)
+    if seed % 2:
+        graph = with_real_scales(graph)
+    features = np.concatenate([random_features(200, seed), extremes()])
+    counts = _parity.differences(name, graph, emitter.emit(graph), features)
+    assert len(counts) >= 1
+    if weight_limit == 63:
+        assert set(counts.values()) == {0}
+
+
+def test_the_inputs_tell_executors_apart(graph, random_features):
+    """The comparison above could not fail if the scores hardly moved."""
+    scores = interp.run(graph, random_features(200))
+    assert len(np.unique(scores)) > 50
+    assert (scores.std(axis=0) > 1).sum() >= 8
+
+
+def test_a_difference_is_reported(emitter, name, graph, random_features):
+    stage = graph.nodes[-1].requant
+    other = with_last_stage(graph, offset=stage.offset + (1 << stage.shift.astype(np.int32)))
+    with pytest.raises(ParityError, match=f"{name}: .*differ in"):
+        _parity.differences(name, graph, emitter.emit(other), random_features(8))
+
+
+def test_same_graph_same_bytes(emitter, graph_factory):
+    assert emitter.emit(graph_factory(3)) == emitter.emit(graph_factory(3))
+    assert emitter.emit(graph_factory(3)) != emitter.emit(graph_factory(4))
+
+
+def test_says_how_it_rounds(emitter):
+    assert len(emitter.NOTE.split()) > 5
+    assert "\n" not in emitter.NOTE
+
+
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_any_number_of_clips(emitter, graph, random_features, count):
+    features = random_features(count)
+    for run in emitter.executors(emitter.emit(graph)).values():
+        scores = run(features)
+        assert scores.dtype == np.int8
+        assert scores.shape == (count, 12)
+
+
+def test_refuses_features_of_another_kind(emitter, graph, random_features):
+    run = next(iter(emitter.executors(emitter.emit(graph)).values()))
+    with pytest.raises(ArtifactError, match="features should"):
+        run(random_features(2)[:, :48])
+    with pytest.raises(ArtifactError, match="features should"):
+        run(random_features(2).astype(np.float32) + 0.5)
+
+
+def with_last_stage(graph, **changes):
+    last = graph.nodes[-1]
+    return replace(graph, nodes=(*graph.nodes[:-1], replace(last, requant=replace(last.requant, **changes))))
+
+
+def test_refuses_scores_that_int8_cannot_hold(emitter, graph):
+    with pytest.raises(TargetError, match=r"fc: scores should be -128\.\.127"):
+        emitter.emit(with_last_stage(graph, lo=0, hi=255))
+
+
+def test_refuses_an_accumulator_that_may_overflow(emitter, graph):
+    with pytest.raises(TargetError, match=r"fc: .*32 bits"):
+        emitter.emit(with_last_stage(graph, offset=np.full(12, (1 << 31) - 1, np.int32)))

@@ -1,0 +1,166 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from edgekws.emit import tflite
+from edgekws.errors import ArtifactError, TargetError
+from edgekws.graph import interp, io
+from edgekws.graph.ir import Node, Requant
+
+FILE = "model.tflite"
+EXACT = ("litert-reference", "litert-builtin")
+
+
+def load(graph):
+    return schema.ModelT.InitFromPackedBuf(tflite.emit(graph)[FILE], 0)
+
+
+def with_stage(graph, index, **changes):
+    nodes = list(graph.nodes)
+    nodes[index] = replace(nodes[index], requant=replace(nodes[index].requant, **changes))
+    return replace(graph, nodes=tuple(nodes))
+
+
+def assert_equal(graph, features, names=EXACT):
+    expected = interp.run(graph, features)
+    runs = tflite.executors(tflite.emit(graph))
+    for name in names:
+        assert np.array_equal(runs[name](features), expected), name
+
+
+def test_operators_and_their_versions(graph):
+    model = load(graph)
+    ops = schema.BuiltinOperator
+    codes = [(code.builtinCode, code.version) for code in model.operatorCodes]
+    assert codes == [(ops.CONV_2D, 3), (ops.DEPTHWISE_CONV_2D, 3), (ops.RESHAPE, 1)]
+    order = [codes[op.opcodeIndex][0] for op in model.subgraphs[0].operators]
+    conv, depthwise, reshape = (code for code, _ in codes)
+    assert order == [conv, depthwise, conv, depthwise, conv, reshape]
+    same = [op.builtinOptions.padding == schema.Padding.SAME for op in model.subgraphs[0].operators[:5]]
+    assert same == [True, True, False, False, False]
+
+
+def test_scales_are_those_of_the_graph(graph):
+    wanted = (0.0235, 0.0611, 0.0472, 0.0483, 0.207)
+    nodes = tuple(replace(node, out_scale=s) for node, s in zip(graph.nodes, wanted, strict=True))
+    graph = replace(graph, nodes=nodes, input_scale=0.0371)
+    tensors = {tensor.name.decode(): tensor for tensor in load(graph).subgraphs[0].tensors}
+    for name, scale in zip(("features", "conv1", "dw1", "pw1", "pool", "fc"), (0.0371, *wanted), strict=True):
+        assert tensors[name].quantization.scale[0] == pytest.approx(scale, rel=1e-3)
+        assert tensors[name].type == schema.TensorType.INT8
+    # a filter's scale gives its integers their real meaning: s_in * s_w / s_out = 2^-shift
+    weight = tensors["pw1_weight"].quantization
+    ratio = 0.0611 * weight.scale / 0.0472
+    assert ratio == pytest.approx(np.exp2(-graph.nodes[2].requant.shift.astype(float)), rel=5e-3)
+    assert weight.quantizedDimension == 0
+    assert tensors["dw1_weight"].quantization.quantizedDimension == 3
+
+
+def test_metadata_names_the_graph(graph):
+    model = load(graph)
+    (entry,) = model.metadata
+    about = json.loads(bytes(model.buffers[entry.buffer].data))
+    assert entry.name == b"edgekws"
+    assert about["graph_sha256"] == io.digest(graph)
+    assert json.loads(about["labels"]) == list(graph.labels)
+    assert about["tie_free_channels"].endswith(" of 44")
+    assert io.digest(graph)[:16].encode() in model.description
+
+
+@pytest.mark.parametrize("weight_limit", [63, 127])
+@pytest.mark.parametrize("pad", [(5, 4, 1, 1), (4, 5, 2, 0)])
+def test_padding_that_is_not_same(graph_factory, random_features, pad, weight_limit):
+    graph = graph_factory(5, weight_limit)
+    graph = replace(graph, nodes=(replace(graph.nodes[0], pad=pad), *graph.nodes[1:]))
+    assert schema.BuiltinOperator.PAD in [code.builtinCode for code in load(graph).operatorCodes]
+    assert_equal(graph, random_features(100))
+
+
+def test_padding_of_stored_activations(graph_factory, random_features):
+    """Activations are stored with zero point -128, and PAD must fill with that."""
+    graph = graph_factory(6, 63)
+    shape = (26, 5, 8)
+    nodes = list(graph.nodes)
+    nodes[1] = replace(nodes[1], pad=(2, 1, 1, 1), out_shape=shape)
+    nodes[2] = replace(nodes[2], in_shape=shape, out_shape=shape)
+    nodes[3] = replace(nodes[3], in_shape=shape)
+    assert_equal(replace(graph, nodes=tuple(nodes)), random_features(100), (*EXACT, "litert-xnnpack"))
+
+
+@pytest.mark.parametrize("weight_limit", [63, 127])
+@pytest.mark.parametrize("index", [1, 2, 3])
+def test_signed_hidden_layers(graph_factory, random_features, index, weight_limit):
+    graph = graph_factory(7, weight_limit)
+    offset = (-3 * graph.nodes[index].requant.offset).astype(np.int32)
+    graph = with_stage(graph, index, lo=-128, hi=127, offset=offset)
+    assert_equal(graph, random_features(100))
+
+
+def test_refuses_padding_after_raised_outputs(graph):
+    with pytest.raises(TargetError, match="dw1: a padded layer cannot follow"):
+        tflite.emit(with_stage(graph, 0, lo=-128, hi=127))
+
+
+def on_features(graph, weight_limit, shift, signed, rng):
+    """One linear layer on the features; unsigned values are moved into int8 by a second one that adds -128.
+
+    The offsets put each channel at another place of the range.
+    """
+    weight = rng.integers(-weight_limit, weight_limit + 1, (12, 490)).astype(np.int8)
+    weight[:, 0] = weight_limit
+    if shift < 5:
+        weight[:, 2:] = 0  # or every score would clip
+    lo, hi = (-128, 127) if signed else (0, 255)
+    offset, ones = (np.linspace(lo, hi, 12) * 2**shift).astype(np.int32), np.ones(12, np.uint8)
+    shape = (1, 1, 12)
+    first = Node("fc", "linear", Requant(offset, ones, shift * ones, lo, hi), (49, 10, 1), shape, weight=weight)
+    moved = Requant(np.full(12, -128, np.int32), ones, 0 * ones, -128, 127)
+    second = Node("moved", "linear", moved, shape, shape, weight=np.eye(12, dtype=np.int8))
+    return replace(graph, nodes=(first,) if signed else (first, second))
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("weight_limit", [1, 63, 127])
+@pytest.mark.parametrize("shift", [0, 1, 2, 7, 13])
+def test_every_shift(graph, random_features, shift, weight_limit, signed):
+    graph = on_features(graph, weight_limit, shift, signed, np.random.default_rng(shift))
+    features = random_features(150, seed=shift)
+    if weight_limit > 1 and shift < 3:
+        features[:, 0, :2] //= 32
+    assert len(np.unique(interp.run(graph, features))) > 10
+    names = EXACT if weight_limit == 127 else (*EXACT, "litert-xnnpack")
+    assert_equal(graph, features, names)
+
+
+def test_xnnpack_is_counted_where_halves_occur(graph_factory, random_features):
+    graph = graph_factory(0, 127)
+    runs = tflite.executors(tflite.emit(graph))
+    features = random_features(300)
+    differing = runs["litert-xnnpack"](features) != interp.run(graph, features)
+    assert 0 < differing.mean() < 0.05
+    assert "litert-xnnpack" in tflite.MAY_DIFFER
+
+
+def test_refuses_what_it_cannot_express(graph):
+    with pytest.raises(TargetError, match=r"conv1: .*3 / 2"):
+        tflite.emit(with_stage(graph, 0, mult=np.full(8, 3, np.uint8)))
+    with pytest.raises(TargetError, match=r"dw1: accumulators that matter .*2\^23"):
+        tflite.emit(with_stage(graph, 1, shift=np.full(8, 16, np.uint8), offset=np.full(8, 1 << 24, np.int32)))
+
+
+def test_refuses_files_that_are_not_its_own(graph):
+    content = tflite.emit(graph)[FILE]
+    middle = len(content) // 2
+    bad = {
+        "among the files": {},
+        "without a seal": {FILE: content[:100]},
+        "tflite version 9": {FILE: content.replace(b"tflite 1 ", b"tflite 9 ")},
+        "onnx_qdq version 1": {FILE: content.replace(b"edgekws-seal tflite", b"edgekws-seal onnx_qdq")},
+        "changed content": {FILE: content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]},
+    }
+    for said, damaged in bad.items():
+        with pytest.raises(ArtifactError, match=said):
+            tflite.executors(damaged)
