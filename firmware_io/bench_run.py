@@ -89,7 +89,7 @@ class BenchRun:
         return f"board equals interpreter: {self.accuracy.matches} of {self.accuracy.n}"
 
     def measurements(self) -> tuple[Measurement, ...]:
-        return tuple(_speed_figures(self)) + tuple(_accuracy_figures(self))
+        return tuple(_accuracy_figures(self)) + tuple(_speed_figures(self))
 
     def to_json(self) -> dict[str, Any]:
         """A `edgekws-bench` document; edgekws.report reads it."""

@@ -1,0 +1,156 @@
+"""Reports: report.json for programs, report.md for repositories, report.html for people.
+
+The `edgekws-report` document, version 1 (report.json):
+
+kind, version, edgekws, title, created
+verdict      {valid: true | false | null, text, reasons}; null without a board
+warnings     sentences to be read before any figure
+figures      measurements: name, value, unit, how, n, interval {low, high} | null, board, artifact_sha256
+graph        name, target, sha256, labels, macs, parameter_bytes, peak_activation_bytes
+layers       name, op, out_shape, weight_bits, macs, macs_share, parameter_bytes, activation_bytes
+memory       rows of name, used, budget (bytes; budget 0: none is set)
+board, device, performance, accuracy      as in the `edgekws-bench` document, null without a board
+parity       rows of artifact, runtime, n, differences [, note]
+manifests    name -> manifest: kind, inputs, recipe, versions, notes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import edgekws
+from edgekws import cost
+from edgekws.errors import ArtifactError
+from edgekws.files import write_json, write_text
+from edgekws.graph.io import digest
+from edgekws.graph.ir import Graph
+from edgekws.types import Manifest, Measurement
+
+KIND, VERSION = "edgekws-report", 1
+BENCH_KIND, BENCH_VERSION = "edgekws-bench", 1
+_PARITY_KEYS = {"artifact", "runtime", "n", "differences"}
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The document; the fields are described above."""
+
+    title: str
+    created: str
+    verdict: Row
+    warnings: tuple[str, ...]
+    figures: tuple[Row, ...]
+    graph: Row
+    layers: tuple[Row, ...]
+    memory: tuple[Row, ...]
+    board: Row | None
+    device: Row | None
+    performance: Row | None
+    accuracy: Row | None
+    parity: tuple[Row, ...]
+    manifests: dict[str, Row]
+
+    def to_json(self) -> Row:
+        return {"kind": KIND, "version": VERSION, "edgekws": edgekws.__version__, **asdict(self)}
+
+
+def build_report(
+    title: str,
+    graph: Graph,
+    bench: Mapping[str, Any] | None = None,
+    *,
+    figures: Sequence[Measurement] = (),
+    parity: Sequence[Mapping[str, Any]] = (),
+    manifests: Mapping[str, Manifest | Mapping[str, Any]] | None = None,
+    warnings: Sequence[str] = (),
+    created: str = "",
+) -> Report:
+    """Put everything that is known of a graph into one report.
+
+    bench: an `edgekws-bench` document (BenchRun.to_json()) of this very graph. figures: measurements
+    from elsewhere, such as the float accuracy; the data set's name belongs into their names.
+    parity: rows {artifact, runtime, n, differences [, note]}.
+    Raises ArtifactError when the bench is of another graph or version, or a parity row is incomplete.
+    """
+    run = dict(bench) if bench is not None else {}
+    if bench is not None:
+        _check_bench(run, graph)
+    for row in parity:
+        if not set(row) >= _PARITY_KEYS:
+            raise ArtifactError(f"a parity row should have {', '.join(sorted(_PARITY_KEYS))}", got=", ".join(row))
+    return Report(
+        title=title,
+        created=created,
+        verdict=_verdict(run),
+        warnings=(*warnings, *run.get("warnings", ())),
+        figures=(*run.get("measurements", ()), *(figure.to_json() for figure in figures)),
+        graph=_graph(graph),
+        layers=tuple(asdict(layer) for layer in cost.layers(graph)),
+        memory=tuple(_memory(run)),
+        board=run.get("board"),
+        device=run.get("device"),
+        performance=run.get("performance"),
+        accuracy=run.get("accuracy"),
+        parity=tuple(dict(row) for row in parity),
+        manifests={name: _manifest(value) for name, value in (manifests or {}).items()},
+    )
+
+
+def write_report(report: Report, folder: Path) -> list[Path]:
+    """Write report.json, report.md and report.html into `folder`; each file is replaced as a whole."""
+    from edgekws.report.html import to_html
+    from edgekws.report.markdown import to_markdown
+
+    document = report.to_json()
+    paths = [folder / f"report.{suffix}" for suffix in ("json", "md", "html")]
+    page, text = to_html(document), to_markdown(document)  # both before the first file is touched
+    write_json(paths[0], document)
+    write_text(paths[1], text)
+    write_text(paths[2], page)
+    return paths
+
+
+def _check_bench(run: Row, graph: Graph) -> None:
+    if (run.get("kind"), run.get("version")) != (BENCH_KIND, BENCH_VERSION):
+        got = f"{run.get('kind', 'an unknown kind')} version {run.get('version', '?')}"
+        raise ArtifactError(f"the bench should be {BENCH_KIND} version {BENCH_VERSION}", got=got, hint="run it again")
+    if run["graph"]["sha256"] != digest(graph):
+        got = f"graph {run['graph']['sha256'][:12]}"
+        hint = "bench the board again with this graph"
+        raise ArtifactError(f"the bench should be of graph {digest(graph)[:12]}", got=got, hint=hint)
+
+
+def _verdict(run: Row) -> Row:
+    if not run:
+        return {"valid": None, "text": "no board was measured", "reasons": []}
+    return {"valid": run["valid"], "text": run["verdict"], "reasons": run["reasons"]}
+
+
+def _graph(graph: Graph) -> Row:
+    return {
+        "name": graph.name,
+        "target": graph.target,
+        "sha256": digest(graph),
+        "labels": list(graph.labels),
+        "macs": graph.macs,
+        "parameter_bytes": graph.parameter_bytes,
+        "peak_activation_bytes": cost.peak_activation_bytes(graph),
+    }
+
+
+def _memory(run: Row) -> list[Row]:
+    firmware, board = run.get("firmware"), run.get("board")
+    if not firmware or not board:
+        return []
+    return [
+        {"name": name, "used": firmware[f"{key}_bytes"], "budget": board[f"{key}_bytes"]}
+        for name, key in (("Flash", "flash"), ("RAM", "ram"))
+    ]
+
+
+def _manifest(value: Manifest | Mapping[str, Any]) -> Row:
+    return value.to_json() if isinstance(value, Manifest) else dict(value)

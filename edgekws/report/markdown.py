@@ -1,0 +1,123 @@
+"""The report as Markdown tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from edgekws.report import text
+
+Row = dict[str, Any]
+
+
+def to_markdown(report: Row) -> str:
+    parts = [
+        *_head(report),
+        *_figures(report),
+        *_accuracy(report),
+        *_memory(report),
+        *_layers(report),
+        *_parity(report),
+        *_manifests(report),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    lines = [_line(header), _line(["---"] * len(header)), *map(_line, rows)]
+    return [*lines, ""]
+
+
+def _line(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(str(cell).replace("|", r"\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def _head(report: Row) -> list[str]:
+    verdict = report["verdict"]
+    mark = {True: "VALID", False: "NOT VALID", None: "NO BOARD"}[verdict["valid"]]
+    lines = [f"# {report['title']}", "", f"**{mark}: {verdict['text']}**", ""]
+    lines += [f"- reason: {reason}" for reason in verdict["reasons"]]
+    lines += [f"- **warning: {warning}**" for warning in report["warnings"]]
+    board = f"Board: {report['board']['title']}. " if report["board"] else ""
+    graph = report["graph"]
+    lines += ["", f"{board}Graph: {graph['name']}, target {graph['target']}, sha256 {graph['sha256']}.", ""]
+    return lines
+
+
+def _figures(report: Row) -> list[str]:
+    rows = []
+    for figure in report["figures"]:
+        value, unit = text.quantity(figure["value"], figure["unit"])
+        source = f"{figure['how']} {figure['board']}".strip()
+        rows.append((figure["name"], f"{value} {unit}".strip(), text.interval(figure), f"{figure['n']:,}", source))
+    if not rows:
+        return []
+    return ["## Figures", "", *_table(("figure", "value", "95 % interval", "n", "how"), rows)]
+
+
+def _accuracy(report: Row) -> list[str]:
+    accuracy = report["accuracy"]
+    if not accuracy:
+        return []
+    lines = []
+    if accuracy["recalls"]:
+        rows = [_recall(recall) for recall in accuracy["recalls"]]
+        header = ("class", "clips", "right", "recall", "95 % interval")
+        lines += [f"## Recall, {accuracy['dataset']}", "", *_table(header, rows)]
+        labels = report["graph"]["labels"]
+        counts = [(label, *row) for label, row in zip(labels, accuracy["confusion"], strict=True)]
+        lines += ["Rows: what was said; columns: what the board heard.", "", *_table(("", *labels), counts)]
+    if accuracy["mismatches"]:
+        shown = [(m["clip"], m["compared"], m["expected"], m["got"]) for m in accuracy["mismatches"]]
+        lines += ["## First differences", "", *_table(("clip", "compared", "interpreter", "board"), shown)]
+    return lines
+
+
+def _recall(row: Row) -> tuple[object, ...]:
+    value = "" if row["value"] is None else text.percent(row["value"])
+    bounds = f"{text.percent(row['interval']['low'])} to {text.percent(row['interval']['high'])}"
+    return row["label"], row["n"], row["hits"], value, bounds
+
+
+def _memory(report: Row) -> list[str]:
+    if not report["memory"]:
+        return []
+    rows = [
+        (row["name"], f"{row['used']:,}", f"{row['budget']:,}" if row["budget"] else "none set")
+        for row in report["memory"]
+    ]
+    return ["## Memory", "", *_table(("memory", "used, bytes", "budget, bytes"), rows)]
+
+
+def _layers(report: Row) -> list[str]:
+    header = ("layer", "op", "output", "weight bits", "MACs", "share", "parameters, bytes", "output, bytes")
+    rows = [_layer(row) for row in report["layers"]]
+    return ["## Layers", "", *_table(header, rows)]
+
+
+def _layer(row: Row) -> tuple[object, ...]:
+    shape = "x".join(map(str, row["out_shape"]))
+    costs = (f"{row['macs']:,}", text.percent(row["macs_share"]))
+    sizes = (f"{row['parameter_bytes']:,}", f"{row['activation_bytes']:,}")
+    return row["name"], row["op"], shape, row["weight_bits"], *costs, *sizes
+
+
+def _parity(report: Row) -> list[str]:
+    if not report["parity"]:
+        return []
+    rows = [
+        (row["artifact"], row["runtime"], f"{row['n']:,}", f"{row['differences']:,}", row.get("note", ""))
+        for row in report["parity"]
+    ]
+    header = ("artifact", "runtime", "clips", "differences", "note")
+    return ["## Exports against the interpreter", "", *_table(header, rows)]
+
+
+def _manifests(report: Row) -> list[str]:
+    rows = []
+    for name, manifest in report["manifests"].items():
+        inputs = ", ".join(f"{key} {text.short(str(value))}" for key, value in manifest.get("inputs", {}).items())
+        versions = ", ".join(f"{key} {value}" for key, value in manifest.get("versions", {}).items())
+        rows.append((name, manifest.get("kind", ""), inputs, versions, "; ".join(manifest.get("notes", ()))))
+    header = ("step", "kind", "inputs", "versions", "notes")
+    return ["## Made from", "", *_table(header, rows)] if rows else []
