@@ -28,15 +28,26 @@ def guarded(command: Sequence[str]) -> list[str]:
 def running(command: Sequence[str], announcement: re.Pattern[str], what: str) -> Iterator[str]:
     """Start `command`, wait until its stdout or stderr matches, give group 1; end it on exit.
 
-    The process has to end when its stdin closes. Raises BoardError with what it wrote when it ends
-    or stays silent before the announcement.
+    The process has to end when its stdin closes. Raises BoardError with what it wrote when it ends or
+    stays silent before the announcement, and in place of an error inside of the context when that is
+    explained by the death of the process.
     """
     with tempfile.TemporaryFile() as output:
         process = _launch(command, output.fileno(), what)
         try:
             yield _announced(process, output.fileno(), announcement, what)
+        except Exception as error:
+            if isinstance(error, BoardError) or not process.poll():
+                raise
+            raise BoardError(f"{what} should keep running", got=_last_words(process, output.fileno())) from error
         finally:
             _end(process)
+
+
+def existing(elf: Path) -> Path:
+    if not elf.is_file():
+        raise BoardError(f"{elf} should be a firmware", got="no such file", hint="build it first: edgekws flash")
+    return elf
 
 
 def _launch(command: Sequence[str], output: int, what: str) -> subprocess.Popen[bytes]:
@@ -56,10 +67,14 @@ def _announced(process: subprocess.Popen[bytes], output: int, announcement: re.P
         if ended:
             break
         time.sleep(_POLL_S)
-    state = f"it ended with status {process.returncode}" if ended else f"nothing for {START_TIMEOUT_S:.0f} s"
+    raise BoardError(f"{what} should start and say where its serial line is", got=_last_words(process, output))
+
+
+def _last_words(process: subprocess.Popen[bytes], output: int) -> str:
+    status = process.poll()
+    state = "it still runs" if status is None else f"it ended with status {status}"
     said = " ".join(_written(output).split())
-    got = f"{state}; it said: {said}" if said else state
-    raise BoardError(f"{what} should start and say where its serial line is", got=got)
+    return f"{state}; it said: {said}" if said else f"{state} and said nothing"
 
 
 def _written(output: int) -> str:

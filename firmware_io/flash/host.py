@@ -10,7 +10,7 @@ from pathlib import Path
 from edgekws.errors import ConfigError
 from firmware_io.board import Board
 from firmware_io.flash import Capabilities
-from firmware_io.flash._process import running
+from firmware_io.flash._process import existing, running
 
 CAPABILITIES = Capabilities(emulated=False, persistent=False, sees_banner=False)
 _PATH = re.compile(r"^(/dev/\S+)\n", re.MULTILINE)
@@ -30,5 +30,5 @@ def command(board: Board, elf: Path) -> list[str]:
 @contextmanager
 def start(board: Board, elf: Path) -> Iterator[str]:
     """Run the firmware; give the path of its pseudo-terminal. It ends with the context or with this process."""
-    with running(command(board, elf), _PATH, f"the firmware of {board.name}") as path:
+    with running(command(board, existing(elf)), _PATH, f"the firmware of {board.name}") as path:
         yield path

@@ -15,7 +15,7 @@ from edgekws.errors import ConfigError
 from firmware_io import tools
 from firmware_io.board import Board
 from firmware_io.flash import Capabilities
-from firmware_io.flash._process import guarded, running
+from firmware_io.flash._process import existing, guarded, running
 
 CAPABILITIES = Capabilities(emulated=True, persistent=False, sees_banner=True)
 PROGRAM = "qemu-system-arm"
@@ -44,5 +44,5 @@ def command(board: Board, elf: Path) -> list[str]:
 @contextmanager
 def start(board: Board, elf: Path) -> Iterator[str]:
     """Run the firmware; give the URL of its UART. QEMU ends with the context or with this process."""
-    with running(guarded(command(board, elf)), _WAITING, f"QEMU for {board.name}") as port:
+    with running(guarded(command(board, existing(elf))), _WAITING, f"QEMU for {board.name}") as port:
         yield f"socket://127.0.0.1:{port}"

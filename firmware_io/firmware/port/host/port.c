@@ -15,6 +15,7 @@
 #define LINE_BYTES 256
 
 static int line = -1; /* our end of the pseudo-terminal */
+static const char *announced; /* path of the other end, until it has been printed */
 static struct timespec boot;
 
 static void stop_with(const char *what) {
@@ -66,13 +67,23 @@ void ekw_port_init(void) {
         stop_with("no thread");
     }
     clock_gettime(CLOCK_MONOTONIC, &boot);
-    printf("%s\n", path);
+    announced = path;
+}
+
+/* Once the boot banner is written: a host that empties the line when it opens it, as pyserial does,
+ * then never finds the banner in front of its first answer. */
+static void announce(void) {
+    printf("%s\n", announced);
     fflush(stdout);
+    announced = NULL;
 }
 
 int ekw_port_getc(void) {
     unsigned char byte;
     ssize_t got;
+    if (announced != NULL) {
+        announce();
+    }
     do {
         got = read(line, &byte, 1);
     } while (got < 0 && errno == EINTR);

@@ -1,0 +1,90 @@
+"""Board files: what is there loads; what is malformed is one readable paragraph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgekws.errors import BoardError, ConfigError
+from firmware_io import board, flash, tools
+from firmware_io.build import FIRMWARE
+
+HOST = (Path(board.__file__).parent / "boards" / "host.toml").read_text()
+
+
+def test_the_boards_of_the_repository() -> None:
+    assert {"host", "qemu-an386", "qemu-an547"} <= set(board.names())
+
+
+@pytest.mark.parametrize("name", board.names())
+def test_every_board_is_complete(name: str) -> None:
+    loaded = board.load(name)
+    assert loaded.name == name
+    assert loaded.flash_tool in flash.names()
+    assert loaded.how == {"qemu": "emulated", "host": "computed"}.get(loaded.flash_tool, "measured")
+    assert all((FIRMWARE / folder).is_dir() for folder in loaded.port)
+    assert not loaded.linker_script or (FIRMWARE / loaded.linker_script).is_file()
+    assert loaded.transport.split(":")[0] in (loaded.flash_tool, "serial", "tcp")
+
+
+@pytest.mark.parametrize("name", [name for name in board.names() if name.startswith("qemu")])
+def test_dry_run_of_qemu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools.shutil, "which", lambda program: f"/bin/{program}")
+    loaded = board.load(name)
+    line = " ".join(flash.load("qemu").command(loaded, Path("fw.elf")))
+    assert line.startswith("/bin/qemu-system-arm -M " + loaded.qemu_machine)
+    assert f"-icount shift={loaded.icount_shift},sleep=on" in line and line.endswith("-kernel fw.elf")
+
+
+def test_tools_refuse_a_foreign_board() -> None:
+    with pytest.raises(ConfigError, match="qemu_machine"):
+        flash.load("qemu").command(board.load("host"), Path("fw.elf"))
+    with pytest.raises(ConfigError, match="of the board host"):
+        flash.load("host").command(board.load("qemu-an386"), Path("fw.elf"))
+
+
+def test_unknown_names_list_the_known() -> None:
+    with pytest.raises(ConfigError, match="host, qemu-an386"):
+        board.load("nucleo")
+    with pytest.raises(ConfigError, match="host, qemu"):
+        flash.load("jlink")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('core = "host"', "core = 3", "core should be a string"),
+        ("clock_hz = 0", "clock_hz = true", "clock_hz should be an integer"),
+        ('how = "computed"', 'how = "guessed"', "measured, emulated, estimated, computed"),
+        ('port = ["port/host"]', "port = [1]", "port should be a list of strings"),
+        ('port = ["port/host"]', 'port = ["port/host"]\nsymbols = { A = "b" }', "table of integers"),
+        ("baud = 115_200", "", "missing baud"),
+        ("baud = 115_200", "baud = 1\nbuad = 2", "unknown buad"),
+        ('core = "host"', "core = ", "readable TOML"),
+    ],
+)
+def test_malformed_files(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "mine.toml"
+    assert old in HOST
+    path.write_text(HOST.replace(old, new))
+    with pytest.raises(ConfigError, match=message) as caught:
+        board.read(path)
+    assert "mine.toml" in str(caught.value)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        board.read(tmp_path / "gone.toml")
+
+
+def test_a_missing_program_comes_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(tools.shutil, "which", lambda program: "/usr/bin/apt-get" if program == "apt-get" else None)
+        patch.setattr(tools.sys, "platform", "linux")
+        with pytest.raises(BoardError, match="apt-get install --no-install-recommends qemu-system-arm"):
+            flash.load("qemu").require()
+        patch.setattr(tools.sys, "platform", "darwin")
+        with pytest.raises(BoardError, match="brew install qemu"):
+            flash.load("qemu").require()
+    assert "PATH" in tools.install_hint("no-such-tool")

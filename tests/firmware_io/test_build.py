@@ -1,0 +1,83 @@
+"""Building: sizes, budgets, and what happens when it cannot be done."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgekws.emit.c import arena_bytes, emit
+from edgekws.errors import ArtifactError, BoardError
+from edgekws.files import sha256_file
+from edgekws.graph.ir import Graph
+from firmware_io import board, build, tools
+
+M4 = board.load("qemu-an386")
+needs_arm = pytest.mark.skipif(
+    shutil.which(M4.compiler) is None, reason=f"{M4.compiler} is missing: {tools.install_hint(M4.compiler)}"
+)
+
+
+@pytest.mark.parametrize("name", board.names())
+def test_every_board_builds_repeatably(name: str, graph: Graph, tmp_path: Path) -> None:
+    target = board.load(name)
+    if shutil.which(target.compiler) is None:
+        pytest.skip(f"{target.compiler} is missing: {tools.install_hint(target.compiler)}")
+    first = build.build(target, emit(graph), tmp_path / "a.elf")
+    second = build.build(target, emit(graph), tmp_path / "b.elf")
+    assert first.sha256 == second.sha256 == sha256_file(tmp_path / "b.elf")
+    assert first.flash_bytes > graph.parameter_bytes
+    assert first.ram_bytes > arena_bytes(graph) + 490
+    if target.flash_bytes:
+        assert first.flash_bytes <= target.flash_bytes
+        assert first.ram_bytes <= target.ram_bytes
+    assert not list(tmp_path.glob("*.partial"))
+
+
+@needs_arm
+def test_sizes_grow_with_the_model(graph_factory: Callable[..., Graph], tmp_path: Path) -> None:
+    graphs = [graph_factory(channels=channels) for channels in (8, 24)]
+    small, large = (build.build(M4, emit(graph), tmp_path / "fw.elf") for graph in graphs)
+    weights = graphs[1].parameter_bytes - graphs[0].parameter_bytes
+    assert abs(large.flash_bytes - small.flash_bytes - weights) < 64  # alignment of the arrays
+    assert large.ram_bytes - small.ram_bytes == arena_bytes(graphs[1]) - arena_bytes(graphs[0])
+
+
+@needs_arm
+@pytest.mark.parametrize(("field", "region"), [("flash_bytes", "FLASH"), ("ram_bytes", "RAM")])
+def test_over_budget_names_the_sizes_and_keeps_the_old_file(
+    field: str, region: str, graph: Graph, tmp_path: Path
+) -> None:
+    fits = build.build(M4, emit(graph), tmp_path / "fw.elf")
+    exact = replace(M4, **{field: getattr(fits, field)})
+    kept = build.build(exact, emit(graph), tmp_path / "fw.elf")
+    assert getattr(kept, field) == getattr(fits, field)
+    with pytest.raises(BoardError, match=rf"\d+ bytes of {region} where there are 4096 \(\d+ too many\)"):
+        build.build(replace(M4, **{field: 4096}), emit(graph), tmp_path / "fw.elf")
+    assert sha256_file(tmp_path / "fw.elf") == kept.sha256
+
+
+def test_missing_compiler_comes_with_a_hint(graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BoardError, match=r"needs arm-none-eabi-gcc.*What to do"):
+        build.build(M4, emit(graph), tmp_path / "fw.elf")
+    assert not (tmp_path / "fw.elf").exists()
+
+
+def test_errors_of_the_compiler_are_shown(graph: Graph, tmp_path: Path) -> None:
+    model = emit(graph)
+    broken = {**model, "model.c": model["model.c"] + b"\nint broken(void) { return nothing_here; }\n"}
+    with pytest.raises(BoardError, match=r"model\.c:\d+:\d+: error: .nothing_here. undeclared"):
+        build.build(board.load("host"), broken, tmp_path / "fw")
+    missing = {**model, "model.c": model["model.c"].replace(b"ekw_linear_u8", b"ekw_linear_u9")}
+    with pytest.raises(BoardError, match="ekw_linear_u9"):
+        build.build(board.load("host"), missing, tmp_path / "fw")
+    assert not (tmp_path / "fw").exists()
+
+
+def test_an_incomplete_model_is_refused(graph: Graph, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"no model\.c"):
+        build.build(board.load("host"), {"model.h": emit(graph)["model.h"]}, tmp_path / "fw")
