@@ -46,6 +46,11 @@ def _plots(report: Row) -> list[Row]:
     confusion = confusion_svg(accuracy["confusion"], report["graph"]["labels"], f"Confusion, {dataset}")
     recall = recall_svg(accuracy["recalls"], f"Recall per class, {dataset}")
     return [
-        {"title": "Confusion", "caption": dataset, "svg": Markup(confusion)},
-        {"title": "Recall per class", "caption": f"{dataset}; whiskers: 95 % Wilson", "svg": Markup(recall)},
+        {"kind": "heat", "title": "Confusion", "caption": dataset, "svg": Markup(confusion)},
+        {
+            "kind": "bars",
+            "title": "Recall per class",
+            "caption": f"{dataset}; whiskers: 95 % Wilson",
+            "svg": Markup(recall),
+        },
     ]

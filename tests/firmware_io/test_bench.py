@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fake_device import Direct, FakeDevice, Faults, on_pty
 
+from edgekws.emit import c
 from edgekws.errors import BoardError, ConfigError, ProtocolError
 from edgekws.graph import interp
 from firmware_io import board as boards
 from firmware_io.bench import Plan, Vectors, bench
+from firmware_io.build import build
 from firmware_io.protocol.session import Session, Timeouts
 from firmware_io.transport import open_transport
 
@@ -170,3 +174,48 @@ def test_recorded_on_a_pty_and_replayed(graph, vectors, tmp_path):
     path.write_text(damaged)
     with pytest.raises(ProtocolError), open_transport(f"replay:{path}") as opened:
         measure(opened)
+
+
+RECORDED = Path(__file__).parent / "data" / "qemu-an386.jsonl"
+"""Our firmware on the emulated Cortex-M4F: start, two clips (`pattern` 1 and 7), infer 3 1, results."""
+
+
+def pattern(step):
+    return (np.arange(490) * step % 256 - 128).astype(np.int8)
+
+
+def test_recorded_traffic_of_our_firmware():
+    said = "".join(json.loads(line).get("from", "") for line in RECORDED.read_text().splitlines())
+    scores = [json.loads(line.split("m-raw-")[1]) for line in said.splitlines() if line.startswith("m-raw-")]
+    with open_transport(f"replay:{RECORDED}") as opened:
+        session = Session(opened)
+        assert session.start().name == "edgekws-qemu-an386"
+        answers = [session.classify(pattern(step)) for step in (1, 7)]
+        window = session.infer(3, 1)
+        assert session.results() == window.permille == answers[1].permille
+    assert [list(answer.scores) for answer in answers] == scores and scores[0] != scores[1]
+    assert [answer.loads for answer in answers] == [1, 1] and window.device_us > 0
+
+
+@pytest.mark.parametrize(("name", "tool"), [("host", "cc"), ("qemu-an386", "qemu-system-arm")])
+def test_the_real_firmware(graph, vectors, name, tool, tmp_path):
+    board = boards.load(name)
+    for program in (tool, board.compiler):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    firmware = build(board, c.emit(graph), tmp_path / "firmware.elf")
+    with open_transport(board.transport, elf=firmware.elf) as opened:
+        found = bench(Session(opened), board, graph, vectors, Plan(window_s=0.2, windows=2), firmware)
+    assert found.valid, found.reasons
+    assert found.verdict == "board equals interpreter: 6 of 6" and found.accuracy.text_matches == CLIPS
+    assert found.to_json()["firmware"]["flash_bytes"] == firmware.flash_bytes > 1000
+
+
+def test_firmware_of_another_graph_fails_the_verdict(graph, graph_factory, vectors, tmp_path):
+    board = boards.load("host")
+    if shutil.which(board.compiler) is None:
+        pytest.skip(f"{board.compiler} is not installed")
+    firmware = build(board, c.emit(graph_factory(seed=5)), tmp_path / "firmware.elf")
+    with open_transport(board.transport, elf=firmware.elf) as opened:
+        found = bench(Session(opened), board, graph, vectors, Plan(performance=False), firmware)
+    assert not found.valid and found.accuracy.matches < CLIPS
