@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
+from edgekws.data import dataset, speech_commands
+from edgekws.data.dataset import Dataset
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph.ir import Graph, Node, Op, Requant, Shape
+from tests.recordings import provide
+
+settings.register_profile("edgekws", deadline=None)  # shared machines stall; speed has its own benchmarks
+settings.load_profile("edgekws")
 
 
 def _stage(rng: np.random.Generator, channels: int, fan_in: int, signed: bool) -> Requant:
@@ -61,3 +69,19 @@ def random_features() -> Callable[..., np.ndarray]:
         return np.random.default_rng(seed).integers(-128, 128, (count, 49, 10)).astype(np.int8)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some hundred recordings in the layout of Speech Commands."""
+    folder = tmp_path_factory.mktemp("recordings")
+    provide(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    spec = FeatureSpec()
+    listing = speech_commands.scan(recordings, spec.clip_samples)
+    folder = tmp_path_factory.mktemp("prepared")
+    return dataset.prepare(listing, folder, spec.rate_hz, spec.clip_samples, lambda *_: None)

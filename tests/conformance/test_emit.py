@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgekws import plugs
-from edgekws.emit import _parity
+from edgekws import pipeline, plugs
 from edgekws.errors import ArtifactError, ParityError, TargetError
 from edgekws.graph import interp
 
@@ -29,6 +28,14 @@ def with_real_scales(graph):
     return replace(graph, nodes=nodes, input_scale=0.0371)
 
 
+def parity(emitter, name, graph, emitted, features):
+    """Every runtime of what is emitted from `emitted` against the interpreter on `graph`."""
+    executors = emitter.executors(emitter.emit(emitted))
+    expected = interp.run(graph, features)
+    assert executors
+    return [pipeline.compare(name, runtime, run, features, expected) for runtime, run in executors.items()]
+
+
 def extremes():
     return np.stack([np.full((49, 10), value, np.int8) for value in (-128, 127, 0)])
 
@@ -44,10 +51,10 @@ def test_equals_the_interpreter(emitter, name, graph_factory, random_features, s
     if seed % 2:
         graph = with_real_scales(graph)
     features = np.concatenate([random_features(200, seed), extremes()])
-    counts = _parity.differences(name, graph, emitter.emit(graph), features)
-    assert len(counts) >= 1
+    results = parity(emitter, name, graph, graph, features)
+    pipeline.require_parity(results)
     if weight_limit == 63:
-        assert set(counts.values()) == {0}
+        assert all(result.differences == 0 for result in results)
 
 
 def test_the_inputs_tell_executors_apart(graph, random_features):
@@ -60,8 +67,10 @@ def test_the_inputs_tell_executors_apart(graph, random_features):
 def test_a_difference_is_reported(emitter, name, graph, random_features):
     stage = graph.nodes[-1].requant
     other = with_last_stage(graph, offset=stage.offset + (1 << stage.shift.astype(np.int32)))
-    with pytest.raises(ParityError, match=f"{name}: .*differ in"):
-        _parity.differences(name, graph, emitter.emit(other), random_features(8))
+    results = parity(emitter, name, graph, other, random_features(8))
+    assert all(result.differences == result.values for result in results)
+    with pytest.raises(ParityError, match=f"{name} in "):
+        pipeline.require_parity(results)
 
 
 def test_same_graph_same_bytes(emitter, graph_factory):

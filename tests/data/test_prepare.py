@@ -1,0 +1,132 @@
+"""Recordings to a prepared data set: the official split, and every kind of bad recording."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgekws.data import dataset, folder, listing, speech_commands
+from edgekws.errors import ArtifactError, DataError
+
+RATE, LENGTH = 16_000, 16_000
+
+
+def quiet(*_):
+    pass
+
+
+def word_set(root, words=("alpha", "beta"), speakers=40):
+    rng = np.random.default_rng(0)
+    for word in words:
+        for speaker in range(speakers):
+            path = root / word / f"s{speaker:02d}_nohash_0.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, rng.integers(-3000, 3000, 9_000).astype(np.int16), RATE)
+    return root
+
+
+def test_split_follows_the_lists_and_the_reference_order(recordings, prepared):
+    assert prepared.labels == (*["down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes"], "_silence_", "_unknown_")
+    validation = set((recordings / speech_commands.MAIN / "validation_list.txt").read_text().split())
+    for split in ("train", "validation"):
+        spoken = [name for name in prepared.splits[split].ids if "@" not in name]
+        assert spoken and all((name in validation) == (split == "validation") for name in spoken)
+    silence = [name for name in prepared.splits["validation"].ids if "@" in name]
+    assert silence and all("running_tap" in name for name in silence)
+
+
+def test_no_speaker_of_a_folder_is_in_two_splits(tmp_path):
+    found = folder.scan(word_set(tmp_path), LENGTH)
+    speakers = [{item.speaker for item in found.splits[split]} for split in listing.SPLITS]
+    assert not speakers[0] & speakers[1] and not speakers[0] & speakers[2] and not speakers[1] & speakers[2]
+
+
+def test_prepared_samples_are_those_of_the_files(tmp_path):
+    root = word_set(tmp_path / "in")
+    found = folder.scan(root, LENGTH)
+    data = dataset.prepare(found, tmp_path / "out", RATE, LENGTH, quiet)
+    clip = data.clip("test", 0)
+    samples, _ = soundfile.read(root / clip.id, dtype="int16")
+    assert np.array_equal(clip.samples[: len(samples)], samples) and not clip.samples[len(samples) :].any()
+    dataset.verify(data)
+
+
+def test_same_recordings_give_the_same_hash_and_are_not_decoded_again(tmp_path):
+    found = folder.scan(word_set(tmp_path / "in"), LENGTH)
+    first = dataset.prepare(found, tmp_path / "a", RATE, LENGTH, quiet)
+    second = dataset.prepare(found, tmp_path / "b", RATE, LENGTH, quiet)
+    assert first.sha256 == second.sha256
+    calls = []
+    dataset.prepare(found, tmp_path / "a", RATE, LENGTH, lambda *call: calls.append(call))
+    assert not calls
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "said"),
+    [
+        (np.zeros(4_000, np.int16), 8_000, "8000 Hz"),
+        (np.zeros((16_000, 2), np.int16), 16_000, "2 channels"),
+        (np.zeros(0, np.int16), 16_000, "0 samples"),
+    ],
+)
+def test_a_bad_recording_is_named_and_nothing_is_lost(tmp_path, samples, rate, said):
+    root = word_set(tmp_path / "in")
+    before = dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
+    soundfile.write(root / "alpha" / "bad.wav", samples, rate)
+    with pytest.raises(DataError, match=said) as caught:
+        dataset.prepare(folder.scan(root, LENGTH), tmp_path / "new", RATE, LENGTH, quiet)
+    assert "bad.wav" in str(caught.value)
+    dataset.verify(before)
+
+
+def test_several_bad_recordings_are_all_counted(tmp_path):
+    root = word_set(tmp_path)
+    for number in range(7):
+        (root / "alpha" / f"text{number}.wav").write_text("not a recording")
+    with pytest.raises(DataError, match="7 are not"):
+        found = folder.scan(root, LENGTH)
+        everything = tuple(item for split in found.splits.values() for item in split)
+        one_split = listing.Listing("x", found.labels, dict.fromkeys(listing.SPLITS, everything))
+        dataset.prepare(one_split, tmp_path / "out", RATE, LENGTH, quiet)
+
+
+def test_missing_and_empty_folders(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        speech_commands.scan(tmp_path / "nowhere", LENGTH)
+    (tmp_path / "alpha").mkdir()
+    with pytest.raises(DataError, match="alpha"):
+        folder.scan(tmp_path, LENGTH)
+    with pytest.raises(DataError, match="no down"):
+        speech_commands.scan(word_set(tmp_path), LENGTH)
+
+
+def test_a_prepared_set_that_was_changed_is_refused(tmp_path):
+    found = folder.scan(word_set(tmp_path / "in"), LENGTH)
+    data = dataset.prepare(found, tmp_path / "out", RATE, LENGTH, quiet)
+    array = np.load(tmp_path / "out" / "train.npy")
+    array[0, 0] += 1
+    np.save(tmp_path / "out" / "train.npy", array)
+    with pytest.raises(ArtifactError, match="hash"):
+        dataset.verify(data)
+    index = json.loads((tmp_path / "out" / "index.json").read_text())
+    index["splits"]["train"]["labels"][0] ^= 1
+    (tmp_path / "out" / "index.json").write_text(json.dumps(index))
+    with pytest.raises(ArtifactError, match="own hash"):
+        dataset.load(tmp_path / "out")
+    (tmp_path / "out" / "index.json").write_text('{"kind": "edgekws-dataset", "version": 99}')
+    with pytest.raises(ArtifactError, match="version 99"):
+        dataset.load(tmp_path / "out")
+
+
+@given(st.integers(1, 40_000), st.integers(0, 2**32 - 1))
+def test_every_length_becomes_one_second_that_holds_the_loudest_part(tmp_path_factory, length, seed):
+    path = tmp_path_factory.mktemp("clip") / "x.wav"
+    samples = np.random.default_rng(seed).integers(-100, 100, length).astype(np.int16)
+    peak = seed % length
+    samples[peak] = 30_000
+    soundfile.write(path, samples, RATE)
+    clip = dataset.decode(listing.Recording("x", "x", "x", path), RATE, LENGTH)
+    assert clip.shape == (LENGTH,) and clip.max() == 30_000
