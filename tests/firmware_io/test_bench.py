@@ -123,6 +123,8 @@ def test_a_clock_that_stands_still_is_an_error(graph, vectors, monkeypatch):
 
 
 def test_a_lost_byte_is_counted(graph, vectors):
+    speed = run(graph, vectors, Plan(accuracy=False), lose=100)
+    assert speed.valid and speed.performance is not None
     found = run(graph, vectors, Plan(performance=False), lose=100)
     assert found.valid and found.accuracy.resent == 1 and "sent again" in found.warnings[0]
 
