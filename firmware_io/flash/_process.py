@@ -15,6 +15,7 @@ from pathlib import Path
 from edgekws.errors import BoardError
 
 START_TIMEOUT_S = 20.0
+LAST_WORDS_CHARACTERS = 400
 _POLL_S = 0.005
 _GUARD = Path(__file__).parent / "_guard.py"
 
@@ -73,7 +74,7 @@ def _announced(process: subprocess.Popen[bytes], output: int, announcement: re.P
 def _last_words(process: subprocess.Popen[bytes], output: int) -> str:
     status = process.poll()
     state = "it still runs" if status is None else f"it ended with status {status}"
-    said = " ".join(_written(output).split())
+    said = " ".join(_written(output).split())[:LAST_WORDS_CHARACTERS]
     return f"{state}; it said: {said}" if said else f"{state} and said nothing"
 
 

@@ -19,7 +19,7 @@ typedef union {
 
 #define EKW_FIRST_IRQ 16
 
-extern const uint32_t ekw_stack_top; /* by the linker script */
+extern const uint32_t ekw_stack_limit, ekw_stack_top; /* by the linker script */
 void ekw_reset(void);
 void ekw_fault(void);
 

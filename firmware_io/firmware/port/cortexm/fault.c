@@ -4,10 +4,9 @@
 #define CFSR EKW_REGISTER(0xE000ED28u)
 #define HFSR EKW_REGISTER(0xE000ED2Cu)
 #define BFAR EKW_REGISTER(0xE000ED38u)
+#define CFSR_STACK ((1u << 4) | (1u << 12) | (1u << 20)) /* MSTKERR, STKERR, STKOF of v8-M */
 #define FRAME_WORDS 8u /* r0-r3, r12, lr, pc, xpsr */
 #define FRAME_PC 6u
-
-extern const uint32_t ekw_stack_limit;
 
 static void put(const char *text) {
     while (*text != '\0') {
@@ -26,10 +25,10 @@ __attribute__((used, noreturn)) void ekw_fault_report(const uint32_t *frame) {
     const uintptr_t low = (uintptr_t)&ekw_stack_limit, high = (uintptr_t)&ekw_stack_top;
     const uintptr_t at = (uintptr_t)frame;
     put("\r\ne-[HardFault");
-    if (at >= low && at <= high - FRAME_WORDS * sizeof *frame) {
-        put_field(" pc=", frame[FRAME_PC]);
-    } else {
+    if ((CFSR & CFSR_STACK) != 0 || at < low || at > high - FRAME_WORDS * sizeof *frame) {
         put(" stack overflow");
+    } else {
+        put_field(" pc=", frame[FRAME_PC]);
     }
     put_field(" cfsr=", CFSR);
     put_field(" hfsr=", HFSR);
