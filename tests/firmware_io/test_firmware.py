@@ -82,7 +82,7 @@ def started(name: str, model: dict[str, bytes], folder: Path) -> Iterator[tuple[
 
 @pytest.fixture(scope="module")
 def model_graph(request: pytest.FixtureRequest) -> Graph:
-    return random_graph(seed=5)
+    return random_graph(seed=0)
 
 
 @pytest.fixture(scope="module", params=board.names())
@@ -116,7 +116,7 @@ def test_scores_and_probabilities_equal_the_interpreter(line: Line, model_graph:
     features[0], features[1] = -128, 127
     expected = interp.run(model_graph, features)
     thousandths = softmax.permille(expected, model_graph.score_scale)
-    assert thousandths.max() < 1000 or 1000 in thousandths
+    assert 1000 in thousandths  # the reference prints exactly 1.0 wrong
     for tensor, scores, probabilities in zip(features, expected, thousandths, strict=True):
         line.load(tensor)
         answer = line.ask("infer 1 0")
