@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from edgekws.errors import ArtifactError
-from edgekws.files import check_kind, replacing
+from edgekws.files import check_kind, write_bytes
 
 KIND, VERSION = "edgekws-checkpoint", 1
 Tensors = dict[str, torch.Tensor]
@@ -28,12 +28,11 @@ class Checkpoint:
 
 
 def save(path: Path, header: Mapping[str, Any], groups: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save as to_bytes
 
     flat = {f"{group}/{name}": value.contiguous() for group in groups for name, value in groups[group].items()}
     metadata = {"edgekws": json.dumps({"kind": KIND, "version": VERSION, **header})}
-    with replacing(path) as partial:
-        save_file(flat, partial, metadata)
+    write_bytes(path, to_bytes(flat, metadata))
 
 
 def load(path: Path) -> Checkpoint:

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from edgekws import console
-from edgekws.errors import ConfigError, DataError
+from edgekws.errors import ConfigError, DataError, ParityError
 
 if TYPE_CHECKING:
     from edgekws.data.dataset import Dataset
@@ -182,7 +182,7 @@ def _prepare(source: str, root: Path | None, out: Path) -> Dataset:
 
     with console.progress() as report:
         if source == "synthetic":
-            source, root = "speech_commands", synthetic.make(root or out.parent / "synthetic", report)
+            root = synthetic.make(root or out.parent / "synthetic", report)
         elif root is None and source != "speech_commands":
             raise ConfigError(f"--source {source} needs a folder of recordings", hint="give it with --root")
         elif root is None:
@@ -311,6 +311,46 @@ def _flash(name: str, out: Path, dry_run: bool) -> None:
     console.out.print(f"flash {firmware.flash_bytes} {budgets[0]} B, RAM {firmware.ram_bytes} {budgets[1]} B, {elf}")
 
 
+def _bench(name: str, data: Path, out: Path, clips: int) -> None:
+    import numpy as np
+
+    from edgekws import pipeline
+    from edgekws.data import dataset
+    from edgekws.features import cache
+    from edgekws.report import build_report, write_report
+    from firmware_io import board as boards
+    from firmware_io import build
+    from firmware_io.bench import Vectors
+    from firmware_io.bench import bench as run_bench
+    from firmware_io.protocol.session import Session
+    from firmware_io.transport import open_transport
+
+    board, loaded, (graph, model) = boards.load(name), dataset.load(data), _model(out)
+    test = loaded.splits["test"]
+    count = min(clips or len(test), len(test))
+    chosen = np.unique(np.linspace(0, len(test) - 1, count).astype(int))  # spread over all labels
+    features = cache.int8_features(loaded, "test", graph.features)[chosen]
+    vectors = Vectors(f"{loaded.name} test", tuple(test.ids[i] for i in chosen), features, test.labels[chosen])
+    firmware = build.build(board, model, out / "firmware" / f"{name}.elf")
+    with open_transport(board.transport, firmware.elf) as transport, console.progress() as report:
+        run = run_bench(Session(transport), board, graph, vectors, firmware=firmware, progress=report)
+    document = build_report(
+        f"{graph.name} on {board.title}",
+        graph,
+        run.to_json(),
+        figures=pipeline.figures(out, loaded),
+        parity=pipeline.parity_rows(out / "export" / "parity.json", graph),
+        manifests=pipeline.manifests(out, loaded, graph),
+        warnings=loaded.notes,
+    )
+    paths = write_report(document, out / "bench" / name)
+    for figure in run.measurements():
+        console.out.print(f"{figure.name}: {figure.value:.6g} {figure.unit} ({figure.how}, n = {figure.n})")
+    console.out.print(f"[bold]{run.verdict}[/], report in {paths[-1]}")
+    if not run.valid:
+        raise ParityError("the run should be valid", got="; ".join(run.reasons), hint=f"see {paths[-1]}")
+
+
 def _show_dataset(data: Dataset) -> None:
     import numpy as np
 
@@ -323,3 +363,7 @@ def _show_dataset(data: Dataset) -> None:
     for note in data.notes:
         console.out.print(f"[yellow]note:[/] {note}")
     console.out.print(f"{data.name} in {data.folder}, hash {data.sha256[:16]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -30,6 +30,7 @@ from edgekws.graph import interp, io
 from edgekws.graph.ir import Graph
 from edgekws.recipe import Recipe
 from edgekws.stats import wilson
+from edgekws.types import Interval, Manifest, Measurement
 
 if TYPE_CHECKING:
     import torch
@@ -174,10 +175,6 @@ def write_parity(path: Path, graph: Graph, results: list[Parity]) -> None:
     write_json(path, {"kind": PARITY_KIND, "version": VERSION, "graph": io.digest(graph), "results": rows})
 
 
-def read_parity(path: Path) -> list[Parity]:
-    return [Parity(**row) for row in read_json(path, PARITY_KIND, VERSION)["results"]]
-
-
 def read_scores(path: Path) -> dict[str, Any]:
     """What `quantize` wrote: recipe, data set and accuracies."""
     return read_json(path, QUANTIZE_KIND, VERSION)
@@ -226,6 +223,45 @@ def read_golden(path: Path) -> dict[str, np.ndarray]:
     kind, _, version = str(arrays.get("format", "?")).rpartition(" ")
     check_kind(path, {"kind": kind, "version": int(version) if version.isdigit() else version}, GOLDEN_KIND, VERSION)
     return arrays
+
+
+def figures(out: Path, data: Dataset) -> list[Measurement]:
+    """The accuracies that `quantize` computed on this machine."""
+    rows = read_scores(out / "quantize.json")["scores"]
+    named = (("float", "float network"), ("graph", "integer graph"))
+    return [
+        Measurement(
+            f"top-1 accuracy of the {what}, {data.name} {split}",
+            row[key]["accuracy"],
+            "share",
+            "computed",
+            row[key]["n"],
+            Interval(*row[key]["interval"]),
+        )
+        for split, row in rows.items()
+        for key, what in named
+    ]
+
+
+def parity_rows(path: Path, graph: Graph) -> list[dict[str, Any]]:
+    """What `export` found about this very graph, for a report; nothing when it has not run."""
+    if not path.exists():
+        return []
+    document = read_json(path, PARITY_KIND, VERSION)
+    if document["graph"] != io.digest(graph):
+        return []
+    keys = ("artifact", "runtime", "differences")
+    return [{**{key: row[key] for key in keys}, "n": row["values"]} for row in document["results"]]
+
+
+def manifests(out: Path, data: Dataset, graph: Graph) -> dict[str, Manifest]:
+    """Where the data, the network and the graph came from."""
+    quantized = read_scores(out / "quantize.json")
+    software = versions()
+    return {
+        "data": Manifest("data set", {data.name: data.sha256}, notes=data.notes),
+        "graph": Manifest("graph", {**graph.provenance, "graph": io.digest(graph)}, quantized["recipe"], software),
+    }
 
 
 def versions() -> dict[str, str]:

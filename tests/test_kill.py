@@ -14,7 +14,7 @@ from tests.test_line import edgekws
 
 RECIPE = """
 [net]
-options = { channels = 8, blocks = 1 }
+options = { channels = 16, blocks = 1 }
 [train]
 epochs = 4
 batch = 64

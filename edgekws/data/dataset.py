@@ -22,7 +22,7 @@ import numpy as np
 
 from edgekws.data.listing import SPLITS, Listing, Recording
 from edgekws.errors import ArtifactError, DataError
-from edgekws.files import read_json, replacing, write_json
+from edgekws.files import read_json, replacing, write_json, write_rows
 from edgekws.types import Clip
 
 KIND, VERSION = "edgekws-dataset", 1
@@ -151,22 +151,25 @@ def _write_split(
     folder: Path, name: str, listing: Listing, rate_hz: int, clip_samples: int, progress: Progress
 ) -> dict[str, Any]:
     recordings = listing.splits[name]
-    clips, problems = _decoded(recordings, rate_hz, clip_samples), []
-    with replacing(folder / f"{name}.npy") as partial:
-        array = np.lib.format.open_memmap(partial, "w+", np.int16, (len(recordings), clip_samples))
-        for number, clip in enumerate(clips):
+    problems: list[DataError] = []
+    digest = hashlib.sha256()
+
+    def decoded() -> Iterator[np.ndarray]:
+        for number, clip in enumerate(_decoded(recordings, rate_hz, clip_samples)):
+            progress(f"decode {name}", number + 1, len(recordings))
             if isinstance(clip, DataError):
                 problems.append(clip)
             else:
-                array[number] = clip
-            progress(f"decode {name}", number + 1, len(recordings))
-        array.flush()
+                digest.update(clip.tobytes())
+                yield clip
+
+    with replacing(folder / f"{name}.npy") as partial:
+        write_rows(partial, decoded(), (len(recordings), clip_samples), np.dtype(np.int16))
         if problems:
             raise _summary(problems)
-        digest = _samples_hash(array)
     order = {label: number for number, label in enumerate(listing.labels)}
     return {
-        "sha256": digest,
+        "sha256": digest.hexdigest(),
         "labels": [order[item.label] for item in recordings],
         "ids": [item.id for item in recordings],
         "speakers": [item.speaker for item in recordings],
@@ -237,8 +240,8 @@ def _read_index(folder: Path) -> dict[str, Any]:
 
 
 def _index_hash(body: dict[str, Any]) -> str:
-    """Pins the data: labels, ids, order and the hash of all samples; not where they came from."""
-    pinned = {key: value for key, value in body.items() if key != "source"}
+    """Pins the data: labels, ids, order and the hash of all samples; not names or where they came from."""
+    pinned = {key: value for key, value in body.items() if key not in ("source", "name", "notes")}
     return hashlib.sha256(json.dumps(pinned, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,8 +1,8 @@
 """Download of the Speech Commands archives: resumed after a break, checked, unpacked, then renamed.
 
-    FOLDER/downloads/<archive>.part      grows; a second run continues it
-    FOLDER/downloads/<archive>           complete and checked
-    FOLDER/<archive's folder>            unpacked under a temporary name, then renamed
+FOLDER/downloads/<archive>.part      grows; a second run continues it
+FOLDER/downloads/<archive>           complete and checked
+FOLDER/<archive's folder>            unpacked under a temporary name, then renamed
 """
 
 from __future__ import annotations

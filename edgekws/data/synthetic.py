@@ -9,12 +9,13 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from edgekws.data.listing import NOISE_FOLDER, SILENCE, UNKNOWN
+from edgekws.data import speech_commands
+from edgekws.data.listing import NOISE_FOLDER, SILENCE, UNKNOWN, Listing
 from edgekws.data.speech_commands import KEYWORDS, MAIN, TEST_ARCHIVE
 from edgekws.errors import ConfigError
 
@@ -60,6 +61,11 @@ def make(folder: Path, progress: Callable[[str, int, int], None]) -> Path:
         (unfinished / name).rename(folder / name)
     unfinished.rmdir()
     return folder
+
+
+def scan(root: Path, clip_samples: int) -> Listing:
+    """The set that `make` wrote below `root`, labelled for what it is."""
+    return replace(speech_commands.scan(root, clip_samples), name="synthetic speech", notes=(NOTE,))
 
 
 def _takes() -> Iterator[_Take]:

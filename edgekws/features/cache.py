@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 from edgekws.data.dataset import Dataset, Split
 from edgekws.features.mfcc import mfcc, quantize
 from edgekws.features.spec import FeatureSpec
-from edgekws.files import replacing
+from edgekws.files import replacing, write_rows
 
 _BATCH = 64
 _ALGORITHM = 1
@@ -49,13 +49,15 @@ def fit_spec(
 def _extract(part: Split, spec: FeatureSpec, path: Path, progress: Callable[[int, int], None]) -> None:
     count = len(part)
     starts = range(0, count, _BATCH)
-    out = np.lib.format.open_memmap(path, "w+", np.float32, (count, *spec.shape))
-    with ThreadPoolExecutor() as pool:  # NumPy's FFT and products release the interpreter lock
-        blocks = pool.map(lambda start: mfcc(spec, np.asarray(part.samples[start : start + _BATCH])), starts)
-        for start, block in zip(starts, blocks, strict=True):
-            out[start : start + _BATCH] = block
-            progress(min(start + _BATCH, count), count)
-    out.flush()
+
+    def blocks() -> Iterator[np.ndarray]:
+        with ThreadPoolExecutor() as pool:  # NumPy's products release the interpreter lock
+            made = pool.map(lambda start: mfcc(spec, np.asarray(part.samples[start : start + _BATCH])), starts)
+            for start, block in zip(starts, made, strict=True):
+                yield block
+                progress(min(start + _BATCH, count), count)
+
+    write_rows(path, blocks(), (count, *spec.shape), np.dtype(np.float32))
 
 
 def _cache_path(folder: Path, part: Split, spec: FeatureSpec) -> Path:

@@ -82,14 +82,6 @@ class QuantNet(nn.Sequential):
     def score_scale(self) -> float:
         return float(self[-1].s_out)  # type: ignore[arg-type]
 
-    def clamp_weights(self) -> None:
-        """Keep the real weights where the integers can follow them."""
-        with torch.no_grad():
-            for layer in self:
-                if isinstance(layer, QuantLayer):
-                    reach = (layer.scale * layer.limit).view(-1, *([1] * (layer.weight.ndim - 1)))
-                    layer.weight.clamp_(-reach, reach)
-
 
 class _StraightThrough(torch.autograd.Function):
     @staticmethod

@@ -83,7 +83,7 @@ def test_training_the_integers_brings_them_back_to_the_float_network():
     with torch.no_grad():
         wanted = real(x)
         for weight in network.parameters():
-            weight += 0.3 * weight.std() * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+            weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)), alpha=0.1)
     optimizer = torch.optim.AdamW(_parameter_groups(network, 0.0), lr=3e-3)
     losses = []
     for _ in range(40):
