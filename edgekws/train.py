@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -109,7 +110,8 @@ class _Run:
     """One training run: the model, its moving average, its optimizer and its files."""
 
     def __init__(self, model: nn.Module, task: Task, folder: Path, header: dict[str, Any]) -> None:
-        self.model, self.task, self.folder, self.header = model, task, folder, header
+        self.model, self.task, self.folder = model, task, folder
+        self.header = json.loads(json.dumps(header))  # as a reader sees it: tuples are lists
         plan = task.plan
         self.steps_per_epoch = len(task.dataset.splits["train"]) // plan.batch
         self.average = copy.deepcopy(model)

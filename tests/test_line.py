@@ -79,11 +79,13 @@ def test_the_emulated_board_equals_the_interpreter(line):
     edgekws("bench", "--board", "qemu-an386", "--data", "data", "--out", "out", "--clips", CLIPS, cwd=line)
     folder = line / "out" / "bench" / "qemu-an386"
     report = json.loads((folder / "report.json").read_text())
-    assert report["bench"]["valid"]
-    accuracy = report["bench"]["accuracy"]
+    assert report["verdict"]["valid"]
+    accuracy = report["accuracy"]
     assert accuracy["matches"] == accuracy["text_matches"] == accuracy["n"] >= min(CLIPS, 200)
-    hows = {row["how"] for row in report["bench"]["measurements"]}
-    assert hows == {"emulated"}
+    boards_figures = [row for row in report["figures"] if row["board"] == "qemu-an386"]
+    assert len(boards_figures) >= 5 and {row["how"] for row in boards_figures} == {"emulated"}
+    assert report["performance"]["instructions"] > 1e5
+    assert len(report["parity"]) >= 8 and len(report["layers"]) == 7
     page = (folder / "report.html").read_text()
     assert f"{accuracy['matches']} of {accuracy['n']}" in page and "<svg" in page
     assert "emulated" in (folder / "report.md").read_text()

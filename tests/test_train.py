@@ -31,7 +31,7 @@ def fit(task, folder, stop_after=None, header=None):
             raise KeyboardInterrupt
 
     model = network()
-    train.fit(model, task, folder, header or {"net": "tiny"}, progress)
+    train.fit(model, task, folder, header or {"net": "tiny", "features": task.features.to_json()}, progress)
     return model
 
 
@@ -57,7 +57,7 @@ def test_a_finished_run_is_not_trained_again(task, tmp_path):
 def test_a_checkpoint_of_another_recipe_is_refused(task, tmp_path):
     fit(task, tmp_path)
     with pytest.raises(ArtifactError, match="another net"):
-        fit(task, tmp_path, header={"net": "other"})
+        fit(task, tmp_path, header={"net": "other", "features": task.features.to_json()})
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):

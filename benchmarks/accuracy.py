@@ -1,0 +1,156 @@
+"""The table behind every published accuracy: train and quantize with several seeds, export, bench, release.
+
+    python benchmarks/accuracy.py --data work/data --work work/accuracy [--seeds 0 1 2] [--recipe ...]
+
+Each seed's folder continues where it was stopped. Writes results/<model>.json beside this script, and
+the artifacts of the seed that is best on validation, with card.md, into the recipe's folder. Hours on
+two cores when nothing is there yet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from edgekws import console, pipeline, recipe
+from edgekws.data import dataset
+from edgekws.files import sha256_file, write_json, write_text
+from edgekws.train import BEST
+
+HERE = Path(__file__).resolve().parent
+T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}
+"""Student's t by number of seeds: two-sided 95 % of the mean."""
+RELEASED = ("graph.npz", "export/golden.npz", "export/model.tinpu.onnx", "export/model.qdq.onnx", "export/model.tflite")
+BOARDS = ("host", "qemu-an386", "qemu-an547")
+
+
+def main() -> None:
+    options = parse()
+    chosen = recipe.load(options.recipe)
+    data = dataset.load(options.data)
+    runs = [one_seed(recipe.changed(chosen, seed=seed), data, options.work / f"seed{seed}") for seed in options.seeds]
+    best = max(runs, key=lambda run: run["qat"]["validation"]["graph"]["accuracy"])
+    folder = options.work / f"seed{best['seed']}"
+    boards = {name: bench(name, options.data, folder, options.clips) for name in BOARDS}
+    table = {"model": chosen.name, "data": data.name, "data_sha256": data.sha256, "runs": runs, "boards": boards}
+    write_json(HERE / "results" / f"{chosen.name}.json", table)
+    release(folder, options.recipe.parent)
+    write_text(options.recipe.parent / "card.md", card(table, best, data, folder))
+    print((options.recipe.parent / "card.md").read_text())
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
+    parser.add_argument("--work", type=Path, default=Path("work/accuracy"))
+    parser.add_argument("--recipe", type=Path, default=Path("models/dscnn/recipe.toml"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--clips", type=int, default=0, help="test clips per board, 0 is all")
+    return parser.parse_args()
+
+
+def one_seed(chosen: recipe.Recipe, data: dataset.Dataset, out: Path) -> dict[str, Any]:
+    """Float training, PTQ and QAT; the scores of each on validation and test."""
+    scores: dict[str, Any] = {"seed": chosen.seed}
+    with console.progress() as report:
+        pipeline.train(chosen, data, out, report)
+        for method in ("ptq", "qat"):
+            planned = recipe.changed(chosen, quant={**chosen.quant.model_dump(), "method": method})
+            trained = pipeline.load_trained(out / "float" / BEST, planned)
+            pipeline.quantize(trained, data, out, report)
+            scores[method] = pipeline.read_scores(out / "quantize.json")["scores"]
+    return scores
+
+
+def bench(board: str, data: Path, out: Path, clips: int) -> dict[str, Any]:
+    """Export and bench through the command line, as a user does; the figures of its report."""
+    edgekws = Path(sys.executable).with_name("edgekws")
+    if not (out / "export" / "parity.json").exists() or board == BOARDS[0]:
+        subprocess.run([edgekws, "export", "--data", data, "--out", out], check=True)
+    arguments = ["--board", board, "--data", data, "--out", out, "--clips", str(clips)]
+    subprocess.run([edgekws, "bench", *arguments], check=True)
+    report = json.loads((out / "bench" / board / "report.json").read_text())
+    keys = ("verdict", "performance", "memory")
+    return {**{key: report[key] for key in keys}, "figures": [row for row in report["figures"] if row["board"]]}
+
+
+def release(source: Path, target: Path) -> None:
+    for name in RELEASED:
+        shutil.copyfile(source / name, target / Path(name).name)
+    shutil.copyfile(source / "float" / BEST, target / "float.safetensors")
+
+
+def mean_row(runs: list[dict[str, Any]], method: str, key: str, split: str) -> tuple[float, float]:
+    """(mean, half width of its 95 % interval) over seeds, in percent."""
+    values = [100 * run[method][split][key]["accuracy"] for run in runs]
+    half = (
+        T_95.get(len(values), math.nan) * statistics.stdev(values) / math.sqrt(len(values))
+        if len(values) > 1
+        else math.nan
+    )
+    return statistics.mean(values), half
+
+
+def card(table: dict[str, Any], best: dict[str, Any], data: dataset.Dataset, folder: Path) -> str:
+    runs = table["runs"]
+    lines = [
+        f"# {table['model']}",
+        "",
+        "Generated by `benchmarks/accuracy.py`; do not edit.",
+        "",
+        f"Data: {data.name} (hash `{data.sha256[:16]}`).",
+        *(f"**{note}.**" for note in data.notes),
+        "",
+        f"## Accuracy (computed; mean of {len(runs)} seeds +- 95 % interval of the mean)",
+        "",
+        f"| network | validation, n = {len(data.splits['validation'])} | test, n = {len(data.splits['test'])} | each seed, test |",
+        "|---|---|---|---|",
+    ]
+    rows = (("float", "ptq", "float"), ("int8, PTQ", "ptq", "graph"), ("int8, QAT", "qat", "graph"))
+    for title, method, key in rows:
+        cells = ["{:.2f} +- {:.2f} %".format(*mean_row(runs, method, key, split)) for split in ("validation", "test")]
+        each = ", ".join(f"{100 * run[method]['test'][key]['accuracy']:.2f}" for run in runs)
+        lines.append(f"| {title} | {cells[0]} | {cells[1]} | {each} |")
+    differing = sum(
+        run[m][s]["differing_integers"] for run in runs for m in ("ptq", "qat") for s in ("validation", "test")
+    )
+    total = sum(run[m][s]["integers"] for run in runs for m in ("ptq", "qat") for s in ("validation", "test"))
+    lines += [
+        "",
+        f"Integers that differ between the torch forward pass and the interpreter: {differing} of {total}.",
+        "",
+        f"## Boards (seed {best['seed']}, the best on validation)",
+        "",
+        "| board | verdict | instructions per inference | flash, B | RAM, B | how |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, result in table["boards"].items():
+        instructions = result["performance"]["instructions"]
+        memory = {row["name"]: row["used"] for row in result["memory"]}
+        shown = f"{instructions:,.0f}" if instructions else "-"
+        how = result["figures"][0]["how"]
+        sizes = (memory["Flash"], memory["RAM"]) if how == "emulated" else ("-", "-")
+        lines.append(f"| {name} | {result['verdict']['text']} | {shown} | {sizes[0]} | {sizes[1]} | {how} |")
+    lines += [
+        "",
+        "## Exports against the interpreter (all test clips)",
+        "",
+        "| artifact | runtime | differing integers |",
+        "|---|---|---|",
+    ]
+    parity = json.loads((folder / "export" / "parity.json").read_text())["results"]
+    lines += [f"| {r['artifact']} | {r['runtime']} | {r['differences']} of {r['values']} |" for r in parity]
+    lines += ["", "## Files", ""]
+    lines += [f"- `{Path(name).name}` sha256 `{sha256_file(folder / name)[:16]}`" for name in RELEASED]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
