@@ -90,16 +90,13 @@ def release(source: Path, target: Path) -> None:
 def mean_row(runs: list[dict[str, Any]], method: str, key: str, split: str) -> tuple[float, float]:
     """(mean, half width of its 95 % interval) over seeds, in percent."""
     values = [100 * run[method][split][key]["accuracy"] for run in runs]
-    half = (
-        T_95.get(len(values), math.nan) * statistics.stdev(values) / math.sqrt(len(values))
-        if len(values) > 1
-        else math.nan
-    )
-    return statistics.mean(values), half
+    if len(values) not in T_95:
+        return statistics.mean(values), math.nan
+    return statistics.mean(values), T_95[len(values)] * statistics.stdev(values) / math.sqrt(len(values))
 
 
 def card(table: dict[str, Any], best: dict[str, Any], data: dataset.Dataset, folder: Path) -> str:
-    runs = table["runs"]
+    parity = json.loads((folder / "export" / "parity.json").read_text())["results"]
     lines = [
         f"# {table['model']}",
         "",
@@ -108,48 +105,55 @@ def card(table: dict[str, Any], best: dict[str, Any], data: dataset.Dataset, fol
         f"Data: {data.name} (hash `{data.sha256[:16]}`).",
         *(f"**{note}.**" for note in data.notes),
         "",
-        f"## Accuracy (computed; mean of {len(runs)} seeds +- 95 % interval of the mean)",
-        "",
-        f"| network | validation, n = {len(data.splits['validation'])} | test, n = {len(data.splits['test'])} | each seed, test |",
-        "|---|---|---|---|",
-    ]
-    rows = (("float", "ptq", "float"), ("int8, PTQ", "ptq", "graph"), ("int8, QAT", "qat", "graph"))
-    for title, method, key in rows:
-        cells = ["{:.2f} +- {:.2f} %".format(*mean_row(runs, method, key, split)) for split in ("validation", "test")]
-        each = ", ".join(f"{100 * run[method]['test'][key]['accuracy']:.2f}" for run in runs)
-        lines.append(f"| {title} | {cells[0]} | {cells[1]} | {each} |")
-    differing = sum(
-        run[m][s]["differing_integers"] for run in runs for m in ("ptq", "qat") for s in ("validation", "test")
-    )
-    total = sum(run[m][s]["integers"] for run in runs for m in ("ptq", "qat") for s in ("validation", "test"))
-    lines += [
-        "",
-        f"Integers that differ between the torch forward pass and the interpreter: {differing} of {total}.",
+        *accuracy_lines(table["runs"], data),
         "",
         f"## Boards (seed {best['seed']}, the best on validation)",
         "",
-        "| board | verdict | instructions per inference | flash, B | RAM, B | how |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, result in table["boards"].items():
-        instructions = result["performance"]["instructions"]
-        memory = {row["name"]: row["used"] for row in result["memory"]}
-        shown = f"{instructions:,.0f}" if instructions else "-"
-        how = result["figures"][0]["how"]
-        sizes = (memory["Flash"], memory["RAM"]) if how == "emulated" else ("-", "-")
-        lines.append(f"| {name} | {result['verdict']['text']} | {shown} | {sizes[0]} | {sizes[1]} | {how} |")
-    lines += [
+        *board_lines(table["boards"]),
         "",
-        "## Exports against the interpreter (all test clips)",
+        "## Exports against the interpreter (all test clips, same seed)",
         "",
         "| artifact | runtime | differing integers |",
         "|---|---|---|",
+        *(f"| {row['artifact']} | {row['runtime']} | {row['differences']} of {row['values']} |" for row in parity),
+        "",
+        "## Files",
+        "",
+        *(f"- `{Path(name).name}` sha256 `{sha256_file(folder / name)[:16]}`" for name in RELEASED),
     ]
-    parity = json.loads((folder / "export" / "parity.json").read_text())["results"]
-    lines += [f"| {r['artifact']} | {r['runtime']} | {r['differences']} of {r['values']} |" for r in parity]
-    lines += ["", "## Files", ""]
-    lines += [f"- `{Path(name).name}` sha256 `{sha256_file(folder / name)[:16]}`" for name in RELEASED]
     return "\n".join(lines) + "\n"
+
+
+def accuracy_lines(runs: list[dict[str, Any]], data: dataset.Dataset) -> list[str]:
+    sizes = {split: len(data.splits[split]) for split in ("validation", "test")}
+    lines = [
+        f"## Accuracy (computed; mean of {len(runs)} seeds +- 95 % interval of the mean)",
+        "",
+        f"| network | validation, n = {sizes['validation']} | test, n = {sizes['test']} | each seed, test |",
+        "|---|---|---|---|",
+    ]
+    for title, method, key in (("float", "ptq", "float"), ("int8, PTQ", "ptq", "graph"), ("int8, QAT", "qat", "graph")):
+        cells = ["{:.2f} +- {:.2f} %".format(*mean_row(runs, method, key, split)) for split in sizes]
+        each = ", ".join(f"{100 * run[method]['test'][key]['accuracy']:.2f}" for run in runs)
+        lines.append(f"| {title} | {cells[0]} | {cells[1]} | {each} |")
+    scores = [run[method][split] for run in runs for method in ("ptq", "qat") for split in sizes]
+    differing, total = (sum(score[key] for score in scores) for key in ("differing_integers", "integers"))
+    return [
+        *lines,
+        "",
+        f"Scores that differ between the torch forward pass and the interpreter: {differing} of {total}.",
+    ]
+
+
+def board_lines(boards: dict[str, Any]) -> list[str]:
+    lines = ["| board | verdict | instructions per inference | flash, B | RAM, B | how |", "|---|---|---|---|---|---|"]
+    for name, result in boards.items():
+        instructions, how = result["performance"]["instructions"], result["figures"][0]["how"]
+        memory = {row["name"]: f"{row['used']:,}" for row in result["memory"]} if how == "emulated" else {}
+        shown = f"{instructions:,.0f}" if instructions else "-"
+        sizes = f"{memory.get('Flash', '-')} | {memory.get('RAM', '-')}"
+        lines.append(f"| {name} | {result['verdict']['text']} | {shown} | {sizes} | {how} |")
+    return lines
 
 
 if __name__ == "__main__":
