@@ -48,7 +48,8 @@ def prepare(
 ) -> None:
     """Decode recordings into a data set with splits, labels and a hash that pins it.
 
-    Without --root, Speech Commands is downloaded (2.5 GB; a broken download is continued).
+    Without --root, what was prepared before stays; else Speech Commands is downloaded (2.5 GB; a broken
+    download is continued).
     """
     data = _prepare(source, _root(root), out)
     _show_dataset(data)
@@ -178,8 +179,10 @@ def _root(given: Path | None) -> Path | None:
 
 def _prepare(source: str, root: Path | None, out: Path) -> Dataset:
     from edgekws import pipeline
-    from edgekws.data import download, synthetic
+    from edgekws.data import dataset, download, synthetic
 
+    if root is None and (out / dataset.INDEX).exists():
+        return dataset.load(out)
     with console.progress() as report:
         if source == "synthetic":
             root = synthetic.make(root or out.parent / "synthetic", report)

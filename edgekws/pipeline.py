@@ -2,7 +2,7 @@
 
 Folder of one model:
     float/best.safetensors     trained network           float/log.csv, float/curves.svg
-    quant/best.safetensors     quantization-aware, if the recipe asks for it
+    quant/<plan>/best.safetensors    quantization-aware, if the recipe asks for it
     graph.npz                  the integer graph, which everything after it is made from
     quantize.json              accuracy of the float network and of the graph, and their inputs
     export/                    artifacts, golden.npz, parity.json, manifest.json
@@ -10,6 +10,7 @@ Folder of one model:
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -251,7 +252,7 @@ def parity_rows(path: Path, graph: Graph) -> list[dict[str, Any]]:
     if document["graph"] != io.digest(graph):
         return []
     keys = ("artifact", "runtime", "differences")
-    return [{**{key: row[key] for key in keys}, "n": row["values"]} for row in document["results"]]
+    return [{**{key: row[key] for key in keys}, "n": row["clips"]} for row in document["results"]]
 
 
 def manifests(out: Path, data: Dataset, graph: Graph) -> dict[str, Manifest]:
@@ -311,7 +312,8 @@ def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress
     )
     task = training.Task(data, trained.features, trained.recipe.augment, schedule, trained.recipe.seed, trained.network)
     header = {"quant": plan.model_dump(mode="json"), "float": trained.sha256, "dataset": data.sha256}
-    training.fit(network, task, out / "quant", header, _labelled(progress, "quantize"))
+    run = sha256(json.dumps(header, sort_keys=True).encode())[:8]  # another plan is another run, not an error
+    training.fit(network, task, out / "quant" / run, header, _labelled(progress, "quantize"))
 
 
 def _scores(trained: Trained, network: QuantNet, graph: Graph, data: Dataset) -> dict[str, Any]:
