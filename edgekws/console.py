@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from edgekws.errors import EdgeKwsError
+from edgekws.types import Progress as ProgressReport
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
@@ -26,13 +27,13 @@ err = Console(stderr=True, highlight=False)
 _QUIET_SECONDS = 30.0
 """Without a terminal a line is printed this often."""
 
-Report = Callable[[str, int, int], None]
-"""(what, done, total); the first word of `what` names the bar, the rest may change"""
-
 
 @contextmanager
-def progress() -> Iterator[Report]:
-    """Progress bars on a terminal, a line now and then elsewhere."""
+def progress() -> Iterator[ProgressReport]:
+    """Progress bars on a terminal, a line now and then elsewhere.
+
+    What stands before a bracket in `what` names the bar; the rest may change.
+    """
     if not err.is_terminal:
         yield _Lines()
         return

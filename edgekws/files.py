@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +78,23 @@ def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
+
+
+def npz_arrays(content: bytes, what: str, hint: str) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file. Raises ArtifactError, which says `what` was expected, for anything else."""
+    damage = (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except (*damage, AttributeError) as error:  # a bare .npy gives an array, which is no archive
+        raise ArtifactError(f"{what} was expected", got=f"a damaged or foreign file ({error})", hint=hint) from error
+
+
+def read_content(path: Path, what: str, hint: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path} should be {what}", got=error.strerror or str(error), hint=hint) from error
 
 
 def write_rows(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -23,24 +23,31 @@ import numpy as np
 from edgekws import __version__, plugs
 from edgekws.data import dataset as datasets
 from edgekws.data.dataset import Dataset
-from edgekws.errors import ArtifactError, DataError, ParityError
+from edgekws.errors import DataError, ParityError
 from edgekws.features import cache
 from edgekws.features.spec import FeatureSpec
-from edgekws.files import check_kind, npz_bytes, read_json, sha256, sha256_file, write_bytes, write_json
+from edgekws.files import (
+    check_kind,
+    npz_arrays,
+    npz_bytes,
+    read_content,
+    read_json,
+    sha256,
+    sha256_file,
+    write_bytes,
+    write_json,
+)
 from edgekws.graph import interp, io
 from edgekws.graph.ir import Graph
 from edgekws.recipe import Recipe
 from edgekws.stats import wilson
-from edgekws.types import Interval, Manifest, Measurement
+from edgekws.types import Interval, Manifest, Measurement, Progress
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
     from edgekws.quant.network import QuantNet
-
-Progress = Callable[[str, int, int], None]
-"""(what, done, total)"""
 
 QUANTIZE_KIND, PARITY_KIND, GOLDEN_KIND = "edgekws-quantize", "edgekws-parity", "edgekws-golden"
 VERSION = 1
@@ -216,11 +223,8 @@ def write_golden(path: Path, graph: Graph, features: np.ndarray, labels: np.ndar
 
 def read_golden(path: Path) -> dict[str, np.ndarray]:
     """Raises ArtifactError for a missing, damaged or foreign file."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path} should hold golden vectors", got=str(error), hint="run edgekws export") from error
+    hint = "run edgekws export"
+    arrays = npz_arrays(read_content(path, "golden vectors", hint), f"{path}: golden vectors", hint)
     kind, _, version = str(arrays.get("format", "?")).rpartition(" ")
     check_kind(path, {"kind": kind, "version": int(version) if version.isdigit() else version}, GOLDEN_KIND, VERSION)
     return arrays

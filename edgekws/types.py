@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+
+Progress = Callable[[str, int, int], None]
+"""(what, done, total): how long work tells that it goes on."""
 
 How = Literal["measured", "emulated", "estimated", "computed"]
 """How a figure was got: on a board, as instructions under an emulator, from a cost model, on the host."""

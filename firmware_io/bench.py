@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -21,6 +20,7 @@ from edgekws.graph import interp
 from edgekws.graph.io import digest
 from edgekws.graph.ir import Graph
 from edgekws.graph.softmax import permille
+from edgekws.types import Progress
 from firmware_io.bench_run import Accuracy, BenchRun, Mismatch, Performance
 from firmware_io.board import Board
 from firmware_io.build import Firmware
@@ -34,8 +34,6 @@ _CALIBRATION_HOST_S = 60.0
 _CALIBRATION_ITERATIONS = 1_000_000
 _MARGIN = 1.05
 _WINDOW_ATTEMPTS = 4
-Progress = Callable[[str, int, int], None]
-"""Called with (stage, done, total)."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -23,15 +23,12 @@ import numpy as np
 from edgekws.data.listing import SPLITS, Listing, Recording
 from edgekws.errors import ArtifactError, DataError
 from edgekws.files import read_json, replacing, write_json, write_rows
-from edgekws.types import Clip
+from edgekws.types import Clip, Progress
 
 KIND, VERSION = "edgekws-dataset", 1
 INDEX = "index.json"
 _READERS = 4
 _SHOWN_PROBLEMS = 5
-
-Progress = Callable[[str, int, int], None]
-"""(what, done, total)"""
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,18 @@ from __future__ import annotations
 import shutil
 import tarfile
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekws.data.speech_commands import MAIN, TEST_ARCHIVE
 from edgekws.errors import DataError
 from edgekws.files import sha256_file
+from edgekws.types import Progress
 
 _BASE = "http://download.tensorflow.org/data/"
 _BLOCK = 1 << 20
 _TIMEOUT_S = 20
 _PARTIAL_CONTENT = 206
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from edgekws.data import speech_commands
 from edgekws.data.listing import NOISE_FOLDER, SILENCE, UNKNOWN, Listing
 from edgekws.data.speech_commands import KEYWORDS, MAIN, TEST_ARCHIVE
 from edgekws.errors import ConfigError
+from edgekws.types import Progress
 
 NOTE = "SYNTHETIC SPEECH (espeak-ng): scores on this set say nothing about real speech"
 OTHER_WORDS = ("bed", "cat", "dog", "five", "happy", "house", "tree", "zero")
@@ -38,7 +39,7 @@ class _Take:
     words_per_minute: int
 
 
-def make(folder: Path, progress: Callable[[str, int, int], None]) -> Path:
+def make(folder: Path, progress: Progress) -> Path:
     """Write the set below `folder` unless it is there; return `folder`. Raises ConfigError without espeak-ng."""
     if (folder / TEST_ARCHIVE).is_dir():
         return folder

@@ -7,9 +7,7 @@ N.weight, N.offset, N.mult, N.shift                 the arrays of node number N
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,10 +16,11 @@ import numpy as np
 
 from edgekws.errors import ArtifactError
 from edgekws.features.spec import FeatureSpec
-from edgekws.files import check_kind, npz_bytes, write_bytes
+from edgekws.files import check_kind, npz_arrays, npz_bytes, read_content, write_bytes
 from edgekws.graph.ir import Graph, Node, Requant
 
 KIND, VERSION = "edgekws-graph", 1
+HINT = "run edgekws quantize first"
 _STAGE_ARRAYS = {"offset": np.int32, "mult": np.uint8, "shift": np.uint8}
 _PLAIN = [f.name for f in fields(Node) if f.name not in ("weight", "requant")]
 
@@ -36,13 +35,11 @@ def to_bytes(graph: Graph) -> bytes:
 
 def from_bytes(content: bytes, source: Path = Path("graph")) -> Graph:
     """Raises ArtifactError for anything but an undamaged graph of this version."""
+    arrays = npz_arrays(content, f"{source}: an edgekws graph", HINT)
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
         header = json.loads(arrays.pop("header").tobytes())
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        got = f"a damaged or foreign file ({error})"
-        raise ArtifactError(f"{source} should be an edgekws graph", got=got) from error
+    except (ValueError, KeyError) as error:
+        raise ArtifactError(f"{source} should be an edgekws graph", got=f"no header ({error})", hint=HINT) from error
     check_kind(source, header, KIND, VERSION)
     stated = header.pop("sha256")
     body = {key: value for key, value in header.items() if key not in ("kind", "version")}
@@ -58,13 +55,7 @@ def save(graph: Graph, path: Path) -> None:
 
 
 def load(path: Path) -> Graph:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(
-            f"{path} should be an edgekws graph", got=error.strerror or str(error), hint="run edgekws quantize first"
-        ) from error
-    return from_bytes(content, path)
+    return from_bytes(read_content(path, "an edgekws graph", HINT), path)
 
 
 def digest(graph: Graph) -> str:

@@ -1,0 +1,73 @@
+"""Released models: the files in models/ are what this code makes of their graphs, byte for byte."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgekws import pipeline, plugs
+from edgekws.graph import interp, io
+from firmware_io import hostlib
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+RELEASED = sorted(path.parent for path in MODELS.glob("*/graph.npz"))
+
+
+@pytest.fixture(params=RELEASED, ids=lambda path: path.name)
+def folder(request):
+    return request.param
+
+
+@pytest.fixture
+def released(folder):
+    return io.load(folder / "graph.npz")
+
+
+def test_there_is_a_released_model():
+    assert [path.name for path in RELEASED]
+
+
+def test_emitters_still_give_the_released_bytes(folder, released):
+    compared = 0
+    for kind in plugs.names("emit"):
+        for name, content in plugs.load("emit", kind).emit(released).items():
+            if (folder / name).exists():
+                assert (folder / name).read_bytes() == content, f"{name} changed: release anew, or undo the change"
+                compared += 1
+    assert compared == 3
+    assert (folder / "graph.npz").read_bytes() == io.to_bytes(released)
+
+
+def test_golden_vectors_hold_in_the_interpreter_in_c_and_in_every_runtime(folder, released, tmp_path):
+    golden = pipeline.read_golden(folder / "golden.npz")
+    assert str(golden["graph"]) == io.digest(released)
+    assert len(np.unique(golden["labels"])) == len(released.labels)
+    assert np.array_equal(interp.run(released, golden["features"]), golden["scores"])
+    compiled = hostlib.compile_model(plugs.load("emit", "c").emit(released), tmp_path)
+    assert np.array_equal(compiled(golden["features"]), golden["scores"])
+    for kind in ("onnx_tinpu", "onnx_qdq", "tflite"):
+        emitter = plugs.load("emit", kind)
+        files = {emitter.FILE: (folder / emitter.FILE).read_bytes()}
+        for runtime, execute in emitter.executors(files).items():
+            assert np.array_equal(execute(golden["features"]), golden["scores"]), runtime
+
+
+def test_most_golden_clips_are_heard_right(folder):
+    golden = pipeline.read_golden(folder / "golden.npz")
+    assert np.mean(golden["scores"].argmax(axis=1) == golden["labels"]) > 0.8
+
+
+def test_the_float_checkpoint_belongs_to_the_recipe(folder):
+    from edgekws import recipe
+
+    trained = pipeline.load_trained(folder / "float.safetensors", recipe.load(folder / "recipe.toml"))
+    assert trained.labels == io.load(folder / "graph.npz").labels
+
+
+@pytest.mark.parametrize("content", [b"", b"golden", b"PK\x03\x04"])
+def test_foreign_golden_files_are_refused(tmp_path, content):
+    from edgekws.errors import ArtifactError
+
+    (tmp_path / "golden.npz").write_bytes(content)
+    with pytest.raises(ArtifactError, match="golden"):
+        pipeline.read_golden(tmp_path / "golden.npz")
