@@ -38,7 +38,7 @@ bench: setup
 	$(EDGEKWS) bench --board $(BOARD) --data $(PREPARED) --out $(OUT)
 
 demo: setup
-	$(EDGEKWS) demo $(if $(DATA),--root $(DATA))
+	$(EDGEKWS) demo --board $(BOARD) $(if $(DATA),--root $(DATA))
 
 test: setup
 	.venv/bin/pytest

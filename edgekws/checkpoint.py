@@ -1,7 +1,7 @@
 """Checkpoints: safetensors with a JSON header. Nothing is unpickled.
 
 metadata.edgekws   {"kind", "version", ...}: what the caller stored, e.g. epoch and network
-tensors            "group/name", e.g. "model/0.weight", "ema/0.weight", "optimizer/3.exp_avg"
+tensors            "group/name", e.g. "model/0.weight", "average/0.weight", "optimizer/3.exp_avg"
 """
 
 from __future__ import annotations

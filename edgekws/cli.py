@@ -51,7 +51,9 @@ def prepare(
     Without --root, what was prepared before stays; else Speech Commands is downloaded (2.5 GB; a broken
     download is continued).
     """
-    data = _prepare(source, _root(root), out)
+    if source == "synthetic" and root is not None:
+        raise ConfigError("--source synthetic makes its own recordings", got=f"--root {root}", hint="leave --root away")
+    data = _prepare(source, None if source == "synthetic" else _root(root), out)
     _show_dataset(data)
 
 
@@ -88,10 +90,9 @@ def quantize(
     data: DataOption = DATA,
     out: OutOption = OUT,
     method: Annotated[str | None, typer.Option(help="ptq or qat, instead of the recipe's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
 ) -> None:
     """Turn the trained network into the integer graph of the NPU, and score both."""
-    chosen = _recipe(recipe, seed, None)
+    chosen = _recipe(recipe, None, None)
     if method is not None:
         chosen = _checked_recipe(chosen, quant={**chosen.quant.model_dump(), "method": method})
     _quantize(chosen, data, out)
@@ -155,11 +156,12 @@ def demo(
     epochs = max(1, round(steps / per_epoch))
     chosen = _checked_recipe(chosen, train={**chosen.train.model_dump(), "epochs": epochs})
     chosen = _checked_recipe(chosen, name="demo", quant={**chosen.quant.model_dump(), "method": "ptq"})
-    _train(chosen, data.folder, out)
-    _quantize(chosen, data.folder, out)
-    _export(data.folder, out)
-    _flash(board, out, dry_run=False)
-    _bench(board, data.folder, out, clips)
+    model = out / f"{data.sha256[:8]}-{epochs}-epochs"  # other recordings or steps are another model
+    _train(chosen, data.folder, model)
+    _quantize(chosen, data.folder, model)
+    _export(data.folder, model)
+    _flash(board, model, dry_run=False)
+    _bench(board, data.folder, model, clips)
 
 
 def main() -> None:
@@ -181,11 +183,11 @@ def _prepare(source: str, root: Path | None, out: Path) -> Dataset:
     from edgekws import pipeline
     from edgekws.data import dataset, download, synthetic
 
-    if root is None and (out / dataset.INDEX).exists():
+    if source == "speech_commands" and root is None and (out / dataset.INDEX).exists():
         return dataset.load(out)
     with console.progress() as report:
         if source == "synthetic":
-            root = synthetic.make(root or out.parent / "synthetic", report)
+            root = synthetic.make(out.parent / "synthetic", report)
         elif root is None and source != "speech_commands":
             raise ConfigError(f"--source {source} needs a folder of recordings", hint="give it with --root")
         elif root is None:

@@ -10,6 +10,7 @@ Folder of one model:
 
 from __future__ import annotations
 
+import inspect
 import json
 import platform
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ import numpy as np
 from edgekws import __version__, plugs
 from edgekws.data import dataset as datasets
 from edgekws.data.dataset import Dataset
-from edgekws.errors import DataError, ParityError
+from edgekws.errors import ArtifactError, ConfigError, DataError, ParityError
 from edgekws.features import cache
 from edgekws.features.spec import FeatureSpec
 from edgekws.files import (
@@ -39,7 +40,7 @@ from edgekws.files import (
 )
 from edgekws.graph import interp, io
 from edgekws.graph.ir import Graph
-from edgekws.recipe import Recipe
+from edgekws.recipe import Recipe, changed
 from edgekws.stats import wilson
 from edgekws.types import Interval, Manifest, Measurement, Progress
 
@@ -78,9 +79,16 @@ class Parity:
     largest: int
 
 
+def sources() -> list[str]:
+    """The data plugs: modules of edgekws/data that list recordings."""
+    return [name for name in plugs.names("data") if hasattr(plugs.load("data", name), "scan")]
+
+
 def prepare(source: str, root: Path, out: Path, progress: Progress) -> Dataset:
     """List `root` with the data plug `source` and decode it into `out`."""
     spec = FeatureSpec()
+    if source not in sources():
+        raise ConfigError(f"the source should be one of {', '.join(sources())}", got=source)
     listing = plugs.load("data", source).scan(root, spec.clip_samples)
     return datasets.prepare(listing, out, spec.rate_hz, spec.clip_samples, progress)
 
@@ -108,15 +116,27 @@ def train(recipe: Recipe, data: Dataset, out: Path, progress: Progress) -> Path:
 
 
 def load_trained(path: Path, recipe: Recipe) -> Trained:
-    """Raises ArtifactError when the checkpoint is missing, damaged or of another network than the recipe's."""
+    """The network of a finished training; its own recipe, with the quantization that `recipe` asks for.
+
+    Raises ArtifactError when the checkpoint is missing, damaged, of another network than the recipe's, or
+    of a training that is not finished.
+    """
     from edgekws import checkpoint
 
     saved = checkpoint.load(path)
     run = saved.header["run"]
-    network = _build(recipe, len(run["labels"]))
+    used = changed(recipe, **run["recipe"])
+    if used.net != recipe.net:
+        raise ArtifactError(
+            f"{path} should be of the network {recipe.net.name} with {recipe.net.options}",
+            got=f"{used.net.name} with {used.net.options}",
+            hint="use the recipe that it was trained with, or train again in another folder",
+        )
+    _require_finished(path, used)
+    network = _build(used, len(run["labels"]))
     checkpoint.load_into(network, saved.groups["model"], path)
     network.eval()
-    return Trained(network, recipe, FeatureSpec.from_json(run["features"]), tuple(run["labels"]), sha256_file(path))
+    return Trained(network, used, FeatureSpec.from_json(run["features"]), tuple(run["labels"]), sha256_file(path))
 
 
 def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> Graph:
@@ -276,8 +296,29 @@ def versions() -> dict[str, str]:
 
 
 def _build(recipe: Recipe, labels: int) -> nn.Sequential:
-    network: nn.Sequential = plugs.load("nets", recipe.net.name).build(labels, **recipe.net.options)
+    build = plugs.load("nets", recipe.net.name).build
+    known = set(inspect.signature(build).parameters) - {"labels"}
+    unknown = sorted(set(recipe.net.options) - known)
+    if unknown:
+        raise ConfigError(f"net.options of {recipe.net.name} are {', '.join(sorted(known))}", got=", ".join(unknown))
+    network: nn.Sequential = build(labels, **recipe.net.options)
     return network
+
+
+def _require_finished(best: Path, recipe: Recipe) -> None:
+    """A released checkpoint stands alone; in a training's folder the last one says how far it got."""
+    from edgekws import checkpoint
+    from edgekws.train import LAST
+
+    if not (best.parent / LAST).exists():
+        return
+    done = checkpoint.load(best.parent / LAST).header["epoch"] + 1
+    if done < recipe.train.epochs:
+        raise ArtifactError(
+            f"the training in {best.parent} should be finished",
+            got=f"epoch {done} of {recipe.train.epochs}",
+            hint="run edgekws train again, it continues there",
+        )
 
 
 def _labelled(progress: Progress, what: str) -> Callable[[int, int, dict[str, float]], None]:
@@ -309,13 +350,22 @@ def _calibration(trained: Trained, data: Dataset, count: int) -> tuple[torch.Ten
 def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress: Progress) -> None:
     """Fine-tune `network` in place, the float network as teacher."""
     from edgekws import train as training
+    from edgekws.quant.ptq import layers_of
 
     plan = trained.recipe.quant
     schedule = trained.recipe.train.model_copy(
         update={"epochs": plan.epochs, "learning_rate": plan.learning_rate, "warmup_epochs": 0.2, "weight_decay": 0.0}
     )
     task = training.Task(data, trained.features, trained.recipe.augment, schedule, trained.recipe.seed, trained.network)
-    header = {"quant": plan.model_dump(mode="json"), "float": trained.sha256, "dataset": data.sha256}
+    header = {
+        "quant": plan.model_dump(mode="json"),
+        "schedule": schedule.model_dump(mode="json"),
+        "augment": asdict(task.augment),
+        "seed": task.seed,
+        "scales": [stage.s_out for stage in layers_of(network)],  # what calibration found
+        "float": trained.sha256,
+        "dataset": data.sha256,
+    }
     run = sha256(json.dumps(header, sort_keys=True).encode())[:8]  # another plan is another run, not an error
     training.fit(network, task, out / "quant" / run, header, _labelled(progress, "quantize"))
 

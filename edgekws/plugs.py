@@ -23,7 +23,9 @@ def _folders(kind: str) -> list[ModuleType]:
         try:
             folders.append(importlib.import_module(f"{package}.{kind}"))
         except ModuleNotFoundError as error:
-            if package == _HOME or error.name not in (package, f"{package}.{kind}"):
+            if error.name == package:
+                raise ConfigError("EDGEKWS_PLUGS should name packages that can be imported", got=package) from error
+            if package == _HOME or error.name != f"{package}.{kind}":
                 raise
     return folders
 

@@ -36,7 +36,7 @@ class TrainSection(_Section):
 
 
 class QuantSection(_Section):
-    target: str = "tinpu"
+    target: Literal["tinpu"] = "tinpu"
     method: Literal["ptq", "qat"] = "qat"
     weight_bits: Literal[8] = 8
     calibration_clips: int = Field(1024, ge=16)
@@ -48,7 +48,7 @@ class QuantSection(_Section):
 
 class Recipe(_Section):
     name: str = "dscnn"
-    seed: int = 0
+    seed: int = Field(0, ge=0)
     net: NetSection = NetSection()
     train: TrainSection = TrainSection()
     augment: AugmentSpec = AugmentSpec()

@@ -25,16 +25,13 @@ from torch.nn import functional
 from edgekws import checkpoint
 from edgekws.data.augment import AugmentSpec, augment_samples, mask_features
 from edgekws.data.dataset import Dataset, Split
-from edgekws.errors import ArtifactError
+from edgekws.errors import ArtifactError, ConfigError
 from edgekws.features.cache import features_of
 from edgekws.features.mfcc import mfcc, to_network
-from edgekws.features.spec import FeatureSpec
+from edgekws.features.spec import INPUT_SCALE, FeatureSpec
 from edgekws.files import replacing
 from edgekws.memory import keep_freed_memory
 from edgekws.recipe import TrainSection
-
-INPUT_SCALE = 1.0 / 32
-"""The network sees int8 feature steps times this: standardized features, +-4 deviations wide."""
 
 LAST, BEST, LOG = "last.safetensors", "best.safetensors", "log.csv"
 
@@ -113,7 +110,7 @@ class _Run:
         self.model, self.task, self.folder = model, task, folder
         self.header = json.loads(json.dumps(header))  # as a reader sees it: tuples are lists
         plan = task.plan
-        self.steps_per_epoch = len(task.dataset.splits["train"]) // plan.batch
+        self.steps_per_epoch = max(1, len(task.dataset.splits["train"]) // plan.batch)
         self.average = copy.deepcopy(model)
         self.optimizer = torch.optim.AdamW(_parameter_groups(model, plan.weight_decay), lr=plan.learning_rate)
         self.best_loss = math.inf
@@ -130,7 +127,7 @@ class _Run:
             raise ArtifactError(
                 f"{path} should belong to this recipe and data",
                 got=_difference(saved.header["run"], self.header),
-                hint="give another output folder, or delete this one to train anew",
+                hint=f"give another output folder, or delete {self.folder} to train anew",
             )
         checkpoint.load_into(self.model, saved.groups["model"], path)
         checkpoint.load_into(self.average, saved.groups["average"], path)
@@ -154,6 +151,11 @@ class _Run:
             self.average, self.validation, self.task.dataset.splits["validation"].labels, self.task.features
         )
         self.rows[-1] |= {f"validation_{key}": value for key, value in asdict(figures).items()}
+        if not math.isfinite(figures.loss):
+            hint = "lower train.learning_rate in the recipe and train in another folder"
+            raise ConfigError(
+                "the validation loss should be finite", got=f"{figures.loss} in epoch {epoch + 1}", hint=hint
+            )
         if figures.loss < self.best_loss:
             self.best_loss = figures.loss
             header = {"run": self.header, "epoch": epoch, "validation": asdict(figures)}

@@ -62,12 +62,3 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """Files of one kind made from one graph: name -> bytes."""
-
-    kind: str
-    files: dict[str, bytes]
-    manifest: Manifest

@@ -10,6 +10,7 @@ Runs on the system's Python (3.11 to 3.13) with nothing but the standard library
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -22,7 +23,6 @@ VENV = HERE / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".edgekws-ready"
 CONSTRAINTS = HERE / "requirements" / "constraints.txt"
-TORCH_VERSION = "2.13.0"
 
 SYSTEM = {
     "qemu-system-arm": ("qemu-system-arm", "runs the emulated boards"),
@@ -30,6 +30,9 @@ SYSTEM = {
     "cc": ("gcc libc6-dev", "compiles the firmware for the host board"),
     "espeak-ng": ("espeak-ng", "makes a small spoken set when there is no recording and no network"),
 }
+ENSUREPIP = "ensurepip"  # Debian keeps this part of Python in a package of its own
+if Path("/etc/debian_version").exists():
+    SYSTEM[ENSUREPIP] = ("python3-venv", "makes virtual environments")
 OPTIONAL = {"espeak-ng"}
 
 
@@ -37,7 +40,7 @@ def main() -> None:
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         stop(f"edgekws needs Python 3.11 to 3.13, this is {sys.version.split()[0]}: run make PYTHON=python3.12, say")
     system_packages()
-    if STAMP.exists() and STAMP.read_text() == fingerprint():
+    if works() and STAMP.exists() and STAMP.read_text() == fingerprint():
         return
     environment()
     torch()
@@ -47,7 +50,7 @@ def main() -> None:
 
 
 def system_packages() -> None:
-    missing = {tool: SYSTEM[tool] for tool in SYSTEM if shutil.which(tool) is None}
+    missing = {tool: SYSTEM[tool] for tool in SYSTEM if not is_there(tool)}
     if not missing:
         return
     packages = " ".join(package for package, _ in missing.values()).split()
@@ -59,9 +62,15 @@ def system_packages() -> None:
         subprocess.run([*root, apt, "update", "-qq"], check=False, **quiet)
         subprocess.run([*root, apt, "install", "-y", "-qq", "--no-install-recommends", *packages], check=False, **quiet)
     for tool, (package, purpose) in missing.items():
-        if shutil.which(tool) is None:
+        if not is_there(tool):
             needed = "" if tool in OPTIONAL else " The emulated or host boards will not work without it."
             print(f"warning: {tool} is missing; it {purpose}. Install it by hand: {hint(package)}.{needed}", flush=True)
+
+
+def is_there(tool: str) -> bool:
+    if tool == ENSUREPIP:
+        return importlib.util.find_spec(tool) is not None
+    return shutil.which(tool) is not None
 
 
 def hint(package: str) -> str:
@@ -72,16 +81,26 @@ def hint(package: str) -> str:
 
 
 def environment() -> None:
+    if works():
+        return
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", str(VENV)], check=False, capture_output=True, text=True
+    )
+    if made.returncode:
+        stop(f"no virtual environment: {made.stdout.strip()}\nOn Debian: apt-get install python3-venv")
+
+
+def works() -> bool:
+    """Whether the environment is whole: a killed set-up can leave one without pip."""
     if not PYTHON.exists():
-        made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=False, capture_output=True, text=True)
-        if made.returncode:
-            stop(f"no virtual environment: {made.stdout.strip()}\nOn Debian: apt-get install python3-venv")
+        return False
+    return subprocess.run([str(PYTHON), "-m", "pip", "--version"], check=False, capture_output=True).returncode == 0
 
 
 def torch() -> None:
     """Install torch first, so that nothing after it draws in several GB of CUDA packages."""
-    requirement = f"torch=={TORCH_VERSION}"
-    if installed_torch() == TORCH_VERSION:
+    requirement = next(line for line in CONSTRAINTS.read_text().split() if line.startswith("torch=="))
+    if requirement == f"torch=={installed_torch()}":
         return
     index = os.environ.get("TORCH_INDEX")
     if index:
@@ -127,7 +146,8 @@ def pip(*arguments: str) -> None:
 
 
 def fingerprint() -> str:
-    content = (HERE / "pyproject.toml").read_bytes() + CONSTRAINTS.read_bytes()
+    place = f"{HERE} {sys.version}".encode()
+    content = place + (HERE / "pyproject.toml").read_bytes() + CONSTRAINTS.read_bytes()
     return hashlib.sha256(content).hexdigest()
 
 

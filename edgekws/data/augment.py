@@ -9,21 +9,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 
 @dataclass(frozen=True)
 class AugmentSpec:
     """Every strength is a maximum; the draw is uniform below it. 0 switches a step off."""
 
-    shift_ms: float = 100.0
-    speed_percent: int = 10
-    noise_probability: float = 0.8
-    noise_volume: float = 0.1
+    shift_ms: Annotated[float, Field(ge=0, lt=1000)] = 100.0
+    speed_percent: Annotated[int, Field(ge=0, le=50)] = 10
+    noise_probability: Annotated[float, Field(ge=0, le=1)] = 0.8
+    noise_volume: Annotated[float, Field(ge=0, le=1)] = 0.1
     """highest noise amplitude relative to full scale"""
-    time_mask_frames: int = 2
-    coefficient_mask: int = 0
+    time_mask_frames: Annotated[int, Field(ge=0, le=40)] = 2
+    coefficient_mask: Annotated[int, Field(ge=0, le=8)] = 0
 
 
 def augment_samples(
@@ -48,7 +50,7 @@ def _speed(clip: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.
     if percent == 0:
         return clip
     whole, fraction = _resampling(len(clip), percent)
-    framed = np.pad(clip, 1)  # a zero at both ends stands for everything outside of the clip
+    framed = np.pad(clip, 1)  # a faster clip is silent before it begins and holds its last sample after it ends
     left = np.take(framed, whole, mode="clip")
     right = np.take(framed, whole + 1, mode="clip")
     right -= left

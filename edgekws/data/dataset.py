@@ -1,10 +1,11 @@
 """The prepared data set: every clip decoded once into one int16 array per split.
 
-    DIR/index.json      kind, version, labels, and per split: ids, labels, speakers, sha256 of samples
-    DIR/<split>.npy     int16 [n, clip_samples], memory-mapped by readers
-    DIR/noise.npy       int16 [m], the background noises end to end
+    DIR/index.json                kind, version, labels; per split: file, sha256, ids, labels, speakers
+    DIR/<split>-<sha256>.npy      int16 [n, clip_samples], memory-mapped by readers
+    DIR/noise-<sha256>.npy        int16 [m], the background noises end to end
 
-The index is written last: a folder without it is unfinished and is prepared again.
+Files are named by their content and the index is replaced last: until then the old index with the old
+files is what readers see, whatever happens in between.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Dataset:
     rate_hz: int
     splits: dict[str, Split]
     noise: np.ndarray
+    noise_sha256: str
     notes: tuple[str, ...]
     sha256: str
 
@@ -72,11 +74,9 @@ def prepare(listing: Listing, folder: Path, rate_hz: int, clip_samples: int, pro
     source = _listing_hash(listing, clip_samples)
     if (folder / INDEX).exists() and _read_index(folder)["source"] == source:
         return load(folder)
-    (folder / INDEX).unlink(missing_ok=True)
     splits = {name: _write_split(folder, name, listing, rate_hz, clip_samples, progress) for name in SPLITS}
-    noise = [_decode(path, rate_hz) for path in listing.noises]
-    with replacing(folder / "noise.npy") as partial, partial.open("wb") as file:
-        np.save(file, np.concatenate(noise) if noise else np.zeros(0, np.int16))
+    noise = np.concatenate([np.zeros(0, np.int16), *(_decode(path, rate_hz) for path in listing.noises)])
+    written = _write_array(folder, "noise", iter([noise]), noise.shape)
     body = {
         "name": listing.name,
         "labels": listing.labels,
@@ -84,8 +84,10 @@ def prepare(listing: Listing, folder: Path, rate_hz: int, clip_samples: int, pro
         "notes": listing.notes,
         "source": source,
         "splits": splits,
+        "noise": written,
     }
     write_json(folder / INDEX, {"kind": KIND, "version": VERSION, "sha256": _index_hash(body), **body})
+    _remove_replaced(folder, {value["file"] for value in (*splits.values(), written)})
     return load(folder)
 
 
@@ -94,17 +96,18 @@ def load(folder: Path) -> Dataset:
     index = _read_index(folder)
     labels = tuple(index["labels"])
     splits = {name: _load_split(folder, name, value, labels) for name, value in index["splits"].items()}
-    noise = _map(folder / "noise.npy")
-    notes = tuple(index["notes"])
-    return Dataset(folder, index["name"], labels, index["rate_hz"], splits, noise, notes, index["sha256"])
+    noise = _map(folder / index["noise"]["file"])
+    notes, pin = tuple(index["notes"]), index["noise"]["sha256"]
+    return Dataset(folder, index["name"], labels, index["rate_hz"], splits, noise, pin, notes, index["sha256"])
 
 
 def verify(dataset: Dataset) -> None:
     """Read every sample and compare with the hashes of the index. Raises ArtifactError."""
-    for split in dataset.splits.values():
-        if _samples_hash(split.samples) != split.sha256:
+    pinned = {split.name: (split.samples, split.sha256) for split in dataset.splits.values()}
+    for name, (samples, expected) in {**pinned, "noise": (dataset.noise, dataset.noise_sha256)}.items():
+        if _samples_hash(samples) != expected:
             raise ArtifactError(
-                f"{dataset.folder / split.name}.npy should match its hash",
+                f"the {name} samples in {dataset.folder} should match their hash",
                 got="changed samples",
                 hint="delete the folder and run edgekws data prepare again",
             )
@@ -149,7 +152,6 @@ def _write_split(
 ) -> dict[str, Any]:
     recordings = listing.splits[name]
     problems: list[DataError] = []
-    digest = hashlib.sha256()
 
     def decoded() -> Iterator[np.ndarray]:
         for number, clip in enumerate(_decoded(recordings, rate_hz, clip_samples)):
@@ -157,20 +159,41 @@ def _write_split(
             if isinstance(clip, DataError):
                 problems.append(clip)
             else:
-                digest.update(clip.tobytes())
                 yield clip
-
-    with replacing(folder / f"{name}.npy") as partial:
-        write_rows(partial, decoded(), (len(recordings), clip_samples), np.dtype(np.int16))
         if problems:
             raise _summary(problems)
+
+    written = _write_array(folder, name, decoded(), (len(recordings), clip_samples))
     order = {label: number for number, label in enumerate(listing.labels)}
     return {
-        "sha256": digest.hexdigest(),
+        **written,
         "labels": [order[item.label] for item in recordings],
         "ids": [item.id for item in recordings],
         "speakers": [item.speaker for item in recordings],
     }
+
+
+def _write_array(folder: Path, name: str, blocks: Iterator[np.ndarray], shape: tuple[int, ...]) -> dict[str, str]:
+    """Write int16 blocks to a file named by their hash."""
+    digest = hashlib.sha256()
+
+    def hashed() -> Iterator[np.ndarray]:
+        for block in blocks:
+            digest.update(block.tobytes())
+            yield block
+
+    unnamed = folder / f"{name}.unnamed"
+    with replacing(unnamed) as partial:
+        write_rows(partial, hashed(), shape, np.dtype(np.int16))
+    named = folder / f"{name}-{digest.hexdigest()[:16]}.npy"
+    unnamed.replace(named)
+    return {"file": named.name, "sha256": digest.hexdigest()}
+
+
+def _remove_replaced(folder: Path, used: set[str]) -> None:
+    for path in folder.glob("*.npy"):
+        if path.name not in used:
+            path.unlink()
 
 
 def _decoded(recordings: tuple[Recording, ...], rate_hz: int, clip_samples: int) -> Iterator[np.ndarray | DataError]:
@@ -200,11 +223,11 @@ def _summary(problems: list[DataError]) -> DataError:
 
 
 def _load_split(folder: Path, name: str, value: dict[str, Any], labels: tuple[str, ...]) -> Split:
-    samples = _map(folder / f"{name}.npy")
+    samples = _map(folder / value["file"])
     numbers = np.asarray(value["labels"], np.int64)
     if len(samples) != len(numbers) or (len(numbers) and numbers.max() >= len(labels)):
         raise ArtifactError(
-            f"{folder / name}.npy should hold {len(numbers)} clips",
+            f"{folder / value['file']} should hold {len(numbers)} clips",
             got=f"{len(samples)}",
             hint="delete the folder and run edgekws data prepare again",
         )
@@ -245,10 +268,10 @@ def _index_hash(body: dict[str, Any]) -> str:
 def _listing_hash(listing: Listing, clip_samples: int) -> str:
     """Changes when a file is added, removed, resized or touched, so that a second run can be skipped."""
     state = hashlib.sha256(f"{listing.name} {listing.labels} {clip_samples}".encode())
-    for split in SPLITS:
-        for item in listing.splits[split]:
-            stat = item.path.stat()
-            state.update(f"{split} {item.id} {item.label} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    rows = [(split, item.id, item.label, item.path) for split in SPLITS for item in listing.splits[split]]
+    for split, name, label, path in [*rows, *(("noise", path.name, "", path) for path in listing.noises)]:
+        stat = path.stat()
+        state.update(f"{split} {name} {label} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return state.hexdigest()
 
 

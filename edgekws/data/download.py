@@ -11,7 +11,7 @@ import shutil
 import tarfile
 import urllib.request
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from edgekws.data.speech_commands import MAIN, TEST_ARCHIVE
 from edgekws.errors import DataError
@@ -70,8 +70,8 @@ def _fetch(archive: Archive, folder: Path, progress: Progress) -> Path:
     done, partial = folder / archive.name, folder / f"{archive.name}.part"
     if done.exists():
         return done
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         _continue(archive, partial, progress)
     except OSError as error:  # URLError, HTTPError and time-outs are OSErrors too
         raise DataError(
@@ -116,14 +116,22 @@ def _verify(archive: Archive, partial: Path) -> None:
         )
 
 
+def _require_safe(member: tarfile.TarInfo) -> None:
+    name = PurePosixPath(member.name)
+    if name.is_absolute() or ".." in name.parts or not (member.isfile() or member.isdir()):
+        raise tarfile.TarError(f"{member.name} does not belong into this archive")
+
+
 def _unpack(path: Path, folder: Path, archive: Archive, progress: Progress) -> None:
     unfinished = folder / f".{archive.folder}.unpacking"
     shutil.rmtree(unfinished, ignore_errors=True)
     size = path.stat().st_size
     try:
         with path.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|gz") as tar:
+            tar.extraction_filter = lambda member, _: member  # Debian 12's Python has no filters: `_require_safe`
             for member in tar:
-                tar.extract(member, unfinished, filter="data")
+                _require_safe(member)
+                tar.extract(member, unfinished, set_attrs=False)
                 progress(f"unpack {archive.name}", raw.tell(), size)
         unfinished.rename(folder / archive.folder)
     except (OSError, tarfile.TarError) as error:

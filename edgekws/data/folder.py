@@ -9,7 +9,16 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from edgekws.data.listing import NOISE_FOLDER, SILENCE, Listing, Recording, recording, silence_windows, word_folders
+from edgekws.data.listing import (
+    NOISE_FOLDER,
+    SILENCE,
+    Listing,
+    Recording,
+    recording,
+    silence_windows,
+    wavs,
+    word_folders,
+)
 
 VALIDATION_PERCENT, TEST_PERCENT = 10, 10
 
@@ -19,18 +28,27 @@ def scan(root: Path, clip_samples: int) -> Listing:
     words = word_folders(root)
     splits: dict[str, list[Recording]] = {"train": [], "validation": [], "test": []}
     for folder in words:
-        for path in sorted(folder.glob("*.wav")):
+        for path in wavs(folder):
             item = recording(path, folder.name, root)
             splits[_split(item.speaker)].append(item)
     labels = [folder.name for folder in words]
-    noises = tuple(sorted((root / NOISE_FOLDER).glob("*.wav")))
+    noises = tuple(wavs(root / NOISE_FOLDER))
     if noises and SILENCE not in labels:
         labels.append(SILENCE)
-        for item in silence_windows(noises, clip_samples, root):
-            splits[_split(item.id)].append(item)
+        for noise in noises:
+            _share(silence_windows([noise], clip_samples, root), splits)
     listing = Listing(root.resolve().name, tuple(labels), {k: tuple(v) for k, v in splits.items()}, noises)
     listing.check()
     return listing
+
+
+def _share(windows: list[Recording], splits: dict[str, list[Recording]]) -> None:
+    """Cut one noise into three stretches; the window at each cut is left out, for it overlaps both sides."""
+    last_train = len(windows) * (100 - VALIDATION_PERCENT - TEST_PERCENT) // 100
+    last_validation = len(windows) * (100 - TEST_PERCENT) // 100
+    splits["train"] += windows[:last_train]
+    splits["validation"] += windows[last_train + 1 : last_validation]
+    splits["test"] += windows[last_validation + 1 :]
 
 
 def _split(speaker: str) -> str:

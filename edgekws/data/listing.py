@@ -60,13 +60,18 @@ def word_folders(root: Path) -> list[Path]:
     if not folders:
         raise DataError(f"{root} should hold one folder per word", got="no folder in it", hint="check the path")
     for folder in folders:
-        if not any(folder.glob("*.wav")):
+        if not wavs(folder):
             raise DataError(
                 f"each word folder should hold .wav files, {folder.name} too",
                 got="none",
                 hint=f"add recordings to {folder} or remove it",
             )
     return folders
+
+
+def wavs(folder: Path) -> list[Path]:
+    """The .wav and .WAV files in a folder, sorted; none when there is no folder."""
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() == ".wav")
 
 
 def speaker_of(path: Path) -> str:

@@ -18,6 +18,7 @@ from edgekws.data.listing import (
     Recording,
     recording,
     silence_windows,
+    wavs,
     word_folders,
 )
 from edgekws.errors import DataError
@@ -39,6 +40,7 @@ def scan(root: Path, clip_samples: int) -> Listing:
     The test archive speech_commands_test_set_v0.02/ is looked for beside the main folder.
     Raises DataError for missing folders, lists or words.
     """
+    root = root.resolve()
     main = root / MAIN if (root / MAIN).is_dir() else root
     archive = main.parent / TEST_ARCHIVE
     words = word_folders(main)
@@ -47,11 +49,11 @@ def scan(root: Path, clip_samples: int) -> Listing:
     splits: dict[str, list[Recording]] = {"train": [], "validation": [], "test": []}
     for folder in words:
         label = folder.name if folder.name in KEYWORDS else UNKNOWN
-        for path in sorted(folder.glob("*.wav")):
+        for path in wavs(folder):
             name = path.relative_to(main).as_posix()
             split = "validation" if name in validation else "test" if name in testing else "train"
             splits[split].append(recording(path, label, main))
-    noises = sorted((main / NOISE_FOLDER).glob("*.wav"))
+    noises = wavs(main / NOISE_FOLDER)
     training_noises = tuple(path for path in noises if path.stem != VALIDATION_NOISE)
     splits["train"] += silence_windows(training_noises, clip_samples, main)
     splits["validation"] += silence_windows([p for p in noises if p not in training_noises], clip_samples, main)
@@ -77,7 +79,7 @@ def _described(splits: dict[str, list[Recording]], archive: Path) -> tuple[str, 
 
 def _scan_archive(archive: Path) -> list[Recording]:
     _require_words(archive, {folder.name for folder in word_folders(archive)}, LABELS)
-    return [recording(p, label, archive) for label in LABELS for p in sorted((archive / label).glob("*.wav"))]
+    return [recording(p, label, archive) for label in LABELS for p in wavs(archive / label)]
 
 
 def _require_words(root: Path, found: set[str], wanted: tuple[str, ...] = KEYWORDS) -> None:

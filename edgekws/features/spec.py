@@ -11,6 +11,8 @@ from edgekws.errors import ArtifactError
 
 INPUT_BITS = 8
 INPUT_MIN, INPUT_MAX = -128, 127
+INPUT_SCALE = 1.0 / 32
+"""The network sees int8 feature steps times this: standardized features, +-4 deviations wide."""
 
 
 @dataclass(frozen=True)

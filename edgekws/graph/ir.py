@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 
 from edgekws.errors import ArtifactError, TargetError
-from edgekws.features.spec import INPUT_MAX, INPUT_MIN, FeatureSpec
+from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec
 
 Op = Literal["conv2d", "depthwise_conv2d", "global_sum_pool", "linear"]
 Shape = tuple[int, int, int]
@@ -84,7 +84,7 @@ class Graph:
     features: FeatureSpec
     target: str
     name: str = "model"
-    input_scale: float = 1.0 / 32
+    input_scale: float = INPUT_SCALE
     provenance: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -6,12 +6,11 @@ import numpy as np
 import torch
 
 from edgekws.errors import TargetError
-from edgekws.features.spec import FeatureSpec
+from edgekws.features.spec import INPUT_SCALE, FeatureSpec
 from edgekws.graph.ir import Graph, Node, Requant, Shape, accumulator_bounds
 from edgekws.quant.network import EXACT_FLOAT32, QuantLayer, QuantNet, QuantPool
 from edgekws.quant.ptq import layers_of
 from edgekws.targets import tinpu
-from edgekws.train import INPUT_SCALE
 
 
 @torch.no_grad()

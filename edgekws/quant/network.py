@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from edgekws.features.spec import INPUT_SCALE
 from edgekws.quant.chain import Layer, accumulate
 from edgekws.quant.observe import is_signed
 from edgekws.targets import tinpu
-from edgekws.train import INPUT_SCALE
 
 EXACT_FLOAT32 = 1 << 24
 

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from edgekws.errors import TargetError
+from edgekws.features.spec import INPUT_SCALE
 from edgekws.quant.chain import Layer, accumulate, fold
 from edgekws.quant.network import QuantLayer, QuantNet, QuantPool
 from edgekws.quant.observe import activation_scales
 from edgekws.recipe import QuantSection
 from edgekws.targets import tinpu
-from edgekws.train import INPUT_SCALE
 
 
 @torch.no_grad()

@@ -17,7 +17,6 @@ import numpy as np
 from edgekws.graph.ir import Node
 
 NAME = "tinpu"
-WEIGHT_BITS = (8,)
 MAX_SHIFT = 31
 OFFSET_BITS = 24
 

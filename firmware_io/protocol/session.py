@@ -163,6 +163,8 @@ class Session:
         except EdgeKwsError as error:
             self._recover(error)
             return None, str(error)
+        if raw is None and self.has_raw:  # it knew the command before: the command was damaged on its way
+            return None, "the answer to `raw` is that it is unknown"
         self.has_raw = raw is not None
         if raw is None:
             return Answer(window.permille, None, attempt), ""

@@ -77,9 +77,40 @@ def test_a_bad_recording_is_named_and_nothing_is_lost(tmp_path, samples, rate, s
     before = dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
     soundfile.write(root / "alpha" / "bad.wav", samples, rate)
     with pytest.raises(DataError, match=said) as caught:
-        dataset.prepare(folder.scan(root, LENGTH), tmp_path / "new", RATE, LENGTH, quiet)
+        dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
     assert "bad.wav" in str(caught.value)
-    dataset.verify(before)
+    after = dataset.load(tmp_path / "out")
+    assert after.sha256 == before.sha256
+    dataset.verify(after)
+
+
+def test_new_recordings_replace_the_old_ones_and_leave_no_files_behind(tmp_path):
+    root = word_set(tmp_path / "in")
+    before = dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
+    word_set(tmp_path / "in", words=("gamma",))
+    after = dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
+    assert after.sha256 != before.sha256 and len(after.labels) == 3
+    assert len(list((tmp_path / "out").iterdir())) == 5  # the index, three splits, the noise
+    dataset.verify(after)
+
+
+def test_noise_is_pinned_and_its_windows_are_in_one_split_only(tmp_path):
+    root = word_set(tmp_path / "in")
+    noise = np.random.default_rng(1).integers(-900, 900, 60 * RATE).astype(np.int16)
+    (root / listing.NOISE_FOLDER).mkdir()
+    soundfile.write(root / listing.NOISE_FOLDER / "hum.wav", noise, RATE)
+    found = folder.scan(root, LENGTH)
+    ends = {}
+    for split in listing.SPLITS:
+        starts = [item.start for item in found.splits[split] if item.start is not None]
+        assert len(starts) > 5
+        ends[split] = (min(starts), max(starts) + LENGTH)
+    assert ends["train"][1] <= ends["validation"][0] and ends["validation"][1] <= ends["test"][0]
+    quieter = root / listing.NOISE_FOLDER / "hum.wav"
+    before = dataset.prepare(found, tmp_path / "out", RATE, LENGTH, quiet)
+    soundfile.write(quieter, noise // 2, RATE)
+    after = dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
+    assert before.noise_sha256 != after.noise_sha256 and before.sha256 != after.sha256
 
 
 def test_several_bad_recordings_are_all_counted(tmp_path):
@@ -106,9 +137,10 @@ def test_missing_and_empty_folders(tmp_path):
 def test_a_prepared_set_that_was_changed_is_refused(tmp_path):
     found = folder.scan(word_set(tmp_path / "in"), LENGTH)
     data = dataset.prepare(found, tmp_path / "out", RATE, LENGTH, quiet)
-    array = np.load(tmp_path / "out" / "train.npy")
+    (path,) = (tmp_path / "out").glob("train-*.npy")
+    array = np.load(path)
     array[0, 0] += 1
-    np.save(tmp_path / "out" / "train.npy", array)
+    np.save(path, array)
     with pytest.raises(ArtifactError, match="hash"):
         dataset.verify(data)
     index = json.loads((tmp_path / "out" / "index.json").read_text())

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from edgekws.errors import TargetError
-from edgekws.features.spec import FeatureSpec
+from edgekws.features.spec import INPUT_SCALE, FeatureSpec
 from edgekws.graph import interp
 from edgekws.nets import dscnn
 from edgekws.nets._layers import GlobalAveragePool, Pad
 from edgekws.quant import chain, lower, observe, ptq
 from edgekws.recipe import QuantSection
 from edgekws.targets import tinpu
-from edgekws.train import INPUT_SCALE, _parameter_groups
+from edgekws.train import _parameter_groups
 
 SPEC = FeatureSpec()
 LABELS = tuple(f"word{i}" for i in range(12))
