@@ -103,16 +103,22 @@ def train(recipe: Recipe, data: Dataset, out: Path, progress: Progress) -> Path:
     features = cache.fit_spec(data, FeatureSpec(), lambda done, total: progress("features", done, total))
     torch.manual_seed(recipe.seed)
     network = _build(recipe, len(data.labels))
-    header = {
-        "recipe": recipe.model_dump(mode="json", exclude={"quant"}),
-        "labels": list(data.labels),
-        "features": features.to_json(),
-        "dataset": {"name": data.name, "sha256": data.sha256},
-    }
     task = training.Task(data, features, recipe.augment, recipe.train, recipe.seed)
+    header = training_header(recipe, data, features)
     best = training.fit(network, task, out / "float", header, _labelled(progress, "train"))
     curves.draw(out / "float" / training.LOG, out / "float" / "curves.svg")
     return best
+
+
+def training_header(recipe: Recipe, data: Dataset, features: FeatureSpec) -> dict[str, Any]:
+    """What a checkpoint says about its training; a run continues only under the same header."""
+    clips = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
+    return {
+        "recipe": recipe.model_dump(mode="json", exclude={"quant"}),
+        "labels": list(data.labels),
+        "features": features.to_json(),
+        "dataset": {"name": data.name, "sha256": data.sha256, "clips_per_label": clips.tolist()},
+    }
 
 
 def load_trained(path: Path, recipe: Recipe) -> Trained:
@@ -122,6 +128,7 @@ def load_trained(path: Path, recipe: Recipe) -> Trained:
     of a training that is not finished.
     """
     from edgekws import checkpoint
+    from edgekws.train import correct_prior
 
     saved = checkpoint.load(path)
     run = saved.header["run"]
@@ -135,6 +142,8 @@ def load_trained(path: Path, recipe: Recipe) -> Trained:
     _require_finished(path, used)
     network = _build(used, len(run["labels"]))
     checkpoint.load_into(network, saved.groups["model"], path)
+    if used.train.prior_correction:
+        correct_prior(network, run["dataset"]["clips_per_label"], used.train)
     network.eval()
     return Trained(network, used, FeatureSpec.from_json(run["features"]), tuple(run["labels"]), sha256_file(path))
 

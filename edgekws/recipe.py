@@ -33,6 +33,8 @@ class TrainSection(_Section):
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     sampling_power: float = Field(0.3, ge=0, le=1)
     """Classes are drawn with probability ~ clips ** sampling_power: 0 is balanced, 1 is as recorded."""
+    prior_correction: float = Field(1.0, ge=0, le=1)
+    """1 takes these probabilities out of the trained scores, which then suit classes that are all alike."""
 
 
 class QuantSection(_Section):

@@ -80,6 +80,20 @@ def fit(model: nn.Module, task: Task, folder: Path, header: dict[str, Any], prog
     return folder / BEST
 
 
+@torch.no_grad()
+def correct_prior(network: nn.Sequential, clips_per_label: list[int], plan: TrainSection) -> None:
+    """Take the classes' frequencies during training out of the last bias, in place.
+
+    Scores trained with frequencies p estimate log p(label | clip); subtracting log p makes them fit classes
+    that are all alike (logit adjustment, Menon et al., arXiv 2007.07314).
+    """
+    prior = torch.from_numpy(_frequencies(np.asarray(clips_per_label), plan.sampling_power)).float()
+    last = network[-1]
+    if not isinstance(last, nn.Linear) or last.bias is None:
+        raise ConfigError("prior_correction needs a linear layer with a bias at the end", got=type(last).__name__)
+    last.bias.sub_(plan.prior_correction * torch.log(prior.clamp(min=1e-9)))
+
+
 def network_input(features: np.ndarray, spec: FeatureSpec) -> torch.Tensor:
     """MFCC [n, frames, coefficients] -> float32 [n, 1, frames, coefficients] for the network."""
     return torch.from_numpy(to_network(spec, features) * np.float32(INPUT_SCALE))[:, None]
@@ -217,14 +231,19 @@ def _batches(task: Task, epoch: int, count: int) -> Iterator[tuple[torch.Tensor,
 def _draw(split: Split, plan: TrainSection, labels: int, rng: np.random.Generator) -> np.ndarray:
     """As many clips as the split has, classes drawn ~ count ** sampling_power, each class in shuffled rounds."""
     counts = np.bincount(split.labels, minlength=labels).astype(np.float64)
-    weights = np.where(counts > 0, counts**plan.sampling_power, 0)
-    wanted = rng.multinomial(len(split), weights / weights.sum())
+    wanted = rng.multinomial(len(split), _frequencies(counts, plan.sampling_power))
     parts = []
     for label, number in enumerate(wanted):
         members = np.flatnonzero(split.labels == label)
         rounds = -(-number // max(len(members), 1))
         parts.append(np.concatenate([rng.permutation(members) for _ in range(rounds)] or [members[:0]])[:number])
     return np.asarray(rng.permutation(np.concatenate(parts)))
+
+
+def _frequencies(clips_per_label: np.ndarray, sampling_power: float) -> np.ndarray:
+    """How often each label is drawn; sums to 1."""
+    weights = np.where(clips_per_label > 0, clips_per_label.astype(np.float64) ** sampling_power, 0)
+    return np.asarray(weights / weights.sum())
 
 
 def _schedule(step: int, total: int, warmup: float) -> float:

@@ -114,6 +114,17 @@ def test_sampling_draws_rare_classes_more_often(prepared):
     assert drawn[-1] < share[-1] and drawn[:10].sum() > share[:10].sum()
 
 
+def test_prior_correction_undoes_the_frequencies_of_training():
+    model = network()
+    before = model[-1].bias.detach().clone()
+    plan = TrainSection(sampling_power=1.0, prior_correction=1.0)
+    train.correct_prior(model, [30] + [10] * 11, plan)
+    moved = (before - model[-1].bias.detach()).exp()
+    assert torch.allclose(moved, torch.tensor([30.0] + [10.0] * 11) / 140, atol=1e-4)
+    with pytest.raises(ConfigError, match="linear"):
+        train.correct_prior(model[:-1], [10] * 12, plan)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
