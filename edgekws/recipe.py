@@ -44,7 +44,7 @@ class QuantSection(_Section):
     calibration_clips: int = Field(1024, ge=16)
     headroom_bits: Literal[0, 1] = 1
     """1 keeps weights within +-63, so that every TFLite kernel rounds as the NPU does."""
-    epochs: int = Field(4, ge=1)
+    epochs: int = Field(2, ge=1)
     learning_rate: float = Field(2e-4, gt=0)
 
 

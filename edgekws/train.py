@@ -10,9 +10,11 @@ import copy
 import csv
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -72,12 +74,27 @@ def fit(model: nn.Module, task: Task, folder: Path, header: dict[str, Any], prog
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = _Run(model, task, folder, header)
     first = run.resume()
-    for epoch in range(first, task.plan.epochs):
-        run.train_epoch(epoch, progress)
-        run.finish_epoch(epoch)
+    with _shared_cores():
+        for epoch in range(first, task.plan.epochs):
+            run.train_epoch(epoch, progress)
+            run.finish_epoch(epoch)
     best = checkpoint.load(folder / BEST)
     checkpoint.load_into(model, best.groups["model"], folder / BEST)
     return folder / BEST
+
+
+@contextmanager
+def _shared_cores() -> Iterator[None]:
+    """One core makes batches, the others train: more threads than cores wait for each other in busy loops."""
+    from threadpoolctl import threadpool_limits
+
+    before, cores = torch.get_num_threads(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    torch.set_num_threads(max(1, min(before, cores - 1)))
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @torch.no_grad()
