@@ -262,7 +262,7 @@ def _quantize(recipe: Recipe, data: Path, out: Path) -> None:
 def _export(data: Path, out: Path) -> None:
     import tempfile
 
-    from edgekws import pipeline, plugs
+    from edgekws import golden, pipeline, plugs
     from edgekws.data import dataset
     from edgekws.features import cache
     from edgekws.graph import interp, io
@@ -270,9 +270,10 @@ def _export(data: Path, out: Path) -> None:
 
     loaded, graph = dataset.load(data), io.load(out / "graph.npz")
     features, test = cache.int8_features(loaded, "test", graph.features), loaded.splits["test"]
-    chosen = pipeline.golden_choice(test.labels)
-    golden = out / "export" / "golden.npz"
-    pipeline.write_golden(golden, graph, features[chosen], test.labels[chosen], [test.ids[i] for i in chosen])
+    chosen = golden.choose(test.labels)
+    golden.write(
+        out / "export" / "golden.npz", graph, features[chosen], test.labels[chosen], [test.ids[i] for i in chosen]
+    )
     with console.progress() as report:
         results = pipeline.export(graph, out / "export", features, report)
     with tempfile.TemporaryDirectory(prefix="edgekws-") as folder:

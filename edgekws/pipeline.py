@@ -28,10 +28,6 @@ from edgekws.errors import ArtifactError, ConfigError, DataError, ParityError
 from edgekws.features import cache
 from edgekws.features.spec import FeatureSpec
 from edgekws.files import (
-    check_kind,
-    npz_arrays,
-    npz_bytes,
-    read_content,
     read_json,
     sha256,
     sha256_file,
@@ -50,9 +46,8 @@ if TYPE_CHECKING:
 
     from edgekws.quant.network import QuantNet
 
-QUANTIZE_KIND, PARITY_KIND, GOLDEN_KIND = "edgekws-quantize", "edgekws-parity", "edgekws-golden"
+QUANTIZE_KIND, PARITY_KIND = "edgekws-quantize", "edgekws-parity"
 VERSION = 1
-GOLDEN_PER_LABEL = 4
 _PACKAGES = ("numpy", "torch", "onnx", "onnxruntime", "ai-edge-litert")
 
 
@@ -229,34 +224,6 @@ def _may_differ(artifact: str) -> Mapping[str, str]:
     """Runtimes of an artifact that cannot always be exact -> why."""
     excused: Mapping[str, str] = getattr(plugs.load("emit", artifact), "MAY_DIFFER", {})
     return excused
-
-
-def golden_choice(labels: np.ndarray, per_label: int = GOLDEN_PER_LABEL) -> np.ndarray:
-    """Indices of the first few clips of each label."""
-    picks = [np.flatnonzero(labels == label)[:per_label] for label in np.unique(labels)]
-    return np.sort(np.concatenate(picks))
-
-
-def write_golden(path: Path, graph: Graph, features: np.ndarray, labels: np.ndarray, ids: list[str]) -> None:
-    """Golden vectors: inputs, the interpreter's scores, true labels and clip names."""
-    arrays = {
-        "format": np.array(f"{GOLDEN_KIND} {VERSION}"),
-        "graph": np.array(io.digest(graph)),
-        "features": features,
-        "scores": interp.run(graph, features),
-        "labels": labels.astype(np.int64),
-        "ids": np.array(ids),
-    }
-    write_bytes(path, npz_bytes(arrays))
-
-
-def read_golden(path: Path) -> dict[str, np.ndarray]:
-    """Raises ArtifactError for a missing, damaged or foreign file."""
-    hint = "run edgekws export"
-    arrays = npz_arrays(read_content(path, "golden vectors", hint), f"{path}: golden vectors", hint)
-    kind, _, version = str(arrays.get("format", "?")).rpartition(" ")
-    check_kind(path, {"kind": kind, "version": int(version) if version.isdigit() else version}, GOLDEN_KIND, VERSION)
-    return arrays
 
 
 def figures(out: Path, data: Dataset) -> list[Measurement]:

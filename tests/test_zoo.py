@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekws import pipeline, plugs
+from edgekws import golden, pipeline, plugs
 from edgekws.graph import interp, io
 from firmware_io import hostlib
 
@@ -39,22 +39,22 @@ def test_emitters_still_give_the_released_bytes(folder, released):
 
 
 def test_golden_vectors_hold_in_the_interpreter_in_c_and_in_every_runtime(folder, released, tmp_path):
-    golden = pipeline.read_golden(folder / "golden.npz")
-    assert str(golden["graph"]) == io.digest(released)
-    assert len(np.unique(golden["labels"])) == len(released.labels)
-    assert np.array_equal(interp.run(released, golden["features"]), golden["scores"])
+    vectors = golden.read(folder / "golden.npz")
+    assert str(vectors["graph"]) == io.digest(released)
+    assert len(np.unique(vectors["labels"])) == len(released.labels)
+    assert np.array_equal(interp.run(released, vectors["features"]), vectors["scores"])
     compiled = hostlib.compile_model(plugs.load("emit", "c").emit(released), tmp_path)
-    assert np.array_equal(compiled(golden["features"]), golden["scores"])
+    assert np.array_equal(compiled(vectors["features"]), vectors["scores"])
     for kind in ("onnx_tinpu", "onnx_qdq", "tflite"):
         emitter = plugs.load("emit", kind)
         files = {emitter.FILE: (folder / emitter.FILE).read_bytes()}
         for runtime, execute in emitter.executors(files).items():
-            assert np.array_equal(execute(golden["features"]), golden["scores"]), runtime
+            assert np.array_equal(execute(vectors["features"]), vectors["scores"]), runtime
 
 
 def test_most_golden_clips_are_heard_right(folder):
-    golden = pipeline.read_golden(folder / "golden.npz")
-    assert np.mean(golden["scores"].argmax(axis=1) == golden["labels"]) > 0.8
+    vectors = golden.read(folder / "golden.npz")
+    assert np.mean(vectors["scores"].argmax(axis=1) == vectors["labels"]) > 0.8
 
 
 def test_the_float_checkpoint_belongs_to_the_recipe(folder):
@@ -70,4 +70,4 @@ def test_foreign_golden_files_are_refused(tmp_path, content):
 
     (tmp_path / "golden.npz").write_bytes(content)
     with pytest.raises(ArtifactError, match="golden"):
-        pipeline.read_golden(tmp_path / "golden.npz")
+        golden.read(tmp_path / "golden.npz")
