@@ -9,7 +9,6 @@ import numpy as np
 
 from edgekws.errors import ArtifactError
 
-INPUT_BITS = 8
 INPUT_MIN, INPUT_MAX = -128, 127
 INPUT_SCALE = 1.0 / 32
 """The network sees int8 feature steps times this: standardized features, +-4 deviations wide."""
