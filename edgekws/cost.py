@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from edgekws.graph.ir import Graph, Node, Shape
+from edgekws.graph.ir import INPUT, Graph, Node, Shape
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,17 @@ def layers(graph: Graph) -> tuple[LayerCost, ...]:
 
 
 def peak_activation_bytes(graph: Graph) -> int:
-    """Bytes of the smallest arena in which a layer's input and output live at opposite ends.
+    """The most bytes of tensors that are alive at once: a layer's inputs, its output and what waits for a later one.
 
-    A chain needs no third buffer: the ends change roles from layer to layer, so the peak is the
-    largest sum of one layer's input and output.
+    A lower bound of the arena. Along a chain it is reached, with input and output at opposite ends.
     """
-    return max(activation_bytes(node.in_shape) + activation_bytes(node.out_shape) for node in graph.nodes)
+    last_uses = graph.last_uses()
+    sizes, peak = {INPUT: activation_bytes(graph.in_shape)}, 0
+    for number, node in enumerate(graph.nodes):
+        sizes[node.name] = activation_bytes(node.out_shape)
+        peak = max(peak, sum(sizes.values()))
+        sizes = {name: size for name, size in sizes.items() if last_uses.get(name, -1) > number}
+    return peak
 
 
 def _layer(node: Node, total_macs: int) -> LayerCost:

@@ -12,7 +12,7 @@ from hypothesis import settings
 from edgekws.data import dataset, speech_commands
 from edgekws.data.dataset import Dataset
 from edgekws.features.spec import FeatureSpec
-from edgekws.graph.ir import Graph, Node, Op, Requant, Shape
+from edgekws.graph.ir import INPUT, Graph, Node, Op, Requant, Shape
 from tests.recordings import provide
 
 settings.register_profile("edgekws", deadline=None)  # shared machines stall; speed has its own benchmarks
@@ -34,20 +34,20 @@ def random_graph(seed: int = 0, weight_limit: int = 127, channels: int = 8, clas
     def weights(*shape: int) -> np.ndarray:
         return rng.integers(-weight_limit, weight_limit + 1, shape).astype(np.int8)
 
-    def layer(name: str, op: Op, shape: Shape, out: Shape, weight: np.ndarray, **more: object) -> Node:
+    def layer(name: str, op: Op, source: str, shape: Shape, out: Shape, weight: np.ndarray, **more: object) -> Node:
         stage = _stage(rng, out[2], weight[0].size, signed=op == "linear")
-        return Node(name, op, stage, shape, out, weight=weight, **more)  # type: ignore[arg-type]
+        return Node(name, op, (source,), stage, shape, out, weight=weight, **more)  # type: ignore[arg-type]
 
     mid = (25, 5, channels)
     pool_stage = Requant(
         np.full(channels, 64, np.int32), np.ones(channels, np.uint8), np.full(channels, 7, np.uint8), 0, 255
     )
     nodes = (
-        layer("conv1", "conv2d", (49, 10, 1), mid, weights(channels, 10, 4, 1), stride=(2, 2), pad=(4, 5, 1, 1)),
-        layer("dw1", "depthwise_conv2d", mid, mid, weights(channels, 3, 3), pad=(1, 1, 1, 1)),
-        layer("pw1", "conv2d", mid, mid, weights(channels, 1, 1, channels)),
-        Node("pool", "global_sum_pool", pool_stage, mid, (1, 1, channels)),
-        layer("fc", "linear", (1, 1, channels), (1, 1, classes), weights(classes, channels)),
+        layer("conv1", "conv2d", INPUT, (49, 10, 1), mid, weights(channels, 10, 4, 1), stride=(2, 2), pad=(4, 5, 1, 1)),
+        layer("dw1", "depthwise_conv2d", "conv1", mid, mid, weights(channels, 3, 3), pad=(1, 1, 1, 1)),
+        layer("pw1", "conv2d", "dw1", mid, mid, weights(channels, 1, 1, channels)),
+        Node("pool", "global_sum_pool", ("pw1",), pool_stage, mid, (1, 1, channels)),
+        layer("fc", "linear", "pool", (1, 1, channels), (1, 1, classes), weights(classes, channels)),
     )
     labels = tuple(f"word{i}" for i in range(classes))
     return Graph(nodes, labels, spec, target="tinpu", name="random")

@@ -67,7 +67,7 @@ def test_bounds_hold_for_every_input(graph, random_features):
     x = random_features(64).astype(np.int32)[..., None]
     for node, lo, hi in graph.ranges():
         low, high = accumulator_bounds(node, lo, hi)
-        acc = interp._accumulate(node, x) + node.requant.offset
+        acc = interp.accumulate(node, x) + node.requant.offset
         assert np.all(acc >= low) and np.all(acc <= high)
         x = interp.run_node(node, x)
 

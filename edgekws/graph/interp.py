@@ -12,7 +12,7 @@ import numpy as np
 
 from edgekws.errors import ArtifactError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN
-from edgekws.graph.ir import Graph, Node, Requant
+from edgekws.graph.ir import FIXED_POINT_BITS, INPUT, Graph, Node, Requant
 
 Batch = np.ndarray
 """int32 [n, height, width, channels]"""
@@ -31,29 +31,59 @@ def run(graph: Graph, features: np.ndarray, chunk: int = 64) -> np.ndarray:
 
 def trace(graph: Graph, inputs: Batch) -> Iterator[tuple[Node, Batch]]:
     """Yield each node with its output, in order."""
-    values = inputs
-    for node in graph.nodes:
-        values = run_node(node, values)
-        yield node, values
+    values, last_uses = {INPUT: inputs}, graph.last_uses()
+    for number, node in enumerate(graph.nodes):
+        values[node.name] = run_node(node, *(values[name] for name in node.inputs))
+        yield node, values[node.name]
+        values = {name: value for name, value in values.items() if last_uses.get(name, -1) > number}
 
 
-def run_node(node: Node, x: Batch) -> Batch:
-    return requantize(_accumulate(node, x), node.requant)
+def run_node(node: Node, *inputs: Batch) -> Batch:
+    return requantize(accumulate(node, *inputs), node.requant)
 
 
 def requantize(acc: np.ndarray, stage: Requant) -> Batch:
-    """acc int64 [..., c] -> int32 [..., c] within lo..hi."""
-    scaled = (acc + stage.offset.astype(np.int64)) * stage.mult.astype(np.int64)
-    return np.clip(scaled >> stage.shift.astype(np.int64), stage.lo, stage.hi).astype(np.int32)
+    """acc int64 [..., c], without the offset -> int32 [..., c] within lo..hi."""
+    if stage.is_identity:
+        return np.asarray(np.clip(acc, stage.lo, stage.hi), np.int32)
+    total = acc + stage.offset.astype(np.int64)
+    scale = _fixed_point if stage.rule == "fixed-point" else _floor
+    return np.asarray(np.clip(scale(total, stage), stage.lo, stage.hi), np.int32)
 
 
-def _accumulate(node: Node, x: Batch) -> np.ndarray:
+def _floor(total: np.ndarray, stage: Requant) -> np.ndarray:
+    return np.asarray((total * stage.mult.astype(np.int64)) >> stage.shift.astype(np.int64))
+
+
+def _fixed_point(total: np.ndarray, stage: Requant) -> np.ndarray:
+    """Two roundings: the high half of the product (halves up); the shift (halves away from zero).
+
+    gemmlowp's SaturatingRoundingDoublingHighMul and RoundingDivideByPOT. The nudge of the first and its
+    division toward zero come to the floor after adding a half, for both signs.
+    """
+    product, half = total * stage.mult.astype(np.int64), np.int64(1) << (FIXED_POINT_BITS - 1)
+    high = (product + half) >> FIXED_POINT_BITS
+    shift = stage.shift.astype(np.int64)
+    mask = (np.int64(1) << shift) - 1
+    threshold = (mask >> 1) + (high < 0)
+    return np.asarray((high >> shift) + ((high & mask) > threshold))
+
+
+def accumulate(node: Node, *inputs: Batch) -> np.ndarray:
+    """The sum of a node before its offset, int64 [n, height, width, channels]; the maximum of a max_pool."""
+    x = inputs[0]
+    if node.op == "add":
+        return np.asarray(x + inputs[1], np.int64)
+    if node.op == "scale":
+        return x.astype(np.int64)
     if node.op == "global_sum_pool":
         return np.asarray(x.sum(axis=(1, 2), keepdims=True, dtype=np.int64))
-    weight = np.asarray(node.weight, np.float64)
     if node.op == "linear":
-        return np.asarray(x.reshape(len(x), 1, 1, -1) @ weight.T, np.int64)
+        return np.asarray(x.reshape(len(x), 1, 1, -1) @ np.asarray(node.weight, np.float64).T, np.int64)
     windows = _windows(node, x)  # [n, rows, columns, c_in, k_h, k_w]
+    if node.op == "max_pool":
+        return np.asarray(windows.max(axis=(4, 5)), np.int64)
+    weight = np.asarray(node.weight, np.float64)
     if node.op == "depthwise_conv2d":
         return np.asarray(np.einsum("nrcdij,dij->nrcd", windows, weight), np.int64)
     columns = windows.transpose(0, 1, 2, 4, 5, 3).reshape(*windows.shape[:3], -1)
@@ -62,9 +92,8 @@ def _accumulate(node: Node, x: Batch) -> np.ndarray:
 
 def _windows(node: Node, x: Batch) -> np.ndarray:
     top, bottom, left, right = node.pad
-    k_h, k_w = np.asarray(node.weight).shape[1:3]
     padded = np.pad(x.astype(np.float64), ((0, 0), (top, bottom), (left, right), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (k_h, k_w), axis=(1, 2))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, node.kernel, axis=(1, 2))
     return windows[:, :: node.stride[0], :: node.stride[1]]
 
 

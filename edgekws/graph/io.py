@@ -19,10 +19,12 @@ from edgekws.features.spec import FeatureSpec
 from edgekws.files import check_kind, npz_arrays, npz_bytes, read_content, write_bytes
 from edgekws.graph.ir import Graph, Node, Requant
 
-KIND, VERSION = "edgekws-graph", 1
+KIND, VERSION = "edgekws-graph", 2
 HINT = "run edgekws quantize first"
-_STAGE_ARRAYS = {"offset": np.int32, "mult": np.uint8, "shift": np.uint8}
+_STAGE_ARRAYS = ("offset", "mult", "shift")
+_STAGE_PLAIN = ("lo", "hi", "rule")
 _PLAIN = [f.name for f in fields(Node) if f.name not in ("weight", "requant")]
+_MULTIPLIER = {"offset-scale-shift": np.uint8, "fixed-point": np.int32}
 
 
 def to_bytes(graph: Graph) -> bytes:
@@ -68,14 +70,19 @@ def _arrays(graph: Graph) -> dict[str, np.ndarray]:
     for number, node in enumerate(graph.nodes):
         if node.weight is not None:
             arrays[f"{number}.weight"] = node.weight.astype(np.int8)
-        for key, dtype in _STAGE_ARRAYS.items():
-            arrays[f"{number}.{key}"] = getattr(node.requant, key).astype(dtype)
+        stage = node.requant
+        arrays[f"{number}.offset"] = stage.offset.astype(np.int32)
+        arrays[f"{number}.mult"] = stage.mult.astype(_MULTIPLIER[stage.rule])
+        arrays[f"{number}.shift"] = stage.shift.astype(np.uint8)
     return arrays
 
 
 def _header(graph: Graph) -> dict[str, Any]:
     nodes = [
-        {**{key: getattr(node, key) for key in _PLAIN}, "lo": node.requant.lo, "hi": node.requant.hi}
+        {
+            **{key: getattr(node, key) for key in _PLAIN},
+            "requant": {key: getattr(node.requant, key) for key in _STAGE_PLAIN},
+        }
         for node in graph.nodes
     ]
     header = {
@@ -109,7 +116,7 @@ def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Graph:
 
 
 def _node(number: int, value: dict[str, Any], arrays: dict[str, np.ndarray]) -> Node:
-    stage = {key: arrays[f"{number}.{key}"] for key in _STAGE_ARRAYS}
+    stage: dict[str, Any] = {key: arrays[f"{number}.{key}"] for key in _STAGE_ARRAYS}
     plain: Any = {key: tuple(value[key]) if isinstance(value[key], list) else value[key] for key in _PLAIN}
-    requant = Requant(**stage, lo=value["lo"], hi=value["hi"])
+    requant = Requant(**stage, **value["requant"])
     return Node(**plain, requant=requant, weight=arrays.get(f"{number}.weight"))

@@ -1,12 +1,21 @@
 """The integer graph: the one value in which training, export and firmware meet.
 
 Tensors are int32 [height, width, channels] and hold 8-bit values: 0..255 (after a ReLU) or
--128..127. Every node computes, per output channel c,
+-128..127. Every node computes, per output channel c, a sum and a stage:
 
     acc = sum(x * w) + offset[c]                      int32, real zero is integer 0 (so is padding)
-    y   = clip((acc * mult[c]) >> shift[c], lo, hi)   arithmetic shift, that is floor
+    y   = clip(scaled(acc), lo, hi)
 
-which is the offset-scale-shift stage of TI's NPU ("BNORM" in the TI neural network compiler guide).
+The stage is of one of two rules, and a target allows one of them:
+
+offset-scale-shift   (acc * mult[c]) >> shift[c], arithmetic shift, that is floor: TI's NPU ("BNORM" in the
+                     TI neural network compiler guide)
+fixed-point          acc * mult[c] / 2^31 rounded, then / 2^shift[c] rounded: TFLite's quantization
+                     specification and CMSIS-NN (gemmlowp's high multiplication, halves away from zero)
+
+Nodes without weights have sums of their own: `scale` takes x itself, `add` both inputs, which share one
+scale, `global_sum_pool` all positions of a channel; `max_pool` takes the largest of its window. `add` and
+`max_pool` do not scale: their stage is the identity and only clips.
 """
 
 from __future__ import annotations
@@ -18,45 +27,81 @@ from typing import Literal
 
 import numpy as np
 
-from edgekws.errors import ArtifactError, TargetError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec
 
-Op = Literal["conv2d", "depthwise_conv2d", "global_sum_pool", "linear"]
+Op = Literal["conv2d", "depthwise_conv2d", "linear", "global_sum_pool", "max_pool", "add", "scale"]
+Rule = Literal["offset-scale-shift", "fixed-point"]
 Shape = tuple[int, int, int]
 ACCUMULATOR_BITS = 32
+FIXED_POINT_BITS = 31
+"""A fixed-point multiplier is a fraction of 2^31, within [2^30, 2^31)."""
+INPUT = "input"
+"""What nodes call the graph's input."""
+UNSCALED = ("max_pool", "add")
+"""Ops whose stage is the identity."""
 
 
 @dataclass(frozen=True)
 class Requant:
-    """Offset, scale, shift. offset: int32 [c]; mult: uint8 [c]; shift: uint8 [c], 0..31."""
+    """offset: int32 [c]; mult: uint8 [c], 1..255, or int32 [c] (fixed-point); shift: uint8 [c], 0..31."""
 
     offset: np.ndarray
     mult: np.ndarray
     shift: np.ndarray
     lo: int
     hi: int
+    rule: Rule = "offset-scale-shift"
+
+    @classmethod
+    def identity(cls, channels: int, lo: int, hi: int) -> Requant:
+        """The stage that only clips."""
+        return cls(np.zeros(channels, np.int32), np.ones(channels, np.uint8), np.zeros(channels, np.uint8), lo, hi)
+
+    @property
+    def is_identity(self) -> bool:
+        plain = not self.offset.any() and not self.shift.any() and bool((self.mult == 1).all())
+        return plain and self.rule == "offset-scale-shift"
+
+    @property
+    def factor(self) -> np.ndarray:
+        """The real number that each channel is multiplied by, float64 [c]."""
+        shift = self.shift.astype(int) + (FIXED_POINT_BITS if self.rule == "fixed-point" else 0)
+        return np.asarray(np.ldexp(self.mult.astype(np.float64), -shift))
 
 
 @dataclass(frozen=True)
 class Node:
     """One layer.
 
+    inputs: names of earlier nodes, or INPUT; two for `add`, else one.
+    in_shape: shape of each input.
     weight: int8, [c_out, k_h, k_w, c_in] (conv2d), [c, k_h, k_w] (depthwise_conv2d),
-    [c_out, h * w * c_in] (linear, input flattened in h, w, c order), None (global_sum_pool).
-    pad: (top, bottom, left, right), filled with integer 0.
+    [c_out, h * w * c_in] (linear, input flattened in h, w, c order), None (all others).
+    weight_bits: 8, 4 or 2; the weights are within +-(2^(bits - 1) - 1), 2 bits are -1, 0, 1.
+    window: rows and columns of a max_pool, else (0, 0).
+    pad: (top, bottom, left, right), filled with integer 0; convolutions only.
     out_scale: real value of one output step; no executor computes with it.
     """
 
     name: str
     op: Op
+    inputs: tuple[str, ...]
     requant: Requant
     in_shape: Shape
     out_shape: Shape
     weight: np.ndarray | None = None
     weight_bits: int = 8
+    window: tuple[int, int] = (0, 0)
     stride: tuple[int, int] = (1, 1)
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
     out_scale: float = 1.0
+
+    @property
+    def kernel(self) -> tuple[int, int]:
+        """Rows and columns that one output position sees; (0, 0) where that has no meaning."""
+        if self.weight is not None and self.weight.ndim >= 3:
+            return int(self.weight.shape[1]), int(self.weight.shape[2])
+        return self.window
 
     @property
     def macs(self) -> int:
@@ -67,17 +112,26 @@ class Node:
 
     @property
     def weight_bytes(self) -> int:
-        return 0 if self.weight is None else -(-self.weight.size * self.weight_bits // 8)
+        """Flash of the weights, packed; every filter begins at a byte."""
+        if self.weight is None:
+            return 0
+        return len(self.weight) * -(-math.prod(self.weight.shape[1:]) * self.weight_bits // 8)
 
     @property
     def parameter_bytes(self) -> int:
-        """Flash of this layer: weights, 32-bit offsets, 8-bit multipliers and shifts."""
-        return self.weight_bytes + 6 * len(self.requant.offset)
+        """Flash of this layer: weights, 32-bit offsets, multipliers (8 or 32 bit) and 8-bit shifts."""
+        if self.requant.is_identity:
+            return self.weight_bytes
+        per_channel = 9 if self.requant.rule == "fixed-point" else 6
+        return self.weight_bytes + per_channel * len(self.requant.offset)
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A chain of nodes from the int8 features to the int8 scores (logits; softmax is not part of it)."""
+    """Nodes in an order of execution, from the int8 features to the int8 scores of the last one.
+
+    The scores are logits; softmax is not part of the graph.
+    """
 
     nodes: tuple[Node, ...]
     labels: tuple[str, ...]
@@ -89,7 +143,7 @@ class Graph:
 
     @property
     def in_shape(self) -> Shape:
-        return self.nodes[0].in_shape
+        return (*self.features.shape, 1)
 
     @property
     def score_scale(self) -> float:
@@ -104,22 +158,36 @@ class Graph:
     def parameter_bytes(self) -> int:
         return sum(node.parameter_bytes for node in self.nodes)
 
+    def node(self, name: str) -> Node:
+        return next(node for node in self.nodes if node.name == name)
+
+    def last_uses(self) -> dict[str, int]:
+        """The number of the last node that reads each tensor; the scores are read after all of them."""
+        uses = {name: number for number, node in enumerate(self.nodes) for name in node.inputs}
+        return {**uses, self.nodes[-1].name: len(self.nodes)}
+
     def ranges(self) -> Iterator[tuple[Node, int, int]]:
-        """Each node with the lowest and highest integer of its input."""
-        lo, hi = INPUT_MIN, INPUT_MAX
+        """Each node with the lowest and highest integer of its inputs."""
+        found = {INPUT: (INPUT_MIN, INPUT_MAX)}
         for node in self.nodes:
-            yield node, lo, hi
-            lo, hi = node.requant.lo, node.requant.hi
+            lows, highs = zip(*(found[name] for name in node.inputs), strict=True)
+            yield node, min(lows), max(highs)
+            found[node.name] = (node.requant.lo, node.requant.hi)
+
+    def run(self, features: np.ndarray) -> np.ndarray:
+        """features int8 [n, frames, coefficients] -> scores int8 [n, labels], by the interpreter."""
+        from edgekws.graph import interp
+
+        return interp.run(self, features)
 
     def check(self) -> None:
         """Prove that shapes fit and that no accumulator can overflow, whatever the input.
 
-        Raises ArtifactError for a malformed chain and TargetError for a possible overflow.
+        Raises ArtifactError for a malformed graph and TargetError for a possible overflow.
         """
-        _check_chain(self)
-        for node, lo, hi in self.ranges():
-            _check_requant(node)
-            _check_accumulator(node, lo, hi)
+        from edgekws.graph import _check
+
+        _check.check(self)
 
 
 def accumulator_bounds(node: Node, lo: int, hi: int) -> tuple[np.ndarray, np.ndarray]:
@@ -128,77 +196,12 @@ def accumulator_bounds(node: Node, lo: int, hi: int) -> tuple[np.ndarray, np.nda
     Padding is 0, so the bounds also hold for every partial sum when 0 is within lo..hi.
     """
     lo, hi = min(lo, 0), max(hi, 0)
-    channels = node.out_shape[2]
     if node.weight is None:
-        area = node.in_shape[0] * node.in_shape[1]
-        low, high = np.full(channels, lo * area), np.full(channels, hi * area)
+        count = {"global_sum_pool": node.in_shape[0] * node.in_shape[1], "add": 2}.get(node.op, 1)
+        low, high = (np.full(node.out_shape[2], bound * count, np.int64) for bound in (lo, hi))
     else:
         weight = node.weight.reshape(len(node.weight), -1).astype(np.int64)
         low = np.minimum(weight * lo, weight * hi).sum(1)
         high = np.maximum(weight * lo, weight * hi).sum(1)
     offset = node.requant.offset.astype(np.int64)
     return low + np.minimum(offset, 0), high + np.maximum(offset, 0)
-
-
-def _check_accumulator(node: Node, lo: int, hi: int) -> None:
-    limit = 1 << (ACCUMULATOR_BITS - 1)
-    low, high = accumulator_bounds(node, lo, hi)
-    mult = node.requant.mult.astype(np.int64)
-    for bound in (low * mult, high * mult):
-        worst = int(bound[np.argmax(np.abs(bound))])
-        if not -limit <= worst < limit:
-            raise TargetError(
-                f"{node.name}: the accumulator must fit {ACCUMULATOR_BITS} bits for every input",
-                got=f"{worst} is possible",
-                hint="reduce the weights or the offset of this layer",
-            )
-
-
-def _check_requant(node: Node) -> None:
-    stage, channels = node.requant, node.out_shape[2]
-    for field_name in ("offset", "mult", "shift"):
-        if getattr(stage, field_name).shape != (channels,):
-            got = str(getattr(stage, field_name).shape)
-            raise ArtifactError(f"{node.name}: {field_name} should have shape ({channels},)", got=got)
-    if stage.shift.min() < 0 or stage.shift.max() > 31:
-        raise TargetError(f"{node.name}: shifts should be 0..31", got=f"{stage.shift.min()}..{stage.shift.max()}")
-    if stage.mult.min() < 1:
-        raise TargetError(f"{node.name}: multipliers should be 1..255", got=str(stage.mult.min()))
-    if (stage.lo, stage.hi) not in ((0, 255), (-128, 127)):
-        raise TargetError(f"{node.name}: outputs should be 0..255 or -128..127", got=f"{stage.lo}..{stage.hi}")
-
-
-def _expected_shapes(node: Node) -> tuple[Shape, tuple[int, ...] | None]:
-    """(output shape, weight shape) that the attributes of `node` imply."""
-    height, width, channels = node.in_shape
-    c_out = node.out_shape[2]
-    if node.op == "global_sum_pool":
-        return (1, 1, channels), None
-    if node.op == "linear":
-        return (1, 1, c_out), (c_out, height * width * channels)
-    k_h, k_w = (0, 0) if node.weight is None or node.weight.ndim < 3 else node.weight.shape[1:3]
-    rows = (height + node.pad[0] + node.pad[1] - k_h) // node.stride[0] + 1
-    columns = (width + node.pad[2] + node.pad[3] - k_w) // node.stride[1] + 1
-    if node.op == "depthwise_conv2d":
-        return (rows, columns, channels), (channels, k_h, k_w)
-    return (rows, columns, c_out), (c_out, k_h, k_w, channels)
-
-
-def _check_chain(graph: Graph) -> None:
-    if not graph.nodes:
-        raise ArtifactError("a graph should have at least one node", got="none")
-    shape = (*graph.features.shape, 1)
-    for node in graph.nodes:
-        if node.in_shape != shape:
-            raise ArtifactError(f"{node.name}: input shape should be {shape}", got=str(node.in_shape))
-        out_shape, weight_shape = _expected_shapes(node)
-        if node.out_shape != out_shape:
-            raise ArtifactError(f"{node.name}: output shape should be {out_shape}", got=str(node.out_shape))
-        found = None if node.weight is None else node.weight.shape
-        if found != weight_shape:
-            raise ArtifactError(f"{node.name}: weights should have shape {weight_shape}", got=str(found))
-        if node.weight is not None and np.abs(node.weight.astype(int)).max(initial=0) >= 1 << (node.weight_bits - 1):
-            raise ArtifactError(f"{node.name}: weights should fit {node.weight_bits} bits, symmetric")
-        shape = node.out_shape
-    if shape != (1, 1, len(graph.labels)):
-        raise ArtifactError(f"the last node should give {len(graph.labels)} scores", got=str(shape))

@@ -7,7 +7,7 @@ import torch
 
 from edgekws.errors import TargetError
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
-from edgekws.graph.ir import Graph, Node, Requant, Shape, accumulator_bounds
+from edgekws.graph.ir import INPUT, Graph, Node, Requant, Shape, accumulator_bounds
 from edgekws.quant.network import EXACT_FLOAT32, QuantLayer, QuantNet, QuantPool
 from edgekws.quant.ptq import layers_of
 from edgekws.targets import tinpu
@@ -23,9 +23,10 @@ def lower(
 ) -> Graph:
     """Raises TargetError with the node's name, the rule and the number when a node is not legal on the NPU."""
     shape: Shape = (*features.shape, 1)
-    nodes = []
+    nodes: list[Node] = []
     for stage in layers_of(network):
-        node = _pool(stage, shape) if isinstance(stage, QuantPool) else _layer(stage, shape)
+        source = nodes[-1].name if nodes else INPUT
+        node = _pool(stage, shape, source) if isinstance(stage, QuantPool) else _layer(stage, shape, source)
         nodes.append(node)
         shape = node.out_shape
     graph = Graph(tuple(nodes), labels, features, tinpu.NAME, name, INPUT_SCALE, provenance or {})
@@ -45,7 +46,7 @@ def _require_legal(node: Node, lo: int, hi: int) -> None:
         raise TargetError(f"{node.name}: accumulators should stay exact in float32", got=f"{worst} is possible")
 
 
-def _layer(stage: QuantLayer, shape: Shape) -> Node:
+def _layer(stage: QuantLayer, shape: Shape, source: str) -> Node:
     weight = stage.integer_weight().numpy().astype(np.int8)
     channels = len(weight)
     if stage.kind == "linear":
@@ -66,12 +67,12 @@ def _layer(stage: QuantLayer, shape: Shape) -> Node:
         hi=stage.hi,
     )
     return Node(
-        stage.layer_name, stage.kind, requant, shape, out_shape, np.ascontiguousarray(ordered),
+        stage.layer_name, stage.kind, (source,), requant, shape, out_shape, np.ascontiguousarray(ordered),
         stride=stage.stride, pad=stage.pad, out_scale=stage.s_out,
     )  # fmt: skip
 
 
-def _pool(stage: QuantPool, shape: Shape) -> Node:
+def _pool(stage: QuantPool, shape: Shape, source: str) -> Node:
     channels = shape[2]
     requant = Requant(
         offset=np.full(channels, 1 << (stage.shift - 1), np.int32),
@@ -80,4 +81,4 @@ def _pool(stage: QuantPool, shape: Shape) -> Node:
         lo=0,
         hi=255,
     )
-    return Node(stage.layer_name, stage.kind, requant, shape, (1, 1, channels), out_scale=stage.s_out)
+    return Node(stage.layer_name, stage.kind, (source,), requant, shape, (1, 1, channels), out_scale=stage.s_out)

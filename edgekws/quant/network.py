@@ -33,9 +33,10 @@ class QuantLayer(nn.Module):
         self.weight = nn.Parameter(layer.weight.clone())
         self.bias = nn.Parameter(layer.bias.clone())
         largest = layer.weight.abs().flatten(1).amax(1).double().numpy()
-        shift = tinpu.finest_shift(largest, s_in, s_out, limit)
+        alive = np.where(largest > 0, largest, largest.max(initial=0) or 1.0)  # dead channels follow the others
+        _, shift = tinpu.stage(alive * s_in / (limit * s_out), 8)
         self.register_buffer("shift", torch.from_numpy(shift.astype(np.float32)))
-        self.register_buffer("scale", torch.from_numpy(tinpu.weight_scale(shift, s_in, s_out).astype(np.float32)))
+        self.register_buffer("scale", torch.from_numpy(np.ldexp(s_out / s_in, -shift).astype(np.float32)))
 
     def integer_weight(self) -> torch.Tensor:
         shape = (-1, *([1] * (self.weight.ndim - 1)))
@@ -61,7 +62,7 @@ class QuantPool(nn.Module):
     def __init__(self, layer: Layer, s_in: float, area: int) -> None:
         super().__init__()
         self.layer_name, self.kind, self.area = layer.name, layer.kind, area
-        self.shift = tinpu.pool_shift(area)
+        self.shift = round(-np.log2(tinpu.pool_factor(area)))
         self.s_in, self.s_out = s_in, s_in * 2**self.shift / area
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -1,53 +1,55 @@
 """The TI NPU's rule (TINPU: F28P55x, MSPM0G5187, AM13E2): offset, scale, shift, floor.
 
-At 8-bit weights the multiplier is 1, so that only the ratio of scales matters:
-
-    s_in * s_w[c] / s_out = 2 ** -shift[c]
-
-The activation scales are therefore free (TI's own tool rounds them up to powers of two and loses
-up to a bit); the weight scale of each channel is 2 ** -shift * s_out / s_in, the finest that holds
-the channel's largest weight. Sources: TI neural network compiler guide 2.1 (layer patterns,
-24-bit offset, 5-bit shift) and the layer rules of TI's NPU guidelines.
+With r[c] = s_in * s_w[c] / s_out the hardware computes r as mult / 2^shift: mult is 1 for 8-bit weights, so that
+r is a power of two, and an unsigned 8-bit number for 4- and 2-bit weights. Only this ratio is bound to a
+grid. The activation scales are free (TI's own tool rounds them up to powers of two at 8 bits and loses up
+to a bit); the weight scale of each channel is r * s_out / s_in with the r that the hardware computes.
+Sources: TI neural network compiler guide 2.1 (layer patterns, offsets of 24 and 16 bits, 5-bit shift)
+and the layer rules of TI's NPU guidelines.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from edgekws.graph.ir import Node
+from edgekws.graph.ir import Node, Rule
 
 NAME = "tinpu"
+RULE: Rule = "offset-scale-shift"
+WEIGHT_BITS = (8, 4, 2)
 MAX_SHIFT = 31
 OFFSET_BITS = 24
+EXACT_SHIFT = 16
+"""Products beyond 2^24 are not exact in float32, but clip for certain when shifted by no more than this."""
+_MULT_BITS = 7
+"""Multipliers start with 7 of their 8 bits, so that training can double a scale."""
 
 
 def weight_limit(bits: int, headroom_bits: int) -> int:
-    """The largest weight integer; each bit of headroom halves it."""
-    return (1 << (bits - 1 - headroom_bits)) - 1
+    """The largest weight integer. A bit of headroom halves it, at 8 bits only."""
+    return (1 << (bits - 1 - (headroom_bits if bits == 8 else 0))) - 1
 
 
-def finest_shift(largest: np.ndarray, s_in: float, s_out: float, limit: int) -> np.ndarray:
-    """The largest shift per channel, int [c], at which a weight of `largest` (real, [c]) is at most `limit`.
+def stage(factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """(mult, shift), int64 [c]: how the hardware multiplies by `factor` (float64 [c], 0 < factor <= 1).
 
-    Dead channels (largest = 0) get the shift of the layer's largest weight.
+    At 8 bits the power of two that is not below `factor`, so that no weight leaves its range; at 4 and 2
+    bits the nearest fraction.
     """
-    alive = np.where(largest > 0, largest, largest.max(initial=0) or 1.0)
-    shift = np.floor(np.log2(limit * s_out / (s_in * alive))).astype(int)
-    return np.asarray(np.clip(shift, 1, MAX_SHIFT))
+    exponent = np.ceil(np.log2(factor)).astype(np.int64)
+    if bits == 8:
+        return np.ones_like(exponent), np.clip(-exponent, 0, MAX_SHIFT)
+    shift = np.clip(_MULT_BITS - exponent, 0, EXACT_SHIFT)
+    return np.clip(np.round(np.ldexp(factor, shift)), 1, 255).astype(np.int64), shift
 
 
-def weight_scale(shift: np.ndarray, s_in: float, s_out: float) -> np.ndarray:
-    """Real value of one weight step, float64 [c]."""
-    return np.asarray(np.ldexp(s_out / s_in, -np.asarray(shift)))
-
-
-def pool_shift(area: int) -> int:
-    """The shift of a mean over `area` positions: the sum cannot saturate, the next layer takes up the rest.
+def pool_factor(area: int) -> float:
+    """What the sum over `area` positions is multiplied by; the next layer takes up the rest.
 
     TI's exporter divides by the power of two below the area, 64 for 125, which doubles the mean and
-    saturates; dividing by the one above keeps every value, and out_scale = s_in * 2**shift / area is exact.
+    saturates; dividing by the one above keeps every value, and out_scale = s_in / (area * factor) is exact.
     """
-    return max(1, (area - 1).bit_length())
+    return float(2.0 ** -(area - 1).bit_length())
 
 
 def legal(node: Node) -> str | None:

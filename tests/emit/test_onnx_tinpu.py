@@ -30,7 +30,9 @@ def wide_linear(graph, weight_limit):
     weight[:, ::3] = np.arange(334) % (weight_limit + 1)
     offset, ones = np.full(12, -2_000_000, np.int32), np.ones(12, np.uint8)
     stage = Requant(offset, ones, 14 * ones, -128, 127)
-    return replace(graph, nodes=(graph.nodes[0], Node("fc", "linear", stage, (25, 5, 8), (1, 1, 12), weight=weight)))
+    return replace(
+        graph, nodes=(graph.nodes[0], Node("fc", "linear", ("conv1",), stage, (25, 5, 8), (1, 1, 12), weight=weight))
+    )
 
 
 def load(graph):

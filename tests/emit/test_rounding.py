@@ -23,7 +23,7 @@ def one_weight(weight: int, offset: int, shift: int, signed: bool, mult: int = 1
         np.array([shift], np.uint8),
         *((-128, 127) if signed else (0, 255)),
     )
-    return Node("n", "linear", stage, (1, 1, 1), (1, 1, 1), weight=np.array([[weight]], np.int8))
+    return Node("n", "linear", ("input",), stage, (1, 1, 1), (1, 1, 1), weight=np.array([[weight]], np.int8))
 
 
 def multiplier(shift: int) -> tuple[int, int]:

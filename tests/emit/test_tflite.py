@@ -116,9 +116,11 @@ def on_features(graph, weight_limit, shift, signed, rng):
     lo, hi = (-128, 127) if signed else (0, 255)
     offset, ones = (np.linspace(lo, hi, 12) * 2**shift).astype(np.int32), np.ones(12, np.uint8)
     shape = (1, 1, 12)
-    first = Node("fc", "linear", Requant(offset, ones, shift * ones, lo, hi), (49, 10, 1), shape, weight=weight)
+    first = Node(
+        "fc", "linear", ("input",), Requant(offset, ones, shift * ones, lo, hi), (49, 10, 1), shape, weight=weight
+    )
     moved = Requant(np.full(12, -128, np.int32), ones, 0 * ones, -128, 127)
-    second = Node("moved", "linear", moved, shape, shape, weight=np.eye(12, dtype=np.int8))
+    second = Node("moved", "linear", ("fc",), moved, shape, shape, weight=np.eye(12, dtype=np.int8))
     return replace(graph, nodes=(first,) if signed else (first, second))
 
 

@@ -71,7 +71,9 @@ def cases(draw: st.DrawFn) -> tuple[Node, np.ndarray]:
     lo, hi, dtype = draw(st.sampled_from([(-128, 127, np.int8), (0, 255, np.uint8)]))
     weight = None if weight_shape is None else draw_weight(draw, rng, weight_shape)
     nothing = np.zeros(out_shape[2], np.int32)
-    bare = Node("n", op, Requant(nothing, nothing, nothing, 0, 255), (height, width, c_in), out_shape, weight)
+    bare = Node(
+        "n", op, ("input",), Requant(nothing, nothing, nothing, 0, 255), (height, width, c_in), out_shape, weight
+    )
     node = replace(bare, requant=draw_stage(draw, rng, bare, lo, hi), stride=stride, pad=pad)
     x = rng.integers(lo, hi + 1, node.in_shape)
     constant = draw(st.sampled_from([None, None, lo, hi]))
@@ -90,7 +92,7 @@ def test_kernel_equals_interpreter(kernels: Kernels, case: tuple[Node, np.ndarra
 def test_shift_of_a_negative_accumulator_is_floor(kernels: Kernels, offset: int) -> None:
     """-1 >> 3 is -1, not 0: a compiler that rounds toward zero would be found here."""
     stage = Requant(np.array([offset], np.int32), np.ones(1, np.uint8), np.array([3], np.uint8), -128, 127)
-    node = Node("n", "global_sum_pool", stage, (1, 1, 1), (1, 1, 1))
+    node = Node("n", "global_sum_pool", ("input",), stage, (1, 1, 1), (1, 1, 1))
     assert kernels(node, np.zeros((1, 1, 1), np.int8)).item() == max(-128, min(127, offset // 8))
 
 

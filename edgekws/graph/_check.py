@@ -1,0 +1,128 @@
+"""What makes a graph well formed: names, shapes, ranges, and accumulators that cannot overflow."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekws.errors import ArtifactError, TargetError
+from edgekws.graph.ir import ACCUMULATOR_BITS, INPUT, UNSCALED, Graph, Node, Shape, accumulator_bounds
+
+_WEIGHT_BITS = (8, 4, 2)
+_RANGES = ((0, 255), (-128, 127))
+
+
+def check(graph: Graph) -> None:
+    """Raises ArtifactError for a malformed graph and TargetError for a possible overflow."""
+    _check_connections(graph)
+    for node, lo, hi in graph.ranges():
+        _check_weight(node)
+        _check_requant(node)
+        _check_accumulator(node, lo, hi)
+
+
+def _check_connections(graph: Graph) -> None:
+    if not graph.nodes:
+        raise ArtifactError("a graph should have at least one node", got="none")
+    shapes: dict[str, Shape] = {INPUT: graph.in_shape}
+    scales = {INPUT: graph.input_scale}
+    for node in graph.nodes:
+        if node.name in shapes:
+            raise ArtifactError("every node should have a name of its own", got=f"{node.name} twice")
+        _check_inputs(node, shapes, scales)
+        out_shape = _expected_shape(node)
+        if node.out_shape != out_shape:
+            raise ArtifactError(f"{node.name}: output shape should be {out_shape}", got=str(node.out_shape))
+        shapes[node.name], scales[node.name] = node.out_shape, node.out_scale
+    if node.out_shape != (1, 1, len(graph.labels)):
+        raise ArtifactError(f"the last node should give {len(graph.labels)} scores", got=str(node.out_shape))
+    unread = shapes.keys() - graph.last_uses().keys() - {INPUT}
+    if unread:
+        raise ArtifactError("every node's output should be read", got=f"{sorted(unread)} are not")
+
+
+def _check_inputs(node: Node, shapes: dict[str, Shape], scales: dict[str, float]) -> None:
+    wanted = 2 if node.op == "add" else 1
+    if len(node.inputs) != wanted:
+        raise ArtifactError(f"{node.name}: {node.op} should have {wanted} inputs", got=str(node.inputs))
+    for name in node.inputs:
+        if name not in shapes:
+            raise ArtifactError(f"{node.name}: inputs should be earlier nodes", got=name)
+        if node.in_shape != shapes[name]:
+            raise ArtifactError(f"{node.name}: input shape should be {shapes[name]}", got=str(node.in_shape))
+    if node.op == "add" and scales[node.inputs[0]] != scales[node.inputs[1]]:
+        got = f"{scales[node.inputs[0]]} and {scales[node.inputs[1]]}"
+        raise ArtifactError(f"{node.name}: both inputs should have one scale", got=got)
+
+
+def _expected_shape(node: Node) -> Shape:
+    """The output shape that the attributes of `node` imply."""
+    height, width, channels = node.in_shape
+    c_out = node.out_shape[2]
+    if node.op in ("add", "scale"):
+        return node.in_shape
+    if node.op == "global_sum_pool":
+        return 1, 1, channels
+    if node.op == "linear":
+        return 1, 1, c_out
+    k_h, k_w = node.kernel
+    if min(*node.kernel, *node.stride) < 1 or min(node.pad) < 0:
+        got = f"kernel {node.kernel}, stride {node.stride}, pad {node.pad}"
+        raise ArtifactError(f"{node.name}: kernel and stride should be at least 1, padding at least 0", got=got)
+    rows = (height + node.pad[0] + node.pad[1] - k_h) // node.stride[0] + 1
+    columns = (width + node.pad[2] + node.pad[3] - k_w) // node.stride[1] + 1
+    return rows, columns, c_out if node.op == "conv2d" else channels
+
+
+def _check_weight(node: Node) -> None:
+    height, width, channels = node.in_shape
+    shapes: dict[str, tuple[int, ...]] = {
+        "conv2d": (node.out_shape[2], *node.kernel, channels),
+        "depthwise_conv2d": (channels, *node.kernel),
+        "linear": (node.out_shape[2], height * width * channels),
+    }
+    expected, found = shapes.get(node.op), None if node.weight is None else node.weight.shape
+    if found != expected:
+        raise ArtifactError(f"{node.name}: weights should have shape {expected}", got=str(found))
+    if node.weight_bits not in _WEIGHT_BITS:
+        raise ArtifactError(f"{node.name}: weights should have 8, 4 or 2 bits", got=str(node.weight_bits))
+    if any(node.pad) and node.op not in ("conv2d", "depthwise_conv2d"):
+        raise ArtifactError(f"{node.name}: only convolutions should be padded", got=f"{node.op}, {node.pad}")
+    if node.weight is not None:
+        limit, largest = (1 << (node.weight_bits - 1)) - 1, int(np.abs(node.weight.astype(int)).max(initial=0))
+        if largest > limit:
+            wanted = f"{node.name}: weights of {node.weight_bits} bits should be within +-{limit}"
+            raise ArtifactError(wanted, got=str(largest))
+
+
+def _check_requant(node: Node) -> None:
+    stage, channels = node.requant, node.out_shape[2]
+    for field_name in ("offset", "mult", "shift"):
+        if getattr(stage, field_name).shape != (channels,):
+            got = str(getattr(stage, field_name).shape)
+            raise ArtifactError(f"{node.name}: {field_name} should have shape ({channels},)", got=got)
+    if stage.shift.min() < 0 or stage.shift.max() > 31:
+        raise TargetError(f"{node.name}: shifts should be 0..31", got=f"{stage.shift.min()}..{stage.shift.max()}")
+    low, high = (1 << 30, (1 << 31) - 1) if stage.rule == "fixed-point" else (1, 255)
+    if int(stage.mult.min()) < low or int(stage.mult.max()) > high:
+        raise TargetError(
+            f"{node.name}: multipliers should be {low}..{high}", got=f"{stage.mult.min()}..{stage.mult.max()}"
+        )
+    if (stage.lo, stage.hi) not in _RANGES:
+        raise TargetError(f"{node.name}: outputs should be 0..255 or -128..127", got=f"{stage.lo}..{stage.hi}")
+    if node.op in UNSCALED and not stage.is_identity:
+        raise ArtifactError(f"{node.name}: {node.op} should only clip", got="another offset, multiplier or shift")
+
+
+def _check_accumulator(node: Node, lo: int, hi: int) -> None:
+    limit = 1 << (ACCUMULATOR_BITS - 1)
+    low, high = accumulator_bounds(node, lo, hi)
+    scaled_in_32_bits = node.requant.rule == "offset-scale-shift"  # fixed-point products have 64
+    mult = node.requant.mult.astype(np.int64) if scaled_in_32_bits else np.int64(1)
+    for bound in (low * mult, high * mult):
+        worst = int(bound[np.argmax(np.abs(bound))])
+        if not -limit <= worst < limit:
+            raise TargetError(
+                f"{node.name}: the accumulator must fit {ACCUMULATOR_BITS} bits for every input",
+                got=f"{worst} is possible",
+                hint="reduce the weights or the offset of this layer",
+            )

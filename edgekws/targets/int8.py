@@ -1,0 +1,44 @@
+"""The rule of TFLite's int8 kernels and of CMSIS-NN: 32-bit fixed-point multipliers, rounded.
+
+r[c] = s_in * s_w[c] / s_out is mult / 2^31 / 2^shift with 31 significant bits, so every scale is free.
+Sources: TensorFlow Lite 8-bit quantization specification; gemmlowp's fixed-point arithmetic.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekws.graph.ir import FIXED_POINT_BITS, Node, Rule
+
+NAME = "int8"
+RULE: Rule = "fixed-point"
+WEIGHT_BITS = (8, 4)
+MAX_SHIFT = 31
+
+
+def weight_limit(bits: int, headroom_bits: int) -> int:  # noqa: ARG001  (rounding is the hardware's own)
+    """The largest weight integer."""
+    return (1 << (bits - 1)) - 1
+
+
+def stage(factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG001
+    """(mult, shift), int64 [c]: the fixed-point number nearest to `factor` (float64 [c], 0 < factor < 1)."""
+    fraction, exponent = np.frexp(factor)
+    mult = np.asarray(np.round(np.ldexp(fraction, FIXED_POINT_BITS)), np.int64)
+    carried = mult == 1 << FIXED_POINT_BITS
+    shift = np.asarray(-(exponent + carried), np.int64)
+    return np.where(carried, mult >> 1, mult), np.clip(shift, 0, MAX_SHIFT)
+
+
+def pool_factor(area: int) -> float:
+    """What the sum over `area` positions is multiplied by: a mean."""
+    return 1 / area
+
+
+def legal(node: Node) -> str | None:
+    """None, or the rule that `node` breaks, with the number."""
+    if node.weight_bits not in WEIGHT_BITS:
+        return f"weight-bits: weights of 8 or 4 bits, not {node.weight_bits}"
+    if node.requant.rule != RULE and not node.requant.is_identity:
+        return f"rounding: stages are {RULE}, not {node.requant.rule}"
+    return None
