@@ -1,0 +1,39 @@
+"""The command line: each command is one arrow of the line from recordings to a measured board.
+
+A module here is a family of commands; `main` is where the line's two packages meet.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from edgekws import console
+from edgekws.cli import board, data, demo, export, quantize, train
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Keyword spotting from a folder of recordings to a measured board, bit for bit.\n\n"
+    "The line: `data prepare`, `train`, `quantize`, `export`, `flash`, `bench`; or all at once: `demo`.",
+    epilog="Exit codes: 0 done, 1 other, 2 usage, 3 data, 4 configuration, 5 target, 6 protocol, 7 board, 8 artifact, "
+    "9 parity or invalid run. With --debug an error shows its stack trace.",
+)
+app.command()(train.train)
+app.command()(quantize.quantize)
+app.command()(export.export)
+app.command()(board.boards)
+app.command()(board.flash)
+app.command()(board.bench)
+app.command()(demo.demo)
+app.add_typer(data.app, name="data")
+
+
+def main() -> None:
+    """The entry point: parse, run, and turn expected errors into one paragraph and an exit code."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    with console.readable_errors(debug):
+        app(args=arguments, prog_name="edgekws")

@@ -1,0 +1,5 @@
+"""`python -m edgekws.cli`."""
+
+from edgekws.cli import main
+
+main()

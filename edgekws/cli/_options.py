@@ -1,0 +1,43 @@
+"""Options and defaults that several commands share, and the recipe that they come down to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from edgekws.recipe import Recipe
+
+DataOption = Annotated[Path, typer.Option("--data", help="Prepared data set, made by `data prepare`.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder of this model: checkpoints, graph, exports, reports.")]
+RecipeOption = Annotated[Path, typer.Option("--recipe", help="TOML that says how the model is made.")]
+BoardOption = Annotated[str, typer.Option("--board", help="A board of `edgekws boards`.")]
+RootOption = Annotated[Path | None, typer.Option("--root", help="Folder with the recordings. Default: $EDGEKWS_DATA.")]
+
+DATA, OUT, RECIPE, BOARD = Path("work/data"), Path("work/dscnn"), Path("models/dscnn/recipe.toml"), "qemu-an386"
+
+
+def read_recipe(path: Path, seed: int | None, epochs: int | None) -> Recipe:
+    """The recipe in `path`, with what the command line says instead."""
+    from edgekws import recipe
+
+    chosen = recipe.load(path)
+    if seed is not None:
+        chosen = changed_recipe(chosen, seed=seed)
+    if epochs is not None:
+        chosen = changed_recipe(chosen, train={**chosen.train.model_dump(), "epochs": epochs})
+    return chosen
+
+
+def default_recipe() -> Recipe:
+    from edgekws.recipe import Recipe
+
+    return Recipe()
+
+
+def changed_recipe(chosen: Recipe, **changes: object) -> Recipe:
+    from edgekws import recipe
+
+    return recipe.changed(chosen, **changes)

@@ -1,0 +1,117 @@
+"""`edgekws boards`, `flash` and `bench`: everything that meets a board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from edgekws import console
+from edgekws.cli._options import BOARD, DATA, OUT, BoardOption, DataOption, OutOption
+from edgekws.errors import ParityError
+
+if TYPE_CHECKING:
+    from edgekws.graph.ir import Graph
+
+
+def boards() -> None:
+    """List the boards."""
+    from firmware_io import board
+
+    table = Table("board", "what it is", "core", "flash", "RAM", "figures are", box=None)
+    for name in board.names():
+        entry = board.load(name)
+        sizes = [f"{size // 1024} KB" if size else "no limit" for size in (entry.flash_bytes, entry.ram_bytes)]
+        table.add_row(name, entry.title, entry.core, *sizes, entry.how)
+    console.out.print(table)
+
+
+def flash(
+    board: BoardOption = BOARD,
+    out: OutOption = OUT,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be run; change nothing.")] = False,
+) -> None:
+    """Build the firmware with the model, load it on the board and ask who answers."""
+    load(board, out, dry_run)
+
+
+def bench(
+    board: BoardOption = BOARD,
+    data: DataOption = DATA,
+    out: OutOption = OUT,
+    clips: Annotated[int, typer.Option(help="Test clips to send over serial; 0 is all.", min=0)] = 0,
+) -> None:
+    """Measure latency and accuracy over serial, check every answer, write the report."""
+    measure(board, data, out, clips)
+
+
+def load(name: str, out: Path, dry_run: bool) -> None:
+    """Build, load and greet; or only say how."""
+    from firmware_io import board as boards
+    from firmware_io import build, flash
+    from firmware_io.protocol.session import Session
+    from firmware_io.transport import open_transport
+
+    board = boards.load(name)
+    elf = out / "firmware" / f"{name}.elf"
+    if dry_run:
+        console.out.print("build: " + " ".join(build.command(board, elf.parent / "src", elf)))
+        console.out.print("load:  " + " ".join(flash.load(board.flash_tool).command(board, elf)))
+        return
+    firmware = build.build(board, _model(out)[1], elf)
+    with open_transport(board.transport, elf) as transport:
+        identity = Session(transport).start()
+    budgets = [f"of {size}" if size else "used" for size in (board.flash_bytes, board.ram_bytes)]
+    console.out.print(f"{name}: {identity.name} answers, {identity.profile}, model {identity.model}")
+    console.out.print(f"flash {firmware.flash_bytes} {budgets[0]} B, RAM {firmware.ram_bytes} {budgets[1]} B, {elf}")
+
+
+def measure(name: str, data: Path, out: Path, clips: int) -> None:
+    """Run the benchmark on a loaded board and write its report."""
+    import numpy as np
+
+    from edgekws import pipeline
+    from edgekws.data import dataset
+    from edgekws.features import cache
+    from edgekws.report import build_report, write_report
+    from firmware_io import board as boards
+    from firmware_io import build
+    from firmware_io.bench import Vectors
+    from firmware_io.bench import bench as run_bench
+    from firmware_io.protocol.session import Session
+    from firmware_io.transport import open_transport
+
+    board, loaded, (graph, model) = boards.load(name), dataset.load(data), _model(out)
+    test = loaded.splits["test"]
+    count = min(clips or len(test), len(test))
+    chosen = np.unique(np.linspace(0, len(test) - 1, count).astype(int))  # spread over all labels
+    features = cache.int8_features(loaded, "test", graph.features)[chosen]
+    vectors = Vectors(f"{loaded.name} test", tuple(test.ids[i] for i in chosen), features, test.labels[chosen])
+    firmware = build.build(board, model, out / "firmware" / f"{name}.elf")
+    with open_transport(board.transport, firmware.elf) as transport, console.progress() as report:
+        run = run_bench(Session(transport), board, graph, vectors, firmware=firmware, progress=report)
+    document = build_report(
+        f"{graph.name} on {board.title}",
+        graph,
+        run.to_json(),
+        figures=pipeline.figures(out, loaded),
+        parity=pipeline.parity_rows(out / "export" / "parity.json", graph),
+        manifests=pipeline.manifests(out, loaded, graph),
+        warnings=loaded.notes,
+    )
+    paths = write_report(document, out / "bench" / name)
+    for figure in run.measurements():
+        console.out.print(f"{figure.name}: {figure.value:.6g} {figure.unit} ({figure.how}, n = {figure.n})")
+    console.out.print(f"[bold]{run.verdict}[/], report in {paths[-1]}")
+    if not run.valid:
+        raise ParityError("the run should be valid", got="; ".join(run.reasons), hint=f"see {paths[-1]}")
+
+
+def _model(out: Path) -> tuple[Graph, dict[str, bytes]]:
+    from edgekws import plugs
+    from edgekws.graph import io
+
+    graph = io.load(out / "graph.npz")
+    return graph, plugs.load("emit", "c").emit(graph)

@@ -1,0 +1,90 @@
+"""`edgekws data`: recordings become a prepared data set."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from edgekws import console
+from edgekws.cli._options import DATA, DataOption, RootOption
+from edgekws.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edgekws.data.dataset import Dataset
+
+app = typer.Typer(no_args_is_help=True, help="Prepared data sets: decode recordings once, pin them by a hash.")
+
+
+@app.command()
+def prepare(
+    root: RootOption = None,
+    source: Annotated[
+        str, typer.Option(help="speech_commands, folder (any word folders), synthetic")
+    ] = "speech_commands",
+    out: Annotated[Path, typer.Option("--out", help="Where the prepared data set goes.")] = DATA,
+) -> None:
+    """Decode recordings into a data set with splits, labels and a hash that pins it.
+
+    Without --root, what was prepared before stays; else Speech Commands is downloaded (2.5 GB; a broken
+    download is continued).
+    """
+    if source == "synthetic" and root is not None:
+        raise ConfigError("--source synthetic makes its own recordings", got=f"--root {root}", hint="leave --root away")
+    data = prepared(source, None if source == "synthetic" else root_of(root), out)
+    _show_dataset(data)
+
+
+@app.command("info")
+def data_info(
+    data: DataOption = DATA,
+    verify: Annotated[bool, typer.Option(help="Also read every sample and check the hashes.")] = False,
+) -> None:
+    """Show splits, clips per label and the hash of a prepared data set."""
+    from edgekws.data import dataset
+
+    loaded = dataset.load(data)
+    if verify:
+        dataset.verify(loaded)
+        console.out.print("all samples match their hashes")
+    _show_dataset(loaded)
+
+
+def root_of(given: Path | None) -> Path | None:
+    """The folder given, else the one that the environment names."""
+    named = os.environ.get("EDGEKWS_DATA")
+    return given or (Path(named) if named else None)
+
+
+def prepared(source: str, root: Path | None, out: Path) -> Dataset:
+    """The data set in `out`; made first from `root`, from a download or from synthetic speech."""
+    from edgekws import pipeline
+    from edgekws.data import dataset, download, synthetic
+
+    if source == "speech_commands" and root is None and (out / dataset.INDEX).exists():
+        return dataset.load(out)
+    with console.progress() as report:
+        if source == "synthetic":
+            root = synthetic.make(out.parent / "synthetic", report)
+        elif root is None and source != "speech_commands":
+            raise ConfigError(f"--source {source} needs a folder of recordings", hint="give it with --root")
+        elif root is None:
+            root = download.download(out.parent / "recordings", report)
+        return pipeline.prepare(source, root, out, report)
+
+
+def _show_dataset(data: Dataset) -> None:
+    import numpy as np
+
+    table = Table("label", *data.splits, box=None)
+    counts = [np.bincount(split.labels, minlength=len(data.labels)) for split in data.splits.values()]
+    for number, label in enumerate(data.labels):
+        table.add_row(label, *(str(count[number]) for count in counts))
+    table.add_row("all", *(str(len(split)) for split in data.splits.values()), style="bold")
+    console.out.print(table)
+    for note in data.notes:
+        console.out.print(f"[yellow]note:[/] {note}")
+    console.out.print(f"{data.name} in {data.folder}, hash {data.sha256[:16]}")

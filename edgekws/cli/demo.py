@@ -1,0 +1,64 @@
+"""`edgekws demo`: the whole line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgekws import console
+from edgekws.cli import board as boards
+from edgekws.cli import data as recordings
+from edgekws.cli import export, quantize, train
+from edgekws.cli._options import (
+    BOARD,
+    RECIPE,
+    BoardOption,
+    OutOption,
+    RootOption,
+    changed_recipe,
+    default_recipe,
+    read_recipe,
+)
+from edgekws.errors import DataError
+
+if TYPE_CHECKING:
+    from edgekws.data.dataset import Dataset
+
+
+def demo(
+    root: RootOption = None,
+    board: BoardOption = BOARD,
+    out: OutOption = Path("work/demo"),
+    steps: Annotated[int, typer.Option(help="Training steps; the recipe of models/dscnn takes about 9,600.")] = 1_300,
+    clips: Annotated[int, typer.Option(help="Test clips to send over serial; 0 is all.", min=0)] = 500,
+) -> None:
+    """The whole line in a few minutes: recordings, a short training, the integer graph, a measured board.
+
+    Without recordings and without a network it speaks its own (espeak-ng), and says so.
+    """
+    data = _data(recordings.root_of(root), out / "data")
+    chosen = read_recipe(RECIPE, None, None) if RECIPE.exists() else default_recipe()
+    per_epoch = max(1, len(data.splits["train"]) // chosen.train.batch)
+    epochs = max(1, round(steps / per_epoch))
+    chosen = changed_recipe(chosen, train={**chosen.train.model_dump(), "epochs": epochs})
+    chosen = changed_recipe(chosen, name="demo", quant={**chosen.quant.model_dump(), "method": "ptq"})
+    model = out / f"{data.sha256[:8]}-{epochs}-epochs"  # other recordings or steps are another model
+    train.run(chosen, data.folder, model)
+    quantize.run(chosen, data.folder, model)
+    export.run(data.folder, model)
+    boards.load(board, model, dry_run=False)
+    boards.measure(board, data.folder, model, clips)
+
+
+def _data(root: Path | None, out: Path) -> Dataset:
+    """The recordings given, else downloaded, else spoken by the machine."""
+    try:
+        return recordings.prepared("speech_commands", root, out)
+    except DataError as error:
+        if root is not None:
+            raise
+        console.err.print(f"[yellow]no recordings:[/] {error}")
+        console.err.print("[bold yellow]falling back on SYNTHETIC SPEECH: the line is real, its accuracy is not[/]")
+        return recordings.prepared("synthetic", None, out)
