@@ -55,7 +55,7 @@ _PACKAGES = ("numpy", "torch", "onnx", "onnxruntime", "ai-edge-litert")
 class Trained:
     """A float network and what it was trained with. `network` is in eval mode."""
 
-    network: nn.Sequential
+    network: nn.Module
     recipe: Recipe
     features: FeatureSpec
     labels: tuple[str, ...]
@@ -98,7 +98,8 @@ def train(recipe: Recipe, data: Dataset, out: Path, progress: Progress) -> Path:
     features = cache.fit_spec(data, FeatureSpec(), lambda done, total: progress("features", done, total))
     torch.manual_seed(recipe.seed)
     network = _build(recipe, len(data.labels))
-    task = training.Task(data, features, recipe.augment, recipe.train, recipe.seed)
+    teacher = _teacher(recipe, data, features)
+    task = training.Task(data, features, recipe.augment, recipe.train, recipe.seed, teacher)
     header = training_header(recipe, data, features)
     best = training.fit(network, task, out / "float", header, _labelled(progress, "train"))
     curves.draw(out / "float" / training.LOG, out / "float" / "curves.svg")
@@ -108,12 +109,33 @@ def train(recipe: Recipe, data: Dataset, out: Path, progress: Progress) -> Path:
 def training_header(recipe: Recipe, data: Dataset, features: FeatureSpec) -> dict[str, Any]:
     """What a checkpoint says about its training; a run continues only under the same header."""
     clips = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
+    teachers = [sha256_file(Path(path)) for path in recipe.train.teachers]
     return {
-        "recipe": recipe.model_dump(mode="json", exclude={"quant"}),
+        **({"teachers": teachers} if teachers else {}),
+        "recipe": recipe.model_dump(mode="json", exclude={"quant": True, "train": {"teachers"}}),
         "labels": list(data.labels),
         "features": features.to_json(),
         "dataset": {"name": data.name, "sha256": data.sha256, "clips_per_label": clips.tolist()},
     }
+
+
+def _teacher(recipe: Recipe, data: Dataset, features: FeatureSpec) -> nn.Module | None:
+    """The mean of the recipe's teachers. Raises ArtifactError when one was trained on other labels or features."""
+    from edgekws import checkpoint
+    from edgekws.train import Ensemble
+
+    networks = []
+    for path in map(Path, recipe.train.teachers):
+        saved = checkpoint.load(path)
+        run = saved.header["run"]
+        for key, wanted in (("labels", list(data.labels)), ("features", json.loads(json.dumps(features.to_json())))):
+            if run[key] != wanted:
+                hint = "teachers and pupil are trained on one prepared data set"
+                raise ArtifactError(f"the teacher {path} should have this data set's {key}", got="others", hint=hint)
+        network = _build(changed(recipe, **run["recipe"]), len(data.labels))
+        checkpoint.load_into(network, saved.groups["model"], path)
+        networks.append(network)
+    return Ensemble(networks) if networks else None
 
 
 def load_trained(path: Path, recipe: Recipe) -> Trained:
@@ -145,12 +167,12 @@ def load_trained(path: Path, recipe: Recipe) -> Trained:
 
 def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> Graph:
     """PTQ, then QAT when the recipe says so; lower to graph.npz and score both networks."""
-    from edgekws.quant import lower, ptq
+    from edgekws.quant import lower, ptq, trace
 
     _require_labels(trained.labels, data)
     plan = trained.recipe.quant
-    inputs, clip_ids = _calibration(trained, data, plan.calibration_clips)
-    network = ptq.quantize(trained.network, inputs, plan)
+    inputs, clip_ids = _calibration(trained, data)
+    network = ptq.quantize(trace.trace(trained.network), inputs, plan)
     if plan.method == "qat":
         _qat(network, trained, data, out, progress)
     provenance = {
@@ -271,13 +293,13 @@ def versions() -> dict[str, str]:
     return {"edgekws": __version__, "python": platform.python_version(), **packages}
 
 
-def _build(recipe: Recipe, labels: int) -> nn.Sequential:
+def _build(recipe: Recipe, labels: int) -> nn.Module:
     build = plugs.load("nets", recipe.net.name).build
     known = set(inspect.signature(build).parameters) - {"labels"}
     unknown = sorted(set(recipe.net.options) - known)
     if unknown:
         raise ConfigError(f"net.options of {recipe.net.name} are {', '.join(sorted(known))}", got=", ".join(unknown))
-    network: nn.Sequential = build(labels, **recipe.net.options)
+    network: nn.Module = build(labels, **recipe.net.options)
     return network
 
 
@@ -314,23 +336,29 @@ def _require_labels(labels: tuple[str, ...], data: Dataset) -> None:
         )
 
 
-def _calibration(trained: Trained, data: Dataset, count: int) -> tuple[torch.Tensor, list[str]]:
-    """Training clips drawn by the recipe's seed: (network inputs, ids)."""
+def _calibration(trained: Trained, data: Dataset) -> tuple[torch.Tensor, list[str]]:
+    """Training clips, listed in a file or drawn by the recipe's seed: (network inputs, ids)."""
     from edgekws.train import network_input
 
+    plan, ids = trained.recipe.quant, data.splits["train"].ids
     features = cache.features_of(data, "train", trained.features)
-    chosen = np.sort(np.random.default_rng(trained.recipe.seed).permutation(len(features))[:count])
-    return network_input(features[chosen], trained.features), [data.splits["train"].ids[index] for index in chosen]
+    if plan.calibration_list is None:
+        chosen = np.sort(
+            np.random.default_rng(trained.recipe.seed).permutation(len(features))[: plan.calibration_clips]
+        )
+    else:
+        chosen = datasets.listed(data, "train", Path(plan.calibration_list))
+    return network_input(features[chosen], trained.features), [ids[index] for index in chosen]
 
 
 def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress: Progress) -> None:
     """Fine-tune `network` in place, the float network as teacher."""
     from edgekws import train as training
-    from edgekws.quant.ptq import layers_of
 
     plan = trained.recipe.quant
+    epochs, rate = plan.schedule()
     schedule = trained.recipe.train.model_copy(
-        update={"epochs": plan.epochs, "learning_rate": plan.learning_rate, "warmup_epochs": 0.2, "weight_decay": 0.0}
+        update={"epochs": epochs, "learning_rate": rate, "warmup_epochs": 0.2, "weight_decay": 0.0}
     )
     task = training.Task(data, trained.features, trained.recipe.augment, schedule, trained.recipe.seed, trained.network)
     header = {
@@ -338,7 +366,7 @@ def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress
         "schedule": schedule.model_dump(mode="json"),
         "augment": asdict(task.augment),
         "seed": task.seed,
-        "scales": [stage.s_out for stage in layers_of(network)],  # what calibration found
+        "scales": [stage.s_out for stage in network],  # what calibration found
         "float": trained.sha256,
         "dataset": data.sha256,
     }

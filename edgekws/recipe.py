@@ -35,17 +35,44 @@ class TrainSection(_Section):
     """Classes are drawn with probability ~ clips ** sampling_power: 0 is balanced, 1 is as recorded."""
     prior_correction: float = Field(1.0, ge=0, le=1)
     """1 takes these probabilities out of the trained scores, which then suit classes that are all alike."""
+    teachers: tuple[str, ...] = ()
+    """Checkpoints of trained networks; their mean scores are half of what is learned (knowledge distillation)."""
+
+
+WeightBits = Literal[8, 4, 2]
 
 
 class QuantSection(_Section):
-    target: Literal["tinpu"] = "tinpu"
+    target: str = "tinpu"
+    """A file of edgekws/targets."""
     method: Literal["ptq", "qat"] = "qat"
-    weight_bits: Literal[8] = 8
+    weight_bits: WeightBits = 8
+    layers: dict[str, WeightBits] = Field(default_factory=dict)
+    """Other widths for some layers, by name or pattern ("dw*" = 8); the last pattern that fits wins."""
+    calibration: Literal["mse", "minmax", "percentile", "entropy"] = "mse"
     calibration_clips: int = Field(1024, ge=16)
+    calibration_list: str | None = None
+    """A file of training clips' ids, one a line, instead of a random draw."""
     headroom_bits: Literal[0, 1] = 1
-    """1 keeps weights within +-63, so that every TFLite kernel rounds as the NPU does."""
-    epochs: int = Field(2, ge=1)
-    learning_rate: float = Field(2e-4, gt=0)
+    """1 keeps 8-bit weights within +-63, so that every TFLite kernel rounds as the NPU does."""
+    equalize: bool = False
+    correct_bias: bool = True
+    reconstruct_steps: int = Field(150, ge=0)
+    """Optimization steps for each layer of 4 or 2 bits after calibration; 0 leaves its weights rounded."""
+    epochs: int | None = Field(None, ge=1)
+    """Of QAT; by default 2, 4 or 10 for 8, 4 or 2 bits, the narrowest layer counts."""
+    learning_rate: float | None = Field(None, gt=0)
+    """Of QAT; by default 2e-4, 5e-4 or 1e-3."""
+    freeze_steps_at: float = Field(0.8, ge=0, le=1)
+    """The share of QAT after which learned weight steps are frozen."""
+
+    def schedule(self) -> tuple[int, float]:
+        """(epochs, learning rate) of QAT."""
+        epochs, rate = QAT_DEFAULTS[min(self.weight_bits, *self.layers.values(), 8)]
+        return self.epochs or epochs, self.learning_rate or rate
+
+
+QAT_DEFAULTS = {8: (2, 2e-4), 4: (4, 5e-4), 2: (10, 1e-3)}
 
 
 class Recipe(_Section):

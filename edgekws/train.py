@@ -12,12 +12,12 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -98,14 +98,14 @@ def _shared_cores() -> Iterator[None]:
 
 
 @torch.no_grad()
-def correct_prior(network: nn.Sequential, clips_per_label: list[int], plan: TrainSection) -> None:
+def correct_prior(network: nn.Module, clips_per_label: list[int], plan: TrainSection) -> None:
     """Take the classes' frequencies during training out of the last bias, in place.
 
     Scores trained with frequencies p estimate log p(label | clip); subtracting log p makes them fit classes
     that are all alike (logit adjustment, Menon et al., arXiv 2007.07314).
     """
     prior = torch.from_numpy(_frequencies(np.asarray(clips_per_label), plan.sampling_power)).float()
-    last = network[-1]
+    *_, last = network.modules()
     if not isinstance(last, nn.Linear) or last.bias is None:
         raise ConfigError("prior_correction needs a linear layer with a bias at the end", got=type(last).__name__)
     last.bias.sub_(plan.prior_correction * torch.log(prior.clamp(min=1e-9)))
@@ -132,6 +132,27 @@ def score(model: nn.Module, features: np.ndarray, labels: np.ndarray, spec: Feat
     recalls = torch.stack([hits[truth == label].mean() for label in classes])
     loss = torch.stack([losses[truth == label].mean() for label in classes]).mean()
     return Score(float(hits.mean()), float(recalls.mean()), float(loss))
+
+
+class Ensemble(nn.Module):
+    """The mean of several networks' scores, in eval mode."""
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.eval()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([network(x) for network in self.networks]).mean(0)
+
+
+@runtime_checkable
+class Guided(Protocol):
+    """A model that looks after its parameters around each step. done: the share of the training behind it, 0..1."""
+
+    def before_step(self, done: float) -> None: ...
+
+    def after_step(self) -> None: ...
 
 
 class _Run:
@@ -205,10 +226,14 @@ class _Run:
         total, warmup = self.steps_per_epoch * plan.epochs, plan.warmup_epochs * self.steps_per_epoch
         for group in self.optimizer.param_groups:
             group["lr"] = plan.learning_rate * _schedule(step, total, warmup)
+        if isinstance(self.model, Guided):
+            self.model.before_step(step / total)
         self.optimizer.zero_grad()
         loss = self._loss(inputs.contiguous(memory_format=torch.channels_last), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
+        if isinstance(self.model, Guided):
+            self.model.after_step()
         _update_average(self.average, self.model, min(plan.ema_decay, (step + 1) / (step + 10)))
         return float(loss.detach())
 

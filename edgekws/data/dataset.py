@@ -23,7 +23,7 @@ import numpy as np
 
 from edgekws.data.listing import SPLITS, Listing, Recording
 from edgekws.errors import ArtifactError, DataError
-from edgekws.files import read_json, replacing, write_json, write_rows
+from edgekws.files import read_content, read_json, replacing, write_json, write_rows
 from edgekws.types import Clip, Progress
 
 KIND, VERSION = "edgekws-dataset", 1
@@ -99,6 +99,26 @@ def load(folder: Path) -> Dataset:
     noise = _map(folder / index["noise"]["file"])
     notes, pin = tuple(index["notes"]), index["noise"]["sha256"]
     return Dataset(folder, index["name"], labels, index["rate_hz"], splits, noise, pin, notes, index["sha256"])
+
+
+def listed(dataset: Dataset, split: str, path: Path) -> np.ndarray:
+    """Numbers of the clips of `split` whose ids stand in `path`, one a line, in that order, int64 [n].
+
+    Raises DataError for ids that the split does not have, and says where they are instead.
+    """
+    text = read_content(
+        path, "a list of clip ids", "write one id a line, as index.json of the data set has them"
+    ).decode()
+    wanted = [line.strip() for line in text.splitlines() if line.strip()]
+    numbers = {clip: number for number, clip in enumerate(dataset.splits[split].ids)}
+    for clip in wanted:
+        if clip not in numbers:
+            home = [name for name, other in dataset.splits.items() if clip in other.ids]
+            got = f"{clip}, which is {f'a {home[0]} clip' if home else 'in no split'}"
+            raise DataError(f"{path} should list clips of the {split} split", got=got)
+    if not wanted:
+        raise DataError(f"{path} should list clips of the {split} split", got="none")
+    return np.array([numbers[clip] for clip in wanted])
 
 
 def verify(dataset: Dataset) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 import torch
 
+from edgekws import plugs
 from edgekws.errors import TargetError
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
-from edgekws.graph.ir import INPUT, Graph, Node, Requant, Shape, accumulator_bounds
-from edgekws.quant.network import EXACT_FLOAT32, QuantLayer, QuantNet, QuantPool
-from edgekws.quant.ptq import layers_of
-from edgekws.targets import tinpu
+from edgekws.graph.ir import FIXED_POINT_BITS, INPUT, Graph, Node, Requant, Shape, accumulator_bounds
+from edgekws.quant.network import EXACT_FLOAT32, QuantNet, Scaled, Stage, Weighted
 
 
 @torch.no_grad()
@@ -20,65 +21,105 @@ def lower(
     labels: tuple[str, ...],
     name: str,
     provenance: dict[str, str] | None = None,
+    strict: bool = True,
 ) -> Graph:
-    """Raises TargetError with the node's name, the rule and the number when a node is not legal on the NPU."""
-    shape: Shape = (*features.shape, 1)
+    """strict: refuse layers that the target's hardware would leave to the CPU.
+
+    Raises TargetError with the node's name, the rule and the number when a node is not legal.
+    """
     nodes: list[Node] = []
-    for stage in layers_of(network):
-        source = nodes[-1].name if nodes else INPUT
-        node = _pool(stage, shape, source) if isinstance(stage, QuantPool) else _layer(stage, shape, source)
-        nodes.append(node)
-        shape = node.out_shape
-    graph = Graph(tuple(nodes), labels, features, tinpu.NAME, name, INPUT_SCALE, provenance or {})
+    shapes: dict[str, Shape] = {INPUT: (*features.shape, 1)}
+    for stage in network:
+        nodes.append(_node(stage, shapes[stage.layer.inputs[0]]))
+        shapes[stage.layer.name] = nodes[-1].out_shape
+    graph = Graph(tuple(nodes), labels, features, network.target, name, INPUT_SCALE, provenance or {})
     graph.check()
+    target = plugs.load("targets", network.target)
     for node, lo, hi in graph.ranges():
-        _require_legal(node, lo, hi)
+        if strict:
+            _require_legal(node, target)
+        _require_exact(node, lo, hi)
     return graph
 
 
-def _require_legal(node: Node, lo: int, hi: int) -> None:
-    reason = tinpu.legal(node)
+def _require_legal(node: Node, target: ModuleType) -> None:
+    reason = target.legal(node)
     if reason:
-        raise TargetError(f"{node.name} should be legal on the NPU", got=reason)
+        raise TargetError(f"{node.name} should be legal on {target.NAME}", got=reason)
+
+
+def _require_exact(node: Node, lo: int, hi: int) -> None:
+    """The torch forward computes in float32: sums below 2^24, products too unless they clip for certain."""
     low, high = accumulator_bounds(node, lo, hi)
-    worst = int(max(-low.min(), high.max()))
-    if worst >= EXACT_FLOAT32:
-        raise TargetError(f"{node.name}: accumulators should stay exact in float32", got=f"{worst} is possible")
+    worst = np.maximum(-low, high)
+    if int(worst.max()) >= EXACT_FLOAT32:
+        raise TargetError(
+            f"{node.name}: accumulators should stay exact in float32", got=f"{int(worst.max())} is possible"
+        )
+    if node.requant.rule == "fixed-point":
+        return
+    products = worst * node.requant.mult.astype(np.int64)
+    doubtful = (products >= EXACT_FLOAT32) & (EXACT_FLOAT32 >> node.requant.shift.astype(np.int64) <= 255)
+    if doubtful.any():
+        got = f"{int(products[doubtful].max())} is possible"
+        raise TargetError(f"{node.name}: products of the multiplier should stay exact in float32 or clip", got=got)
 
 
-def _layer(stage: QuantLayer, shape: Shape, source: str) -> Node:
-    weight = stage.integer_weight().numpy().astype(np.int8)
-    channels = len(weight)
-    if stage.kind == "linear":
-        height, width, c_in = shape
-        ordered = weight.reshape(channels, c_in, height, width).transpose(0, 2, 3, 1).reshape(channels, -1)
-        out_shape: Shape = (1, 1, channels)
-    else:
-        ordered = weight[:, 0] if stage.kind == "depthwise_conv2d" else weight.transpose(0, 2, 3, 1)
-        top, bottom, left, right = stage.pad
-        rows = (shape[0] + top + bottom - weight.shape[2]) // stage.stride[0] + 1
-        columns = (shape[1] + left + right - weight.shape[3]) // stage.stride[1] + 1
-        out_shape = (rows, columns, channels)
-    requant = Requant(
-        offset=stage.offset().numpy().astype(np.int32),
-        mult=np.ones(channels, np.uint8),
-        shift=stage.shift.numpy().astype(np.uint8),
-        lo=stage.lo,
-        hi=stage.hi,
-    )
+def _node(stage: Stage, shape: Shape) -> Node:
+    layer = stage.layer
+    weight = _ordered(stage, shape) if isinstance(stage, Weighted) else None
+    out_shape = _out_shape(stage, shape)
     return Node(
-        stage.layer_name, stage.kind, (source,), requant, shape, out_shape, np.ascontiguousarray(ordered),
-        stride=stage.stride, pad=stage.pad, out_scale=stage.s_out,
+        layer.name, layer.kind, layer.inputs, _requant(stage, out_shape[2]), shape, out_shape, weight,
+        weight_bits=stage.bits if isinstance(stage, Weighted) else 8,
+        window=layer.window, stride=layer.stride, pad=layer.pad, out_scale=stage.s_out,
     )  # fmt: skip
 
 
-def _pool(stage: QuantPool, shape: Shape, source: str) -> Node:
-    channels = shape[2]
-    requant = Requant(
-        offset=np.full(channels, 1 << (stage.shift - 1), np.int32),
-        mult=np.ones(channels, np.uint8),
-        shift=np.full(channels, stage.shift, np.uint8),
-        lo=0,
-        hi=255,
-    )
-    return Node(stage.layer_name, stage.kind, (source,), requant, shape, (1, 1, channels), out_scale=stage.s_out)
+def _requant(stage: Stage, channels: int) -> Requant:
+    if isinstance(stage, Weighted):
+        offset, factor = stage.integer_offset(), stage.factor()
+    elif isinstance(stage, Scaled):
+        offset, factor = stage.offset, stage.factor
+    else:
+        return Requant.identity(channels, stage.lo, stage.hi)
+    mult, shift = _as_integers(factor.double().numpy(), stage)
+    return Requant(offset.numpy().astype(np.int32), mult, shift.astype(np.uint8), stage.lo, stage.hi, stage.rule)
+
+
+def _as_integers(factor: np.ndarray, stage: Weighted | Scaled) -> tuple[np.ndarray, np.ndarray]:
+    """(mult, shift) of a factor that already is one of the hardware's."""
+    if stage.rule == "fixed-point":
+        fraction, exponent = np.frexp(factor)
+        return np.ldexp(fraction, FIXED_POINT_BITS).astype(np.int32), -exponent
+    if isinstance(stage, Scaled):
+        return stage.mult.astype(np.uint8), stage.shift
+    shift = stage.exponent.numpy().astype(int)
+    return np.ldexp(factor, shift).astype(np.uint8), shift
+
+
+def _ordered(stage: Weighted, shape: Shape) -> np.ndarray:
+    """Weights in the order of Node."""
+    weight = stage.integer_weight().numpy().astype(np.int8)
+    if stage.layer.kind == "linear":
+        height, width, c_in = shape
+        moved = weight.reshape(len(weight), c_in, height, width).transpose(0, 2, 3, 1).reshape(len(weight), -1)
+    elif stage.layer.kind == "depthwise_conv2d":
+        moved = weight[:, 0]
+    else:
+        moved = weight.transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(moved)
+
+
+def _out_shape(stage: Stage, shape: Shape) -> Shape:
+    layer = stage.layer
+    if layer.kind in ("add", "scale"):
+        return shape
+    channels = len(layer.weight) if isinstance(stage, Weighted) else shape[2]
+    if layer.kind in ("linear", "global_sum_pool"):
+        return 1, 1, channels
+    k_h, k_w = layer.window if layer.kind == "max_pool" else (layer.weight.shape[2], layer.weight.shape[3])
+    top, bottom, left, right = layer.pad
+    rows = (shape[0] + top + bottom - k_h) // layer.stride[0] + 1
+    columns = (shape[1] + left + right - k_w) // layer.stride[1] + 1
+    return rows, columns, channels

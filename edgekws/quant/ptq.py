@@ -1,65 +1,108 @@
-"""Post-training quantization: calibrate, quantize, correct biases. The start of QAT as well."""
+"""Post-training quantization: calibrate, equalize, quantize, reconstruct, correct biases. QAT starts from it too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
 
+import numpy as np
 import torch
-from torch import nn
 
-from edgekws.errors import TargetError
+from edgekws import plugs
+from edgekws.errors import ConfigError
 from edgekws.features.spec import INPUT_SCALE
-from edgekws.quant.chain import Layer, accumulate, fold
-from edgekws.quant.network import QuantLayer, QuantNet, QuantPool
-from edgekws.quant.observe import activation_scales
+from edgekws.graph.ir import INPUT, UNSCALED
+from edgekws.quant import equalize, observe, reconstruct
+from edgekws.quant.network import Joined, QuantNet, Scaled, Stage, Weighted, pool_scale, widest_step
+from edgekws.quant.plain import WEIGHTED, Layer, Tensors, require_sound, run_layers, signed_layers
+from edgekws.quant.widths import layer_bits
 from edgekws.recipe import QuantSection
-from edgekws.targets import tinpu
+
+_SHRINKING = {8: (1.0,), 4: tuple(np.linspace(0.4, 1.0, 25)), 2: tuple(np.linspace(0.15, 1.0, 35))}
+"""Shares of the largest weight that are tried as the range of a channel."""
 
 
-@torch.no_grad()
-def quantize(network: nn.Sequential, inputs: torch.Tensor, plan: QuantSection) -> QuantNet:
-    """network: trained, float. inputs: calibration clips, float32 [n, 1, frames, coefficients].
+def quantize(layers: Sequence[Layer], inputs: torch.Tensor, plan: QuantSection) -> QuantNet:
+    """layers: of a trained network. inputs: calibration clips, float32 [n, 1, frames, coefficients].
 
     Raises TargetError, with the layer's name, for layers that cannot be quantized.
     """
-    network.eval()
-    layers = fold(network)
+    require_sound(layers)
+    with torch.no_grad():
+        layers = equalize.equalized(layers) if plan.equalize else list(layers)
+        real = run_layers(layers, inputs)
+        scales = {INPUT: INPUT_SCALE, **observe.activation_scales(layers, real, plan.calibration)}
+        job = _Job(plan, plugs.load("targets", plan.target), layer_bits(layers, plan.weight_bits, plan.layers), real)
+        job.require_widths()
+    signed, integers = signed_layers(layers), {INPUT: torch.round(inputs / INPUT_SCALE)}
+    stages = []
     for layer in layers:
-        _require_finite(layer)
-    scales = activation_scales(layers, inputs)
-    limit = tinpu.weight_limit(plan.weight_bits, plan.headroom_bits)
-    quantized: list[nn.Module] = []
-    s_in = INPUT_SCALE
-    real, integers = inputs, torch.round(inputs / INPUT_SCALE)
-    for layer, s_out in zip(layers, scales, strict=True):
+        stage = job.stage(layer, scales, signed[layer.name], integers)
+        scales[layer.name] = stage.s_out
+        with torch.no_grad():
+            integers[layer.name] = stage(*(integers[name] for name in layer.inputs))
+        stages.append(stage)
+    return QuantNet(stages, plan.target, plan.freeze_steps_at)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """real: what every layer gives in the float network."""
+
+    plan: QuantSection
+    target: ModuleType
+    bits: dict[str, int]
+    real: Tensors
+
+    def require_widths(self) -> None:
+        for name, bits in self.bits.items():
+            if bits not in self.target.WEIGHT_BITS:
+                allowed = ", ".join(map(str, self.target.WEIGHT_BITS))
+                raise ConfigError(f"{name}: {self.target.NAME} has weights of {allowed} bits", got=str(bits))
+
+    def stage(self, layer: Layer, scales: dict[str, float], signed: bool, integers: Tensors) -> Stage:
+        s_in, channels = scales[layer.inputs[0]], self.real[layer.name].shape[1]
+        if layer.kind in UNSCALED:
+            return Joined(layer, s_in, signed)
         if layer.kind == "global_sum_pool":
-            stage: QuantLayer | QuantPool = QuantPool(layer, s_in, real.shape[2] * real.shape[3])
-        else:
-            trial = QuantLayer(layer, s_in, s_out, limit)
-            stage = QuantLayer(_corrected(layer, trial, real, integers), s_in, s_out, limit)
-        real, integers, s_in = layer.forward(real), stage(integers), stage.s_out
-        quantized.append(stage)
-    return QuantNet(*quantized)
+            area = self.real[layer.inputs[0]][0, 0].numel()
+            return Scaled(layer, s_in, pool_scale(s_in, area, self.target), signed, self.target, channels, area)
+        if layer.kind not in WEIGHTED:
+            return Scaled(layer, s_in, scales[layer.name], signed, self.target, channels, 1)
+        stage = self._weighted(layer, s_in, scales[layer.name], signed)
+        if stage.bits < 8 and self.plan.reconstruct_steps:
+            reconstruct.reconstruct(
+                stage, integers[layer.inputs[0]], self.real[layer.name], self.plan.reconstruct_steps
+            )
+        if self.plan.correct_bias:
+            _correct_bias(stage, self.real[layer.inputs[0]], integers[layer.inputs[0]])
+        return stage
+
+    def _weighted(self, layer: Layer, s_in: float, s_out: float, signed: bool) -> Weighted:
+        bits = self.bits[layer.name]
+        limit = self.target.weight_limit(bits, self.plan.headroom_bits)
+        step = best_step(layer.weight.flatten(1), limit, _SHRINKING[bits])
+        return Weighted(layer, s_in, s_out, signed, self.target, bits, limit, step)
 
 
-def _corrected(layer: Layer, trial: QuantLayer, real: torch.Tensor, integers: torch.Tensor) -> Layer:
+def best_step(weight: torch.Tensor, limit: int, shares: Sequence[float]) -> np.ndarray:
+    """Per channel the step, of these shares of the widest one, with the least squared error.
+
+    weight: float [c, n] -> float64 [c].
+    """
+    widest = torch.from_numpy(widest_step(weight.abs().amax(1).double().numpy(), limit))
+    steps = torch.stack([widest * share for share in shares])  # [shares, c]
+    tried = steps[:, :, None]
+    error = (torch.clamp(torch.round(weight / tried), -limit, limit) * tried - weight).square().sum(2)
+    return np.asarray(steps.gather(0, error.argmin(0)[None])[0].numpy())
+
+
+@torch.no_grad()
+def _correct_bias(stage: Weighted, real: torch.Tensor, integers: torch.Tensor) -> None:
     """Move the bias by the mean error of each channel (Nagel et al., arXiv 1906.04721, section 4.2)."""
-    wanted = accumulate(layer.kind, real, layer.weight, layer.stride, layer.pad)
-    steps = accumulate(layer.kind, integers, trial.integer_weight(), layer.stride, layer.pad)
+    wanted = stage.layer.accumulate(real)
+    steps = stage.layer.accumulate(integers, weight=stage.integer_weight())
     axes = [axis for axis in range(wanted.ndim) if axis != 1]
-    error = wanted.mean(axes) - steps.mean(axes) * trial.scale * trial.s_in
-    return replace(layer, bias=layer.bias + error)
-
-
-def _require_finite(layer: Layer) -> None:
-    bad = [name for name in ("weight", "bias") if not torch.isfinite(getattr(layer, name)).all()]
-    if bad:
-        hint = "train the network again"
-        raise TargetError(f"{layer.name}: {bad[0]} should be finite", got="NaN or infinity", hint=hint)
-
-
-def layers_of(network: QuantNet) -> Iterable[QuantLayer | QuantPool]:
-    for stage in network:
-        assert isinstance(stage, QuantLayer | QuantPool)
-        yield stage
+    found = steps.mean(axes) * stage.weight_step(stage.factor()) * stage.s_in
+    stage.bias.copy_(stage.layer.bias + wanted.mean(axes) - found)

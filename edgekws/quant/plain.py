@@ -1,0 +1,114 @@
+"""A float network as plain layers, batch normalization folded in: what quantization begins with.
+
+Front ends make it: `trace` from a torch module, `onnx_float` from a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from edgekws.errors import TargetError
+from edgekws.graph.ir import INPUT, UNSCALED, Op
+
+Tensors = dict[str, torch.Tensor]
+WEIGHTED = ("conv2d", "depthwise_conv2d", "linear")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """inputs: names of earlier layers, or INPUT.
+
+    weight: float [c_out, c_in / groups, k_h, k_w], [c_out, n] (linear), [c] (scale: the gains), else empty.
+    bias: float [c_out], empty where there is no weight. pad: (top, bottom, left, right).
+    relu: whether negative results become 0.
+    """
+
+    name: str
+    kind: Op
+    inputs: tuple[str, ...]
+    weight: torch.Tensor
+    bias: torch.Tensor
+    stride: tuple[int, int] = (1, 1)
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+    window: tuple[int, int] = (0, 0)
+    relu: bool = False
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        y = self.accumulate(*inputs)
+        if self.kind == "global_sum_pool":
+            y = y / (inputs[0].shape[2] * inputs[0].shape[3])
+        if self.kind == "scale":
+            y = y * along_channels(self.weight, y)
+        if len(self.bias):
+            y = y + along_channels(self.bias, y)
+        return functional.relu(y) if self.relu else y
+
+    def accumulate(self, *inputs: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
+        """The layer's sum, with another weight if one is given. Exact on integers while no sum reaches 2**24."""
+        x, kernel = inputs[0], self.weight if weight is None else weight
+        if self.kind in ("conv2d", "depthwise_conv2d"):
+            return _convolve(x, kernel, self.stride, self.pad, x.shape[1] if self.kind == "depthwise_conv2d" else 1)
+        if self.kind == "linear":
+            return functional.linear(x.flatten(1), kernel)
+        if self.kind == "global_sum_pool":
+            return x.sum(dim=(2, 3), keepdim=True)
+        if self.kind == "max_pool":
+            return functional.max_pool2d(x, self.window, self.stride)
+        return x + inputs[1] if self.kind == "add" else x
+
+
+def along_channels(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """values [c] -> a view that broadcasts over `like` [n, c, ...]."""
+    return values.view(1, -1, *([1] * (like.ndim - 2)))
+
+
+def run_layers(layers: Sequence[Layer], x: torch.Tensor) -> Tensors:
+    """Every layer's output by name, INPUT included."""
+    values: Tensors = {INPUT: x}
+    for layer in layers:
+        values[layer.name] = layer.forward(*(values[name] for name in layer.inputs))
+    return values
+
+
+def signed_layers(layers: Sequence[Layer]) -> dict[str, bool]:
+    """Whether a tensor is -128..127 or 0..255: by the ReLU that made it, or by what a layer without weights reads."""
+    signed = {INPUT: True}
+    for layer in layers:
+        carried = layer.kind in (*UNSCALED, "global_sum_pool")
+        signed[layer.name] = not layer.relu and (not carried or any(signed[name] for name in layer.inputs))
+    return signed
+
+
+def require_sound(layers: Sequence[Layer]) -> None:
+    """Raises TargetError, with the layer's name and channel, for NaN, infinity and channels without a weight."""
+    for layer in layers:
+        for field, values in (("weight", layer.weight), ("bias", layer.bias)):
+            bad = (~torch.isfinite(values)).flatten(1).any(1) if values.ndim > 1 else ~torch.isfinite(values)
+            if bad.any():
+                wanted = f"{layer.name}: {field} should be finite"
+                got = f"NaN or infinity in channel {int(bad.nonzero()[0])}"
+                raise TargetError(wanted, got=got, hint="train the network again")
+        dead = (layer.weight.flatten(1) == 0).all(1) if layer.weight.ndim > 1 else layer.weight == 0
+        if dead.any():
+            raise TargetError(
+                f"{layer.name}: every channel should have a weight that is not zero",
+                got=f"only zeros in channel {int(dead.nonzero()[0])}",
+                hint="remove the channel: its scale cannot be known and its bias would not fit the offset",
+            )
+
+
+def by_name(layers: Sequence[Layer]) -> Mapping[str, Layer]:
+    return {layer.name: layer for layer in layers}
+
+
+def _convolve(
+    x: torch.Tensor, weight: torch.Tensor, stride: tuple[int, int], pad: tuple[int, int, int, int], groups: int
+) -> torch.Tensor:
+    top, bottom, left, right = pad
+    if top == bottom and left == right:
+        return functional.conv2d(x, weight, stride=stride, padding=(top, left), groups=groups)
+    return functional.conv2d(functional.pad(x, (left, right, top, bottom)), weight, stride=stride, groups=groups)

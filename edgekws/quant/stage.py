@@ -1,0 +1,83 @@
+"""The requantization stage in torch: the integers of edgekws.graph.interp, gradients straight through.
+
+Tensors are float32 that hold integers, exact below 2**24. With the offset-scale-shift rule the product
+(acc + offset) * mult may pass 2**24; float32 then rounds it, but such values clip for certain as long
+as shift <= 16, and `lower` refuses graphs where that cannot be shown. The fixed-point rule has products
+of 55 bits and is computed in int64.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.autograd.function import FunctionCtx
+
+from edgekws.graph.ir import FIXED_POINT_BITS, Rule
+from edgekws.quant.plain import along_channels
+
+
+def requantize(
+    acc: torch.Tensor, offset: torch.Tensor, factor: torch.Tensor, lo: int, hi: int, rule: Rule
+) -> torch.Tensor:
+    """clip(scaled(acc + offset), lo, hi) for acc [n, c, ...], offset and factor [c]; overwrites acc.
+
+    Gradients (Bengio et al., arXiv 1308.3432): rounding passes them on, clipped values have none.
+    """
+    staged: torch.Tensor = _Stage.apply(acc, offset, factor, lo, hi, rule)  # type: ignore[no-untyped-call]
+    return staged
+
+
+class _Stage(torch.autograd.Function):
+    """One pass over the tensor in each direction. Only the output is kept, which the next layer keeps anyhow."""
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, acc: torch.Tensor, offset: torch.Tensor, factor: torch.Tensor, lo: int, hi: int, rule: Rule
+    ) -> torch.Tensor:
+        total = acc.add_(along_channels(offset, acc))
+        if rule == "fixed-point":
+            total.copy_(_fixed_point(total, factor))
+        else:
+            total.mul_(along_channels(factor, acc)).floor_()
+        y = total.clamp_(lo, hi)
+        ctx.mark_dirty(acc)
+        ctx.save_for_backward(y, factor)
+        ctx.range = (lo, hi)  # type: ignore[attr-defined]
+        return y
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        y, factor = ctx.saved_tensors  # type: ignore[attr-defined]
+        inside = torch.ops.aten.hardtanh_backward(grads[0], y, *ctx.range)  # type: ignore[attr-defined]
+        others = [axis for axis in range(y.ndim) if axis != 1]
+        grad_factor = None
+        if ctx.needs_input_grad[2]:  # type: ignore[attr-defined]  # acc + offset is y / factor, give or take the floor: half a step on average
+            grad_factor = (inside * y).sum(others).add_(inside.sum(others), alpha=0.5) / factor
+        grad_acc = inside.mul_(along_channels(factor, y))
+        grad_offset = grad_acc.sum(others) if ctx.needs_input_grad[1] else None  # type: ignore[attr-defined]
+        return grad_acc, grad_offset, grad_factor, None, None, None
+
+
+def _fixed_point(total: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    """edgekws.graph.interp._fixed_point for a float64 factor of 31 significant bits."""
+    fraction, exponent = torch.frexp(factor)
+    mult = along_channels((fraction * 2.0**FIXED_POINT_BITS).to(torch.int64), total)
+    shift = along_channels(-exponent.to(torch.int64), total)
+    high = (total.to(torch.int64) * mult + (1 << (FIXED_POINT_BITS - 1))) >> FIXED_POINT_BITS
+    mask = (torch.ones_like(shift) << shift) - 1
+    return (high >> shift) + ((high & mask) > (mask >> 1) + (high < 0))
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: object, x: torch.Tensor, rounded: torch.Tensor) -> torch.Tensor:  # noqa: ARG004
+        return rounded
+
+    @staticmethod
+    def backward(ctx: object, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:  # noqa: ARG004
+        return grads[0], None
+
+
+def round_through(x: torch.Tensor) -> torch.Tensor:
+    """round(x), half to even, with the gradient of x."""
+    passed: torch.Tensor = _StraightThrough.apply(x, torch.round(x.detach()))  # type: ignore[no-untyped-call]
+    return passed
