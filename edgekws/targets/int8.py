@@ -2,6 +2,9 @@
 
 r[c] = s_in * s_w[c] / s_out is mult / 2^31 / 2^shift with 31 significant bits, so every scale is free.
 Sources: TensorFlow Lite 8-bit quantization specification; gemmlowp's fixed-point arithmetic.
+
+Cycles of the Cortex-M device are those of CMSIS-NN on a DS-CNN, counted as instructions under an emulator
+and weighed by a model of the core that agrees with silicon within a quarter.
 """
 
 from __future__ import annotations
@@ -9,11 +12,23 @@ from __future__ import annotations
 import numpy as np
 
 from edgekws.graph.ir import FIXED_POINT_BITS, Node, Rule
+from edgekws.targets import _cores, _estimate
+from edgekws.targets._device import Device, Figure
 
 NAME = "int8"
 RULE: Rule = "fixed-point"
-WEIGHT_BITS = (8, 4)
+WEIGHT_BITS: tuple[int, ...] = (8, 4)
 MAX_SHIFT = 31
+ACCELERATOR = "CPU"
+
+DEVICES = {
+    "cortex-m": Device(
+        "cortex-m",
+        "any Cortex-M with DSP instructions (M4, M33), no limits",
+        cpu=_cores.CORTEX_M4,
+        clock_hz=Figure(100e6, "assumed: cycles are the figure to compare by"),
+    ),
+}
 
 
 def weight_limit(bits: int, headroom_bits: int) -> int:  # noqa: ARG001  (rounding is the hardware's own)
@@ -42,3 +57,8 @@ def legal(node: Node) -> str | None:
     if node.requant.rule != RULE and not node.requant.is_identity:
         return f"rounding: stages are {RULE}, not {node.requant.rule}"
     return None
+
+
+def cycles(node: Node, device: Device) -> float:
+    """Estimated CPU cycles; narrow weights are unpacked once, which is left out (about 1 %)."""
+    return _estimate.cpu_cycles(node, device.cpu)

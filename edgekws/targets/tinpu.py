@@ -13,12 +13,15 @@ from __future__ import annotations
 import numpy as np
 
 from edgekws.graph.ir import Node, Rule
+from edgekws.targets import _estimate, _tinpu_devices, _tinpu_rules
+from edgekws.targets._device import Device
 
 NAME = "tinpu"
 RULE: Rule = "offset-scale-shift"
-WEIGHT_BITS = (8, 4, 2)
-MAX_SHIFT = 31
-OFFSET_BITS = 24
+WEIGHT_BITS = _tinpu_rules.WEIGHT_BITS
+DEVICES = _tinpu_devices.DEVICES
+ACCELERATOR = "NPU"
+MAX_SHIFT = _tinpu_rules.MAX_SHIFT
 EXACT_SHIFT = 16
 """Products beyond 2^24 are not exact in float32, but clip for certain when shifted by no more than this."""
 _MULT_BITS = 7
@@ -53,48 +56,12 @@ def pool_factor(area: int) -> float:
 
 
 def legal(node: Node) -> str | None:
-    """None, or the rule of the NPU that `node` breaks, with the number."""
-    for rule in (_stage_rule, _channel_rule, _kernel_rule):
-        reason = rule(node)
-        if reason:
-            return reason
-    return None
+    """None, or the rule of the NPU that `node` breaks, with the number; `_tinpu_rules` lists them."""
+    return _tinpu_rules.broken(node)
 
 
-def _stage_rule(node: Node) -> str | None:
-    worst = int(np.abs(node.requant.offset.astype(np.int64)).max())
-    if worst >= 1 << (OFFSET_BITS - 1):
-        return f"offset-width: offsets are signed {OFFSET_BITS} bit, {worst} is not"
-    if int(node.requant.shift.max()) > MAX_SHIFT:
-        return f"shift-width: shifts are 5 bit, {int(node.requant.shift.max())} is not"
-    if node.weight_bits == 8 and node.op != "global_sum_pool" and np.any(node.requant.mult != 1):
-        return "unit-multiplier: layers of 8-bit weights have multiplier 1"
-    return None
-
-
-def _channel_rule(node: Node) -> str | None:
-    if node.op == "linear":
-        inputs = node.in_shape[0] * node.in_shape[1] * node.in_shape[2]
-        return None if inputs >= 16 else f"linear-inputs: at least 16 inputs, not {inputs}"
-    c_in, c_out = node.in_shape[2], node.out_shape[2]
-    if c_out % 4:
-        return f"channels: multiples of 4, not {c_out}"
-    if node.op == "conv2d" and c_in != 1 and c_in % 4:
-        return f"channels: 1 or a multiple of 4 inputs, not {c_in}"
-    return None
-
-
-def _kernel_rule(node: Node) -> str | None:
-    if node.op == "global_sum_pool":
-        area = node.in_shape[0] * node.in_shape[1]
-        return None if area > 2 else f"pool-area: more than 2 positions, not {area}"
-    if node.weight is None or node.op == "linear":
-        return None
-    k_h, k_w = node.weight.shape[1:3]
-    if node.op == "depthwise_conv2d":
-        return None if k_w <= 7 else f"depthwise-width: kernels at most 7 wide, not {k_w}"
-    if node.in_shape[2] == 1:
-        return None if k_w <= 8 else f"first-width: kernels at most 8 wide, not {k_w}"
-    if (k_h, k_w) == (1, 1):
-        return None if node.stride == (1, 1) else f"pointwise-stride: stride 1, not {node.stride}"
-    return None if k_h <= 7 or k_w == 1 else f"kernel-height: at most 7 rows, not {k_h}"
+def cycles(node: Node, device: Device) -> float:
+    """Estimated CPU clock cycles: on the NPU, or on the CPU for a node that is not legal."""
+    if device.npu is None or legal(node):
+        return _estimate.cpu_cycles(node, device.cpu)
+    return _estimate.npu_cycles(node, device.npu)

@@ -1,0 +1,65 @@
+"""Devices as data: memories, clocks, and how fast they are thought to compute. Every number says where it is from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number and its source; `source` begins with "assumed" where nothing was published.
+
+    low, high: the spread of what was published; both are `value` where there is none.
+    """
+
+    value: float
+    source: str
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def lowest(self) -> float:
+        return self.value if self.low is None else self.low
+
+    @property
+    def highest(self) -> float:
+        return self.value if self.high is None else self.high
+
+
+@dataclass(frozen=True)
+class Npu:
+    """peak: multiplications per cycle; utilisation: the share of it that networks reach; layer_cycles: of any layer."""
+
+    peak: Figure
+    utilisation: Figure
+    layer_cycles: Figure
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """mac, depthwise_mac: cycles of a multiplication; value: cycles of an element that is pooled, added or scaled."""
+
+    mac: Figure
+    depthwise_mac: Figure
+    value: Figure
+
+
+@dataclass(frozen=True)
+class Device:
+    """One microcontroller. A memory, power or clock of None is not known, or has no limit.
+
+    watts: the whole device while it computes. code, stack: bytes of flash and RAM that a firmware needs
+    besides parameters and activations.
+    """
+
+    name: str
+    title: str
+    cpu: Cpu
+    npu: Npu | None = None
+    clock_hz: Figure | None = None
+    flash_bytes: Figure | None = None
+    ram_bytes: Figure | None = None
+    watts: Figure | None = None
+    code_bytes: Figure = field(default=Figure(8_704, "TI SDAA429: 21.5 KB of flash for a network of 13,000 parameters"))
+    stack_bytes: Figure = field(default=Figure(2_048, "assumed: the stack of edgekws' own firmware"))
+    notes: tuple[str, ...] = ()

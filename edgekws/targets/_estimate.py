@@ -1,0 +1,44 @@
+"""Cycles of a node by the parameters of a device: one line of arithmetic for each kind of unit."""
+
+from __future__ import annotations
+
+import math
+
+from edgekws.graph.ir import Node
+from edgekws.targets._device import Cpu, Npu
+
+
+def npu_cycles(node: Node, npu: Npu) -> float:
+    """Fixed cycles of the layer, and its multiplications at the usual share of the peak, the same at all widths."""
+    return npu.layer_cycles.value + _operations(node) / (npu.peak.value * npu.utilisation.value)
+
+
+def npu_bounds(node: Node, npu: Npu) -> tuple[float, float]:
+    """(at the lowest published overhead and highest utilisation, at the other end)."""
+    work = _operations(node) / npu.peak.value
+    fastest = npu.layer_cycles.lowest + work / npu.utilisation.highest
+    return fastest, npu.layer_cycles.highest + work / npu.utilisation.lowest
+
+
+def cpu_cycles(node: Node, cpu: Cpu) -> float:
+    return _on_cpu(node, cpu.mac.value, cpu.depthwise_mac.value, cpu.value.value)
+
+
+def cpu_bounds(node: Node, cpu: Cpu) -> tuple[float, float]:
+    fastest = _on_cpu(node, cpu.mac.lowest, cpu.depthwise_mac.lowest, cpu.value.lowest)
+    return fastest, _on_cpu(node, cpu.mac.highest, cpu.depthwise_mac.highest, cpu.value.highest)
+
+
+def _on_cpu(node: Node, mac: float, depthwise_mac: float, value: float) -> float:
+    if node.weight is None:
+        return value * _operations(node)
+    return node.macs * (depthwise_mac if node.op == "depthwise_conv2d" else mac)
+
+
+def _operations(node: Node) -> int:
+    """Multiplications; without weights the elements that are read."""
+    if node.weight is not None:
+        return node.macs
+    if node.op == "max_pool":
+        return math.prod(node.out_shape) * math.prod(node.window)
+    return math.prod(node.in_shape) * len(node.inputs)

@@ -1,0 +1,47 @@
+"""What a module of this folder must have. Whoever writes another target reads this and is done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from edgekws.graph.ir import Node, Rule
+from edgekws.targets._device import Device
+
+
+class Target(Protocol):
+    """A module: the numbers that a kind of hardware computes with, and what it refuses.
+
+    NAME: the module's own. RULE: how it rescales sums. WEIGHT_BITS: widths, widest first.
+    DEVICES: by name; the first is the one that is meant when none is named.
+    ACCELERATOR: what runs legal layers, "NPU"; or "CPU", where every layer runs.
+    """
+
+    NAME: str
+    RULE: Rule
+    WEIGHT_BITS: tuple[int, ...]
+    DEVICES: dict[str, Device]
+    ACCELERATOR: str
+
+    def weight_limit(self, bits: int, headroom_bits: int) -> int:
+        """The largest weight integer."""
+
+    def stage(self, factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+        """(mult, shift), int64 [c]: how the hardware multiplies by `factor`, float64 [c]."""
+
+    def pool_factor(self, area: int) -> float:
+        """What the sum over `area` positions is multiplied by."""
+
+    def legal(self, node: Node) -> str | None:
+        """None, or "rule: what it wants, not what it got"; the node then runs on the CPU, if anywhere."""
+
+    def cycles(self, node: Node, device: Device) -> float:
+        """Estimated CPU clock cycles of `node` on `device`, on the unit that `legal` gives it."""
+
+
+if TYPE_CHECKING:
+    from edgekws.targets import int8, tinpu
+
+    _INT8: Target = int8
+    _TINPU: Target = tinpu
