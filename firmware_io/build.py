@@ -77,7 +77,7 @@ def write_model(model: Mapping[str, bytes], folder: Path) -> None:
 
 def command(board: Board, folder: Path, elf: Path) -> list[str]:
     """The compiler's command line for the model in `folder`."""
-    sources = [folder / "model.c", *_sources(("kernels", "app", *board.port))]
+    sources = [folder / "model.c", *_sources(("app", *board.port))]
     return [
         tools.require(board.compiler, f"building for {board.name}"),
         *CFLAGS,

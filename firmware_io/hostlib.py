@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgekws.emit import c
 from edgekws.errors import ArtifactError
 from edgekws.files import sha256, write_bytes
 from edgekws.graph.ir import Node
@@ -80,31 +81,36 @@ def compile_model(model: Mapping[str, bytes], folder: Path) -> Callable[[np.ndar
     return run
 
 
-def compile_kernels(folder: Path) -> Callable[[Node, np.ndarray], np.ndarray]:
-    """The kernels as one function, like edgekws.graph.interp.run_node for a single input.
+def compile_kernels(folder: Path) -> Callable[..., np.ndarray]:
+    """The kernels as one function, like edgekws.graph.interp.run_node for single inputs.
 
-    (node, int8 or uint8 [height, width, channels]) -> int32 of the node's output shape.
+    (node, *inputs), each int8 or uint8 [height, width, channels] -> int32 of the node's output shape;
+    ArtifactError for another shape, type or number of inputs.
     """
-    library = _compile([], folder, [])
+    with tempfile.TemporaryDirectory(prefix="edgekws-kernels-") as sources:
+        (Path(sources) / "kernels.c").write_text(c.definitions(set(c.every_kernel())))
+        library = _compile([Path(sources) / "kernels.c"], folder, [])
 
-    def run(node: Node, x: np.ndarray) -> np.ndarray:
-        if x.shape != node.in_shape or x.dtype not in (np.int8, np.uint8):
-            raise ArtifactError(f"the input should be int8 or uint8 {node.in_shape}", got=f"{x.dtype} {x.shape}")
-        inputs, alive = np.ascontiguousarray(x), _arrays(node)
-        output = np.zeros(node.out_shape, np.int8 if node.requant.lo < 0 else np.uint8)
-        kernel = getattr(library, f"ekw_{node.op}_{'s8' if x.dtype == np.int8 else 'u8'}")
-        kernel(ctypes.byref(_mirror(node, alive)), _address(inputs), _address(output))
-        return output.astype(np.int32)
+    def run(node: Node, *inputs: np.ndarray) -> np.ndarray:
+        if len(inputs) != len(node.inputs):
+            raise ArtifactError(f"{node.name}: there should be {len(node.inputs)} inputs", got=str(len(inputs)))
+        for x in inputs:
+            if x.shape != node.in_shape or x.dtype not in (np.int8, np.uint8):
+                raise ArtifactError(f"the input should be int8 or uint8 {node.in_shape}", got=f"{x.dtype} {x.shape}")
+        alive, tensors = _arrays(node), [np.ascontiguousarray(x) for x in inputs]
+        tensors.append(np.zeros(node.out_shape, np.int8 if node.requant.lo < 0 else np.uint8))
+        kernel = getattr(library, c.kernel(node, tuple(x.dtype == np.int8 for x in inputs)).name)
+        kernel(ctypes.byref(_mirror(node, alive)), *map(_address, tensors))
+        return tensors[-1].astype(np.int32)
 
     return run
 
 
 def _compile(sources: Sequence[Path], folder: Path, options: Sequence[str]) -> ctypes.CDLL:
     """Named by its content: a library that is in use must never be overwritten."""
-    kernels = sorted((FIRMWARE / "kernels").glob("*.c"))
     shared = "-dynamiclib" if platform.system() == "Darwin" else "-shared"
     compiler = tools.require(COMPILER, "compiling the kernels for this computer")
-    line = [compiler, *CFLAGS, "-fPIC", shared, f"-I{FIRMWARE}", *options, *map(str, [*sources, *kernels])]
+    line = [compiler, *CFLAGS, "-fPIC", shared, f"-I{FIRMWARE}", *options, *map(str, sources)]
     with tempfile.TemporaryDirectory(prefix="edgekws-library-") as temporary:
         built = Path(temporary) / "library.so"
         tools.run([*line, "-o", str(built)], "the C of the model should compile", "export the model again")
@@ -117,27 +123,27 @@ def _compile(sources: Sequence[Path], folder: Path, options: Sequence[str]) -> c
 
 def _arrays(node: Node) -> dict[str, np.ndarray]:
     """The constants as the C reads them; they have to live as long as the call."""
-    arrays: dict[str, np.ndarray] = {
-        "offset": np.ascontiguousarray(node.requant.offset, np.int32),
-        "mult": np.ascontiguousarray(node.requant.mult, np.uint8),
-        "shift": np.ascontiguousarray(node.requant.shift, np.uint8),
-    }
+    stage, arrays = node.requant, dict[str, np.ndarray]()
+    if not stage.is_identity:
+        multiplier = np.int32 if stage.rule == "fixed-point" else np.uint8
+        arrays["offset"] = np.ascontiguousarray(stage.offset, np.int32)
+        arrays["mult"] = np.ascontiguousarray(stage.mult, multiplier)
+        arrays["shift"] = np.ascontiguousarray(stage.shift, np.uint8)
     if node.weight is not None:
-        arrays["weight"] = np.ascontiguousarray(node.weight, np.int8)
+        arrays["weight"] = np.ascontiguousarray(c.packed(node.weight, node.weight_bits))
     return arrays
 
 
-def _mirror(node: Node, arrays: dict[str, np.ndarray]) -> _Node:
-    stage = (_address(arrays["offset"]), _address(arrays["mult"]), _address(arrays["shift"]))
-    weight = _address(arrays["weight"]) if "weight" in arrays else ctypes.c_void_p()
-    windowed = node.weight is not None and node.op in ("conv2d", "depthwise_conv2d")
-    kernel = np.asarray(node.weight).shape[1:3] if windowed else (0, 0)
+def _mirror(node: Node, arrays: Mapping[str, np.ndarray]) -> _Node:
+    def pointer(name: str) -> ctypes.c_void_p:
+        return _address(arrays[name]) if name in arrays else ctypes.c_void_p()
+
     return _Node(
-        _Requant(*stage, node.requant.lo, node.requant.hi),
+        _Requant(pointer("offset"), pointer("mult"), pointer("shift"), node.requant.lo, node.requant.hi),
         node.in_shape,
         node.out_shape,
-        weight,
-        kernel,
+        pointer("weight"),
+        node.kernel,
         node.stride,
         node.pad,
     )

@@ -72,7 +72,7 @@ def test_errors_of_the_compiler_are_shown(graph: Graph, tmp_path: Path) -> None:
     broken = {**model, "model.c": model["model.c"] + b"\nint broken(void) { return nothing_here; }\n"}
     with pytest.raises(BoardError, match=r"model\.c:\d+:\d+: error: .nothing_here. undeclared"):
         build.build(board.load("host"), broken, tmp_path / "fw")
-    missing = {**model, "model.c": model["model.c"].replace(b"ekw_linear_u8", b"ekw_linear_u9")}
+    missing = {**model, "model.c": model["model.c"].replace(b" ekw_linear_u8_w8_shift(&", b" ekw_linear_u9(&")}
     with pytest.raises(BoardError, match="ekw_linear_u9"):
         build.build(board.load("host"), missing, tmp_path / "fw")
     assert not (tmp_path / "fw").exists()

@@ -402,7 +402,7 @@ def test_no_byte_sequence_breaks_the_protocol(graph: Graph, tmp_path: Path) -> N
     needs("cc")
     write_model(emit(graph), tmp_path)
     (tmp_path / "port.c").write_text(STDIO_PORT)
-    folders = [tmp_path, FIRMWARE / "kernels", FIRMWARE / "app"]
+    folders = [tmp_path, FIRMWARE / "app"]
     sources = [str(path) for folder in folders for path in sorted(folder.glob("*.c"))]
     options = ["-std=c11", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DEKW_TIMER_HZ=1000u"]
     includes = [f"-I{FIRMWARE}", f"-I{tmp_path}", '-DEKW_BOARD_NAME="fuzz"']

@@ -1,4 +1,4 @@
-/* What the kernels share: reading a byte of either type, dot products, the offset-scale-shift stage. */
+/* What the kernels share: reading a byte of either type, the stages, the taps of a window. */
 #ifndef EKW_INNER_H
 #define EKW_INNER_H
 
@@ -7,11 +7,12 @@
 
 #include "kernels/kernels.h"
 
-/* Every kernel body is written once for both input types; inlining makes `is_signed` a constant. */
+/* Every body is written once for all cases; inlining makes the ekw_case of a kernel a constant. */
 #define EKW_BODY static inline __attribute__((always_inline))
 
 /* C11 leaves the right shift of a negative number to the compiler. Ours must round toward minus infinity. */
 _Static_assert((-1 >> 1) == -1 && (-5 >> 1) == -3 && (INT32_MIN >> 31) == -1, "the compiler must shift arithmetically");
+_Static_assert((INT64_MIN >> 31) == -(INT64_C(1) << 32), "the compiler must shift 64 bits arithmetically");
 
 /* Bytes are stored through uint8_t and read back through int8_t. */
 _Static_assert((int8_t)-128 == -128 && (uint8_t)-128 == 128, "integers must be two's complement");
@@ -20,35 +21,33 @@ EKW_BODY int32_t ekw_at(const uint8_t *values, int32_t index, bool is_signed) {
     return is_signed ? ((const int8_t *)values)[index] : values[index];
 }
 
-EKW_BODY int32_t ekw_dot(const uint8_t *x, const int8_t *w, int32_t length, bool is_signed) {
-    int32_t acc = 0;
-    for (int32_t i = 0; i < length; i++) {
-        acc += ekw_at(x, i, is_signed) * w[i];
-    }
-    return acc;
+EKW_BODY int32_t ekw_floor_shift(const ekw_requant *stage, int32_t total, int32_t channel) {
+    return (total * ((const uint8_t *)stage->mult)[channel]) >> stage->shift[channel];
 }
 
-/* Four filters at once, so that each input byte is loaded once for four products. `filter_bytes`: step
- * from a filter to the next. Adds to acc[4]. */
-EKW_BODY void ekw_dot4(int32_t *acc, const uint8_t *x, const int8_t *w, int32_t filter_bytes, int32_t length,
-                       bool is_signed) {
-    const int8_t *w1 = w + filter_bytes, *w2 = w1 + filter_bytes, *w3 = w2 + filter_bytes;
-    int32_t acc0 = acc[0], acc1 = acc[1], acc2 = acc[2], acc3 = acc[3];
-    for (int32_t i = 0; i < length; i++) {
-        int32_t value = ekw_at(x, i, is_signed);
-        acc0 += value * w[i];
-        acc1 += value * w1[i];
-        acc2 += value * w2[i];
-        acc3 += value * w3[i];
-    }
-    acc[0] = acc0, acc[1] = acc1, acc[2] = acc2, acc[3] = acc3;
+/* gemmlowp's two roundings: the high half of the doubled product, halves up; the shift, halves away from zero. */
+EKW_BODY int32_t ekw_fixed_point(const ekw_requant *stage, int32_t total, int32_t channel) {
+    const int64_t product = (int64_t)total * ((const int32_t *)stage->mult)[channel];
+    const int32_t high = (int32_t)((product + (INT64_C(1) << 30)) >> 31);
+    const int32_t shift = stage->shift[channel];
+    const int32_t mask = (int32_t)((UINT32_C(1) << shift) - 1);
+    const int32_t threshold = (mask >> 1) + (high < 0);
+    return (high >> shift) + ((high & mask) > threshold);
 }
 
-EKW_BODY uint8_t ekw_requantize(const ekw_requant *stage, int32_t acc, int32_t channel) {
-    int32_t y = ((acc + stage->offset[channel]) * stage->mult[channel]) >> stage->shift[channel];
+EKW_BODY uint8_t ekw_clip(const ekw_requant *stage, int32_t y) {
     y = y < stage->lo ? stage->lo : y;
     y = y > stage->hi ? stage->hi : y;
     return (uint8_t)y;
+}
+
+EKW_BODY uint8_t ekw_requantize(const ekw_requant *stage, int32_t acc, int32_t channel, ekw_rule rule) {
+    if (rule == EKW_SHIFT) {
+        acc = ekw_floor_shift(stage, acc + stage->offset[channel], channel);
+    } else if (rule == EKW_FIXED) {
+        acc = ekw_fixed_point(stage, acc + stage->offset[channel], channel);
+    }
+    return ekw_clip(stage, acc);
 }
 
 /* The taps of a kernel that lie inside the input; the others meet padding, which is 0. */

@@ -3,19 +3,21 @@
  *
  * Tensors are bytes [height][width][channels], int8 or uint8. Per output channel c
  *
- *     acc = sum(x * w) + offset[c]                           32 bits, never overflows (Graph.check)
- *     y   = clip((acc * mult[c]) >> shift[c], lo, hi)        arithmetic shift, that is floor
+ *     acc = sum(x * w) + offset[c]           32 bits, never overflows (Graph.check)
+ *     y   = clip(scaled(acc), lo, hi)        scaled: see ekw_rule
  *
- * Kernels allocate nothing, keep no state and need no library. Input and output must not overlap.
+ * Kernels allocate nothing, keep no state and need no library. Inputs and output must not overlap.
  */
 #ifndef EKW_KERNELS_H
 #define EKW_KERNELS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+/* The arrays are null in stages that only clip. */
 typedef struct {
     const int32_t *offset; /* [channels] */
-    const uint8_t *mult;   /* [channels], 1..255 */
+    const void *mult;      /* [channels], uint8_t 1..255 (EKW_SHIFT) or int32_t 2^30..2^31-1 (EKW_FIXED) */
     const uint8_t *shift;  /* [channels], 0..31 */
     int32_t lo;            /* 0 or -128 */
     int32_t hi;            /* 255 or 127 */
@@ -27,25 +29,47 @@ typedef struct {
     int32_t channels;
 } ekw_shape;
 
+/* weight: bytes [filters][bytes of a filter], null in layers without weights. A filter is [k_h][k_w][c_in]
+ * (conv2d), [k_h][k_w] (depthwise_conv2d) or [h*w*c_in] (linear) weights of 8, 4 or 2 bits in two's
+ * complement, the first ones in the low bits; it begins at a byte and zeros fill its last one. */
 typedef struct {
     ekw_requant requant;
-    ekw_shape in_shape;
+    ekw_shape in_shape; /* of each input */
     ekw_shape out_shape;
-    const int8_t *weight; /* conv2d [c_out][k_h][k_w][c_in], depthwise [c][k_h][k_w], linear [c_out][h*w*c_in] */
-    int32_t kernel[2];    /* height, width; 0, 0 where there is none */
-    int32_t stride[2];    /* down, right */
-    int32_t pad[4];       /* top, bottom, left, right; filled with integer 0 */
+    const int8_t *weight;
+    int32_t kernel[2]; /* height, width of a filter or window; 0, 0 where there is none */
+    int32_t stride[2]; /* down, right */
+    int32_t pad[4];    /* top, bottom, left, right; filled with integer 0 */
 } ekw_node;
 
-/* The suffix is the type of the input: s8 for -128..127, u8 for 0..255. The output is int8 where
+typedef enum {
+    EKW_CLIP,  /* acc */
+    EKW_SHIFT, /* (acc * mult[c]) >> shift[c], arithmetic shift, that is floor */
+    EKW_FIXED  /* acc * mult[c] / 2^31 rounded, then / 2^shift[c] rounded */
+} ekw_rule;
+
+/* What a kernel is made for. Inputs are -128..127 when signed, else 0..255; the output is int8 where
  * requant.lo is negative and uint8 otherwise. */
-void ekw_conv2d_s8(const ekw_node *node, const int8_t *input, uint8_t *output);
-void ekw_conv2d_u8(const ekw_node *node, const uint8_t *input, uint8_t *output);
-void ekw_depthwise_conv2d_s8(const ekw_node *node, const int8_t *input, uint8_t *output);
-void ekw_depthwise_conv2d_u8(const ekw_node *node, const uint8_t *input, uint8_t *output);
-void ekw_global_sum_pool_s8(const ekw_node *node, const int8_t *input, uint8_t *output);
-void ekw_global_sum_pool_u8(const ekw_node *node, const uint8_t *input, uint8_t *output);
-void ekw_linear_s8(const ekw_node *node, const int8_t *input, uint8_t *output);
-void ekw_linear_u8(const ekw_node *node, const uint8_t *input, uint8_t *output);
+typedef struct {
+    bool is_signed;
+    bool is_second_signed; /* the other input of add */
+    int32_t weight_bits;
+    ekw_rule rule;
+} ekw_case;
+
+/* Defines a kernel from its body in kernels/<op>.h. A model defines those that it needs: every case is code
+ * of its own, without a decision at run time, and an image holds nothing else. */
+#define EKW_KERNEL(name, body, ...) \
+    void name(const ekw_node *node, const void *input, void *output); \
+    __attribute__((noinline)) void name(const ekw_node *node, const void *input, void *output) { \
+        body(node, input, output, (ekw_case){__VA_ARGS__}); \
+    }
+
+/* The same for two inputs. */
+#define EKW_KERNEL_OF_TWO(name, body, ...) \
+    void name(const ekw_node *node, const void *first, const void *second, void *output); \
+    __attribute__((noinline)) void name(const ekw_node *node, const void *first, const void *second, void *output) { \
+        body(node, first, second, output, (ekw_case){__VA_ARGS__}); \
+    }
 
 #endif

@@ -1,0 +1,80 @@
+"""What firmware_io/firmware/kernels/kernels.h asks of a node: the name and case of its kernel, its weights as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import get_args
+
+import numpy as np
+
+from edgekws.graph.ir import Node, Op, Rule
+
+WEIGHTED = ("conv2d", "depthwise_conv2d", "linear")
+_BITS = (8, 4, 2)
+_RULES: dict[Rule | None, str] = {None: "clip", "offset-scale-shift": "shift", "fixed-point": "fixed"}
+
+
+@dataclass(frozen=True, order=True)
+class Kernel:
+    """An op for one case: the sign of each input, the bits of a weight, the stage (clip, shift or fixed)."""
+
+    op: str
+    signed: tuple[bool, ...]
+    bits: int = 8
+    stage: str = "clip"
+
+    @property
+    def name(self) -> str:
+        """ekw_conv2d_u8_w4_shift, ekw_scale_s8_fixed, ekw_add_u8_s8, ekw_max_pool_u8."""
+        parts = [f"ekw_{self.op}", *("s8" if signed else "u8" for signed in self.signed)]
+        parts += [f"w{self.bits}"] if self.op in WEIGHTED else []
+        return "_".join(parts + ([] if self.op in ("add", "max_pool") else [self.stage]))
+
+    @property
+    def definition(self) -> str:
+        """The line of C that makes it."""
+        case = [f".is_signed = {_flag(self.signed[0])}"]
+        case += [f".is_second_signed = {_flag(signed)}" for signed in self.signed[1:]]
+        case += [f".weight_bits = {self.bits}", f".rule = EKW_{self.stage.upper()}"]
+        macro = "EKW_KERNEL" if len(self.signed) == 1 else "EKW_KERNEL_OF_TWO"
+        return f"{macro}({self.name}, ekw_{self.op}, {', '.join(case)})\n"
+
+
+def kernel(node: Node, signed: tuple[bool, ...]) -> Kernel:
+    """signed: whether each input of `node` is -128..127 rather than 0..255."""
+    stage = _RULES[None if node.requant.is_identity else node.requant.rule]
+    return Kernel(node.op, signed, node.weight_bits if node.op in WEIGHTED else 8, stage)
+
+
+def every_kernel() -> Iterator[Kernel]:
+    """All that `kernel` can give."""
+    for op in get_args(Op):
+        inputs = product((True, False), repeat=2 if op == "add" else 1)
+        stages = ("clip",) if op in ("add", "max_pool") else tuple(_RULES.values())
+        for signed, bits, stage in product(inputs, _BITS if op in WEIGHTED else (8,), stages):
+            yield Kernel(op, signed, bits, stage)
+
+
+def definitions(kernels: set[Kernel]) -> str:
+    """The headers and definitions of `kernels` in C."""
+    headers = "".join(f'#include "kernels/{op}.h"\n' for op in sorted({kernel.op for kernel in kernels}))
+    return headers + "\n" + "".join(kernel.definition for kernel in sorted(kernels))
+
+
+def packed(weight: np.ndarray, bits: int) -> np.ndarray:
+    """Weights int8 [filters, ...] -> bytes int8 [filters, bytes of a filter], the first ones in the low bits.
+
+    Every filter begins at a byte; zeros fill its last one.
+    """
+    per_byte = 8 // bits
+    rows = weight.reshape(len(weight), -1).astype(np.uint8) & np.uint8((1 << bits) - 1)
+    filled = np.pad(rows, ((0, 0), (0, -rows.shape[1] % per_byte)))
+    places = np.arange(per_byte, dtype=np.uint8) * np.uint8(bits)
+    fields = filled.reshape(len(rows), -1, per_byte) << places
+    return np.asarray(np.bitwise_or.reduce(fields, axis=2)).view(np.int8)
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
