@@ -1,6 +1,7 @@
-"""What a graph costs before it runs: multiplications, bytes of parameters, bytes of activations.
+"""What a graph costs before it runs: multiplications, bytes, and by a device's parameters cycles, time and energy.
 
-Only figures that follow from the graph's shapes; cycles and energy need a target's model.
+`layers` and `peak_activation_bytes` follow from the graph's shapes. `estimate` adds a device: its figures of
+time and energy are estimates with the spread of what was published, never measurements.
 """
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from edgekws import targets
 from edgekws.graph.ir import INPUT, Graph, Node, Shape
+from edgekws.targets import Device, Figure, Target, _estimate
+from edgekws.types import Interval, Measurement
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,74 @@ class LayerCost:
     macs_share: float
     parameter_bytes: int
     activation_bytes: int
+
+
+@dataclass(frozen=True)
+class LayerEstimate:
+    """Where a layer runs and how long. unit: the target's accelerator or "CPU"; reason: why it is the CPU, else "".
+
+    cycles: CPU clock cycles, between lowest and highest.
+    """
+
+    cost: LayerCost
+    unit: str
+    reason: str
+    cycles: float
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of one memory. limit: None where it is not known or there is none."""
+
+    name: str
+    used: int
+    limit: int | None
+    what: str
+
+    @property
+    def fits(self) -> bool:
+        return self.limit is None or self.used <= self.limit
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A graph on a device."""
+
+    target: str
+    device: Device
+    layers: tuple[LayerEstimate, ...]
+    memories: tuple[Memory, ...]
+
+    @property
+    def cycles(self) -> float:
+        return sum(layer.cycles for layer in self.layers)
+
+    @property
+    def on_cpu(self) -> tuple[LayerEstimate, ...]:
+        """Layers that the target refused."""
+        return tuple(layer for layer in self.layers if layer.reason)
+
+    @property
+    def fits(self) -> bool:
+        return all(memory.fits for memory in self.memories)
+
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Cycles, latency and energy of one inference, as far as the device's figures go; all estimated."""
+        lowest, highest = (sum(getattr(layer, end) for layer in self.layers) for end in ("lowest", "highest"))
+        found = [("cycles", self.cycles, "cycles", Interval(lowest, highest))]
+        clock, watts = self.device.clock_hz, self.device.watts
+        if clock:
+            spread = Interval(lowest / clock.highest, highest / clock.lowest)
+            found.append(("latency", self.cycles / clock.value, "s", spread))
+        if clock and watts:
+            energy = Interval(spread.low * watts.lowest, spread.high * watts.highest)
+            found.append(("energy", self.cycles / clock.value * watts.value, "J", energy))
+        return tuple(
+            Measurement(name, value, unit, "estimated", interval=interval, board=self.device.name)
+            for name, value, unit, interval in found
+        )
 
 
 def activation_bytes(shape: Shape) -> int:
@@ -47,6 +119,39 @@ def peak_activation_bytes(graph: Graph) -> int:
         peak = max(peak, sum(sizes.values()))
         sizes = {name: size for name, size in sizes.items() if last_uses.get(name, -1) > number}
     return peak
+
+
+def estimate(graph: Graph, target: Target, device: Device) -> Estimate:
+    """`graph` on `device`, a device of `target`."""
+    refused = targets.misplaced(graph, target)
+    rows = zip(graph.nodes, layers(graph), strict=True)
+    return Estimate(
+        target.NAME,
+        device,
+        tuple(_on_device(node, cost, target, device, refused.get(node.name, "")) for node, cost in rows),
+        _memories(graph, device),
+    )
+
+
+def _on_device(node: Node, cost: LayerCost, target: Target, device: Device, reason: str) -> LayerEstimate:
+    if device.npu is None or reason:
+        bounds, unit = _estimate.cpu_bounds(node, device.cpu), "CPU"
+    else:
+        bounds, unit = _estimate.npu_bounds(node, device.npu), target.ACCELERATOR
+    return LayerEstimate(cost, unit, reason, target.cycles(node, device), *bounds)
+
+
+def _memories(graph: Graph, device: Device) -> tuple[Memory, ...]:
+    code, stack = int(device.code_bytes.value), int(device.stack_bytes.value)
+    parameters, activations = graph.parameter_bytes, peak_activation_bytes(graph)
+    return (
+        Memory("flash", parameters + code, _limit(device.flash_bytes), f"parameters {parameters}, code {code}"),
+        Memory("RAM", activations + stack, _limit(device.ram_bytes), f"activations {activations}, stack {stack}"),
+    )
+
+
+def _limit(figure: Figure | None) -> int | None:
+    return None if figure is None else int(figure.value)
 
 
 def _layer(node: Node, total_macs: int) -> LayerCost:

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekws import cost, stats
+from edgekws import cost, stats, targets
+from edgekws.graph.ir import Node, Requant
+from edgekws.targets import _estimate
 
 
 def test_layers_of_the_random_graph(graph):
@@ -81,3 +83,110 @@ def test_macro_auc_skips_absent_classes():
     scores = np.array([[0.9, 0.1, 0], [0.8, 0.2, 0], [0.1, 0.9, 0], [0.85, 0.15, 0]])
     assert stats.macro_auc(truth, scores) == pytest.approx(0.75)
     assert stats.macro_auc(np.zeros(4, int), scores) is None
+
+
+def network(shape, *layers):
+    """Nodes of a plain chain, as TI's networks are. Of each layer: op, kernel, channels, stride."""
+    nodes = []
+    for number, (op, kernel, c_out, stride) in enumerate(layers):
+        height, width, c_in = shape
+        out = (height // stride, width, c_out) if op in ("conv2d", "max_pool") else (1, 1, c_out)
+        weight = {
+            "conv2d": np.ones((c_out, *kernel, c_in), np.int8),
+            "linear": np.ones((c_out, math.prod(shape)), np.int8),
+        }.get(op)
+        window = kernel if op == "max_pool" else (0, 0)
+        stage = Requant.identity(c_out, 0, 255)
+        nodes.append(Node(f"n{number}", op, ("x",), stage, shape, out, weight, window=window, stride=(stride, 1)))
+        shape = out
+    return nodes
+
+
+def published_4k(frame):
+    layers = [("conv2d", (7, 1), 8, 2), ("max_pool", (3, 1), 8, 2), ("conv2d", (5, 1), 16, 2)]
+    return network((frame, 1, 1), *layers, ("conv2d", (5, 1), 32, 2), ("linear", (0, 0), 2, 1))
+
+
+def published_6k(frame):
+    first = [("conv2d", (5, 1), 16, 1), ("conv2d", (3, 1), 16, 1), ("max_pool", (3, 1), 16, 2)]
+    return network(
+        (frame, 1, 1), *first, ("conv2d", (5, 1), 16, 2), ("conv2d", (5, 1), 32, 2), ("linear", (0, 0), 2, 1)
+    )
+
+
+def published_13k(frame):
+    sizes = [((7, 1), 8, 2), ((3, 1), 16, 2), ((3, 1), 16, 1), ((3, 1), 32, 2), ((3, 1), 32, 1), ((3, 1), 64, 2)]
+    return network((frame, 1, 1), *(("conv2d", *size) for size in sizes), ("linear", (0, 0), 2, 1))
+
+
+# Cycles that TI publishes for F28P55x, by frame size ("foreseeing model performance", tinyml-modelmaker).
+PUBLISHED = [
+    *((published_4k(n), c) for n, c in ((128, 71_595), (256, 109_534), (512, 184_981), (1024, 326_782))),
+    *((published_6k(n), c) for n, c in ((128, 107_982), (256, 164_676), (512, 261_792), (1024, 462_680))),
+    *((published_13k(n), c) for n, c in ((128, 199_691), (256, 312_406), (512, 535_437), (1024, 985_529))),
+]
+
+
+@pytest.mark.parametrize(("nodes", "cycles"), PUBLISHED)
+def test_npu_cycles_are_within_a_factor_of_what_ti_measured_and_the_spread_holds_it(nodes, cycles):
+    _, device = targets.load("tinpu:f28p55x")
+    found = sum(_estimate.npu_cycles(node, device.npu) for node in nodes)
+    lowest, highest = (sum(ends) for ends in zip(*(_estimate.npu_bounds(n, device.npu) for n in nodes), strict=True))
+    assert cycles / 2.5 < found < cycles * 2.5
+    assert lowest < cycles < highest
+
+
+def test_npu_cycles_of_lenet():
+    """TI SDAA429: 6.05 ms at 80 MHz for 0.247 million multiplications in seven layers."""
+    npu = targets.load("tinpu:mspm0g5187")[1].npu
+    found = 7 * npu.layer_cycles.value + 247_000 / (npu.peak.value * npu.utilisation.value)
+    assert 484_000 / 2.5 < found < 484_000 * 2.5
+
+
+def test_cpu_cycles_of_the_mlperf_network(graph_factory):
+    """CMSIS-NN: 1.17 million cycles of a 64-channel pointwise layer on a Cortex-M4, 1.36 million of its first layer."""
+    target, device = targets.load("int8")
+    graph = graph_factory(channels=64)
+    assert target.cycles(graph.node("pw1"), device) == pytest.approx(1.069e6 * 1.205, rel=0.1)
+    assert target.cycles(graph.node("conv1"), device) == pytest.approx(1.118e6 * 1.205, rel=0.45)
+    assert target.cycles(graph.node("dw1"), device) == pytest.approx(0.561e6 * 1.205, rel=0.1)
+
+
+def test_estimate_of_a_legal_graph(graph_factory):
+    graph = graph_factory(channels=64)
+    found = cost.estimate(graph, *targets.load("tinpu:mspm0g5187"))
+    assert {layer.unit for layer in found.layers} == {"NPU"}
+    assert found.fits
+    assert found.on_cpu == ()
+    flash, ram = found.memories
+    assert (flash.used, flash.limit) == (graph.parameter_bytes + 8_704, 131_072)
+    assert (ram.used, ram.limit) == (16_000 + 2_048, 32_768)
+    cycles, latency, energy = found.measurements()
+    assert {figure.how for figure in (cycles, latency, energy)} == {"estimated"}
+    assert latency.value == pytest.approx(cycles.value / 80e6)
+    assert energy.value == pytest.approx(latency.value * 0.0707)
+    for figure in (cycles, latency, energy):
+        assert figure.interval.low < figure.value <= figure.interval.high
+
+
+def test_a_refused_layer_costs_what_the_cpu_takes(graph_factory):
+    graph = graph_factory(channels=8)  # 8 inputs are too few for a linear layer
+    target, device = targets.load("tinpu:mspm0g5187")
+    found = cost.estimate(graph, target, device)
+    assert [(layer.cost.name, layer.unit) for layer in found.on_cpu] == [("fc", "CPU")]
+    assert found.on_cpu[0].cycles == graph.node("fc").macs * device.cpu.mac.value
+    assert found.cycles == pytest.approx(sum(target.cycles(node, device) for node in graph.nodes))
+
+
+def test_what_does_not_fit(graph_factory):
+    found = cost.estimate(graph_factory(channels=128), *targets.load("tinpu:mspm0g5187"))
+    flash, ram = found.memories
+    assert flash.fits
+    assert not ram.fits
+    assert not found.fits
+
+
+def test_what_is_not_known_is_not_estimated(graph):
+    found = cost.estimate(graph, *targets.load("tinpu:am13e2"))
+    assert [figure.name for figure in found.measurements()] == ["cycles", "latency"]
+    assert [memory.limit for memory in found.memories] == [512 * 1024, None]
