@@ -10,7 +10,7 @@ import sys
 import typer
 
 from edgekws import console
-from edgekws.cli import board, data, demo, export, quantize, train
+from edgekws.cli import board, check, data, demo, export, quantize, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(train.train)
 app.command()(quantize.quantize)
+app.command()(check.check)
 app.command()(export.export)
 app.command()(board.boards)
 app.command()(board.flash)

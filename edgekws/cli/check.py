@@ -1,0 +1,135 @@
+"""`edgekws check`: what a model would cost on a device, and which of its layers the NPU would take."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from edgekws import console
+from edgekws.errors import ConfigError, TargetError
+
+if TYPE_CHECKING:
+    from edgekws.cost import Estimate, Memory
+    from edgekws.graph.ir import Graph
+    from edgekws.types import Measurement
+
+KIND, VERSION = "edgekws-check", 1
+GRAPH = "graph.npz"
+_UNITS = {"cycles": (1.0, "cycles"), "latency": (1e3, "ms"), "energy": (1e6, "uJ")}
+
+
+def check(
+    model: Annotated[Path, typer.Argument(help="An integer graph (graph.npz), or a folder that holds one.")],
+    target: Annotated[
+        str | None, typer.Option(help="tinpu, tinpu:f28p55x, int8, ... Default: the target that the graph is for.")
+    ] = None,
+    strict: Annotated[bool, typer.Option(help="Also fail when a layer would run on the CPU.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
+) -> None:
+    """Show where each layer would run and what it costs; fail (exit code 5) when the model does not fit.
+
+    Bytes and multiplications follow from the model; cycles, time and energy are estimates.
+    """
+    from edgekws import cost, targets
+
+    graph = read_model(model)
+    found = cost.estimate(graph, *targets.load(target or graph.target))
+    if as_json:
+        typer.echo(json.dumps(to_json(graph, found), indent=1))
+    else:
+        _show(graph, found)
+    require(found, strict)
+
+
+def read_model(path: Path) -> Graph:
+    """The integer graph in `path`. Raises ConfigError for a kind of file that is not one."""
+    from edgekws.graph import io
+
+    path = path / GRAPH if path.is_dir() else path
+    if path.suffix != ".npz":
+        raise ConfigError(f"a model should be an integer graph ({GRAPH})", got=str(path), hint="run edgekws quantize")
+    return io.load(path)
+
+
+def require(found: Estimate, strict: bool) -> None:
+    """Raises TargetError when a memory is too small, or when a layer was refused.
+
+    A refused layer is no error where a CPU beside the accelerator can take it, unless `strict`.
+    """
+    over = [f"{memory.used} of {memory.limit} bytes of {memory.name}" for memory in found.memories if not memory.fits]
+    if over:
+        hint = "make the network smaller, give its weights fewer bits, or take a larger device"
+        raise TargetError(f"the model should fit {found.device.title}", got=", ".join(over), hint=hint)
+    if found.on_cpu and (strict or found.device.npu is None):
+        got = "; ".join(f"{layer.cost.name}: {layer.reason}" for layer in found.on_cpu)
+        raise TargetError(f"every layer should be legal on {found.target}", got=got)
+
+
+def to_json(graph: Graph, found: Estimate) -> dict[str, Any]:
+    """The document of --json: every number of the tables, unrounded."""
+    from edgekws.graph import io
+
+    return {
+        "kind": KIND,
+        "version": VERSION,
+        "graph": {"name": graph.name, "sha256": io.digest(graph), "target": graph.target},
+        "target": found.target,
+        "device": asdict(found.device),
+        "layers": [asdict(layer) for layer in found.layers],
+        "totals": {"macs": graph.macs, "parameter_bytes": graph.parameter_bytes, "cycles": found.cycles},
+        "memories": [{**asdict(memory), "fits": memory.fits} for memory in found.memories],
+        "measurements": [figure.to_json() for figure in found.measurements()],
+        "on_cpu": len(found.on_cpu),
+        "fits": found.fits,
+    }
+
+
+def _show(graph: Graph, found: Estimate) -> None:
+    console.out.print(f"{graph.name} on {found.device.title} ({found.target}:{found.device.name})")
+    console.out.print(_layers(graph, found))
+    for figure in found.measurements():
+        console.out.print(_figure(figure))
+    for memory in found.memories:
+        console.out.print(_memory(memory))
+    for note in found.device.notes:
+        console.out.print(f"[yellow]note:[/] {note}")
+    legal = f"{len(found.layers) - len(found.on_cpu)} of {len(found.layers)} layers are legal on {found.target}"
+    others = f", {len(found.on_cpu)} would run on the CPU" if found.device.npu else ""
+    console.out.print(f"[bold]{'fits' if found.fits else 'DOES NOT FIT'}[/]: {legal}{others}")
+
+
+def _layers(graph: Graph, found: Estimate) -> Table:
+    table = Table("layer", "op", "output", "bits", "bytes", "MACs", "~cycles", "runs on", box=None)
+    for layer, node in zip(found.layers, graph.nodes, strict=True):
+        row, bits = layer.cost, str(node.weight_bits) if node.weight is not None else "-"
+        shape = " x ".join(map(str, row.out_shape))
+        refused = "CPU, because" if found.device.npu else "nowhere, because"
+        unit = f"[yellow]{refused} {layer.reason}[/]" if layer.reason else layer.unit
+        sizes = (f"{row.parameter_bytes:,}", f"{row.macs:,}", f"{layer.cycles:,.0f}")
+        table.add_row(row.name, row.op, shape, bits, *sizes, unit)
+    total = (f"{graph.parameter_bytes:,}", f"{graph.macs:,}", f"{found.cycles:,.0f}")
+    table.add_row("all", "", "", "", *total, "", style="bold")
+    return table
+
+
+def _figure(figure: Measurement) -> str:
+    factor, unit = _UNITS[figure.name]
+    shown = f"{figure.name}: about {_number(figure.value * factor)} {unit} ({figure.how}"
+    if figure.interval is None:
+        return shown + ")"
+    return f"{shown}, between {_number(figure.interval.low * factor)} and {_number(figure.interval.high * factor)})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+
+
+def _memory(memory: Memory) -> str:
+    limit = "no limit known" if memory.limit is None else f"of {memory.limit:,}"
+    verdict = "" if memory.fits else " [bold red]too much[/]"
+    return f"{memory.name}: {memory.used:,} bytes, {limit} ({memory.what}){verdict}"
