@@ -135,10 +135,11 @@ def estimate(graph: Graph, target: Target, device: Device) -> Estimate:
 
 def _on_device(node: Node, cost: LayerCost, target: Target, device: Device, reason: str) -> LayerEstimate:
     if device.npu is None or reason:
-        bounds, unit = _estimate.cpu_bounds(node, device.cpu), "CPU"
+        cycles, bounds, unit = _estimate.cpu_cycles(node, device.cpu), _estimate.cpu_bounds(node, device.cpu), "CPU"
     else:
-        bounds, unit = _estimate.npu_bounds(node, device.npu), target.ACCELERATOR
-    return LayerEstimate(cost, unit, reason, target.cycles(node, device), *bounds)
+        cycles, bounds = target.cycles(node, device), _estimate.npu_bounds(node, device.npu)
+        unit = target.ACCELERATOR
+    return LayerEstimate(cost, unit, reason, cycles, *bounds)
 
 
 def _memories(graph: Graph, device: Device) -> tuple[Memory, ...]:

@@ -32,7 +32,17 @@ FORBIDDEN = {
         "edgekws.train",
         "firmware_io",
     ),
-    "edgekws.targets": ("edgekws.data", "edgekws.quant", "edgekws.emit", "edgekws.train", "firmware_io"),
+    "edgekws.targets": (
+        "edgekws.data",
+        "edgekws.quant",
+        "edgekws.emit",
+        "edgekws.train",
+        "edgekws.cost",
+        "edgekws.vendor",
+        "firmware_io",
+    ),
+    "edgekws.cost": ("edgekws.data", "edgekws.quant", "edgekws.emit", "edgekws.train", "edgekws.vendor", "firmware_io"),
+    "edgekws.vendor": ("edgekws.data", "edgekws.quant", "edgekws.train", "edgekws.pipeline", "firmware_io"),
     "edgekws.emit": ("edgekws.data", "edgekws.quant", "edgekws.train", "firmware_io"),
     "edgekws": ("edgekws.cli", "firmware_io"),
     "firmware_io": (

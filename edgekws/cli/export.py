@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.table import Table
 
 from edgekws import console
+from edgekws.cli import vendor
 from edgekws.cli._options import DATA, OUT, DataOption, OutOption
+from edgekws.errors import ConfigError
 
 
-def export(data: DataOption = DATA, out: OutOption = OUT) -> None:
+def export(
+    data: DataOption = DATA,
+    out: OutOption = OUT,
+    tool: Annotated[
+        str | None, typer.Option("--for", help="Instead, what a vendor's compiler wants: ti-nnc.", metavar="COMPILER")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="With --for: mspm0g5187, f28p55x, am13e2.")] = None,
+) -> None:
     """Write ONNX, TFLite and C from the graph, run each on every test clip and compare with the interpreter."""
-    run(data, out)
+    if tool is not None:
+        vendor.run(tool, device, data, out)
+    elif device is not None:
+        raise ConfigError("--device goes with --for", got=f"--device {device}", hint="add --for ti-nnc")
+    else:
+        run(data, out)
 
 
 def run(data: Path, out: Path) -> None:

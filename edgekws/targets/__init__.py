@@ -33,7 +33,7 @@ def load(name: str) -> tuple[Target, Device]:
 
 def misplaced(graph: Graph, target: Target) -> dict[str, str]:
     """name -> reason, of each node that the target does not take; its compiler runs them on the CPU."""
-    reasons = ((node.name, target.legal(node)) for node in graph.nodes)
+    reasons = ((node.name, target.legal(node, graph)) for node in graph.nodes)
     return {name: reason for name, reason in reasons if reason}
 
 

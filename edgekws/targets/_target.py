@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from edgekws.graph.ir import Node, Rule
+from edgekws.graph.ir import Graph, Node, Rule
 from edgekws.targets._device import Device
 
 
@@ -33,8 +33,11 @@ class Target(Protocol):
     def pool_factor(self, area: int) -> float:
         """What the sum over `area` positions is multiplied by."""
 
-    def legal(self, node: Node) -> str | None:
-        """None, or "rule: what it wants, not what it got"; the node then runs on the CPU, if anywhere."""
+    def legal(self, node: Node, graph: Graph | None = None) -> str | None:
+        """None, or "rule: what it wants, not what it got"; the node then runs on the CPU, if anywhere.
+
+        Rules on what a node reads are judged where `graph` is given.
+        """
 
     def cycles(self, node: Node, device: Device) -> float:
         """Estimated CPU clock cycles of `node` on `device`, on the unit that `legal` gives it."""

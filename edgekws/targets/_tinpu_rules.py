@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgekws.graph.ir import INPUT, UNSCALED, Node
+from edgekws.graph.ir import INPUT, UNSCALED, Graph, Node
 
 WEIGHT_BITS: tuple[int, ...] = (8, 4, 2)
 OFFSET_BITS = {8: 24, 4: 16, 2: 16}
@@ -33,6 +33,16 @@ def broken(node: Node) -> str | None:
         if reason:
             return reason
     return None
+
+
+def misfed(node: Node, graph: Graph) -> str | None:
+    """The compiler knows residual additions as the end of a pointwise convolution (PWCONVRES), with ReLU or without."""
+    if node.op != "add":
+        return None
+    sources = [graph.node(name) for name in node.inputs if name != INPUT]
+    if any(source.op == "conv2d" and source.kernel == (1, 1) for source in sources):
+        return None
+    return f"residual: one input from a pointwise convolution, not from {' and '.join(node.inputs)}"
 
 
 def _width(node: Node) -> str | None:
@@ -110,7 +120,7 @@ def _max_pool(node: Node) -> str | None:
 
 
 def _add(_: Node) -> str | None:
-    """With ReLU or without: both clips are patterns of the compiler. `Graph.check` sees to one scale of the inputs."""
+    """No rule of its own: `misfed` judges what it reads, and `Graph.check` the scales."""
     return None
 
 

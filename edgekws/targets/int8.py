@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgekws.graph.ir import FIXED_POINT_BITS, Node, Rule
+from edgekws.graph.ir import FIXED_POINT_BITS, Graph, Node, Rule
 from edgekws.targets import _cores, _estimate
 from edgekws.targets._device import Device, Figure
 
@@ -50,7 +50,7 @@ def pool_factor(area: int) -> float:
     return 1 / area
 
 
-def legal(node: Node) -> str | None:
+def legal(node: Node, graph: Graph | None = None) -> str | None:  # noqa: ARG001  (no rule on neighbours)
     """None, or the rule that `node` breaks, with the number."""
     if node.weight_bits not in WEIGHT_BITS:
         return f"weight-bits: weights of 8 or 4 bits, not {node.weight_bits}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgekws.graph.ir import Node, Rule
+from edgekws.graph.ir import Graph, Node, Rule
 from edgekws.targets import _estimate, _tinpu_devices, _tinpu_rules
 from edgekws.targets._device import Device
 
@@ -55,9 +55,12 @@ def pool_factor(area: int) -> float:
     return float(2.0 ** -(area - 1).bit_length())
 
 
-def legal(node: Node) -> str | None:
-    """None, or the rule of the NPU that `node` breaks, with the number; `_tinpu_rules` lists them."""
-    return _tinpu_rules.broken(node)
+def legal(node: Node, graph: Graph | None = None) -> str | None:
+    """None, or the rule of the NPU that `node` breaks, with the number; `_tinpu_rules` lists them.
+
+    graph: also judge what a residual addition reads.
+    """
+    return _tinpu_rules.broken(node) or (_tinpu_rules.misfed(node, graph) if graph else None)
 
 
 def cycles(node: Node, device: Device) -> float:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekws import targets
+from edgekws import cost, targets
 from edgekws.graph.ir import INPUT, Graph, Node, Requant
 from edgekws.targets import tinpu
 from tests.graphs import random_dag
@@ -178,3 +178,19 @@ def test_unequal_scales_of_a_sum_are_a_problem_of_the_graph():
 
 def test_a_legal_graph_has_no_problems(graph_factory):
     assert targets.problems(graph_factory(channels=64), tinpu) == ()
+
+
+def test_a_residual_ends_a_pointwise_convolution():
+    graph = random_dag(1)  # conv2d0 is 9 x 2, conv2d1 is 1 x 1, add2 adds them
+    node = graph.node("add2")
+    twice = replace(node, inputs=("conv2d0", "conv2d0"))
+    assert tinpu.legal(node, graph) is None
+    assert tinpu.legal(twice) is None
+    assert tinpu.legal(twice, graph) == (
+        "residual: one input from a pointwise convolution, not from conv2d0 and conv2d0"
+    )
+    changed = replace(graph, nodes=tuple(twice if n is node else n for n in graph.nodes))
+    assert targets.misplaced(changed, tinpu)["add2"].startswith("residual")
+    layer = next(row for row in cost.estimate(changed, *targets.load("tinpu")).layers if row.cost.name == "add2")
+    assert layer.unit == "CPU"
+    assert layer.lowest < layer.cycles < layer.highest
