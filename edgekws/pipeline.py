@@ -44,10 +44,19 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from edgekws.budget import Budget
+    from edgekws.mixed import Mixed
     from edgekws.quant.network import QuantNet
 
 QUANTIZE_KIND, PARITY_KIND = "edgekws-quantize", "edgekws-parity"
 VERSION = 1
+_QAT_SCHEDULE = {"warmup_epochs": 0.2, "weight_decay": 0.0, "ema_decay": 0.0, "teachers": ()}
+"""No moving average: means of weights between two integers round to other integers, worst at 2 bits."""
+_STARTS_FROM = {
+    "target", "weight_bits", "layers", "calibration", "calibration_clips", "calibration_list", "headroom_bits",
+    "equalize", "correct_bias", "reconstruct", "freeze_steps_at",
+}  # fmt: skip
+"""What decides where a training of the integers begins."""
 _PACKAGES = ("numpy", "torch", "onnx", "onnxruntime", "ai-edge-litert")
 
 
@@ -190,6 +199,17 @@ def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> 
         {**report, "dataset": {"name": data.name, "sha256": data.sha256, "notes": data.notes}, "scores": scores},
     )
     return graph
+
+
+def search(
+    trained: Trained, data: Dataset, budget: Budget, out: Path, progress: Progress, device: str, pinned: dict[str, int]
+) -> Mixed:
+    """The bits of each layer that `budget` allows: `edgekws.mixed.search` on the recipe's calibration clips."""
+    from edgekws import mixed
+
+    _require_labels(trained.labels, data)
+    inputs, _ = _calibration(trained, data)
+    return mixed.search(trained, data, inputs, budget, out, progress, device, pinned)
 
 
 def export(graph: Graph, out: Path, features: np.ndarray, progress: Progress) -> list[Parity]:
@@ -357,12 +377,10 @@ def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress
 
     plan = trained.recipe.quant
     epochs, rate = plan.schedule()
-    schedule = trained.recipe.train.model_copy(
-        update={"epochs": epochs, "learning_rate": rate, "warmup_epochs": 0.2, "weight_decay": 0.0}
-    )
+    schedule = trained.recipe.train.model_copy(update={"epochs": epochs, "learning_rate": rate, **_QAT_SCHEDULE})
     task = training.Task(data, trained.features, trained.recipe.augment, schedule, trained.recipe.seed, trained.network)
     header = {
-        "quant": plan.model_dump(mode="json"),
+        "quant": plan.model_dump(mode="json", include=_STARTS_FROM),
         "schedule": schedule.model_dump(mode="json"),
         "augment": asdict(task.augment),
         "seed": task.seed,
