@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,9 +21,17 @@ from edgekws.cli._options import (
     changed_recipe,
     read_recipe,
 )
+from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
+    from edgekws.budget import Budget
+    from edgekws.mixed import Mixed
+    from edgekws.quant.search import Point
     from edgekws.recipe import Recipe
+
+_SHOWN = 8
+"""Points of the front in the table, besides those that were measured."""
+_LEGEND = "flash is weights and stage parameters; latency is estimated; the error is predicted from calibration"
 
 
 def quantize(
@@ -29,16 +39,48 @@ def quantize(
     data: DataOption = DATA,
     out: OutOption = OUT,
     method: Annotated[str | None, typer.Option(help="ptq or qat, instead of the recipe's.")] = None,
+    bits: Annotated[int | None, typer.Option(help="Width of all weights, 8, 4 or 2, instead of the recipe's.")] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option(help="Width of some layers, like 'dw*=8'; may be repeated, the last one wins.")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Find the widths: flash=24kB (weights and stage parameters), latency=2.5ms (estimated) or "
+            "drop=0.5 (points of validation accuracy). Layers named by --layer keep theirs."
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="Whose latency counts, by default the target's first device.")] = "",
 ) -> None:
     """Turn the trained network into the integer graph of the NPU, and score both."""
+    from edgekws.budget import parse
+
     chosen = read_recipe(recipe, None, None)
     if method is not None:
-        chosen = changed_recipe(chosen, quant={**chosen.quant.model_dump(), "method": method})
-    run(chosen, data, out)
+        chosen = _with(chosen, method=method)
+    widths = dict(_width(text) for text in layer or [])
+    if budget is None:
+        run(_with_widths(chosen, bits, widths), data, out)
+        return
+    if bits is not None:
+        hint = "pin single layers with --layer, or leave --budget out"
+        raise ConfigError("--budget finds the widths that --bits would set; one of them should be given", hint=hint)
+    wanted = parse(budget)
+    _with_widths(chosen, None, widths)  # refuses widths that do not exist before anything is computed
+    run(chosen, data, out, Search(wanted, widths, device))
 
 
-def run(recipe: Recipe, data: Path, out: Path) -> None:
-    """Quantize the trained network in `out`, write its graph and show the scores."""
+@dataclass(frozen=True)
+class Search:
+    """What --budget, --layer and --device ask for."""
+
+    budget: Budget
+    pinned: dict[str, int]
+    device: str
+
+
+def run(recipe: Recipe, data: Path, out: Path, search: Search | None = None) -> None:
+    """Quantize the trained network in `out`, with widths that are searched if asked for; show the scores."""
     from edgekws import pipeline
     from edgekws.data import dataset
     from edgekws.train import BEST
@@ -46,13 +88,72 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
     loaded = dataset.load(data)
     with console.progress() as report:
         trained = pipeline.load_trained(out / "float" / BEST, recipe)
+        if search is not None:
+            wish = (search.budget, out, report, search.device, search.pinned)
+            found = pipeline.search(trained, loaded, *wish)
+            trained = replace(trained, recipe=_with(trained.recipe, layers=found.bits))
         pipeline.quantize(trained, loaded, out, report)
-    scores = pipeline.read_scores(out / "quantize.json")["scores"]
+    if search is not None:
+        _show_search(found, out)
+    _show_scores(pipeline.read_scores(out / "quantize.json")["scores"], loaded.name, out)
+    for note in loaded.notes:
+        console.out.print(f"[yellow]note:[/] {note}")
+
+
+def _with(recipe: Recipe, **changes: object) -> Recipe:
+    return changed_recipe(recipe, quant={**recipe.quant.model_dump(), **changes})
+
+
+def _with_widths(recipe: Recipe, bits: int | None, layers: dict[str, int]) -> Recipe:
+    """--bits replaces all widths of the recipe, --layer comes after those that are left."""
+    if bits is not None:
+        recipe = _with(recipe, weight_bits=bits, layers={})
+    kept = {name: width for name, width in recipe.quant.layers.items() if name not in layers}  # the last one wins
+    return _with(recipe, layers={**kept, **layers}) if layers else recipe
+
+
+def _width(text: str) -> tuple[str, int]:
+    pattern, separator, bits = text.rpartition("=")
+    if not (pattern and separator and bits.strip().isdecimal()):
+        raise ConfigError("--layer should be a layer's name or pattern, = and bits, like 'dw*=8'", got=text)
+    return pattern.strip(), int(bits)
+
+
+def _show_search(found: Mixed, out: Path) -> None:
+    from edgekws.quant.search import thinned
+
+    points = {point.bits: point for point in (*thinned(found.front, _SHOWN), *found.measured)}
+    table = Table("", *found.layers, "flash, B", "latency, ms", "error, nats", "validation, PTQ", box=None)
+    for point in sorted(points.values(), key=lambda point: (point.flash_bytes, point.error)):
+        table.add_row(*_row(found, point), style="bold" if point == found.chosen else "")
+    console.out.print(f"bits of each layer for {found.budget.text} ({_LEGEND})")
+    console.out.print(table)
+    shown = f"float network: {100 * found.float_accuracy:.2f} % of {found.clips} validation clips"
+    console.out.print(f"{shown}; latency on {found.target}:{found.device}; all points in {out / 'mixed.json'}")
+    console.out.print(f"for a recipe:\n\n{as_toml(found.bits)}", markup=False)
+
+
+def _row(found: Mixed, point: Point) -> list[str]:
+    seconds, accuracy = found.latency(point), found.accuracies.get(point.bits)
+    return [
+        "chosen" if point == found.chosen else "",
+        *map(str, point.bits),
+        f"{point.flash_bytes:,}",
+        "" if seconds is None else f"{1e3 * seconds:.2f}",
+        f"{point.error:.4f}",
+        "" if accuracy is None else f"{100 * accuracy:.2f} %",
+    ]
+
+
+def as_toml(bits: dict[str, int]) -> str:
+    """The block of a recipe that gives these widths."""
+    return "\n".join(["[quant.layers]", *(f"{json.dumps(name)} = {width}" for name, width in bits.items()), ""])
+
+
+def _show_scores(scores: dict[str, dict[str, dict[str, float]]], name: str, out: Path) -> None:
     table = Table("split", "clips", "float", "integers", "differing integers", box=None)
     for split, row in scores.items():
         shown = [f"{100 * row[key]['accuracy']:.2f} %" for key in ("float", "graph")]
         table.add_row(split, str(row["float"]["n"]), *shown, f"{row['differing_integers']} of {row['integers']}")
-    console.out.print(f"accuracy on {loaded.name} (computed on this machine), graph in {out / 'graph.npz'}")
+    console.out.print(f"accuracy on {name} (computed on this machine), graph in {out / 'graph.npz'}")
     console.out.print(table)
-    for note in loaded.notes:
-        console.out.print(f"[yellow]note:[/] {note}")

@@ -1,0 +1,64 @@
+"""Budgets of mixed precision: "flash=24kB", "latency=2.5ms", "drop=0.5"."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from edgekws.errors import ConfigError
+
+Kind = Literal["flash", "latency", "drop"]
+_UNITS: dict[Kind, dict[str, float]] = {
+    "flash": {"B": 1, "kB": 1e3, "KiB": 1024, "MB": 1e6, "MiB": 1024**2},
+    "latency": {"s": 1, "ms": 1e-3, "us": 1e-6},
+    "drop": {"": 1},
+}
+_FORM = re.compile(r"(flash|latency|drop)=([0-9]+\.?[0-9]*|\.[0-9]+)\s*([A-Za-z]*)")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a network may cost at most.
+
+    limit: bytes of weights and stage parameters (flash), estimated seconds (latency), or points of accuracy on
+    the validation split, in percent, that may be lost against the float network (drop).
+    """
+
+    kind: Kind
+    limit: float
+
+    @property
+    def text(self) -> str:
+        return f"{self.kind}={shown(self.kind, self.limit)}"
+
+
+def parse(text: str) -> Budget:
+    """Raises ConfigError that names the kinds and units there are."""
+    match = _FORM.fullmatch(text.strip())
+    if match is None:
+        raise _refused(text)
+    kind: Kind = next(known for known in _UNITS if known == match[1])
+    factor = _UNITS[kind].get(match[3])
+    if factor is None:
+        raise _refused(text)
+    return Budget(kind, float(match[2]) * factor)
+
+
+def shown(kind: Kind, value: float) -> str:
+    """A figure of this kind as a budget would say it; not below it, so that what is printed can be asked for."""
+    if kind == "flash":
+        return f"{math.ceil(value)}B"
+    if kind == "latency":
+        return f"{math.ceil(value * 1e6)}us"
+    return f"{math.ceil(value * 1000 - 1e-6) / 1000:g}"
+
+
+def _refused(text: str) -> ConfigError:
+    known = "; ".join(f"{kind} in {', '.join(units)}" for kind, units in _UNITS.items() if kind != "drop")
+    return ConfigError(
+        f"--budget should be a kind, = and a number with a unit ({known}), or drop= and points of accuracy",
+        got=text,
+        hint="for example flash=24kB, latency=2.5ms or drop=0.5",
+    )
