@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import numpy as np
 
 from edgekws.errors import ArtifactError, TargetError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN
-from edgekws.graph.ir import Graph
+from edgekws.graph.ir import Graph, Node
 
+NEAR = "-near"
+"""What the names of executors end in when their file says that it may differ from the graph."""
 Executor = Callable[[np.ndarray], np.ndarray]
 """features int8 [n, frames, coefficients] -> scores int8 [n, labels]"""
 
@@ -32,3 +35,13 @@ def checked_features(features: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
         got = f"{features.dtype} {list(features.shape)}"
         raise ArtifactError(f"features should be int8 [n, {', '.join(map(str, shape))}]", got=got)
     return features
+
+
+def narrow_weights(graph: Graph, stored: Callable[[Node], str]) -> dict[str, str]:
+    """What the metadata says about layers of 4- and 2-bit weights, and nothing if there are none.
+
+    stored: the type in which the format holds the weights of a node.
+    """
+    narrow = [node for node in graph.nodes if node.weight is not None and node.weight_bits < 8]
+    rows = {node.name: {"bits": node.weight_bits, "stored_as": stored(node)} for node in narrow}
+    return {"narrow_weights": json.dumps(rows)} if rows else {}

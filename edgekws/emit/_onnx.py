@@ -23,20 +23,29 @@ class Builder:
         self.constants: list[Any] = []
         self.taken = {"features"}
 
-    def constant(self, name: str, value: np.ndarray) -> str:
-        from onnx import numpy_helper
+    def constant(self, name: str, value: np.ndarray, kind: str = "") -> str:
+        """kind: an ONNX type without a NumPy one, "INT4" or "INT2"; value then is int8."""
+        from onnx import TensorProto, helper, numpy_helper
 
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        self._take(name)
+        if kind in ("INT4", "INT2"):
+            tensor = helper.make_tensor(name, getattr(TensorProto, kind), value.shape, value.ravel().tolist())
+        else:
+            tensor = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        self.constants.append(tensor)
         return name
 
     def add(self, op: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
         from onnx import helper
 
-        if output in self.taken:
-            raise ArtifactError("the nodes of a graph should have different names", got=f"{output} twice")
-        self.taken.add(output)
+        self._take(output)
         self.nodes.append(helper.make_node(op, list(inputs), [output], name=output, **attributes))
         return output
+
+    def _take(self, name: str) -> None:
+        if name in self.taken:
+            raise ArtifactError("tensors that are made from the names of nodes should differ", got=f"{name} twice")
+        self.taken.add(name)
 
     def model(self, name: str, opset: int, ir_version: int, ends: Sequence[Any], about: dict[str, str]) -> bytes:
         """ends: value infos of the one input and the one output. Gives the sealed bytes of the checked model."""

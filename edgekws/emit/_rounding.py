@@ -56,7 +56,7 @@ def kernel(node: Node) -> np.ndarray:
     """The weights of any node as those of a convolution (int64): [c_out, k_h, k_w, c_in] or [c, k_h, k_w]."""
     height, width, channels = node.in_shape
     if node.weight is None:
-        return np.ones((channels, height, width), np.int64)
+        return np.ones((channels, 1, 1) if node.op == "scale" else (channels, height, width), np.int64)
     weight = node.weight.astype(np.int64)
     return weight.reshape(-1, height, width, channels) if node.op == "linear" else weight
 
@@ -70,11 +70,11 @@ def can_double(weight: np.ndarray) -> np.ndarray:
 def round_form(node: Node, raised_input: int = 0) -> RoundForm:
     """Rewrite one node, doubling every channel that allows it.
 
-    raised_input: how far above its meaning the reader of the format sees this node's input.
+    raised_input: how far above its meaning the reader of the format sees this node's input; 0 for padded nodes.
     Raises TargetError where no exact form is known.
     """
     weight, shift = kernel(node), _floor_shift(node)
-    offset = node.requant.offset.astype(np.int64) - _raised_part(node, weight, raised_input)
+    offset = node.requant.offset.astype(np.int64) - raised_input * weight.reshape(len(weight), -1).sum(1)
     doubled = can_double(weight)
     raised = RAISE if node.requant.lo < 0 and not (doubled | (shift == 0)).all() else 0
     centre = offset + (raised << shift)
@@ -82,15 +82,6 @@ def round_form(node: Node, raised_input: int = 0) -> RoundForm:
     bias = np.where(doubled, 2 * centre - (1 << shift) + 1, centre - ((1 << shift) >> 1))
     scaled = (weight * factor.reshape(-1, *[1] * (weight.ndim - 1))).astype(np.int8)
     return RoundForm(scaled, bias, shift + doubled, doubled, raised)
-
-
-def half_unit_bias(node: Node) -> tuple[np.ndarray, np.ndarray]:
-    """(bias, n), int64 [c]: floor(z / 2**n) = round((2 * acc + bias) / 2**(n+1)), free of ties.
-
-    For formats whose bias may have half the step of the accumulator, whatever the weights.
-    """
-    shift = _floor_shift(node)
-    return 2 * node.requant.offset.astype(np.int64) - (1 << shift) + 1, shift
 
 
 def check_bounds(node: Node, form: RoundForm, lo: int, hi: int, exact_log2: int) -> None:
@@ -134,15 +125,3 @@ def _floor_shift(node: Node) -> np.ndarray:
             hint="quantize this layer to 8-bit weights (multiplier 1), or export onnx_tinpu or c",
         )
     return shift - power
-
-
-def _raised_part(node: Node, weight: np.ndarray, raised_input: int) -> np.ndarray:
-    """What a raised input adds to every accumulator, int64 [c]. Raises TargetError when padding would differ."""
-    if raised_input and any(node.pad):
-        raise TargetError(
-            f"{node.name}: a padded layer cannot follow a signed layer with weights beyond +-{DOUBLED_LIMIT} exactly",
-            got=f"padding {node.pad} after outputs raised by {raised_input}",
-            hint="put a ReLU between the two layers, or keep the weights of the first within the limit",
-        )
-    added: np.ndarray = raised_input * weight.reshape(len(weight), -1).sum(1)
-    return added

@@ -1,140 +1,203 @@
-"""Standard QuantizeLinear / DequantizeLinear ONNX (opset 21): int8 activations and weights, int32 bias.
+"""Standard QuantizeLinear / DequantizeLinear ONNX (opset 21): int8 activations, int8 / int4 / int2 weights, int32 bias.
 
-Every layer is `DequantizeLinear -> Conv -> QuantizeLinear` (a pool is a Conv with constant weights, a
-linear layer one of its input's size), and unsigned activations are stored as y - 128.
+Every layer is `DequantizeLinear -> Conv -> QuantizeLinear`: a linear layer is a Conv of its input's size, a
+pool and a scale are Convs with constant weights. `add` and `max_pool` are Add and MaxPool between the same two.
+Unsigned activations are stored as y - 128. Weights of 4 bits are INT4 tensors; those of 2 bits are INT2 (opset
+25), or INT4 where the installed onnx knows no INT2. The metadata say which form each layer has:
 
-QuantizeLinear rounds halves to even, so no value may be a half. Where the weights allow it
-(`_rounding`: |w| <= 63), they are doubled and the bias stays inside of Conv. Otherwise a bias in half
-steps of the accumulator is added between Conv and QuantizeLinear; such a layer is exact too, but runs in
-float, because it is not the pattern that runtimes turn into an integer kernel.
+bias-inside    QuantizeLinear rounds halves to even, so no value may be a half. For the factor 2^-n the weights
+               are doubled where that fits (`_rounding`: |w| <= 63), and the bias stays inside of Conv:
+               (2 acc + 2 offset - 2^n + 1) / 2^(n+1) has an odd numerator, never is a half and rounds to the floor.
+bias-outside   The same for any factor m / 2^n and any weights: (2m acc + 2m offset - 2^n + 1) / 2^(n+1). The
+               scale of the weights carries m; the bias, in half steps of the product, is added behind Conv. Such
+               a layer runs in float, because it is not the pattern that runtimes turn into an integer kernel.
+floor          Where float32 holds acc but not 2m acc: Conv, Add, Mul, Floor as in `onnx_tinpu`, exact for the
+               reasons given there, in the order of the file.
+standard       Stages of the fixed-point rule: the textbook form, offset inside. Runtimes round once, and the rule
+               rounds twice, which lifts positive sums by half to one step of the accumulator: behind a ReLU, the
+               bias has one step more. A value near a half may still come out one step apart.
 
 All scales are the powers of two nearest to those of the graph (equal to them for a target with
 power-of-two scales): float32 then computes every sum exactly. The true ones are in the metadata.
+
+A file with a layer that cannot be shown to be exact is written all the same. It says so in its metadata, and its
+executors bear names of their own (`MAY_DIFFER`), so that differences are counted and never mistaken for none.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
 from edgekws.emit import _onnx, _seal
-from edgekws.emit._common import Executor, check_graph
+from edgekws.emit._common import NEAR, Executor, check_graph, narrow_weights
 from edgekws.emit._onnx import Builder
-from edgekws.emit._rounding import can_double, half_unit_bias, kernel
+from edgekws.emit._qdq import Form, Layer, form_of, stored_type
 from edgekws.errors import TargetError
-from edgekws.graph.ir import Graph, Node, accumulator_bounds
+from edgekws.graph.ir import INPUT, UNSCALED, Graph
 
 FILE, KIND, VERSION = "model.qdq.onnx", "onnx_qdq", 1
 NOTE = "QuantizeLinear's half to even on values that are never a half; equal to the graph in every output"
+NEAR_NOTE = "QuantizeLinear's half to even; the layers without proof may differ from the graph by one step"
+_WHY = "float32 or a single rounding cannot be shown to equal the stages of this graph"
+MAY_DIFFER = {f"onnxruntime{NEAR}": _WHY, f"onnxruntime-unoptimized{NEAR}": _WHY}
+"""Runtimes that may differ from the graph, and why: those of files that hold a layer without proof."""
 OPSET, IR_VERSION = 21, 10
-EXACT = 1 << 24
-"""float32 holds every integer up to here."""
+INT2_OPSET, INT2_IR_VERSION = 25, 13
+_REORDERING = ("ConvAddFusion", "ConvMulFusion")
 
 
 def emit(graph: Graph) -> dict[str, bytes]:
     """{"model.qdq.onnx": bytes}, int8 [1, 1, frames, coefficients] -> int8 [1, labels].
 
-    Raises TargetError where float32 or the rounding cannot be exact.
+    Raises TargetError for numbers that the format cannot hold.
     """
     from onnx import TensorProto, helper
 
     check_graph(graph)
     height, width, channels = graph.in_shape
-    build, tensor = Builder(), "features"
-    in_log2 = _nearest_log2(graph.input_scale)
-    quantization = _quantization(build, tensor, in_log2, 0)
+    wires, layers = _Wires(Builder(), graph), []
     for node, lo, hi in graph.ranges():
-        real = build.add("DequantizeLinear", [tensor, *quantization], f"{tensor}_real")
-        value = _layer(build, node, real, in_log2, (lo, hi))
-        in_log2 = _nearest_log2(node.out_scale)
-        quantization = _quantization(build, node.name, in_log2, -128 if node.requant.lo == 0 else 0)
-        tensor = build.add("QuantizeLinear", [value, *quantization], node.name)
-    scores = build.add("Flatten", [tensor], "scores", axis=1)
+        layers.append(form_of(node, (lo, hi)))
+        wires.layer(layers[-1])
+    scores = wires.build.add("Flatten", [wires.tensors[graph.nodes[-1].name]], "scores", axis=1)
     ends = (
         helper.make_tensor_value_info("features", TensorProto.INT8, [1, channels, height, width]),
         helper.make_tensor_value_info(scores, TensorProto.INT8, [1, len(graph.labels)]),
     )
-    return {FILE: build.model(graph.name, OPSET, IR_VERSION, ends, _seal.describe(graph, KIND, VERSION, NOTE))}
+    two_bits = any(layer.stored == "INT2" for layer in layers)
+    versions = (INT2_OPSET, INT2_IR_VERSION) if two_bits else (OPSET, IR_VERSION)
+    return {FILE: wires.build.model(graph.name, *versions, ends, _about(graph, layers))}
 
 
 def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
-    """onnxruntime with and without graph optimization. Raises ArtifactError for another file or version."""
+    """onnxruntime with and without graph optimization. Raises ArtifactError for another file or version.
+
+    Where layers without proof may differ, the names say so and are those of `MAY_DIFFER`.
+    """
     content = _seal.opened(files, FILE, KIND, VERSION)
+    about = _onnx.properties(content)
+    suffix = NEAR if "layers_without_proof" in about else ""
+    without = _REORDERING if Form.FLOOR.value in about.get("forms", "") else ()
     return {
-        "onnxruntime": _onnx.executor(content, np.int8, optimized=True),
-        "onnxruntime-unoptimized": _onnx.executor(content, np.int8, optimized=False),
+        f"onnxruntime{suffix}": _onnx.executor(content, np.int8, optimized=True, without=without),
+        f"onnxruntime-unoptimized{suffix}": _onnx.executor(content, np.int8, optimized=False),
     }
+
+
+def _about(graph: Graph, layers: list[Layer]) -> dict[str, str]:
+    """The metadata; a graph of 8-bit weights in the plain forms needs no more than the seal."""
+    without_proof = [layer.node.name for layer in layers if not layer.exact]
+    about = _seal.describe(graph, KIND, VERSION, NEAR_NOTE if without_proof else NOTE)
+    about |= narrow_weights(graph, lambda node: stored_type(node).lower())
+    plain = (Form.INSIDE, Form.OUTSIDE, Form.UNSCALED)
+    if "narrow_weights" in about or any(layer.form not in plain for layer in layers):
+        about["forms"] = json.dumps({layer.node.name: layer.form.value for layer in layers})
+    return about | ({"layers_without_proof": json.dumps(without_proof)} if without_proof else {})
 
 
 def _nearest_log2(scale: float) -> int:
     return round(float(np.log2(scale)))
 
 
-def _layer(build: Builder, node: Node, source: str, in_log2: int, bounds: tuple[int, int]) -> str:
-    """The float value of the layer before QuantizeLinear; one output step is 2^out_log2."""
-    weight, (bias, shift) = kernel(node), half_unit_bias(node)
-    _check_exact(node, weight, bias, bounds)
-    out_log2 = _nearest_log2(node.out_scale)
-    bias_inside = bool(can_double(weight).all())
-    doubled = int(bias_inside)
-    weights = _weights(build, node, weight << doubled, out_log2 - in_log2 - shift - doubled)
-    biases = _bias(build, node, bias, out_log2 - shift - 1, bias_inside)
-    inputs = [source, weights, biases] if bias_inside else [source, weights]
-    value = _conv(build, node, weight, inputs)
-    return value if bias_inside else build.add("Add", [value, biases], f"{node.name}_sum")
+class _Wires:
+    """The int8 tensor of each node, its quantization, and its real tensor, dequantized once for all readers."""
+
+    def __init__(self, build: Builder, graph: Graph) -> None:
+        self.build = build
+        self.tensors, self.real = {INPUT: "features"}, dict[str, str]()
+        self.log2 = {INPUT: _nearest_log2(graph.input_scale)}
+        self.quantization = {INPUT: self._quantization("features", self.log2[INPUT], 0)}
+
+    def layer(self, layer: Layer) -> None:
+        """Append one layer. Raises TargetError for inputs of an addition whose scales differ."""
+        node, in_log2 = layer.node, {self.log2[name] for name in layer.node.inputs}
+        if len(in_log2) > 1:
+            raise TargetError(f"{node.name}: both inputs should have one scale", got=f"2^{sorted(in_log2)}")
+        (step,) = in_log2
+        sources = [self._dequantized(name) for name in node.inputs]
+        self.log2[node.name] = step if node.op in UNSCALED else _nearest_log2(node.out_scale)
+        value = _value(self.build, layer, sources, step, self.log2[node.name])
+        zero_point = -128 if node.requant.lo == 0 else 0
+        self.quantization[node.name] = self._quantization(node.name, self.log2[node.name], zero_point)
+        inputs = [value, *self.quantization[node.name]]
+        self.tensors[node.name] = self.build.add("QuantizeLinear", inputs, node.name)
+
+    def _dequantized(self, name: str) -> str:
+        if name not in self.real:
+            tensor = self.tensors[name]
+            inputs = [tensor, *self.quantization[name]]
+            self.real[name] = self.build.add("DequantizeLinear", inputs, f"{tensor}_real")
+        return self.real[name]
+
+    def _quantization(self, name: str, scale_log2: int, zero_point: int) -> list[str]:
+        """The scale and zero point of one activation, shared by its QuantizeLinear and DequantizeLinear."""
+        scale = self.build.constant(f"{name}_scale", _scaled(np.int64(1), scale_log2))
+        return [scale, self.build.constant(f"{name}_zero_point", np.array(zero_point, np.int8))]
 
 
-def _check_exact(node: Node, weight: np.ndarray, bias: np.ndarray, bounds: tuple[int, int]) -> None:
-    """Raise TargetError unless all sums, in half steps of the accumulator, are exact in float32 in any order."""
-    halves = replace(node, weight=2 * weight, requant=replace(node.requant, offset=bias))
-    low, high = accumulator_bounds(halves, *bounds)
-    worst = np.maximum(np.abs(low), np.abs(high))
-    if worst.max() > EXACT:
-        channel = int(worst.argmax())
-        raise TargetError(
-            f"{node.name}: sums must stay within 2^24 half steps to be exact in float32",
-            got=f"{int(worst[channel])} in channel {channel}",
-            hint="use smaller weights or offsets in this layer, or export c",
-        )
+def _value(build: Builder, layer: Layer, sources: list[str], in_log2: int, out_log2: int) -> str:
+    """The float value of the layer before QuantizeLinear; one step of it is 2^out_log2."""
+    node = layer.node
+    if node.op == "add":
+        return build.add("Add", sources, f"{node.name}_sum")
+    if node.op == "max_pool":
+        window, strides = list(node.window), list(node.stride)
+        return build.add("MaxPool", sources, f"{node.name}_max", kernel_shape=window, strides=strides)
+    if layer.form is Form.FLOOR:
+        return _floored(build, layer, _conv(build, layer, [*sources, _weights(build, layer, -in_log2)]), out_log2)
+    weights = _weights(build, layer, out_log2 - in_log2)
+    biases = _bias(build, layer, out_log2)
+    if layer.form is Form.OUTSIDE:
+        value = _conv(build, layer, [*sources, weights])
+        return build.add("Add", [value, biases], f"{node.name}_sum")
+    return _conv(build, layer, [*sources, weights, biases])
 
 
-def _weights(build: Builder, node: Node, weight: np.ndarray, scale_log2: np.ndarray) -> str:
+def _weights(build: Builder, layer: Layer, step_log2: int) -> str:
+    weight, name = layer.weight, f"{layer.node.name}_weight"
     nchw = weight[:, None] if weight.ndim == 3 else weight.transpose(0, 3, 1, 2)
-    name = f"{node.name}_weight"
-    quantized = build.constant(name, nchw.astype(np.int8))
-    scale = build.constant(f"{name}_scale", _power_of_two(scale_log2))
-    zero_point = build.constant(f"{name}_zero_point", np.zeros(len(nchw), np.int8))
+    quantized = build.constant(name, nchw.astype(np.int8), layer.stored)
+    scale = build.constant(f"{name}_scale", _scaled(layer.weight_scale, step_log2))
+    zero_point = build.constant(f"{name}_zero_point", np.zeros(len(nchw), np.int8), layer.stored)
     return build.add("DequantizeLinear", [quantized, scale, zero_point], f"{name}_real", axis=0)
 
 
-def _bias(build: Builder, node: Node, bias: np.ndarray, scale_log2: np.ndarray, inside: bool) -> str:
-    shape, axis = ((-1,), 0) if inside else ((1, -1, 1, 1), 1)
-    name = f"{node.name}_bias"
-    quantized = build.constant(name, bias.astype(np.int32).reshape(shape))
-    scale = build.constant(f"{name}_scale", _power_of_two(scale_log2))
+def _bias(build: Builder, layer: Layer, out_log2: int) -> str:
+    shape, axis = ((1, -1, 1, 1), 1) if layer.form is Form.OUTSIDE else ((-1,), 0)
+    name = f"{layer.node.name}_bias"
+    quantized = build.constant(name, layer.bias.astype(np.int32).reshape(shape))
+    scale = build.constant(f"{name}_scale", _scaled(layer.bias_scale, out_log2))
     return build.add("DequantizeLinear", [quantized, scale], f"{name}_real", axis=axis)
 
 
-def _conv(build: Builder, node: Node, weight: np.ndarray, inputs: list[str]) -> str:
-    top, bottom, left, right = node.pad
+def _floored(build: Builder, layer: Layer, value: str, out_log2: int) -> str:
+    """floor((acc + offset) * mult / 2^shift), for acc in steps of one, as steps of the output."""
+    stage, name = layer.node.requant, layer.node.name
+    scale = np.ldexp(1.0, -stage.shift.astype(int))
+    for op, step, constant in (("Add", "offset", stage.offset), ("Mul", "mult", stage.mult), ("Mul", "shift", scale)):
+        shaped = np.asarray(constant, np.float32).reshape(1, -1, 1, 1)
+        value = build.add(op, [value, build.constant(f"{name}_{step}_value", shaped)], f"{name}_{step}")
+    value = build.add("Floor", [value], f"{name}_floor")
+    step = build.constant(f"{name}_step", _scaled(np.int64(1), out_log2))
+    return build.add("Mul", [value, step], f"{name}_steps")
+
+
+def _conv(build: Builder, layer: Layer, inputs: list[str]) -> str:
+    top, bottom, left, right = layer.node.pad
+    weight = layer.weight
     return build.add(
         "Conv",
         inputs,
-        f"{node.name}_conv",
+        f"{layer.node.name}_conv",
         kernel_shape=list(weight.shape[1:3]),
-        strides=list(node.stride),
+        strides=list(layer.node.stride),
         pads=[top, left, bottom, right],
         group=len(weight) if weight.ndim == 3 else 1,
     )
 
 
-def _quantization(build: Builder, name: str, scale_log2: int, zero_point: int) -> list[str]:
-    """The scale and zero point of one activation, shared by its QuantizeLinear and DequantizeLinear."""
-    scale = build.constant(f"{name}_scale", _power_of_two(np.int64(scale_log2)))
-    return [scale, build.constant(f"{name}_zero_point", np.array(zero_point, np.int8))]
-
-
-def _power_of_two(log2: np.ndarray | np.int64) -> np.ndarray:
-    return np.asarray(np.exp2(np.asarray(log2, np.float64)), np.float32)
+def _scaled(value: np.ndarray | np.int64, log2: int) -> np.ndarray:
+    return np.asarray(np.ldexp(np.asarray(value, np.float64), log2), np.float32)

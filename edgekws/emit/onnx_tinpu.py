@@ -1,15 +1,28 @@
 """ONNX in the integer pattern that TI's NPU compiler takes (opset 17, NCHW, integers held in float32).
 
 conv    Conv Add Mul Mul Floor Clip [Relu Clip]            offset, multiplier and 2^-shift stay apart
-pool    ReduceSum Round Add Mul Mul Floor Clip
+scale   Add Mul Mul Floor Clip                             TI's pattern of an input stage
+pool    ReduceSum Round Add Mul Mul Floor Clip             global_sum_pool
+max     MaxPool [Clip]
+add     Add [Relu] Clip                                    both inputs have one scale: nothing is rescaled
 linear  [Flatten] MatMul Add Mul Mul Floor Clip [Relu Clip]
 
+Weights of 8, 4 and 2 bits look alike: integers in float32; the widths of the narrow ones are in the metadata.
 The input holds the int8 features: their normalization belongs to feature extraction (the compiler's
 `skip_normalize=true`). Batch is 1, as that compiler wants it; our executors open it.
 
-float32 computes all of it exactly because every sum of products stays within 2^24 and a product beyond
-2^24 always clips: float32 rounding is monotone, so it stays at 2^24 or more, and 2^(24 - shift) is
-outside of the output range. `emit` refuses a graph for which that cannot be shown.
+Why float32 computes all of it exactly, for z = acc + offset:
+
+1. Every partial sum of products stays within 2^24, so acc is exact in every order of summation.
+2. Rounding is monotone and keeps 2^24. So z is exact, or it stays at 2^24 or more, on its side of zero.
+3. The same holds for z * mult: it is exact if it is within 2^24, and else at 2^24 or more. Such a product
+   clips: scaled by 2^-shift, which is exact, it lies beyond the output range, because shift is small enough.
+4. onnxruntime may fuse offset and multiplier into Conv or Gemm, which sums products of x, weight and
+   multiplier from the offset on. Where every partial sum of these stays within 2^24 too, they are integers
+   times 2^-shift in any order ("in any order" in the metadata); else our executors leave these fusions out.
+5. Sums of two outputs and maxima are integers below 2^10.
+
+`emit` refuses a graph for which 1 to 3 cannot be shown.
 """
 
 from __future__ import annotations
@@ -20,34 +33,38 @@ from dataclasses import replace
 import numpy as np
 
 from edgekws.emit import _onnx, _seal
-from edgekws.emit._common import Executor, check_graph
+from edgekws.emit._common import Executor, check_graph, narrow_weights
 from edgekws.emit._onnx import Builder
 from edgekws.errors import TargetError
-from edgekws.graph.ir import Graph, Node, accumulator_bounds
+from edgekws.graph.ir import INPUT, Graph, Node, accumulator_bounds
 
 FILE, KIND, VERSION = "model.tinpu.onnx", "onnx_tinpu", 1
 NOTE = "floor((acc + offset) * mult / 2^shift) in float32 holding integers; equal to the graph in every output"
 OPSET, IR_VERSION = 17, 8
 EXACT = 1 << 24
 """float32 holds every integer up to here."""
-_FUSIONS = ("ConvAddFusion", "ConvMulFusion")
+_FUSIONS = ("ConvAddFusion", "ConvMulFusion", "MatMulAddFusion")
+"""onnxruntime's optimizers that change the order of the sums."""
 
 
 def emit(graph: Graph) -> dict[str, bytes]:
-    """{"model.tinpu.onnx": bytes}. Raises TargetError where float32 cannot be shown to be exact."""
+    """{"model.tinpu.onnx": bytes}, float32 [1, 1, frames, coefficients] -> float32 [1, labels(, 1, 1)].
+
+    Raises TargetError for the fixed-point rule and where float32 cannot be shown to be exact.
+    """
     from onnx import TensorProto, helper
 
     check_graph(graph)
     in_any_order = [_check_exact(node, lo, hi) for node, lo, hi in graph.ranges()]
     height, width, channels = graph.in_shape
     build = Builder()
-    tensor = _layers(build, graph)
-    out_shape = [1, len(graph.labels)] + ([] if graph.nodes[-1].op == "linear" else [1, 1])
+    tensor, rank = _layers(build, graph)
+    out_shape = [1, len(graph.labels), 1, 1][:rank]
     ends = (
         helper.make_tensor_value_info("features", TensorProto.FLOAT, [1, channels, height, width]),
         helper.make_tensor_value_info(tensor, TensorProto.FLOAT, out_shape),
     )
-    about = _seal.describe(graph, KIND, VERSION, NOTE)
+    about = _seal.describe(graph, KIND, VERSION, NOTE) | narrow_weights(graph, lambda _: "float32")
     about["exact_sums"] = "in any order" if all(in_any_order) else "in the order of the file"
     return {FILE: build.model(graph.name, OPSET, IR_VERSION, ends, about)}
 
@@ -69,6 +86,12 @@ def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
 def _check_exact(node: Node, lo: int, hi: int) -> bool:
     """Whether the sums are exact in any order, the multiplier inside included. Raises TargetError if in none."""
     stage = node.requant
+    if stage.rule != "offset-scale-shift":
+        raise TargetError(
+            f"{node.name}: TI's NPU computes stages by the rule offset-scale-shift",
+            got=stage.rule,
+            hint="quantize for the target tinpu, or export onnx_qdq, tflite or c",
+        )
     plain = replace(node, requant=replace(stage, offset=np.zeros_like(stage.offset)))
     sums = _magnitude(plain, lo, hi)
     products = _magnitude(node, lo, hi) * stage.mult.astype(np.int64)
@@ -102,25 +125,77 @@ def _refuse(node: Node, wrong: np.ndarray, values: np.ndarray, rule: str) -> Non
         )
 
 
-def _layers(build: Builder, graph: Graph) -> str:
-    tensor, followers = "features", [*graph.nodes[1:], None]
-    if graph.nodes[0].op == "linear":
-        tensor = build.add("Flatten", [tensor], "features_flat", axis=1)
-    for node, follower in zip(graph.nodes, followers, strict=True):
-        if node.op == "linear" and follower is not None and follower.op != "linear":
-            raise TargetError(f"{node.name}: only linear layers may follow a linear layer", got=follower.op)
-        tensor = _layer(build, node, tensor, flat=follower is not None and follower.op == "linear")
-    return tensor
+def _layers(build: Builder, graph: Graph) -> tuple[str, int]:
+    """All nodes; the name and rank of the last tensor."""
+    wires = _Wires(build)
+    readers: dict[str, set[str]] = {}
+    for node in graph.nodes:
+        for name in node.inputs:
+            readers.setdefault(name, set()).add(node.op)
+    for node, lo, hi in graph.ranges():
+        rank = wires.rank_of(node, only_linear_follows=readers.get(node.name) == {"linear"})
+        sources = [wires.source(name, node) for name in node.inputs]
+        wires.made[node.name] = _layer(build, node, sources, rank, (lo, hi)), rank
+    return wires.made[graph.nodes[-1].name]
 
 
-def _layer(build: Builder, node: Node, source: str, flat: bool) -> str:
-    """flat: leave the height and width of 1 out of the result, as a linear layer wants it."""
+class _Wires:
+    """The tensor of each node and its rank: [n, c, h, w], or [n, c] from where the compiler wants rows."""
+
+    def __init__(self, build: Builder) -> None:
+        self.build = build
+        self.made = {INPUT: ("features", 4)}
+        self.flat: dict[str, str] = {}
+
+    def rank_of(self, node: Node, only_linear_follows: bool) -> int:
+        """The rank of what `node` makes. Raises TargetError for an image op after a linear layer."""
+        ranks = [self.made[name][1] for name in node.inputs]
+        if min(ranks) == 2 and node.op not in ("linear", "add", "scale"):
+            raise TargetError(
+                f"{node.name}: only linear layers, additions and scales may follow a linear layer", got=node.op
+            )
+        flattens = node.op == "linear" or (node.op == "global_sum_pool" and only_linear_follows)
+        return 2 if flattens else min(ranks)
+
+    def source(self, name: str, reader: Node) -> str:
+        """The tensor of `name` in the rank that `reader` wants, flattened once if need be."""
+        tensor, rank = self.made[name]
+        wanted = 2 if reader.op == "linear" else min(self.made[each][1] for each in reader.inputs)
+        if rank == wanted:
+            return tensor
+        if name not in self.flat:
+            label = "features" if name == INPUT else name
+            self.flat[name] = self.build.add("Flatten", [tensor], f"{label}_flat", axis=1)
+        return self.flat[name]
+
+
+def _layer(build: Builder, node: Node, sources: list[str], rank: int, bounds: tuple[int, int]) -> str:
+    """bounds: the lowest and highest integer of the inputs."""
+    if node.op == "add":
+        return _add(build, node, sources)
+    if node.op == "max_pool":
+        return _max_pool(build, node, sources[0], bounds)
+    if node.op == "scale":
+        return _stage(build, node, sources[0], rank)
     if node.op == "global_sum_pool":
-        return _stage(build, node, _sum(build, node, source, keep=not flat), 2 if flat else 4)
-    if node.op == "linear":
-        return _stage(build, node, _matmul(build, node, source), 2)
-    result = _stage(build, node, _conv(build, node, source), 4)
-    return build.add("Flatten", [result], f"{node.name}_flat", axis=1) if flat else result
+        return _stage(build, node, _sum(build, node, sources[0], keep=rank == 4), rank)
+    product = _matmul if node.op == "linear" else _conv
+    return _stage(build, node, product(build, node, sources[0]), rank)
+
+
+def _add(build: Builder, node: Node, sources: list[str]) -> str:
+    total = build.add("Add", sources, f"{node.name}_sum")
+    if node.requant.lo == 0:
+        total = build.add("Relu", [total], f"{node.name}_relu")
+    return _clip(build, f"{node.name}_clip", total, node.requant.lo, node.requant.hi)
+
+
+def _max_pool(build: Builder, node: Node, source: str, bounds: tuple[int, int]) -> str:
+    window, strides = list(node.window), list(node.stride)
+    largest = build.add("MaxPool", [source], f"{node.name}_max", kernel_shape=window, strides=strides)
+    if node.requant.lo <= bounds[0] and bounds[1] <= node.requant.hi:
+        return largest
+    return _clip(build, f"{node.name}_clip", largest, node.requant.lo, node.requant.hi)
 
 
 def _conv(build: Builder, node: Node, source: str) -> str:
@@ -159,7 +234,7 @@ def _stage(build: Builder, node: Node, source: str, rank: int) -> str:
         constant = build.constant(f"{name}_{step}_value", _per_channel(value, rank))
         source = build.add("Add" if step == "offset" else "Mul", [source, constant], f"{name}_{step}")
     source = build.add("Floor", [source], f"{name}_floor")
-    relu = stage.lo == 0 and node.op != "global_sum_pool"
+    relu = stage.lo == 0 and node.op not in ("global_sum_pool", "scale")
     wide = relu and node.op != "linear"  # the pattern clips a convolution at -255 before its Relu
     source = _clip(build, f"{name}_clip", source, -stage.hi if wide else stage.lo, stage.hi)
     if not relu:

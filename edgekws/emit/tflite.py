@@ -1,75 +1,113 @@
-"""TFLite int8 with our own flatbuffer writer: the floor of the graph, expressed by TFLite's rounding.
+"""TFLite int8 with our own flatbuffer writer.
 
 conv2d, linear       CONV_2D, per-channel filter [c_out, k_h, k_w, c_in]; a linear layer has its input's size
 depthwise, pool      DEPTHWISE_CONV_2D, filter [1, k_h, k_w, c]; the pool has constant weights
+scale                DEPTHWISE_CONV_2D of size 1, constant weights
+add                  ADD; all three tensors have one scale, so the sum is not rescaled
+max_pool             MAX_POOL_2D
 padding              SAME where it means the same, else a PAD before a VALID convolution
 end                  RESHAPE to [1, labels]
 
-Unsigned activations are stored as y - 128 with zero point -128. `_rounding` gives the integers. The real
-scales are chosen so that the multiplier s_in * s_w / s_out is 2^-n less a hair of 2^-31 to 2^-26:
+Unsigned activations are stored as y - 128 with zero point -128. How the stages become TFLite's:
 
-- TFLite's kernels take it in double precision as a 31-bit multiplier. An exact 2^-n would become 2^30,
-  whose first rounding step drops the lowest bit; a hair less becomes 2^31 - k, and the first step keeps
-  every accumulator below 2^23 whole.
-- XNNPACK takes it in float32, where the hair vanishes: exactly 2^-n.
+2^-n                 `_rounding` has the integers and `_scales` the real scales: the floor of the graph, exact in
+                     every runtime but for halves in XNNPACK
+fixed-point          TFLite's own rule, written as it is. A float32 scale has 24 bits and a multiplier 31: files
+                     are exact where `_steps` shows that the scale found has the same steps, and always when the
+                     graph's multipliers come from float32 scales
+m / 2^n              `_steps` searches multiples of the weights, a bias and a scale that have the same steps
 
-To make room for the hair, scales differ from those of the graph by less than one part in 1,000.
+Layers of 4-bit weights of a fixed-point graph are INT4 tensors. Other layers of 4 and 2 bits are carried in
+int8, multiplied by what `_steps` found (LiteRT has no convolution of 2 bits); the metadata name both.
+
+A signed output that had to be raised by 128 is lowered again, by adding a constant, where its reader pads, adds
+or takes a maximum. A file with steps that could not all be met says so in its metadata, and its executors bear
+names of their own (`MAY_DIFFER`), so that differences are counted and never mistaken for none.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import ModuleType
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from edgekws.emit import _seal
-from edgekws.emit._common import Executor, check_graph, checked_features
-from edgekws.emit._rounding import DOUBLED_LIMIT, RoundForm, check_bounds, round_form
+from edgekws.emit import _flatbuffer, _seal
+from edgekws.emit._common import NEAR, Executor, check_graph, checked_features, narrow_weights
+from edgekws.emit._flatbuffer import Edge, Model
+from edgekws.emit._plan import Filter, Plan, filter_of, plans_of, reads_raised
+from edgekws.emit._rounding import DOUBLED_LIMIT
+from edgekws.emit._scales import scales_of, unit_of
 from edgekws.errors import TargetError
-from edgekws.graph.ir import Graph, Node, Shape
+from edgekws.graph.ir import INPUT, Graph, Node
 
 FILE, KIND, VERSION = "model.tflite", "tflite", 1
 NOTE = (
     "TFLite int8 rounding to nearest of a rewritten accumulator that equals the floor of the graph; "
     f"where weights exceed +-{DOUBLED_LIMIT}, XNNPACK rounds exact halves to even and may be one lower"
 )
+SEARCHED_NOTE = "TFLite int8 rounding of accumulators whose steps are those of the graph, but for the channels named"
 MAY_DIFFER = {
-    "litert-xnnpack": f"rounds halves to even, and halves occur in channels with weights beyond +-{DOUBLED_LIMIT}"
+    f"litert-reference{NEAR}": "no float32 scale gives all steps of some channels",
+    f"litert-builtin{NEAR}": "rounds once in some operators, and some channels have their steps when rounded twice",
+    f"litert-xnnpack{NEAR}": (
+        f"rounds once, halves to even, and halves occur in channels with weights beyond +-{DOUBLED_LIMIT}"
+    ),
 }
 """Runtimes that may differ from the graph, and why; all others must not."""
-EXACT_LOG2 = 23
-_HAIR_LOW, _HAIR_HIGH = 2.0**-31, 2.0**-26
-_STEPS = range(1024, 8192)
-"""How many float32 steps a scale may be moved."""
-_SCHEMA_VERSION = 3
-_METADATA = "edgekws"
 
 
 def emit(graph: Graph) -> dict[str, bytes]:
-    """{"model.tflite": bytes}. Raises TargetError where the rounding cannot be made equal."""
+    """{"model.tflite": bytes}, int8 [1, frames, coefficients, 1] -> int8 [1, labels].
+
+    Raises TargetError where numbers do not fit, or where a scale cannot be near that of the graph.
+    """
     check_graph(graph)
-    model = _Model()
-    scales = scale_chain([graph.input_scale, *(node.out_scale for node in graph.nodes)])
-    edge = Edge(scales[0][0], 0, 0)
-    tensor = model.activation("features", graph.in_shape, edge)
-    tie_free: list[bool] = []
-    for (node, lo, hi), scale in zip(graph.ranges(), scales[1:], strict=True):
-        form = round_form(node, edge.raised)
-        tie_free += form.tie_free.tolist()
-        check_bounds(node, form, lo + edge.raised, hi + edge.raised, EXACT_LOG2)
-        tensor, edge = _layer(model, node, form, tensor, edge, scale)
-    last = model.reshape(tensor, len(graph.labels), edge)
-    about = _seal.describe(graph, KIND, VERSION, NOTE)
-    about["tie_free_channels"] = f"{sum(tie_free)} of {len(tie_free)}"
-    return {FILE: _seal.close(model.pack(last, about))}
+    plans = plans_of(graph)
+    scales = scales_of(graph, plans)
+    wires, filters = _Wires(graph, scales[INPUT]), dict[str, Filter]()
+    for plan in plans:
+        node = plan.node
+        if node.op == "add":
+            wires.add(node, scales[node.name])
+        elif node.op == "max_pool":
+            wires.max_pool(node)
+        else:
+            s_in, s_out = scales[node.inputs[0]], scales[node.name]
+            filters[node.name] = filter_of(plan, s_in, s_out, unit_of(s_in, s_out))
+            wires.convolution(plan, filters[node.name], s_out)
+    tensor, edge = wires.tensors[graph.nodes[-1].name]
+    last = wires.model.reshape(tensor, len(graph.labels), edge)
+    return {FILE: _seal.close(wires.model.pack(last, _about(graph, filters)))}
+
+
+def _about(graph: Graph, filters: Mapping[str, Filter]) -> dict[str, str]:
+    """The metadata; channels whose steps were searched for are counted apart from those that are proven for all."""
+    proven = [each for each in filters.values() if not each.searched]
+    searched = {name: each for name, each in filters.items() if each.searched}
+    about = _seal.describe(graph, KIND, VERSION, SEARCHED_NOTE if searched else NOTE)
+    free = sum(int(each.tie_free.sum()) for each in proven)
+    about["tie_free_channels"] = f"{free} of {sum(len(each.bias) for each in proven)}"
+    about |= narrow_weights(graph, lambda node: filters[node.name].stored.lower())
+    return about | ({"searched_channels": json.dumps(_counted(searched))} if searched else {})
+
+
+def _counted(searched: Mapping[str, Filter]) -> dict[str, object]:
+    """How many channels have all steps of the graph, and how many accumulators of the others are a step apart."""
+    filters = searched.values()
+    return {
+        "all": sum(len(each.bias) for each in filters),
+        "exact_rounding_twice": sum(int((each.wrong == 0).sum()) for each in filters),
+        "exact_rounding_once": sum(int((each.tie_free & (each.wrong == 0)).sum()) for each in filters),
+        "wrong_accumulators": {name: int(each.wrong.sum()) for name, each in searched.items() if each.wrong.any()},
+    }
 
 
 def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
-    """LiteRT's reference, built-in and XNNPACK kernels. Raises ArtifactError for another file or version."""
+    """LiteRT's reference, built-in and XNNPACK kernels. Raises ArtifactError for another file or version.
+
+    A runtime for which the file is not shown to be exact has a name of `MAY_DIFFER`.
+    """
     from ai_edge_litert.interpreter import OpResolverType
 
     content = _seal.opened(files, FILE, KIND, VERSION)
@@ -78,7 +116,17 @@ def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
         "litert-builtin": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         "litert-xnnpack": OpResolverType.BUILTIN,
     }
-    return {name: _executor(content, resolver) for name, resolver in resolvers.items()}
+    near = _near_runtimes(_flatbuffer.metadata(content))
+    return {name + NEAR * (name in near): _executor(content, resolver) for name, resolver in resolvers.items()}
+
+
+def _near_runtimes(about: Mapping[str, str]) -> set[str]:
+    searched = json.loads(about.get("searched_channels", "{}"))
+    free, proven = about["tie_free_channels"].split(" of ")
+    twice = searched.get("exact_rounding_twice") == searched.get("all")
+    once = searched.get("exact_rounding_once") == searched.get("all")
+    exact = {"litert-reference": twice, "litert-builtin": once, "litert-xnnpack": once and free == proven}
+    return {name for name, shown in exact.items() if not shown}
 
 
 def _executor(content: bytes, resolver: object) -> Executor:
@@ -101,71 +149,52 @@ def _executor(content: bytes, resolver: object) -> Executor:
     return run
 
 
-@dataclass(frozen=True)
-class Edge:
-    """How a tensor holds the integers y of the graph: `int8 - zero_point = y + raised`."""
+class _Wires:
+    """The model that grows, with the tensor and edge of each node."""
 
-    scale: np.float32
-    zero_point: int
-    raised: int
+    def __init__(self, graph: Graph, scale: np.float32) -> None:
+        self.model = Model()
+        edge = Edge(scale, 0, 0)
+        self.tensors = {INPUT: (self.model.activation("features", graph.in_shape, edge), edge)}
+        self.lowered: dict[str, tuple[int, Edge]] = {}
 
+    def convolution(self, plan: Plan, filters: Filter, scale: np.float32) -> None:
+        """scale: of the output."""
+        node = plan.node
+        source, before = self.tensors[node.inputs[0]] if reads_raised(node) else self._unraised(node.inputs[0], node)
+        counted_from_zero = node.requant.lo == 0 or plan.raised > 0
+        after = Edge(scale, -128 if counted_from_zero else 0, plan.raised)
+        same = _is_same_padding(node)
+        if not same and any(node.pad):
+            source = self.model.pad(node, source, before)
+        self.tensors[node.name] = self.model.convolution(node, filters, source, before, after, same), after
 
-def _edge_after(node: Node, form: RoundForm, scale: np.float32) -> Edge:
-    counted_from_zero = node.requant.lo == 0 or form.raised > 0
-    return Edge(scale, -128 if counted_from_zero else 0, form.raised)
+    def add(self, node: Node, scale: np.float32) -> None:
+        sources = [self._unraised(name, node)[0] for name in node.inputs]
+        after = Edge(scale, -128 if node.requant.lo == 0 else 0, 0)
+        self.tensors[node.name] = self.model.add(node.name, node.out_shape, sources, after), after
 
+    def max_pool(self, node: Node) -> None:
+        """Raises TargetError where the output would have to be clipped at 127."""
+        source, edge = self._unraised(node.inputs[0], node)
+        if edge.zero_point == -128 and node.requant.lo < 0:
+            raise TargetError(
+                f"{node.name}: TFLite's MAX_POOL_2D keeps the range of its input",
+                got=f"0..255 to {node.requant.lo}..{node.requant.hi}",
+                hint="give the max_pool the range of the layer before",
+            )
+        self.tensors[node.name] = self.model.max_pool(node, source, edge), edge
 
-def scale_chain(wanted: Sequence[float]) -> list[tuple[np.float32, np.float32]]:
-    """(scale, unit) of a chain of tensors whose scales should be near `wanted`.
-
-    s_in * unit / scale is 1 less a hair for every tensor but the first (whose unit is 1), so filter scales
-    of unit * 2^-n are exact in float32. Where a scale leaves no room for the hair of the next (a power of
-    two never does), the one before is moved on. Raises TargetError if there is no such chain.
-    """
-    for start in _near(wanted[0]):
-        rest = _rest_of_chain(start, wanted[1:])
-        if rest is not None:
-            return [(start, np.float32(1)), *rest]
-    raise TargetError("scales near those of the graph should allow exact multipliers", got=str(list(wanted)))
-
-
-def _rest_of_chain(s_in: np.float32, wanted: Sequence[float]) -> list[tuple[np.float32, np.float32]] | None:
-    if not wanted:
-        return []
-    for s_out in _near(wanted[0]):
-        unit = _unit(s_in, s_out)
-        rest = None if unit is None else _rest_of_chain(s_out, wanted[1:])
-        if unit is not None and rest is not None:
-            return [(s_out, unit), *rest]
-    return None
-
-
-def _near(wanted: float) -> Iterator[np.float32]:
-    """float32 values around `wanted`, nearest first, but none that is likely to have a short mantissa."""
-    ulp = float(np.spacing(np.float32(wanted)))
-    for step in _STEPS:
-        yield from (np.float32(wanted - step * ulp), np.float32(wanted + step * ulp))
-
-
-def _unit(s_in: np.float32, s_out: np.float32) -> np.float32 | None:
-    nearest = np.float32(float(s_out) / float(s_in))
-    for unit in (nearest, np.nextafter(nearest, np.float32(0))):
-        if _HAIR_LOW <= 1 - float(s_in) * float(unit) / float(s_out) <= _HAIR_HIGH:
-            return unit
-    return None
-
-
-def _layer(
-    model: _Model, node: Node, form: RoundForm, source: int, edge: Edge, scales: tuple[np.float32, np.float32]
-) -> tuple[int, Edge]:
-    """scales: of the output, and the unit of the filter."""
-    s_out, unit = scales
-    after = _edge_after(node, form, s_out)
-    same = _is_same_padding(node)
-    if not same and any(node.pad):
-        source = model.pad(node, source, edge)
-    filter_scale = np.ldexp(unit, -form.shift.astype(int)).astype(np.float32)
-    return model.convolution(node, form, source, filter_scale, edge, after, same), after
+    def _unraised(self, name: str, reader: Node) -> tuple[int, Edge]:
+        """The tensor of `name` with its raise taken away, once for all readers."""
+        tensor, edge = self.tensors[name]
+        if not edge.raised:
+            return tensor, edge
+        if name not in self.lowered:
+            plain = Edge(edge.scale, 0, 0)
+            constant = self.model.constant(f"{name}_raise", np.full((1, 1, 1, 1), -edge.raised, np.int8), plain)
+            self.lowered[name] = self.model.add(f"{name}_lowered", reader.in_shape, [tensor, constant], plain), plain
+        return self.lowered[name]
 
 
 def _is_same_padding(node: Node) -> bool:
@@ -178,125 +207,3 @@ def _is_same_padding(node: Node) -> bool:
         total = max((out - 1) * stride + k - size, 0)
         wanted += [total // 2, total - total // 2]
     return tuple(wanted) == node.pad and any(node.pad)
-
-
-@dataclass
-class _Model:
-    """A flatbuffer model that grows. Methods that add an operator give the index of its output tensor."""
-
-    buffers: list[bytes] = field(default_factory=lambda: [b""])
-    tensors: list[Any] = field(default_factory=list)
-    operators: list[Any] = field(default_factory=list)
-    codes: list[tuple[int, int]] = field(default_factory=list)
-
-    def _tensor(
-        self, name: str, shape: tuple[int, ...], kind: str, data: np.ndarray | None, quantization: object
-    ) -> int:
-        from ai_edge_litert import schema_py_generated as schema
-
-        tensor = schema.TensorT(shape=list(shape), type=getattr(schema.TensorType, kind), name=name)
-        tensor.quantization = quantization
-        if data is not None:
-            tensor.buffer = len(self.buffers)
-            self.buffers.append(np.ascontiguousarray(data).tobytes())
-        self.tensors.append(tensor)
-        return len(self.tensors) - 1
-
-    def activation(self, name: str, shape: Shape, edge: Edge) -> int:
-        scale = np.array([edge.scale], np.float32)
-        return self._tensor(name, (1, *shape), "INT8", None, _quantization(scale, edge.zero_point))
-
-    def _operator(self, name: str, version: int, inputs: list[int], output: int, options: object) -> int:
-        from ai_edge_litert import schema_py_generated as schema
-
-        code = (getattr(schema.BuiltinOperator, name), version)
-        if code not in self.codes:
-            self.codes.append(code)
-        operator = schema.OperatorT(opcodeIndex=self.codes.index(code), inputs=inputs, outputs=[output])
-        operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__[:-1])
-        operator.builtinOptions = options
-        self.operators.append(operator)
-        return output
-
-    def convolution(
-        self, node: Node, form: RoundForm, source: int, scale: np.ndarray, before: Edge, after: Edge, same: bool
-    ) -> int:
-        """scale: float32 [c_out] of the filter."""
-        weight = form.weight if form.weight.ndim == 4 else form.weight.transpose(1, 2, 0)[None]
-        axis = 0 if form.weight.ndim == 4 else 3
-        kernel = self._tensor(f"{node.name}_weight", weight.shape, "INT8", weight, _quantization(scale, 0, axis))
-        bias_scale = _quantization(scale * before.scale, 0)
-        bias = self._tensor(f"{node.name}_bias", form.bias.shape, "INT32", form.bias.astype(np.int32), bias_scale)
-        output = self.activation(node.name, node.out_shape, after)
-        options, name = _convolution_options(node, same, depthwise=form.weight.ndim == 3)
-        return self._operator(name, 3, [source, kernel, bias], output, options)
-
-    def pad(self, node: Node, source: int, edge: Edge) -> int:
-        from ai_edge_litert import schema_py_generated as schema
-
-        top, bottom, left, right = node.pad
-        amounts = np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32)
-        sizes = self._tensor(f"{node.name}_padding", amounts.shape, "INT32", amounts, None)
-        height, width, channels = node.in_shape
-        output = self.activation(f"{node.name}_padded", (height + top + bottom, width + left + right, channels), edge)
-        return self._operator("PAD", 2, [source, sizes], output, schema.PadOptionsT())
-
-    def reshape(self, source: int, labels: int, edge: Edge) -> int:
-        from ai_edge_litert import schema_py_generated as schema
-
-        shape = np.array([1, labels], np.int32)
-        sizes = self._tensor("scores_shape", shape.shape, "INT32", shape, None)
-        scale = np.array([edge.scale], np.float32)
-        output = self._tensor("scores", (1, labels), "INT8", None, _quantization(scale, edge.zero_point))
-        return self._operator("RESHAPE", 1, [source, sizes], output, schema.ReshapeOptionsT(newShape=shape))
-
-    def pack(self, output: int, about: dict[str, str]) -> bytes:
-        """The bytes of the file, with `about` as JSON in its metadata."""
-        import flatbuffers
-        from ai_edge_litert import schema_py_generated as schema
-
-        graph = schema.SubGraphT(
-            tensors=self.tensors, inputs=[0], outputs=[output], operators=self.operators, name=about["graph_name"]
-        )
-        notes = schema.MetadataT(name=_METADATA, buffer=len(self.buffers))
-        model = schema.ModelT(
-            version=_SCHEMA_VERSION,
-            operatorCodes=[_code(schema, code, version) for code, version in self.codes],
-            subgraphs=[graph],
-            description=f"edgekws {about['edgekws_version']}, graph {about['graph_sha256'][:16]}",
-            buffers=[_buffer(schema, data) for data in (*self.buffers, json.dumps(about).encode())],
-            metadata=[notes],
-        )
-        builder = flatbuffers.Builder(1 << 16)
-        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-        return bytes(builder.Output())
-
-
-def _quantization(scale: np.ndarray, zero_point: int, axis: int = 0) -> object:
-    from ai_edge_litert import schema_py_generated as schema
-
-    return schema.QuantizationParametersT(
-        scale=scale.astype(np.float32), zeroPoint=np.full(len(scale), zero_point, np.int64), quantizedDimension=axis
-    )
-
-
-def _convolution_options(node: Node, same: bool, depthwise: bool) -> tuple[object, str]:
-    from ai_edge_litert import schema_py_generated as schema
-
-    common = {
-        "padding": schema.Padding.SAME if same else schema.Padding.VALID,
-        "strideH": node.stride[0],
-        "strideW": node.stride[1],
-        "fusedActivationFunction": getattr(schema.ActivationFunctionType, "RELU" if node.requant.lo == 0 else "NONE"),
-    }
-    if depthwise:
-        return schema.DepthwiseConv2DOptionsT(**common, depthMultiplier=1), "DEPTHWISE_CONV_2D"
-    return schema.Conv2DOptionsT(**common), "CONV_2D"
-
-
-def _code(schema: ModuleType, code: int, version: int) -> object:
-    return schema.OperatorCodeT(deprecatedBuiltinCode=min(code, 127), builtinCode=code, version=version)
-
-
-def _buffer(schema: ModuleType, data: bytes) -> object:
-    return schema.BufferT(data=np.frombuffer(data, np.uint8) if data else None)

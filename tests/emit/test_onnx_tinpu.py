@@ -3,13 +3,16 @@ from dataclasses import replace
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import numpy_helper
 
-from edgekws.emit import onnx_tinpu
+from edgekws.emit import _onnx, onnx_tinpu
 from edgekws.errors import ArtifactError, TargetError
+from edgekws.features.spec import FeatureSpec
 from edgekws.graph import interp, io
-from edgekws.graph.ir import Node, Requant
+from edgekws.graph.ir import Graph, Node, Requant
+from tests.graphs import random_dag
 
 CONV = ["Conv", "Add", "Mul", "Mul", "Floor", "Clip", "Relu", "Clip"]
 
@@ -129,10 +132,155 @@ def test_refuses_products_beyond_2_24_that_may_not_clip(graph):
         onnx_tinpu.emit(with_node(graph, 0, shift=shift, offset=offset))
 
 
-def test_refuses_two_nodes_of_one_name(graph):
-    twice = replace(graph, nodes=(graph.nodes[0], replace(graph.nodes[1], name="conv1"), *graph.nodes[2:]))
-    with pytest.raises(ArtifactError, match="conv1_conv twice"):
-        onnx_tinpu.emit(twice)
+def test_refuses_two_tensors_of_one_name(graph):
+    pool, renamed = replace(graph.nodes[3], inputs=("conv1_relu",)), replace(graph.nodes[2], name="conv1_relu")
+    clash = replace(graph, nodes=(*graph.nodes[:2], renamed, pool, graph.nodes[4]))
+    clash.check()
+    with pytest.raises(ArtifactError, match=r"conv1_relu_clip\w* twice"):
+        onnx_tinpu.emit(clash)
+
+
+def test_refuses_the_other_rule():
+    with pytest.raises(TargetError, match=r"conv2d0: .*offset-scale-shift.*Got: fixed-point"):
+        onnx_tinpu.emit(random_dag(0, "int8"))
+
+
+def every_tensor(graph, features, optimized):
+    """What onnxruntime computes for each node, as int32 [n, h, w, c]."""
+    content = onnx_tinpu.emit(graph)["model.tinpu.onnx"]
+    model = onnx.load_from_string(_onnx.with_any_batch(content))
+    ends = {node.name: last_tensor(model, node.name) for node in graph.nodes}
+    known = {value.name for value in model.graph.output}
+    more = [onnx.helper.make_tensor_value_info(end, 1, None) for end in ends.values() if end not in known]
+    model.graph.output.extend(more)
+    options = ort.SessionOptions()
+    levels = ort.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimized else levels.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    values = session.run([ends[node.name] for node in graph.nodes], {"features": features[:, None].astype(np.float32)})
+    shapes = [(len(features), node.out_shape[2], *node.out_shape[:2]) for node in graph.nodes]
+    return [value.reshape(shape).transpose(0, 2, 3, 1) for value, shape in zip(values, shapes, strict=True)]
+
+
+def last_tensor(model, name):
+    """The output of the stage of a node, before it is flattened for a reader."""
+    made = [node.output[0] for node in model.graph.node]
+    ends = [f"{name}_{end}" for end in ("relu_clip", "clip", "max")]
+    return next(end for end in ends if end in made)
+
+
+@pytest.mark.parametrize("optimized", [True, False])
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_every_integer_of_every_layer_is_the_interpreters(first, optimized):
+    for seed in range(first, first + 20):
+        graph = random_dag(seed)
+        features = np.random.default_rng(seed).integers(-128, 128, (2, 49, 10)).astype(np.int8)
+        expected = [value for _, value in interp.trace(graph, features[..., None].astype(np.int32))]
+        for node, got, want in zip(graph.nodes, every_tensor(graph, features, optimized), expected, strict=True):
+            assert np.array_equal(got, want), (seed, node.name)
+
+
+@pytest.mark.parametrize("first", range(0, 240, 40))
+def test_random_graphs_of_all_ops_and_widths(first):
+    seen = set()
+    for seed in range(first, first + 40):
+        graph = random_dag(seed)
+        features = np.random.default_rng(seed).integers(-128, 128, (4, 49, 10)).astype(np.int8)
+        assert_equal(graph, features)
+        seen |= {(node.op, node.weight_bits) for node in graph.nodes}
+    assert {op for op, _ in seen} >= {"add", "max_pool", "scale", "linear", "conv2d", "depthwise_conv2d"}
+    assert {bits for _, bits in seen} == {8, 4, 2}
+
+
+def test_the_patterns_of_the_other_ops():
+    """An input stage, a residual addition behind a ReLU, and a maximum."""
+    graph = residual_graph()
+    model, constants = load(graph)
+    ops = [node.op_type for node in model.graph.node]
+    branch = ["Conv", "Add", "Mul", "Mul", "Floor", "Clip"]
+    stem = ["Add", "Mul", "Mul", "Floor", "Clip", *CONV]
+    assert ops == [*stem, *branch, "Add", "Relu", "Clip", "MaxPool", "Flatten", "MatMul", *branch[1:]]
+    (add,) = [node for node in model.graph.node if node.name == "sum_sum"]
+    assert list(add.input) == ["conv_relu_clip", "branch_clip"]
+    (conv,) = [node for node in model.graph.node if node.name == "branch_conv"]
+    assert len(conv.input) == 2  # the offset stays outside, also of 4 bits
+    first, second = (node for node in model.graph.node if node.name in ("branch_mult", "branch_shift"))
+    assert constants[first.input[1]].ravel().tolist() == [77.0, 201.0, 64.0, 255.0]
+    assert constants[second.input[1]].ravel().tolist() == [2.0**-12] * 4
+    about = {prop.key: prop.value for prop in model.metadata_props}
+    assert json.loads(about["narrow_weights"]) == {"branch": {"bits": 4, "stored_as": "float32"}}
+
+
+def residual_graph():
+    rng, spec = np.random.default_rng(3), FeatureSpec()
+
+    def stage(channels, offset, mult, shift, lo, hi):
+        full = np.ones(channels, np.uint8)
+        return Requant(np.full(channels, offset, np.int32), (mult * full).astype(np.uint8), shift * full, lo, hi)
+
+    weights = [rng.integers(-7, 8, shape).astype(np.int8) for shape in ((4, 3, 3, 1), (4, 1, 1, 4), (12, 480))]
+    mid, pooled = (49, 10, 4), (24, 5, 4)
+    nodes = (
+        Node("norm", "scale", ("input",), stage(1, 3, 100, 7, -128, 127), (49, 10, 1), (49, 10, 1)),
+        Node("conv", "conv2d", ("norm",), stage(4, 900, 1, 5, 0, 255), (49, 10, 1), mid, weights[0], pad=(1, 1, 1, 1)),
+        Node(
+            "branch", "conv2d", ("conv",), stage(4, 0, np.array([77, 201, 64, 255]), 12, -128, 127), mid, mid,
+            weights[1], weight_bits=4,
+        ),
+        Node("sum", "add", ("conv", "branch"), Requant.identity(4, 0, 255), mid, mid),
+        Node("max", "max_pool", ("sum",), Requant.identity(4, 0, 255), mid, pooled, window=(2, 2), stride=(2, 2)),
+        Node("fc", "linear", ("max",), stage(12, 0, 1, 8, -128, 127), pooled, (1, 1, 12), weights[2]),
+    )  # fmt: skip
+    return Graph(nodes, tuple(f"word{i}" for i in range(12)), spec, "tinpu")
+
+
+def test_a_tensor_that_is_read_as_image_and_as_row(random_features):
+    """The pool feeds an addition with a row, and a linear layer: it is flattened once."""
+    graph = residual_graph()
+    *nodes, fc = graph.nodes
+    ones = np.ones(4, np.uint8)
+    scaled = Requant(np.zeros(4, np.int32), ones, 7 * ones, 0, 255)
+    small = Requant(np.zeros(4, np.int32), ones, 4 * ones, 0, 255)
+    weight = np.random.default_rng(1).integers(-7, 8, (4, 4)).astype(np.int8)
+    row = (1, 1, 4)
+    tail = (
+        Node("pool", "global_sum_pool", ("max",), scaled, (24, 5, 4), row),
+        Node("side", "linear", ("pool",), small, row, row, weight),
+        Node("both", "add", ("pool", "side"), Requant.identity(4, 0, 255), row, row),
+        Node("again", "scale", ("both",), small, row, row),
+        replace(fc, inputs=("again",), in_shape=row, weight=fc.weight[:, :4].copy()),
+    )
+    graph = replace(graph, nodes=(*nodes, *tail))
+    model, _ = load(graph)
+    assert [node.name for node in model.graph.node if node.op_type == "Flatten"] == ["pool_flat"]
+    assert_equal(graph, random_features(50))
+
+
+def test_refuses_an_image_op_behind_a_linear_layer(graph):
+    row, ones = (1, 1, 12), np.ones(12, np.uint8)
+    stage = Requant(np.zeros(12, np.int32), ones, 4 * ones, -128, 127)
+    conv = Node("late", "conv2d", ("fc",), stage, row, row, np.ones((12, 1, 1, 12), np.int8))
+    with pytest.raises(TargetError, match=r"late: only linear layers.*conv2d"):
+        onnx_tinpu.emit(replace(graph, nodes=(*graph.nodes, conv)))
+
+
+@pytest.mark.parametrize("products_within", [True, False])
+def test_fusions_with_multipliers(products_within, random_features):
+    """Offset and multiplier inside of Conv and Gemm: exact in any order, or in that of the file alone."""
+    graph = residual_graph()
+    offset = 60_000 if products_within else 300_000
+    nodes = list(graph.nodes)
+    for index in (1, 2, 5):
+        stage = nodes[index].requant
+        alternating = np.where(np.arange(len(stage.offset)) % 2, offset, -offset)
+        full = np.full_like(stage.mult, 255)
+        nodes[index] = stage_of(nodes[index], offset=alternating.astype(np.int32), mult=full, shift=0 * full + 16)
+    graph = replace(graph, nodes=tuple(nodes))
+    model, _ = load(graph)
+    order = {p.key: p.value for p in model.metadata_props}["exact_sums"]
+    assert order == ("in any order" if products_within else "in the order of the file")
+    assert_equal(graph, random_features(50))
 
 
 def test_refuses_files_that_are_not_its_own(graph):

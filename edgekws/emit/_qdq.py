@@ -1,0 +1,124 @@
+"""How one layer is written with QuantizeLinear, and whether float32 is exact then; `onnx_qdq` explains the forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+
+from edgekws.emit._rounding import can_double, kernel
+from edgekws.errors import TargetError
+from edgekws.graph.ir import UNSCALED, Node, accumulator_bounds
+
+EXACT = 1 << 24
+"""float32 holds every integer up to here."""
+
+
+class Form(Enum):
+    """The values are the words of the metadata."""
+
+    INSIDE = "bias-inside"
+    OUTSIDE = "bias-outside"
+    FLOOR = "floor"
+    STANDARD = "standard"
+    UNSCALED = "unscaled"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """weight: int64 [c_out, k_h, k_w, c_in] or [c, k_h, k_w], as stored. weight_scale, bias_scale: float64 [c_out].
+
+    The real value is `(x . weight * weight_scale + bias * bias_scale)` steps of the output, with x in steps of
+    the input; bias: int64 [c_out]. stored: the ONNX type of the weights. exact: shown to equal the graph.
+    """
+
+    node: Node
+    form: Form
+    exact: bool
+    weight: np.ndarray
+    weight_scale: np.ndarray
+    bias: np.ndarray
+    bias_scale: np.ndarray
+    stored: str = "INT8"
+
+
+def stored_type(node: Node) -> str:
+    """The narrowest ONNX type that holds the weights of `node` and is known to the installed onnx."""
+    from onnx import TensorProto
+
+    known = "INT2" if hasattr(TensorProto, "INT2") else "INT4"
+    return {8: "INT8", 4: "INT4", 2: known}[node.weight_bits]
+
+
+def form_of(node: Node, bounds: tuple[int, int]) -> Layer:
+    """The best form for `node`; bounds: lowest and highest integer of its inputs.
+
+    Raises TargetError for a bias beyond int32.
+    """
+    if node.op in UNSCALED:
+        nothing = np.zeros(0, np.int64)
+        return Layer(node, Form.UNSCALED, True, nothing, nothing, nothing, nothing)
+    if node.requant.rule == "fixed-point":
+        return _standard(node)
+    half_steps = _half_steps(node)
+    if _exact_in_any_order(half_steps, bounds):
+        return half_steps
+    return _floor(node) if _exact_floor(node, bounds) else replace(half_steps, exact=False)
+
+
+def _standard(node: Node) -> Layer:
+    """One rounding for two: with f = mult / 2^31, a positive value is lifted by 1 / (2f) steps, that is 0.5 to 1."""
+    stage = node.requant
+    bias = stage.offset.astype(np.int64) + ((stage.shift > 0) & (stage.lo == 0))
+    return Layer(node, Form.STANDARD, False, kernel(node), stage.factor, bias, stage.factor, stored_type(node))
+
+
+def _half_steps(node: Node) -> Layer:
+    """round((2m acc + bias) / 2^(n+1)) with an odd bias, or with n = 0."""
+    weight, mult, shift = kernel(node), *_reduced(node)
+    bias = 2 * mult * node.requant.offset.astype(np.int64) - (1 << shift) + 1
+    if np.abs(bias).max() >= 1 << 31:
+        got = f"{int(bias[np.abs(bias).argmax()])} is possible"
+        raise TargetError(f"{node.name}: the bias in half steps must fit 32 bits", got=got, hint="export c")
+    inside = bool((mult == 1).all() and can_double(weight).all()) and node.weight_bits == 8
+    weight_scale, half = np.ldexp(mult.astype(np.float64), -shift - inside), np.ldexp(1.0, -shift - 1)
+    form = Form.INSIDE if inside else Form.OUTSIDE
+    return Layer(node, form, True, weight << int(inside), weight_scale, bias, half, stored_type(node))
+
+
+def _reduced(node: Node) -> tuple[np.ndarray, np.ndarray]:
+    """mult and shift, int64 [c], without the factors of two that they share."""
+    mult, shift = node.requant.mult.astype(np.int64), node.requant.shift.astype(np.int64)
+    twos = np.minimum(np.log2(mult & -mult).astype(np.int64), shift)
+    return mult >> twos, shift - twos
+
+
+def _exact_in_any_order(layer: Layer, bounds: tuple[int, int]) -> bool:
+    """Whether every partial sum, in half steps of the product, is an integer that float32 holds."""
+    mult, _ = _reduced(layer.node)
+    doubled = 2 * kernel(layer.node) * mult.reshape(-1, *[1] * (layer.weight.ndim - 1))
+    return int(_magnitude(layer.node, doubled, layer.bias, bounds).max()) <= EXACT
+
+
+def _exact_floor(node: Node, bounds: tuple[int, int]) -> bool:
+    """Whether acc and offset are exact in float32, and every product beyond it clips (`onnx_tinpu` has the proof)."""
+    stage, weight = node.requant, kernel(node)
+    offset, mult = stage.offset.astype(np.int64), stage.mult.astype(np.int64)
+    sums = _magnitude(node, weight, np.zeros_like(offset), bounds)
+    products = _magnitude(node, weight, offset, bounds) * mult
+    clips = (EXACT >> stage.shift.astype(np.int64)) >= max(stage.hi, -stage.lo)
+    held = offset.astype(np.float32).astype(np.int64) == offset
+    return bool(((sums <= EXACT) & held & ((products <= EXACT) | clips)).all())
+
+
+def _magnitude(node: Node, weight: np.ndarray, offset: np.ndarray, bounds: tuple[int, int]) -> np.ndarray:
+    low, high = accumulator_bounds(replace(node, weight=weight, requant=replace(node.requant, offset=offset)), *bounds)
+    magnitude: np.ndarray = np.maximum(np.abs(low), np.abs(high))
+    return magnitude
+
+
+def _floor(node: Node) -> Layer:
+    """acc in steps of one: neither scale nor bias at Conv."""
+    ones = np.ones(len(node.requant.offset))
+    return Layer(node, Form.FLOOR, True, kernel(node), ones, np.zeros(len(ones), np.int64), ones, stored_type(node))
