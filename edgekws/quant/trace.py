@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,260 +13,332 @@ from torch import fx, nn
 from torch.nn import functional
 
 from edgekws.errors import TargetError
-from edgekws.graph.ir import INPUT, Op
+from edgekws.graph.ir import INPUT
+from edgekws.quant._assemble import Assembler, Sides, Value, batch_norm, float32
 from edgekws.quant.plain import Layer
 
 SUPPORTED = (
-    "Conv2d, Linear, BatchNorm2d, ReLU, MaxPool2d, AdaptiveAvgPool2d(1), mean over (2, 3), zero padding, additions, "
-    "Flatten, Dropout, Identity"
+    "Conv2d, Linear, BatchNorm2d, BatchNorm1d after Linear, ReLU, MaxPool2d, AdaptiveAvgPool2d(1), mean over (2, 3), "
+    "zero padding, additions, Flatten, Dropout, Identity"
 )
-_NO_PAD = (0, 0, 0, 0)
-_EMPTY = torch.zeros(0)
-
-
-@dataclass(frozen=True)
-class _Value:
-    """What a tensor of the traced module is to us: a layer's output, not yet padded, perhaps flattened."""
-
-    source: str
-    pad: tuple[int, int, int, int] = _NO_PAD
-    flat: bool = False
-    users: int = 1
-    """how many operations read the layer's output"""
+_SHAPE_NAMES = ("shape", "ndim")
 
 
 @torch.no_grad()
 def trace(network: nn.Module) -> list[Layer]:
-    """The layers of `network` in its order of execution, in eval mode.
+    """The layers of `network` in its order of execution, as in eval mode; weights are copied, float32 on the CPU.
 
     Raises TargetError that names the first operation which no Graph node can express.
     """
-    try:
-        traced = fx.symbolic_trace(network.eval())
-    except Exception as error:  # whatever the user's forward raises when it meets a symbolic tensor
-        hint = "a forward without branches on values can be traced"
-        raise TargetError("the network should be traceable by torch.fx", got=str(error), hint=hint) from error
-    reader = _Reader(dict(traced.named_modules()))
+    with _evaluating(network):
+        try:
+            traced = fx.symbolic_trace(network)
+        except Exception as error:  # whatever the user's forward raises when it meets a symbolic tensor
+            hint = "write the forward without branches or loops that depend on values"
+            raise TargetError("the network should be traceable by torch.fx", got=str(error), hint=hint) from error
+    traced.graph.eliminate_dead_code()
+    reader = _Reader(traced)
     for node in traced.graph.nodes:
         reader.read(node)
-    return reader.layers
+    return reader.finished()
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Eval mode; each module goes back to its own mode, because some may be frozen while others train."""
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
 
 
 class _Reader:
-    def __init__(self, modules: dict[str, nn.Module]) -> None:
-        self.modules, self.layers = modules, list[Layer]()
-        self.values: dict[fx.Node, _Value] = {}
-        self.counts: Counter[str] = Counter()
+    def __init__(self, traced: fx.GraphModule) -> None:
+        self.modules, self.assembler = dict(traced.named_modules()), Assembler()
+        self.owner = traced
+        self.values: dict[fx.Node, Value] = {}
+        self.tensors: dict[fx.Node, torch.Tensor] = {}
+        self.sizes: set[fx.Node] = set()
+        """nodes that hold shapes, not tensors; they matter only to reshape, which checks for itself"""
+        self.output: fx.Node | None = None
 
     def read(self, node: fx.Node) -> None:
         if node.op == "placeholder":
-            if self.values:
-                raise TargetError("the network should have one input", got=f"another one, {node.name}")
-            self.values[node] = _Value(INPUT, users=len(node.users))
+            self._read_input(node)
+        elif node.op == "get_attr":
+            self.tensors[node] = float32(operator.attrgetter(str(node.target))(self.owner))
         elif node.op == "output":
-            self._check_output(node)
-        elif node.target not in ("size", getattr):  # shapes matter only to reshape, which checks for itself
-            operation, arguments = self._operation(node)
-            value = operation(self, *arguments)
-            self.values[node] = replace(value, users=len(node.users))
+            self.output = node
+        elif self._is_size(node):
+            self.sizes.add(node)
+        else:
+            value = self._operation(node)
+            users = sum(not _reads_size(user) for user in node.users)
+            self.values[node] = replace(value, users=max(value.users, users))
 
-    def _operation(self, node: fx.Node) -> tuple[Callable[..., _Value], list[Any]]:
+    def finished(self) -> list[Layer]:
+        assert self.output is not None
+        returned = self.output.args[0]
+        value = self.values.get(returned) if isinstance(returned, fx.Node) else None
+        return self.assembler.finished(value, str(returned))
+
+    def _read_input(self, node: fx.Node) -> None:
+        if self.values:
+            raise TargetError("the network should have one input", got=f"another one, {node.name}")
+        self.values[node] = Value(INPUT, users=len(node.users))
+
+    def _is_size(self, node: fx.Node) -> bool:
+        sources = node.all_input_nodes
+        return _reads_size(node) or (bool(sources) and all(source in self.sizes for source in sources))
+
+    def _operation(self, node: fx.Node) -> Value:
         sources = [self.values[source] for source in node.all_input_nodes if source in self.values]
         if node.op == "call_module":
-            module = self.modules[str(node.target)]
-            for kind, reader in _MODULES.items():
-                if isinstance(module, kind):
-                    return reader, [sources[0], module, str(node.target)]
-            raise _unsupported(str(node.target), type(module).__name__)
+            name, module = str(node.target), self.modules[str(node.target)]
+            for kind, read_module in _MODULES.items():
+                if isinstance(module, kind) and len(sources) == 1:
+                    return read_module(self.assembler, sources[0], module, name)
+            raise _unsupported(name, type(module).__name__)
         found = _FUNCTIONS.get(node.target if callable(node.target) else str(node.target))
         if found is None or not sources:
             raise _unsupported(node.name, str(getattr(node.target, "__name__", node.target)))
-        return found, [sources, node]
+        return found(self, sources, node)
 
-    def add(self, kind: Op, prefix: str, inputs: tuple[_Value, ...], **fields: object) -> _Value:
-        """Append a layer, named by what it is and its number among those."""
-        for value in inputs:
-            if value.pad != _NO_PAD and kind not in ("conv2d", "depthwise_conv2d"):
-                raise TargetError(f"{prefix}: only convolutions may follow zero padding", got=kind)
-            if value.flat and kind != "linear":
-                raise TargetError(f"{prefix}: only a linear layer may follow a flattening", got=kind)
-        self.counts[prefix] += 1
-        number = "" if prefix in ("pool", "fc") and self.counts[prefix] == 1 else str(self.counts[prefix])
-        given: Any = {"weight": _EMPTY, "bias": _EMPTY, **fields}
-        self.layers.append(Layer(f"{prefix}{number}", kind, tuple(v.source for v in inputs), **given))
-        return _Value(self.layers[-1].name)
 
-    def absorbing(self, value: _Value) -> Layer | None:
-        """The layer that made `value`, when nobody else reads it, so that it may take the next operation in."""
-        made = [layer for layer in self.layers if layer.name == value.source]
-        return made[0] if made and value.users == 1 and value.pad == _NO_PAD else None
-
-    def replace(self, layer: Layer, **changes: object) -> _Value:
-        self.layers[self.layers.index(layer)] = replace(layer, **changes)  # type: ignore[arg-type]
-        return _Value(layer.name)
-
-    def _check_output(self, node: fx.Node) -> None:
-        value = self.values.get(node.args[0]) if isinstance(node.args[0], fx.Node) else None
-        if value is None or not self.layers or value.source != self.layers[-1].name:
-            raise TargetError("the network should return the tensor of its last layer", got=str(node.args[0]))
+def _reads_size(node: fx.Node) -> bool:
+    if node.op == "call_function" and node.target is getattr:
+        return node.args[1] in _SHAPE_NAMES
+    return node.op == "call_method" and node.target in ("size", "dim")
 
 
 def _unsupported(name: str, got: str) -> TargetError:
     return TargetError(f"{name} should be one of: {SUPPORTED}", got=got)
 
 
-def _conv(reader: _Reader, x: _Value, module: nn.Conv2d, name: str) -> _Value:
-    if module.dilation != (1, 1) or module.padding_mode != "zeros" or isinstance(module.padding, str):
-        raise TargetError(f"{name} should be a convolution without dilation, padded by numbers", got=str(module))
-    depthwise = module.groups == module.in_channels == module.out_channels and module.groups > 1
-    if module.groups != 1 and not depthwise:
-        raise TargetError(f"{name} should have 1 group or be depthwise", got=f"{module.groups} groups")
-    own = (module.padding[0], module.padding[0], module.padding[1], module.padding[1])
-    top, bottom, left, right = (a + b for a, b in zip(x.pad, own, strict=True))
-    return reader.add(
-        "depthwise_conv2d" if depthwise else "conv2d",
-        "dw" if depthwise else "pw" if module.kernel_size == (1, 1) else "conv",
-        (x,),
-        weight=module.weight.detach().clone(),
-        bias=_bias(module.bias, module.out_channels),
-        stride=(module.stride[0], module.stride[1]),
-        pad=(top, bottom, left, right),
-    )
+def _conv_module(assembler: Assembler, x: Value, module: nn.Conv2d, name: str) -> Value:
+    if module.padding_mode != "zeros":
+        raise TargetError(f"{name} should be padded with zeros", got=module.padding_mode)
+    given = (module.stride, module.padding, module.dilation, module.groups)
+    return _conv(assembler, x, float32(module.weight), _copied(module.bias), given, name)
 
 
-def _linear(reader: _Reader, x: _Value, module: nn.Linear, name: str) -> _Value:
-    if not x.flat:
-        raise TargetError(f"{name} should follow a Flatten", got="a linear layer over the last axis")
-    return reader.add(
-        "linear", "fc", (x,), weight=module.weight.detach().clone(), bias=_bias(module.bias, module.out_features)
-    )
+def _conv(
+    assembler: Assembler, x: Value, weight: torch.Tensor, bias: torch.Tensor | None, given: tuple[Any, ...], name: str
+) -> Value:
+    """given: (stride, padding, dilation, groups) as torch takes them."""
+    stride, padding, dilation, groups = given
+    if _pair(dilation) != (1, 1):
+        raise TargetError(f"{name} should be a convolution without dilation", got=f"a dilation of {dilation}")
+    pad = _own_padding(padding, (weight.shape[2], weight.shape[3]))
+    return assembler.conv(x, weight, bias, _pair(stride), pad, int(groups), name)
 
 
-def _bias(bias: torch.Tensor | None, channels: int) -> torch.Tensor:
-    return torch.zeros(channels) if bias is None else bias.detach().clone()
+def _own_padding(padding: object, kernel: tuple[int, int]) -> Sides:
+    """torch's "same" has strides of 1 only; the odd column of an even kernel goes below and to the right."""
+    if padding == "same":
+        rows, columns = kernel[0] - 1, kernel[1] - 1
+        return rows // 2, rows - rows // 2, columns // 2, columns - columns // 2
+    vertical, horizontal = (0, 0) if padding == "valid" else _pair(padding)
+    return vertical, vertical, horizontal, horizontal
 
 
-def _batch_norm(reader: _Reader, x: _Value, module: nn.BatchNorm2d, name: str) -> _Value:
-    """Folded into the layer before it; on its own (on the input, say) a `scale` layer."""
+def _copied(values: torch.Tensor | None) -> torch.Tensor | None:
+    return None if values is None else float32(values)
+
+
+def _linear_module(assembler: Assembler, x: Value, module: nn.Linear, name: str) -> Value:
+    return assembler.linear(x, float32(module.weight), _copied(module.bias), name)
+
+
+def _batch_norm_module(assembler: Assembler, x: Value, module: nn.BatchNorm2d | nn.BatchNorm1d, name: str) -> Value:
     if module.running_var is None or module.running_mean is None:
         raise TargetError(f"{name} should keep running statistics", got=str(module))
-    gain, shift = torch.ones_like(module.running_var), torch.zeros_like(module.running_var)
-    if module.affine:
-        gain, shift = module.weight.detach().clone(), module.bias.detach().clone()
-    gain = gain / torch.sqrt(module.running_var + module.eps)
-    shift = shift - module.running_mean * gain
-    layer = reader.absorbing(x)
-    if layer is None or layer.relu or layer.kind not in ("conv2d", "depthwise_conv2d"):
-        return reader.add("scale", "scale", (x,), weight=gain, bias=shift)
-    weight = layer.weight * gain.view(-1, *([1] * (layer.weight.ndim - 1)))
-    return reader.replace(layer, weight=weight, bias=layer.bias * gain + shift)
+    statistics = float32(module.running_mean), float32(module.running_var)
+    gain, shift = batch_norm(_copied(module.weight), _copied(module.bias), *statistics, module.eps)
+    return assembler.normalize(x, gain, shift, name)
 
 
-def _relu(reader: _Reader, x: _Value, name: str) -> _Value:
-    layer = reader.absorbing(x)
-    if layer is None or layer.kind in ("global_sum_pool", "max_pool"):
-        wanted = (
-            f"{name} should directly follow a convolution, linear, addition or normalization that nobody else reads"
-        )
-        raise TargetError(wanted, got=f"a ReLU after {x.source}")
-    return replace(reader.replace(layer, relu=True), flat=x.flat)
+def _max_pool_module(assembler: Assembler, x: Value, module: nn.MaxPool2d, name: str) -> Value:
+    given = (module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode)
+    return _max_pool(assembler, x, given, name)
 
 
-def _max_pool(reader: _Reader, x: _Value, module: nn.MaxPool2d, name: str) -> _Value:
-    window, stride = _pair(module.kernel_size), _pair(module.stride or module.kernel_size)
-    if _pair(module.padding) != (0, 0) or _pair(module.dilation) != (1, 1) or module.ceil_mode:
-        raise TargetError(f"{name} should pool without padding, dilation and ceil_mode", got=str(module))
-    return reader.add("max_pool", "max", (x,), window=window, stride=stride)
+def _max_pool(assembler: Assembler, x: Value, given: tuple[Any, ...], name: str) -> Value:
+    """given: (kernel_size, stride, padding, dilation, ceil_mode) as torch takes them."""
+    kernel, stride, padding, dilation, ceil_mode = given
+    if _pair(padding) != (0, 0) or _pair(dilation) != (1, 1) or ceil_mode:
+        got = f"padding {padding}, dilation {dilation}, ceil_mode {ceil_mode}"
+        raise TargetError(f"{name} should pool without padding, dilation and ceil_mode", got=got)
+    window = _pair(kernel)
+    return assembler.max_pool(x, window, _pair(stride) if stride else window, name)
 
 
-def _global_pool(reader: _Reader, x: _Value, size: object, name: str) -> _Value:
-    if _pair(size) != (1, 1):
+def _global_pool(assembler: Assembler, x: Value, size: object, name: str) -> Value:
+    if size not in (1, (1, 1), [1, 1]):
         raise TargetError(f"{name} should average all positions into one", got=f"an average to {size}")
-    return reader.add("global_sum_pool", "pool", (x,))
+    return assembler.mean(x, name, keep=True)
 
 
-def _mean(reader: _Reader, sources: list[_Value], node: fx.Node) -> _Value:
-    axes = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else None)
+def _flatten_module(_: Assembler, x: Value, module: nn.Flatten, name: str) -> Value:
+    return _flattened(x, module.start_dim, module.end_dim, name)
+
+
+def _flattened(x: Value, start: object, end: object, name: str) -> Value:
+    if start != 1 or end not in (-1, 3):
+        raise TargetError(f"{name} should flatten all axes but the first", got=f"axes {start} to {end}")
+    return replace(x, flat=True)
+
+
+def _pad_module(_: Assembler, x: Value, module: nn.ConstantPad2d, name: str) -> Value:
+    if module.value:
+        raise TargetError(f"{name} should pad with zeros", got=str(module.value))
+    left, right, top, bottom = module.padding
+    return x.padded((top, bottom, left, right), name)
+
+
+def _arguments(node: fx.Node, *names: str, **defaults: object) -> list[Any]:
+    """The values of a call's arguments after the tensor, by position or by name."""
+    given = dict(zip(names, node.args[1:], strict=False)) | dict(node.kwargs)
+    missing = [name for name in names if name not in given and name not in defaults]
+    if missing or len(node.args) > len(names) + 1:
+        raise TargetError(f"{node.name} should be called with {', '.join(names)}", got=f"{node.args} {node.kwargs}")
+    return [given.get(name, defaults.get(name)) for name in names]
+
+
+def _conv_function(reader: _Reader, sources: list[Value], node: fx.Node) -> Value:
+    defaults = {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+    weight, bias, *given = _arguments(node, "weight", *defaults, **defaults)
+    return _conv(reader.assembler, sources[0], *_parameters(reader, node, weight, bias), tuple(given), node.name)
+
+
+def _linear_function(reader: _Reader, sources: list[Value], node: fx.Node) -> Value:
+    weight, bias = _arguments(node, "weight", "bias", bias=None)
+    return reader.assembler.linear(sources[0], *_parameters(reader, node, weight, bias), node.name)
+
+
+def _parameters(
+    reader: _Reader, node: fx.Node, weight: object, bias: object
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    found = [reader.tensors.get(each) if isinstance(each, fx.Node) else None for each in (weight, bias)]
+    if found[0] is None or (bias is not None and found[1] is None):
+        raise TargetError(f"{node.name} should use parameters of the network", got="a weight or bias that is computed")
+    return found[0], found[1]
+
+
+def _relu(reader: _Reader, sources: list[Value], node: fx.Node) -> Value:
+    return reader.assembler.relu(sources[0], node.name)
+
+
+def _max_pool_function(reader: _Reader, sources: list[Value], node: fx.Node) -> Value:
+    defaults = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False, "return_indices": False}
+    *given, indices = _arguments(node, "kernel_size", *defaults, **defaults)
+    if indices:
+        raise TargetError(f"{node.name} should give the maximum only", got="return_indices")
+    return _max_pool(reader.assembler, sources[0], tuple(given), node.name)
+
+
+def _pool_function(reader: _Reader, sources: list[Value], node: fx.Node) -> Value:
+    return _global_pool(reader.assembler, sources[0], _arguments(node, "output_size")[0], node.name)
+
+
+def _mean(reader: _Reader, sources: list[Value], node: fx.Node) -> Value:
+    axes, keep = _arguments(node, "dim", "keepdim", dim=None, keepdim=False)
     found = {axis % 4 for axis in axes} if isinstance(axes, list | tuple) else axes
     if found != {2, 3}:
         raise TargetError(f"{node.name} should be a mean over axes (2, 3)", got=str(axes))
-    keep = node.kwargs.get("keepdim", node.args[2] if len(node.args) > 2 else False)
-    return replace(reader.add("global_sum_pool", "pool", (sources[0],)), flat=not keep)
+    return reader.assembler.mean(sources[0], node.name, keep=bool(keep))
 
 
-def _add(reader: _Reader, sources: list[_Value], node: fx.Node) -> _Value:
-    if len(sources) == 1 and len(node.all_input_nodes) == 1 and node.args[0] is node.args[1]:
+def _add(reader: _Reader, sources: list[Value], node: fx.Node) -> Value:
+    if len(node.all_input_nodes) == 1 and node.args[0] is node.args[1]:
         sources = sources * 2
     if len(sources) != 2 or node.kwargs.get("alpha", 1) != 1:
         raise TargetError(f"{node.name} should add two tensors of the network", got=str(node.args))
-    return reader.add("add", "add", (sources[0], sources[1]))
+    return reader.assembler.add(sources[0], sources[1], node.name)
 
 
-def _pad(_: _Reader, sources: list[_Value], node: fx.Node) -> _Value:
-    arguments: Any = dict(zip(("input", "pad", "mode", "value"), node.args, strict=False)) | dict(node.kwargs)
-    sides, x = [*arguments["pad"], 0, 0, 0, 0][:4], sources[0]
-    if arguments.get("mode", "constant") != "constant" or arguments.get("value") or min(sides) < 0:
-        raise TargetError(f"{node.name} should pad with zeros", got=str(node.args[1:]))
-    left, right, top, bottom = sides
-    added = zip(x.pad, (top, bottom, left, right), strict=True)
-    top, bottom, left, right = (a + b for a, b in added)
-    return replace(x, pad=(top, bottom, left, right))
+def _pad(_: _Reader, sources: list[Value], node: fx.Node) -> Value:
+    sides, mode, value = _arguments(node, "pad", "mode", "value", mode="constant", value=None)
+    all_sides: list[int] = [*sides, 0, 0]
+    left, right, top, bottom, *others = all_sides
+    if mode != "constant" or value or any(others):
+        raise TargetError(f"{node.name} should pad rows and columns with zeros", got=f"{sides}, {mode}, {value}")
+    return sources[0].padded((top, bottom, left, right), node.name)
 
 
-def _flatten(_: _Reader, sources: list[_Value], node: fx.Node) -> _Value:
-    start = node.kwargs.get("start_dim", node.args[1] if len(node.args) > 1 else 0)
-    if start != 1 or len(node.args) > 2:
-        raise TargetError(f"{node.name} should flatten all axes but the first", got=str(node.args[1:]))
+def _flatten(_: _Reader, sources: list[Value], node: fx.Node) -> Value:
+    start, end = _arguments(node, "start_dim", "end_dim", start_dim=0, end_dim=-1)
+    return _flattened(sources[0], start, end, node.name)
+
+
+def _reshape(reader: _Reader, sources: list[Value], node: fx.Node) -> Value:
+    """To (n, anything): whoever calls with a count that is not the layer's size is told by the linear layer."""
+    given: Any = node.kwargs.get("shape", node.args[1:])
+    shape = given[0] if len(given) == 1 and isinstance(given[0], list | tuple) else given
+    batch_is_kept = len(shape) == 2 and (shape[0] in reader.sizes if isinstance(shape[0], fx.Node) else shape[0] == -1)
+    if not batch_is_kept:
+        raise TargetError(f"{node.name} should flatten all axes but the first", got=f"a reshape to {tuple(shape)}")
     return replace(sources[0], flat=True)
 
 
-def _reshape(_: _Reader, sources: list[_Value], node: fx.Node) -> _Value:
-    if len(node.args) != 3 or node.args[2] != -1:
-        raise TargetError(f"{node.name} should flatten all axes but the first", got=str(node.args[1:]))
-    return replace(sources[0], flat=True)
+def _unchanged_module(_: Assembler, x: Value, *__: object) -> Value:
+    return x
+
+
+def _unchanged(_: _Reader, sources: list[Value], __: fx.Node) -> Value:
+    return sources[0]
 
 
 def _pair(value: object) -> tuple[int, int]:
     pair: Any = (value, value) if isinstance(value, int) else value
-    return int(pair[0]), int(pair[1])
+    return int(pair[0]), int(pair[-1])
 
 
-def _same(_: _Reader, x: _Value, *__: object) -> _Value:
-    return x
-
-
-_MODULES: dict[type[nn.Module], Callable[..., _Value]] = {
-    nn.Conv2d: _conv,
-    nn.Linear: _linear,
-    nn.BatchNorm2d: _batch_norm,
-    nn.ReLU: lambda reader, x, module, name: _relu(reader, x, name),  # noqa: ARG005
-    nn.MaxPool2d: _max_pool,
-    nn.AdaptiveAvgPool2d: lambda reader, x, module, name: _global_pool(reader, x, module.output_size, name),
-    nn.Flatten: lambda reader, x, module, name: replace(x, flat=True),  # noqa: ARG005
-    nn.ZeroPad2d: lambda reader, x, module, name: replace(  # noqa: ARG005
-        x, pad=(module.padding[2], module.padding[3], module.padding[0], module.padding[1])
-    ),
-    nn.Dropout: _same,
-    nn.Dropout2d: _same,
-    nn.Identity: _same,
+_MODULES: dict[type[nn.Module], Callable[[Assembler, Value, Any, str], Value]] = {
+    nn.Conv2d: _conv_module,
+    nn.Linear: _linear_module,
+    nn.BatchNorm2d: _batch_norm_module,
+    nn.BatchNorm1d: _batch_norm_module,
+    nn.ReLU: lambda assembler, x, _, name: assembler.relu(x, name),
+    nn.MaxPool2d: _max_pool_module,
+    nn.AdaptiveAvgPool2d: lambda assembler, x, module, name: _global_pool(assembler, x, module.output_size, name),
+    nn.Flatten: _flatten_module,
+    nn.ConstantPad2d: _pad_module,
+    nn.Dropout: _unchanged_module,
+    nn.Dropout2d: _unchanged_module,
+    nn.Identity: _unchanged_module,
 }
 
-_FUNCTIONS: dict[object, Callable[..., _Value]] = {
-    functional.relu: lambda reader, sources, node: _relu(reader, sources[0], node.name),
-    torch.relu: lambda reader, sources, node: _relu(reader, sources[0], node.name),
-    "relu": lambda reader, sources, node: _relu(reader, sources[0], node.name),
+_FUNCTIONS: dict[object, Callable[[_Reader, list[Value], fx.Node], Value]] = {
+    functional.conv2d: _conv_function,
+    torch.conv2d: _conv_function,
+    functional.linear: _linear_function,
+    functional.relu: _relu,
+    functional.relu_: _relu,
+    torch.relu: _relu,
+    torch.relu_: _relu,
+    "relu": _relu,
+    "relu_": _relu,
+    functional.max_pool2d: _max_pool_function,
+    torch.max_pool2d: _max_pool_function,
     operator.add: _add,
     operator.iadd: _add,
     torch.add: _add,
+    "add": _add,
+    "add_": _add,
     functional.pad: _pad,
     torch.flatten: _flatten,
     "flatten": _flatten,
+    torch.reshape: _reshape,
     "reshape": _reshape,
     "view": _reshape,
     "mean": _mean,
     torch.mean: _mean,
-    functional.dropout: lambda reader, sources, node: sources[0],  # noqa: ARG005
-    functional.adaptive_avg_pool2d: lambda reader, sources, node: _global_pool(
-        reader, sources[0], node.args[1] if len(node.args) > 1 else node.kwargs["output_size"], node.name
-    ),
+    functional.dropout: _unchanged,
+    functional.dropout2d: _unchanged,
+    "contiguous": _unchanged,
+    functional.adaptive_avg_pool2d: _pool_function,
 }
