@@ -30,7 +30,7 @@ def trace(network: nn.Module) -> list[Layer]:
 
     Raises TargetError that names the first operation which no Graph node can express.
     """
-    with _evaluating(network):
+    with evaluating(network):
         try:
             traced = fx.symbolic_trace(network)
         except Exception as error:  # whatever the user's forward raises when it meets a symbolic tensor
@@ -44,7 +44,7 @@ def trace(network: nn.Module) -> list[Layer]:
 
 
 @contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
+def evaluating(network: nn.Module) -> Iterator[None]:
     """Eval mode; each module goes back to its own mode, because some may be frozen while others train."""
     modes = {module: module.training for module in network.modules()}
     network.eval()

@@ -1,0 +1,178 @@
+"""Any float network and some clips -> a QuantNet that knows what it is fed with: what `edgekws.prepare` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from edgekws.errors import ConfigError, DataError, TargetError
+from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec
+from edgekws.graph.ir import INPUT
+from edgekws.quant import onnx_float, ptq, trace
+from edgekws.quant.network import QuantNet
+from edgekws.quant.plain import WEIGHTED, Layer, require_sound, run_layers
+from edgekws.recipe import QuantSection
+
+_COMPARED = 16
+"""Clips on which the layers that were found must do what the module does."""
+_TOLERANCE = 1e-3
+_CLIPPED = 0.01
+"""The share of calibration values that may leave the int8 range; more would mean another unit."""
+
+Calibration = torch.Tensor | np.ndarray
+
+
+class Prepared(QuantNet):
+    """A QuantNet for inputs of any unit, float32 [n, 1, frames, coefficients]; they are rounded to int8 steps of
+    `input_scale` and clipped, as the device's features are.
+    """
+
+    features: FeatureSpec
+    input_scale: float
+
+    def __init__(self, network: QuantNet, features: FeatureSpec, input_scale: float) -> None:
+        super().__init__(list(network), network.target, network.freeze_steps_at)
+        self.features, self.input_scale = features, input_scale
+
+    def integers(self, x: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+        return super().integers(_steps(x, self.input_scale) * INPUT_SCALE)
+
+
+def prepare(
+    model: nn.Module | str | Path,
+    calibration: Calibration,
+    plan: QuantSection,
+    features: FeatureSpec | None = None,
+    input_scale: float = INPUT_SCALE,
+) -> Prepared:
+    """See edgekws.prepare."""
+    x = as_input(calibration, input_scale)
+    shape = (x.shape[2], x.shape[3])
+    spec = spec_for(shape) if features is None else features
+    if spec.shape != shape:
+        raise ConfigError(f"features of {spec.shape} should fit the calibration", got=f"{shape}")
+    layers = _scaled(_layers(model, x), input_scale / INPUT_SCALE)
+    quantized = ptq.quantize(layers, torch.clamp(x / input_scale, INPUT_MIN, INPUT_MAX) * INPUT_SCALE, plan)
+    return Prepared(quantized, spec, input_scale)
+
+
+def as_input(calibration: Calibration, input_scale: float) -> torch.Tensor:
+    """float [n, 1, frames, coefficients], or int8 without the 1 or with it -> float32 [n, 1, frames, coefficients].
+
+    Raises DataError for other shapes and types, NaN, infinity, and values that int8 steps do not reach.
+    """
+    wanted = "calibration should be float [n, 1, frames, coefficients] or int8 [n, frames, coefficients]"
+    x = calibration.detach().cpu() if isinstance(calibration, torch.Tensor) else _tensor(calibration, wanted)
+    if x.dtype == torch.int8:
+        x = (x if x.ndim == 4 else x[:, None] if x.ndim == 3 else x).float() * input_scale
+    elif not x.dtype.is_floating_point:
+        raise DataError(wanted, got=str(x.dtype))
+    if x.ndim != 4 or x.shape[1] != 1 or min(x.shape) < 1:
+        raise DataError(wanted, got=f"shape {list(x.shape)}")
+    _require_values(x, input_scale)
+    return x.float()
+
+
+def _tensor(values: object, wanted: str) -> torch.Tensor:
+    try:
+        return torch.from_numpy(np.array(values))
+    except (TypeError, ValueError) as error:
+        raise DataError(wanted, got=type(values).__name__) from error
+
+
+def _require_values(x: torch.Tensor, input_scale: float) -> None:
+    bad = (~torch.isfinite(x)).flatten(1).any(1)
+    if bad.any():
+        got = f"NaN or infinity in {int(bad.sum())} of {len(x)} clips, first in number {int(bad.nonzero()[0])}"
+        raise DataError("calibration should be finite", got=got)
+    lowest, highest = (bound * input_scale for bound in (INPUT_MIN - 0.5, INPUT_MAX + 0.5))
+    share = float(((x < lowest) | (x > highest)).float().mean())
+    if share > _CLIPPED:
+        largest = float(x.abs().max())
+        raise DataError(
+            f"calibration should be within {lowest:.4g}..{highest:.4g}, int8 steps of input_scale={input_scale:.4g}",
+            got=f"{share:.0%} of the values outside, up to {largest:.4g}",
+            hint=f"give input_scale={largest / INPUT_MAX:.4g}, or standardize the features",
+        )
+
+
+def spec_for(shape: tuple[int, int]) -> FeatureSpec:
+    """The front end of MLPerf Tiny with another hop and number of coefficients, so that its shape is `shape`."""
+    plain, (frames, coefficients) = FeatureSpec(), shape
+    if plain.shape == shape:
+        return plain
+    hop = max(1, (plain.clip_samples - plain.window_samples) // max(1, frames - 1))
+    return replace(
+        plain,
+        hop_samples=hop,
+        clip_samples=plain.window_samples + hop * (frames - 1),
+        mel_bands=max(plain.mel_bands, coefficients),
+        coefficients=coefficients,
+        input_scale=plain.input_scale[:1] * coefficients,
+        input_zero_point=plain.input_zero_point[:1] * coefficients,
+    )
+
+
+def _layers(model: object, x: torch.Tensor) -> list[Layer]:
+    if isinstance(model, str | Path):
+        return _of_file(Path(model), (x.shape[2], x.shape[3]))
+    if not isinstance(model, nn.Module) or isinstance(model, QuantNet):
+        wanted = "model should be a float torch.nn.Module or the path of a float ONNX file"
+        raise ConfigError(wanted, got=type(model).__name__)
+    layers = trace.trace(model)
+    require_sound(layers)
+    _require_same(model, layers, x[:_COMPARED])
+    return layers
+
+
+def _of_file(path: Path, shape: tuple[int, int]) -> list[Layer]:
+    network = onnx_float.read(path)
+    if (network.frames, network.coefficients) != shape:
+        wanted = (
+            f"calibration should have the input's shape of {path}, [n, 1, {network.frames}, {network.coefficients}]"
+        )
+        raise DataError(wanted, got=f"[n, 1, {shape[0]}, {shape[1]}]")
+    return network.layers
+
+
+@torch.no_grad()
+def _require_same(model: nn.Module, layers: Sequence[Layer], x: torch.Tensor) -> None:
+    """What tracing cannot see (operations in place on a tensor that is read again, hooks) is seen here."""
+    own = next(model.parameters(), x)
+    try:
+        with trace.evaluating(model):
+            wanted = model(x.to(own)).to(x).flatten(1)
+    except RuntimeError as error:
+        raise DataError("the network should take the calibration", got=str(error)) from error
+    try:
+        found = run_layers(layers, x)[layers[-1].name].flatten(1)
+    except RuntimeError as error:
+        raise TargetError("every layer should fit the one before", got=str(error)) from error
+    gap = float((found - wanted).abs().max()) if found.shape == wanted.shape else float("inf")
+    if gap > _TOLERANCE * max(1.0, float(wanted.abs().max())):
+        hint = "write it without operations in place on tensors that are read again, and without hooks"
+        wanted_text = "the layers that were found in the network should compute what it computes"
+        raise TargetError(wanted_text, got=f"scores differ by {gap:.3g}", hint=hint)
+
+
+def _steps(x: torch.Tensor, scale: float) -> torch.Tensor:
+    return torch.clamp(torch.round(x / scale), INPUT_MIN, INPUT_MAX)
+
+
+def _scaled(layers: Sequence[Layer], ratio: float) -> list[Layer]:
+    """The layers for inputs that are `ratio` times smaller: those that read the input take it into their weights."""
+    if ratio == 1.0:
+        return list(layers)
+    return [_with_weights_times(layer, ratio) if INPUT in layer.inputs else layer for layer in layers]
+
+
+def _with_weights_times(layer: Layer, ratio: float) -> Layer:
+    if layer.kind not in (*WEIGHTED, "scale"):
+        wanted = f"{layer.name}: with an input_scale of its own, the input should be read by layers with weights"
+        raise TargetError(wanted, got=layer.kind, hint=f"scale the features by {1 / ratio:.4g} yourself")
+    return replace(layer, weight=layer.weight * ratio)
