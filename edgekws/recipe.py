@@ -57,8 +57,8 @@ class QuantSection(_Section):
     """1 keeps 8-bit weights within +-63, so that every TFLite kernel rounds as the NPU does."""
     equalize: bool = False
     correct_bias: bool = True
-    reconstruct_steps: int = Field(150, ge=0)
-    """Optimization steps for each layer of 4 or 2 bits after calibration; 0 leaves its weights rounded."""
+    reconstruct: bool = True
+    """Layers of 4 and 2 bits get the integers that keep their sums (PTQ), not the nearest ones."""
     epochs: int | None = Field(None, ge=1)
     """Of QAT; by default 2, 4 or 10 for 8, 4 or 2 bits, the narrowest layer counts."""
     learning_rate: float | None = Field(None, gt=0)

@@ -80,6 +80,10 @@ def accumulate(node: Node, *inputs: Batch) -> np.ndarray:
         return np.asarray(x.sum(axis=(1, 2), keepdims=True, dtype=np.int64))
     if node.op == "linear":
         return np.asarray(x.reshape(len(x), 1, 1, -1) @ np.asarray(node.weight, np.float64).T, np.int64)
+    return _windowed(node, x)
+
+
+def _windowed(node: Node, x: Batch) -> np.ndarray:
     windows = _windows(node, x)  # [n, rows, columns, c_in, k_h, k_w]
     if node.op == "max_pool":
         return np.asarray(windows.max(axis=(4, 5)), np.int64)

@@ -66,7 +66,7 @@ class Scaled(Stage):
             raise TargetError(f"{layer.name}: gains should be positive", got=f"{gain.min():.3g}")
         self.s_out = s_out
         self.mult, self.shift = target.stage(gain * s_in / s_out, bits)
-        factor = _factor(self.mult, self.shift, target)
+        factor = factor_of(self.mult, self.shift, target)
         self.rule = target.RULE
         offset = np.round(bias / (gain * s_in) + (0.5 / factor if target.RULE == "offset-scale-shift" else 0))
         dtype = torch.float32 if self.rule == "offset-scale-shift" else torch.float64
@@ -97,7 +97,7 @@ class Weighted(Stage):
         super().__init__(layer, signed)
         self.s_in, self.s_out, self.bits, self.limit, self.rule = s_in, s_out, bits, limit, target.RULE
         mult, shift = target.stage(step * s_in / s_out, bits)
-        factor = _factor(mult, shift, target)
+        factor = factor_of(mult, shift, target)
         if bits == 8 and (step * s_in > factor * s_out * (1 + 1e-6)).any():
             channel = int(np.argmax(step * s_in / (factor * s_out)))
             raise TargetError(
@@ -200,8 +200,8 @@ class QuantNet(nn.Module):
                 stage.keep_in_range()
 
 
-def _factor(mult: np.ndarray, shift: np.ndarray, target: ModuleType) -> np.ndarray:
-    """float64 [c]"""
+def factor_of(mult: np.ndarray, shift: np.ndarray, target: ModuleType) -> np.ndarray:
+    """What a stage of the target multiplies by, float64 [c]."""
     return np.asarray(np.ldexp(mult.astype(np.float64), -shift - (31 if target.RULE == "fixed-point" else 0)))
 
 

@@ -14,12 +14,12 @@ from edgekws.errors import ConfigError
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT, UNSCALED
 from edgekws.quant import equalize, observe, reconstruct
-from edgekws.quant.network import Joined, QuantNet, Scaled, Stage, Weighted, pool_scale, widest_step
+from edgekws.quant.network import Joined, QuantNet, Scaled, Stage, Weighted, factor_of, pool_scale, widest_step
 from edgekws.quant.plain import WEIGHTED, Layer, Tensors, require_sound, run_layers, signed_layers
 from edgekws.quant.widths import layer_bits
 from edgekws.recipe import QuantSection
 
-_SHRINKING = {8: (1.0,), 4: tuple(np.linspace(0.4, 1.0, 25)), 2: tuple(np.linspace(0.15, 1.0, 35))}
+_SHARES = {8: (1.0,), 4: tuple(np.linspace(0.5, 1.0, 11)), 2: tuple(np.linspace(0.2, 0.9, 15))}
 """Shares of the largest weight that are tried as the range of a channel."""
 
 
@@ -70,32 +70,48 @@ class _Job:
             return Scaled(layer, s_in, pool_scale(s_in, area, self.target), signed, self.target, channels, area)
         if layer.kind not in WEIGHTED:
             return Scaled(layer, s_in, scales[layer.name], signed, self.target, channels, 1)
-        stage = self._weighted(layer, s_in, scales[layer.name], signed)
-        if stage.bits < 8 and self.plan.reconstruct_steps:
-            reconstruct.reconstruct(
-                stage, integers[layer.inputs[0]], self.real[layer.name], self.plan.reconstruct_steps
-            )
+        x = integers[layer.inputs[0]]
+        stage = self._weighted(layer, x, s_in, scales[layer.name], signed)
         if self.plan.correct_bias:
-            _correct_bias(stage, self.real[layer.inputs[0]], integers[layer.inputs[0]])
+            _correct_bias(stage, self.real[layer.inputs[0]], x)
         return stage
 
-    def _weighted(self, layer: Layer, s_in: float, s_out: float, signed: bool) -> Weighted:
+    def _weighted(self, layer: Layer, x: torch.Tensor, s_in: float, s_out: float, signed: bool) -> Weighted:
         bits = self.bits[layer.name]
         limit = self.target.weight_limit(bits, self.plan.headroom_bits)
-        step = best_step(layer.weight.flatten(1), limit, _SHRINKING[bits])
-        return Weighted(layer, s_in, s_out, signed, self.target, bits, limit, step)
+        filters = layer.weight.flatten(1)
+        if bits == 8 or not self.plan.reconstruct:
+            step = best_step(filters, limit, _SHARES[bits])
+            return Weighted(layer, s_in, s_out, signed, self.target, bits, limit, step)
+        moments = reconstruct.second_moments(layer, x)
+        tried = [self._legal(step, s_in / s_out, bits) for step in _steps(filters, limit, _SHARES[bits])]
+        found, step = reconstruct.reconstructed(filters, moments, tried, limit)
+        stage = Weighted(layer, s_in, s_out, signed, self.target, bits, limit, step)
+        if self.plan.method == "ptq":  # training goes on from the float weights, with these steps
+            with torch.no_grad():
+                stage.weight.copy_((found * torch.from_numpy(step)[:, None]).view_as(layer.weight))
+        return stage
+
+    def _legal(self, step: np.ndarray, ratio: float, bits: int) -> np.ndarray:
+        """The steps nearest to `step` that the target's multipliers can express. ratio: s_in / s_out."""
+        mult, shift = self.target.stage(step * ratio, bits)
+        return np.asarray(factor_of(mult, shift, self.target) / ratio)
 
 
 def best_step(weight: torch.Tensor, limit: int, shares: Sequence[float]) -> np.ndarray:
-    """Per channel the step, of these shares of the widest one, with the least squared error.
+    """Per channel the step, of these shares of the widest one, with the least squared error of the weights.
 
     weight: float [c, n] -> float64 [c].
     """
-    widest = torch.from_numpy(widest_step(weight.abs().amax(1).double().numpy(), limit))
-    steps = torch.stack([widest * share for share in shares])  # [shares, c]
+    steps = torch.from_numpy(np.stack(_steps(weight, limit, shares)))  # [shares, c]
     tried = steps[:, :, None]
     error = (torch.clamp(torch.round(weight / tried), -limit, limit) * tried - weight).square().sum(2)
     return np.asarray(steps.gather(0, error.argmin(0)[None])[0].numpy())
+
+
+def _steps(weight: torch.Tensor, limit: int, shares: Sequence[float]) -> list[np.ndarray]:
+    widest = widest_step(weight.abs().amax(1).double().numpy(), limit)
+    return [widest * share for share in shares]
 
 
 @torch.no_grad()

@@ -1,57 +1,80 @@
-"""Layer-wise reconstruction: choose a layer's integers so that its output, not its weights, is near the float one.
+"""Layer-wise reconstruction: choose a layer's integers so that its sums, not its weights, stay near the float ones.
 
-Rounding each weight to the nearest is not what keeps the output (AdaRound, Nagel et al., arXiv 2004.10568). Here the
-layer is trained on its own, through its integer forward, on the integers that the layers before it give
-(as AdaQuant does, Hubara et al., arXiv 2006.10518): weights, bias and, where the target allows it, steps.
+Rounding every weight to the nearest is not what keeps the output (AdaRound, Nagel et al., arXiv 2004.10568). For a
+sum of products the second-order answer has a closed form: round one input's weights at a time and let the inputs
+that are still to come make up for the error, by the inverse of H = X'X of the calibration inputs (optimal brain
+quantization, Frantar et al., arXiv 2208.11580 and 2210.17323). It needs no learning rate and no seed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from torch.nn import functional
 
-from edgekws.quant.network import Weighted
+from edgekws.quant.plain import Layer
 
-_BATCH = 64
-_WEIGHT_RATE = 0.05
-"""Relative to the layer's mean weight step."""
-_STEP_RATE = 2e-3
+_ROWS = 20_000
+"""Enough positions for moments of at most some hundred inputs; clips beyond them are left out."""
+_DAMPING = 0.01
 
 
-@torch.enable_grad()
-def reconstruct(stage: Weighted, integers: torch.Tensor, wanted: torch.Tensor, steps: int) -> None:
-    """Train `stage` in place. integers: its input, [n, ...]; wanted: real outputs of the float layer, [n, c, ...].
+def second_moments(layer: Layer, x: torch.Tensor) -> torch.Tensor:
+    """H = X'X of what each filter is multiplied with, float64 [filters or 1, k, k]. x: the layer's input, [n, ...]."""
+    rows = (x.flatten(1)[None] if layer.kind == "linear" else _windows(layer, x)).double()
+    moments = rows.transpose(1, 2) @ rows
+    mean = moments.diagonal(dim1=1, dim2=2).mean(1).clamp(min=1e-9)
+    return moments + torch.eye(moments.shape[1]).double() * (_DAMPING * mean)[:, None, None]
 
-    Keeps the better of before and after, on all of `integers`.
+
+def reconstructed(
+    weight: torch.Tensor, moments: torch.Tensor, steps: Sequence[np.ndarray], limit: int
+) -> tuple[torch.Tensor, np.ndarray]:
+    """(integers float64 [c, k], step float64 [c]): in each channel the step with the smallest error of the sums.
+
+    weight: real, [c, k]; steps: candidates, float64 [c] each.
     """
-    goal = wanted / stage.s_out
-    before = {name: value.clone() for name, value in stage.state_dict().items()}
-    error = _error(stage, integers, goal)
-    optimizer = torch.optim.Adam(_groups(stage))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    draw = torch.Generator().manual_seed(0)
-    for _ in range(steps):
-        chosen = torch.randint(len(integers), (_BATCH,), generator=draw)
-        optimizer.zero_grad()
-        loss = (stage(integers[chosen]) - goal[chosen].clamp(stage.lo, stage.hi)).square().mean()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        stage.keep_in_range()
-    if _error(stage, integers, goal) > error:
-        stage.load_state_dict(before)
+    real, upper = weight.double(), _compensation(moments)
+    best = torch.full((len(real),), torch.inf).double()
+    chosen, integers = torch.zeros_like(best), torch.zeros_like(real)
+    for candidate in map(torch.from_numpy, steps):
+        found = _round_in_turn(real / candidate[:, None], upper, limit)
+        gap = real - found * candidate[:, None]
+        error = torch.einsum("ck,ckl,cl->c", gap, moments.expand(len(gap), -1, -1), gap)
+        better = error < best
+        best, chosen = torch.where(better, error, best), torch.where(better, candidate, chosen)
+        integers = torch.where(better[:, None], found, integers)
+    return integers, np.asarray(chosen.numpy())
 
 
-def _groups(stage: Weighted) -> list[dict[str, object]]:
-    weight_step = float(stage.step.mean())
-    groups: list[dict[str, object]] = [
-        {"params": [stage.weight], "lr": _WEIGHT_RATE * weight_step},
-        {"params": [stage.bias], "lr": _WEIGHT_RATE * stage.s_out},
-    ]
-    if stage.learns_step:
-        groups.append({"params": [stage.log_step], "lr": _STEP_RATE})
-    return groups
+def _compensation(moments: torch.Tensor) -> torch.Tensor:
+    """The upper Cholesky factor of H^-1: its rows say how later weights make up for an earlier one."""
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(moments))
+    factor: torch.Tensor = torch.linalg.cholesky(inverse, upper=True)
+    return factor
 
 
-@torch.no_grad()
-def _error(stage: Weighted, integers: torch.Tensor, goal: torch.Tensor) -> float:
-    return float((stage(integers) - goal.clamp(stage.lo, stage.hi)).square().mean())
+def _round_in_turn(weight: torch.Tensor, upper: torch.Tensor, limit: int) -> torch.Tensor:
+    """weight: [c, k] in steps; upper: [c or 1, k, k]."""
+    left, integers = weight.clone(), torch.zeros_like(weight)
+    for column in range(weight.shape[1]):
+        integers[:, column] = left[:, column].round().clamp(-limit, limit)
+        error = (left[:, column] - integers[:, column]) / upper[:, column, column]
+        left[:, column + 1 :] -= error[:, None] * upper[:, column, column + 1 :]
+    return integers
+
+
+def _windows(layer: Layer, x: torch.Tensor) -> torch.Tensor:
+    """[1, n * positions, c_in * k_h * k_w], or [c, n * positions, k_h * k_w] of a depthwise convolution."""
+    top, bottom, left, right = layer.pad
+    kernel = (layer.weight.shape[2], layer.weight.shape[3])
+    positions = x.shape[2] * x.shape[3] // (layer.stride[0] * layer.stride[1])
+    step = max(1, len(x) * positions // _ROWS)
+    padded = functional.pad(x[::step], (left, right, top, bottom))
+    columns = functional.unfold(padded, kernel, stride=layer.stride)  # [n, c_in * k_h * k_w, positions]
+    if layer.kind == "conv2d":
+        return columns.transpose(1, 2).flatten(0, 1)[None]
+    apart = columns.view(len(columns), x.shape[1], -1, columns.shape[2])  # [n, c, k_h * k_w, positions]
+    return apart.permute(1, 0, 3, 2).flatten(1, 2)

@@ -12,7 +12,7 @@ from edgekws.features.spec import INPUT_SCALE, FeatureSpec
 from edgekws.graph import interp
 from edgekws.nets import dscnn, dsresnet, tcresnet
 from edgekws.nets._layers import GlobalAveragePool, Pad
-from edgekws.quant import equalize, lower, observe, plain, ptq, trace
+from edgekws.quant import equalize, lower, observe, plain, ptq, reconstruct, trace
 from edgekws.quant.network import Weighted
 from edgekws.quant.stage import requantize
 from edgekws.recipe import QuantSection
@@ -119,16 +119,18 @@ def test_equalization_keeps_the_function_and_brings_ranges_together():
     assert ranges[1].std() / ranges[1].mean() < ranges[0].std() / ranges[0].mean()
 
 
-def test_reconstruction_brings_the_output_nearer_than_rounding():
+def test_reconstruction_brings_the_output_of_a_layer_nearer_than_rounding():
     network = trained_like(7)
-    x = inputs(256, 7)
+    layers, x = trace.trace(network), inputs(128, 7)
     with torch.no_grad():
-        wanted = network(x)
-        errors = [
-            float((quantized(network, 256, 7, weight_bits=2, reconstruct_steps=steps)(x) - wanted).square().mean())
-            for steps in (0, 60)
-        ]
-    assert errors[1] < 0.7 * errors[0]
+        wanted = plain.run_layers(layers, x)
+    rounded = quantized(network, 128, 7, weight_bits=2, reconstruct_steps=0)
+    before = dict(rounded.integers(x))
+    stage = next(stage for stage in rounded if stage.layer.name == "pw1")
+    goal = wanted["pw1"] / stage.s_out
+    error = reconstruct._error(stage, before["dw1"].detach(), goal)
+    reconstruct.reconstruct(stage, before["dw1"].detach(), wanted["pw1"], 80)
+    assert reconstruct._error(stage, before["dw1"].detach(), goal) < 0.8 * error
 
 
 def test_learned_steps_move_stay_legal_and_freeze():
