@@ -45,3 +45,11 @@ def narrow_weights(graph: Graph, stored: Callable[[Node], str]) -> dict[str, str
     narrow = [node for node in graph.nodes if node.weight is not None and node.weight_bits < 8]
     rows = {node.name: {"bits": node.weight_bits, "stored_as": stored(node)} for node in narrow}
     return {"narrow_weights": json.dumps(rows)} if rows else {}
+
+
+def packed(weight: np.ndarray, bits: int) -> np.ndarray:
+    """uint8: fields of `bits` (4 or 2) bits, the first one lowest, as in ONNX and TFLite."""
+    count = 8 // bits
+    fields = weight.ravel().astype(np.uint8) & ((1 << bits) - 1)
+    rows = np.pad(fields, (0, -len(fields) % count)).reshape(-1, count)
+    return np.asarray(np.bitwise_or.reduce(rows << (bits * np.arange(count, dtype=np.uint8)), axis=1), np.uint8)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekws.emit._common import packed
 from edgekws.emit._plan import Filter
 from edgekws.graph.ir import Node, Shape
 
@@ -72,7 +73,7 @@ class Model:
 
     def convolution(self, node: Node, filters: Filter, source: int, before: Edge, after: Edge, same: bool) -> int:
         axis, weight = (0, filters.weight) if filters.weight.ndim == 4 else (3, filters.weight.transpose(1, 2, 0)[None])
-        data = _packed(weight) if filters.stored == "INT4" else weight
+        data = packed(weight, 4) if filters.stored == "INT4" else weight
         quantization = _quantization(filters.scale, 0, axis)
         kernel = self._tensor(f"{node.name}_weight", weight.shape, filters.stored, data, quantization)
         bias_scale = _quantization(filters.scale * before.scale, 0)
@@ -150,13 +151,6 @@ def metadata(content: bytes) -> dict[str, str]:
     model = schema.Model.GetRootAs(content, 0)
     about = json.loads(model.Buffers(model.Metadata(0).Buffer()).DataAsNumpy().tobytes())
     return {str(key): str(value) for key, value in about.items()}
-
-
-def _packed(weight: np.ndarray) -> np.ndarray:
-    """Two's complement nibbles, the first one low; uint8."""
-    nibbles = weight.ravel().astype(np.uint8) & 15
-    pairs = np.pad(nibbles, (0, len(nibbles) % 2)).reshape(-1, 2)
-    return np.asarray(pairs[:, 0] | (pairs[:, 1] << 4), np.uint8)
 
 
 def _quantization(scale: np.ndarray, zero_point: int, axis: int = 0) -> object:

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekws import __version__
 from edgekws.emit import _seal
-from edgekws.emit._common import Executor, checked_features
+from edgekws.emit._common import Executor, checked_features, packed
 from edgekws.errors import ArtifactError
 
 _CHUNK = 256
@@ -29,7 +29,8 @@ class Builder:
 
         self._take(name)
         if kind in ("INT4", "INT2"):
-            tensor = helper.make_tensor(name, getattr(TensorProto, kind), value.shape, value.ravel().tolist())
+            data = packed(value, int(kind[-1])).tobytes()
+            tensor = helper.make_tensor(name, getattr(TensorProto, kind), value.shape, data, raw=True)
         else:
             tensor = numpy_helper.from_array(np.ascontiguousarray(value), name)
         self.constants.append(tensor)

@@ -64,7 +64,13 @@ def form_of(node: Node, bounds: tuple[int, int]) -> Layer:
     half_steps = _half_steps(node)
     if _exact_in_any_order(half_steps, bounds):
         return half_steps
-    return _floor(node) if _exact_floor(node, bounds) else replace(half_steps, exact=False)
+    if _exact_floor(node, bounds):
+        return _floor(node)
+    worst = int(np.abs(half_steps.bias).max())
+    if worst >= 1 << 31:
+        wanted = f"{node.name}: the bias in half steps must fit 32 bits"
+        raise TargetError(wanted, got=f"{worst} is possible", hint="use smaller offsets in this layer, or export c")
+    return replace(half_steps, exact=False)
 
 
 def _standard(node: Node) -> Layer:
@@ -78,9 +84,6 @@ def _half_steps(node: Node) -> Layer:
     """round((2m acc + bias) / 2^(n+1)) with an odd bias, or with n = 0."""
     weight, mult, shift = kernel(node), *_reduced(node)
     bias = 2 * mult * node.requant.offset.astype(np.int64) - (1 << shift) + 1
-    if np.abs(bias).max() >= 1 << 31:
-        got = f"{int(bias[np.abs(bias).argmax()])} is possible"
-        raise TargetError(f"{node.name}: the bias in half steps must fit 32 bits", got=got, hint="export c")
     inside = bool((mult == 1).all() and can_double(weight).all()) and node.weight_bits == 8
     weight_scale, half = np.ldexp(mult.astype(np.float64), -shift - inside), np.ldexp(1.0, -shift - 1)
     form = Form.INSIDE if inside else Form.OUTSIDE

@@ -238,7 +238,8 @@ def _scales_near(candidate: Candidate, s_in: float, s_out: float) -> list[np.flo
 def _tried(candidate: Candidate, steps: Steps, channel: int, scale: np.float32, factor: float) -> Settled:
     """How the stage with this factor, s_in * s_w / s_out, compares: exact integers."""
     mult, shift = quantized(factor)
-    at = -((candidate.b - fixed_point(mult, shift, steps.levels)) // candidate.k)
+    left = max(-shift, 0)  # of a factor of 1: TFLite shifts before it multiplies
+    at = -((candidate.b - fixed_point(mult << left, shift + left, steps.levels)) // candidate.k)
     low, high = steps.low[channel], steps.high[channel] + 1
     gaps = np.clip(at, low, high) - np.clip(steps.thresholds[channel], low, high)
     once = candidate.once and candidate.low < _p_of(candidate, factor) < candidate.high

@@ -274,7 +274,7 @@ def test_fusions_with_multipliers(products_within, random_features):
     for index in (1, 2, 5):
         stage = nodes[index].requant
         alternating = np.where(np.arange(len(stage.offset)) % 2, offset, -offset)
-        full = np.full_like(stage.mult, 255)
+        full = np.full_like(stage.mult, 30 if products_within else 255)
         nodes[index] = stage_of(nodes[index], offset=alternating.astype(np.int32), mult=full, shift=0 * full + 16)
     graph = replace(graph, nodes=tuple(nodes))
     model, _ = load(graph)
