@@ -8,6 +8,8 @@ import pytest
 from edgekws import pipeline, plugs
 from edgekws.errors import ArtifactError, ParityError, TargetError
 from edgekws.graph import interp
+from edgekws.graph.ir import Node, Requant
+from tests.graphs import random_dag
 
 EMITTERS = [name for name in plugs.names("emit") if hasattr(plugs.load("emit", name), "executors")]
 REAL_SCALES = (0.0235, 0.0611, 0.0472, 0.0483, 0.207)
@@ -44,6 +46,55 @@ def test_there_is_something_to_run():
     assert {"onnx_tinpu", "onnx_qdq", "tflite"} <= set(EMITTERS)
 
 
+KINDS = {"tinpu": (8, 4, 2), "int8": (8, 4)}
+
+
+def refused(emitter, graph):
+    """The reason, where the emitter does not express the rule of this graph."""
+    if emitter.__name__.endswith("onnx_tinpu") and graph.target == "int8":
+        with pytest.raises(TargetError, match="fixed-point"):
+            emitter.emit(graph)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("target", sorted(KINDS))
+def test_graphs_with_branches_of_all_widths(emitter, name, target):
+    """Exact, or counted under a name that says so; never refused but for the other rule."""
+    exact = 0
+    for seed in range(100, 112):
+        graph = random_dag(seed, target, KINDS[target])
+        if refused(emitter, graph):
+            continue
+        features = np.concatenate([some_features(seed), extremes()])
+        results = parity(emitter, name, graph, graph, features)
+        pipeline.require_parity(results)
+        exact += sum(result.differences == 0 for result in results)
+    if target == "tinpu" and name.startswith("onnx"):
+        assert exact == 24  # two runtimes
+
+
+def some_features(seed, count=5):
+    return np.random.default_rng(seed).integers(-128, 128, (count, 49, 10)).astype(np.int8)
+
+
+@pytest.mark.parametrize("target", sorted(KINDS))
+def test_other_front_ends(emitter, target):
+    """Executors take the shape of the features from the file."""
+    graph = random_dag(7, target, KINDS[target])
+    features = replace(graph.features, hop_samples=640, coefficients=6)
+    first = graph.nodes[0]
+    assert features.shape == (25, 6)
+    stage = Requant.identity(12, -128, 127)
+    weight = np.random.default_rng(0).integers(-1, 2, (12, 150)).astype(np.int8)
+    weight[:, 3:] = 0
+    only = Node("fc", "linear", first.inputs, stage, (25, 6, 1), (1, 1, 12), weight)
+    graph = replace(graph, nodes=(only,), features=features)
+    clips = np.random.default_rng(1).integers(-128, 128, (9, 25, 6)).astype(np.int8)
+    for runtime, run in emitter.executors(emitter.emit(graph)).items():
+        assert np.array_equal(run(clips), interp.run(graph, clips)), runtime
+
+
 @pytest.mark.parametrize("weight_limit", [63, 127])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_equals_the_interpreter(emitter, name, graph_factory, random_features, seed, weight_limit):
@@ -74,6 +125,8 @@ def test_a_difference_is_reported(emitter, name, graph, random_features):
 
 
 def test_same_graph_same_bytes(emitter, graph_factory):
+    graph = random_dag(5)
+    assert emitter.emit(graph) == emitter.emit(random_dag(5))
     assert emitter.emit(graph_factory(3)) == emitter.emit(graph_factory(3))
     assert emitter.emit(graph_factory(3)) != emitter.emit(graph_factory(4))
 
