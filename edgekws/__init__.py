@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edgekws.api import FeatureSpec as FeatureSpec
     from edgekws.api import Graph as Graph
+    from edgekws.api import QuantNet as QuantNet
     from edgekws.api import emit as emit
     from edgekws.api import load as load
     from edgekws.api import lower as lower
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_API = ("FeatureSpec", "Graph", "load", "lower", "prepare")
+_API = ("FeatureSpec", "Graph", "QuantNet", "load", "lower", "prepare")
 
 
 def __getattr__(name: str) -> object:

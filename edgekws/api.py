@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from edgekws.quant.prepared import Prepared
     from edgekws.recipe import QuantSection
 
-__all__ = ["FeatureSpec", "Graph", "emit", "load", "lower", "prepare"]
+__all__ = ["FeatureSpec", "Graph", "QuantNet", "emit", "load", "lower", "prepare"]
 
 OPTIONS = (
     "method",
@@ -171,3 +171,12 @@ def emit(graph: Graph, kind: str) -> dict[str, bytes]:
 def load(path: str | Path) -> Graph:
     """A graph that `edgekws.graph.io.save` or `edgekws quantize` wrote. Raises ArtifactError for any other file."""
     return io.load(Path(path))
+
+
+def __getattr__(name: str) -> object:
+    """QuantNet, what `prepare` gives, needs torch; graphs and files do without."""
+    if name == "QuantNet":
+        from edgekws.quant.network import QuantNet
+
+        return QuantNet
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

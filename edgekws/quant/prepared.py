@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from edgekws import plugs
 from edgekws.errors import ConfigError, DataError, TargetError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec
-from edgekws.graph.ir import INPUT
+from edgekws.graph.ir import INPUT, Op
 from edgekws.quant import onnx_float, ptq, trace
 from edgekws.quant.network import QuantNet
 from edgekws.quant.plain import WEIGHTED, Layer, require_sound, run_layers
@@ -56,7 +57,7 @@ def prepare(
     spec = spec_for(shape) if features is None else features
     if spec.shape != shape:
         raise ConfigError(f"features of {spec.shape} should fit the calibration", got=f"{shape}")
-    layers = _scaled(_layers(model, x), input_scale / INPUT_SCALE)
+    layers = _expressible(_scaled(_layers(model, x), input_scale / INPUT_SCALE), plan.target)
     quantized = ptq.quantize(layers, torch.clamp(x / input_scale, INPUT_MIN, INPUT_MAX) * INPUT_SCALE, plan)
     return Prepared(quantized, spec, input_scale)
 
@@ -176,3 +177,17 @@ def _with_weights_times(layer: Layer, ratio: float) -> Layer:
         wanted = f"{layer.name}: with an input_scale of its own, the input should be read by layers with weights"
         raise TargetError(wanted, got=layer.kind, hint=f"scale the features by {1 / ratio:.4g} yourself")
     return replace(layer, weight=layer.weight * ratio)
+
+
+def _expressible(layers: Sequence[Layer], target: str) -> list[Layer]:
+    """Fixed-point multipliers are below 1. There a gain becomes the weight of a 1x1 depthwise convolution, whose
+    integers carry any size and sign.
+    """
+    if plugs.load("targets", target).RULE != "fixed-point":
+        return list(layers)
+    return [_as_convolution(layer) if layer.kind == "scale" else layer for layer in layers]
+
+
+def _as_convolution(layer: Layer) -> Layer:
+    kind: Op = "depthwise_conv2d" if len(layer.weight) > 1 else "conv2d"
+    return replace(layer, kind=kind, weight=layer.weight.view(-1, 1, 1, 1))

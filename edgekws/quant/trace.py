@@ -233,10 +233,8 @@ def _relu(reader: _Reader, sources: list[Value], node: fx.Node) -> Value:
 
 
 def _max_pool_function(reader: _Reader, sources: list[Value], node: fx.Node) -> Value:
-    defaults = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False, "return_indices": False}
-    *given, indices = _arguments(node, "kernel_size", *defaults, **defaults)
-    if indices:
-        raise TargetError(f"{node.name} should give the maximum only", got="return_indices")
+    defaults = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False}
+    given = _arguments(node, "kernel_size", *defaults, **defaults)
     return _max_pool(reader.assembler, sources[0], tuple(given), node.name)
 
 
