@@ -23,15 +23,12 @@ class Budget:
     """What a network may cost at most.
 
     limit: bytes of weights and stage parameters (flash), estimated seconds (latency), or points of accuracy on
-    the validation split, in percent, that may be lost against the float network (drop).
+    the validation split, in percent, that may be lost against the float network (drop). text: as it was given.
     """
 
     kind: Kind
     limit: float
-
-    @property
-    def text(self) -> str:
-        return f"{self.kind}={shown(self.kind, self.limit)}"
+    text: str
 
 
 def parse(text: str) -> Budget:
@@ -43,7 +40,7 @@ def parse(text: str) -> Budget:
     factor = _UNITS[kind].get(match[3])
     if factor is None:
         raise _refused(text)
-    return Budget(kind, float(match[2]) * factor)
+    return Budget(kind, float(match[2]) * factor, match[0])
 
 
 def shown(kind: Kind, value: float) -> str:
@@ -52,7 +49,7 @@ def shown(kind: Kind, value: float) -> str:
         return f"{math.ceil(value)}B"
     if kind == "latency":
         return f"{math.ceil(value * 1e6)}us"
-    return f"{math.ceil(value * 1000 - 1e-6) / 1000:g}"
+    return f"{math.ceil(value * 1000 - 1e-6) / 1000:.3f}"
 
 
 def _refused(text: str) -> ConfigError:

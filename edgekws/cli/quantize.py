@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from edgekws import console
 from edgekws.cli._options import (
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 _SHOWN = 8
 """Points of the front in the table, besides those that were measured."""
-_LEGEND = "flash is weights and stage parameters; latency is estimated; the error is predicted from calibration"
+_LEGEND = (
+    "flash: weights and stage parameters; latency: estimated; error: predicted divergence of the class probabilities; "
+    "validation: measured after PTQ"
+)
 
 
 def quantize(
@@ -123,11 +126,13 @@ def _show_search(found: Mixed, out: Path) -> None:
     from edgekws.quant.search import thinned
 
     points = {point.bits: point for point in (*thinned(found.front, _SHOWN), *found.measured)}
-    table = Table("", *found.layers, "flash, B", "latency, ms", "error, nats", "validation, PTQ", box=None)
+    columns = ("bits", "flash, B", "latency, ms", "error, nats", "validation", "")
+    table = Table(*(Column(name, no_wrap=True) for name in columns), box=None)
     for point in sorted(points.values(), key=lambda point: (point.flash_bytes, point.error)):
         table.add_row(*_row(found, point), style="bold" if point == found.chosen else "")
-    console.out.print(f"bits of each layer for {found.budget.text} ({_LEGEND})")
+    console.out.print(f"bits for {found.budget.text}, layer by layer: {' '.join(found.layers)}")
     console.out.print(table)
+    console.out.print(_LEGEND)
     shown = f"float network: {100 * found.float_accuracy:.2f} % of {found.clips} validation clips"
     console.out.print(f"{shown}; latency on {found.target}:{found.device}; all points in {out / 'mixed.json'}")
     console.out.print(f"for a recipe:\n\n{as_toml(found.bits)}", markup=False)
@@ -136,12 +141,12 @@ def _show_search(found: Mixed, out: Path) -> None:
 def _row(found: Mixed, point: Point) -> list[str]:
     seconds, accuracy = found.latency(point), found.accuracies.get(point.bits)
     return [
-        "chosen" if point == found.chosen else "",
-        *map(str, point.bits),
+        " ".join(map(str, point.bits)),
         f"{point.flash_bytes:,}",
         "" if seconds is None else f"{1e3 * seconds:.2f}",
         f"{point.error:.4f}",
         "" if accuracy is None else f"{100 * accuracy:.2f} %",
+        "chosen" if point == found.chosen else "",
     ]
 
 
