@@ -17,7 +17,7 @@ kernels round to nearest, and the sum of two integers is off by less than a quar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from edgekws.errors import TargetError
 from edgekws.graph.ir import INPUT, Graph, Node
 
 _HAIR_LOW, _HAIR_HIGH = 2.0**-31, 2.0**-26
-_STEPS = range(1024, 8192)
+_STEPS = np.arange(1024, 8192)
 """How many float32 steps a scale may be moved."""
 _FEW_STEPS = np.array([0, *(sign * step for step in range(1, 512) for sign in (1, -1))])
 _LARGEST = 255
@@ -38,18 +38,18 @@ def scales_of(graph: Graph, plans: Sequence[Plan]) -> dict[str, np.float32]:
     """Node name (or INPUT) -> scale of its tensor. Raises TargetError if there are no such scales."""
     found: dict[str, np.float32] = {}
     followers = _followers(plans)
-    found[INPUT] = _free(graph.input_scale, followers.get(INPUT, []))
+    found[INPUT] = free(graph.input_scale, followers.get(INPUT, []))
     for plan in plans:
         node, after = plan.node, followers.get(plan.node.name, [])
         s_in = found[node.inputs[0]]
         if node.op == "max_pool":
             found[node.name] = s_in
         elif node.op == "add":
-            found[node.name] = _checked_add(node, _free(float(s_in), after), [found[name] for name in node.inputs])
+            found[node.name] = _checked_add(node, free(float(s_in), after), [found[name] for name in node.inputs])
         elif plan.form is not None:
             found[node.name] = hairy(s_in, node.out_scale, after)
         elif after or node.requant.rule != "fixed-point":
-            found[node.name] = _free(node.out_scale, after)
+            found[node.name] = free(node.out_scale, after)
         else:
             found[node.name] = most_expressible(plan.candidates, s_in, _few_near(node.out_scale))
     return found
@@ -60,23 +60,37 @@ def hairy(s_in: np.float32, wanted: float, followers: Sequence[float] = ()) -> n
 
     A power of two never leaves room. Raises TargetError if there is none.
     """
-    return _with_room((scale for scale in near(wanted) if unit_of(s_in, scale) is not None), followers, wanted)
+    candidates = near(wanted)
+    return _with_room(candidates[~np.isnan(_units(s_in, candidates))], followers, wanted)
+
+
+def free(wanted: float, followers: Sequence[float]) -> np.float32:
+    """A scale near `wanted`, and `wanted` itself if there are no `followers` that want a hair."""
+    return _with_room(near(wanted), followers, wanted) if followers else np.float32(wanted)
 
 
 def unit_of(s_in: np.float32, s_out: np.float32) -> np.float32 | None:
     """The unit with which s_in * unit / s_out is 1 less a hair."""
-    nearest = np.float32(float(s_out) / float(s_in))
-    for unit in (nearest, np.nextafter(nearest, np.float32(0))):
-        if _HAIR_LOW <= 1 - float(s_in) * float(unit) / float(s_out) <= _HAIR_HIGH:
-            return unit
-    return None
+    unit = np.float32(_units(s_in, np.array([s_out]))[0])
+    return None if np.isnan(unit) else unit
 
 
-def near(wanted: float) -> Iterator[np.float32]:
+def _units(s_in: np.float32, s_outs: np.ndarray) -> np.ndarray:
+    """`unit_of` for each of `s_outs`, float32; NaN where there is none."""
+    nearest = (s_outs.astype(np.float64) / float(s_in)).astype(np.float32)
+    below = np.nextafter(nearest, np.float32(0))
+    fits, fits_below = (_is_hair(1 - float(s_in) * unit.astype(np.float64) / s_outs) for unit in (nearest, below))
+    return np.where(fits, nearest, np.where(fits_below, below, np.float32(np.nan)))
+
+
+def _is_hair(gap: np.ndarray) -> np.ndarray:
+    return np.asarray((gap >= _HAIR_LOW) & (gap <= _HAIR_HIGH))
+
+
+def near(wanted: float) -> np.ndarray:
     """float32 values around `wanted`, nearest first, but none that is likely to have a short mantissa."""
-    ulp = float(np.spacing(np.float32(wanted)))
-    for step in _STEPS:
-        yield from (np.float32(wanted - step * ulp), np.float32(wanted + step * ulp))
+    moves = _STEPS * float(np.spacing(np.float32(wanted)))
+    return np.stack([wanted - moves, wanted + moves], axis=1).ravel().astype(np.float32)
 
 
 def _followers(plans: Sequence[Plan]) -> dict[str, list[float]]:
@@ -92,14 +106,10 @@ def _followers(plans: Sequence[Plan]) -> dict[str, list[float]]:
     return found
 
 
-def _free(wanted: float, followers: Sequence[float]) -> np.float32:
-    return _with_room(near(wanted), followers, wanted) if followers else np.float32(wanted)
-
-
-def _with_room(candidates: Iterable[np.float32], followers: Sequence[float], wanted: float) -> np.float32:
+def _with_room(candidates: np.ndarray, followers: Sequence[float], wanted: float) -> np.float32:
     for scale in candidates:
-        if all(any(unit_of(scale, after) is not None for after in near(each)) for each in followers):
-            return scale
+        if not any(np.isnan(_units(scale, near(each))).all() for each in followers):
+            return np.float32(scale)
     raise TargetError("scales near those of the graph should allow exact multipliers", got=str([wanted, *followers]))
 
 

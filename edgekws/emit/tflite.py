@@ -46,7 +46,10 @@ NOTE = (
     "TFLite int8 rounding to nearest of a rewritten accumulator that equals the floor of the graph; "
     f"where weights exceed +-{DOUBLED_LIMIT}, XNNPACK rounds exact halves to even and may be one lower"
 )
-SEARCHED_NOTE = "TFLite int8 rounding of accumulators whose steps are those of the graph, but for the channels named"
+SEARCHED_NOTE = (
+    "TFLite int8 rounding of accumulators whose steps are those of the graph, but for the accumulators counted in "
+    "searched_channels; narrow_weights names the type that carries weights of 4 and 2 bits"
+)
 MAY_DIFFER = {
     f"litert-reference{NEAR}": "no float32 scale gives all steps of some channels",
     f"litert-builtin{NEAR}": "rounds once in some operators, and some channels have their steps when rounded twice",

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from edgekws.emit import _flatbuffer, tflite
+from edgekws.emit import _flatbuffer, _steps, tflite
 from edgekws.errors import ArtifactError, TargetError
 from edgekws.graph import interp, io
 from edgekws.graph.ir import Node, Requant
@@ -185,6 +185,34 @@ def test_fixed_point_graphs_are_tflites_own(first):
         _, found = runs_and_differences(random_dag(seed, "int8", bits=(8, 4)), some_features(seed))
         assert found["litert-reference"] == 0, seed
         assert not any(count for name, count in found.items() if name not in tflite.MAY_DIFFER), seed
+
+
+def of_float32_scales(graph):
+    """The same graph with the multipliers that TFLite would make of float32 scales near its own."""
+    tensor, nodes = np.float32(0.0473), []
+    for node in graph.nodes:
+        stage = node.requant
+        if stage.rule == "fixed-point":
+            s_in = np.float32(graph.input_scale) if node.inputs == ("input",) else tensor
+            filters = (stage.factor * float(tensor) / float(s_in)).astype(np.float32)
+            pairs = [_steps.quantized(float(s_in) * float(scale) / float(tensor)) for scale in filters]
+            mult, shift = (np.array(column) for column in zip(*pairs, strict=True))
+            stage = replace(stage, mult=mult.astype(np.int32), shift=shift.astype(np.uint8))
+        nodes.append(replace(node, requant=stage, out_scale=float(tensor)))
+    return replace(graph, nodes=tuple(nodes), input_scale=float(np.float32(0.0331)))
+
+
+@pytest.mark.parametrize("first", [0, 10])
+def test_multipliers_of_float32_scales_are_kept(first):
+    for seed in range(first, first + 10):
+        graph = of_float32_scales(replace(random_dag(seed, "int8", bits=(8, 4)), input_scale=float(np.float32(0.0331))))
+        tensors = {tensor.name.decode(): tensor for tensor in load(graph).subgraphs[0].tensors}
+        assert tensors["features"].quantization.scale[0] == np.float32(graph.input_scale)
+        assert all(tensors[node.name].quantization.scale[0] == np.float32(node.out_scale) for node in graph.nodes)
+        about, found = runs_and_differences(graph, some_features(seed))
+        assert found["litert-reference"] == 0
+        counted = json.loads(about["searched_channels"])
+        assert counted["exact_rounding_twice"] == counted["all"] > 0
 
 
 def test_graphs_of_eight_bits_are_exact_everywhere():
