@@ -15,6 +15,7 @@ from edgekws.quant.plain import Layer
 Sides = tuple[int, int, int, int]
 """Rows and columns of zeros: (top, bottom, left, right)."""
 NO_PAD: Sides = (0, 0, 0, 0)
+_MOST_PAD = 1 << 12
 _EMPTY = torch.zeros(0)
 _CONVOLUTIONS = ("conv2d", "depthwise_conv2d")
 _LONELY = ("pool", "fc")
@@ -35,11 +36,9 @@ class Value:
 
     def padded(self, sides: Sides, name: str) -> Value:
         """Zeros around it, besides those that are there."""
-        if min(sides) < 0:
-            raise TargetError(f"{name} should not crop", got=f"a padding of {sides}")
         if self.flat:
             raise TargetError(f"{name} should pad before the flattening", got="a flattened tensor")
-        return replace(self, pad=_sum(self.pad, sides))
+        return replace(self, pad=_sum(self.pad, sides, name))
 
 
 class Assembler:
@@ -62,7 +61,7 @@ class Assembler:
             raise TargetError(f"{name} should have 1 group or be depthwise, a filter for each channel", got=got)
         prefix = "dw" if depthwise else "pw" if tuple(weight.shape[2:]) == (1, 1) else "conv"
         kind: Op = "depthwise_conv2d" if depthwise else "conv2d"
-        fields = {"weight": weight, "bias": _bias(bias, weight), "stride": stride, "pad": _sum(x.pad, pad)}
+        fields = {"weight": weight, "bias": _bias(bias, weight), "stride": stride, "pad": _sum(x.pad, pad, name)}
         return self._layer(kind, prefix, (x,), name, **fields)
 
     def linear(self, x: Value, weight: torch.Tensor, bias: torch.Tensor | None, name: str) -> Value:
@@ -155,6 +154,8 @@ def _bias(bias: torch.Tensor | None, weight: torch.Tensor) -> torch.Tensor:
     return torch.zeros(len(weight)) if bias is None else bias
 
 
-def _sum(first: Sides, second: Sides) -> Sides:
+def _sum(first: Sides, second: Sides, name: str) -> Sides:
+    if min(second) < 0 or max(second) > _MOST_PAD:
+        raise TargetError(f"{name} should pad by 0..{_MOST_PAD}", got=f"{second}")
     top, bottom, left, right = (a + b for a, b in zip(first, second, strict=True))
     return top, bottom, left, right

@@ -29,6 +29,8 @@ _FOLDED = (
 """Operations that are computed beforehand where they work on constants."""
 _LARGEST = 1 << 24
 _SOFTMAX = ("Softmax", "LogSoftmax")
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError)
+"""What lists of a wrong length and numbers of a wrong kind cause; onnx's checker looks at neither."""
 _HINT = "export the network once more, in one file: torch.onnx.export(network.eval(), example, path)"
 
 
@@ -66,7 +68,7 @@ def _sound(path: Path) -> Any:  # noqa: ANN401  (onnx has no types)
         raise ArtifactError(f"{path} should hold its weights itself", got=f"external data: {outside[0]}", hint=hint)
     try:
         onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, UnicodeError) as error:
         raise ArtifactError(f"{path} should be a sound ONNX file", got=_first_line(error), hint=_HINT) from error
     return model
 
@@ -74,6 +76,16 @@ def _sound(path: Path) -> Any:  # noqa: ANN401  (onnx has no types)
 def _tensors(model: Any) -> list[Any]:  # noqa: ANN401
     constants = [a.t for node in model.graph.node for a in node.attribute if a.HasField("t")]
     return [*model.graph.initializer, *constants]
+
+
+def _array(tensor: Any, path: Path) -> np.ndarray:  # noqa: ANN401
+    from onnx import numpy_helper
+
+    try:
+        return np.asarray(numpy_helper.to_array(tensor))
+    except _MALFORMED as error:
+        wanted = f"{path}: {tensor.name} should have as many numbers as its shape says"
+        raise ArtifactError(wanted, got=_first_line(error), hint=_HINT) from error
 
 
 def _first_line(error: Exception) -> str:
@@ -94,7 +106,7 @@ def _require_one_input(model: Any, path: Path) -> tuple[int, int]:  # noqa: ANN4
         got = TensorProto.DataType.Name(kind.elem_type)
         raise TargetError(f"{path}: {inputs[0].name} should be FLOAT", got=got, hint="give the float network")
     sizes = [dim.dim_value for dim in kind.shape.dim]
-    if len(sizes) != 4 or sizes[0] > 1 or sizes[1] != 1 or min(sizes[2:]) < 1:
+    if len(sizes) != 4 or sizes[0] > 1 or sizes[1] != 1 or min(sizes[2:]) < 1 or math.prod(sizes[1:]) > _LARGEST:
         shown = ", ".join(str(dim.dim_value or dim.dim_param or "?") for dim in kind.shape.dim)
         wanted = f"{path}: {inputs[0].name} should have the shape [n, 1, frames, coefficients], n open or 1"
         raise TargetError(wanted, got=f"[{shown}]", hint="export with the channels before rows and columns (NCHW)")
@@ -105,11 +117,9 @@ class _Reader:
     """constants: what is known before any input; values: what depends on it; outputs: of layers, for their shapes."""
 
     def __init__(self, model: Any, path: Path, in_shape: tuple[int, int]) -> None:  # noqa: ANN401
-        from onnx import numpy_helper
-
         self.graph, self.path, self.assembler = model.graph, path, Assembler()
         self.opsets = {each.domain: each.version for each in model.opset_import}
-        self.constants = {each.name: np.asarray(numpy_helper.to_array(each)) for each in model.graph.initializer}
+        self.constants = {each.name: _array(each, path) for each in model.graph.initializer}
         self.output = model.graph.output[0].name
         self.nodes = self._needed()
         self.users = Counter(name for node in self.nodes if node.op_type != "Shape" for name in node.input)
@@ -185,7 +195,11 @@ class _Reader:
             )
         if any(node.output[1:]):
             raise TargetError(f"{named(node)} should have one output", got=", ".join(node.output))
-        value = READERS[node.op_type](Call(self, node))
+        try:
+            value = READERS[node.op_type](Call(self, node))
+        except _MALFORMED as error:
+            wanted = f"{self.path}: {named(node)} should have the inputs and attributes of its kind"
+            raise ArtifactError(wanted, got=_first_line(error), hint=_HINT) from error
         users = self.users[node.output[0]]
         self.values[node.output[0]] = replace(value, users=max(value.users, users))
         self._run_new_layers(node)

@@ -206,7 +206,7 @@ REFUSED = {
     "multiplier": (module(nn.Conv2d(4, 8, 3, groups=4)), "^0 should have 1 group.*Got: 4 groups, 8 outputs"),
     "reflection": (module(nn.Conv2d(1, 4, 3, padding=1, padding_mode="reflect")), "^0 should be padded with zeros"),
     "constant": (module(nn.ConstantPad2d(1, 2.0), nn.Conv2d(1, 4, 3)), "^0 should pad with zeros"),
-    "crop": (module(nn.ZeroPad2d(-1), nn.Conv2d(1, 4, 3)), "^0 should not crop"),
+    "crop": (module(nn.ZeroPad2d(-1), nn.Conv2d(1, 4, 3)), "^0 should pad by 0..4096"),
     "statistics": (module(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)), "^1 should keep running"),
     "first relu": (module(nn.ReLU()), "^0 should follow a layer.*Got: a ReLU after input"),
     "padded maximum": (module(nn.Conv2d(1, 4, 3), nn.MaxPool2d(3, padding=1)), "^1 should pool without padding"),
