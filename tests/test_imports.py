@@ -43,6 +43,7 @@ FORBIDDEN = {
     ),
     "edgekws.cost": ("edgekws.data", "edgekws.quant", "edgekws.emit", "edgekws.train", "edgekws.vendor", "firmware_io"),
     "edgekws.vendor": ("edgekws.data", "edgekws.quant", "edgekws.train", "edgekws.pipeline", "firmware_io"),
+    "edgekws.api": ("edgekws.data", "edgekws.train", "edgekws.pipeline", "firmware_io"),
     "edgekws.emit": ("edgekws.data", "edgekws.quant", "edgekws.train", "firmware_io"),
     "edgekws": ("edgekws.cli", "firmware_io"),
     "firmware_io": (
