@@ -54,46 +54,29 @@ def prepare(
 ) -> Prepared:
     """A float network -> its quantized form, calibrated, to be trained further or lowered as it is.
 
-    model        torch.nn.Module, or the path of a float ONNX file; input float32 [n, 1, frames, coefficients]. It
-                 is not changed.
+    model        torch.nn.Module, or path of a float ONNX file; float32 [n, 1, frames, coefficients]. Not changed
     target       "tinpu" (TI's NPU) or "int8" (TFLite, CMSIS-NN): a file of edgekws/targets
     bits         of the weights: 8, 4 or 2. Activations have 8
-    calibration  some hundred training clips that show how large each layer's values are: float
-                 [n, 1, frames, coefficients] as the network takes them, or int8 [n, frames, coefficients]
-    layers       other widths for some layers, by name or pattern, {"dw*": 8}; layers are named conv1, dw1, pw1, pool,
-                 fc, ... in their order, and an unknown name lists them
+    calibration  some hundred training clips: float, as the network takes them, or int8 [n, frames, coefficients]
+    layers       other widths by layer (conv1, dw1, pw1, fc, ... in their order) or pattern: {"dw*": 8}
     features     how a device computes the input; by default a front end of the calibration's shape
-    input_scale  what one int8 step of the input is worth to the network; 1/32 (+-4: standardized features) by default
+    input_scale  what one int8 step of the input is worth to the network; by default 1/32 (+-4: standardized)
     options      method="ptq" (to lower at once; "qat" starts from the float weights), calibration_method ("mse",
                  "minmax", "percentile", "entropy"), headroom_bits, equalize, correct_bias, reconstruct,
                  freeze_steps_at: see edgekws.recipe.QuantSection
 
-    The result is a torch.nn.Module, float32 [n, 1, frames, coefficients] -> logits [n, labels], whose forward pass is
-    the integers of the target, rounding and clipping included; gradients pass the rounding. An ordinary loop
-    trains it. Around each optimizer step a loop should call two methods, both optional:
+    The result is a torch.nn.Module whose forward pass, to logits [n, labels], is the integers of the target,
+    rounding and clipping included; gradients pass them. Train it with an ordinary loop, which should call
+    net.before_step(share of the training behind, 0..1) before each step, so that trained weight steps (4 and 2
+    bits) freeze at the end, and net.after_step() after it, which brings back weights that left their range.
 
-        net.before_step(done)   done: the share of the training that lies behind, 0..1. At 4 and 2 bits the weight
-                                steps are trained too; this freezes them at the end (freeze_steps_at), so that the
-                                weights can settle
-        net.after_step()        brings weights back that left the range, where they have no gradient
-
-    Raises ConfigError for arguments, DataError for calibration, ArtifactError for a damaged file, and TargetError with
-    the layer's name for a layer that the integers cannot express.
+    Raises ConfigError for arguments, DataError for calibration, ArtifactError for a damaged file, and TargetError
+    with the layer's name for a layer that the integers cannot express.
     """
-    from edgekws.features.spec import INPUT_SCALE
     from edgekws.quant import prepared
 
-    if calibration is None:
-        raise ConfigError(
-            "calibration should be given: the clips that show how large each layer's values are, which fixes its scale",
-            got="none",
-            hint="give some hundred clips, float [n, 1, frames, coefficients] or int8 [n, frames, coefficients]",
-        )
-    scale = INPUT_SCALE if input_scale is None else float(input_scale)
-    if not 0 < scale < float("inf"):
-        raise ConfigError("input_scale should be a positive number", got=str(input_scale))
     plan = _plan(target, bits, dict(layers or {}), options)
-    return prepared.prepare(model, calibration, plan, features, scale)
+    return prepared.prepare(model, calibration, plan, features, input_scale)
 
 
 def _plan(target: str, bits: int, layers: dict[str, int], options: dict[str, Any]) -> QuantSection:

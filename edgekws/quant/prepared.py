@@ -46,27 +46,35 @@ class Prepared(QuantNet):
 
 def prepare(
     model: nn.Module | str | Path,
-    calibration: Calibration,
+    calibration: Calibration | None,
     plan: QuantSection,
     features: FeatureSpec | None = None,
-    input_scale: float = INPUT_SCALE,
+    input_scale: float | None = None,
 ) -> Prepared:
     """See edgekws.prepare."""
-    x = as_input(calibration, input_scale)
+    scale = INPUT_SCALE if input_scale is None else float(input_scale)
+    if not 0 < scale < float("inf"):
+        raise ConfigError("input_scale should be a positive number", got=str(input_scale))
+    x = as_input(calibration, scale)
     shape = (x.shape[2], x.shape[3])
     spec = spec_for(shape) if features is None else features
     if spec.shape != shape:
         raise ConfigError(f"features of {spec.shape} should fit the calibration", got=f"{shape}")
-    layers = _expressible(_scaled(_layers(model, x), input_scale / INPUT_SCALE), plan.target)
-    quantized = ptq.quantize(layers, torch.clamp(x / input_scale, INPUT_MIN, INPUT_MAX) * INPUT_SCALE, plan)
-    return Prepared(quantized, spec, input_scale)
+    layers = _expressible(_scaled(_layers(model, x), scale / INPUT_SCALE), plan.target)
+    quantized = ptq.quantize(layers, torch.clamp(x / scale, INPUT_MIN, INPUT_MAX) * INPUT_SCALE, plan)
+    return Prepared(quantized, spec, scale)
 
 
-def as_input(calibration: Calibration, input_scale: float) -> torch.Tensor:
+def as_input(calibration: Calibration | None, input_scale: float) -> torch.Tensor:
     """float [n, 1, frames, coefficients], or int8 without the 1 or with it -> float32 [n, 1, frames, coefficients].
 
-    Raises DataError for other shapes and types, NaN, infinity, and values that int8 steps do not reach.
+    Raises ConfigError for None, DataError for other shapes and types, NaN, infinity, and values that int8 steps do
+    not reach.
     """
+    if calibration is None:
+        wanted = "calibration should be given: clips that show how large each layer's values are, which fixes its scale"
+        hint = "give some hundred clips, float [n, 1, frames, coefficients] or int8 [n, frames, coefficients]"
+        raise ConfigError(wanted, got="none", hint=hint)
     wanted = "calibration should be float [n, 1, frames, coefficients] or int8 [n, frames, coefficients]"
     x = calibration.detach().cpu() if isinstance(calibration, torch.Tensor) else _tensor(calibration, wanted)
     if x.dtype == torch.int8:
