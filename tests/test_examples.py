@@ -29,7 +29,7 @@ def test_every_example_is_run():
     assert {path.stem for path in ROOT.glob("examples/*.py")} == set(EXAMPLES)
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", sorted(set(EXAMPLES) - {"own_network"}))
 def test_an_example_says_what_it_found(name, tmp_path):
     said = run(name, tmp_path)
     assert all(text in said for text in EXAMPLES[name]), said
@@ -37,6 +37,7 @@ def test_an_example_says_what_it_found(name, tmp_path):
 
 def test_a_network_of_ones_own_learns_and_is_written(tmp_path):
     said = run("own_network", tmp_path)
+    assert all(text in said for text in EXAMPLES["own_network"]), said
     assert int(said.split()[0]) > 0.8 * 128, said
     assert (tmp_path / "model.tinpu.onnx").stat().st_size > 1000
 
