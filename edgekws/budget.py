@@ -23,7 +23,8 @@ class Budget:
     """What a network may cost at most.
 
     limit: bytes of weights and stage parameters (flash), estimated seconds (latency), or points of accuracy on
-    the validation split, in percent, that may be lost against the float network (drop). text: as it was given.
+    the validation split, in percent, that may be lost against the float network, over all clips and as mean of
+    the classes (drop). text: as it was given.
     """
 
     kind: Kind

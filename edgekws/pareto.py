@@ -14,8 +14,8 @@ Dots = Sequence[tuple[float, float]]
 def draw(picture: Path, cost_label: str, errors: Dots, accuracies: Dots, chosen: float, real_accuracy: float) -> None:
     """Draw predicted errors and measured accuracies over the cost, as SVG.
 
-    accuracies: in percent, of the networks that were measured; real_accuracy: of the float network; chosen: the
-    cost of the network that was chosen.
+    accuracies: means of the classes in percent, of the networks that were measured; real_accuracy: of the float
+    network; chosen: the cost of the network that was chosen.
     """
     import matplotlib as mpl
 
@@ -28,7 +28,7 @@ def draw(picture: Path, cost_label: str, errors: Dots, accuracies: Dots, chosen:
         left.set(xlabel=cost_label, ylabel="predicted divergence of scores, nats")
         right.plot(*zip(*accuracies, strict=True), "o", label="quantized and measured (PTQ)")
         right.axhline(real_accuracy, color="gray", linestyle=":", label="float network")
-        right.set(xlabel=cost_label, ylabel="validation accuracy, %")
+        right.set(xlabel=cost_label, ylabel="validation accuracy, mean of classes, %")
         for axes in (left, right):
             axes.axvline(chosen, color="C1", linewidth=1, label="chosen")
             axes.legend(frameon=False)

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from edgekws.mixed import Mixed
     from edgekws.quant.search import Point
     from edgekws.recipe import Recipe
+    from edgekws.train import Score
 
 _SHOWN = 8
 """Points of the front in the table, besides those that were measured."""
 _LEGEND = (
     "flash: weights and stage parameters; latency: estimated; error: predicted divergence of the class probabilities; "
-    "validation: measured after PTQ"
+    "validation: accuracy measured after PTQ, over all clips and as mean of classes"
 )
 
 
@@ -50,7 +51,8 @@ def quantize(
         str | None,
         typer.Option(
             help="Find the widths: flash=24kB (weights and stage parameters), latency=2.5ms (estimated) or "
-            "drop=0.5 (points of validation accuracy). Layers named by --layer keep theirs."
+            "drop=0.5 (points of validation accuracy, over all clips and as mean of classes). "
+            "Layers named by --layer keep theirs."
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="Whose latency counts, by default the target's first device.")] = "",
@@ -126,28 +128,35 @@ def _show_search(found: Mixed, out: Path) -> None:
     from edgekws.quant.search import thinned
 
     points = {point.bits: point for point in (*thinned(found.front, _SHOWN), *found.measured)}
-    columns = ("bits", "flash, B", "latency, ms", "error, nats", "validation", "")
+    columns = ("bits", "flash, B", "latency, ms", "error, nats", "validation", "classes", "")
     table = Table(*(Column(name, no_wrap=True) for name in columns), box=None)
     for point in sorted(points.values(), key=lambda point: (point.flash_bytes, point.error)):
         table.add_row(*_row(found, point), style="bold" if point == found.chosen else "")
     console.out.print(f"bits for {found.budget.text}, layer by layer: {' '.join(found.layers)}")
     console.out.print(table)
     console.out.print(_LEGEND)
-    shown = f"float network: {100 * found.float_accuracy:.2f} % of {found.clips} validation clips"
+    shown = f"float network: {' and '.join(_percent(found.float_score))} of {found.clips} validation clips"
     console.out.print(f"{shown}; latency on {found.target}:{found.device}; all points in {out / 'mixed.json'}")
     console.out.print(f"for a recipe:\n\n{as_toml(found.bits)}", markup=False)
 
 
 def _row(found: Mixed, point: Point) -> list[str]:
-    seconds, accuracy = found.latency(point), found.accuracies.get(point.bits)
+    seconds = found.latency(point)
     return [
         " ".join(map(str, point.bits)),
         f"{point.flash_bytes:,}",
         "" if seconds is None else f"{1e3 * seconds:.2f}",
         f"{point.error:.4f}",
-        "" if accuracy is None else f"{100 * accuracy:.2f} %",
+        *_percent(found.scores.get(point.bits)),
         "chosen" if point == found.chosen else "",
     ]
+
+
+def _percent(score: Score | None) -> tuple[str, str]:
+    """(over all clips, mean of classes)"""
+    if score is None:
+        return "", ""
+    return f"{100 * score.accuracy:.2f} %", f"{100 * score.balanced_accuracy:.2f} %"
 
 
 def as_toml(bits: dict[str, int]) -> str:
