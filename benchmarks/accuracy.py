@@ -1,32 +1,42 @@
 """The table behind every published accuracy: train and quantize with several seeds, export, bench, release.
 
-    python benchmarks/accuracy.py --data work/data --work work/accuracy [--seeds 0 1 2] [--recipe ...]
+    python benchmarks/accuracy.py --data work/data --work work/accuracy/dscnn [--seeds 0 1 2] [--recipe ...]
+                                  [--plans w8-ptq w8-qat w4-ptq w4-qat w2-qat mixed-ptq] [--baseline dscnn]
 
-Each seed's folder continues where it was stopped. Writes results/<model>.json beside this script, and
-the artifacts of the seed that is best on validation, with card.md, into the recipe's folder. Hours on
-two cores when nothing is there yet.
+Each seed's folder continues where it was stopped. Writes results/<model>.json beside this script and card.md into
+the recipe's folder, with the artifacts of the seed that is best on validation and the graph of every width.
+Hours on two cores when nothing is there yet.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import shutil
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from _card import card
+
 from edgekws import console, pipeline, recipe
+from edgekws.budget import parse as parse_budget
 from edgekws.data import dataset
-from edgekws.files import sha256_file, write_json, write_text
+from edgekws.files import write_json, write_text
 from edgekws.train import BEST
 
 HERE = Path(__file__).resolve().parent
-T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}
-"""Student's t by number of seeds: two-sided 95 % of the mean."""
+PLANS: dict[str, dict[str, Any]] = {
+    "w8-ptq": {"weight_bits": 8, "method": "ptq"},
+    "w8-qat": {"weight_bits": 8, "method": "qat"},
+    "w4-ptq": {"weight_bits": 4, "method": "ptq"},
+    "w4-qat": {"weight_bits": 4, "method": "qat"},
+    "w2-ptq": {"weight_bits": 2, "method": "ptq"},
+    "w2-qat": {"weight_bits": 2, "method": "qat"},
+    "mixed-ptq": {"weight_bits": 8, "method": "ptq"},
+}
+MIXED_BUDGET = "flash=16kB"
 RELEASED = ("graph.npz", "export/golden.npz", "export/model.tinpu.onnx", "export/model.qdq.onnx", "export/model.tflite")
 BOARDS = ("host", "qemu-an386", "qemu-an547")
 
@@ -35,125 +45,91 @@ def main() -> None:
     options = parse()
     chosen = recipe.load(options.recipe)
     data = dataset.load(options.data)
-    runs = [one_seed(recipe.changed(chosen, seed=seed), data, options.work / f"seed{seed}") for seed in options.seeds]
-    best = max(runs, key=lambda run: run["qat"]["validation"]["graph"]["accuracy"])
-    folder = options.work / f"seed{best['seed']}"
-    boards = {name: bench(name, options.data, folder, options.clips) for name in BOARDS}
-    table = {"model": chosen.name, "data": data.name, "data_sha256": data.sha256, "runs": runs, "boards": boards}
+    runs = []
+    for seed in options.seeds:
+        folder = options.work / f"seed{seed}"
+        runs.append(one_seed(recipe.changed(chosen, seed=seed), data, folder, options.plans))
+    best = {plan: best_seed(runs, plan) for plan in options.plans}
+    folders = {plan: options.work / f"seed{seed}" / plan for plan, seed in best.items()}
+    parity = {plan: export(folder, options.data) for plan, folder in folders.items()}
+    main_plan = "w8-qat" if "w8-qat" in folders else options.plans[0]
+    boards = {name: bench(name, options.data, folders[main_plan], options.clips) for name in BOARDS}
+    table = {
+        "model": chosen.name, "data": data.name, "data_sha256": data.sha256, "notes": list(data.notes),
+        "clips": {split: len(data.splits[split]) for split in ("validation", "test")}, "main": main_plan,
+        "runs": runs, "best": best, "parity": parity, "boards": boards,
+    }  # fmt: skip
     write_json(HERE / "results" / f"{chosen.name}.json", table)
-    release(folder, options.recipe.parent)
-    write_text(options.recipe.parent / "card.md", card(table, best, data, folder))
+    files = release(folders, main_plan, best[main_plan], options.work, options.recipe.parent)
+    write_text(options.recipe.parent / "card.md", card(table, files))
     print((options.recipe.parent / "card.md").read_text())
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
-    parser.add_argument("--work", type=Path, default=Path("work/accuracy"))
+    parser.add_argument("--work", type=Path, default=Path("work/accuracy/dscnn"))
     parser.add_argument("--recipe", type=Path, default=Path("models/dscnn/recipe.toml"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--plans", nargs="+", choices=PLANS, default=list(PLANS))
     parser.add_argument("--clips", type=int, default=0, help="test clips per board, 0 is all")
     return parser.parse_args()
 
 
-def one_seed(chosen: recipe.Recipe, data: dataset.Dataset, out: Path) -> dict[str, Any]:
-    """Float training, PTQ and QAT; the scores of each on validation and test."""
+def one_seed(chosen: recipe.Recipe, data: dataset.Dataset, out: Path, plans: list[str]) -> dict[str, Any]:
+    """Float training, then every plan; the scores of each on validation and test."""
     scores: dict[str, Any] = {"seed": chosen.seed}
     with console.progress() as report:
         pipeline.train(chosen, data, out, report)
-        for method in ("ptq", "qat"):
-            planned = recipe.changed(chosen, quant={**chosen.quant.model_dump(), "method": method})
+        for plan in plans:
+            planned = recipe.changed(chosen, quant={**chosen.quant.model_dump(), **PLANS[plan]})
             trained = pipeline.load_trained(out / "float" / BEST, planned)
-            pipeline.quantize(trained, data, out, report)
-            scores[method] = pipeline.read_scores(out / "quantize.json")["scores"]
+            if plan.startswith("mixed"):
+                found = pipeline.search(trained, data, parse_budget(MIXED_BUDGET), out / plan, report, "", {})
+                planned = recipe.changed(planned, quant={**planned.quant.model_dump(), "layers": found.bits})
+                trained = pipeline.load_trained(out / "float" / BEST, planned)
+            graph = pipeline.quantize(trained, data, out / plan, report)
+            scores[plan] = {
+                "scores": pipeline.read_scores(out / plan / "quantize.json")["scores"],
+                "parameter_bytes": graph.parameter_bytes,
+                "bits": {node.name: node.weight_bits for node in graph.nodes if node.weight is not None},
+            }
     return scores
 
 
+def best_seed(runs: list[dict[str, Any]], plan: str) -> int:
+    best = max(runs, key=lambda run: run[plan]["scores"]["validation"]["graph"]["accuracy"])
+    return int(best["seed"])
+
+
+def export(out: Path, data: Path) -> list[dict[str, Any]]:
+    """Every artifact of one graph against the interpreter on all test clips, as a user exports it."""
+    subprocess.run([command(), "export", "--data", data, "--out", out], check=True)
+    return list(json.loads((out / "export" / "parity.json").read_text())["results"])
+
+
 def bench(board: str, data: Path, out: Path, clips: int) -> dict[str, Any]:
-    """Export and bench through the command line, as a user does; the figures of its report."""
-    edgekws = Path(sys.executable).with_name("edgekws")
-    if not (out / "export" / "parity.json").exists() or board == BOARDS[0]:
-        subprocess.run([edgekws, "export", "--data", data, "--out", out], check=True)
+    """Bench through the command line, as a user does; the figures of its report."""
     arguments = ["--board", board, "--data", data, "--out", out, "--clips", str(clips)]
-    subprocess.run([edgekws, "bench", *arguments], check=True)
+    subprocess.run([command(), "bench", *arguments], check=True)
     report = json.loads((out / "bench" / board / "report.json").read_text())
     keys = ("verdict", "performance", "memory")
     return {**{key: report[key] for key in keys}, "figures": [row for row in report["figures"] if row["board"]]}
 
 
-def release(source: Path, target: Path) -> None:
-    for name in RELEASED:
-        shutil.copyfile(source / name, target / Path(name).name)
-    shutil.copyfile(source / "float" / BEST, target / "float.safetensors")
+def command() -> Path:
+    return Path(sys.executable).with_name("edgekws")
 
 
-def mean_row(runs: list[dict[str, Any]], method: str, key: str, split: str) -> tuple[float, float]:
-    """(mean, half width of its 95 % interval) over seeds, in percent."""
-    values = [100 * run[method][split][key]["accuracy"] for run in runs]
-    if len(values) not in T_95:
-        return statistics.mean(values), math.nan
-    return statistics.mean(values), T_95[len(values)] * statistics.stdev(values) / math.sqrt(len(values))
-
-
-def card(table: dict[str, Any], best: dict[str, Any], data: dataset.Dataset, folder: Path) -> str:
-    parity = json.loads((folder / "export" / "parity.json").read_text())["results"]
-    lines = [
-        f"# {table['model']}",
-        "",
-        "Generated by `benchmarks/accuracy.py`; do not edit.",
-        "",
-        f"Data: {data.name} (hash `{data.sha256[:16]}`).",
-        *(f"**{note}.**" for note in data.notes),
-        "",
-        *accuracy_lines(table["runs"], data),
-        "",
-        f"## Boards (seed {best['seed']}, the best on validation)",
-        "",
-        *board_lines(table["boards"]),
-        "",
-        "## Exports against the interpreter (all test clips, same seed)",
-        "",
-        "| artifact | runtime | differing integers |",
-        "|---|---|---|",
-        *(f"| {row['artifact']} | {row['runtime']} | {row['differences']} of {row['values']} |" for row in parity),
-        "",
-        "## Files",
-        "",
-        *(f"- `{Path(name).name}` sha256 `{sha256_file(folder / name)[:16]}`" for name in RELEASED),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def accuracy_lines(runs: list[dict[str, Any]], data: dataset.Dataset) -> list[str]:
-    sizes = {split: len(data.splits[split]) for split in ("validation", "test")}
-    lines = [
-        f"## Accuracy (computed; mean of {len(runs)} seeds +- 95 % interval of the mean)",
-        "",
-        f"| network | validation, n = {sizes['validation']} | test, n = {sizes['test']} | each seed, test |",
-        "|---|---|---|---|",
-    ]
-    for title, method, key in (("float", "ptq", "float"), ("int8, PTQ", "ptq", "graph"), ("int8, QAT", "qat", "graph")):
-        cells = ["{:.2f} +- {:.2f} %".format(*mean_row(runs, method, key, split)) for split in sizes]
-        each = ", ".join(f"{100 * run[method]['test'][key]['accuracy']:.2f}" for run in runs)
-        lines.append(f"| {title} | {cells[0]} | {cells[1]} | {each} |")
-    scores = [run[method][split] for run in runs for method in ("ptq", "qat") for split in sizes]
-    differing, total = (sum(score[key] for score in scores) for key in ("differing_integers", "integers"))
-    return [
-        *lines,
-        "",
-        f"Scores that differ between the torch forward pass and the interpreter: {differing} of {total}.",
-    ]
-
-
-def board_lines(boards: dict[str, Any]) -> list[str]:
-    lines = ["| board | verdict | instructions per inference | flash, B | RAM, B | how |", "|---|---|---|---|---|---|"]
-    for name, result in boards.items():
-        instructions, how = result["performance"]["instructions"], result["figures"][0]["how"]
-        memory = {row["name"]: f"{row['used']:,}" for row in result["memory"]} if how == "emulated" else {}
-        shown = f"{instructions:,.0f}" if instructions else "-"
-        sizes = f"{memory.get('Flash', '-')} | {memory.get('RAM', '-')}"
-        lines.append(f"| {name} | {result['verdict']['text']} | {shown} | {sizes} | {how} |")
-    return lines
+def release(folders: dict[str, Path], main_plan: str, seed: int, work: Path, target: Path) -> list[Path]:
+    """Copy the artifacts of the main plan, the float network below it and the graph of every other plan."""
+    files = {target / Path(name).name: folders[main_plan] / name for name in RELEASED}
+    files[target / "float.safetensors"] = work / f"seed{seed}" / "float" / BEST
+    others = {plan: folder for plan, folder in folders.items() if plan != main_plan}
+    files |= {target / f"graph-{plan}.npz": folder / "graph.npz" for plan, folder in others.items()}
+    for destination, source in files.items():
+        shutil.copyfile(source, destination)
+    return list(files)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ def run(data: Path, out: Path) -> None:
         out / "export" / "golden.npz", graph, features[chosen], test.labels[chosen], [test.ids[i] for i in chosen]
     )
     with console.progress() as report:
-        results = pipeline.export(graph, out / "export", features, report)
+        exported = pipeline.export(graph, out / "export", features, report)
+    results = exported.results
     with tempfile.TemporaryDirectory(prefix="edgekws-") as folder:
         compiled = hostlib.compile_model(plugs.load("emit", "c").emit(graph), Path(folder))
         results.append(
@@ -59,4 +60,6 @@ def run(data: Path, out: Path) -> None:
     for row in results:
         table.add_row(row.artifact, row.runtime, str(row.clips), f"{row.differences} of {row.values}", str(row.largest))
     console.out.print(table)
+    for artifact, reason in exported.refused.items():
+        console.out.print(f"[yellow]no {artifact}:[/] {reason}")
     pipeline.require_parity(results)

@@ -23,7 +23,7 @@ def run(graph: Graph, features: np.ndarray, chunk: int = 64) -> np.ndarray:
 
     Raises ArtifactError when the features have another shape or leave the int8 range.
     """
-    inputs = _as_input(graph, features)
+    inputs = as_input(graph, features)
     chunks = [_last(trace(graph, inputs[start : start + chunk])) for start in range(0, len(inputs), chunk)]
     scores = np.concatenate(chunks) if chunks else np.zeros((0, 1, 1, len(graph.labels)))
     return scores.reshape(-1, len(graph.labels)).astype(np.int8)
@@ -101,7 +101,8 @@ def _windows(node: Node, x: Batch) -> np.ndarray:
     return windows[:, :: node.stride[0], :: node.stride[1]]
 
 
-def _as_input(graph: Graph, features: np.ndarray) -> Batch:
+def as_input(graph: Graph, features: np.ndarray) -> Batch:
+    """What `trace` takes, from int8 features. Raises ArtifactError for another shape or range."""
     height, width, channels = graph.in_shape
     if features.ndim != 3 or features.shape[1:] != (height, width * channels):
         raise ArtifactError(f"features should have shape [n, {height}, {width}]", got=str(list(features.shape)))

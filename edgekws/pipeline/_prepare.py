@@ -1,0 +1,26 @@
+"""recordings -> prepared data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekws import plugs
+from edgekws.data import dataset as datasets
+from edgekws.data.dataset import Dataset
+from edgekws.errors import ConfigError
+from edgekws.features.spec import FeatureSpec
+from edgekws.types import Progress
+
+
+def sources() -> list[str]:
+    """The data plugs: modules of edgekws/data that list recordings."""
+    return [name for name in plugs.names("data") if hasattr(plugs.load("data", name), "scan")]
+
+
+def prepare(source: str, root: Path, out: Path, progress: Progress) -> Dataset:
+    """List `root` with the data plug `source` and decode it into `out`."""
+    spec = FeatureSpec()
+    if source not in sources():
+        raise ConfigError(f"the source should be one of {', '.join(sources())}", got=source)
+    listing = plugs.load("data", source).scan(root, spec.clip_samples)
+    return datasets.prepare(listing, out, spec.rate_hz, spec.clip_samples, progress)

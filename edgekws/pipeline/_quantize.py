@@ -1,0 +1,175 @@
+"""float network -> integer graph: the bits of its layers, PTQ, QAT, and what it scores."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgekws.data import dataset as datasets
+from edgekws.data.dataset import Dataset
+from edgekws.errors import DataError
+from edgekws.features import cache
+from edgekws.features.spec import INPUT_SCALE
+from edgekws.files import read_json, sha256, write_json
+from edgekws.graph import interp, io
+from edgekws.graph.ir import Graph
+from edgekws.pipeline._train import Trained, labelled
+from edgekws.stats import wilson
+from edgekws.types import Progress
+
+if TYPE_CHECKING:
+    import torch
+
+    from edgekws.budget import Budget
+    from edgekws.mixed import Mixed
+    from edgekws.quant.network import QuantNet
+
+KIND, VERSION = "edgekws-quantize", 1
+_QAT_SCHEDULE = {"warmup_epochs": 0.2, "weight_decay": 0.0, "ema_decay": 0.0, "teachers": ()}
+"""No moving average: means of weights between two integers round to other integers, worst at 2 bits."""
+_STARTS_FROM = {
+    "target", "weight_bits", "layers", "calibration", "calibration_clips", "calibration_list", "headroom_bits",
+    "equalize", "correct_bias", "reconstruct", "freeze_steps_at",
+}  # fmt: skip
+"""What decides where a training of the integers begins."""
+
+
+def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> Graph:
+    """PTQ, then QAT when the recipe says so; lower to graph.npz and score both networks."""
+    from edgekws.quant import lower, ptq, trace
+
+    _require_labels(trained.labels, data)
+    plan = trained.recipe.quant
+    inputs, clip_ids = _calibration(trained, data)
+    network = ptq.quantize(trace.trace(trained.network), inputs, plan)
+    if plan.method == "qat":
+        _qat(network, trained, data, out, progress)
+    provenance = {
+        "dataset": data.sha256,
+        "checkpoint": trained.sha256,
+        "calibration": sha256("\n".join(clip_ids).encode()),
+        "method": plan.method,
+    }
+    graph = lower.lower(network, trained.features, trained.labels, trained.recipe.name, provenance)
+    scores = _scores(trained, network, graph, data)
+    io.save(graph, out / "graph.npz")
+    report = {"kind": KIND, "version": VERSION, "graph": io.digest(graph), "recipe": trained.recipe.to_json()}
+    write_json(
+        out / "quantize.json",
+        {**report, "dataset": {"name": data.name, "sha256": data.sha256, "notes": data.notes}, "scores": scores},
+    )
+    return graph
+
+
+def search(
+    trained: Trained, data: Dataset, budget: Budget, out: Path, progress: Progress, device: str, pinned: dict[str, int]
+) -> Mixed:
+    """The bits of each layer that `budget` allows: `edgekws.mixed.search` on the recipe's calibration clips."""
+    from edgekws import mixed
+
+    _require_labels(trained.labels, data)
+    inputs, _ = _calibration(trained, data)
+    return mixed.search(trained, data, inputs, budget, out, progress, device, pinned)
+
+
+def read_scores(path: Path) -> dict[str, Any]:
+    """What `quantize` wrote: recipe, data set and accuracies."""
+    return read_json(path, KIND, VERSION)
+
+
+def _require_labels(labels: tuple[str, ...], data: Dataset) -> None:
+    if labels != data.labels:
+        raise DataError(
+            f"the data set should have the labels that the network was trained on: {', '.join(labels)}",
+            got=", ".join(data.labels),
+            hint="give the data set of the training with --data",
+        )
+
+
+def _calibration(trained: Trained, data: Dataset) -> tuple[torch.Tensor, list[str]]:
+    """Training clips, listed in a file or drawn by the recipe's seed: (network inputs, ids)."""
+    from edgekws.train import network_input
+
+    plan, ids = trained.recipe.quant, data.splits["train"].ids
+    features = cache.features_of(data, "train", trained.features)
+    if plan.calibration_list is None:
+        chosen = np.sort(
+            np.random.default_rng(trained.recipe.seed).permutation(len(features))[: plan.calibration_clips]
+        )
+    else:
+        chosen = datasets.listed(data, "train", Path(plan.calibration_list))
+    return network_input(features[chosen], trained.features), [ids[index] for index in chosen]
+
+
+def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress: Progress) -> None:
+    """Fine-tune `network` in place, the float network as teacher."""
+    from edgekws import train as training
+
+    plan = trained.recipe.quant
+    epochs, rate = plan.schedule()
+    schedule = trained.recipe.train.model_copy(update={"epochs": epochs, "learning_rate": rate, **_QAT_SCHEDULE})
+    task = training.Task(data, trained.features, trained.recipe.augment, schedule, trained.recipe.seed, trained.network)
+    header = {
+        "quant": plan.model_dump(mode="json", include=_STARTS_FROM),
+        "schedule": schedule.model_dump(mode="json"),
+        "augment": asdict(task.augment),
+        "seed": task.seed,
+        "scales": [stage.s_out for stage in network],  # what calibration found
+        "float": trained.sha256,
+        "dataset": data.sha256,
+    }
+    run = sha256(json.dumps(header, sort_keys=True).encode())[:8]  # another plan is another run, not an error
+    training.fit(network, task, out / "quant" / run, header, labelled(progress, "quantize"))
+
+
+def _scores(trained: Trained, network: QuantNet, graph: Graph, data: Dataset) -> dict[str, Any]:
+    """Accuracy on validation and test, float and integers, with Wilson intervals.
+
+    And, layer by layer, how many integers the torch forward and the interpreter do not agree in.
+    """
+    from edgekws.train import logits_of
+
+    scores: dict[str, Any] = {}
+    for name in ("validation", "test"):
+        features, labels = cache.features_of(data, name, trained.features), data.splits[name].labels
+        real = logits_of(trained.network, features, trained.features).numpy()
+        integers, differing = _compared(network, graph, cache.int8_features(data, name, trained.features))
+        scores[name] = {
+            "float": _accuracy(real, labels),
+            "graph": _accuracy(integers, labels),
+            "differing_by_layer": differing,
+            "differing_integers": sum(differing.values()),
+            "integers": len(labels) * sum(math.prod(node.out_shape) for node in graph.nodes),
+        }
+    return scores
+
+
+def _compared(
+    network: QuantNet, graph: Graph, features: np.ndarray, chunk: int = 64
+) -> tuple[np.ndarray, dict[str, int]]:
+    """(scores of the interpreter, integers of each layer that the torch forward has otherwise). features: int8."""
+    import torch
+
+    differing, scores = dict.fromkeys((node.name for node in graph.nodes), 0), []
+    for at in range(0, len(features), chunk):
+        part = features[at : at + chunk]
+        modelled = network.integers(torch.from_numpy(part.astype(np.float32))[:, None] * INPUT_SCALE)
+        for (name, found), (node, wanted) in zip(
+            modelled, interp.trace(graph, interp.as_input(graph, part)), strict=True
+        ):
+            height, width, channels = node.out_shape
+            ordered = found.detach().reshape(len(part), channels, height, width).permute(0, 2, 3, 1).numpy()
+            differing[name] += int((ordered != wanted).sum())
+        scores.append(wanted.reshape(len(part), -1))
+    return np.concatenate(scores), differing
+
+
+def _accuracy(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    hits = int((scores.argmax(axis=1) == labels).sum())
+    interval = wilson(hits, len(labels))
+    return {"accuracy": hits / len(labels), "n": len(labels), "interval": [interval.low, interval.high]}
