@@ -23,6 +23,8 @@ from edgekws.quant.plain import Layer, Tensors
 from edgekws.quant.stage import requantize, round_through
 
 EXACT_FLOAT32 = 1 << 24
+_NEAREST = 1.02
+"""A factor that is rounded to the nearest multiplier may be so much below the wanted one."""
 
 
 class Stage(nn.Module):
@@ -56,16 +58,17 @@ class Scaled(Stage):
     def __init__(
         self, layer: Layer, s_in: float, s_out: float, signed: bool, target: ModuleType, channels: int, area: int
     ) -> None:
-        """area: positions that are summed."""
+        """area: positions that are summed. s_out: as wanted; wider where the target cannot multiply by so much."""
         super().__init__(layer, signed)
-        if layer.kind == "global_sum_pool":
-            gain, bias, bits = np.full(channels, 1 / area), np.zeros(channels), 8
-        else:
-            gain, bias, bits = layer.weight.double().numpy(), layer.bias.double().numpy(), 4
-        if (gain <= 0).any():
-            raise TargetError(f"{layer.name}: gains should be positive", got=f"{gain.min():.3g}")
+        gain, bias = layer.weight.double().numpy(), layer.bias.double().numpy()
         self.s_out = s_out
-        self.mult, self.shift = target.stage(gain * s_in / s_out, bits)
+        if layer.kind == "global_sum_pool":  # s_out is what makes this factor exact
+            gain, bias = np.full(channels, 1 / area), np.zeros(channels)
+            self.mult, self.shift = target.stage(np.full(channels, target.pool_factor(area)), 8)
+        else:
+            _require_positive(layer.name, gain)
+            self.s_out = max(s_out, float(gain.max()) * s_in / target.MAX_FACTOR)
+            self.mult, self.shift = target.stage(gain * s_in / self.s_out, 4)
         factor = factor_of(self.mult, self.shift, target)
         self.rule = target.RULE
         offset = np.round(bias / (gain * s_in) + (0.5 / factor if target.RULE == "offset-scale-shift" else 0))
@@ -96,15 +99,11 @@ class Weighted(Stage):
         """step: float64 [c], the wanted real value of one weight step; the nearest legal one is used."""
         super().__init__(layer, signed)
         self.s_in, self.s_out, self.bits, self.limit, self.rule = s_in, s_out, bits, limit, target.RULE
+        if self.rule == "fixed-point":  # TFLite files hold scales as float32 and compute the multiplier from them
+            step = step.astype(np.float32).astype(np.float64)
         mult, shift = target.stage(step * s_in / s_out, bits)
         factor = factor_of(mult, shift, target)
-        if bits == 8 and (step * s_in > factor * s_out * (1 + 1e-6)).any():
-            channel = int(np.argmax(step * s_in / (factor * s_out)))
-            raise TargetError(
-                f"{layer.name}: scale-range: input scale x weight scale should not exceed the output scale",
-                got=f"{step[channel] * s_in:.3g} and {s_out:.3g} in channel {channel}",
-                hint="give the layer a wider output range, or fewer bits",
-            )
+        _require_range(layer.name, step * s_in / s_out, factor)
         self.weight = nn.Parameter(layer.weight.clone())
         self.bias = nn.Parameter(layer.bias.clone())
         self.learns_step = bits < 8 and self.rule == "offset-scale-shift"
@@ -198,6 +197,23 @@ class QuantNet(nn.Module):
         for stage in self:
             if isinstance(stage, Weighted):
                 stage.keep_in_range()
+
+
+def _require_positive(name: str, gain: np.ndarray) -> None:
+    if (gain <= 0).any():
+        raise TargetError(f"{name}: gains should be positive", got=f"{gain.min():.3g} in channel {int(gain.argmin())}")
+
+
+def _require_range(name: str, wanted: np.ndarray, factor: np.ndarray) -> None:
+    """Raises TargetError where the stage multiplies by less than it should, which would clip the largest weights."""
+    short = wanted / factor
+    if short.max() > _NEAREST:
+        channel = int(short.argmax())
+        raise TargetError(
+            f"{name}: scale-range: input scale x weight scale should not exceed the output scale",
+            got=f"a ratio of {wanted[channel]:.3g} in channel {channel}, {factor[channel]:.3g} is possible",
+            hint="give the layer a wider output range, or fewer bits",
+        )
 
 
 def factor_of(mult: np.ndarray, shift: np.ndarray, target: ModuleType) -> np.ndarray:

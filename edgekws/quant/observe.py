@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from edgekws.errors import TargetError
@@ -36,7 +37,7 @@ def activation_scales(layers: Sequence[Layer], values: Tensors, method: str = "m
         if len(group) > 1 and pools & set(group):
             raise TargetError(f"{min(pools & set(group))}: a mean cannot be added to something", got=", ".join(group))
         members = [(_sample(values[name]), signed[name]) for name in group if name != INPUT]
-        scale = INPUT_SCALE if INPUT in group else best_scale(members, method)
+        scale = INPUT_SCALE if INPUT in group else float(np.float32(best_scale(members, method)))
         scales.update(dict.fromkeys(group, scale))
     return {name: scale for name, scale in scales.items() if name not in pools}
 

@@ -15,6 +15,7 @@ class Target(Protocol):
 
     NAME: the module's own. RULE: how it rescales sums. WEIGHT_BITS: widths, widest first.
     DEVICES: by name; the first is the one that is meant when none is named.
+    MAX_FACTOR: the most that a stage with a multiplier can multiply by.
     ACCELERATOR: what runs legal layers, "NPU"; or "CPU", where every layer runs.
     """
 
@@ -22,6 +23,7 @@ class Target(Protocol):
     RULE: Rule
     WEIGHT_BITS: tuple[int, ...]
     DEVICES: dict[str, Device]
+    MAX_FACTOR: float
     ACCELERATOR: str
 
     def weight_limit(self, bits: int, headroom_bits: int) -> int:

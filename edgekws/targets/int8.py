@@ -19,6 +19,7 @@ NAME = "int8"
 RULE: Rule = "fixed-point"
 WEIGHT_BITS: tuple[int, ...] = (8, 4)
 MAX_SHIFT = 31
+MAX_FACTOR = 0.999
 ACCELERATOR = "CPU"
 
 DEVICES = {

@@ -22,6 +22,7 @@ WEIGHT_BITS = _tinpu_rules.WEIGHT_BITS
 DEVICES = _tinpu_devices.DEVICES
 ACCELERATOR = "NPU"
 MAX_SHIFT = _tinpu_rules.MAX_SHIFT
+MAX_FACTOR = 255.0
 EXACT_SHIFT = 16
 """Products beyond 2^24 are not exact in float32, but clip for certain when shifted by no more than this."""
 _MULT_BITS = 7
