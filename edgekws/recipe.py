@@ -59,6 +59,8 @@ class QuantSection(_Section):
     correct_bias: bool = True
     reconstruct: bool = True
     """Layers of 4 and 2 bits get the integers that keep their sums (PTQ), not the nearest ones."""
+    start: Literal["float", "ptq"] = "float"
+    """Where the weights of QAT begin: at those of the float network, or at the integers of PTQ."""
     epochs: int | None = Field(None, ge=1)
     """Of QAT; by default 2, 4 or 10 for 8, 4 or 2 bits, the narrowest layer counts."""
     learning_rate: float | None = Field(None, gt=0)

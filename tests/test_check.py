@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,8 +91,8 @@ def test_the_default_target_is_the_graphs_own(tmp_path):
 
 
 def test_other_files_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"graph\.npz.*model\.onnx"):
-        command.read_model(tmp_path / "model.onnx")
+    with pytest.raises(ConfigError, match=r"graph\.npz.*model\.bin"):
+        command.read_model(tmp_path / "model.bin")
 
 
 def test_wide_offsets_are_found_in_a_saved_graph(tmp_path, graph_factory):
@@ -102,3 +103,14 @@ def test_wide_offsets_are_found_in_a_saved_graph(tmp_path, graph_factory):
     done = run(tmp_path, "--strict")
     assert done.returncode == 5
     assert "CPU, because offset-width: offsets of 8-bit layers are signed 24 bit, 16777216 is not" in done.stdout
+
+
+@pytest.mark.parametrize("bits", [8, 2])
+def test_a_float_checkpoint_is_checked_before_it_is_quantized(bits):
+    models = Path(__file__).resolve().parents[1] / "models"
+    graph = command.read_model(models / "dscnn" / "float.safetensors", bits=bits)
+    released = io.load(models / "dscnn" / "graph.npz")
+    assert [(node.op, node.out_shape, node.macs) for node in graph.nodes] == [
+        (node.op, node.out_shape, node.macs) for node in released.nodes
+    ]
+    assert {node.weight_bits for node in graph.nodes if node.weight is not None} == {bits}

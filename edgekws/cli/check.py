@@ -20,14 +20,23 @@ if TYPE_CHECKING:
 
 KIND, VERSION = "edgekws-check", 1
 GRAPH = "graph.npz"
+_FLOAT = (".onnx", ".safetensors")
+_CLIPS = 64
 _UNITS = {"cycles": (1.0, "cycles"), "latency": (1e3, "ms"), "energy": (1e6, "uJ")}
 
 
 def check(
-    model: Annotated[Path, typer.Argument(help="An integer graph (graph.npz), or a folder that holds one.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="An integer graph (graph.npz), or a folder that holds one; or a float network: ONNX, or a checkpoint "
+            "of `edgekws train`."
+        ),
+    ],
     target: Annotated[
         str | None, typer.Option(help="tinpu, tinpu:f28p55x, int8, ... Default: the target that the graph is for.")
     ] = None,
+    bits: Annotated[int, typer.Option(help="Widths of the weights, 8, 4 or 2, of a float network.")] = 8,
     strict: Annotated[bool, typer.Option(help="Also fail when a layer would run on the CPU.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
 ) -> None:
@@ -37,7 +46,9 @@ def check(
     """
     from edgekws import cost, targets
 
-    graph = read_model(model)
+    graph = read_model(model, (target or "tinpu").partition(":")[0], bits)
+    if model.suffix in _FLOAT:
+        console.err.print("[yellow]float network:[/] quantized with random inputs, so its offsets are only typical")
     found = cost.estimate(graph, *targets.load(target or graph.target))
     if as_json:
         typer.echo(json.dumps(to_json(graph, found), indent=1))
@@ -46,14 +57,40 @@ def check(
     require(found, strict)
 
 
-def read_model(path: Path) -> Graph:
-    """The integer graph in `path`. Raises ConfigError for a kind of file that is not one."""
+def read_model(path: Path, target: str = "tinpu", bits: int = 8) -> Graph:
+    """The integer graph in `path`, or the one that a float network would become for `target`.
+
+    Raises ConfigError for another kind of file.
+    """
     from edgekws.graph import io
 
     path = path / GRAPH if path.is_dir() else path
+    if path.suffix in _FLOAT:
+        return _quantized(path, target, bits)
     if path.suffix != ".npz":
-        raise ConfigError(f"a model should be an integer graph ({GRAPH})", got=str(path), hint="run edgekws quantize")
+        wanted = f"a model should be an integer graph ({GRAPH}), or a float network: {' or '.join(_FLOAT)}"
+        raise ConfigError(wanted, got=str(path), hint="run edgekws quantize")
     return io.load(path)
+
+
+def _quantized(path: Path, target: str, bits: int) -> Graph:
+    """Places and shapes do not depend on the data; ranges come from noise, because a file holds no clips."""
+    import numpy as np
+
+    import edgekws
+    from edgekws import pipeline
+    from edgekws.features.spec import FeatureSpec
+    from edgekws.quant import onnx_float
+
+    model: Any = path
+    if path.suffix == ".onnx":
+        network = onnx_float.read(path)
+        shape = (network.frames, network.coefficients)
+    else:
+        model, shape = pipeline.load_trained(path).network, FeatureSpec().shape
+    clips = np.random.default_rng(0).normal(0, 32, (_CLIPS, *shape)).clip(-128, 127).astype(np.int8)
+    net = edgekws.prepare(model, target, bits, clips, method="ptq")
+    return edgekws.lower(net, name=path.stem, strict=False)
 
 
 def require(found: Estimate, strict: bool) -> None:

@@ -5,6 +5,7 @@ Folder of one model:
     quant/<plan>/best.safetensors    quantization-aware, if the recipe asks for it
     mixed.json, pareto.svg     bits per layer, if a budget was given
     graph.npz                  the integer graph, which everything after it is made from
+    calibration.txt            the training clips that calibration saw
     quantize.json              accuracy of the float network and of the graph, and their inputs
     export/                    artifacts, golden.npz, parity.json, manifest.json
 """

@@ -15,7 +15,7 @@ from edgekws.data.dataset import Dataset
 from edgekws.errors import DataError
 from edgekws.features import cache
 from edgekws.features.spec import INPUT_SCALE
-from edgekws.files import read_json, sha256, write_json
+from edgekws.files import read_json, sha256, sha256_file, write_json, write_text
 from edgekws.graph import interp, io
 from edgekws.graph.ir import Graph
 from edgekws.pipeline._train import Trained, labelled
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from edgekws.quant.network import QuantNet
 
 KIND, VERSION = "edgekws-quantize", 1
+CALIBRATION = "calibration.txt"
+"""The clips that calibration saw; its hash is in the graph, and a recipe may name it as calibration_list."""
 _QAT_SCHEDULE = {"warmup_epochs": 0.2, "weight_decay": 0.0, "ema_decay": 0.0, "teachers": ()}
 """No moving average: means of weights between two integers round to other integers, worst at 2 bits."""
 _STARTS_FROM = {
@@ -49,10 +51,11 @@ def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> 
     network = ptq.quantize(trace.trace(trained.network), inputs, plan)
     if plan.method == "qat":
         _qat(network, trained, data, out, progress)
+    write_text(out / CALIBRATION, "\n".join(clip_ids) + "\n")
     provenance = {
         "dataset": data.sha256,
         "checkpoint": trained.sha256,
-        "calibration": sha256("\n".join(clip_ids).encode()),
+        "calibration": sha256_file(out / CALIBRATION),
         "method": plan.method,
     }
     graph = lower.lower(network, trained.features, trained.labels, trained.recipe.name, provenance)
@@ -115,7 +118,7 @@ def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress
     schedule = trained.recipe.train.model_copy(update={"epochs": epochs, "learning_rate": rate, **_QAT_SCHEDULE})
     task = training.Task(data, trained.features, trained.recipe.augment, schedule, trained.recipe.seed, trained.network)
     header = {
-        "quant": plan.model_dump(mode="json", include=_STARTS_FROM),
+        "quant": plan.model_dump(mode="json", include=_STARTS_FROM) | ({"start": "ptq"} if plan.start == "ptq" else {}),
         "schedule": schedule.model_dump(mode="json"),
         "augment": asdict(task.augment),
         "seed": task.seed,

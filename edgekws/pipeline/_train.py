@@ -66,8 +66,8 @@ def training_header(recipe: Recipe, data: Dataset, features: FeatureSpec) -> dic
     }
 
 
-def load_trained(path: Path, recipe: Recipe) -> Trained:
-    """The network of a finished training; its own recipe, with the quantization that `recipe` asks for.
+def load_trained(path: Path, recipe: Recipe | None = None) -> Trained:
+    """The network of a finished training; its own recipe, with the quantization that `recipe` asks for, if given.
 
     Raises ArtifactError when the checkpoint is missing, damaged, of another network than the recipe's, or
     of a training that is not finished.
@@ -77,8 +77,8 @@ def load_trained(path: Path, recipe: Recipe) -> Trained:
 
     saved = checkpoint.load(path)
     run = saved.header["run"]
-    used = changed(recipe, **run["recipe"])
-    if used.net != recipe.net:
+    used = changed(recipe or Recipe(), **run["recipe"])
+    if recipe is not None and used.net != recipe.net:
         raise ArtifactError(
             f"{path} should be of the network {recipe.net.name} with {recipe.net.options}",
             got=f"{used.net.name} with {used.net.options}",

@@ -87,7 +87,7 @@ class _Job:
         tried = [self._legal(step, s_in / s_out, bits) for step in _steps(filters, limit, _SHARES[bits])]
         found, step = reconstruct.reconstructed(filters, moments, tried, limit)
         stage = Weighted(layer, s_in, s_out, signed, self.target, bits, limit, step)
-        if self.plan.method == "ptq":  # training goes on from the float weights, with these steps
+        if "ptq" in (self.plan.method, self.plan.start):  # else training goes on from the float weights
             with torch.no_grad():
                 stage.weight.copy_((found * torch.from_numpy(step)[:, None]).view_as(layer.weight))
         return stage
