@@ -148,6 +148,15 @@ class Weighted(Stage):
         return round_through(bias if self.rule == "fixed-point" else bias + 0.5 / factor)
 
     @torch.no_grad()
+    def correct_bias(self, wanted: torch.Tensor, x: torch.Tensor) -> None:
+        """Move the bias by the mean error of each channel (Nagel et al., arXiv 1906.04721, section 4.2).
+
+        wanted: mean of the float layer's sums, real, [c]; x: this layer's input, integers.
+        """
+        found = channel_means(self.layer.accumulate(x, weight=self.integer_weight()))
+        self.bias.copy_(self.layer.bias + wanted - found * self.weight_step(self.factor()) * self.s_in)
+
+    @torch.no_grad()
     def keep_in_range(self) -> None:
         """Weights that left the range would not come back: the clamp gives them no gradient."""
         bound = (self.limit + 0.49) * self.weight_step(self.factor()).view(-1, *([1] * (self.weight.ndim - 1)))
@@ -219,6 +228,11 @@ def _require_range(name: str, wanted: np.ndarray, factor: np.ndarray) -> None:
 def factor_of(mult: np.ndarray, shift: np.ndarray, target: ModuleType) -> np.ndarray:
     """What a stage of the target multiplies by, float64 [c]."""
     return np.asarray(np.ldexp(mult.astype(np.float64), -shift - (31 if target.RULE == "fixed-point" else 0)))
+
+
+def channel_means(sums: torch.Tensor) -> torch.Tensor:
+    """[n, c, ...] -> [c]"""
+    return sums.mean([axis for axis in range(sums.ndim) if axis != 1])
 
 
 def pool_scale(s_in: float, area: int, target: ModuleType) -> float:

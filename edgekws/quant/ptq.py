@@ -14,7 +14,17 @@ from edgekws.errors import ConfigError
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT, UNSCALED
 from edgekws.quant import equalize, observe, reconstruct
-from edgekws.quant.network import Joined, QuantNet, Scaled, Stage, Weighted, factor_of, pool_scale, widest_step
+from edgekws.quant.network import (
+    Joined,
+    QuantNet,
+    Scaled,
+    Stage,
+    Weighted,
+    channel_means,
+    factor_of,
+    pool_scale,
+    widest_step,
+)
 from edgekws.quant.plain import WEIGHTED, Layer, Tensors, require_sound, run_layers, signed_layers
 from edgekws.quant.widths import layer_bits
 from edgekws.recipe import QuantSection
@@ -73,7 +83,7 @@ class _Job:
         x = integers[layer.inputs[0]]
         stage = self._weighted(layer, x, s_in, scales[layer.name], signed)
         if self.plan.correct_bias:
-            _correct_bias(stage, self.real[layer.inputs[0]], x)
+            stage.correct_bias(channel_means(layer.accumulate(self.real[layer.inputs[0]])), x)
         return stage
 
     def _weighted(self, layer: Layer, x: torch.Tensor, s_in: float, s_out: float, signed: bool) -> Weighted:
@@ -112,13 +122,3 @@ def best_step(weight: torch.Tensor, limit: int, shares: Sequence[float]) -> np.n
 def _steps(weight: torch.Tensor, limit: int, shares: Sequence[float]) -> list[np.ndarray]:
     widest = widest_step(weight.abs().amax(1).double().numpy(), limit)
     return [widest * share for share in shares]
-
-
-@torch.no_grad()
-def _correct_bias(stage: Weighted, real: torch.Tensor, integers: torch.Tensor) -> None:
-    """Move the bias by the mean error of each channel (Nagel et al., arXiv 1906.04721, section 4.2)."""
-    wanted = stage.layer.accumulate(real)
-    steps = stage.layer.accumulate(integers, weight=stage.integer_weight())
-    axes = [axis for axis in range(wanted.ndim) if axis != 1]
-    found = steps.mean(axes) * stage.weight_step(stage.factor()) * stage.s_in
-    stage.bias.copy_(stage.layer.bias + wanted.mean(axes) - found)

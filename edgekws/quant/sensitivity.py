@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT
-from edgekws.quant.network import QuantNet, Stage, Weighted
+from edgekws.quant.network import QuantNet, Stage, Weighted, channel_means
 from edgekws.quant.plain import Tensors, run_layers
 
 CLIPS = 512
@@ -37,7 +37,7 @@ class Sensitivity:
         layers = [stage.layer for stage in self.widest]
         real = run_layers(layers, chosen)
         weighted = [stage.layer for stage in self.widest if isinstance(stage, Weighted)]
-        self.means = {layer.name: _means(layer.accumulate(real[layer.inputs[0]])) for layer in weighted}
+        self.means = {layer.name: channel_means(layer.accumulate(real[layer.inputs[0]])) for layer in weighted}
         self.wanted = functional.log_softmax(real[layers[-1].name].flatten(1), dim=1)
         self.values = self._base(torch.round(chosen / INPUT_SCALE))
         self.base = self._error(self.values)
@@ -63,9 +63,7 @@ class Sensitivity:
     def _output(self, stage: Stage, values: Tensors) -> torch.Tensor:
         inputs = [values[name] for name in stage.layer.inputs]
         if isinstance(stage, Weighted) and self.correct_bias:
-            step = stage.weight_step(stage.factor()) * stage.s_in
-            found = _means(stage.layer.accumulate(inputs[0], weight=stage.integer_weight())) * step
-            stage.bias.copy_(stage.layer.bias + self.means[stage.layer.name] - found)
+            stage.correct_bias(self.means[stage.layer.name], inputs[0])
         output: torch.Tensor = stage(*inputs)
         return output
 
@@ -74,8 +72,3 @@ class Sensitivity:
         *_, last = self.widest
         found = functional.log_softmax(values[last.layer.name].flatten(1) * last.s_out, dim=1)
         return float(functional.kl_div(found, self.wanted, reduction="batchmean", log_target=True))
-
-
-def _means(sums: torch.Tensor) -> torch.Tensor:
-    """Mean of each channel; [n, c, ...] -> [c]."""
-    return sums.mean([axis for axis in range(sums.ndim) if axis != 1])
