@@ -64,7 +64,7 @@ class QuantSection(_Section):
     epochs: int | None = Field(None, ge=1)
     """Of QAT; by default 2, 4 or 10 for 8, 4 or 2 bits, the narrowest layer counts."""
     learning_rate: float | None = Field(None, gt=0)
-    """Of QAT; by default 2e-4, 3e-4 or 7e-4."""
+    """Of QAT; by default 2e-4, 3e-4 or 3e-4."""
     freeze_steps_at: float = Field(0.8, ge=0, le=1)
     """The share of QAT after which learned weight steps are frozen."""
 
@@ -74,7 +74,7 @@ class QuantSection(_Section):
         return self.epochs or epochs, self.learning_rate or rate
 
 
-QAT_DEFAULTS = {8: (2, 2e-4), 4: (4, 3e-4), 2: (10, 7e-4)}
+QAT_DEFAULTS = {8: (2, 2e-4), 4: (4, 3e-4), 2: (10, 3e-4)}
 
 
 class Recipe(_Section):
