@@ -37,13 +37,13 @@ def lower(
     target = plugs.load("targets", network.target)
     for node, lo, hi in graph.ranges():
         if strict:
-            _require_legal(node, target)
+            _require_legal(node, graph, target)
         _require_exact(node, lo, hi)
     return graph
 
 
-def _require_legal(node: Node, target: ModuleType) -> None:
-    reason = target.legal(node)
+def _require_legal(node: Node, graph: Graph, target: ModuleType) -> None:
+    reason = target.legal(node, graph)
     if reason:
         raise TargetError(f"{node.name} should be legal on {target.NAME}", got=reason)
 

@@ -248,6 +248,24 @@ def test_layers_that_the_npu_would_refuse_are_refused_here(network, rule):
         lowered(quantized(network, 8))
 
 
+class DepthwiseResidual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(1, 16, 3), nn.Conv2d(16, 16, 3, padding=1, groups=16)
+        self.head = small()
+
+    def forward(self, x):
+        x = torch.relu(self.first(x))
+        return self.head(torch.relu(x + self.second(x)))
+
+
+def test_what_a_residual_reads_is_judged_too():
+    network = quantized(DepthwiseResidual().eval(), 8)
+    with pytest.raises(TargetError, match="add1 should be legal.*residual: one input from a pointwise convolution"):
+        lowered(network)
+    assert lowered(network, strict=False).node("add1").inputs == ("conv1", "dw1")
+
+
 def test_a_network_with_nan_is_refused_by_name():
     network = trained_like(9)
     with torch.no_grad():
