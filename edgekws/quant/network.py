@@ -24,7 +24,8 @@ from edgekws.quant.stage import requantize, round_through
 
 EXACT_FLOAT32 = 1 << 24
 _NEAREST = 1.02
-"""A factor that is rounded to the nearest multiplier may be so much below the wanted one."""
+"""So much more than the largest factor of a stage is taken for it."""
+_ENORMOUS = 2.0**40
 
 
 class Stage(nn.Module):
@@ -103,7 +104,7 @@ class Weighted(Stage):
             step = step.astype(np.float32).astype(np.float64)
         mult, shift = target.stage(step * s_in / s_out, bits)
         factor = factor_of(mult, shift, target)
-        _require_range(layer.name, step * s_in / s_out, factor)
+        require_range(layer.name, step * s_in / s_out, target, bits)
         self.weight = nn.Parameter(layer.weight.clone())
         self.bias = nn.Parameter(layer.bias.clone())
         self.learns_step = bits < 8 and self.rule == "offset-scale-shift"
@@ -213,14 +214,17 @@ def _require_positive(name: str, gain: np.ndarray) -> None:
         raise TargetError(f"{name}: gains should be positive", got=f"{gain.min():.3g} in channel {int(gain.argmin())}")
 
 
-def _require_range(name: str, wanted: np.ndarray, factor: np.ndarray) -> None:
-    """Raises TargetError where the stage multiplies by less than it should, which would clip the largest weights."""
-    short = wanted / factor
-    if short.max() > _NEAREST:
-        channel = int(short.argmax())
+def require_range(name: str, wanted: np.ndarray, target: ModuleType, bits: int) -> None:
+    """Raises TargetError where a stage cannot multiply by as much as it should, which would clip the largest weights.
+
+    wanted: float64 [c], weight step * input scale / output scale.
+    """
+    most = float(factor_of(*target.stage(np.full(1, _ENORMOUS), bits), target)[0])
+    if wanted.max() > _NEAREST * most:
+        channel = int(wanted.argmax())
         raise TargetError(
-            f"{name}: scale-range: input scale x weight scale should not exceed the output scale",
-            got=f"a ratio of {wanted[channel]:.3g} in channel {channel}, {factor[channel]:.3g} is possible",
+            f"{name}: scale-range: input scale x weight scale should not exceed {most:.3g} x the output scale",
+            got=f"a ratio of {wanted[channel]:.3g} in channel {channel}",
             hint="give the layer a wider output range, or fewer bits",
         )
 

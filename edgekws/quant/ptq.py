@@ -23,6 +23,7 @@ from edgekws.quant.network import (
     channel_means,
     factor_of,
     pool_scale,
+    require_range,
     widest_step,
 )
 from edgekws.quant.plain import WEIGHTED, Layer, Tensors, require_sound, run_layers, signed_layers
@@ -93,8 +94,9 @@ class _Job:
         if bits == 8 or not self.plan.reconstruct:
             step = best_step(filters, limit, _SHARES[bits])
             return Weighted(layer, s_in, s_out, signed, self.target, bits, limit, step)
-        moments = reconstruct.second_moments(layer, x)
-        tried = [self._legal(step, s_in / s_out, bits) for step in _steps(filters, limit, _SHARES[bits])]
+        moments, steps = reconstruct.second_moments(layer, x), _steps(filters, limit, _SHARES[bits])
+        require_range(layer.name, steps[0] * s_in / s_out, self.target, bits)  # of the smallest share
+        tried = [self._legal(step, s_in / s_out, bits) for step in steps]
         found, step = reconstruct.reconstructed(filters, moments, tried, limit)
         stage = Weighted(layer, s_in, s_out, signed, self.target, bits, limit, step)
         if "ptq" in (self.plan.method, self.plan.start):  # else training goes on from the float weights

@@ -30,7 +30,7 @@ class Target(Protocol):
         """The largest weight integer."""
 
     def stage(self, factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
-        """(mult, shift), int64 [c]: how the hardware multiplies by `factor`, float64 [c]."""
+        """(mult, shift), int64 [c]: how the hardware multiplies by `factor`, float64 [c], or by the most it can."""
 
     def pool_factor(self, area: int) -> float:
         """What the sum over `area` positions is multiplied by."""

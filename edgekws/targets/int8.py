@@ -38,8 +38,8 @@ def weight_limit(bits: int, headroom_bits: int) -> int:  # noqa: ARG001  (roundi
 
 
 def stage(factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG001
-    """(mult, shift), int64 [c]: the fixed-point number nearest to `factor` (float64 [c], 0 < factor < 1)."""
-    fraction, exponent = np.frexp(factor)
+    """(mult, shift), int64 [c]: the fixed-point number below 1 that is nearest to `factor` (float64 [c], > 0)."""
+    fraction, exponent = np.frexp(np.minimum(factor, 1 - 2.0**-FIXED_POINT_BITS))
     mult = np.asarray(np.round(np.ldexp(fraction, FIXED_POINT_BITS)), np.int64)
     carried = mult == 1 << FIXED_POINT_BITS
     shift = np.asarray(-(exponent + carried), np.int64)

@@ -35,7 +35,7 @@ def weight_limit(bits: int, headroom_bits: int) -> int:
 
 
 def stage(factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
-    """(mult, shift), int64 [c]: how the hardware multiplies by `factor` (float64 [c], 0 < factor <= 1).
+    """(mult, shift), int64 [c]: how the hardware multiplies by `factor` (float64 [c], > 0), or by the most it can.
 
     At 8 bits the power of two that is not below `factor`, so that no weight leaves its range; at 4 and 2
     bits the nearest fraction.

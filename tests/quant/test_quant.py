@@ -261,9 +261,43 @@ class DepthwiseResidual(nn.Module):
 
 def test_what_a_residual_reads_is_judged_too():
     network = quantized(DepthwiseResidual().eval(), 8)
-    with pytest.raises(TargetError, match="add1 should be legal.*residual: one input from a pointwise convolution"):
+    with pytest.raises(TargetError, match=r"add1 should be legal.*residual: one input from a pointwise convolution"):
         lowered(network)
     assert lowered(network, strict=False).node("add1").inputs == ("conv1", "dw1")
+
+
+def rarely_on(margin=0.2):
+    """A ReLU far below most of its sums: weights are large, outputs small."""
+    torch.manual_seed(0)
+    network = small(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 1), nn.ReLU())
+    with torch.no_grad():
+        network[2].weight.mul_(20)
+        network[2].bias.sub_(network[:3](inputs(64, 0)).amax((0, 2, 3)) - margin)
+    return network
+
+
+@pytest.mark.parametrize("reconstruct", [True, False])
+@pytest.mark.parametrize("bits", [8, 4])
+def test_a_factor_that_the_target_cannot_multiply_by_is_refused(bits, reconstruct):
+    with pytest.raises(TargetError, match=r"pw1: scale-range: .*not exceed 1 x the output scale. Got: a ratio of"):
+        quantized(rarely_on(margin=0.02), target="int8", weight_bits=bits, reconstruct=reconstruct)
+
+
+@pytest.mark.parametrize("share", [3e-4, 1e-3, 2e-3])
+def test_weak_channels_have_coarse_multipliers_but_no_factor_too_large(share):
+    network = small(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 1), nn.ReLU())
+    with torch.no_grad():
+        network[2].weight.copy_(torch.linspace(0.5, 1, 16).view(-1, 1, 1, 1) * share)
+        network[2].weight[0] = 1
+    assert lowered(quantized(network, weight_bits=4, reconstruct=False, layers={"pw1": 4}), strict=False)
+
+
+def test_a_mean_over_one_position_keeps_its_values():
+    network = nn.Sequential(nn.Conv2d(1, 16, (49, 10)), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network = nn.Sequential(*network, nn.Linear(16, 12)).eval()
+    network = quantized(network, target="int8")
+    before, after = (values for name, values in network.integers(inputs(8, 1)) if name in ("conv1", "pool"))
+    assert torch.equal(before, after)
 
 
 def test_a_network_with_nan_is_refused_by_name():

@@ -7,6 +7,7 @@ import pytest
 
 from edgekws import plugs, targets
 from edgekws.errors import ConfigError
+from edgekws.quant.network import factor_of
 from edgekws.targets import Figure, int8
 from tests.graphs import random_dag
 
@@ -77,6 +78,13 @@ def test_unknown_names_list_what_there_is():
         targets.load("tpu")
     with pytest.raises(ConfigError, match=r"mspm0g5187, f28p55x, am13e2.*Got: f28p65x"):
         targets.load("tinpu:f28p65x")
+
+
+@pytest.mark.parametrize(("name", "bits", "most"), [("int8", 8, 1), ("int8", 4, 1), ("tinpu", 8, 1), ("tinpu", 4, 255)])
+def test_stages_end_at_the_most_they_can_multiply_by(name, bits, most):
+    target = targets.load(name)[0]
+    wanted = np.array([most * (1 - 2.0**-40), most, 1.5 * most, 1e9])
+    assert np.allclose(factor_of(*target.stage(wanted, bits), target), most, rtol=1e-8)
 
 
 def test_rules_of_int8():
