@@ -84,6 +84,10 @@ def test_a_possible_overflow_is_refused_with_the_number(graph):
         (0, {"shift": np.full(8, 32, np.uint8)}, {}, "shifts"),
         (0, {"mult": np.zeros(8, np.uint8)}, {}, "multipliers"),
         (0, {"hi": 511}, {}, "outputs"),
+        (0, {"rule": "ceil"}, {}, "rule should be one of offset-scale-shift, fixed-point"),
+        (4, {"lo": 0, "hi": 255}, {}, r"fc: scores should be -128..127. Got: 0..255"),
+        (3, {}, {"op": "average_pool"}, "op should be one of conv2d, .*Got: average_pool"),
+        (1, {}, {"weight": np.zeros((8, 30, 3), np.int8), "out_shape": (-2, 5, 8)}, "windows should fit"),
         (0, {"shift": np.zeros(3, np.uint8)}, {}, "shape"),
         (1, {}, {"in_shape": (24, 5, 8)}, "input shape"),
         (1, {}, {"out_shape": (24, 5, 8)}, "output shape"),
@@ -99,6 +103,12 @@ def test_malformed_graphs_are_refused(graph, number, stage, more, said):
 def test_features_of_another_shape_are_refused(graph):
     with pytest.raises(ArtifactError, match="49, 10"):
         interp.run(graph, np.zeros((2, 49, 11), np.int8))
+
+
+@pytest.mark.parametrize("value", [0.5, np.nan, True])
+def test_features_of_another_type_are_refused(graph, value):
+    with pytest.raises(ArtifactError, match="features should be int8"):
+        graph.run(np.full((2, 49, 10), value))
 
 
 def test_no_clip_gives_no_score(graph):

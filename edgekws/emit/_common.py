@@ -7,26 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgekws.errors import ArtifactError, TargetError
-from edgekws.features.spec import INPUT_MAX, INPUT_MIN
+from edgekws.errors import ArtifactError
 from edgekws.graph.ir import Graph, Node
 
 NEAR = "-near"
 """What the names of executors end in when their file says that it may differ from the graph."""
 Executor = Callable[[np.ndarray], np.ndarray]
 """features int8 [n, frames, coefficients] -> scores int8 [n, labels]"""
-
-
-def check_graph(graph: Graph) -> None:
-    """`graph.check()`, and TargetError for scores that int8 cannot hold."""
-    graph.check()
-    last = graph.nodes[-1]
-    if (last.requant.lo, last.requant.hi) != (INPUT_MIN, INPUT_MAX):
-        raise TargetError(
-            f"{last.name}: scores should be {INPUT_MIN}..{INPUT_MAX}",
-            got=f"{last.requant.lo}..{last.requant.hi}",
-            hint="end the network in a layer without ReLU",
-        )
 
 
 def checked_features(features: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

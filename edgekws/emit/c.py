@@ -12,7 +12,6 @@ import numpy as np
 
 from edgekws.emit import _c_arena
 from edgekws.emit._c_kernels import Kernel, definitions, every_kernel, kernel, packed
-from edgekws.emit._common import check_graph
 from edgekws.graph.io import digest
 from edgekws.graph.ir import INPUT, Graph, Node
 from edgekws.graph.softmax import exp_table
@@ -27,10 +26,10 @@ _MULTIPLIER = {"offset-scale-shift": "uint8_t", "fixed-point": "int32_t"}
 def emit(graph: Graph) -> dict[str, bytes]:
     """model.h and model.c; the same graph gives the same bytes.
 
-    Raises TargetError unless the scores are signed, and what Graph.check raises: the kernels rely on its
+    Raises what Graph.check raises: the kernels rely on its
     proof that no accumulator overflows.
     """
-    check_graph(graph)
+    graph.check()
     return {"model.h": _header(graph).encode(), "model.c": _source(graph).encode()}
 
 

@@ -32,7 +32,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgekws.emit import _onnx, _seal
-from edgekws.emit._common import NEAR, Executor, check_graph, narrow_weights
+from edgekws.emit._common import NEAR, Executor, narrow_weights
 from edgekws.emit._onnx import Builder
 from edgekws.emit._qdq import Form, Layer, form_of, stored_type
 from edgekws.errors import TargetError
@@ -56,7 +56,7 @@ def emit(graph: Graph) -> dict[str, bytes]:
     """
     from onnx import TensorProto, helper
 
-    check_graph(graph)
+    graph.check()
     height, width, channels = graph.in_shape
     wires, layers = _Wires(Builder(), graph), []
     for node, lo, hi in graph.ranges():

@@ -33,7 +33,7 @@ from dataclasses import replace
 import numpy as np
 
 from edgekws.emit import _onnx, _seal
-from edgekws.emit._common import Executor, check_graph, narrow_weights
+from edgekws.emit._common import Executor, narrow_weights
 from edgekws.emit._onnx import Builder
 from edgekws.errors import TargetError
 from edgekws.graph.ir import INPUT, Graph, Node, accumulator_bounds
@@ -54,7 +54,7 @@ def emit(graph: Graph) -> dict[str, bytes]:
     """
     from onnx import TensorProto, helper
 
-    check_graph(graph)
+    graph.check()
     in_any_order = [_check_exact(node, lo, hi) for node, lo, hi in graph.ranges()]
     height, width, channels = graph.in_shape
     build = Builder()

@@ -33,7 +33,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgekws.emit import _flatbuffer, _seal
-from edgekws.emit._common import NEAR, Executor, check_graph, checked_features, narrow_weights
+from edgekws.emit._common import NEAR, Executor, checked_features, narrow_weights
 from edgekws.emit._flatbuffer import Edge, Model
 from edgekws.emit._plan import Filter, Plan, filter_of, plans_of, reads_raised
 from edgekws.emit._rounding import DOUBLED_LIMIT
@@ -65,7 +65,7 @@ def emit(graph: Graph) -> dict[str, bytes]:
 
     Raises TargetError where numbers do not fit, or where a scale cannot be near that of the graph.
     """
-    check_graph(graph)
+    graph.check()
     plans = plans_of(graph)
     scales = scales_of(graph, plans)
     wires, filters = _Wires(graph, scales[INPUT]), dict[str, Filter]()

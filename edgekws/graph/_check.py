@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 
 from edgekws.errors import ArtifactError, TargetError
-from edgekws.graph.ir import ACCUMULATOR_BITS, INPUT, UNSCALED, Graph, Node, Shape, accumulator_bounds
+from edgekws.features.spec import INPUT_MAX, INPUT_MIN
+from edgekws.graph.ir import ACCUMULATOR_BITS, INPUT, UNSCALED, Graph, Node, Op, Rule, Shape, accumulator_bounds
 
 _WEIGHT_BITS = (8, 4, 2)
 _RANGES = ((0, 255), (-128, 127))
 
 
 def check(graph: Graph) -> None:
-    """Raises ArtifactError for a malformed graph and TargetError for a possible overflow."""
+    """Raises ArtifactError for a malformed graph and TargetError for a possible overflow or wide scores."""
     _check_connections(graph)
+    _check_scores(graph.nodes[-1])
     for node, lo, hi in graph.ranges():
         _check_weight(node)
         _check_requant(node)
@@ -28,8 +32,11 @@ def _check_connections(graph: Graph) -> None:
     for node in graph.nodes:
         if node.name in shapes:
             raise ArtifactError("every node should have a name of its own", got=f"{node.name} twice")
+        _check_known(node)
         _check_inputs(node, shapes, scales)
         out_shape = _expected_shape(node)
+        if min(out_shape) < 1:
+            raise ArtifactError(f"{node.name}: windows should fit the input", got=f"an output of {out_shape}")
         if node.out_shape != out_shape:
             raise ArtifactError(f"{node.name}: output shape should be {out_shape}", got=str(node.out_shape))
         shapes[node.name], scales[node.name] = node.out_shape, node.out_scale
@@ -38,6 +45,22 @@ def _check_connections(graph: Graph) -> None:
     unread = shapes.keys() - graph.last_uses().keys() - {INPUT}
     if unread:
         raise ArtifactError("every node's output should be read", got=f"{sorted(unread)} are not")
+
+
+def _check_scores(last: Node) -> None:
+    """They are read as int8: from 128 on they would come out negative, and the best word as the worst."""
+    if (last.requant.lo, last.requant.hi) != (INPUT_MIN, INPUT_MAX):
+        raise TargetError(
+            f"{last.name}: scores should be {INPUT_MIN}..{INPUT_MAX}",
+            got=f"{last.requant.lo}..{last.requant.hi}",
+            hint="end the network in a layer without ReLU",
+        )
+
+
+def _check_known(node: Node) -> None:
+    for what, found, known in (("op", node.op, Op), ("rule", node.requant.rule, Rule)):
+        if found not in get_args(known):
+            raise ArtifactError(f"{node.name}: {what} should be one of {', '.join(get_args(known))}", got=str(found))
 
 
 def _check_inputs(node: Node, shapes: dict[str, Shape], scales: dict[str, float]) -> None:

@@ -21,9 +21,9 @@ Batch = np.ndarray
 def run(graph: Graph, features: np.ndarray, chunk: int = 64) -> np.ndarray:
     """features int8 [n, frames, coefficients] -> scores int8 [n, labels].
 
-    Raises ArtifactError when the features have another shape or leave the int8 range.
+    Raises ArtifactError when the features have another shape or type or leave the int8 range.
     """
-    inputs = as_input(graph, features)
+    inputs = as_input(graph, np.asarray(features))
     chunks = [_last(trace(graph, inputs[start : start + chunk])) for start in range(0, len(inputs), chunk)]
     scores = np.concatenate(chunks) if chunks else np.zeros((0, 1, 1, len(graph.labels)))
     return scores.reshape(-1, len(graph.labels)).astype(np.int8)
@@ -102,10 +102,13 @@ def _windows(node: Node, x: Batch) -> np.ndarray:
 
 
 def as_input(graph: Graph, features: np.ndarray) -> Batch:
-    """What `trace` takes, from int8 features. Raises ArtifactError for another shape or range."""
+    """What `trace` takes, from int8 features. Raises ArtifactError for another shape, type or range."""
     height, width, channels = graph.in_shape
     if features.ndim != 3 or features.shape[1:] != (height, width * channels):
         raise ArtifactError(f"features should have shape [n, {height}, {width}]", got=str(list(features.shape)))
+    if features.dtype.kind not in "iu":
+        hint = "edgekws.features.mfcc.quantize makes them"
+        raise ArtifactError("features should be int8", got=str(features.dtype), hint=hint)
     if features.size and (features.min() < INPUT_MIN or features.max() > INPUT_MAX):
         raise ArtifactError("features should be int8", got=f"{features.min()}..{features.max()}")
     return features.astype(np.int32).reshape(-1, height, width, channels)

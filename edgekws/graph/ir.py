@@ -181,9 +181,9 @@ class Graph:
         return interp.run(self, features)
 
     def check(self) -> None:
-        """Prove that shapes fit and that no accumulator can overflow, whatever the input.
+        """Prove that shapes fit, that scores are int8 and that no accumulator can overflow, whatever the input.
 
-        Raises ArtifactError for a malformed graph and TargetError for a possible overflow.
+        Raises ArtifactError for a malformed graph and TargetError for a possible overflow or wide scores.
         """
         from edgekws.graph import _check
 

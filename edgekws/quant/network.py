@@ -219,7 +219,8 @@ def require_range(name: str, wanted: np.ndarray, target: ModuleType, bits: int) 
 
     wanted: float64 [c], weight step * input scale / output scale.
     """
-    most = float(factor_of(*target.stage(np.full(1, _ENORMOUS), bits), target)[0])
+    mult, shift = target.stage(np.full(1, _ENORMOUS), bits)
+    most = float(factor_of(mult, shift, target)[0])
     if wanted.max() > _NEAREST * most:
         channel = int(wanted.argmax())
         raise TargetError(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from edgekws import plugs
-from edgekws.errors import ConfigError
+from edgekws.errors import ConfigError, TargetError
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT, UNSCALED
 from edgekws.quant import equalize, observe, reconstruct
@@ -47,6 +47,7 @@ def quantize(layers: Sequence[Layer], inputs: torch.Tensor, plan: QuantSection) 
         job = _Job(plan, plugs.load("targets", plan.target), layer_bits(layers, plan.weight_bits, plan.layers), real)
         job.require_widths()
     signed, integers = signed_layers(layers), {INPUT: torch.round(inputs / INPUT_SCALE)}
+    _require_signed_scores(layers[-1].name, signed)
     stages = []
     for layer in layers:
         stage = job.stage(layer, scales, signed[layer.name], integers)
@@ -55,6 +56,13 @@ def quantize(layers: Sequence[Layer], inputs: torch.Tensor, plan: QuantSection) 
             integers[layer.name] = stage(*(integers[name] for name in layer.inputs))
         stages.append(stage)
     return QuantNet(stages, plan.target, plan.freeze_steps_at)
+
+
+def _require_signed_scores(last: str, signed: dict[str, bool]) -> None:
+    """Graph.check asks for them; whoever trains first should hear it before."""
+    if not signed[last]:
+        hint = "end the network in a layer without ReLU, as a linear one"
+        raise TargetError(f"{last}: scores should be signed", got="only positive values", hint=hint)
 
 
 @dataclass(frozen=True)

@@ -300,6 +300,12 @@ def test_a_mean_over_one_position_keeps_its_values():
     assert torch.equal(before, after)
 
 
+def test_scores_that_int8_cannot_hold_are_refused():
+    network = nn.Sequential(nn.Conv2d(1, 12, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    with pytest.raises(TargetError, match="pool: scores should be signed"):
+        quantized(network, 8)
+
+
 def test_a_network_with_nan_is_refused_by_name():
     network = trained_like(9)
     with torch.no_grad():
