@@ -5,7 +5,7 @@ Front ends make it: `trace` from a torch module, `onnx_float` from a file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -101,14 +101,12 @@ def require_sound(layers: Sequence[Layer]) -> None:
             )
 
 
-def by_name(layers: Sequence[Layer]) -> Mapping[str, Layer]:
-    return {layer.name: layer for layer in layers}
-
-
 def _convolve(
     x: torch.Tensor, weight: torch.Tensor, stride: tuple[int, int], pad: tuple[int, int, int, int], groups: int
 ) -> torch.Tensor:
+    """Without NNPACK, which torch takes where it has no oneDNN (Macs): its Winograd sums are no integers."""
     top, bottom, left, right = pad
-    if top == bottom and left == right:
-        return functional.conv2d(x, weight, stride=stride, padding=(top, left), groups=groups)
-    return functional.conv2d(functional.pad(x, (left, right, top, bottom)), weight, stride=stride, groups=groups)
+    even = top == bottom and left == right
+    padded, rest = (x, (top, left)) if even else (functional.pad(x, (left, right, top, bottom)), (0, 0))
+    with torch.backends.nnpack.flags(enabled=False):
+        return functional.conv2d(padded, weight, stride=stride, padding=rest, groups=groups)

@@ -92,6 +92,14 @@ def train_a_little(network, seed, steps=3):
         network.after_step()
 
 
+@pytest.mark.filterwarnings("ignore:TF32")
+def test_sums_are_exact_without_onednn():
+    """Where torch has no oneDNN it takes NNPACK for batches of 16 and more."""
+    network = quantized(small(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 5, padding=2), nn.ReLU()))
+    with torch.backends.mkldnn.flags(enabled=False):
+        assert not differing(network, lowered(network), inputs(32, 1))
+
+
 def test_quantized_scores_stay_near_the_float_ones():
     network = trained_like(1)
     x = inputs(256, 2)
