@@ -95,7 +95,7 @@ def load(path: Path) -> Recipe:
         return Recipe.model_validate(tomllib.loads(path.read_text()))
     except OSError as error:
         raise ConfigError(f"{path} should be a recipe", got=error.strerror or str(error)) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} should be TOML", got=str(error)) from error
     except ValidationError as error:
         raise _config_error(str(path), error) from error

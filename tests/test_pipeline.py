@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgekws import pipeline, recipe
+from edgekws import checkpoint, pipeline, recipe
 from edgekws.errors import ArtifactError, ConfigError, DataError
 from edgekws.graph import io
 from edgekws.train import BEST
@@ -75,6 +75,21 @@ def test_unknown_network_options_are_named(prepared, tmp_path):
         pipeline.train(wrong, prepared, tmp_path, quiet)
 
 
+def test_network_options_of_another_kind_are_shown(prepared, tmp_path):
+    wrong = recipe.changed(TINY, net={"name": "dscnn", "options": {"channels": "many"}})
+    with pytest.raises(ConfigError, match=r"net.options should suit the network dscnn. Got: .*many"):
+        pipeline.train(wrong, prepared, tmp_path, quiet)
+
+
+def test_a_checkpoint_of_qat_is_no_float_network(prepared, tmp_path):
+    checkpoint.save(tmp_path / BEST, {"run": {"quant": {}}, "epoch": 0}, {"model": {}})
+    with pytest.raises(ArtifactError, match=r"should be the checkpoint of a float training. Got: one of QAT"):
+        pipeline.load_trained(tmp_path / BEST)
+    taught = recipe.changed(TINY, train={"teachers": (str(tmp_path / BEST),)})
+    with pytest.raises(ArtifactError, match="float training"):
+        pipeline.train(taught, prepared, tmp_path, quiet)
+
+
 def test_another_set_of_labels_is_refused(trained, prepared):
     other = replace(prepared, labels=tuple(reversed(prepared.labels)))
     with pytest.raises(DataError, match="_silence_"):
@@ -113,6 +128,9 @@ def test_calibration_takes_training_clips_only(trained, prepared, tmp_path, spli
     path = tmp_path / "clips.txt"
     path.write_text(f"{prepared.splits['train'].ids[0]}\n{wrong}\n")
     with pytest.raises(DataError, match=said):
+        pipeline.quantize(planned(trained, calibration_list=str(path)), prepared, tmp_path, quiet)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match="in no split"):
         pipeline.quantize(planned(trained, calibration_list=str(path)), prepared, tmp_path, quiet)
 
 

@@ -132,10 +132,11 @@ def test_prior_correction_undoes_the_frequencies_of_training():
         ("[train]\nepochs = 0", "greater"),
         ("name = ", "TOML"),
         ("[quant]\nweight_bits = 3", "8"),
+        (b"\xff\xfe", "TOML"),
     ],
 )
 def test_a_bad_recipe_names_the_key(tmp_path, text, said):
-    (tmp_path / "r.toml").write_text(text)
+    (tmp_path / "r.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ConfigError, match=said):
         load(tmp_path / "r.toml")
 

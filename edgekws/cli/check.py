@@ -79,7 +79,6 @@ def _quantized(path: Path, target: str, bits: int) -> Graph:
 
     import edgekws
     from edgekws import pipeline
-    from edgekws.features.spec import FeatureSpec
     from edgekws.quant import onnx_float
 
     model: Any = path
@@ -87,7 +86,8 @@ def _quantized(path: Path, target: str, bits: int) -> Graph:
         network = onnx_float.read(path)
         shape = (network.frames, network.coefficients)
     else:
-        model, shape = pipeline.load_trained(path).network, FeatureSpec().shape
+        trained = pipeline.load_trained(path)
+        model, shape = trained.network, trained.features.shape
     clips = np.random.default_rng(0).normal(0, 32, (_CLIPS, *shape)).clip(-128, 127).astype(np.int8)
     net = edgekws.prepare(model, target, bits, clips, method="ptq")
     return edgekws.lower(net, name=path.stem, strict=False)

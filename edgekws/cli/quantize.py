@@ -65,6 +65,8 @@ def quantize(
         chosen = _with(chosen, method=method)
     widths = dict(_width(text) for text in layer or [])
     if budget is None:
+        if device:
+            raise ConfigError("--device goes with --budget", got=f"--device {device}")
         run(_with_widths(chosen, bits, widths), data, out)
         return
     if bits is not None:

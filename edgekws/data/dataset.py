@@ -108,7 +108,7 @@ def listed(dataset: Dataset, split: str, path: Path) -> np.ndarray:
     """
     text = read_content(
         path, "a list of clip ids", "write one id a line, as index.json of the data set has them"
-    ).decode()
+    ).decode(errors="replace")
     wanted = [line.strip() for line in text.splitlines() if line.strip()]
     numbers = {clip: number for number, clip in enumerate(dataset.splits[split].ids)}
     for clip in wanted:

@@ -76,7 +76,7 @@ def load_trained(path: Path, recipe: Recipe | None = None) -> Trained:
     from edgekws.train import correct_prior
 
     saved = checkpoint.load(path)
-    run = saved.header["run"]
+    run = _float_run(saved.header, path)
     used = changed(recipe or Recipe(), **run["recipe"])
     if recipe is not None and used.net != recipe.net:
         raise ArtifactError(
@@ -101,7 +101,7 @@ def _teacher(recipe: Recipe, data: Dataset, features: FeatureSpec) -> nn.Module 
     networks = []
     for path in map(Path, recipe.train.teachers):
         saved = checkpoint.load(path)
-        run = saved.header["run"]
+        run = _float_run(saved.header, path)
         for key, wanted in (("labels", list(data.labels)), ("features", json.loads(json.dumps(features.to_json())))):
             if run[key] != wanted:
                 hint = "teachers and pupil are trained on one prepared data set"
@@ -112,13 +112,26 @@ def _teacher(recipe: Recipe, data: Dataset, features: FeatureSpec) -> nn.Module 
     return Ensemble(networks) if networks else None
 
 
+def _float_run(header: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What `training_header` said. Raises ArtifactError for the checkpoint of a QAT, which says something else."""
+    run: dict[str, Any] = header.get("run", {})
+    if "recipe" not in run:
+        hint = "give float/best.safetensors of the model's folder"
+        raise ArtifactError(f"{path} should be the checkpoint of a float training", got="one of QAT", hint=hint)
+    return run
+
+
 def _build(recipe: Recipe, labels: int) -> nn.Module:
     build = plugs.load("nets", recipe.net.name).build
     known = set(inspect.signature(build).parameters) - {"labels"}
     unknown = sorted(set(recipe.net.options) - known)
     if unknown:
         raise ConfigError(f"net.options of {recipe.net.name} are {', '.join(sorted(known))}", got=", ".join(unknown))
-    network: nn.Module = build(labels, **recipe.net.options)
+    try:
+        network: nn.Module = build(labels, **recipe.net.options)
+    except (TypeError, ValueError, RuntimeError) as error:  # torch says it in each of these ways
+        wanted = f"net.options should suit the network {recipe.net.name}"
+        raise ConfigError(wanted, got=f"{recipe.net.options}: {error}") from error
     return network
 
 

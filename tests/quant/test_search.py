@@ -358,6 +358,7 @@ def test_how_options_and_recipe_come_together():
         (["--layer", "dw1=3", "--budget", "flash=3kB"], "quant.layers.dw1"),
         (["--budget", "flash=3"], "flash in B, kB"),
         (["--layer", "dw9=4"], "conv1, dw1, pw1, fc"),
+        (["--device", "f28p55x"], "--device goes with --budget"),
     ],
 )
 def test_bad_widths_are_refused(trained, prepared, arguments, said):
