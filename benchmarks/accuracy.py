@@ -1,7 +1,7 @@
 """The table behind every published accuracy: train and quantize with several seeds, export, bench, release.
 
     python benchmarks/accuracy.py --data work/data --work work/accuracy/dscnn [--seeds 0 1 2] [--recipe ...]
-                                  [--plans w8-ptq w8-qat w4-ptq w4-qat w2-qat mixed-ptq] [--baseline dscnn]
+                                  [--plans w8-ptq w8-qat w4-ptq w4-qat w2-qat mixed-ptq] [--clips 0]
 
 Each seed's folder continues where it was stopped. Writes results/<model>.json beside this script and card.md into
 the recipe's folder, with the artifacts of the seed that is best on validation and the graph of every width.

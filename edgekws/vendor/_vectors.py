@@ -19,7 +19,7 @@ def header(graph: Graph, features: np.ndarray, scores: np.ndarray, labels: np.nd
     """
     count, words = len(features), graph.labels
     names = "\n".join(f"   {number}: {words[label]}, {name}" for number, (label, name) in enumerate(_said(labels, ids)))
-    return f"""/* Golden vectors of {graph.name}, graph {io.digest(graph)[:16]}. Made by edgekws; format 1.
+    return f"""/* Golden vectors of {_comment(graph.name)}, graph {io.digest(graph)[:16]}. Made by edgekws; format 1.
    A clip passes when all of its {len(words)} scores are equal, not only the largest.
 
 {_comment(names)}
@@ -52,7 +52,7 @@ def _said(labels: np.ndarray, ids: Sequence[str]) -> list[tuple[int, str]]:
 
 
 def _comment(text: str) -> str:
-    """Names of recordings cannot end a comment, or begin one within it."""
+    """Names of recordings and graphs cannot end a comment, or begin one within it."""
     return text.replace("*/", "* /").replace("/*", "/ *")
 
 

@@ -148,8 +148,9 @@ def compile_model(folder: Path) -> Compiled:
 def _script(graph: Graph, device: str, line: str) -> str:
     chain = toolchain(device)
     root = f': "${{{chain.root}:?should be the folder of the C compiler}}"\n' if chain.root else ""
+    name = " ".join(graph.name.split())  # a graph file's name is anybody's: a line break in it would be a command
     return f"""#!/bin/sh
-# {graph.name} for {device}, by TI's neural network compiler. {HOW_TO_GET}.
+# {name} for {device}, by TI's neural network compiler. {HOW_TO_GET}.
 # {chain.compiler} is TI's C compiler and should be on the PATH. Guide: {GUIDE}
 set -eu
 cd "$(dirname "$0")"

@@ -10,6 +10,7 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,13 @@ def test_names_of_recordings_cannot_leave_the_comment(tmp_path, graph, random_fe
     text = (tmp_path / "test_vectors.h").read_text()
     assert "*/ int" not in text
     assert text.count("* / int x; / *") == 12
+
+
+def test_the_name_of_a_graph_cannot_leave_the_comments(tmp_path, graph, random_features):
+    named = replace(graph, name="*/ int x;\ntouch somewhere\r\n#")
+    ti_nnc.write(tmp_path, named, "am13e2", random_features(12), np.arange(12), ["clip"] * 12)
+    assert "*/ int" not in (tmp_path / "test_vectors.h").read_text()
+    assert "# */ int x; touch somewhere # for am13e2" in (tmp_path / "compile.sh").read_text()
 
 
 @pytest.mark.parametrize("device", DEVICES)
