@@ -5,7 +5,8 @@ Front ends make it: `trace` from a torch module, `onnx_float` from a file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -50,15 +51,19 @@ class Layer:
     def accumulate(self, *inputs: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
         """The layer's sum, with another weight if one is given. Exact on integers while no sum reaches 2**24."""
         x, kernel = inputs[0], self.weight if weight is None else weight
-        if self.kind in ("conv2d", "depthwise_conv2d"):
-            return _convolve(x, kernel, self.stride, self.pad, x.shape[1] if self.kind == "depthwise_conv2d" else 1)
-        if self.kind == "linear":
-            return functional.linear(x.flatten(1), kernel)
+        if self.kind in WEIGHTED:
+            with _exact(x.device):
+                return self._weighted_sum(x, kernel)
         if self.kind == "global_sum_pool":
             return x.sum(dim=(2, 3), keepdim=True)
         if self.kind == "max_pool":
             return functional.max_pool2d(x, self.window, self.stride)
         return x + inputs[1] if self.kind == "add" else x
+
+    def _weighted_sum(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        if self.kind == "linear":
+            return functional.linear(x.flatten(1), weight)
+        return _convolve(x, weight, self.stride, self.pad, x.shape[1] if self.kind == "depthwise_conv2d" else 1)
 
 
 def along_channels(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
@@ -104,9 +109,16 @@ def require_sound(layers: Sequence[Layer]) -> None:
 def _convolve(
     x: torch.Tensor, weight: torch.Tensor, stride: tuple[int, int], pad: tuple[int, int, int, int], groups: int
 ) -> torch.Tensor:
-    """Without NNPACK, which torch takes where it has no oneDNN (Macs): its Winograd sums are no integers."""
     top, bottom, left, right = pad
     even = top == bottom and left == right
     padded, rest = (x, (top, left)) if even else (functional.pad(x, (left, right, top, bottom)), (0, 0))
-    with torch.backends.nnpack.flags(enabled=False):
-        return functional.conv2d(padded, weight, stride=stride, padding=rest, groups=groups)
+    return functional.conv2d(padded, weight, stride=stride, padding=rest, groups=groups)
+
+
+@contextmanager
+def _exact(device: torch.device) -> Iterator[None]:
+    """Without what rounds sums of integers: a user's autocast, and the Winograd form of NNPACK, which torch takes
+    where it has no oneDNN (Macs).
+    """
+    with torch.autocast(device.type, enabled=False), torch.backends.nnpack.flags(enabled=False):
+        yield

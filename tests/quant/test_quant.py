@@ -100,6 +100,14 @@ def test_sums_are_exact_without_onednn():
         assert not differing(network, lowered(network), inputs(32, 1))
 
 
+def test_a_users_autocast_rounds_no_sum():
+    network = quantized(trained_like(3))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not differing(network, lowered(network), inputs(16, 1))
+        network(inputs(16, 1)).square().mean().backward()
+    assert all(value.grad is not None and value.grad.dtype == torch.float32 for value in network.parameters())
+
+
 def test_quantized_scores_stay_near_the_float_ones():
     network = trained_like(1)
     x = inputs(256, 2)
