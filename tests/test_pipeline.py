@@ -171,3 +171,11 @@ def test_formats_that_cannot_express_a_graph_are_named_and_the_others_written(tm
     assert {row.artifact for row in exported.results} == {"onnx_qdq", "tflite"}
     assert json.loads((tmp_path / "manifest.json").read_text())["refused"] == exported.refused
     assert (tmp_path / "c" / "model.c").exists() and not (tmp_path / "model.tinpu.onnx").exists()
+
+
+def test_what_only_the_graph_before_could_have_is_removed(tmp_path, random_features):
+    pipeline.export(random_dag(3, weight_limit=63), tmp_path, random_features(2), quiet)
+    (tmp_path / "mine.txt").write_text("kept")
+    assert (tmp_path / "model.tinpu.onnx").exists()
+    pipeline.export(random_dag(3, target="int8", bits=(8, 4)), tmp_path, random_features(2), quiet)
+    assert not (tmp_path / "model.tinpu.onnx").exists() and (tmp_path / "mine.txt").exists()

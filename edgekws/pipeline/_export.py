@@ -18,6 +18,7 @@ from edgekws.pipeline._figures import versions
 from edgekws.types import Progress
 
 KIND, VERSION = "edgekws-parity", 1
+MANIFEST, MANIFEST_KIND = "manifest.json", "edgekws-manifest"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def export(graph: Graph, out: Path, features: np.ndarray, progress: Progress) ->
         for runtime, execute in getattr(emitter, "executors", lambda _: {})(files).items():
             results.append(compare(kind, runtime, execute, features, expected))
     progress("export", len(kinds), len(kinds))
-    write_json(out / "manifest.json", _manifest(graph, hashes, refused))
+    _remove_outdated(out, hashes)
+    write_json(out / MANIFEST, _manifest(graph, hashes, refused))
     return Exported(results, refused)
 
 
@@ -72,6 +74,15 @@ def _written(files: dict[str, bytes], out: Path, kind: str) -> dict[str, str]:
     for name, content in files.items():
         write_bytes(folder / name, content)
     return {(folder / name).relative_to(out).as_posix(): sha256(content) for name, content in files.items()}
+
+
+def _remove_outdated(out: Path, written: Mapping[str, str]) -> None:
+    """An artifact of the graph before, which this graph cannot have, would be taken for its own."""
+    if not (out / MANIFEST).exists():
+        return
+    for name in read_json(out / MANIFEST, MANIFEST_KIND, VERSION)["files"].keys() - written.keys():
+        if (out / name).resolve().is_relative_to(out.resolve()):
+            (out / name).unlink(missing_ok=True)
 
 
 def compare(
@@ -115,7 +126,7 @@ def parity_rows(path: Path, graph: Graph) -> list[dict[str, Any]]:
 def _manifest(graph: Graph, hashes: dict[str, str], refused: dict[str, str]) -> dict[str, Any]:
     notes = {kind: getattr(plugs.load("emit", kind), "NOTE", "") for kind in plugs.names("emit")}
     return {
-        "kind": "edgekws-manifest",
+        "kind": MANIFEST_KIND,
         "version": VERSION,
         "graph": io.digest(graph),
         "provenance": graph.provenance,
