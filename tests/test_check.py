@@ -105,6 +105,11 @@ def test_wide_offsets_are_found_in_a_saved_graph(tmp_path, graph_factory):
     assert "CPU, because offset-width: offsets of 8-bit layers are signed 24 bit, 16777216 is not" in done.stdout
 
 
+def test_a_graph_has_its_own_widths(saved):
+    done = run(saved(8), "--bits", "4")
+    assert done.returncode == 4 and "--bits goes with a float network" in done.stderr
+
+
 @pytest.mark.parametrize("bits", [8, 2])
 def test_a_float_checkpoint_is_checked_before_it_is_quantized(bits):
     models = Path(__file__).resolve().parents[1] / "models"

@@ -36,7 +36,9 @@ def check(
     target: Annotated[
         str | None, typer.Option(help="tinpu, tinpu:f28p55x, int8, ... Default: the target that the graph is for.")
     ] = None,
-    bits: Annotated[int, typer.Option(help="Widths of the weights, 8, 4 or 2, of a float network.")] = 8,
+    bits: Annotated[
+        int | None, typer.Option(help="Width of the weights, 8, 4 or 2, of a float network.", show_default="8")
+    ] = None,
     strict: Annotated[bool, typer.Option(help="Also fail when a layer would run on the CPU.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
 ) -> None:
@@ -46,8 +48,11 @@ def check(
     """
     from edgekws import cost, targets
 
-    graph = read_model(model, (target or "tinpu").partition(":")[0], bits)
-    if model.suffix in _FLOAT:
+    is_float = model.suffix in _FLOAT
+    if bits is not None and not is_float:
+        raise ConfigError("--bits goes with a float network: the widths of a graph are its own", got=f"--bits {bits}")
+    graph = read_model(model, (target or "tinpu").partition(":")[0], 8 if bits is None else bits)
+    if is_float:
         console.err.print("[yellow]float network:[/] quantized with random inputs, so its offsets are only typical")
     found = cost.estimate(graph, *targets.load(target or graph.target))
     if as_json:
