@@ -58,7 +58,7 @@ def accuracy_lines(table: dict[str, Any]) -> list[str]:
     real = mean_row(runs, plans[0], "float", "test")[0]
     for title, plan, key in rows:
         source = plan or plans[0]
-        size = f"{runs[0][source]['parameter_bytes']:,}" if plan else "-"
+        size = f"{max(run[source]['parameter_bytes'] for run in runs):,}" if plan else "-"
         validation, test = (mean_row(runs, source, key, split) for split in ("validation", "test"))
         each = ", ".join(f"{100 * run[source]['scores']['test'][key]['accuracy']:.2f}" for run in runs)
         shown = [f"{mean:.2f} +- {half:.2f} %" for mean, half in (validation, test)]

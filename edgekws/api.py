@@ -36,7 +36,7 @@ OPTIONS = (
     "equalize",
     "correct_bias",
     "reconstruct",
-    "freeze_steps_at",
+    "freeze_at",
 )
 """Fields of edgekws.recipe.QuantSection; calibration_method is its `calibration`."""
 
@@ -63,12 +63,14 @@ def prepare(
     input_scale  what one int8 step of the input is worth to the network; by default 1/32 (+-4: standardized)
     options      method="ptq" (to lower at once; "qat" starts from the float weights), calibration_method ("mse",
                  "minmax", "percentile", "entropy"), headroom_bits, equalize, correct_bias, reconstruct,
-                 freeze_steps_at: see edgekws.recipe.QuantSection
+                 freeze_at: see edgekws.recipe.QuantSection
 
     The result is a torch.nn.Module whose forward pass, to logits [n, labels], is the integers of the target,
-    rounding and clipping included; gradients pass them. Train it with an ordinary loop, which should call
-    net.before_step(share of the training behind, 0..1) before each step, so that trained weight steps (4 and 2
-    bits) freeze at the end, and net.after_step() after it, which brings back weights that left their range.
+    rounding and clipping included; gradients pass them. (In training mode 4- and 2-bit layers normalize by the
+    batch at first, as batch normalization does.) Train it with an ordinary loop, which should call
+    net.before_step(share of the training behind, 0..1) before each step, so that these normalizations freeze and
+    the end of the training sees the integers, and net.after_step() after it, which brings back weights that left
+    their range.
 
     Raises ConfigError for arguments, DataError for calibration, ArtifactError for a damaged file, and TargetError
     with the layer's name for a layer that the integers cannot express.

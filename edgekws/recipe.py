@@ -62,19 +62,19 @@ class QuantSection(_Section):
     start: Literal["float", "ptq"] = "float"
     """Where the weights of QAT begin: at those of the float network, or at the integers of PTQ."""
     epochs: int | None = Field(None, ge=1)
-    """Of QAT; by default 2, 4 or 10 for 8, 4 or 2 bits, the narrowest layer counts."""
+    """Of QAT; by default 2, 4 or 8 for 8, 4 or 2 bits, the narrowest layer counts."""
     learning_rate: float | None = Field(None, gt=0)
-    """Of QAT; by default 2e-4, 3e-4 or 3e-4."""
-    freeze_steps_at: float = Field(0.8, ge=0, le=1)
-    """The share of QAT after which learned weight steps are frozen."""
+    """Of QAT; by default 2e-4, 5e-4 or 1e-3."""
+    freeze_at: float = Field(0.7, ge=0, le=1)
+    """The share of QAT after which the batch normalizations of 4- and 2-bit layers are frozen."""
 
-    def schedule(self) -> tuple[int, float]:
-        """(epochs, learning rate) of QAT."""
-        epochs, rate = QAT_DEFAULTS[min(self.weight_bits, *self.layers.values(), 8)]
+    def schedule(self, narrowest: int) -> tuple[int, float]:
+        """(epochs, learning rate) of QAT. narrowest: bits of the narrowest layer."""
+        epochs, rate = QAT_DEFAULTS[narrowest]
         return self.epochs or epochs, self.learning_rate or rate
 
 
-QAT_DEFAULTS = {8: (2, 2e-4), 4: (4, 3e-4), 2: (10, 3e-4)}
+QAT_DEFAULTS = {8: (2, 2e-4), 4: (4, 5e-4), 2: (8, 1e-3)}
 
 
 class Recipe(_Section):

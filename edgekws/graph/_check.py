@@ -8,10 +8,21 @@ import numpy as np
 
 from edgekws.errors import ArtifactError, TargetError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN
-from edgekws.graph.ir import ACCUMULATOR_BITS, INPUT, UNSCALED, Graph, Node, Op, Rule, Shape, accumulator_bounds
+from edgekws.graph.ir import (
+    ACCUMULATOR_BITS,
+    INPUT,
+    SIGNED,
+    UNSCALED,
+    UNSIGNED,
+    Graph,
+    Node,
+    Op,
+    Rule,
+    Shape,
+    accumulator_bounds,
+)
 
 _WEIGHT_BITS = (8, 4, 2)
-_RANGES = ((0, 255), (-128, 127))
 
 
 def check(graph: Graph) -> None:
@@ -130,7 +141,7 @@ def _check_requant(node: Node) -> None:
         raise TargetError(
             f"{node.name}: multipliers should be {low}..{high}", got=f"{stage.mult.min()}..{stage.mult.max()}"
         )
-    if (stage.lo, stage.hi) not in _RANGES:
+    if (stage.lo, stage.hi) not in (SIGNED, UNSIGNED):
         raise TargetError(f"{node.name}: outputs should be 0..255 or -128..127", got=f"{stage.lo}..{stage.hi}")
     if node.op in UNSCALED and not stage.is_identity:
         raise ArtifactError(f"{node.name}: {node.op} should only clip", got="another offset, multiplier or shift")

@@ -37,6 +37,8 @@ FIXED_POINT_BITS = 31
 """A fixed-point multiplier is a fraction of 2^31, within [2^30, 2^31)."""
 INPUT = "input"
 """What nodes call the graph's input."""
+SIGNED, UNSIGNED = (-128, 127), (0, 255)
+"""The two ranges of 8-bit values."""
 UNSCALED = ("max_pool", "add")
 """Ops whose stage is the identity."""
 

@@ -36,7 +36,7 @@ _QAT_SCHEDULE = {"warmup_epochs": 0.2, "weight_decay": 0.0, "ema_decay": 0.0, "t
 """No moving average: means of weights between two integers round to other integers, worst at 2 bits."""
 _STARTS_FROM = {
     "target", "weight_bits", "layers", "calibration", "calibration_clips", "calibration_list", "headroom_bits",
-    "equalize", "correct_bias", "reconstruct", "freeze_steps_at",
+    "equalize", "correct_bias", "reconstruct", "freeze_at",
 }  # fmt: skip
 """What decides where a training of the integers begins."""
 
@@ -50,6 +50,7 @@ def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> 
     inputs, clip_ids = _calibration(trained, data)
     network = ptq.quantize(trace.trace(trained.network), inputs, plan)
     if plan.method == "qat":
+        lower.lower(network, trained.features, trained.labels, trained.recipe.name)  # what is not legal is said now
         _qat(network, trained, data, out, progress)
     write_text(out / CALIBRATION, "\n".join(clip_ids) + "\n")
     provenance = {
@@ -112,13 +113,15 @@ def _calibration(trained: Trained, data: Dataset) -> tuple[torch.Tensor, list[st
 def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress: Progress) -> None:
     """Fine-tune `network` in place, the float network as teacher."""
     from edgekws import train as training
+    from edgekws.quant.weighted import Weighted
 
     plan = trained.recipe.quant
-    epochs, rate = plan.schedule()
+    epochs, rate = plan.schedule(min(stage.bits for stage in network if isinstance(stage, Weighted)))
     schedule = trained.recipe.train.model_copy(update={"epochs": epochs, "learning_rate": rate, **_QAT_SCHEDULE})
     task = training.Task(data, trained.features, trained.recipe.augment, schedule, trained.recipe.seed, trained.network)
     header = {
         "quant": plan.model_dump(mode="json", include=_STARTS_FROM) | ({"start": "ptq"} if plan.start == "ptq" else {}),
+        **({"patterns": list(plan.layers.items())} if len(plan.layers) > 1 else {}),  # the last that fits wins
         "schedule": schedule.model_dump(mode="json"),
         "augment": asdict(task.augment),
         "seed": task.seed,
@@ -158,15 +161,16 @@ def _compared(
     """(scores of the interpreter, integers of each layer that the torch forward has otherwise). features: int8."""
     import torch
 
+    network.eval()
     differing, scores = dict.fromkeys((node.name for node in graph.nodes), 0), []
     for at in range(0, len(features), chunk):
         part = features[at : at + chunk]
-        modelled = network.integers(torch.from_numpy(part.astype(np.float32))[:, None] * INPUT_SCALE)
-        for (name, found), (node, wanted) in zip(
-            modelled, interp.trace(graph, interp.as_input(graph, part)), strict=True
-        ):
+        with torch.no_grad():
+            modelled = list(network.integers(torch.from_numpy(part.astype(np.float32))[:, None] * INPUT_SCALE))
+        defined = interp.trace(graph, interp.as_input(graph, part))
+        for (name, found), (node, wanted) in zip(modelled, defined, strict=True):
             height, width, channels = node.out_shape
-            ordered = found.detach().reshape(len(part), channels, height, width).permute(0, 2, 3, 1).numpy()
+            ordered = found.reshape(len(part), channels, height, width).permute(0, 2, 3, 1).numpy()
             differing[name] += int((ordered != wanted).sum())
         scores.append(wanted.reshape(len(part), -1))
     return np.concatenate(scores), differing

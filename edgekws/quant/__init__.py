@@ -1,1 +1,1 @@
-"""Quantization: float network -> folded chain -> QuantNet (whose forward is the integers) -> Graph."""
+"""Quantization: float network -> folded layers -> QuantNet (whose forward is the integers) -> Graph."""

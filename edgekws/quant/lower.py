@@ -10,8 +10,10 @@ import torch
 from edgekws import plugs
 from edgekws.errors import TargetError
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
-from edgekws.graph.ir import FIXED_POINT_BITS, INPUT, Graph, Node, Requant, Shape, accumulator_bounds
-from edgekws.quant.network import EXACT_FLOAT32, QuantNet, Scaled, Stage, Weighted
+from edgekws.graph.ir import INPUT, Graph, Node, Requant, Shape, accumulator_bounds
+from edgekws.quant.layers import Scaled, Stage
+from edgekws.quant.network import EXACT_FLOAT32, QuantNet
+from edgekws.quant.weighted import Weighted
 
 
 @torch.no_grad()
@@ -78,24 +80,13 @@ def _node(stage: Stage, shape: Shape) -> Node:
 
 def _requant(stage: Stage, channels: int) -> Requant:
     if isinstance(stage, Weighted):
-        offset, factor = stage.integer_offset(), stage.factor()
+        offset, (mult, shift) = stage.integer_offset(stage.factor()), stage.multiplier()
     elif isinstance(stage, Scaled):
-        offset, factor = stage.offset, stage.factor
+        offset, mult, shift = stage.offset, stage.mult, stage.shift
     else:
         return Requant.identity(channels, stage.lo, stage.hi)
-    mult, shift = _as_integers(factor.double().numpy(), stage)
+    mult = mult.astype(np.int32 if stage.rule == "fixed-point" else np.uint8)
     return Requant(offset.numpy().astype(np.int32), mult, shift.astype(np.uint8), stage.lo, stage.hi, stage.rule)
-
-
-def _as_integers(factor: np.ndarray, stage: Weighted | Scaled) -> tuple[np.ndarray, np.ndarray]:
-    """(mult, shift) of a factor that already is one of the hardware's."""
-    if stage.rule == "fixed-point":
-        fraction, exponent = np.frexp(factor)
-        return np.ldexp(fraction, FIXED_POINT_BITS).astype(np.int32), -exponent
-    if isinstance(stage, Scaled):
-        return stage.mult.astype(np.uint8), stage.shift
-    shift = stage.exponent.numpy().astype(int)
-    return np.ldexp(factor, shift).astype(np.uint8), shift
 
 
 def _ordered(stage: Weighted, shape: Shape) -> np.ndarray:

@@ -12,7 +12,7 @@ import torch
 
 from edgekws.errors import TargetError
 from edgekws.features.spec import INPUT_SCALE
-from edgekws.graph.ir import INPUT, UNSCALED
+from edgekws.graph.ir import INPUT, SIGNED, UNSCALED, UNSIGNED
 from edgekws.quant.plain import Layer, Tensors, signed_layers
 
 _CANDIDATES = 40
@@ -101,7 +101,7 @@ def _quantized(values: torch.Tensor, signed: bool, step: float) -> torch.Tensor:
 
 
 def _range(signed: bool) -> tuple[int, int]:
-    return (-128, 127) if signed else (0, 255)
+    return SIGNED if signed else UNSIGNED
 
 
 def _sample(values: torch.Tensor) -> torch.Tensor:

@@ -37,7 +37,7 @@ class Prepared(QuantNet):
     input_scale: float
 
     def __init__(self, network: QuantNet, features: FeatureSpec, input_scale: float) -> None:
-        super().__init__(list(network), network.target, network.freeze_steps_at)
+        super().__init__(list(network), network.target, network.freeze_at)
         self.features, self.input_scale = features, input_scale
 
     def integers(self, x: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:

@@ -14,19 +14,10 @@ from edgekws.errors import ConfigError, TargetError
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT, UNSCALED
 from edgekws.quant import equalize, observe, reconstruct
-from edgekws.quant.network import (
-    Joined,
-    QuantNet,
-    Scaled,
-    Stage,
-    Weighted,
-    channel_means,
-    factor_of,
-    pool_scale,
-    require_range,
-    widest_step,
-)
+from edgekws.quant.layers import Joined, Scaled, Stage, factor_of, pool_scale, require_range, widest_step
+from edgekws.quant.network import QuantNet
 from edgekws.quant.plain import WEIGHTED, Layer, Tensors, require_sound, run_layers, signed_layers
+from edgekws.quant.weighted import Weighted, channel_moments, least_step, weighted
 from edgekws.quant.widths import layer_bits
 from edgekws.recipe import QuantSection
 
@@ -55,7 +46,7 @@ def quantize(layers: Sequence[Layer], inputs: torch.Tensor, plan: QuantSection) 
         with torch.no_grad():
             integers[layer.name] = stage(*(integers[name] for name in layer.inputs))
         stages.append(stage)
-    return QuantNet(stages, plan.target, plan.freeze_steps_at)
+    return QuantNet(stages, plan.target, plan.freeze_at)
 
 
 def _require_signed_scores(last: str, signed: dict[str, bool]) -> None:
@@ -92,21 +83,23 @@ class _Job:
         x = integers[layer.inputs[0]]
         stage = self._weighted(layer, x, s_in, scales[layer.name], signed)
         if self.plan.correct_bias:
-            stage.correct_bias(channel_means(layer.accumulate(self.real[layer.inputs[0]])), x)
+            stage.correct(channel_moments(layer.accumulate(self.real[layer.inputs[0]])), x)
         return stage
 
     def _weighted(self, layer: Layer, x: torch.Tensor, s_in: float, s_out: float, signed: bool) -> Weighted:
         bits = self.bits[layer.name]
         limit = self.target.weight_limit(bits, self.plan.headroom_bits)
         filters = layer.weight.flatten(1)
+        least = least_step(layer.bias, s_in, s_out, self.target.offset_limit(bits)).double().numpy()
         if bits == 8 or not self.plan.reconstruct:
-            step = best_step(filters, limit, _SHARES[bits])
-            return Weighted(layer, s_in, s_out, signed, self.target, bits, limit, step)
-        moments, steps = reconstruct.second_moments(layer, x), _steps(filters, limit, _SHARES[bits])
+            step = np.maximum(best_step(filters, limit, _SHARES[bits]), least)
+            return weighted(layer, s_in, s_out, signed, self.target, bits, limit, step)
+        moments = reconstruct.second_moments(layer, x)
+        steps = [np.maximum(step, least) for step in _steps(filters, limit, _SHARES[bits])]
         require_range(layer.name, steps[0] * s_in / s_out, self.target, bits)  # of the smallest share
         tried = [self._legal(step, s_in / s_out, bits) for step in steps]
         found, step = reconstruct.reconstructed(filters, moments, tried, limit)
-        stage = Weighted(layer, s_in, s_out, signed, self.target, bits, limit, step)
+        stage = weighted(layer, s_in, s_out, signed, self.target, bits, limit, step)
         if "ptq" in (self.plan.method, self.plan.start):  # else training goes on from the float weights
             with torch.no_grad():
                 stage.weight.copy_((found * torch.from_numpy(step)[:, None]).view_as(layer.weight))

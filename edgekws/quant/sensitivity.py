@@ -14,8 +14,10 @@ from torch.nn import functional
 
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT
-from edgekws.quant.network import QuantNet, Stage, Weighted, channel_means
+from edgekws.quant.layers import Stage
+from edgekws.quant.network import QuantNet
 from edgekws.quant.plain import Tensors, run_layers
+from edgekws.quant.weighted import Weighted, channel_moments
 
 CLIPS = 512
 """Calibration clips that errors are measured on."""
@@ -37,7 +39,7 @@ class Sensitivity:
         layers = [stage.layer for stage in self.widest]
         real = run_layers(layers, chosen)
         weighted = [stage.layer for stage in self.widest if isinstance(stage, Weighted)]
-        self.means = {layer.name: channel_means(layer.accumulate(real[layer.inputs[0]])) for layer in weighted}
+        self.moments = {layer.name: channel_moments(layer.accumulate(real[layer.inputs[0]])) for layer in weighted}
         self.wanted = functional.log_softmax(real[layers[-1].name].flatten(1), dim=1)
         self.values = self._base(torch.round(chosen / INPUT_SCALE))
         self.base = self._error(self.values)
@@ -63,7 +65,7 @@ class Sensitivity:
     def _output(self, stage: Stage, values: Tensors) -> torch.Tensor:
         inputs = [values[name] for name in stage.layer.inputs]
         if isinstance(stage, Weighted) and self.correct_bias:
-            stage.correct_bias(self.means[stage.layer.name], inputs[0])
+            stage.correct(self.moments[stage.layer.name], inputs[0])
         output: torch.Tensor = stage(*inputs)
         return output
 

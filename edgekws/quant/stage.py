@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import torch
 from torch.autograd.function import FunctionCtx
+from torch.nn import functional
 
 from edgekws.graph.ir import FIXED_POINT_BITS, Rule
 from edgekws.quant.plain import along_channels
@@ -67,6 +68,30 @@ def _fixed_point(total: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
     return (high >> shift) + ((high & mask) > (mask >> 1) + (high < 0))
 
 
+def normalize(
+    acc: torch.Tensor, running: tuple[torch.Tensor, torch.Tensor], gain: torch.Tensor, bias: torch.Tensor,
+    momentum: float, epsilon: float, lo: int, hi: int,
+) -> torch.Tensor:  # fmt: skip
+    """clip(floor(gain * (acc - mean) / deviation + bias)) with the batch's moments; updates the running ones."""
+    scaled = functional.batch_norm(acc, *running, gain, bias, training=True, momentum=momentum, eps=epsilon)
+    floored: torch.Tensor = _Floor.apply(scaled, lo, hi)  # type: ignore[no-untyped-call]
+    return floored
+
+
+class _Floor(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: torch.Tensor, lo: int, hi: int) -> torch.Tensor:
+        y = x.floor().clamp_(lo, hi)
+        ctx.save_for_backward(y)
+        ctx.range = (lo, hi)  # type: ignore[attr-defined]
+        return y
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (y,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        return torch.ops.aten.hardtanh_backward(grads[0], y, *ctx.range), None, None  # type: ignore[attr-defined]
+
+
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx: object, x: torch.Tensor, rounded: torch.Tensor) -> torch.Tensor:  # noqa: ARG004
@@ -79,5 +104,10 @@ class _StraightThrough(torch.autograd.Function):
 
 def round_through(x: torch.Tensor) -> torch.Tensor:
     """round(x), half to even, with the gradient of x."""
-    passed: torch.Tensor = _StraightThrough.apply(x, torch.round(x.detach()))  # type: ignore[no-untyped-call]
+    return through(x, torch.round(x.detach()))
+
+
+def through(x: torch.Tensor, rounded: torch.Tensor) -> torch.Tensor:
+    """rounded, with the gradient of x."""
+    passed: torch.Tensor = _StraightThrough.apply(x, rounded)  # type: ignore[no-untyped-call]
     return passed

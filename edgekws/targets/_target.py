@@ -32,6 +32,9 @@ class Target(Protocol):
     def stage(self, factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
         """(mult, shift), int64 [c]: how the hardware multiplies by `factor`, float64 [c], or by the most it can."""
 
+    def offset_limit(self, bits: int) -> int:
+        """The largest magnitude of an offset of a layer whose weights have so many bits."""
+
     def pool_factor(self, area: int) -> float:
         """What the sum over `area` positions is multiplied by."""
 

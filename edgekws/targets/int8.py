@@ -46,6 +46,11 @@ def stage(factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:  # no
     return np.where(carried, mult >> 1, mult), np.clip(shift, 0, MAX_SHIFT)
 
 
+def offset_limit(bits: int) -> int:  # noqa: ARG001
+    """The largest magnitude of an offset: biases have 32 bits."""
+    return (1 << 31) - 1
+
+
 def pool_factor(area: int) -> float:
     """What the sum over `area` positions is multiplied by: a mean."""
     return 1 / area

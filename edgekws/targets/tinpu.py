@@ -47,6 +47,11 @@ def stage(factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(np.round(np.ldexp(factor, shift)), 1, 255).astype(np.int64), shift
 
 
+def offset_limit(bits: int) -> int:
+    """The largest magnitude of an offset of a layer whose weights have so many bits."""
+    return (1 << (_tinpu_rules.OFFSET_BITS[bits] - 1)) - 1
+
+
 def pool_factor(area: int) -> float:
     """What the sum over `area` positions is multiplied by; the next layer takes up the rest.
 

@@ -14,8 +14,8 @@ from edgekws.graph.ir import INPUT
 from edgekws.nets import dscnn, dsresnet, tcresnet
 from edgekws.nets._layers import GlobalAveragePool, Pad
 from edgekws.quant import equalize, lower, observe, plain, ptq, reconstruct, trace
-from edgekws.quant.network import Weighted
 from edgekws.quant.stage import requantize
+from edgekws.quant.weighted import Normalized, Weighted
 from edgekws.recipe import QuantSection
 from edgekws.train import _parameter_groups
 
@@ -56,7 +56,8 @@ def as_int8(x):
 
 
 def differing(network, graph, x):
-    """Layers whose integers differ between the torch forward and the interpreter."""
+    """Layers whose integers differ between the torch forward, in eval mode, and the interpreter."""
+    network.eval()
     steps = interp.trace(graph, as_int8(x).astype(np.int32)[..., None])
     wrong = []
     with torch.no_grad():
@@ -155,16 +156,70 @@ def test_reconstruction_brings_the_sums_of_a_layer_nearer_than_rounding(name):
     assert error(found) < 0.9 * error(rounded)
 
 
-def test_learned_steps_move_stay_legal_and_freeze():
+def test_normalizations_move_stay_legal_and_freeze():
     network = quantized(trained_like(8), weight_bits=4)
-    layer = next(stage for stage in network if isinstance(stage, Weighted))
-    before = layer.factor().detach().clone()
+    layer = next(stage for stage in network if isinstance(stage, Normalized))
+    before, mean = layer.factor().detach().clone(), layer.mean.clone()
+    network.train()
     train_a_little(network, 8, steps=20)
-    moved = layer.factor().detach() / torch.exp2(-layer.exponent)
-    assert not torch.equal(layer.factor(), before)
-    assert torch.equal(moved, moved.round()) and moved.min() >= 1 and moved.max() <= 255
+    mult, shift = layer.multiplier()
+    assert not torch.equal(layer.factor(), before) and not torch.equal(layer.mean, mean)
+    assert np.array_equal(np.ldexp(mult, -shift), layer.factor().detach().double().numpy())
+    assert mult.min() >= 1 and mult.max() <= 255
     network.before_step(0.9)
-    assert not layer.log_step.requires_grad
+    mean = layer.mean.clone()
+    network(inputs(16, 3))
+    assert torch.equal(layer.mean, mean) and not differing(network, lowered(network), inputs(16, 4))
+
+
+@pytest.mark.parametrize("bits", [4, 2])
+def test_calibration_gives_each_channel_the_float_layers_mean_and_spread(bits):
+    real, x = trained_like(3), inputs(128, 3)
+    layers, network = trace.trace(real), quantized(real, 128, 3, weight_bits=bits)
+    with torch.no_grad():
+        wanted = plain.run_layers(layers, x)["fc"]
+        found = network(x)
+    assert torch.allclose(found.mean(0), wanted.mean(0), atol=0.1 * float(wanted.std()))
+    assert torch.allclose(found.std(0), wanted.std(0), rtol=0.25)
+
+
+def test_training_by_the_batch_and_by_the_integers_are_one_function_when_the_moments_agree():
+    network = quantized(trained_like(4), 256, 4, weight_bits=4)
+    x = inputs(256, 4)
+    first = next(stage for stage in network if isinstance(stage, Normalized))
+    integers = torch.round(x / INPUT_SCALE)
+    with torch.no_grad():
+        network.eval()
+        hard = first(integers)
+        network.train()
+        soft = first(integers)
+    assert (hard - soft).abs().max() <= 3 and (hard - soft).abs().mean() < 0.1  # multipliers have 7 or 8 bits
+
+
+@pytest.mark.parametrize("bits", [4, 2])
+@pytest.mark.parametrize("gain", [1e-2, 1e-6])
+def test_a_weak_channel_stays_legal_and_keeps_its_bias(bits, gain):
+    """Beside a bias its weights hardly matter; an offset in their steps would not fit 16 bits."""
+    network = trained_like(5)
+    with torch.no_grad():
+        network[1].weight[0] *= gain
+    x = inputs(64, 5)
+    graph = lowered(quantized(network, 64, 5, weight_bits=bits))
+    _, first = next(iter(interp.trace(graph, as_int8(x).astype(np.int32)[..., None])))
+    with torch.no_grad():
+        wanted = plain.run_layers(trace.trace(network), x)["conv1"][:, 0]
+    assert abs(first[..., 0].mean() * graph.nodes[0].out_scale - float(wanted.mean())) < 2 * graph.nodes[0].out_scale
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_a_bias_that_drifts_away_in_training_stays_within_the_offset(bits):
+    network = quantized(trained_like(6), weight_bits=bits)
+    with torch.no_grad():
+        for stage in network:
+            if isinstance(stage, Weighted):
+                stage.bias[0] = 1e5
+    network.after_step()
+    lowered(network)
 
 
 @pytest.mark.parametrize("bits", [8, 4, 2])
@@ -176,7 +231,7 @@ def test_weights_never_leave_their_range(bits):
     network.after_step()
     for stage in network:
         if isinstance(stage, Weighted):
-            steps = (stage.weight / stage.weight_step(stage.factor()).view(-1, *[1] * (stage.weight.ndim - 1))).abs()
+            steps = (stage.weight / stage.step.view(-1, *[1] * (stage.weight.ndim - 1))).abs()
             assert steps.max() < stage.limit + 0.5
     assert not differing(network, lowered(network), inputs(8, 1))
 

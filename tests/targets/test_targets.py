@@ -7,7 +7,7 @@ import pytest
 
 from edgekws import plugs, targets
 from edgekws.errors import ConfigError
-from edgekws.quant.network import factor_of
+from edgekws.quant.layers import factor_of
 from edgekws.targets import Figure, int8
 from tests.graphs import random_dag
 

@@ -1,0 +1,110 @@
+"""The stages of a QuantNet that train nothing: sums, maxima, means, the input's normalization. And what all share."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import nn
+
+from edgekws.errors import TargetError
+from edgekws.graph.ir import SIGNED, UNSIGNED
+from edgekws.quant.plain import Layer
+from edgekws.quant.stage import requantize
+
+_NEAREST = 1.02
+"""So much more than the largest factor of a stage is taken for it."""
+_ENORMOUS = 2.0**40
+
+
+class Stage(nn.Module):
+    """One layer of a QuantNet. s_out: real value of one output step."""
+
+    s_out: float
+
+    def __init__(self, layer: Layer, signed: bool) -> None:
+        super().__init__()
+        self.layer = layer
+        self.lo, self.hi = SIGNED if signed else UNSIGNED
+
+
+class Joined(Stage):
+    """add and max_pool: integers of one scale, clipped."""
+
+    def __init__(self, layer: Layer, scale: float, signed: bool) -> None:
+        super().__init__(layer, signed)
+        self.s_out = scale
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return torch.clamp(self.layer.accumulate(*inputs), self.lo, self.hi)
+
+
+class Scaled(Stage):
+    """global_sum_pool and scale: a sum without weights, offset and multiplied. Nothing here is trained."""
+
+    factor: torch.Tensor
+    offset: torch.Tensor
+
+    def __init__(
+        self, layer: Layer, s_in: float, s_out: float, signed: bool, target: ModuleType, channels: int, area: int
+    ) -> None:
+        """area: positions that are summed. s_out: as wanted; wider where the target cannot multiply by so much."""
+        super().__init__(layer, signed)
+        gain, bias = layer.weight.double().numpy(), layer.bias.double().numpy()
+        self.s_out = s_out
+        if layer.kind == "global_sum_pool":  # s_out is what makes this factor exact
+            gain, bias = np.full(channels, 1 / area), np.zeros(channels)
+            self.mult, self.shift = target.stage(np.full(channels, target.pool_factor(area)), 8)
+        else:
+            _require_positive(layer.name, gain)
+            self.s_out = max(s_out, float(gain.max()) * s_in / target.MAX_FACTOR)
+            self.mult, self.shift = target.stage(gain * s_in / self.s_out, 4)
+        factor = factor_of(self.mult, self.shift, target)
+        self.rule = target.RULE
+        offset = np.round(bias / (gain * s_in) + (0.5 / factor if target.RULE == "offset-scale-shift" else 0))
+        dtype = torch.float32 if self.rule == "offset-scale-shift" else torch.float64
+        self.register_buffer("factor", torch.from_numpy(factor).to(dtype))
+        self.register_buffer("offset", torch.from_numpy(offset.astype(np.float32)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        acc = self.layer.accumulate(x)
+        acc = acc.clone() if acc is x else acc
+        return requantize(acc, self.offset, self.factor, self.lo, self.hi, self.rule)
+
+
+def _require_positive(name: str, gain: np.ndarray) -> None:
+    if (gain <= 0).any():
+        raise TargetError(f"{name}: gains should be positive", got=f"{gain.min():.3g} in channel {int(gain.argmin())}")
+
+
+def require_range(name: str, wanted: np.ndarray, target: ModuleType, bits: int) -> None:
+    """Raises TargetError where a stage cannot multiply by as much as it should, which would clip the largest weights.
+
+    wanted: float64 [c], weight step * input scale / output scale.
+    """
+    mult, shift = target.stage(np.full(1, _ENORMOUS), bits)
+    most = float(factor_of(mult, shift, target)[0])
+    if wanted.max() > _NEAREST * most:
+        channel = int(wanted.argmax())
+        raise TargetError(
+            f"{name}: scale-range: input scale x weight scale should not exceed {most:.3g} x the output scale",
+            got=f"a ratio of {wanted[channel]:.3g} in channel {channel}",
+            hint="give the layer a wider output range, or fewer bits",
+        )
+
+
+def factor_of(mult: np.ndarray, shift: np.ndarray, target: ModuleType) -> np.ndarray:
+    """What a stage of the target multiplies by, float64 [c]."""
+    return np.asarray(np.ldexp(mult.astype(np.float64), -shift - (31 if target.RULE == "fixed-point" else 0)))
+
+
+def pool_scale(s_in: float, area: int, target: ModuleType) -> float:
+    """Real value of one step of a mean over `area` positions."""
+    return float(s_in / (area * target.pool_factor(area)))
+
+
+def widest_step(largest: np.ndarray, limit: int) -> np.ndarray:
+    """The step with which no weight is clipped; [c]."""
+    return np.asarray(np.maximum(largest, math.ldexp(1.0, -40)) / limit)
