@@ -66,11 +66,11 @@ def prepare(
                  freeze_at: see edgekws.recipe.QuantSection
 
     The result is a torch.nn.Module whose forward pass, to logits [n, labels], is the integers of the target,
-    rounding and clipping included; gradients pass them. (In training mode 4- and 2-bit layers normalize by the
-    batch at first, as batch normalization does.) Train it with an ordinary loop, which should call
-    net.before_step(share of the training behind, 0..1) before each step, so that these normalizations freeze and
-    the end of the training sees the integers, and net.after_step() after it, which brings back weights that left
-    their range.
+    rounding and clipping included; gradients pass them. It comes in eval mode. After net.train() layers of 4 and 2
+    bits normalize by the batch, as batch normalization does; net.eval() makes them integers again. Train it with an
+    ordinary loop, which should call net.before_step(share of the training behind, 0..1) before each step, so that
+    these normalizations freeze and the end of the training sees the integers, and net.after_step() after it, which
+    brings back weights that left their range.
 
     Raises ConfigError for arguments, DataError for calibration, ArtifactError for a damaged file, and TargetError
     with the layer's name for a layer that the integers cannot express.

@@ -42,6 +42,7 @@ def synthetic(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 def train(model: nn.Module, x: torch.Tensor, y: torch.Tensor, rate: float, steps: int) -> None:
     """The same loop for the float network and for its integers."""
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    model.train()
     for step in range(steps):
         if isinstance(model, edgekws.QuantNet):
             model.before_step(step / steps)
@@ -50,6 +51,7 @@ def train(model: nn.Module, x: torch.Tensor, y: torch.Tensor, rate: float, steps
         optimizer.step()
         if isinstance(model, edgekws.QuantNet):
             model.after_step()
+    model.eval()
 
 
 def main(folder: Path) -> None:

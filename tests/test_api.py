@@ -46,13 +46,16 @@ def agrees(net, graph, features, scale=1 / 32):
 @pytest.mark.parametrize(("target", "bits"), [("tinpu", 8), ("tinpu", 4), ("tinpu", 2), ("int8", 8), ("int8", 4)])
 def test_prepare_train_lower_run_emit(target, bits, tmp_path):
     net = edgekws.prepare(network(), target, bits, real(clips()), layers={"fc": 8})
+    assert not net.training  # until told otherwise it is the integers
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-2)
+    net.train()
     for step in range(3):
         net.before_step(step / 3)
         optimizer.zero_grad()
         functional.cross_entropy(net(real(clips(16))), torch.arange(16) % 12).backward()
         optimizer.step()
         net.after_step()
+    net.eval()
     graph = edgekws.lower(net, [f"word{number}" for number in range(12)], name="mine")
     assert agrees(net, graph, clips(64, seed=1))
     assert {node.name: node.weight_bits for node in graph.nodes if node.weight is not None} == {

@@ -62,7 +62,7 @@ def prepare(
         raise ConfigError(f"features of {spec.shape} should fit the calibration", got=f"{shape}")
     layers = _expressible(_scaled(_layers(model, x), scale / INPUT_SCALE), plan.target)
     quantized = ptq.quantize(layers, torch.clamp(x / scale, INPUT_MIN, INPUT_MAX) * INPUT_SCALE, plan)
-    return Prepared(quantized, spec, scale)
+    return Prepared(quantized, spec, scale).eval()
 
 
 def as_input(calibration: Calibration | None, input_scale: float) -> torch.Tensor:

@@ -28,7 +28,8 @@ _SHARES = {8: (1.0,), 4: tuple(np.linspace(0.5, 1.0, 11)), 2: tuple(np.linspace(
 def quantize(layers: Sequence[Layer], inputs: torch.Tensor, plan: QuantSection) -> QuantNet:
     """layers: of a trained network. inputs: calibration clips, float32 [n, 1, frames, coefficients].
 
-    Raises TargetError, with the layer's name, for layers that cannot be quantized.
+    The result is in eval mode: its forward pass is the integers. Raises TargetError, with the layer's name, for
+    layers that cannot be quantized.
     """
     require_sound(layers)
     with torch.no_grad():
@@ -41,12 +42,12 @@ def quantize(layers: Sequence[Layer], inputs: torch.Tensor, plan: QuantSection) 
     _require_signed_scores(layers[-1].name, signed)
     stages = []
     for layer in layers:
-        stage = job.stage(layer, scales, signed[layer.name], integers)
+        stage = job.stage(layer, scales, signed[layer.name], integers).eval()
         scales[layer.name] = stage.s_out
         with torch.no_grad():
             integers[layer.name] = stage(*(integers[name] for name in layer.inputs))
         stages.append(stage)
-    return QuantNet(stages, plan.target, plan.freeze_at)
+    return QuantNet(stages, plan.target, plan.freeze_at).eval()
 
 
 def _require_signed_scores(last: str, signed: dict[str, bool]) -> None:
