@@ -1,5 +1,5 @@
-"""Network architectures. Each module has `build(labels: int, **options) -> torch.nn.Sequential`.
+"""Network architectures. Each module has `build(labels: int, **options) -> torch.nn.Module`.
 
-A network is a chain of the layers that edgekws.quant understands: Pad, Conv2d, BatchNorm2d, ReLU,
-Dropout, GlobalAveragePool, Flatten, Linear. Its input is float32 [n, 1, frames, coefficients].
+A network is made of what edgekws.quant.trace reads: convolutions, batch normalization, ReLU, pooling, padding,
+additions (Residual) and linear layers. Its input is float32 [n, 1, frames, coefficients].
 """

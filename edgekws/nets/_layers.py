@@ -1,4 +1,4 @@
-"""Layers that PyTorch has only as functions or with other names, so that a network is a plain chain."""
+"""Layers that PyTorch has only as functions, so that a network can be written as nn.Sequential."""
 
 from __future__ import annotations
 

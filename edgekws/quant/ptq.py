@@ -17,7 +17,7 @@ from edgekws.quant import equalize, observe, reconstruct
 from edgekws.quant.layers import Joined, Scaled, Stage, factor_of, pool_scale, require_range, widest_step
 from edgekws.quant.network import QuantNet
 from edgekws.quant.plain import WEIGHTED, Layer, Tensors, require_sound, run_layers, signed_layers
-from edgekws.quant.weighted import Weighted, channel_moments, least_step, weighted
+from edgekws.quant.weighted import Numbers, Weighted, channel_moments, least_step, weighted
 from edgekws.quant.widths import layer_bits
 from edgekws.recipe import QuantSection
 
@@ -94,13 +94,13 @@ class _Job:
         least = least_step(layer.bias, s_in, s_out, self.target.offset_limit(bits)).double().numpy()
         if bits == 8 or not self.plan.reconstruct:
             step = np.maximum(best_step(filters, limit, _SHARES[bits]), least)
-            return weighted(layer, s_in, s_out, signed, self.target, bits, limit, step)
+            return weighted(layer, Numbers(s_in, s_out, signed, self.target, bits, limit, step))
         moments = reconstruct.second_moments(layer, x)
         steps = [np.maximum(step, least) for step in _steps(filters, limit, _SHARES[bits])]
         require_range(layer.name, steps[0] * s_in / s_out, self.target, bits)  # of the smallest share
         tried = [self._legal(step, s_in / s_out, bits) for step in steps]
         found, step = reconstruct.reconstructed(filters, moments, tried, limit)
-        stage = weighted(layer, s_in, s_out, signed, self.target, bits, limit, step)
+        stage = weighted(layer, Numbers(s_in, s_out, signed, self.target, bits, limit, step))
         if "ptq" in (self.plan.method, self.plan.start):  # else training goes on from the float weights
             with torch.no_grad():
                 stage.weight.copy_((found * torch.from_numpy(step)[:, None]).view_as(layer.weight))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import ModuleType
 from typing import NamedTuple
 
@@ -19,6 +20,23 @@ _EPSILON = 1e-3
 _LEAST_GAIN = 1e-5
 _OFFSET_KEPT = 0.999
 """Of an offset's range; the rest is for float32's rounding."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What a layer computes with.
+
+    s_in, s_out: real values of one step of its input and output. limit: the largest weight integer.
+    step: float64 [c], the wanted real value of one weight step; the nearest legal one is used.
+    """
+
+    s_in: float
+    s_out: float
+    signed: bool
+    target: ModuleType
+    bits: int
+    limit: int
+    step: np.ndarray
 
 
 class Moments(NamedTuple):
@@ -42,14 +60,11 @@ class Weighted(Stage):
 
     step: torch.Tensor
 
-    def __init__(
-        self, layer: Layer, s_in: float, s_out: float, signed: bool, target: ModuleType, bits: int, limit: int,
-        step: np.ndarray,
-    ) -> None:  # fmt: skip
-        """step: float64 [c], the wanted real value of one weight step; the nearest legal one is used."""
-        super().__init__(layer, signed)
+    def __init__(self, layer: Layer, numbers: Numbers) -> None:
+        super().__init__(layer, numbers.signed)
+        s_in, s_out, bits, target, step = numbers.s_in, numbers.s_out, numbers.bits, numbers.target, numbers.step
         require_range(layer.name, step * s_in / s_out, target, bits)
-        self.s_in, self.s_out, self.bits, self.limit = s_in, s_out, bits, limit
+        self.s_in, self.s_out, self.bits, self.limit = s_in, s_out, bits, numbers.limit
         self.rule, self.hardware, self.most_offset = target.RULE, target.stage, target.offset_limit(bits)
         self.weight = nn.Parameter(layer.weight.clone())
         self.bias = nn.Parameter(layer.bias.clone())
@@ -106,11 +121,8 @@ class Fixed(Weighted):
 
     constant: torch.Tensor
 
-    def __init__(
-        self, layer: Layer, s_in: float, s_out: float, signed: bool, target: ModuleType, bits: int, limit: int,
-        step: np.ndarray,
-    ) -> None:  # fmt: skip
-        super().__init__(layer, s_in, s_out, signed, target, bits, limit, step)
+    def __init__(self, layer: Layer, numbers: Numbers) -> None:
+        super().__init__(layer, numbers)
         constant = torch.from_numpy(self.start)
         self.register_buffer("constant", constant.float() if self.rule == "offset-scale-shift" else constant)
 
@@ -145,15 +157,12 @@ class Normalized(Weighted):
     mean: torch.Tensor
     variance: torch.Tensor
 
-    def __init__(
-        self, layer: Layer, s_in: float, s_out: float, signed: bool, target: ModuleType, bits: int, limit: int,
-        step: np.ndarray,
-    ) -> None:  # fmt: skip
-        super().__init__(layer, s_in, s_out, signed, target, bits, limit, step)
+    def __init__(self, layer: Layer, numbers: Numbers) -> None:
+        super().__init__(layer, numbers)
         self.normalizes = True
-        self.gain = nn.Parameter(self.step * s_in)
-        self.register_buffer("mean", torch.zeros(len(step)))
-        self.register_buffer("variance", torch.full((len(step),), 1 - _EPSILON))
+        self.gain = nn.Parameter(self.step * self.s_in)
+        self.register_buffer("mean", torch.zeros(len(self.step)))
+        self.register_buffer("variance", torch.full((len(self.step),), 1 - _EPSILON))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not (self.training and self.normalizes):
@@ -201,9 +210,7 @@ def least_step(bias: torch.Tensor, s_in: float, s_out: float, most_offset: int) 
     return (bias.abs() + s_out / 2) / (s_in * (most_offset / 2))
 
 
-def weighted(
-    layer: Layer, s_in: float, s_out: float, signed: bool, target: ModuleType, bits: int, limit: int, step: np.ndarray
-) -> Weighted:
-    """The stage for these bits on this target; arguments as for Weighted."""
-    kind = Normalized if bits < 8 and target.RULE == "offset-scale-shift" else Fixed
-    return kind(layer, s_in, s_out, signed, target, bits, limit, step)
+def weighted(layer: Layer, numbers: Numbers) -> Weighted:
+    """The stage for these bits on this target."""
+    free = numbers.bits < 8 and numbers.target.RULE == "offset-scale-shift"
+    return Normalized(layer, numbers) if free else Fixed(layer, numbers)
