@@ -14,7 +14,7 @@ T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}
 TITLES = {
     "w8-ptq": "8-bit weights, PTQ", "w8-qat": "8-bit weights, QAT", "w4-ptq": "4-bit weights, PTQ",
     "w4-qat": "4-bit weights, QAT", "w2-ptq": "2-bit weights, PTQ", "w2-qat": "2-bit weights, QAT",
-    "mixed-ptq": "mixed 8/4/2 bits, PTQ",
+    "mixed-qat": "mixed 8/4/2 bits, QAT",
 }  # fmt: skip
 
 

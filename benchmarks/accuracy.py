@@ -1,11 +1,11 @@
 """The table behind every published accuracy: train and quantize with several seeds, export, bench, release.
 
     python benchmarks/accuracy.py --data work/data --work work/accuracy/dscnn [--seeds 0 1 2] [--recipe ...]
-                                  [--plans w8-ptq w8-qat w4-ptq w4-qat w2-qat mixed-ptq] [--clips 0]
+        [--plans w8-ptq w8-qat ...] [--clips 0] [--float "models/dsresnet/teachers/dscnn-seed{seed}.safetensors"]
 
-Each seed's folder continues where it was stopped. Writes results/<model>.json beside this script and card.md into
-the recipe's folder, with the artifacts of the seed that is best on validation and the graph of every width.
-Hours on two cores when nothing is there yet.
+Each seed's folder continues where it was stopped; --float takes trained networks instead of training them. Writes
+results/<model>.json beside this script and card.md into the recipe's folder, with the artifacts of the seed that is
+best on validation and the graph of every width. Up to hours on two cores when nothing is there yet.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from _card import card
 from edgekws import console, pipeline, recipe
 from edgekws.budget import parse as parse_budget
 from edgekws.data import dataset
-from edgekws.files import write_json, write_text
-from edgekws.train import BEST
+from edgekws.files import write_bytes, write_json, write_text
+from edgekws.train import BEST, LAST
 
 HERE = Path(__file__).resolve().parent
 PLANS: dict[str, dict[str, Any]] = {
@@ -34,7 +34,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "w4-qat": {"weight_bits": 4, "method": "qat"},
     "w2-ptq": {"weight_bits": 2, "method": "ptq"},
     "w2-qat": {"weight_bits": 2, "method": "qat"},
-    "mixed-ptq": {"weight_bits": 8, "method": "ptq"},
+    "mixed-qat": {"weight_bits": 8, "method": "qat"},
 }
 MIXED_BUDGET = "flash=16kB"
 RELEASED = ("graph.npz", "export/golden.npz", "export/model.tinpu.onnx", "export/model.qdq.onnx", "export/model.tflite")
@@ -48,6 +48,8 @@ def main() -> None:
     runs = []
     for seed in options.seeds:
         folder = options.work / f"seed{seed}"
+        if options.float:
+            adopt(Path(options.float.format(seed=seed)), folder / "float" / BEST)
         runs.append(one_seed(recipe.changed(chosen, seed=seed), data, folder, options.plans))
     best = {plan: best_seed(runs, plan) for plan in options.plans}
     folders = {plan: options.work / f"seed{seed}" / plan for plan, seed in best.items()}
@@ -72,15 +74,22 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--recipe", type=Path, default=Path("models/dscnn/recipe.toml"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--plans", nargs="+", choices=PLANS, default=list(PLANS))
+    parser.add_argument("--float", default="", help="trained float networks, with {seed} in the name; not trained then")
     parser.add_argument("--clips", type=int, default=0, help="test clips per board, 0 is all")
     return parser.parse_args()
+
+
+def adopt(trained: Path, best: Path) -> None:
+    if not best.exists():
+        write_bytes(best, trained.read_bytes())
 
 
 def one_seed(chosen: recipe.Recipe, data: dataset.Dataset, out: Path, plans: list[str]) -> dict[str, Any]:
     """Float training, then every plan; the scores of each on validation and test."""
     scores: dict[str, Any] = {"seed": chosen.seed}
     with console.progress() as report:
-        pipeline.train(chosen, data, out, report)
+        if (out / "float" / LAST).exists() or not (out / "float" / BEST).exists():  # else it was adopted
+            pipeline.train(chosen, data, out, report)
         for plan in plans:
             planned = recipe.changed(chosen, quant={**chosen.quant.model_dump(), **PLANS[plan]})
             trained = pipeline.load_trained(out / "float" / BEST, planned)
