@@ -77,7 +77,13 @@ def write_model(model: Mapping[str, bytes], folder: Path) -> None:
 
 def command(board: Board, folder: Path, elf: Path) -> list[str]:
     """The compiler's command line for the model in `folder`."""
-    sources = [folder / "model.c", *_sources(("app", *board.port))]
+    sources_of_board = [folder / "model.c", *sources(("app", *board.port))]
+    symbols = {"EKW_FLASH_BYTES": board.flash_bytes, "EKW_RAM_BYTES": board.ram_bytes, **board.symbols}
+    return [*compile_line(board, map(str, sources_of_board), symbols), f"-I{folder}", "-o", str(elf)]
+
+
+def compile_line(board: Board, files: Iterable[str], symbols: Mapping[str, int]) -> list[str]:
+    """The compiler's command line for C files, without the output. symbols: of the linker script."""
     return [
         tools.require(board.compiler, f"building for {board.name}"),
         *CFLAGS,
@@ -85,11 +91,8 @@ def command(board: Board, folder: Path, elf: Path) -> list[str]:
         *(_BARE_METAL_CFLAGS if board.linker_script else ()),
         *_definitions(board),
         f"-I{FIRMWARE}",
-        f"-I{folder}",
-        *map(str, sources),
-        *_linking(board),
-        "-o",
-        str(elf),
+        *files,
+        *(_linking(board, symbols) if board.linker_script else ()),
     ]
 
 
@@ -129,7 +132,7 @@ def _broken(board: Board, complaint: str) -> BoardError:
     return BoardError(f"the firmware for {board.name} should compile and link", got=got, hint=hint)
 
 
-def _sources(folders: Iterable[str]) -> list[Path]:
+def sources(folders: Iterable[str]) -> list[Path]:
     return [path for folder in folders for path in sorted((FIRMWARE / folder).glob("*.c"))]
 
 
@@ -143,10 +146,7 @@ def _definitions(board: Board) -> list[str]:
     return [f'-DEKW_BOARD_NAME="{board.name}"', *(f"-D{key}={value}u" for key, value in numbers.items())]
 
 
-def _linking(board: Board) -> list[str]:
-    if not board.linker_script:
-        return []
-    symbols = {"EKW_FLASH_BYTES": board.flash_bytes, "EKW_RAM_BYTES": board.ram_bytes, **board.symbols}
+def _linking(board: Board, symbols: Mapping[str, int]) -> list[str]:
     return [
         *(f"-Wl,--defsym={key}={value}" for key, value in symbols.items()),
         "-T",

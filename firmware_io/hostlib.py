@@ -40,6 +40,12 @@ class _Requant(ctypes.Structure):
     )
 
 
+class _Scratch(ctypes.Structure):
+    """ekw_scratch of kernels.h."""
+
+    _fields_ = (("bytes", ctypes.c_void_p), ("size", ctypes.c_int32))
+
+
 class _Node(ctypes.Structure):
     """ekw_node of kernels.h."""
 
@@ -97,11 +103,14 @@ def compile_kernels(folder: Path) -> Callable[..., np.ndarray]:
         for x in inputs:
             if x.shape != node.in_shape or x.dtype not in (np.int8, np.uint8):
                 raise ArtifactError(f"the input should be int8 or uint8 {node.in_shape}", got=f"{x.dtype} {x.shape}")
-        alive, tensors = _arrays(node), [np.ascontiguousarray(x) for x in inputs]
-        tensors.append(np.zeros(node.out_shape, np.int8 if node.requant.lo < 0 else np.uint8))
+        alive, tensors = constants(node), [np.ascontiguousarray(x.transpose(2, 0, 1)) for x in inputs]
+        height, width, channels = node.out_shape
+        tensors.append(np.zeros((channels, height, width), np.int8 if node.requant.lo < 0 else np.uint8))
         kernel = getattr(library, c.kernel(node, tuple(x.dtype == np.int8 for x in inputs)).name)
-        kernel(ctypes.byref(_mirror(node, alive)), *map(_address, tensors))
-        return tensors[-1].astype(np.int32)
+        scratch = np.zeros(c.scratch_bytes(node, "portable"), np.uint64)
+        more = () if node.op == "add" else (_Scratch(_address(scratch), scratch.nbytes),)
+        kernel(ctypes.byref(_mirror(node, alive)), *map(_address, tensors), *more)
+        return tensors[-1].transpose(1, 2, 0).astype(np.int32)
 
     return run
 
@@ -110,7 +119,16 @@ def _compile(sources: Sequence[Path], folder: Path, options: Sequence[str]) -> c
     """Named by its content: a library that is in use must never be overwritten."""
     shared = "-dynamiclib" if platform.system() == "Darwin" else "-shared"
     compiler = tools.require(COMPILER, "compiling the kernels for this computer")
-    line = [compiler, *CFLAGS, "-fPIC", shared, f"-I{FIRMWARE}", *options, *map(str, sources)]
+    line = [
+        compiler,
+        *CFLAGS,
+        "-DEKW_CORE=EKW_PORTABLE",
+        "-fPIC",
+        shared,
+        f"-I{FIRMWARE}",
+        *options,
+        *map(str, sources),
+    ]
     with tempfile.TemporaryDirectory(prefix="edgekws-library-") as temporary:
         built = Path(temporary) / "library.so"
         tools.run([*line, "-o", str(built)], "the C of the model should compile", "export the model again")
@@ -121,7 +139,7 @@ def _compile(sources: Sequence[Path], folder: Path, options: Sequence[str]) -> c
     return ctypes.CDLL(str(path))
 
 
-def _arrays(node: Node) -> dict[str, np.ndarray]:
+def constants(node: Node) -> dict[str, np.ndarray]:
     """The constants as the C reads them; they have to live as long as the call."""
     stage, arrays = node.requant, dict[str, np.ndarray]()
     if not stage.is_identity:
@@ -130,7 +148,7 @@ def _arrays(node: Node) -> dict[str, np.ndarray]:
         arrays["mult"] = np.ascontiguousarray(stage.mult, multiplier)
         arrays["shift"] = np.ascontiguousarray(stage.shift, np.uint8)
     if node.weight is not None:
-        arrays["weight"] = np.ascontiguousarray(c.packed(node.weight, node.weight_bits))
+        arrays["weight"] = np.ascontiguousarray(c.packed(c.filters(node), node.weight_bits))
     return arrays
 
 

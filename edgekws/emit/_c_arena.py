@@ -1,7 +1,8 @@
 """Places in one piece of memory for tensors that live for a while: a plan made before anything runs.
 
 A tensor lives from the node that writes it to the last one that reads it, both included, so a node's
-inputs and its output never overlap. The scores and the graph's input are the caller's.
+inputs and its output never overlap, unless the node may write where it reads and nobody reads there later:
+then both are one tensor. The scores and the graph's input are the caller's.
 """
 
 from __future__ import annotations
@@ -10,22 +11,28 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from edgekws.graph.ir import Graph
+from edgekws.graph.ir import INPUT, Graph, Node
 
 ALIGNMENT = 8
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """size: bytes; first, last: numbers of the nodes between which it lives, both included."""
+    """names: the outputs that share its place. size: bytes; first, last: numbers of the nodes between which it lives,
+    both included.
+    """
 
-    name: str
+    names: tuple[str, ...]
     size: int
     first: int
     last: int
 
     def meets(self, other: Tensor) -> bool:
         return self.first <= other.last and other.first <= self.last
+
+    def followed_by(self, other: Tensor) -> Tensor:
+        size, last = max(self.size, other.size), max(self.last, other.last)
+        return Tensor(self.names + other.names, size, self.first, last)
 
 
 @dataclass(frozen=True)
@@ -37,23 +44,45 @@ class Arena:
 
 
 def plan(graph: Graph) -> Arena:
-    """The smallest of three plans; a chain gets the least possible, its largest pair of neighbours."""
-    tensors = _tensors(graph)
-    candidates = [_from_both_ends(tensors), _in_order(_largest_first(tensors)), _in_order(tensors)]
+    """The smallest of six plans; a chain gets the least possible, its largest pair of neighbours or less."""
+    candidates: list[Arena | None] = []
+    for tensors in (_shared(graph), _tensors(graph)):
+        candidates += [_from_both_ends(tensors), _in_order(_largest_first(tensors)), _in_order(tensors)]
     return min((found for found in candidates if found is not None), key=lambda found: found.size)
 
 
 def lower_bound(graph: Graph) -> int:
-    """The most bytes alive at once: no plan can do with less."""
-    return _peak(_tensors(graph))
+    """The most bytes alive at once, for the better of both ways to share: no plan of ours can do with less."""
+    return min(_peak(_shared(graph)), _peak(_tensors(graph)))
+
+
+def may_overwrite(node: Node) -> bool:
+    """Whether the kernel of `node` reads what it overwrites first, when its output begins where its input does."""
+    height, width, _ = node.out_shape
+    if node.op == "conv2d":
+        return node.kernel == node.stride == (1, 1) and not any(node.pad)
+    if node.op == "depthwise_conv2d":
+        return height * width <= node.in_shape[0] * node.in_shape[1]
+    return node.op in ("add", "scale", "max_pool")
 
 
 def _tensors(graph: Graph) -> list[Tensor]:
+    """One for each output."""
     last_uses = graph.last_uses()
     return [
-        Tensor(node.name, -(-math.prod(node.out_shape) // ALIGNMENT) * ALIGNMENT, number, last_uses[node.name])
+        Tensor((node.name,), -(-math.prod(node.out_shape) // ALIGNMENT) * ALIGNMENT, number, last_uses[node.name])
         for number, node in enumerate(graph.nodes[:-1])
     ]
+
+
+def _shared(graph: Graph) -> list[Tensor]:
+    """One for each run of outputs that may overwrite each other."""
+    last_uses, found = graph.last_uses(), dict[str, Tensor]()
+    for number, (node, own) in enumerate(zip(graph.nodes, _tensors(graph), strict=False)):
+        dying = [name for name in node.inputs if name != INPUT and last_uses[name] == number]
+        tensor = found[dying[0]].followed_by(own) if dying and may_overwrite(node) else own
+        found.update(dict.fromkeys(tensor.names, tensor))
+    return list({tensor.names: tensor for tensor in found.values()}.values())
 
 
 def _peak(tensors: Iterable[Tensor]) -> int:
@@ -69,8 +98,8 @@ def _in_order(tensors: Sequence[Tensor]) -> Arena:
     """Each tensor in the first gap that holds it."""
     starts: dict[str, int] = {}
     for tensor in tensors:
-        starts[tensor.name] = _gaps(tensor, tensors, starts, math.inf)[0][0]
-    return Arena(max((starts[tensor.name] + tensor.size for tensor in tensors), default=0), starts)
+        _put(tensor, _gaps(tensor, tensors, starts, math.inf)[0][0], starts)
+    return Arena(max((starts[tensor.names[0]] + tensor.size for tensor in tensors), default=0), starts)
 
 
 def _from_both_ends(tensors: Sequence[Tensor]) -> Arena | None:
@@ -83,16 +112,20 @@ def _from_both_ends(tensors: Sequence[Tensor]) -> Arena | None:
         gaps = _gaps(tensor, tensors, starts, size)
         if not gaps:
             return None
-        starts[tensor.name] = gaps[0][0] if number % 2 == 0 else int(gaps[-1][1]) - tensor.size
+        _put(tensor, gaps[0][0] if number % 2 == 0 else int(gaps[-1][1]) - tensor.size, starts)
     return Arena(size, starts)
+
+
+def _put(tensor: Tensor, start: int, starts: dict[str, int]) -> None:
+    starts.update(dict.fromkeys(tensor.names, start))
 
 
 def _gaps(tensor: Tensor, tensors: Sequence[Tensor], starts: Mapping[str, int], size: float) -> list[tuple[int, float]]:
     """Begin and end of the free places below `size` that hold `tensor`, in order."""
     taken = sorted(
-        (starts[other.name], starts[other.name] + other.size)
+        (starts[other.names[0]], starts[other.names[0]] + other.size)
         for other in tensors
-        if other.name in starts and other.meets(tensor)
+        if other.names[0] in starts and other.meets(tensor)
     )
     gaps, free = [], 0
     for begin, end in [*taken, (size, size)]:

@@ -57,6 +57,16 @@ def every_kernel() -> Iterator[Kernel]:
             yield Kernel(op, signed, bits, stage)
 
 
+def filters(node: Node) -> np.ndarray:
+    """The weights as the kernels read them, channels first: int8 [c_out, c_in, k_h, k_w], [c, k_h, k_w] (depthwise) or
+    [c_out, c_in, h, w] (linear).
+    """
+    weight = np.asarray(node.weight)
+    if node.op == "linear":
+        weight = weight.reshape(len(weight), *node.in_shape)
+    return weight if node.op == "depthwise_conv2d" else weight.transpose(0, 3, 1, 2)
+
+
 def definitions(kernels: set[Kernel]) -> str:
     """The headers and definitions of `kernels` in C."""
     headers = "".join(f'#include "kernels/{op}.h"\n' for op in sorted({kernel.op for kernel in kernels}))

@@ -6,39 +6,89 @@ mirrors: same names, same order. A model defines the kernels that it needs and n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from edgekws.emit import _c_arena
-from edgekws.emit._c_kernels import Kernel, definitions, every_kernel, kernel, packed
+from edgekws.emit import _c_arena, _c_scratch
+from edgekws.emit._c_kernels import Kernel, definitions, every_kernel, filters, kernel, packed
 from edgekws.graph.io import digest
 from edgekws.graph.ir import INPUT, Graph, Node
 from edgekws.graph.softmax import exp_table
 
-__all__ = ["NOTE", "Kernel", "arena_bytes", "definitions", "emit", "every_kernel", "kernel", "packed"]
+__all__ = [
+    "NOTE",
+    "Kernel",
+    "Memory",
+    "definitions",
+    "emit",
+    "every_kernel",
+    "filters",
+    "kernel",
+    "memory",
+    "packed",
+    "scratch_bytes",
+]
 
 NOTE = "the stages of the graph itself in integers: floor shift, or TFLite's fixed point"
 _LINE_CHARACTERS = 110
+_RUN_BEGIN = """
+/* One byte more: a model of one layer needs none, and C has no empty arrays. */
+static _Alignas(EKW_ALIGNMENT) uint8_t arena[EKW_MODEL_ARENA_BYTES + 1];
+
+void ekw_model_run_layer(int32_t number, const int8_t *input, int8_t *scores) {
+    const ekw_scratch scratch = {arena + EKW_MODEL_TENSOR_BYTES, EKW_MODEL_SCRATCH_BYTES};
+    switch (number) {
+"""
+_RUN_END = """\
+    default:
+        break;
+    }
+}
+
+void ekw_model_run(const int8_t *input, int8_t *scores) {
+    for (int32_t number = 0; number < EKW_MODEL_LAYERS; number++) {
+        ekw_model_run_layer(number, input, scores);
+    }
+}
+"""
 _MULTIPLIER = {"offset-scale-shift": "uint8_t", "fixed-point": "int32_t"}
 
 
-def emit(graph: Graph) -> dict[str, bytes]:
+@dataclass(frozen=True)
+class Memory:
+    """RAM of a model, bytes. tensors: activations, without the input and the scores. scratch: by name of the core."""
+
+    tensors: int
+    scratch: Mapping[str, int]
+
+    def arena(self, core: str) -> int:
+        return self.tensors + self.scratch[core]
+
+
+def memory(graph: Graph, min_ram: bool = False) -> Memory:
+    """The plan that `emit` writes down. min_ram: less scratch memory, more instructions."""
+    scratch = {core.name: _c_scratch.bytes_of(graph, core, min_ram) for core in _c_scratch.CORES}
+    return Memory(_c_arena.plan(graph).size, scratch)
+
+
+def scratch_bytes(node: Node, core: str, min_ram: bool = False) -> int:
+    """What the kernel of one node asks for."""
+    return _c_scratch.node_bytes(node, _c_scratch.core(core), min_ram)
+
+
+def emit(graph: Graph, min_ram: bool = False) -> dict[str, bytes]:
     """model.h and model.c; the same graph gives the same bytes.
 
     Raises what Graph.check raises: the kernels rely on its
     proof that no accumulator overflows.
     """
     graph.check()
-    return {"model.h": _header(graph).encode(), "model.c": _source(graph).encode()}
+    return {"model.h": _header(graph, memory(graph, min_ram)).encode(), "model.c": _source(graph).encode()}
 
 
-def arena_bytes(graph: Graph) -> int:
-    """RAM of the activations between the first and the last node, the input and the scores excluded."""
-    return _c_arena.plan(graph).size
-
-
-def _header(graph: Graph) -> str:
+def _header(graph: Graph, plan: Memory) -> str:
     height, width, channels = graph.in_shape
     return f"""\
 /* {_comment(graph.name)}: written by edgekws, do not edit. Graph sha256 {digest(graph)} */
@@ -47,23 +97,41 @@ def _header(graph: Graph) -> str:
 
 #include <stdint.h>
 
+#include "kernels/cores/core.h"
+
 #define EKW_MODEL_INPUT_HEIGHT {height}
 #define EKW_MODEL_INPUT_WIDTH {width}
 #define EKW_MODEL_INPUT_CHANNELS {channels}
 #define EKW_MODEL_INPUT_BYTES {height * width * channels}
 #define EKW_MODEL_LABELS {len(graph.labels)}
-#define EKW_MODEL_ARENA_BYTES {arena_bytes(graph)}
+#define EKW_MODEL_LAYERS {len(graph.nodes)}
+
+/* RAM between the input and the scores: tensors, and what the kernels of this core need while they run. */
+#define EKW_MODEL_TENSOR_BYTES {plan.tensors}
+{_scratch_sizes(plan)}#define EKW_MODEL_ARENA_BYTES (EKW_MODEL_TENSOR_BYTES + EKW_MODEL_SCRATCH_BYTES)
 
 extern const char ekw_model_name[];
 extern const char ekw_model_sha256[];
 extern const char *const ekw_model_labels[EKW_MODEL_LABELS];
+extern const char *const ekw_model_layers[EKW_MODEL_LAYERS];
 extern const uint16_t ekw_model_exp[256]; /* round(65535 * exp(-d * score scale)), d steps below the best score */
 
 /* input: int8 [height][width][channels]; scores: int8 [labels] */
 void ekw_model_run(const int8_t *input, int8_t *scores);
 
+/* One layer of it. All of them in order, from 0, are ekw_model_run. */
+void ekw_model_run_layer(int32_t number, const int8_t *input, int8_t *scores);
+
 #endif
 """
+
+
+def _scratch_sizes(plan: Memory) -> str:
+    text = ""
+    for number, core in enumerate(_c_scratch.CORES):
+        text += f"#{'elif' if number else 'if'} EKW_CORE == {core.macro}\n"
+        text += f"#define EKW_MODEL_SCRATCH_BYTES {plan.scratch[core.name]}\n"
+    return text + "#endif\n"
 
 
 def _source(graph: Graph) -> str:
@@ -74,6 +142,7 @@ def _source(graph: Graph) -> str:
         f"\nconst char ekw_model_name[] = {_string(graph.name)};\n",
         f"const char ekw_model_sha256[] = {_string(digest(graph))};\n",
         _braced("const char *const ekw_model_labels[EKW_MODEL_LABELS]", map(_string, graph.labels)),
+        _braced("const char *const ekw_model_layers[EKW_MODEL_LAYERS]", (_string(node.name) for node in graph.nodes)),
         _braced("const uint16_t ekw_model_exp[256]", exp_table(graph.score_scale).tolist()),
         *(_constants(number, node) + _node(number, node) for number, node in enumerate(graph.nodes)),
         _run(graph, kernels),
@@ -95,8 +164,8 @@ def _constants(number: int, node: Node) -> str:
         text += _array(_MULTIPLIER[stage.rule], f"node{number}_mult", stage.mult, stage.mult.shape)
         text += _array("uint8_t", f"node{number}_shift", stage.shift, stage.shift.shape)
     if node.weight is not None:
-        weight, note = packed(node.weight, node.weight_bits), f", {node.weight_bits} bits"
-        text += _array("int8_t", f"node{number}_weight", weight, node.weight.shape, note)
+        weight, note = filters(node), f", {node.weight_bits} bits"
+        text += _array("int8_t", f"node{number}_weight", packed(weight, node.weight_bits), weight.shape, note)
     return text
 
 
@@ -125,15 +194,15 @@ def _node(number: int, node: Node) -> str:
 
 
 def _run(graph: Graph, kernels: Iterable[Kernel]) -> str:
-    plan = _c_arena.plan(graph)
-    arena = f"\nstatic _Alignas({_c_arena.ALIGNMENT}) uint8_t arena[{plan.size}];\n" if plan.size else ""
     places = {INPUT: "input", graph.nodes[-1].name: "scores"}
-    places.update((name, f"arena + {start}") for name, start in plan.starts.items())
-    text = f"{arena}\nvoid ekw_model_run(const int8_t *input, int8_t *scores) {{\n"
+    places.update((name, f"arena + {start}") for name, start in _c_arena.plan(graph).starts.items())
+    text = _RUN_BEGIN
     for number, (node, found) in enumerate(zip(graph.nodes, kernels, strict=True)):
         tensors = ", ".join(places[name] for name in (*node.inputs, node.name))
-        text += f"    {found.name}(&node{number}, {tensors});\n"
-    return text + "}\n"
+        scratch = "" if node.op == "add" else ", scratch"
+        text += f"    case {number}: /* {_comment(node.name)} */\n"
+        text += f"        {found.name}(&node{number}, {tensors}{scratch});\n        break;\n"
+    return text + _RUN_END
 
 
 def _tuple(values: Iterable[int]) -> str:

@@ -1,68 +1,119 @@
-/* Convolution with any kernel, stride and padding. The taps of one kernel row are one run of bytes in
- * the input and of weights in the filter, so a 1x1 convolution is a single dot product per output. */
+/* Convolution with any kernel, stride and padding, as a matrix product: output pixels are packed, the taps of
+ * each in the order of a filter, and multiplied with the filters.
+ *
+ *     scratch: stages | unpacked filters | packed pixels
+ *
+ * With room for all filters these are unpacked once, and pixels go through in small blocks. With less, pixels
+ * are packed in blocks as large as fit, and the filters are unpacked again for each. A block of pixels is
+ * read before it is written, so that a 1x1 convolution may write where it reads. */
 #ifndef EKW_CONV2D_H
 #define EKW_CONV2D_H
 
-#include "kernels/weights.h"
+#include "kernels/cores/select.h"
 
 typedef struct {
-    ekw_taps rows;
-    ekw_taps columns;
-    const uint8_t *origin; /* of the first tap inside the input */
-} ekw_conv2d_window;
+    int32_t taps;
+    int32_t pixels;       /* of the whole output */
+    int32_t pixel_block;  /* packed at once */
+    int32_t filter_block; /* unpacked at once */
+    uint8_t *stages;
+    uint8_t *filters;
+    uint8_t *packed;
+    bool keeps_filters; /* all are unpacked at once */
+} ekw_conv2d_plan;
 
-EKW_BODY ekw_conv2d_window ekw_conv2d_window_at(const ekw_node *node, const uint8_t *input, int32_t row, int32_t column) {
-    int32_t top = row * node->stride[0] - node->pad[0];
-    int32_t left = column * node->stride[1] - node->pad[2];
-    ekw_conv2d_window at = {ekw_inside(top, node->kernel[0], node->in_shape.height),
-                 ekw_inside(left, node->kernel[1], node->in_shape.width), input};
-    if (at.rows.begin == at.rows.end || at.columns.begin == at.columns.end) {
-        at.rows.end = at.rows.begin;
-        return at;
-    }
-    int32_t pixel = (top + at.rows.begin) * node->in_shape.width + left + at.columns.begin;
-    at.origin = input + pixel * node->in_shape.channels;
-    return at;
+EKW_BODY ekw_conv2d_plan ekw_conv2d_plan_of(const ekw_node *node, ekw_scratch scratch, ekw_case kind) {
+    ekw_conv2d_plan plan;
+    plan.taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
+    plan.pixels = node->out_shape.height * node->out_shape.width;
+    const int32_t filters = ekw_round_up(node->out_shape.channels, EKW_FILTERS_STEP);
+    const int32_t filter_bytes = ekw_filter_bytes(plan.taps, kind.weight_bits);
+    const int32_t pixel_bytes = ekw_pixel_bytes(plan.taps);
+    const int32_t room = scratch.size - filters * EKW_STAGE_BYTES;
+    plan.keeps_filters = filters * filter_bytes + EKW_PIXELS_STEP * pixel_bytes <= room;
+    plan.filter_block = plan.keeps_filters ? filters : EKW_FILTERS_STEP;
+    const int32_t fitting = (room - plan.filter_block * filter_bytes) / (EKW_PIXELS_STEP * pixel_bytes);
+    const int32_t wanted = ekw_round_up(plan.pixels, EKW_PIXELS_STEP);
+    plan.pixel_block = fitting * EKW_PIXELS_STEP < wanted ? fitting * EKW_PIXELS_STEP : wanted;
+    plan.stages = scratch.bytes;
+    plan.filters = plan.stages + filters * EKW_STAGE_BYTES;
+    plan.packed = plan.filters + plan.filter_block * filter_bytes;
+    return plan;
 }
 
-EKW_BODY void ekw_conv2d_pixel(const ekw_node *node, const ekw_conv2d_window *at, uint8_t *output, ekw_case kind) {
-    const int32_t c_in = node->in_shape.channels, c_out = node->out_shape.channels;
-    const int32_t filter_row = node->kernel[1] * c_in;
-    const int32_t filter_bytes = ekw_filter_bytes(node->kernel[0] * filter_row, kind.weight_bits);
-    const int32_t input_row = node->in_shape.width * c_in;
-    const int32_t run = (at->columns.end - at->columns.begin) * c_in;
-    const int32_t rows = at->rows.end - at->rows.begin;
-    const int32_t skipped = at->rows.begin * filter_row + at->columns.begin * c_in;
-    int32_t c = 0;
-    for (; c + 4 <= c_out; c += 4) {
-        int32_t acc[4] = {0, 0, 0, 0};
-        for (int32_t k = 0; k < rows; k++) {
-            const ekw_weights w =
-                ekw_weights_from(node->weight + c * filter_bytes, skipped + k * filter_row, kind.weight_bits);
-            ekw_dot4(acc, at->origin + k * input_row, w, filter_bytes, run, kind);
-        }
-        for (int32_t i = 0; i < 4; i++) {
-            output[c + i] = ekw_requantize(&node->requant, acc[i], c + i, kind.rule);
+/* The taps of one output pixel: 0 where the window leaves the input. */
+EKW_BODY void ekw_pack_window(const ekw_node *node, const uint8_t *input, int32_t pixel, uint8_t *packed, int32_t slot,
+                              ekw_case kind) {
+    const int32_t height = node->in_shape.height, width = node->in_shape.width;
+    const int32_t top = pixel / node->out_shape.width * node->stride[0] - node->pad[0];
+    const int32_t left = pixel % node->out_shape.width * node->stride[1] - node->pad[2];
+    const int32_t taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
+    const ekw_taps columns = ekw_inside(left, node->kernel[1], width);
+    int32_t tap = 0;
+    for (int32_t c = 0; c < node->in_shape.channels; c++, input += height * width) {
+        for (int32_t i = top; i < top + node->kernel[0]; i++) {
+            const bool is_row_inside = i >= 0 && i < height;
+            const uint8_t *row = input + (is_row_inside ? i * width : 0);
+            for (int32_t j = 0; j < node->kernel[1]; j++, tap++) {
+                const bool is_inside = is_row_inside && j >= columns.begin && j < columns.end;
+                ekw_pack_tap(packed, taps, slot, tap, is_inside ? ekw_at(row, left + j, kind.is_signed) : 0);
+            }
         }
     }
-    for (; c < c_out; c++) {
-        int32_t acc = 0;
-        for (int32_t k = 0; k < rows; k++) {
-            const ekw_weights w =
-                ekw_weights_from(node->weight + c * filter_bytes, skipped + k * filter_row, kind.weight_bits);
-            acc += ekw_dot(at->origin + k * input_row, w, run, kind);
+    ekw_pack_end(packed, taps, slot);
+}
+
+EKW_BODY bool ekw_is_pointwise(const ekw_node *node) {
+    return node->kernel[0] == 1 && node->kernel[1] == 1 && node->stride[0] == 1 && node->stride[1] == 1 &&
+           (node->pad[0] | node->pad[1] | node->pad[2] | node->pad[3]) == 0;
+}
+
+EKW_BODY void ekw_conv2d_pack(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first, int32_t count,
+                              ekw_case kind) {
+    if (ekw_is_pointwise(node)) {
+        const int32_t plane = node->in_shape.height * node->in_shape.width;
+        ekw_pack_pointwise(packed, input + first, plane, node->in_shape.channels, count, kind);
+    } else {
+        for (int32_t i = 0; i < count; i++) {
+            ekw_pack_window(node, input, first + i, packed, i, kind);
         }
-        output[c] = ekw_requantize(&node->requant, acc, c, kind.rule);
     }
 }
 
-EKW_BODY void ekw_conv2d(const ekw_node *node, const uint8_t *input, uint8_t *output, ekw_case kind) {
-    for (int32_t row = 0; row < node->out_shape.height; row++) {
-        for (int32_t column = 0; column < node->out_shape.width; column++) {
-            const ekw_conv2d_window at = ekw_conv2d_window_at(node, input, row, column);
-            ekw_conv2d_pixel(node, &at, output, kind);
-            output += node->out_shape.channels;
+EKW_BODY void ekw_conv2d_block(const ekw_node *node, const ekw_conv2d_plan *plan, uint8_t *output, int32_t first,
+                               int32_t count, ekw_case kind) {
+    const int32_t filters = node->out_shape.channels;
+    const int32_t stride = ekw_filter_stride(plan->taps, kind.weight_bits);
+    for (int32_t f = 0; f < filters; f += plan->filter_block) {
+        const int32_t some = filters - f < plan->filter_block ? filters - f : plan->filter_block;
+        const int8_t *weights = node->weight + f * stride;
+        const bool is_unpacked = ekw_filter_bytes(plan->taps, kind.weight_bits) != 0;
+        if (is_unpacked && !(plan->keeps_filters && first > 0)) {
+            ekw_unpack(plan->filters, weights, plan->taps, some, kind.weight_bits);
         }
+        const ekw_panel panel = {
+            .pixels = plan->packed,
+            .filters = is_unpacked ? plan->filters : (const uint8_t *)weights,
+            .stages = plan->stages,
+            .taps = plan->taps,
+            .pixel_count = count,
+            .filter_count = some,
+            .first_filter = f,
+            .output = output + f * plan->pixels + first,
+            .plane = plan->pixels,
+        };
+        ekw_panel_run(node, &panel, kind);
+    }
+}
+
+EKW_BODY void ekw_conv2d(const ekw_node *node, const uint8_t *input, uint8_t *output, ekw_scratch scratch,
+                         ekw_case kind) {
+    const ekw_conv2d_plan plan = ekw_conv2d_plan_of(node, scratch, kind);
+    ekw_prepare_stages(plan.stages, node, plan.taps, kind);
+    for (int32_t first = 0; first < plan.pixels; first += plan.pixel_block) {
+        const int32_t left = plan.pixels - first, count = left < plan.pixel_block ? left : plan.pixel_block;
+        ekw_conv2d_pack(node, input, plan.packed, first, count, kind);
+        ekw_conv2d_block(node, &plan, output, first, count, kind);
     }
 }
 

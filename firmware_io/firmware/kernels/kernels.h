@@ -1,12 +1,14 @@
 /* The integer layers of edgekws. The Python definition is edgekws/graph/interp.py; ekw_node mirrors
  * Node of edgekws/graph/ir.py and is written by edgekws/emit/c.py: same names, same order.
  *
- * Tensors are bytes [height][width][channels], int8 or uint8. Per output channel c
+ * Tensors are bytes [channels][height][width], int8 or uint8. Per output channel c
  *
  *     acc = sum(x * w) + offset[c]           32 bits, never overflows (Graph.check)
  *     y   = clip(scaled(acc), lo, hi)        scaled: see ekw_rule
  *
- * Kernels allocate nothing, keep no state and need no library. Inputs and output must not overlap.
+ * Kernels allocate nothing, keep no state and need no library. The output may be the input itself where
+ * edgekws/emit/_c_arena.py says so: every kernel but linear and convolutions that see neighbours reads what
+ * it overwrites first. Otherwise inputs, output and scratch must not overlap.
  */
 #ifndef EKW_KERNELS_H
 #define EKW_KERNELS_H
@@ -29,8 +31,8 @@ typedef struct {
     int32_t channels;
 } ekw_shape;
 
-/* weight: bytes [filters][bytes of a filter], null in layers without weights. A filter is [k_h][k_w][c_in]
- * (conv2d), [k_h][k_w] (depthwise_conv2d) or [h*w*c_in] (linear) weights of 8, 4 or 2 bits in two's
+/* weight: bytes [filters][bytes of a filter], null in layers without weights. A filter is [c_in][k_h][k_w]
+ * (conv2d), [k_h][k_w] (depthwise_conv2d) or [c_in][h][w] (linear) weights of 8, 4 or 2 bits in two's
  * complement, the first ones in the low bits; it begins at a byte and zeros fill its last one. */
 typedef struct {
     ekw_requant requant;
@@ -57,19 +59,30 @@ typedef struct {
     ekw_rule rule;
 } ekw_case;
 
+/* Memory that a kernel may use while it runs, aligned to EKW_ALIGNMENT. How much it needs is known to
+ * edgekws/emit/_c_scratch.py; more than the least makes convolutions faster. */
+typedef struct {
+    uint8_t *bytes;
+    int32_t size;
+} ekw_scratch;
+
+#define EKW_ALIGNMENT 8
+
 /* Defines a kernel from its body in kernels/<op>.h. A model defines those that it needs: every case is code
  * of its own, without a decision at run time, and an image holds nothing else. */
-#define EKW_KERNEL(name, body, ...) \
-    void name(const ekw_node *node, const void *input, void *output); \
-    __attribute__((noinline)) void name(const ekw_node *node, const void *input, void *output) { \
-        body(node, input, output, (ekw_case){__VA_ARGS__}); \
+#define EKW_KERNEL(name, body, ...)                                                                          \
+    void name(const ekw_node *node, const void *input, void *output, ekw_scratch scratch);                    \
+    __attribute__((noinline)) void name(const ekw_node *node, const void *input, void *output,                \
+                                        ekw_scratch scratch) {                                                \
+        body(node, input, output, scratch, (ekw_case){__VA_ARGS__});                                          \
     }
 
 /* The same for two inputs. */
-#define EKW_KERNEL_OF_TWO(name, body, ...) \
-    void name(const ekw_node *node, const void *first, const void *second, void *output); \
-    __attribute__((noinline)) void name(const ekw_node *node, const void *first, const void *second, void *output) { \
-        body(node, first, second, output, (ekw_case){__VA_ARGS__}); \
+#define EKW_KERNEL_OF_TWO(name, body, ...)                                                                   \
+    void name(const ekw_node *node, const void *first, const void *second, void *output);                     \
+    __attribute__((noinline)) void name(const ekw_node *node, const void *first, const void *second,          \
+                                        void *output) {                                                       \
+        body(node, first, second, output, (ekw_case){__VA_ARGS__});                                           \
     }
 
 #endif

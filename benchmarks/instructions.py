@@ -1,0 +1,111 @@
+"""Instructions, flash and RAM of the released DS-CNN on every emulated board, at every width.
+
+    python benchmarks/instructions.py              measure, print the table, write results/instructions.json
+    python benchmarks/instructions.py --check      measure and compare: exit 1 when a figure grew by more than 2 %
+    ... [--boards qemu-an386 ...] [--min-ram]
+
+Emulated: instructions under QEMU, exact and repeatable for one compiler. Each count is taken on an image that gave
+the interpreter's scores for some golden clips first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekws import golden
+from edgekws.emit import c
+from edgekws.files import write_json
+from edgekws.graph import interp, io
+from edgekws.graph.ir import Graph
+from firmware_io import board as boards
+from firmware_io import build
+from firmware_io.board import Board
+from firmware_io.protocol.session import Session
+from firmware_io.transport import open_transport
+
+HERE = Path(__file__).resolve().parent
+MODEL = HERE.parent / "models" / "dscnn"
+RESULTS = HERE / "results" / "instructions.json"
+GRAPHS = {"w8": "graph.npz", "w4": "graph-w4-qat.npz", "w2": "graph-w2-qat.npz"}
+CLIPS, ITERATIONS, TOLERANCE = 4, 16, 1.02
+
+
+def main() -> None:
+    options = parse()
+    found = {name: measured(boards.load(name), options) for name in options.boards}
+    print_table(found)
+    if options.check:
+        worse = grown(json.loads(RESULTS.read_text()), found)
+        print("\n".join(worse) or "nothing grew by more than 2 %")
+        sys.exit(1 if worse else 0)
+    if not options.min_ram:
+        known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        write_json(RESULTS, known | found)
+
+
+def parse() -> argparse.Namespace:
+    emulated = [name for name in boards.names() if runs_here(boards.load(name))]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--boards", nargs="+", default=emulated)
+    parser.add_argument("--model", type=Path, default=MODEL, help="folder of the graphs")
+    parser.add_argument("--min-ram", action="store_true", help="the memory plan with the least scratch; not written")
+    parser.add_argument("--check", action="store_true")
+    return parser.parse_args()
+
+
+def runs_here(board: Board) -> bool:
+    return board.how == "emulated" and shutil.which(board.compiler) is not None
+
+
+def measured(board: Board, options: argparse.Namespace) -> dict[str, Any]:
+    graphs = {width: io.load(options.model / name) for width, name in GRAPHS.items() if (options.model / name).exists()}
+    features = golden.read(MODEL / "golden.npz")["features"][:CLIPS]
+    return {width: one(board, graph, features, options.min_ram) for width, graph in graphs.items()}
+
+
+def one(board: Board, graph: Graph, features: np.ndarray, min_ram: bool) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        firmware = build.build(board, c.emit(graph, min_ram), Path(folder) / "firmware.elf")
+        with open_transport(board.transport, firmware.elf) as transport:
+            session = Session(transport)
+            session.start()
+            answers = [session.classify(clip).scores for clip in features]
+            window = session.infer(ITERATIONS, 1)
+    if not np.array_equal(answers, interp.run(graph, features)):
+        raise SystemExit(f"{board.name}: the board's scores are not the interpreter's")
+    instructions = window.device_us * 1000 / (1 << board.icount_shift) / ITERATIONS
+    return {"instructions": round(instructions), "flash_bytes": firmware.flash_bytes, "ram_bytes": firmware.ram_bytes}
+
+
+def grown(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    rows = [(name, width, key) for name, widths in now.items() for width, row in widths.items() for key in row]
+    known = [row for row in rows if row[1] in before.get(row[0], {})]
+    return [
+        f"{name} {width}: {key} {before[name][width][key]:,} -> {now[name][width][key]:,}"
+        for name, width, key in known
+        if now[name][width][key] > before[name][width][key] * TOLERANCE
+    ]
+
+
+def print_table(found: dict[str, Any]) -> None:
+    print("| board | width | instructions per inference (emulated) | ratio to w8 | flash, B | RAM, B |")
+    print("|---|---|---|---|---|---|")
+    for name, widths in found.items():
+        for width, row in widths.items():
+            ratio = row["instructions"] / widths["w8"]["instructions"]
+            print(
+                f"| {name} | {width} | {row['instructions']:,} | {ratio:.3f} | {row['flash_bytes']:,} "
+                f"| {row['ram_bytes']:,} |"
+            )
+
+
+if __name__ == "__main__":
+    main()

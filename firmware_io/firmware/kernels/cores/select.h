@@ -1,0 +1,28 @@
+/* The inner loops. Every core defines, for its own packed formats,
+ *
+ *     EKW_PIXELS_STEP, EKW_FILTERS_STEP   it works on multiples of these
+ *     EKW_STAGE_BYTES                     of scratch for each filter's stage
+ *     ekw_pixel_bytes(taps)               of scratch for one packed pixel
+ *     ekw_filter_bytes(taps, bits)        of scratch for one unpacked filter; 0: it reads the packed weights
+ *     ekw_pack_tap                        puts one value into packed pixels
+ *     ekw_pack_pointwise                  packs pixels of a 1x1 convolution
+ *     ekw_unpack                          unpacks filters
+ *     ekw_prepare_stages                  fills the stages
+ *     ekw_panel_run                       sums, scales and stores a block of pixels x filters
+ *     ekw_plane, ekw_plane_...            depthwise convolutions, see depthwise_conv2d.h
+ *     ekw_dot                             a packed filter of a linear layer times its input
+ *     ekw_sum                             adds up bytes
+ *
+ * The sizes are mirrored by edgekws/emit/_c_scratch.py. */
+#ifndef EKW_SELECT_H
+#define EKW_SELECT_H
+
+#include "kernels/cores/core.h"
+
+#if EKW_CORE == EKW_PORTABLE
+#include "kernels/cores/portable.h"
+#else
+#error "EKW_CORE should be one of kernels/cores/core.h"
+#endif
+
+#endif
