@@ -48,9 +48,9 @@ def test_tools_refuse_a_foreign_board() -> None:
 
 
 def test_unknown_names_list_the_known() -> None:
-    with pytest.raises(ConfigError, match="host, .*qemu-an386"):
+    with pytest.raises(ConfigError, match=r"host, .*qemu-an386"):
         board.load("nucleo")
-    with pytest.raises(ConfigError, match="host, .*qemu"):
+    with pytest.raises(ConfigError, match=r"host, .*qemu"):
         flash.load("jlink")
 
 

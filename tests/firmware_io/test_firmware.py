@@ -500,7 +500,8 @@ def test_no_byte_sequence_breaks_the_protocol(graph: Graph, tmp_path: Path) -> N
 
 
 def random_traffic(rng: np.random.Generator, commands: int = 4000) -> bytes:
-    words = [b"db", b"load", b"print", b"infer", b"results", b"raw", b"memory", b"name", b"help", b"1", b"0", b"490", b"-1", b"3"]
+    words = [b"db", b"load", b"print", b"infer", b"results", b"raw", b"name", b"help", b"1", b"0", b"490", b"-1", b"3"]
+    words += [b"memory"]
     words += [b"00" * 100, b"7f80", b"99999999999999999999", b"", b"timestamp", b"x" * 300]
     parts = []
     for _ in range(commands):
