@@ -264,6 +264,8 @@ def _warnings(identity: Identity, board: Board, plan: Plan, accuracy: Accuracy |
         )
     if plan.performance and board.how == "computed":
         warnings.append("the times are of this computer and say nothing of a board")
+    if board.flash_tool == "manual":
+        warnings.append("the firmware was loaded by hand: that it is the one named here is not known")
     if accuracy is not None and accuracy.compared == "permille":
         warnings.append("the device has no `raw` command: printed probabilities were compared, not scores")
     if accuracy is not None and accuracy.resent:

@@ -22,12 +22,16 @@ from firmware_io.board import Board
 
 @dataclass(frozen=True)
 class Capabilities:
-    """emulated: no board is needed. persistent: the firmware survives the end of `start`."""
+    """emulated: no board is needed. persistent: the firmware survives the end of `start`.
+
+    loads: it does so itself; else its command is for a person to run.
+    """
 
     emulated: bool
     persistent: bool
     sees_banner: bool
     """Whoever opens the serial line first sees the boot banner, however late."""
+    loads: bool = True
 
 
 class FlashTool(Protocol):

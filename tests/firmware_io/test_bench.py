@@ -72,6 +72,12 @@ def test_figures_say_how_they_were_got(graph, vectors):
     assert host.performance.instructions is None and "this computer" in host.warnings[0]
 
 
+def test_a_board_that_was_loaded_by_hand_is_measured_with_a_warning(graph, vectors):
+    found = run(graph, vectors, Plan(performance=False), board="nucleo-l4r5zi", stack="900,4096")
+    assert found.valid and {figure.how for figure in found.measurements()} == {"measured"}
+    assert any("loaded by hand" in warning for warning in found.warnings)
+
+
 def test_the_stack_is_a_figure_where_the_device_can_tell(graph, vectors):
     plan = Plan(performance=False)
     found = run(graph, vectors, plan, stack="824,2048")
@@ -222,10 +228,10 @@ def test_recorded_traffic_of_our_firmware():
     assert [answer.loads for answer in answers] == [1, 1] and window.device_us > 0
 
 
-@pytest.mark.parametrize(("name", "tool"), [("host", "cc"), ("qemu-an386", "qemu-system-arm")])
-def test_the_real_firmware(graph, vectors, name, tool, tmp_path):
+@pytest.mark.parametrize("name", ["host", "qemu-an386", "qemu-riscv32"])
+def test_the_real_firmware(graph, vectors, name, tmp_path):
     board = boards.load(name)
-    for program in (tool, board.compiler):
+    for program in filter(None, (board.qemu_program, board.compiler)):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
     firmware = build(board, c.emit(graph), tmp_path / "firmware.elf")

@@ -18,6 +18,7 @@ def test_the_boards_of_the_repository() -> None:
     emulated = {f"qemu-{name}" for name in ("an385", "an385-v6m", "an386", "an500", "an547", "riscv32")}
     assert {"host", *emulated} <= set(board.names())
     assert set(EMULATED) == emulated
+    assert {"nucleo-l4r5zi", "lp-mspm0g5187"} <= set(board.names())
 
 
 @pytest.mark.parametrize("name", board.names())
@@ -40,7 +41,22 @@ def test_dry_run_of_qemu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"-icount shift={loaded.icount_shift},sleep=on" in line and line.endswith("-kernel fw.elf")
 
 
+PHYSICAL = [name for name in board.names() if board.load(name).how == "measured"]
+
+
+@pytest.mark.parametrize("name", PHYSICAL)
+def test_a_board_that_is_loaded_by_hand_says_how(name: str) -> None:
+    loaded, tool = board.load(name), flash.load("manual")
+    assert loaded.flash_tool == "manual" and not tool.CAPABILITIES.loads
+    assert "not run on hardware" in loaded.title
+    assert any("out/fw.elf" in word for word in tool.command(loaded, Path("out/fw.elf")))
+    with pytest.raises(BoardError, match=r"by hand.*run `.*out/fw\.elf"), tool.start(loaded, Path("out/fw.elf")):
+        pass
+
+
 def test_tools_refuse_a_foreign_board() -> None:
+    with pytest.raises(ConfigError, match="flash_command"):
+        flash.load("manual").command(board.load("host"), Path("fw.elf"))
     with pytest.raises(ConfigError, match="qemu_machine"):
         flash.load("qemu").command(board.load("host"), Path("fw.elf"))
     with pytest.raises(ConfigError, match="of the board host"):

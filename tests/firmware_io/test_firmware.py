@@ -73,9 +73,14 @@ def needs_for(target: board.Board) -> None:
 @contextmanager
 def started(name: str, model: dict[str, bytes], folder: Path) -> Iterator[tuple[Line, list[str]]]:
     """The line of a running board, and its boot banner where the line is sure to show it."""
-    target = board.load(name)
+    with started_board(board.load(name), model, folder) as line_and_banner:
+        yield line_and_banner
+
+
+@contextmanager
+def started_board(target: board.Board, model: dict[str, bytes], folder: Path) -> Iterator[tuple[Line, list[str]]]:
     needs_for(target)
-    firmware = build.build(target, model, folder / f"{name}.elf")
+    firmware = build.build(target, model, folder / f"{target.name}.elf")
     tool = flash.load(target.flash_tool)
     with (
         tool.start(target, firmware.elf) as url,
@@ -326,6 +331,41 @@ def test_instructions_are_the_same_in_every_run(name: str, graph: Graph, tmp_pat
             laps = [int(text[9:]) for text in line.ask("infer 20 1") if text.startswith("m-lap-us-")]
             counts.append(laps[1] - laps[0])
     assert abs(counts[0] - counts[1]) <= 1, counts
+
+
+SYSTICK_PORT = """
+#include "port/port.h"
+#include "port/common/uart.h"
+#include "port/cortexm/cortexm.h"
+#include "port/systick/systick.h"
+__attribute__((section(".isr_vector"), used)) static const ekw_vector vectors[EKW_FIRST_IRQ + 1] = {
+    EKW_SYSTEM_VECTORS,
+    [EKW_SYSTICK_VECTOR] = {.handler = ekw_systick_interrupt},
+    [EKW_FIRST_IRQ] = {.handler = ekw_uart_receive_interrupt},
+};
+void ekw_port_init(void) {
+    ekw_systick_start();
+    ekw_uart_init();
+    ekw_irq_enable(0);
+}
+"""
+
+
+def test_systick_as_a_clock(graph: Graph, tmp_path: Path) -> None:
+    """The time base of a board that we have not got, on an emulated one: many times around its 24 bits."""
+    (tmp_path / "port.c").write_text(SYSTICK_PORT)
+    port = ("port/common", "port/cortexm", "port/cmsdk", "port/systick", str(tmp_path))
+    target = replace(board.load("qemu-an385-v6m"), port=port)
+    with started_board(target, emit(graph), tmp_path) as (line, _):
+        line.load(np.zeros((49, 10)))
+
+        def span_us(count: int) -> int:
+            laps = [int(text[9:]) for text in line.ask(f"infer {count} 0") if text.startswith("m-lap-us-")]
+            return laps[1] - laps[0]
+
+        once = span_us(100) / 100
+        count = int(10 * 2**24 / target.timer_hz * 1e6 / once)
+        assert span_us(count) == pytest.approx(count * once, rel=1e-3)
 
 
 @pytest.mark.slow

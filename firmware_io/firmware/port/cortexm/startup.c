@@ -5,6 +5,7 @@
 #define CPACR EKW_REGISTER(0xE000ED88u) /* Arm v7-M reference manual B3.2.20 */
 #define CPACR_CP10_CP11_FULL (0xFu << 20)
 
+#define VTOR EKW_REGISTER(0xE000ED08u) /* optional in v6-M, where writing it without having it does nothing */
 #define CCR EKW_REGISTER(0xE000ED14u) /* configuration and control */
 #define CCR_UNALIGN_TRP (1u << 3)
 
@@ -17,6 +18,8 @@
 #define MPU_ENABLE_WITH_DEFAULT_MAP ((1u << 2) | (1u << 0))
 #define GUARD_BYTES 4096u
 #define GUARD_NO_ACCESS ((1u << 28) | (11u << 1) | (1u << 0)) /* execute never, 2^(11+1) bytes, enabled */
+
+extern const ekw_vector ekw_vectors[]; /* by the linker script */
 
 /* A stack that leaves the RAM must fault, and not every board faults by itself below its RAM. */
 static void guard_stack(void) {
@@ -47,6 +50,7 @@ static void forbid_unaligned(void) {
 }
 
 void ekw_reset(void) {
+    VTOR = (uint32_t)ekw_vectors; /* a boot loader may have left its own */
     guard_stack();
     allow_coprocessors();
     forbid_unaligned();
