@@ -77,6 +77,7 @@ def bench(
     identity = session.start()
     windows = _windows(session, vectors, plan, report) if plan.performance else []
     accuracy = _accuracy(session, graph, vectors, report) if plan.accuracy else None
+    stack = session.stack()  # last: it tells of everything before
     return BenchRun(
         board=board,
         identity=identity,
@@ -86,6 +87,7 @@ def bench(
         firmware=firmware,
         performance=_performance(board, windows) if windows else None,
         accuracy=accuracy,
+        stack=stack,
         reasons=(*_clock_reasons(windows, plan), *_accuracy_reasons(accuracy)),
         warnings=tuple(_warnings(identity, board, plan, accuracy)),
     )
@@ -262,6 +264,8 @@ def _warnings(identity: Identity, board: Board, plan: Plan, accuracy: Accuracy |
         )
     if plan.performance and board.how == "computed":
         warnings.append("the times are of this computer and say nothing of a board")
+    if board.flash_tool == "manual":
+        warnings.append("the firmware was loaded by hand: that it is the one named here is not known")
     if accuracy is not None and accuracy.compared == "permille":
         warnings.append("the device has no `raw` command: printed probabilities were compared, not scores")
     if accuracy is not None and accuracy.resent:

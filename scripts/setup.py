@@ -27,13 +27,16 @@ CONSTRAINTS = HERE / "requirements" / "constraints.txt"
 SYSTEM = {
     "qemu-system-arm": ("qemu-system-arm", "runs the emulated boards"),
     "arm-none-eabi-gcc": ("gcc-arm-none-eabi", "compiles the firmware"),
+    "qemu-system-riscv32": ("qemu-system-misc", "runs the emulated RISC-V board"),
+    "riscv64-unknown-elf-gcc": ("gcc-riscv64-unknown-elf", "compiles the firmware for RISC-V"),
     "cc": ("gcc libc6-dev", "compiles the firmware for the host board"),
     "espeak-ng": ("espeak-ng", "makes a small spoken set when there is no recording and no network"),
 }
 ENSUREPIP = "ensurepip"  # Debian keeps this part of Python in a package of its own
 if Path("/etc/debian_version").exists():
     SYSTEM[ENSUREPIP] = ("python3-venv", "makes virtual environments")
-OPTIONAL = {"espeak-ng"}
+OPTIONAL = {"espeak-ng", "qemu-system-riscv32", "riscv64-unknown-elf-gcc"}
+"""Without these all but one board or data set works."""
 
 
 def main() -> None:
@@ -53,18 +56,24 @@ def system_packages() -> None:
     missing = {tool: SYSTEM[tool] for tool in SYSTEM if not is_there(tool)}
     if not missing:
         return
-    packages = " ".join(package for package, _ in missing.values()).split()
-    apt = shutil.which("apt-get")
-    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if apt and (not root or shutil.which("sudo")):
-        print(f"installing {' '.join(packages)}", flush=True)
-        quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
-        subprocess.run([*root, apt, "update", "-qq"], check=False, **quiet)
-        subprocess.run([*root, apt, "install", "-y", "-qq", "--no-install-recommends", *packages], check=False, **quiet)
+    apt_install([tool for tool in missing if tool not in OPTIONAL], [tool for tool in missing if tool in OPTIONAL])
     for tool, (package, purpose) in missing.items():
         if not is_there(tool):
             needed = "" if tool in OPTIONAL else " The emulated or host boards will not work without it."
             print(f"warning: {tool} is missing; it {purpose}. Install it by hand: {hint(package)}.{needed}", flush=True)
+
+
+def apt_install(*groups: list[str]) -> None:
+    """Each group on its own: apt installs nothing of a list in which it does not know one package."""
+    apt = shutil.which("apt-get")
+    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if not apt or (root and not shutil.which("sudo")):
+        return
+    quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
+    subprocess.run([*root, apt, "update", "-qq"], check=False, **quiet)
+    for packages in [" ".join(SYSTEM[tool][0] for tool in group).split() for group in groups if group]:
+        print(f"installing {' '.join(packages)}", flush=True)
+        subprocess.run([*root, apt, "install", "-y", "-qq", "--no-install-recommends", *packages], check=False, **quiet)
 
 
 def is_there(tool: str) -> bool:
@@ -75,7 +84,13 @@ def is_there(tool: str) -> bool:
 
 def hint(package: str) -> str:
     if shutil.which("brew"):
-        other = {"gcc-arm-none-eabi": "--cask gcc-arm-embedded", "qemu-system-arm": "qemu", "gcc libc6-dev": "gcc"}
+        other = {
+            "gcc-arm-none-eabi": "--cask gcc-arm-embedded",
+            "qemu-system-arm": "qemu",
+            "qemu-system-misc": "qemu",
+            "gcc-riscv64-unknown-elf": "riscv-software-src/riscv/riscv-gnu-toolchain",
+            "gcc libc6-dev": "gcc",
+        }
         return f"brew install {other.get(package, package)}"
     return f"sudo apt-get install --no-install-recommends {package}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,12 +56,16 @@ def load(name: str, out: Path, dry_run: bool) -> None:
     from firmware_io.transport import open_transport
 
     board = boards.load(name)
+    tool = flash.load(board.flash_tool)
     elf = out / "firmware" / f"{name}.elf"
     if dry_run:
         console.out.print("build: " + " ".join(build.command(board, elf.parent / "src", elf)))
-        console.out.print("load:  " + " ".join(flash.load(board.flash_tool).command(board, elf)))
+        console.out.print("load:  " + shlex.join(tool.command(board, elf)))
         return
     firmware = build.build(board, _model(out)[1], elf)
+    if not tool.CAPABILITIES.loads:
+        console.out.print(f"{elf} is built, not loaded. Run: {shlex.join(tool.command(board, elf))}")
+        return
     with open_transport(board.transport, elf) as transport:
         identity = Session(transport).start()
     budgets = [f"of {size}" if size else "used" for size in (board.flash_bytes, board.ram_bytes)]

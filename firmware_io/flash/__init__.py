@@ -2,7 +2,7 @@
 
 A module has
     CAPABILITIES                        what it can do, as data
-    require() -> str                    path of its program; BoardError with an install hint
+    require(board) -> str               path of its program; BoardError with an install hint
     command(board, elf) -> list[str]    what it would run (a dry run prints it)
     start(board, elf) -> context        runs it; gives what serial.serial_for_url opens
 """
@@ -22,18 +22,22 @@ from firmware_io.board import Board
 
 @dataclass(frozen=True)
 class Capabilities:
-    """emulated: no board is needed. persistent: the firmware survives the end of `start`."""
+    """emulated: no board is needed. persistent: the firmware survives the end of `start`.
+
+    loads: it does so itself; else its command is for a person to run.
+    """
 
     emulated: bool
     persistent: bool
     sees_banner: bool
     """Whoever opens the serial line first sees the boot banner, however late."""
+    loads: bool = True
 
 
 class FlashTool(Protocol):
     CAPABILITIES: Capabilities
 
-    def require(self) -> str: ...
+    def require(self, board: Board) -> str: ...
     def command(self, board: Board, elf: Path) -> list[str]: ...
     def start(self, board: Board, elf: Path) -> AbstractContextManager[str]: ...
 

@@ -32,8 +32,8 @@ def vectors(graph, random_features):
     return Vectors("dev split", tuple(f"clip{i}" for i in range(CLIPS)), features, labels)
 
 
-def run(graph, vectors, plan=None, raw=True, board="qemu-an386", us=2000, **faults):
-    device = FakeDevice(graph, Faults(**faults), raw=raw, us_per_inference=us)
+def run(graph, vectors, plan=None, raw=True, board="qemu-an386", us=2000, stack=None, **faults):
+    device = FakeDevice(graph, Faults(**faults), raw=raw, us_per_inference=us, stack=stack)
     return bench(Session(Direct(device, chunk=4096)), boards.load(board), graph, vectors, plan)
 
 
@@ -70,6 +70,29 @@ def test_figures_say_how_they_were_got(graph, vectors):
     host = run(graph, vectors, board="host")
     assert {figure.how for figure in host.measurements()} == {"computed"}
     assert host.performance.instructions is None and "this computer" in host.warnings[0]
+
+
+def test_a_board_that_was_loaded_by_hand_is_measured_with_a_warning(graph, vectors):
+    found = run(graph, vectors, Plan(performance=False), board="nucleo-l4r5zi", stack="900,4096")
+    assert found.valid and {figure.how for figure in found.measurements()} == {"measured"}
+    assert any("loaded by hand" in warning for warning in found.warnings)
+
+
+def test_the_stack_is_a_figure_where_the_device_can_tell(graph, vectors):
+    plan = Plan(performance=False)
+    found = run(graph, vectors, plan, stack="824,2048")
+    figure = {figure.name: figure for figure in found.measurements()}["stack, deepest"]
+    assert (figure.value, figure.unit, figure.how) == (824, "bytes", "emulated")
+    assert found.to_json()["stack"] == {"used": 824, "size": 2048}
+    for unknown in (None, "unknown"):
+        found = run(graph, vectors, plan, stack=unknown)
+        assert found.valid and found.stack is None and "stack, deepest" not in {f.name for f in found.measurements()}
+
+
+def test_a_damaged_answer_about_the_stack_is_asked_for_again(graph, vectors):
+    plan, last = Plan(performance=False), START + CLIPS * 18  # load, 16 chunks, infer, raw: 19 with the first
+    for number in range(last, last + CLIPS + 1):
+        assert run(graph, vectors, plan, stack="824,2048", garbage=True, command=number).valid
 
 
 def test_the_document_is_plain_json(graph, vectors):
@@ -205,10 +228,10 @@ def test_recorded_traffic_of_our_firmware():
     assert [answer.loads for answer in answers] == [1, 1] and window.device_us > 0
 
 
-@pytest.mark.parametrize(("name", "tool"), [("host", "cc"), ("qemu-an386", "qemu-system-arm")])
-def test_the_real_firmware(graph, vectors, name, tool, tmp_path):
+@pytest.mark.parametrize("name", ["host", "qemu-an386", "qemu-riscv32"])
+def test_the_real_firmware(graph, vectors, name, tmp_path):
     board = boards.load(name)
-    for program in (tool, board.compiler):
+    for program in filter(None, (board.qemu_program, board.compiler)):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
     firmware = build(board, c.emit(graph), tmp_path / "firmware.elf")
@@ -217,6 +240,7 @@ def test_the_real_firmware(graph, vectors, name, tool, tmp_path):
     assert found.valid, found.reasons
     assert found.verdict == "board equals interpreter: 6 of 6" and found.accuracy.text_matches == CLIPS
     assert found.to_json()["firmware"]["flash_bytes"] == firmware.flash_bytes > 1000
+    assert (found.stack is None) == (name == "host")
 
 
 def test_firmware_of_another_graph_fails_the_verdict(graph, graph_factory, vectors, tmp_path):

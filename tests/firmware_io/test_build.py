@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +37,29 @@ def test_every_board_builds_repeatably(name: str, graph: Graph, tmp_path: Path) 
         assert first.flash_bytes <= target.flash_bytes
         assert first.ram_bytes <= target.ram_bytes
     assert not list(tmp_path.glob("*.partial"))
+
+
+ARCHITECTURE = {  # patterns of what `readelf -A` calls the code that a board can run
+    "qemu-an385-v6m": "v6S-M",
+    "lp-mspm0g5187": "v6S-M",
+    "qemu-an385": "v7",
+    "nucleo-l4r5zi": "v7E-M",
+    "qemu-riscv32": "rv32i.*",
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURE)
+def test_the_whole_image_is_for_the_core(name: str, graph: Graph, tmp_path: Path) -> None:
+    """What the linker took from libgcc included: one object of another architecture would raise the attribute."""
+    target = board.load(name)
+    readelf = target.compiler.removesuffix("gcc") + "readelf"
+    if shutil.which(target.compiler) is None or shutil.which(readelf) is None:
+        pytest.skip(f"{target.compiler} is missing: {tools.install_hint(target.compiler)}")
+    firmware = build.build(target, emit(graph), tmp_path / "fw.elf")
+    said = subprocess.run([readelf, "-A", str(firmware.elf)], capture_output=True, text=True, check=True).stdout
+    tag = "Tag_RISCV_arch" if "RISCV" in said else "Tag_CPU_arch"
+    (architecture,) = re.findall(rf'{tag}: "?([\w-]+)', said)
+    assert re.fullmatch(ARCHITECTURE[name], architecture)
 
 
 @needs_arm
