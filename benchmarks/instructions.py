@@ -2,6 +2,7 @@
 
     python benchmarks/instructions.py              measure, print the table, write results/instructions.json
     python benchmarks/instructions.py --check      measure and compare: exit 1 when a figure grew by more than 2 %
+    python benchmarks/instructions.py --fit        also print the costs for edgekws/targets/_kernels.py, from all models
     ... [--boards qemu-an386 ...] [--min-ram]
 
 Emulated: instructions under QEMU, exact and repeatable for one compiler. Each count is taken on an image that gave
@@ -15,12 +16,15 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgekws import golden
+from edgekws import calibrate, golden
 from edgekws.emit import c
 from edgekws.files import write_json
 from edgekws.graph import interp, io
@@ -40,6 +44,10 @@ CLIPS, ITERATIONS, TOLERANCE = 4, 16, 1.02
 
 def main() -> None:
     options = parse()
+    if options.fit:
+        for name in options.boards:
+            print_costs(boards.load(name))
+        return
     found = {name: measured(boards.load(name), options) for name in options.boards}
     print_table(found)
     if options.check:
@@ -58,6 +66,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=MODEL, help="folder of the graphs")
     parser.add_argument("--min-ram", action="store_true", help="the memory plan with the least scratch; not written")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--fit", action="store_true")
     return parser.parse_args()
 
 
@@ -72,17 +81,48 @@ def measured(board: Board, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def one(board: Board, graph: Graph, features: np.ndarray, min_ram: bool) -> dict[str, Any]:
+    with running(board, graph, min_ram) as (session, firmware):
+        answers = [session.classify(clip).scores for clip in features]
+        window = session.infer(ITERATIONS, 1)
+        stack = session.stack()
+    if not np.array_equal(answers, interp.run(graph, features)):
+        raise SystemExit(f"{board.name}: the board's scores are not the interpreter's")
+    return {
+        "instructions": round(counted(board, window.device_us / ITERATIONS)),
+        "flash_bytes": firmware.flash_bytes,
+        "ram_bytes": firmware.ram_bytes,
+        "stack_bytes": stack.used if stack else 0,
+    }
+
+
+@contextmanager
+def running(board: Board, graph: Graph, min_ram: bool) -> Iterator[tuple[Session, build.Firmware]]:
     with tempfile.TemporaryDirectory() as folder:
         firmware = build.build(board, c.emit(graph, min_ram), Path(folder) / "firmware.elf")
         with open_transport(board.transport, firmware.elf) as transport:
             session = Session(transport)
             session.start()
-            answers = [session.classify(clip).scores for clip in features]
-            window = session.infer(ITERATIONS, 1)
-    if not np.array_equal(answers, interp.run(graph, features)):
-        raise SystemExit(f"{board.name}: the board's scores are not the interpreter's")
-    instructions = window.device_us * 1000 / (1 << board.icount_shift) / ITERATIONS
-    return {"instructions": round(instructions), "flash_bytes": firmware.flash_bytes, "ram_bytes": firmware.ram_bytes}
+            yield session, firmware
+
+
+def counted(board: Board, us: float) -> float:
+    return us * 1000 / (1 << board.icount_shift)
+
+
+def print_costs(board: Board) -> None:
+    """The cost model of the board's core, from every layer of every released 8-bit network."""
+    layers = []
+    for path in sorted(MODEL.parent.glob("*/graph.npz")):
+        graph = io.load(path)
+        with running(board, graph, min_ram=False) as (session, _):
+            session.classify(golden.read(path.with_name("golden.npz"))["features"][0])
+            times = session.layers(ITERATIONS) or ()
+        layers += [calibrate.Counted(node, counted(board, us)) for node, us in zip(graph.nodes, times, strict=True)]
+    costs = calibrate.fit(layers)
+    errors = calibrate.errors(layers, costs)
+    rounded = ", ".join(f"{value:.3g}" for value in astuple(costs))
+    print(f'    "{board.cpu}": Costs({rounded}),  # {board.name}, {len(layers)} layers: ', end="")
+    print(f"mean error {100 * np.abs(errors).mean():.0f} %, largest {100 * np.abs(errors).max():.0f} %")
 
 
 def grown(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -96,14 +136,16 @@ def grown(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def print_table(found: dict[str, Any]) -> None:
-    print("| board | width | instructions per inference (emulated) | ratio to w8 | flash, B | RAM, B |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| board | width | instructions per inference (emulated) | ratio to w8 | flash, B | RAM, B | of it stack used |"
+    )
+    print("|---|---|---|---|---|---|---|")
     for name, widths in found.items():
         for width, row in widths.items():
             ratio = row["instructions"] / widths["w8"]["instructions"]
             print(
                 f"| {name} | {width} | {row['instructions']:,} | {ratio:.3f} | {row['flash_bytes']:,} "
-                f"| {row['ram_bytes']:,} |"
+                f"| {row['ram_bytes']:,} | {row['stack_bytes']:,} |"
             )
 
 

@@ -30,6 +30,8 @@ MLPERF_WINDOW_S, MLPERF_WINDOWS = 10.0, 5
 MODEL_ID = "kws01"
 SHOWN_MISMATCHES = 10
 _CALIBRATION_US = 200_000
+_LAYERS_US = 400_000
+"""Time of the inferences that the layers are measured in, at least."""
 _CALIBRATION_HOST_S = 60.0
 _CALIBRATION_ITERATIONS = 1_000_000
 _MARGIN = 1.05
@@ -76,6 +78,7 @@ def bench(
         raise ConfigError("the bench needs at least one clip, and a name for each", got=got)
     identity = session.start()
     windows = _windows(session, vectors, plan, report) if plan.performance else []
+    layers_us = _layers(session, vectors, graph, windows) if plan.performance else ()
     accuracy = _accuracy(session, graph, vectors, report) if plan.accuracy else None
     stack = session.stack()  # last: it tells of everything before
     return BenchRun(
@@ -87,6 +90,7 @@ def bench(
         firmware=firmware,
         performance=_performance(board, windows) if windows else None,
         accuracy=accuracy,
+        layers_us=layers_us,
         stack=stack,
         reasons=(*_clock_reasons(windows, plan), *_accuracy_reasons(accuracy)),
         warnings=tuple(_warnings(identity, board, plan, accuracy)),
@@ -107,6 +111,18 @@ def _windows(session: Session, vectors: Vectors, plan: Plan, report: Progress) -
         windows.append(_window(session, plan, us, host_s))
     report("performance", plan.windows, plan.windows)
     return windows
+
+
+def _layers(session: Session, vectors: Vectors, graph: Graph, windows: list[Window]) -> tuple[float, ...]:
+    """Microseconds of each layer. Raises ProtocolError when the device has other layers than the graph."""
+    session.classify(vectors.features[0])
+    us = min(window.device_us / window.iterations for window in windows)
+    iterations = max(1, math.ceil(_LAYERS_US / max(us, 1)))
+    found = session.layers(iterations)
+    if found is not None and len(found) != len(graph.nodes):
+        hint = "flash the firmware that was built from this graph"
+        raise ProtocolError(f"the device should have {len(graph.nodes)} layers", got=str(len(found)), hint=hint)
+    return found or ()
 
 
 def _window(session: Session, plan: Plan, us: float, host_s: float) -> Window:

@@ -68,7 +68,7 @@ class Accuracy:
 class BenchRun:
     """Everything one bench found. reasons: why it is not valid; empty when it is.
 
-    stack: None when the device cannot tell.
+    layers_us: of one inference, layer by layer; empty when the device cannot tell. stack: None likewise.
     """
 
     board: Board
@@ -79,6 +79,7 @@ class BenchRun:
     firmware: Firmware | None
     performance: Performance | None
     accuracy: Accuracy | None
+    layers_us: tuple[float, ...]
     stack: StackUse | None
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -117,12 +118,13 @@ class BenchRun:
             "firmware": firmware,
             "performance": self.performance and asdict(self.performance),
             "accuracy": self.accuracy and asdict(self.accuracy),
+            "layers_us": list(self.layers_us),
             "stack": self.stack and asdict(self.stack),
             "measurements": [measurement.to_json() for measurement in self.measurements()],
         }
 
 
-_BOARD_KEYS = ("name", "title", "core", "how", "clock_hz", "flash_bytes", "ram_bytes", "icount_shift")
+_BOARD_KEYS = ("name", "title", "core", "cpu", "how", "clock_hz", "flash_bytes", "ram_bytes", "icount_shift")
 
 
 def _speed_figures(run: BenchRun) -> list[Measurement]:

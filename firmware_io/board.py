@@ -21,6 +21,7 @@ class Board:
     target: the rule (edgekws/targets) whose graphs this board runs; the arithmetic of its kernels.
     how: what its figures are called in reports.
     flash_bytes, ram_bytes: budgets that the link must keep; 0 is no limit.
+    cpu: whose instruction costs (edgekws/targets/_cores.py) its layers are compared with; "" when unknown.
     timer_hz: ticks per second behind the device's time stamps.
     port: folders of firmware/ whose sources belong to this board. symbols: linker symbols (memory
     origins, stack). defines: numbers for its drivers.
@@ -43,6 +44,7 @@ class Board:
     flash_tool: str
     transport: str
     baud: int
+    cpu: str = ""
     cflags: tuple[str, ...] = ()
     linker_script: str = ""
     symbols: dict[str, int] = field(default_factory=dict)

@@ -7,7 +7,8 @@ verdict      {valid: true | false | null, text, reasons}; null without a board
 warnings     sentences to be read before any figure
 figures      measurements: name, value, unit, how, n, interval {low, high} | null, board, artifact_sha256
 graph        name, target, sha256, labels, macs, parameter_bytes, peak_activation_bytes
-layers       name, op, out_shape, weight_bits, macs, macs_share, parameter_bytes, activation_bytes
+layers       name, op, out_shape, weight_bits, macs, macs_share, parameter_bytes, activation_bytes,
+             us, instructions (of the board; null when it cannot tell), estimated_instructions (null without a model)
 memory       rows of name, used, budget (bytes; budget 0: none is set)
 board, device, performance, accuracy      as in the `edgekws-bench` document, null without a board
 parity       rows of artifact, runtime, n, differences [, note]
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import edgekws
-from edgekws import cost
+from edgekws import cost, targets
 from edgekws.errors import ArtifactError
 from edgekws.files import write_json, write_text
 from edgekws.graph.io import digest
@@ -89,7 +90,7 @@ def build_report(
         warnings=(*warnings, *run.get("warnings", ())),
         figures=(*run.get("measurements", ()), *(figure.to_json() for figure in figures)),
         graph=_graph(graph),
-        layers=tuple(asdict(layer) for layer in cost.layers(graph)),
+        layers=tuple(_layers(graph, run)),
         memory=tuple(_memory(run)),
         board=run.get("board"),
         device=run.get("device"),
@@ -140,6 +141,18 @@ def _graph(graph: Graph) -> Row:
         "parameter_bytes": graph.parameter_bytes,
         "peak_activation_bytes": cost.peak_activation_bytes(graph),
     }
+
+
+def _layers(graph: Graph, run: Row) -> list[Row]:
+    """Shapes and sizes, and what the board and the cost model say of each layer."""
+    board, times = run.get("board") or {}, run.get("layers_us") or [None] * len(graph.nodes)
+    costs, shift = targets.KERNEL_COSTS.get(board.get("cpu", "")), board.get("icount_shift", -1)
+    rows = []
+    for node, layer, us in zip(graph.nodes, cost.layers(graph), times, strict=True):
+        counted = us * 1000 / (1 << shift) if us is not None and shift >= 0 else None
+        estimated = targets.instructions(node, costs) if costs else None
+        rows.append({**asdict(layer), "us": us, "instructions": counted, "estimated_instructions": estimated})
+    return rows
 
 
 def _memory(run: Row) -> list[Row]:

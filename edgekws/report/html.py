@@ -26,6 +26,10 @@ def to_html(report: Row) -> str:
         how=text.HOW,
         cards=[_card(figure) for figure in report["figures"]],
         plots=_plots(report),
+        has_times=text.has_times,
+        times=text.times,
+        model_error=text.model_error,
+        all_us=sum(row["us"] or 0 for row in report["layers"]) or 1,
     )
 
 

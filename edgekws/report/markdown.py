@@ -92,7 +92,7 @@ def _memory(report: Row) -> list[str]:
 def _layers(report: Row) -> list[str]:
     header = ("layer", "op", "output", "weight bits", "MACs", "share", "parameters, bytes", "output, bytes")
     rows = [_layer(row) for row in report["layers"]]
-    return ["## Layers", "", *_table(header, rows)]
+    return ["## Layers", "", *_table(header, rows), *_times(report)]
 
 
 def _layer(row: Row) -> tuple[object, ...]:
@@ -100,6 +100,15 @@ def _layer(row: Row) -> tuple[object, ...]:
     costs = (f"{row['macs']:,}", text.percent(row["macs_share"]))
     sizes = (f"{row['parameter_bytes']:,}", f"{row['activation_bytes']:,}")
     return row["name"], row["op"], shape, row["weight_bits"], *costs, *sizes
+
+
+def _times(report: Row) -> list[str]:
+    """What the board said of its layers, beside the cost model."""
+    if not text.has_times(report):
+        return []
+    header = ("layer", f"us, {report['board']['how']}", "instructions", "estimated", "error of the estimate")
+    rows = [(row["name"], *text.times(row)) for row in report["layers"]]
+    return ["## Layers on the board", "", *_table(header, rows), text.model_error(report), ""]
 
 
 def _parity(report: Row) -> list[str]:

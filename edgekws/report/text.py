@@ -49,6 +49,32 @@ def interval(figure: Mapping[str, Any]) -> str:
     return f"{low} to {high} {unit}".strip()
 
 
+def has_times(report: Mapping[str, Any]) -> bool:
+    return any(row["us"] is not None for row in report["layers"])
+
+
+def times(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """(microseconds, instructions, estimated instructions, error of the estimate) of a layer."""
+    counted, estimated = row["instructions"], row["estimated_instructions"]
+    error = f"{100 * (estimated / counted - 1):+.0f} %" if counted and estimated is not None else ""
+    shown = ["" if value is None else f"{value:,.0f}" for value in (counted, estimated)]
+    return "" if row["us"] is None else f"{row['us']:,.1f}", shown[0], shown[1], error
+
+
+def model_error(report: Mapping[str, Any]) -> str:
+    """How well the cost model met what was counted, in a sentence; empty when there is nothing to compare."""
+    rows = [(row["instructions"], row["estimated_instructions"]) for row in report["layers"]]
+    known = [(counted, estimated) for counted, estimated in rows if counted and estimated is not None]
+    if not known:
+        return ""
+    counted, estimated = (sum(values) for values in zip(*known, strict=True))
+    worst = max(abs(estimate / count - 1) for count, estimate in known)
+    return (
+        f"Cost model: {estimated:,.0f} instructions estimated, {counted:,.0f} counted "
+        f"({100 * (estimated / counted - 1):+.1f} %); largest error of a layer {100 * worst:.0f} %."
+    )
+
+
 def kib(size: int) -> str:
     return f"{size:,} B" if size < 1024 else f"{size / 1024:.1f} KiB"
 

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, cast
 
 from edgekws import plugs
 from edgekws.errors import ArtifactError, ConfigError, TargetError
-from edgekws.targets._device import Cpu, Device, Figure, Npu
+from edgekws.targets._device import Costs, Cpu, Device, Figure, Npu
+from edgekws.targets._estimate import instructions
+from edgekws.targets._kernels import KERNEL_COSTS
 from edgekws.targets._target import Target
 
 if TYPE_CHECKING:
     from edgekws.graph.ir import Graph
 
-__all__ = ["Cpu", "Device", "Figure", "Npu", "Target", "load", "misplaced", "problems"]
+__all__ = [
+    "KERNEL_COSTS", "Costs", "Cpu", "Device", "Figure", "Npu", "Target", "instructions", "load", "misplaced",
+    "problems",
+]  # fmt: skip
 
 
 def load(name: str) -> tuple[Target, Device]:

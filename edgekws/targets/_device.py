@@ -45,6 +45,18 @@ class Cpu:
 
 
 @dataclass(frozen=True)
+class Costs:
+    """Instructions of our own kernels on a core: of a multiplication, of one in a depthwise layer, of a value that a
+    layer with weights gives, of a value that any other layer reads.
+    """
+
+    mac: float
+    depthwise_mac: float
+    output: float
+    value: float
+
+
+@dataclass(frozen=True)
 class Device:
     """One microcontroller. A memory, power or clock of None is not known, or has no limit.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from edgekws.graph.ir import Node
-from edgekws.targets._device import Cpu, Npu
+from edgekws.targets._device import Costs, Cpu, Npu
 
 
 def npu_cycles(node: Node, npu: Npu) -> float:
@@ -27,6 +27,14 @@ def cpu_cycles(node: Node, cpu: Cpu) -> float:
 def cpu_bounds(node: Node, cpu: Cpu) -> tuple[float, float]:
     fastest = _on_cpu(node, cpu.mac.lowest, cpu.depthwise_mac.lowest, cpu.value.lowest)
     return fastest, _on_cpu(node, cpu.mac.highest, cpu.depthwise_mac.highest, cpu.value.highest)
+
+
+def instructions(node: Node, costs: Costs) -> float:
+    """Of our own kernels, alike for weights of 8, 4 and 2 bits, which differ by the few that unpack them."""
+    if node.weight is None:
+        return costs.value * _operations(node)
+    mac = costs.depthwise_mac if node.op == "depthwise_conv2d" else costs.mac
+    return node.macs * mac + math.prod(node.out_shape) * costs.output
 
 
 def _on_cpu(node: Node, mac: float, depthwise_mac: float, value: float) -> float:

@@ -2,7 +2,7 @@
 
 A device sends lines of printable ASCII ended by CR LF (a lone LF is accepted: the reference firmware
 sends it after some errors). The literals are those of mlcommons/tiny, benchmark/api; `m-raw-`,
-`m-input-crc32-` and `m-memory-stack-` are the extensions of our own firmware.
+`m-input-crc32-`, `m-layer` and `m-memory-stack-` are the extensions of our own firmware.
 """
 
 from __future__ import annotations
@@ -123,6 +123,23 @@ class InputCrc(Message):
 
 
 @dataclass(frozen=True)
+class Layers(Message):
+    """First line of the answer to `layers`: that many lines follow. ticks_per_s: of the device's clock."""
+
+    count: int
+    iterations: int
+    ticks_per_s: int
+
+
+@dataclass(frozen=True)
+class Layer(Message):
+    """Clock ticks of one layer, all iterations together."""
+
+    number: int
+    ticks: int
+
+
+@dataclass(frozen=True)
 class StackUse(Message):
     """Bytes of the device's stack: in use at the deepest moment since its reset, and there are."""
 
@@ -177,6 +194,8 @@ _LINES: tuple[tuple[re.Pattern[str], Callable[..., Message]], ...] = tuple(
         (rf"m-results-\[({_PROBABILITY}(?:,{_PROBABILITY})*)\]", lambda text: Results(_thousandths(text))),
         (rf"m-raw-\[({_INT8}(?:,{_INT8})*)\]", lambda text: Raw(_scores(text))),
         (r"m-input-crc32-\[([0-9a-fA-F]{8})\]", lambda text: InputCrc(int(text, 16))),
+        (rf"m-layers-\[{_COUNT},{_COUNT},{_COUNT}\]", lambda *counts: Layers(*map(int, counts))),
+        (rf"m-layer-\[{_COUNT},{_COUNT}\]", lambda number, ticks: Layer(int(number), int(ticks))),
         (rf"m-memory-stack-\[{_COUNT},{_COUNT}\]", lambda used, size: StackUse(int(used), int(size))),
         (r"m-memory-stack-\[unknown\]", StackUnknown),
         (r"e-\[(.*)\]", DeviceError),

@@ -23,6 +23,7 @@ CHUNK_BYTES = 31
 PROBES = 3
 LOADS = 3
 _LONGEST_ANSWER = 32
+_MOST_LAYERS = 1000
 _INFER_ANSWER = (
     *(msg.WarmupStart, msg.WarmupDone, msg.InferStart, msg.LapUs, msg.LapUs),
     *(msg.InferDone, msg.Results, msg.Ready),
@@ -158,6 +159,26 @@ class Session:
         self._check("memory", answer, (msg.StackUse, msg.Ready))
         return _first(answer, msg.StackUse)
 
+    def layers(self, iterations: int, timeout_s: float | None = None) -> tuple[float, ...] | None:
+        """Microseconds of each layer, one inference; None when the device knows no `layers`.
+
+        timeout_s: longest silence, by default Timeouts.infer_s. An input must have been loaded.
+        """
+        wait_s = self._timeouts.infer_s if timeout_s is None else timeout_s
+        command = f"layers {iterations}"
+        answer = self._command(command, wait_s, _MOST_LAYERS)
+        if isinstance(answer[0], msg.DeviceError) and answer[0].unknown_command:
+            return None
+        rows = [message for message in answer if isinstance(message, msg.Layer)]
+        self._check(command, answer, (msg.Layers, *[msg.Layer] * len(rows), msg.Ready))
+        head = _first(answer, msg.Layers)
+        if (head.count, head.iterations) != (len(rows), iterations) or head.ticks_per_s == 0:
+            got = f"{len(rows)} layers, {head}"
+            self._unexpected(command, f"{head.count} layers of {iterations} iterations", got)
+        if [row.number for row in rows] != list(range(len(rows))):
+            self._unexpected(command, "layers in order", str([row.number for row in rows]))
+        return tuple(row.ticks * 1e6 / head.ticks_per_s / iterations for row in rows)
+
     def classify(self, features: np.ndarray) -> Answer:
         """Load int8 features (row-major), infer once, read everything; after damage, all of it again.
 
@@ -242,7 +263,7 @@ class Session:
         self._check(command, answer, kinds)
         return answer
 
-    def _command(self, command: str, timeout_s: float) -> list[Message]:
+    def _command(self, command: str, timeout_s: float, longest: int = _LONGEST_ANSWER) -> list[Message]:
         """Send a command and collect its answer up to and with `m-ready`."""
         self._transport.write(f"{command}%".encode("ascii"))
         answer: list[Message] = []
@@ -250,7 +271,7 @@ class Session:
             answer.append(self._next(command, timeout_s))
             if isinstance(answer[-1], msg.TimestampMode | msg.InitDone):
                 self._restarted(command)
-            if len(answer) > _LONGEST_ANSWER:
+            if len(answer) > longest:
                 self._unexpected(command, "m-ready in the end", f"{len(answer)} lines without it")
         return answer
 

@@ -54,10 +54,11 @@ class FakeDevice:
         raw: bool = True,
         us_per_inference: int = 2000,
         stack: str | None = None,
+        layers_us: list[int] | None = None,
     ):
         """stack: answer to `memory` between its brackets; None: the command is unknown."""
         self.graph, self.faults, self.has_raw, self.us = graph, faults or Faults(), raw, us_per_inference
-        self.stack = stack
+        self.stack, self.layers_us = stack, layers_us
         self.clock_us = 63
         self.received = self.commands = self.inferences = 0
         self.command = b""
@@ -101,6 +102,9 @@ class FakeDevice:
             return self._db(rest)
         if word == "raw" and self.has_raw:
             return self._raw()
+        if word == "layers" and self.layers_us is not None:
+            rows = "".join(f"m-layer-[{i},{us * int(rest[0])}]\r\n" for i, us in enumerate(self.layers_us))
+            return f"m-layers-[{len(self.layers_us)},{rest[0]},1000000]\r\n{rows}"
         if word == "memory" and self.stack is not None:
             return f"m-memory-stack-[{self.stack}]\r\n"
         actions: dict[str, Callable[[], str]] = {

@@ -5,6 +5,7 @@
 
 #include "app/inference.h"
 #include "app/input.h"
+#include "app/layers.h"
 #include "app/memory.h"
 #include "app/text.h"
 
@@ -59,6 +60,7 @@ static const command commands[] = {
     {"infer", "N W: N timed inferences (1) after W untimed ones (10)", ekw_inference_command},
     {"results", "probabilities of the last inference", answer_results},
     {"raw", "edgekws extension: int8 scores of the last inference, CRC-32 of the input", answer_raw},
+    {"layers", "edgekws extension: N (1): clock ticks of each layer, all layers before it untimed", ekw_layers_command},
     {"memory", "edgekws extension: bytes of the stack used at most since the reset, and there are", answer_memory},
 };
 

@@ -1,0 +1,46 @@
+"""Instruction costs of a core, fitted to layers that were counted on a board.
+
+The model has four costs: of a multiplication, of one in a depthwise layer, of a value that a layer with weights
+gives (packing, requantization, storing) and of a value that any other layer reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekws.graph.ir import Node
+from edgekws.targets import Costs, instructions
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One layer and what it took on a board, in instructions."""
+
+    node: Node
+    instructions: float
+
+
+def fit(layers: Sequence[Counted]) -> Costs:
+    """The costs with the least squares of relative errors; none is negative. Costs that no layer shows are 0."""
+    terms = np.array([_terms(layer.node) for layer in layers]) / np.array([[layer.instructions] for layer in layers])
+    used = terms.any(axis=0)
+    while True:
+        found = np.zeros(terms.shape[1])
+        found[used] = np.linalg.lstsq(terms[:, used], np.ones(len(terms)), rcond=None)[0]
+        if (found >= 0).all():
+            return Costs(*map(float, found))
+        used &= found >= 0
+
+
+def errors(layers: Sequence[Counted], costs: Costs) -> np.ndarray:
+    """(estimated - counted) / counted of each layer, float64."""
+    return np.array([instructions(layer.node, costs) / layer.instructions - 1 for layer in layers])
+
+
+def _terms(node: Node) -> list[float]:
+    """What each of the four costs is multiplied by."""
+    units = np.eye(4)
+    return [instructions(node, Costs(*unit)) for unit in units]

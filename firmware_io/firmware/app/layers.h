@@ -1,0 +1,7 @@
+/* Where the time of an inference goes. */
+#ifndef EKW_LAYERS_H
+#define EKW_LAYERS_H
+
+void ekw_layers_command(const char *iterations, const char *unused);
+
+#endif
