@@ -81,9 +81,15 @@ def started(name: str, model: dict[str, bytes], folder: Path) -> Iterator[tuple[
 def started_board(target: board.Board, model: dict[str, bytes], folder: Path) -> Iterator[tuple[Line, list[str]]]:
     needs_for(target)
     firmware = build.build(target, model, folder / f"{target.name}.elf")
+    with running(target, firmware.elf) as line_and_banner:
+        yield line_and_banner
+
+
+@contextmanager
+def running(target: board.Board, elf: Path) -> Iterator[tuple[Line, list[str]]]:
     tool = flash.load(target.flash_tool)
     with (
-        tool.start(target, firmware.elf) as url,
+        tool.start(target, elf) as url,
         serial.serial_for_url(url, baudrate=target.baud, timeout=30) as port,
     ):
         line = Line(port)
@@ -307,7 +313,7 @@ void ekw_model_run(const int8_t *input, int8_t *scores) {
 }"""
 
 
-@pytest.mark.parametrize("name", EMULATED)
+@pytest.mark.parametrize("name", ["qemu-an385-v6m", "qemu-an547", "qemu-riscv32"])
 def test_the_deepest_moment_of_the_stack_is_kept(name: str, graph: Graph, tmp_path: Path) -> None:
     with started(name, crashing(graph, DEEP), tmp_path) as (line, _):
 
@@ -324,9 +330,11 @@ def test_the_deepest_moment_of_the_stack_is_kept(name: str, graph: Graph, tmp_pa
 @pytest.mark.parametrize("name", EMULATED)
 def test_instructions_are_the_same_in_every_run(name: str, graph: Graph, tmp_path: Path) -> None:
     """To one tick of the timer for 20 inferences of the same input; clipping may be branches."""
-    counts = []
+    target, counts = board.load(name), []
+    needs_for(target)
+    elf = build.build(target, emit(graph), tmp_path / "fw.elf").elf
     for _ in range(2):
-        with started(name, emit(graph), tmp_path) as (line, _):
+        with running(target, elf) as (line, _):
             line.load(np.zeros((49, 10)))
             laps = [int(text[9:]) for text in line.ask("infer 20 1") if text.startswith("m-lap-us-")]
             counts.append(laps[1] - laps[0])
