@@ -81,9 +81,15 @@ def started(name: str, model: dict[str, bytes], folder: Path) -> Iterator[tuple[
 def started_board(target: board.Board, model: dict[str, bytes], folder: Path) -> Iterator[tuple[Line, list[str]]]:
     needs_for(target)
     firmware = build.build(target, model, folder / f"{target.name}.elf")
+    with running(target, firmware.elf) as line_and_banner:
+        yield line_and_banner
+
+
+@contextmanager
+def running(target: board.Board, elf: Path) -> Iterator[tuple[Line, list[str]]]:
     tool = flash.load(target.flash_tool)
     with (
-        tool.start(target, firmware.elf) as url,
+        tool.start(target, elf) as url,
         serial.serial_for_url(url, baudrate=target.baud, timeout=30) as port,
     ):
         line = Line(port)
@@ -267,105 +273,6 @@ def test_a_fault_is_reported(name: str, body: str, what: str, graph: Graph, tmp_
         line.port.write(b"infer 1 0%")
         answer = line.port.read_until(b"]\r\n").decode("ascii")
         assert re.search(rf"e-\[(HardFault|Trap) {what} ?{reason}", answer), answer
-
-
-UNALIGNED = """
-void ekw_model_run(const int8_t *input, int8_t *scores) {
-    (void)input, (void)arena, (void)node0, (void)node1, (void)node2, (void)node3, (void)node4;
-    volatile uintptr_t odd = (uintptr_t)scores | 1u;
-    *scores = (int8_t)*(volatile int32_t *)odd;
-}"""
-
-
-@pytest.mark.parametrize(("name", "word"), [("qemu-an385-v6m", "HardFault"), ("qemu-an385", "m-infer-done")])
-def test_the_stand_in_for_armv6m_faults_at_unaligned_accesses(
-    name: str, word: str, graph: Graph, tmp_path: Path
-) -> None:
-    with started(name, crashing(graph, UNALIGNED), tmp_path) as (line, _):
-        line.load(np.zeros((49, 10)))
-        line.port.write(b"infer 1 0%")
-        assert line.port.read_until(word.encode()).endswith(word.encode())
-
-
-def test_the_stack_is_measured(line: Line) -> None:
-    line.load(np.zeros((49, 10)))
-    line.ask("infer 1 0")
-    (answer,) = line.ask("memory")
-    if line.name == "host":
-        assert answer == "m-memory-stack-[unknown]"
-    else:
-        used, size = map(int, re.fullmatch(r"m-memory-stack-\[(\d+),(\d+)\]", answer).groups())
-        assert size == board.load(line.name).symbols["EKW_STACK_BYTES"] and 100 < used < size
-
-
-DEEP = """
-void ekw_model_run(const int8_t *input, int8_t *scores) {
-    (void)arena, (void)node0, (void)node1, (void)node2, (void)node3, (void)node4;
-    volatile int8_t hole[1000];
-    hole[0] = input[0];
-    *scores = hole[0];
-}"""
-
-
-@pytest.mark.parametrize("name", EMULATED)
-def test_the_deepest_moment_of_the_stack_is_kept(name: str, graph: Graph, tmp_path: Path) -> None:
-    with started(name, crashing(graph, DEEP), tmp_path) as (line, _):
-
-        def used() -> int:
-            return int(re.search(r"\[(\d+),", line.ask("memory")[0])[1])
-
-        shallow = used()
-        line.load(np.zeros((49, 10)))
-        line.ask("infer 1 0")
-        assert shallow + 700 < used() < shallow + 1300  # about the 1000 bytes of the array
-        assert used() == used()
-
-
-@pytest.mark.parametrize("name", EMULATED)
-def test_instructions_are_the_same_in_every_run(name: str, graph: Graph, tmp_path: Path) -> None:
-    """To one tick of the timer for 20 inferences of the same input; clipping may be branches."""
-    counts = []
-    for _ in range(2):
-        with started(name, emit(graph), tmp_path) as (line, _):
-            line.load(np.zeros((49, 10)))
-            laps = [int(text[9:]) for text in line.ask("infer 20 1") if text.startswith("m-lap-us-")]
-            counts.append(laps[1] - laps[0])
-    assert abs(counts[0] - counts[1]) <= 1, counts
-
-
-SYSTICK_PORT = """
-#include "port/port.h"
-#include "port/common/uart.h"
-#include "port/cortexm/cortexm.h"
-#include "port/systick/systick.h"
-__attribute__((section(".isr_vector"), used)) static const ekw_vector vectors[EKW_FIRST_IRQ + 1] = {
-    EKW_SYSTEM_VECTORS,
-    [EKW_SYSTICK_VECTOR] = {.handler = ekw_systick_interrupt},
-    [EKW_FIRST_IRQ] = {.handler = ekw_uart_receive_interrupt},
-};
-void ekw_port_init(void) {
-    ekw_systick_start();
-    ekw_uart_init();
-    ekw_irq_enable(0);
-}
-"""
-
-
-def test_systick_as_a_clock(graph: Graph, tmp_path: Path) -> None:
-    """The time base of a board that we have not got, on an emulated one: many times around its 24 bits."""
-    (tmp_path / "port.c").write_text(SYSTICK_PORT)
-    port = ("port/common", "port/cortexm", "port/cmsdk", "port/systick", str(tmp_path))
-    target = replace(board.load("qemu-an385-v6m"), port=port)
-    with started_board(target, emit(graph), tmp_path) as (line, _):
-        line.load(np.zeros((49, 10)))
-
-        def span_us(count: int) -> int:
-            laps = [int(text[9:]) for text in line.ask(f"infer {count} 0") if text.startswith("m-lap-us-")]
-            return laps[1] - laps[0]
-
-        once = span_us(100) / 100
-        count = int(10 * 2**24 / target.timer_hz * 1e6 / once)
-        assert span_us(count) == pytest.approx(count * once, rel=1e-3)
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 /* The registers of an MSPM0G5187 that this port needs. Addresses and bits are those of TI's device header
  * mspm0g518x.h and the headers it includes (MSPM0 SDK, hw_*.h beside each block); the sequences follow
- * the MSPM0 G-series technical reference manual, SLAU846. */
+ * the MSPM0 G-series technical reference manual, SLAU846, which was written before this device. */
 #ifndef EKW_MSPM0G5187_REGISTERS_H
 #define EKW_MSPM0G5187_REGISTERS_H
 

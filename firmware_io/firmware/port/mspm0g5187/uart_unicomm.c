@@ -1,5 +1,7 @@
-/* Driver of the universal communication module UC0 as a UART. Its bus clock is ULPCLK: it is in the power
- * domain that stays on in standby. */
+/* Driver of the universal communication module UC0 as a UART. That its bus clock is ULPCLK (40 MHz) follows
+ * from TI's examples, which wake from standby with it; no document that we found says so. If it were
+ * MCLK, the line would run at twice the rate: then EKW_UART_CLOCK_HZ is wrong. Of the errata of this
+ * module (UNICOMMUART_ERR_01 to 11 in SLVSJM6) only the titles were seen. */
 #include "port/common/ring.h"
 #include "port/common/uart.h"
 #include "port/mspm0g5187/registers.h"
