@@ -59,7 +59,8 @@ def load(name: str, out: Path, dry_run: bool) -> None:
     tool = flash.load(board.flash_tool)
     elf = out / "firmware" / f"{name}.elf"
     if dry_run:
-        console.out.print("build: " + " ".join(build.command(board, elf.parent / "src", elf)))
+        for line in build.commands(board, elf.parent / "src", elf):
+            console.out.print("build: " + shlex.join(line))
         console.out.print("load:  " + shlex.join(tool.command(board, elf)))
         return
     firmware = build.build(board, _model(out)[1], elf)
