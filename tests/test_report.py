@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from edgekws import stats
+from edgekws import stats, targets
 from edgekws.errors import ArtifactError
 from edgekws.graph.io import digest
 from edgekws.report import Report, build_report, text, write_report
@@ -40,7 +40,7 @@ def bench_document(graph, wrong=0, **more):
         "warnings": ["2 inputs had to be sent again"],
         "board": {
             "name": "b1", "title": "Board One", "core": "M4", "how": "emulated", "clock_hz": 1, "icount_shift": 6,
-            "flash_bytes": 1000, "ram_bytes": 0,
+            "flash_bytes": 1000, "ram_bytes": 0, "cpu": more.pop("cpu", ""),
         },
         "device": {"name": "edgekws-b1", "profile": "p", "model": "kws01"},
         "graph": {"name": graph.name, "sha256": digest(graph), "labels": list(labels)},
@@ -232,3 +232,30 @@ def test_incomplete_parity_rows_are_refused(graph):
 )
 def test_quantities_read_well(value, unit, shown):
     assert text.quantity(value, unit) == shown
+
+
+@pytest.fixture
+def timed(graph, monkeypatch):
+    """A report of a board whose layers took 64, 128, ... instructions, 40 estimated each."""
+    monkeypatch.setitem(targets.KERNEL_COSTS, "core", targets.Costs(1, 1, 1, 1))
+    monkeypatch.setattr(targets, "instructions", lambda node, costs: 40.0)
+    times = [4.096 * (number + 1) for number in range(len(graph.nodes))]
+    return build_report("timed", graph, bench_document(graph, layers_us=times, cpu="core"))
+
+
+def test_layers_of_the_board_stand_beside_the_estimates(timed, make, tmp_path):
+    row = timed.layers[1]
+    assert (row["us"], row["instructions"], row["estimated_instructions"]) == (8.192, pytest.approx(128), 40)
+    _, markdown, page = written(timed, tmp_path)
+    for shown in (markdown, page):
+        assert "Layers on the board" in shown and "-69 %" in shown  # 40 of 128
+        assert "200 instructions estimated, 960 counted (-79.2 %); largest error of a layer 88 %" in shown
+    Page(page)
+    assert all("Layers on the board" not in shown for shown in written(make(), tmp_path))
+
+
+def test_layers_without_a_cost_model_have_no_estimate(graph, tmp_path):
+    times = [1.0] * len(graph.nodes)
+    report = build_report("plain", graph, bench_document(graph, layers_us=times))
+    _, markdown, page = written(report, tmp_path)
+    assert "Layers on the board" in markdown and "Cost model" not in markdown + page

@@ -32,8 +32,8 @@ def vectors(graph, random_features):
     return Vectors("dev split", tuple(f"clip{i}" for i in range(CLIPS)), features, labels)
 
 
-def run(graph, vectors, plan=None, raw=True, board="qemu-an386", us=2000, stack=None, **faults):
-    device = FakeDevice(graph, Faults(**faults), raw=raw, us_per_inference=us, stack=stack)
+def run(graph, vectors, plan=None, raw=True, board="qemu-an386", us=2000, stack=None, layers_us=None, **faults):
+    device = FakeDevice(graph, Faults(**faults), raw=raw, us_per_inference=us, stack=stack, layers_us=layers_us)
     return bench(Session(Direct(device, chunk=4096)), boards.load(board), graph, vectors, plan)
 
 
@@ -76,6 +76,17 @@ def test_a_board_that_was_loaded_by_hand_is_measured_with_a_warning(graph, vecto
     found = run(graph, vectors, Plan(performance=False), board="nucleo-l4r5zi", stack="900,4096")
     assert found.valid and {figure.how for figure in found.measurements()} == {"measured"}
     assert any("loaded by hand" in warning for warning in found.warnings)
+
+
+def test_layers_are_told_where_the_device_can(graph, vectors):
+    plan = Plan(window_s=0.01, windows=1, accuracy=False)
+    found = run(graph, vectors, plan, layers_us=[900, 300, 500, 200, 100])
+    assert found.valid and found.layers_us == (900, 300, 500, 200, 100)
+    assert found.to_json()["layers_us"] == [900, 300, 500, 200, 100]
+    assert run(graph, vectors, plan).layers_us == ()
+    assert run(graph, vectors, Plan(performance=False), layers_us=[1] * 5).layers_us == ()
+    with pytest.raises(ProtocolError, match="5 layers"):
+        run(graph, vectors, plan, layers_us=[1000, 1000])
 
 
 def test_the_stack_is_a_figure_where_the_device_can_tell(graph, vectors):

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 from edgekws.emit.c import emit
+from edgekws.errors import ProtocolError
 from edgekws.graph.ir import Graph
 from firmware_io import board, build
+from firmware_io.protocol.session import Session
+from firmware_io.transport import open_transport
 from tests.firmware_io.test_firmware import EMULATED, Line, crashing, needs_for, running, started, started_board
 
 UNALIGNED = """
 void ekw_model_run(const int8_t *input, int8_t *scores) {
-    (void)input, (void)arena, (void)node0, (void)node1, (void)node2, (void)node3, (void)node4;
+    (void)input;
     volatile uintptr_t odd = (uintptr_t)scores | 1u;
     *scores = (int8_t)*(volatile int32_t *)odd;
 }"""
@@ -44,9 +47,27 @@ def test_the_host_cannot_tell_its_stack(graph: Graph, tmp_path: Path) -> None:
         assert line.ask("memory") == ["m-memory-stack-[unknown]"]
 
 
+@pytest.mark.parametrize("name", EMULATED)
+def test_layers_add_up_to_the_inference(name: str, graph: Graph, tmp_path: Path) -> None:
+    target = board.load(name)
+    needs_for(target)
+    elf = build.build(target, emit(graph), tmp_path / "firmware.elf").elf
+    with open_transport(target.transport, elf) as transport:
+        session = Session(transport)
+        session.start()
+        with pytest.raises(ProtocolError, match="No complete input"):
+            session.layers(1)
+        session.classify(np.zeros((49, 10), np.int8))
+        whole = session.infer(50, 0).device_us / 50
+        layers = session.layers(50)
+        assert len(layers) == len(graph.nodes) and min(layers) > 0
+        assert sum(layers) == pytest.approx(whole, rel=0.01)
+        with pytest.raises(ProtocolError, match="1 to 1000000"):
+            session.layers(0)
+
+
 DEEP = """
 void ekw_model_run(const int8_t *input, int8_t *scores) {
-    (void)arena, (void)node0, (void)node1, (void)node2, (void)node3, (void)node4;
     volatile int8_t hole[1000];
     hole[0] = input[0];
     *scores = hole[0];

@@ -120,7 +120,7 @@ def test_help_lists_every_command(line: Line) -> None:
     version, empty, *rest = line.ask("help")
     assert version == "ULPMark for tinyML Firmware V0.0.1" and empty == ""
     listed = [text.split(" : ")[0] for text in rest]
-    assert listed == ["help", "name", "profile", "timestamp", "db", "infer", "results", "raw", "memory"]
+    assert listed == ["help", "name", "profile", "timestamp", "db", "infer", "results", "raw", "layers", "memory"]
 
 
 def test_time_never_goes_back(line: Line) -> None:
@@ -230,7 +230,7 @@ def test_boot_banner(name: str, graph: Graph, tmp_path: Path) -> None:
 
 def crashing(graph: Graph, body: str) -> dict[str, bytes]:
     model = emit(graph)
-    head = model["model.c"].decode().split("void ekw_model_run")[0]
+    head = model["model.c"].decode().split("void ekw_model_run(")[0]
     return {**model, "model.c": f"{head}\n{body}\n".encode()}
 
 
@@ -241,7 +241,6 @@ UNDEFINED = """
 #define UNDEFINED __asm volatile("udf #0")
 #endif
 void ekw_model_run(const int8_t *input, int8_t *scores) {
-    (void)arena, (void)node0, (void)node1, (void)node2, (void)node3, (void)node4;
     UNDEFINED;
     *scores = *input;
 }"""
@@ -252,7 +251,7 @@ static int32_t deeper(volatile int8_t *values, int32_t depth) {
     return depth < 0 ? 0 : deeper(copy, depth + 1) + copy[depth & 31];
 }
 void ekw_model_run(const int8_t *input, int8_t *scores) {
-    (void)input, (void)arena, (void)node0, (void)node1, (void)node2, (void)node3, (void)node4;
+    (void)input;
     *scores = (int8_t)deeper(scores, 0);
 }"""
 

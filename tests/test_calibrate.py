@@ -1,0 +1,39 @@
+"""The cost model of our kernels: fitted costs, and what a report says of its error."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgekws import calibrate
+from edgekws.calibrate import Counted
+from edgekws.targets import Costs, instructions
+from tests.graphs import random_dag
+
+TRUE = Costs(0.8, 1.4, 6.0, 0.5)
+
+
+def layers(costs: Costs, noise: float = 0.0) -> list[Counted]:
+    rng = np.random.default_rng(0)
+    nodes = [node for seed in range(20) for node in random_dag(seed).nodes]
+    return [Counted(node, instructions(node, costs) * rng.uniform(1 - noise, 1 + noise)) for node in nodes]
+
+
+def test_the_costs_that_were_counted_are_found():
+    found = calibrate.fit(layers(TRUE))
+    assert vars(found) == pytest.approx(vars(TRUE), rel=1e-6)
+    assert np.abs(calibrate.errors(layers(TRUE), found)).max() < 1e-6
+
+
+def test_noise_stays_in_the_errors():
+    counted = layers(TRUE, noise=0.2)
+    found = calibrate.fit(counted)
+    assert vars(found) == pytest.approx(vars(TRUE), rel=0.2)
+    assert 0.05 < np.abs(calibrate.errors(counted, found)).mean() < 0.15
+
+
+def test_no_cost_is_negative_and_what_was_not_seen_costs_nothing():
+    free = calibrate.fit(layers(Costs(1.0, 2.0, 0.0, 1.0), noise=0.3))
+    assert min(vars(free).values()) >= 0
+    only = [layer for layer in layers(TRUE) if layer.node.op == "depthwise_conv2d"]
+    assert calibrate.fit(only).mac == 0 and calibrate.fit(only).value == 0
