@@ -36,7 +36,9 @@ class TrainSection(_Section):
     prior_correction: float = Field(1.0, ge=0, le=1)
     """1 takes these probabilities out of the trained scores, which then suit classes that are all alike."""
     teachers: tuple[str, ...] = ()
-    """Checkpoints of trained networks; their mean scores are half of what is learned (knowledge distillation)."""
+    """Checkpoints of trained networks; their mean scores are learned too (knowledge distillation)."""
+    teacher_weight: float = Field(0.5, ge=0, le=1)
+    """The teachers' share of what is learned; the labels have the rest."""
 
 
 WeightBits = Literal[8, 4, 2]

@@ -51,7 +51,7 @@ class Task:
     plan: TrainSection
     seed: int
     teacher: nn.Module | None = None
-    """when given, half of the loss is the divergence from its probabilities"""
+    """when given, the loss is in part (plan.teacher_weight) the divergence from its probabilities"""
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,9 @@ class _Run:
         with torch.no_grad():
             wanted = functional.log_softmax(self.task.teacher(inputs), dim=1)
         found = functional.log_softmax(logits, dim=1)
-        return (loss + functional.kl_div(found, wanted, reduction="batchmean", log_target=True)) / 2
+        divergence = functional.kl_div(found, wanted, reduction="batchmean", log_target=True)
+        share = self.task.plan.teacher_weight
+        return (1 - share) * loss + share * divergence
 
 
 def _batches(task: Task, epoch: int, count: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

@@ -1,8 +1,9 @@
 """Augmentation of a training batch, drawn anew each time and repeatable from its generator.
 
-    clip -> speed +- -> time shift -> + background noise -> MFCC -> SpecAugment masks
+    clip -> speed +- -> time shift -> + another clip -> + background noise -> MFCC -> SpecAugment masks
 
-SpecAugment: Park et al., arXiv 1904.08779. Shift and noise: the Speech Commands tutorial's ranges.
+SpecAugment: Park et al., arXiv 1904.08779. Shift and noise: the Speech Commands tutorial's ranges. Mixing is for
+pupils of a teacher, which says what a mixture is (Beyer et al., arXiv 2106.05237); labels are those of the louder clip.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ class AugmentSpec:
     """highest noise amplitude relative to full scale"""
     time_mask_frames: Annotated[int, Field(ge=0, le=40)] = 2
     coefficient_mask: Annotated[int, Field(ge=0, le=8)] = 0
+    mix_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """how often another clip of the batch is added, at up to half of its amplitude"""
 
 
 def augment_samples(
@@ -34,7 +37,7 @@ def augment_samples(
     """int16 [n, clip_samples] -> float32 [n, clip_samples] in +-1. noise: int16 [m]."""
     scaled = clips.astype(np.float32) / 32_768
     moved = np.stack([_shift(_speed(clip, spec, rng), spec, rate_hz, rng) for clip in scaled])
-    return _add_noise(moved, noise, spec, rng)
+    return _add_noise(_mix(moved, spec, rng), noise, spec, rng)
 
 
 def mask_features(features: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:
@@ -78,6 +81,14 @@ def _shift(clip: np.ndarray, spec: AugmentSpec, rate_hz: int, rng: np.random.Gen
     else:
         moved[:offset] = clip[-offset:]
     return moved
+
+
+def _mix(clips: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:
+    """Add to some clips the one before them."""
+    if spec.mix_probability == 0:
+        return clips
+    shares = rng.uniform(0, 0.5, len(clips)) * (rng.random(len(clips)) < spec.mix_probability)
+    return clips + np.roll(clips, 1, axis=0) * shares.astype(np.float32)[:, None]
 
 
 def _add_noise(clips: np.ndarray, noise: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:

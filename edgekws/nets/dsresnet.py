@@ -4,7 +4,7 @@
 
 Every second depthwise kernel is 9x1: nine frames of context for nine weights a channel, as in temporal
 convolution networks (Choi et al., arXiv 1904.03814), where the DS-CNN's 3x3 sees three. The
-shortcuts (He et al., arXiv 1512.03385) let 44 channels train as well as the DS-CNN's 64. Each layer is one
+shortcuts (He et al., arXiv 1512.03385) let twelve thin layers train as well as the DS-CNN's eight wide ones. Each layer is one
 that TI's NPU runs: channels in multiples of 4, kernels 3x3 and 9x1, additions at one scale.
 """
 
@@ -17,8 +17,8 @@ from edgekws.nets._layers import GlobalAveragePool, Pad, Residual
 _KERNELS = ((3, 3), (9, 1))
 
 
-def build(labels: int, channels: int = 44, blocks: int = 4, dropout: float = 0.0) -> nn.Sequential:
-    """11,672 parameters after folding batch normalization, 1,342,528 MACs (12 labels, 44 channels, 4 blocks)."""
+def build(labels: int, channels: int = 36, blocks: int = 6, dropout: float = 0.0) -> nn.Sequential:
+    """11,784 parameters after folding batch normalization, 1,359,432 MACs (12 labels, 36 channels, 6 blocks)."""
     layers: list[nn.Module] = [
         Pad(3, 4, 1, 1),
         nn.Conv2d(1, channels, (8, 4), stride=2, bias=False),
