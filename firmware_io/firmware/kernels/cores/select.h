@@ -21,6 +21,8 @@
 
 #if EKW_CORE == EKW_PORTABLE
 #include "kernels/cores/portable.h"
+#elif EKW_CORE == EKW_MVE
+#include "kernels/cores/mve.h"
 #else
 #error "EKW_CORE should be one of kernels/cores/core.h"
 #endif

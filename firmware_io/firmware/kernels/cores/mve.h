@@ -1,0 +1,338 @@
+/* The inner loops with Arm's M-profile vectors (MVE, "Helium", integers): 16 products of int8 an instruction.
+ *
+ *     packed pixels      [blocks of 4 pixels][vectors of 16 taps][4 pixels][16 taps] int8
+ *     unpacked filters   [filters][taps, zeros up to a multiple of 16] int8; weights of 8 bits are read from
+ *                        where they are
+ *
+ * There is no product of uint8 and int8: what is packed is x - 128 for inputs of uint8, the byte with its
+ * highest bit flipped, and the offsets of the stages make up for it: sum(x * w) = sum((x - 128) * w) +
+ * 128 * sum(w). What packed pixels hold beyond the last tap does not matter, there filters are 0. */
+#ifndef EKW_CORE_MVE_H
+#define EKW_CORE_MVE_H
+
+#include <arm_mve.h>
+
+#include "kernels/panel.h"
+#include "kernels/weights.h"
+
+#define EKW_PIXELS_STEP 4
+#define EKW_FILTERS_STEP 2
+#define EKW_STAGE_BYTES 4
+
+#define EKW_LANES 16
+#define EKW_PACKS_WINDOWS
+
+/* Once for all kernels of a model. */
+#define EKW_SHARED static __attribute__((noinline, unused))
+
+EKW_BODY int32_t ekw_vectors(int32_t taps) {
+    return (taps + EKW_LANES - 1) / EKW_LANES;
+}
+
+EKW_BODY int32_t ekw_pixel_bytes(int32_t taps) {
+    return ekw_vectors(taps) * EKW_LANES;
+}
+
+EKW_BODY int32_t ekw_filter_bytes(int32_t taps, int32_t bits) {
+    return bits == 8 ? 0 : ekw_vectors(taps) * EKW_LANES;
+}
+
+/* What a byte of the input is xored with. */
+EKW_BODY uint8_t ekw_flip(ekw_case kind) {
+    return kind.is_signed ? 0 : 0x80;
+}
+
+/* The weights of a packed filter with the numbers `taps`, 0 in the other lanes. */
+EKW_BODY int8x16_t ekw_weights_at(const int8_t *filter, uint8x16_t taps, mve_pred16_t lanes, int32_t bits) {
+    if (bits == 8) {
+        return vldrbq_gather_offset_z_s8(filter, taps, lanes);
+    }
+    const uint8x16_t byte = bits == 4 ? vshrq_n_u8(taps, 1) : vshrq_n_u8(taps, 2);
+    const int8x16_t place = vreinterpretq_s8_u8(vandq_u8(taps, vdupq_n_u8(bits == 4 ? 1 : 3)));
+    const int8x16_t bytes = vldrbq_gather_offset_z_s8(filter, byte, lanes);
+    const int8x16_t left = vshlq_s8(bytes, vmlaq_n_s8(vdupq_n_s8((int8_t)(8 - bits)), place, (int8_t)-bits));
+    return bits == 4 ? vshrq_n_s8(left, 4) : vshrq_n_s8(left, 6);
+}
+
+/* 16 weights from number `tap` on, 0 from `taps` on. */
+EKW_BODY int8x16_t ekw_weights_from(const int8_t *filter, int32_t tap, int32_t taps, int32_t bits) {
+    const mve_pred16_t lanes = vctp8q((uint32_t)(taps - tap));
+    if (bits == 8) {
+        return vldrbq_z_s8(filter + tap, lanes);
+    }
+    return ekw_weights_at(filter + tap * bits / 8, vidupq_n_u8(0, 1), lanes, bits);
+}
+
+EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
+    const int32_t stride = ekw_filter_stride(taps, bits);
+    for (int32_t f = 0; f < filters; f++, weights += stride) {
+        for (int32_t tap = 0; tap < taps; tap += EKW_LANES, unpacked += EKW_LANES) {
+            vst1q_s8((int8_t *)unpacked, ekw_weights_from(weights, tap, taps, bits));
+        }
+    }
+}
+
+EKW_BODY int32_t ekw_offset(const ekw_node *node, int32_t channel, ekw_case kind) {
+    return kind.rule == EKW_CLIP ? 0 : node->requant.offset[channel];
+}
+
+/* A stage is the offset, with what makes up for x - 128. */
+EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t taps, ekw_case kind) {
+    const int32_t stride = ekw_filter_stride(taps, kind.weight_bits);
+    const int8_t *filter = node->weight;
+    for (int32_t f = 0; f < node->out_shape.channels; f++, filter += stride) {
+        int32_t sum = 0;
+        for (int32_t tap = 0; !kind.is_signed && tap < taps; tap += EKW_LANES) {
+            sum = vaddvaq_s8(sum, ekw_weights_from(filter, tap, taps, kind.weight_bits));
+        }
+        ((int32_t *)stages)[f] = ekw_offset(node, f, kind) + 128 * sum;
+    }
+}
+
+/* ------------------------------------------------------------------ packing */
+
+EKW_BODY uint8_t *ekw_slot(uint8_t *packed, int32_t taps, int32_t slot) {
+    return packed + (slot >> 2) * 4 * ekw_pixel_bytes(taps) + (slot & 3) * EKW_LANES;
+}
+
+/* 8 channels of a pixel at a time: a gather of bytes that are a plane apart. */
+EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
+                                 ekw_case kind) {
+    const uint16x8_t planes = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)plane);
+    for (int32_t c = 0; c < channels; c += 8, input += 8 * plane) {
+        const mve_pred16_t lanes = vctp16q((uint32_t)(channels - c));
+        uint8_t *to = packed + (c >> 4) * 4 * EKW_LANES + (c & 8);
+        for (int32_t i = 0; i < count; i++) {
+            uint16x8_t x = vldrbq_gather_offset_z_u16(input + i, planes, lanes);
+            x = kind.is_signed ? x : veorq_u16(x, vdupq_n_u16(0x80));
+            vstrbq_u16(to, x);
+            to += (i & 3) == 3 ? 4 * ekw_pixel_bytes(channels) - 3 * EKW_LANES : EKW_LANES;
+        }
+    }
+}
+
+/* Where 16 taps from number `tap` on lie, from the vector of the first on. */
+EKW_BODY uint8x16_t ekw_places(int32_t tap) {
+    const uint8x16_t lane = vaddq_n_u8(vidupq_n_u8(0, 1), (uint8_t)(tap % EKW_LANES));
+    return vmlaq_n_u8(lane, vandq_u8(lane, vdupq_n_u8(EKW_LANES)), 3);
+}
+
+/* The taps of one output pixel, one row of up to 16 at a time: 0 where the window leaves the input. */
+EKW_BODY void ekw_pack_columns(const ekw_node *node, const uint8_t *input, int32_t top, int32_t left, int32_t first,
+                               uint8_t *slot, ekw_case kind) {
+    const int32_t height = node->in_shape.height, width = node->in_shape.width;
+    const ekw_taps columns = ekw_inside(left + first, node->kernel[1] - first, width);
+    const mve_pred16_t all = vctp8q((uint32_t)(node->kernel[1] - first));
+    const mve_pred16_t inside = vctp8q((uint32_t)columns.end) & (mve_pred16_t)~vctp8q((uint32_t)columns.begin);
+    int32_t tap = first;
+    for (int32_t c = 0; c < node->in_shape.channels; c++, input += height * width) {
+        for (int32_t i = top; i < top + node->kernel[0]; i++, tap += node->kernel[1]) {
+            uint8x16_t x = vdupq_n_u8(0);
+            if (i >= 0 && i < height) {
+                x = vldrbq_z_u8(input + i * width + left + first, inside);
+            }
+            x = veorq_u8(x, vdupq_n_u8(ekw_flip(kind)));
+            vstrbq_scatter_offset_p_u8(slot + tap / EKW_LANES * 4 * EKW_LANES, ekw_places(tap), x, all);
+        }
+    }
+}
+
+EKW_BODY void ekw_pack_window(const ekw_node *node, const uint8_t *input, int32_t pixel, uint8_t *packed, int32_t slot,
+                              ekw_case kind) {
+    const int32_t taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
+    const int32_t top = pixel / node->out_shape.width * node->stride[0] - node->pad[0];
+    const int32_t left = pixel % node->out_shape.width * node->stride[1] - node->pad[2];
+    for (int32_t first = 0; first < node->kernel[1]; first += EKW_LANES) {
+        ekw_pack_columns(node, input, top, left, first, ekw_slot(packed, taps, slot), kind);
+    }
+}
+
+/* ------------------------------------------------------------------ stages */
+
+/* The stage of one channel, ready for vectors of sums. EKW_SHIFT: (acc * mult + offset) >> shift, the offset being
+ * a product with mult already. */
+typedef struct {
+    int32_t offset;
+    int32_t mult;
+    int32_t left; /* minus shift */
+} ekw_scaler;
+
+EKW_BODY ekw_scaler ekw_scaler_of(const ekw_node *node, int32_t offset, int32_t channel, ekw_rule rule) {
+    const ekw_requant *stage = &node->requant;
+    if (rule == EKW_CLIP) {
+        return (ekw_scaler){offset, 1, 0};
+    }
+    const int32_t left = -(int32_t)stage->shift[channel];
+    if (rule == EKW_FIXED) {
+        return (ekw_scaler){offset, ((const int32_t *)stage->mult)[channel], left};
+    }
+    const uint32_t mult = ((const uint8_t *)stage->mult)[channel];
+    return (ekw_scaler){(int32_t)((uint32_t)offset * mult), (int32_t)mult, left};
+}
+
+/* vqrdmulh and vrshl are the two roundings of ekw_fixed_point, but vrshl takes halves up: one less before it,
+ * where there is a shift, takes those of negative numbers away from zero. */
+EKW_BODY int32x4_t ekw_scaled(int32x4_t acc, const ekw_scaler *scaler, ekw_rule rule) {
+    if (rule == EKW_CLIP) {
+        return vaddq_n_s32(acc, scaler->offset);
+    }
+    if (rule == EKW_SHIFT) {
+        return vshlq_r_s32(vmlasq_n_s32(acc, vdupq_n_s32(scaler->mult), scaler->offset), scaler->left);
+    }
+    const int32x4_t high = vqrdmulhq_n_s32(vaddq_n_s32(acc, scaler->offset), scaler->mult);
+    const int32x4_t less = vshrq_n_s32(vandq_s32(high, vdupq_n_s32(scaler->left)), 31);
+    return vrshlq_n_s32(vqaddq_s32(high, less), scaler->left);
+}
+
+typedef struct {
+    int32x4_t lo;
+    int32x4_t hi;
+} ekw_range;
+
+EKW_BODY ekw_range ekw_range_of(const ekw_node *node) {
+    return (ekw_range){vdupq_n_s32(node->requant.lo), vdupq_n_s32(node->requant.hi)};
+}
+
+EKW_BODY int32x4_t ekw_clipped(int32x4_t y, const ekw_range *range) {
+    return vminq_s32(vmaxq_s32(y, range->lo), range->hi);
+}
+
+/* Up to 4 neighbours. */
+EKW_BODY void ekw_store(uint8_t *output, int32_t count, int32x4_t y) {
+    if (count >= 4) {
+        vstrbq_s32((int8_t *)output, y);
+    } else {
+        vstrbq_p_s32((int8_t *)output, y, vctp32q((uint32_t)count));
+    }
+}
+
+/* ------------------------------------------------------------------ panels */
+
+/* The sums of four pixels with the first filter and with the second. */
+typedef struct {
+    int32x4_t first;
+    int32x4_t second;
+} ekw_sums;
+
+/* 16 taps of two filters, in q0 and q1, at four pixels. The 8 sums take every even register, where vmladav wants
+ * them: r0, r2, r4, r6 those of the first filter. */
+#define EKW_STEP(vmladav, end)                                                                               \
+    "vldrw.32 q2, [%[x], #16]\n\t"                                                                           \
+    "vldrw.32 q3, [%[x], #32]\n\t" vmladav " r2, q2, q0\n\t" vmladav " r10, q2, q1\n\t"                      \
+    "vldrw.32 q2, [%[x], #48]\n\t" vmladav " r4, q3, q0\n\t" vmladav " r12, q3, q1\n\t"                      \
+    "vldrw.32 q3, [%[x]" end "\n\t" vmladav " r6, q2, q0\n\t" vmladav " lr, q2, q1\n\t"                      \
+    vmladav " r0, q3, q0\n\t" vmladav " r8, q3, q1\n\t"
+
+/* first, second: the filters from their last vector on; before: taps before it; lanes: taps in it. */
+typedef struct {
+    const uint8_t *first;
+    const uint8_t *second;
+    int32_t before;
+    uint32_t lanes;
+} ekw_pair;
+
+/* The last vector of taps comes first, as its taps may be fewer than 16 and its sums begin with nothing. x: where it
+ * begins. Too many registers to leave their choice to a compiler: r3, r5 are the filters, r9 and r11 count. */
+EKW_BODY ekw_sums ekw_block(const ekw_pair *pair, const uint8_t *x) {
+    ekw_sums sums;
+    __asm volatile("ldrd r3, r5, [%[pair]]\n\t"
+                   "ldrd r9, r11, [%[pair], #8]\n\t"
+                   "vmsr p0, r11\n\t"
+                   "vpstt\n\t"
+                   "vldrbt.8 q0, [r3]\n\t"
+                   "vldrbt.8 q1, [r5]\n\t" EKW_STEP("vmladav.s8", "]")
+                   "cmp r9, #0\n\t"
+                   "beq 2f\n\t"
+                   "sub %[x], %[x], r9, lsl #2\n\t"
+                   "sub r3, r3, r9\n\t"
+                   "sub r5, r5, r9\n"
+                   "1:\n\t"
+                   "vldrb.8 q0, [r3], #16\n\t"
+                   "vldrb.8 q1, [r5], #16\n\t" EKW_STEP("vmladava.s8", "], #64")
+                   "subs r9, #16\n\t"
+                   "bne 1b\n"
+                   "2:\n\t"
+                   "vmov %q[p][2], %q[p][0], r0, r4\n\t"
+                   "vmov %q[p][3], %q[p][1], r2, r6\n\t"
+                   "vmov %q[q][2], %q[q][0], r8, r12\n\t"
+                   "vmov %q[q][3], %q[q][1], r10, lr"
+                   : [p] "=&w"(sums.first), [q] "=&w"(sums.second), [x] "+r"(x)
+                   : [pair] "r"(pair)
+                   : "r0", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "q0", "q1", "q2", "q3",
+                     "cc", "memory");
+    return sums;
+}
+
+/* Two filters, f and g, at all pixels of the panel. */
+EKW_BODY void ekw_strip(const ekw_node *node, const ekw_panel *panel, int32_t taps, int32_t f, int32_t g, ekw_rule rule) {
+    const int32_t before = (ekw_vectors(taps) - 1) * EKW_LANES;
+    const uint8_t *filters = panel->filters + before, *x = panel->pixels + before * 4;
+    const ekw_pair pair = {filters + f * taps, filters + g * taps, before, vctp8q((uint32_t)(taps - before))};
+    const int32_t *offsets = (const int32_t *)panel->stages + panel->first_filter;
+    const ekw_scaler a = ekw_scaler_of(node, offsets[f], panel->first_filter + f, rule);
+    const ekw_scaler b = ekw_scaler_of(node, offsets[g], panel->first_filter + g, rule);
+    const ekw_range range = ekw_range_of(node);
+    uint8_t *y = panel->output + f * panel->plane, *z = panel->output + g * panel->plane;
+    for (int32_t left = panel->pixel_count; left > 0; left -= 4, x += 64 + before * 4, y += 4, z += 4) {
+        const ekw_sums sums = ekw_block(&pair, x);
+        ekw_store(y, left, ekw_clipped(ekw_scaled(sums.first, &a, rule), &range));
+        ekw_store(z, left, ekw_clipped(ekw_scaled(sums.second, &b, rule), &range));
+    }
+}
+
+/* taps: of a filter as it lies in memory. Without a partner the last filter is computed twice. */
+EKW_BODY void ekw_strips(const ekw_node *node, const ekw_panel *panel, int32_t taps, ekw_rule rule) {
+    for (int32_t f = 0; f < panel->filter_count; f += 2) {
+        ekw_strip(node, panel, taps, f, f + 1 < panel->filter_count ? f + 1 : f, rule);
+    }
+}
+
+EKW_SHARED void ekw_strips_clip(const ekw_node *node, const ekw_panel *panel, int32_t taps) {
+    ekw_strips(node, panel, taps, EKW_CLIP);
+}
+
+EKW_SHARED void ekw_strips_shift(const ekw_node *node, const ekw_panel *panel, int32_t taps) {
+    ekw_strips(node, panel, taps, EKW_SHIFT);
+}
+
+EKW_SHARED void ekw_strips_fixed(const ekw_node *node, const ekw_panel *panel, int32_t taps) {
+    ekw_strips(node, panel, taps, EKW_FIXED);
+}
+
+EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_case kind) {
+    const int32_t unpacked = ekw_filter_bytes(panel->taps, kind.weight_bits);
+    const int32_t taps = unpacked == 0 ? panel->taps : unpacked;
+    if (kind.rule == EKW_CLIP) {
+        ekw_strips_clip(node, panel, taps);
+    } else if (kind.rule == EKW_SHIFT) {
+        ekw_strips_shift(node, panel, taps);
+    } else {
+        ekw_strips_fixed(node, panel, taps);
+    }
+}
+
+/* ------------------------------------------------------------------ vectors */
+
+EKW_BODY int32_t ekw_dot(const uint8_t *x, const int8_t *filter, int32_t length, ekw_case kind) {
+    int32_t acc = 0, sum = 0;
+    for (int32_t k = 0; k < length; k += EKW_LANES) {
+        const int8x16_t w = ekw_weights_from(filter, k, length, kind.weight_bits);
+        const uint8x16_t values = vldrbq_z_u8(x + k, vctp8q((uint32_t)(length - k)));
+        acc = vmladavaq_s8(acc, vreinterpretq_s8_u8(veorq_u8(values, vdupq_n_u8(ekw_flip(kind)))), w);
+        sum = kind.is_signed ? 0 : vaddvaq_s8(sum, w);
+    }
+    return acc + 128 * sum;
+}
+
+EKW_BODY int32_t ekw_sum(const uint8_t *x, int32_t count, ekw_case kind) {
+    int32_t acc = 0;
+    for (int32_t i = 0; i < count; i += EKW_LANES) {
+        const uint8x16_t values = vldrbq_z_u8(x + i, vctp8q((uint32_t)(count - i)));
+        acc = kind.is_signed ? vaddvaq_s8(acc, vreinterpretq_s8_u8(values)) : (int32_t)vaddvaq_u8((uint32_t)acc, values);
+    }
+    return acc;
+}
+
+#include "kernels/cores/mve_plane.h"
+
+#endif

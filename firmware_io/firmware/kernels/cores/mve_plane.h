@@ -1,0 +1,204 @@
+/* Depthwise convolutions for cores/mve.h: one vector of 16 bytes holds the whole window of an output.
+ *
+ *     scratch: unpacked taps | padded plane | corners | places
+ *     padded plane       [rows][width, padding], each byte x, or x - 128 for inputs of uint8. The padding between
+ *                        two rows is the right one of the first and the left one of the second at once
+ *     corners            of each output, the address where its window begins
+ *     places             of each input, its index in the padded plane, if that has no more than 256 bytes
+ *
+ * A window of up to 16 neighbouring bytes is loaded as it is, one of up to 16 taps is gathered; others, and
+ * windows wider than 255 bytes, are summed up row by row. */
+#ifndef EKW_CORE_MVE_PLANE_H
+#define EKW_CORE_MVE_PLANE_H
+
+typedef enum { EKW_NEIGHBOURS, EKW_GATHERED, EKW_ROWS } ekw_window;
+
+typedef struct {
+    int8_t *weights; /* EKW_ROWS */
+    uint8_t *bytes;
+    const uint8_t **corners;
+    uint8_t *places; /* null: the plane is too large */
+    int32_t columns; /* bytes from a row to the next */
+    int32_t size;
+    uint8_t zero; /* what padding holds */
+    ekw_window window;
+    uint8x16_t lane_taps; /* 255 in lanes without one */
+    uint8x16_t lane_bytes; /* from the corner */
+} ekw_plane;
+
+EKW_BODY int32_t ekw_largest_of(int32_t a, int32_t b) {
+    return a > b ? a : b;
+}
+
+EKW_BODY void ekw_plane_lanes(ekw_plane *plane, const ekw_node *node) {
+    uint8_t taps[EKW_LANES], bytes[EKW_LANES];
+    vst1q_u8(taps, vdupq_n_u8(255));
+    vst1q_u8(bytes, plane->window == EKW_GATHERED ? vdupq_n_u8(0) : vidupq_n_u8(0, 1));
+    for (int32_t i = 0, tap = 0; i < node->kernel[0]; i++) {
+        for (int32_t j = 0; j < node->kernel[1]; j++, tap++) {
+            const int32_t byte = i * plane->columns + j, lane = plane->window == EKW_GATHERED ? tap : byte;
+            taps[lane] = (uint8_t)tap;
+            bytes[lane] = (uint8_t)byte;
+        }
+    }
+    plane->lane_taps = vld1q_u8(taps);
+    plane->lane_bytes = vld1q_u8(bytes);
+}
+
+EKW_BODY void ekw_plane_corners(const ekw_plane *plane, const ekw_node *node) {
+    const uint8_t **corner = plane->corners, *row = plane->bytes;
+    for (int32_t i = 0; i < node->out_shape.height; i++, row += node->stride[0] * plane->columns) {
+        for (int32_t j = 0; j < node->out_shape.width; j++) {
+            *corner++ = row + j * node->stride[1];
+        }
+    }
+    for (int32_t i = node->out_shape.height * node->out_shape.width; i % 4 != 0; i++) {
+        *corner++ = plane->bytes;
+    }
+}
+
+EKW_BODY void ekw_plane_places(const ekw_plane *plane, const ekw_node *node) {
+    uint8_t *place = plane->places;
+    const int32_t start = node->pad[0] * plane->columns + node->pad[2];
+    for (int32_t i = 0; place != 0 && i < node->in_shape.height; i++) {
+        for (int32_t j = 0; j < node->in_shape.width; j++) {
+            *place++ = (uint8_t)(start + i * plane->columns + j);
+        }
+    }
+}
+
+EKW_BODY ekw_window ekw_window_of(const ekw_node *node, int32_t columns) {
+    const int32_t span = (node->kernel[0] - 1) * columns + node->kernel[1];
+    const bool is_small = node->kernel[0] * node->kernel[1] <= EKW_LANES && span <= 256;
+    return span <= EKW_LANES ? EKW_NEIGHBOURS : is_small ? EKW_GATHERED : EKW_ROWS;
+}
+
+EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case kind) {
+    const int32_t width = node->in_shape.width, *pad = node->pad;
+    const int32_t taps = ekw_round_up(node->kernel[0] * node->kernel[1], EKW_ALIGNMENT);
+    const int32_t rows = node->in_shape.height + pad[0] + pad[1];
+    const int32_t outputs = ekw_round_up(node->out_shape.height * node->out_shape.width, 4);
+    ekw_plane plane = {.weights = (int8_t *)scratch, .bytes = scratch + taps, .zero = ekw_flip(kind)};
+    plane.columns = width + ekw_largest_of(pad[2], pad[3]);
+    plane.size = rows * (width + pad[2] + pad[3]) + EKW_LANES;
+    plane.window = ekw_window_of(node, plane.columns);
+    plane.corners = (const uint8_t **)(void *)(plane.bytes + ekw_round_up(plane.size, EKW_ALIGNMENT));
+    plane.places = plane.size <= 256 ? (uint8_t *)(plane.corners + outputs) : 0;
+    if (plane.window != EKW_ROWS) {
+        ekw_plane_lanes(&plane, node);
+    }
+    ekw_plane_corners(&plane, node);
+    ekw_plane_places(&plane, node);
+    return plane;
+}
+
+/* With what may be read behind the last window. */
+EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
+    for (int32_t i = 0; i < plane->size; i += EKW_LANES) {
+        vstrbq_p_u8(plane->bytes + i, vdupq_n_u8(plane->zero), vctp8q((uint32_t)(plane->size - i)));
+    }
+}
+
+EKW_BODY void ekw_plane_scatter(const ekw_plane *plane, const uint8_t *input, int32_t count) {
+    for (int32_t i = 0; i < count; i += EKW_LANES) {
+        const mve_pred16_t lanes = vctp8q((uint32_t)(count - i));
+        const uint8x16_t x = veorq_u8(vldrbq_z_u8(input + i, lanes), vdupq_n_u8(plane->zero));
+        vstrbq_scatter_offset_p_u8(plane->bytes, vldrbq_z_u8(plane->places + i, lanes), x, lanes);
+    }
+}
+
+EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const uint8_t *input, ekw_case kind) {
+    (void)kind;
+    const int32_t width = node->in_shape.width;
+    if (plane->places != 0) {
+        ekw_plane_scatter(plane, input, node->in_shape.height * width);
+        return;
+    }
+    uint8_t *row = plane->bytes + node->pad[0] * plane->columns + node->pad[2];
+    for (int32_t i = 0; i < node->in_shape.height; i++, row += plane->columns, input += width) {
+        for (int32_t j = 0; j < width; j += EKW_LANES) {
+            const mve_pred16_t lanes = vctp8q((uint32_t)(width - j));
+            vstrbq_p_u8(row + j, veorq_u8(vldrbq_z_u8(input + j, lanes), vdupq_n_u8(plane->zero)), lanes);
+        }
+    }
+}
+
+EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, int32_t taps, ekw_case kind) {
+    for (int32_t tap = 0; plane->window == EKW_ROWS && tap < taps; tap += EKW_LANES) {
+        const int8x16_t weights = ekw_weights_from(filter, tap, taps, kind.weight_bits);
+        vstrbq_p_s8(plane->weights + tap, weights, vctp8q((uint32_t)(taps - tap)));
+    }
+}
+
+/* The sum of a window, row by row. */
+EKW_BODY int32_t ekw_plane_sum(const ekw_node *node, const ekw_plane *plane, const uint8_t *corner) {
+    const int32_t width = node->kernel[1];
+    const int8_t *weights = plane->weights;
+    int32_t acc = 0;
+    for (int32_t i = 0; i < node->kernel[0]; i++, corner += plane->columns, weights += width) {
+        for (int32_t j = 0; j < width; j += EKW_LANES) {
+            const mve_pred16_t lanes = vctp8q((uint32_t)(width - j));
+            const int8x16_t w = vldrbq_z_s8(weights + j, lanes);
+            const int8x16_t x = vldrbq_z_s8((const int8_t *)corner + j, lanes);
+            acc = vmladavaq_s8(acc, x, w);
+            acc += plane->zero == 0 ? 0 : 128 * vaddvq_s8(w);
+        }
+    }
+    return acc;
+}
+
+EKW_BODY void ekw_plane_by_rows(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
+                                ekw_case kind) {
+    const int32_t outputs = node->out_shape.height * node->out_shape.width;
+    for (int32_t i = 0; i < outputs; i++) {
+        const int32_t acc = ekw_plane_sum(node, plane, plane->corners[i]);
+        output[i] = ekw_requantize(&node->requant, acc, channel, kind.rule);
+    }
+}
+
+EKW_BODY int32_t ekw_plane_tap(const ekw_plane *plane, const uint8_t *corner, int8x16_t weights, bool gathers) {
+    const int8_t *x = (const int8_t *)corner;
+    return vmladavq_s8(gathers ? vldrbq_gather_offset_s8(x, plane->lane_bytes) : vldrbq_s8(x), weights);
+}
+
+EKW_BODY int32x4_t ekw_lanes(int32_t a, int32_t b, int32_t c, int32_t d) {
+    int32x4_t lanes;
+    __asm("vmov %q0[2], %q0[0], %1, %3\n\tvmov %q0[3], %q0[1], %2, %4"
+          : "=&w"(lanes)
+          : "r"(a), "r"(b), "r"(c), "r"(d));
+    return lanes;
+}
+
+EKW_BODY void ekw_plane_windows(const ekw_node *node, const ekw_plane *plane, int8x16_t weights, ekw_scaler scaler,
+                                uint8_t *output, ekw_rule rule, bool gathers) {
+    const uint8_t *const *corner = plane->corners;
+    const ekw_range range = ekw_range_of(node);
+    for (int32_t left = node->out_shape.height * node->out_shape.width; left > 0; left -= 4, corner += 4, output += 4) {
+        const int32_t a = ekw_plane_tap(plane, corner[0], weights, gathers);
+        const int32_t b = ekw_plane_tap(plane, corner[1], weights, gathers);
+        const int32_t c = ekw_plane_tap(plane, corner[2], weights, gathers);
+        const int32_t d = ekw_plane_tap(plane, corner[3], weights, gathers);
+        ekw_store(output, left, ekw_clipped(ekw_scaled(ekw_lanes(a, b, c, d), &scaler, rule), &range));
+    }
+}
+
+EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
+                            ekw_case kind) {
+    if (plane->window == EKW_ROWS) {
+        ekw_plane_by_rows(node, plane, channel, output, kind);
+        return;
+    }
+    const int32_t taps = node->kernel[0] * node->kernel[1];
+    const int8_t *filter = node->weight + channel * ekw_filter_stride(taps, kind.weight_bits);
+    const mve_pred16_t lanes = vcmpneq_n_u8(plane->lane_taps, 255);
+    const int8x16_t weights = ekw_weights_at(filter, plane->lane_taps, lanes, kind.weight_bits);
+    const int32_t offset = ekw_offset(node, channel, kind) + (kind.is_signed ? 0 : 128 * vaddvq_s8(weights));
+    const ekw_scaler scaler = ekw_scaler_of(node, offset, channel, kind.rule);
+    if (plane->window == EKW_GATHERED) {
+        ekw_plane_windows(node, plane, weights, scaler, output, kind.rule, true);
+    } else {
+        ekw_plane_windows(node, plane, weights, scaler, output, kind.rule, false);
+    }
+}
+
+#endif
