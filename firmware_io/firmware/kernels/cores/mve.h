@@ -56,6 +56,9 @@ EKW_BODY int8x16_t ekw_weights_at(const int8_t *filter, uint8x16_t taps, mve_pre
 
 /* 16 weights from number `tap` on, 0 from `taps` on. */
 EKW_BODY int8x16_t ekw_weights_from(const int8_t *filter, int32_t tap, int32_t taps, int32_t bits) {
+    if (bits == 8 && taps - tap >= EKW_LANES) {
+        return vldrbq_s8(filter + tap);
+    }
     const mve_pred16_t lanes = vctp8q((uint32_t)(taps - tap));
     if (bits == 8) {
         return vldrbq_z_s8(filter + tap, lanes);
@@ -95,56 +98,93 @@ EKW_BODY uint8_t *ekw_slot(uint8_t *packed, int32_t taps, int32_t slot) {
     return packed + (slot >> 2) * 4 * ekw_pixel_bytes(taps) + (slot & 3) * EKW_LANES;
 }
 
-/* 8 channels of a pixel at a time: a gather of bytes that are a plane apart. */
-EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
-                                 ekw_case kind) {
+/* 8 channels of one pixel: a gather of bytes that are a plane apart. */
+EKW_BODY void ekw_pack_8(uint8_t *to, const uint8_t *x, uint16x8_t planes, mve_pred16_t lanes, uint8_t flip) {
+    vstrbq_u16(to, veorq_u16(vldrbq_gather_offset_z_u16(x, planes, lanes), vdupq_n_u16(flip)));
+}
+
+EKW_SHARED void ekw_pack_pixels(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
+                                uint8_t flip) {
     const uint16x8_t planes = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)plane);
+    const int32_t block = 4 * ekw_pixel_bytes(channels);
     for (int32_t c = 0; c < channels; c += 8, input += 8 * plane) {
         const mve_pred16_t lanes = vctp16q((uint32_t)(channels - c));
         uint8_t *to = packed + (c >> 4) * 4 * EKW_LANES + (c & 8);
-        for (int32_t i = 0; i < count; i++) {
-            uint16x8_t x = vldrbq_gather_offset_z_u16(input + i, planes, lanes);
-            x = kind.is_signed ? x : veorq_u16(x, vdupq_n_u16(0x80));
-            vstrbq_u16(to, x);
-            to += (i & 3) == 3 ? 4 * ekw_pixel_bytes(channels) - 3 * EKW_LANES : EKW_LANES;
+        const uint8_t *x = input;
+        for (int32_t i = 0; i < count >> 2; i++, x += 4, to += block) {
+            ekw_pack_8(to, x, planes, lanes, flip);
+            ekw_pack_8(to + EKW_LANES, x + 1, planes, lanes, flip);
+            ekw_pack_8(to + 2 * EKW_LANES, x + 2, planes, lanes, flip);
+            ekw_pack_8(to + 3 * EKW_LANES, x + 3, planes, lanes, flip);
+        }
+        for (int32_t i = 0; i < (count & 3); i++) {
+            ekw_pack_8(to + i * EKW_LANES, x + i, planes, lanes, flip);
         }
     }
 }
 
-/* Where 16 taps from number `tap` on lie, from the vector of the first on. */
-EKW_BODY uint8x16_t ekw_places(int32_t tap) {
-    const uint8x16_t lane = vaddq_n_u8(vidupq_n_u8(0, 1), (uint8_t)(tap % EKW_LANES));
-    return vmlaq_n_u8(lane, vandq_u8(lane, vdupq_n_u8(EKW_LANES)), 3);
+EKW_BODY void ekw_pack_tap(uint8_t *packed, int32_t taps, int32_t slot, int32_t tap, uint8_t byte) {
+    ekw_slot(packed, taps, slot)[(tap >> 4) * 4 * EKW_LANES + (tap & 15)] = byte;
 }
 
-/* The taps of one output pixel, one row of up to 16 at a time: 0 where the window leaves the input. */
+/* For planes so large that seven of them do not fit an index of 16 bits. */
+EKW_SHARED void ekw_pack_large(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
+                               uint8_t flip) {
+    for (int32_t i = 0; i < count; i++) {
+        for (int32_t c = 0; c < channels; c++) {
+            ekw_pack_tap(packed, channels, i, c, input[c * plane + i] ^ flip);
+        }
+    }
+}
+
+EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
+                                 ekw_case kind) {
+    if (7 * plane <= UINT16_MAX) {
+        ekw_pack_pixels(packed, input, plane, channels, count, ekw_flip(kind));
+    } else {
+        ekw_pack_large(packed, input, plane, channels, count, ekw_flip(kind));
+    }
+}
+
+/* Where the taps of a row go, `tap` of them being in the vector at `to` already. A row of 16 may reach into the next
+ * vector, which is 64 bytes further on. */
+EKW_BODY void ekw_pack_row(uint8_t *to, int32_t tap, uint8x16_t x, mve_pred16_t lanes) {
+    const uint8x16_t place = vidupq_n_u8((uint32_t)tap, 1);
+    vstrbq_scatter_offset_p_u8(to, vmlaq_n_u8(place, vandq_u8(place, vdupq_n_u8(EKW_LANES)), 3), x, lanes);
+}
+
+/* Up to 16 columns of one output pixel's window, from column `first` on: 0 where it leaves the input. */
 EKW_BODY void ekw_pack_columns(const ekw_node *node, const uint8_t *input, int32_t top, int32_t left, int32_t first,
-                               uint8_t *slot, ekw_case kind) {
-    const int32_t height = node->in_shape.height, width = node->in_shape.width;
-    const ekw_taps columns = ekw_inside(left + first, node->kernel[1] - first, width);
-    const mve_pred16_t all = vctp8q((uint32_t)(node->kernel[1] - first));
+                               uint8_t *slot, uint8_t flip) {
+    const int32_t height = node->in_shape.height, width = node->in_shape.width, kernel = node->kernel[1];
+    const ekw_taps columns = ekw_inside(left + first, kernel - first, width);
+    const mve_pred16_t all = vctp8q((uint32_t)(kernel - first));
     const mve_pred16_t inside = vctp8q((uint32_t)columns.end) & (mve_pred16_t)~vctp8q((uint32_t)columns.begin);
     int32_t tap = first;
     for (int32_t c = 0; c < node->in_shape.channels; c++, input += height * width) {
-        for (int32_t i = top; i < top + node->kernel[0]; i++, tap += node->kernel[1]) {
-            uint8x16_t x = vdupq_n_u8(0);
-            if (i >= 0 && i < height) {
-                x = vldrbq_z_u8(input + i * width + left + first, inside);
-            }
-            x = veorq_u8(x, vdupq_n_u8(ekw_flip(kind)));
-            vstrbq_scatter_offset_p_u8(slot + tap / EKW_LANES * 4 * EKW_LANES, ekw_places(tap), x, all);
+        const uint8_t *row = input + top * width + left + first;
+        for (int32_t i = top; i < top + node->kernel[0]; i++, tap += kernel, row += width) {
+            const bool is_inside = (uint32_t)i < (uint32_t)height;
+            const uint8x16_t x = is_inside ? vldrbq_z_u8(row, inside) : vdupq_n_u8(0);
+            slot += (tap >> 4) * 4 * EKW_LANES;
+            tap &= EKW_LANES - 1;
+            ekw_pack_row(slot, tap, veorq_u8(x, vdupq_n_u8(flip)), all);
         }
+    }
+}
+
+EKW_SHARED void ekw_pack_some(const ekw_node *node, const uint8_t *input, int32_t pixel, uint8_t *slot, uint8_t flip) {
+    const int32_t top = pixel / node->out_shape.width * node->stride[0] - node->pad[0];
+    const int32_t left = pixel % node->out_shape.width * node->stride[1] - node->pad[2];
+    for (int32_t first = 0; first < node->kernel[1]; first += EKW_LANES) {
+        ekw_pack_columns(node, input, top, left, first, slot, flip);
     }
 }
 
 EKW_BODY void ekw_pack_window(const ekw_node *node, const uint8_t *input, int32_t pixel, uint8_t *packed, int32_t slot,
                               ekw_case kind) {
     const int32_t taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
-    const int32_t top = pixel / node->out_shape.width * node->stride[0] - node->pad[0];
-    const int32_t left = pixel % node->out_shape.width * node->stride[1] - node->pad[2];
-    for (int32_t first = 0; first < node->kernel[1]; first += EKW_LANES) {
-        ekw_pack_columns(node, input, top, left, first, ekw_slot(packed, taps, slot), kind);
-    }
+    ekw_pack_some(node, input, pixel, ekw_slot(packed, taps, slot), ekw_flip(kind));
 }
 
 /* ------------------------------------------------------------------ stages */
@@ -217,38 +257,35 @@ typedef struct {
 /* 16 taps of two filters, in q0 and q1, at four pixels. The 8 sums take every even register, where vmladav wants
  * them: r0, r2, r4, r6 those of the first filter. */
 #define EKW_STEP(vmladav, end)                                                                               \
-    "vldrw.32 q2, [%[x], #16]\n\t"                                                                           \
-    "vldrw.32 q3, [%[x], #32]\n\t" vmladav " r2, q2, q0\n\t" vmladav " r10, q2, q1\n\t"                      \
-    "vldrw.32 q2, [%[x], #48]\n\t" vmladav " r4, q3, q0\n\t" vmladav " r12, q3, q1\n\t"                      \
-    "vldrw.32 q3, [%[x]" end "\n\t" vmladav " r6, q2, q0\n\t" vmladav " lr, q2, q1\n\t"                      \
-    vmladav " r0, q3, q0\n\t" vmladav " r8, q3, q1\n\t"
+    "vldrw.32 %q[p], [%[x], #16]\n\t"                                                                           \
+    "vldrw.32 %q[q], [%[x], #32]\n\t" vmladav " r2, %q[p], q0\n\t" vmladav " r10, %q[p], q1\n\t"                      \
+    "vldrw.32 %q[p], [%[x], #48]\n\t" vmladav " r4, %q[q], q0\n\t" vmladav " r12, %q[q], q1\n\t"                      \
+    "vldrw.32 %q[q], [%[x]" end "\n\t" vmladav " r6, %q[p], q0\n\t" vmladav " lr, %q[p], q1\n\t"                      \
+    vmladav " r0, %q[q], q0\n\t" vmladav " r8, %q[q], q1\n\t"
 
-/* first, second: the filters from their last vector on; before: taps before it; lanes: taps in it. */
 typedef struct {
-    const uint8_t *first;
-    const uint8_t *second;
-    int32_t before;
-    uint32_t lanes;
-} ekw_pair;
+    int32_t lanes;  /* with taps in the last vector, as a predicate */
+    int32_t before; /* taps before it */
+} ekw_last;
 
-/* The last vector of taps comes first, as its taps may be fewer than 16 and its sums begin with nothing. x: where it
- * begins. Too many registers to leave their choice to a compiler: r3, r5 are the filters, r9 and r11 count. */
-EKW_BODY ekw_sums ekw_block(const ekw_pair *pair, const uint8_t *x) {
+/* The last vector of taps comes first, as its taps may be fewer than 16 and its sums begin with nothing. x, u, v:
+ * pixels and filters from that vector on, where they are again afterwards. */
+EKW_BODY ekw_sums ekw_block(const uint8_t *x, const uint8_t *u, const uint8_t *v, const ekw_last *last) {
     ekw_sums sums;
-    __asm volatile("ldrd r3, r5, [%[pair]]\n\t"
-                   "ldrd r9, r11, [%[pair], #8]\n\t"
-                   "vmsr p0, r11\n\t"
+    __asm volatile("ldr r9, %[lanes]\n\t"
+                   "vmsr p0, r9\n\t"
+                   "ldr r9, %[before]\n\t"
                    "vpstt\n\t"
-                   "vldrbt.8 q0, [r3]\n\t"
-                   "vldrbt.8 q1, [r5]\n\t" EKW_STEP("vmladav.s8", "]")
+                   "vldrbt.8 q0, [%[u]]\n\t"
+                   "vldrbt.8 q1, [%[v]]\n\t" EKW_STEP("vmladav.s8", "]")
                    "cmp r9, #0\n\t"
                    "beq 2f\n\t"
                    "sub %[x], %[x], r9, lsl #2\n\t"
-                   "sub r3, r3, r9\n\t"
-                   "sub r5, r5, r9\n"
+                   "sub %[u], %[u], r9\n\t"
+                   "sub %[v], %[v], r9\n"
                    "1:\n\t"
-                   "vldrb.8 q0, [r3], #16\n\t"
-                   "vldrb.8 q1, [r5], #16\n\t" EKW_STEP("vmladava.s8", "], #64")
+                   "vldrb.8 q0, [%[u]], #16\n\t"
+                   "vldrb.8 q1, [%[v]], #16\n\t" EKW_STEP("vmladava.s8", "], #64")
                    "subs r9, #16\n\t"
                    "bne 1b\n"
                    "2:\n\t"
@@ -256,27 +293,27 @@ EKW_BODY ekw_sums ekw_block(const ekw_pair *pair, const uint8_t *x) {
                    "vmov %q[p][3], %q[p][1], r2, r6\n\t"
                    "vmov %q[q][2], %q[q][0], r8, r12\n\t"
                    "vmov %q[q][3], %q[q][1], r10, lr"
-                   : [p] "=&w"(sums.first), [q] "=&w"(sums.second), [x] "+r"(x)
-                   : [pair] "r"(pair)
-                   : "r0", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "q0", "q1", "q2", "q3",
-                     "cc", "memory");
+                   : [p] "=&w"(sums.first), [q] "=&w"(sums.second)
+                   : [x] "r"(x), [u] "r"(u), [v] "r"(v), [lanes] "m"(last->lanes), [before] "m"(last->before)
+                   : "r0", "r2", "r4", "r6", "r8", "r9", "r10", "r12", "lr", "q0", "q1", "cc", "memory");
     return sums;
 }
 
 /* Two filters, f and g, at all pixels of the panel. */
 EKW_BODY void ekw_strip(const ekw_node *node, const ekw_panel *panel, int32_t taps, int32_t f, int32_t g, ekw_rule rule) {
     const int32_t before = (ekw_vectors(taps) - 1) * EKW_LANES;
-    const uint8_t *filters = panel->filters + before, *x = panel->pixels + before * 4;
-    const ekw_pair pair = {filters + f * taps, filters + g * taps, before, vctp8q((uint32_t)(taps - before))};
+    const uint8_t *x = panel->pixels + before * 4, *filters = panel->filters + before;
     const int32_t *offsets = (const int32_t *)panel->stages + panel->first_filter;
+    const ekw_last last = {vctp8q((uint32_t)(taps - before)), before};
     const ekw_scaler a = ekw_scaler_of(node, offsets[f], panel->first_filter + f, rule);
     const ekw_scaler b = ekw_scaler_of(node, offsets[g], panel->first_filter + g, rule);
     const ekw_range range = ekw_range_of(node);
-    uint8_t *y = panel->output + f * panel->plane, *z = panel->output + g * panel->plane;
-    for (int32_t left = panel->pixel_count; left > 0; left -= 4, x += 64 + before * 4, y += 4, z += 4) {
-        const ekw_sums sums = ekw_block(&pair, x);
+    uint8_t *y = panel->output + f * panel->plane;
+    const int32_t next = (g - f) * panel->plane;
+    for (int32_t left = panel->pixel_count; left > 0; left -= 4, x += 64 + before * 4, y += 4) {
+        const ekw_sums sums = ekw_block(x, filters + f * taps, filters + g * taps, &last);
         ekw_store(y, left, ekw_clipped(ekw_scaled(sums.first, &a, rule), &range));
-        ekw_store(z, left, ekw_clipped(ekw_scaled(sums.second, &b, rule), &range));
+        ekw_store(y + next, left, ekw_clipped(ekw_scaled(sums.second, &b, rule), &range));
     }
 }
 

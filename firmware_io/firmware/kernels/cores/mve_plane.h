@@ -100,11 +100,14 @@ EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
 }
 
 EKW_BODY void ekw_plane_scatter(const ekw_plane *plane, const uint8_t *input, int32_t count) {
-    for (int32_t i = 0; i < count; i += EKW_LANES) {
-        const mve_pred16_t lanes = vctp8q((uint32_t)(count - i));
-        const uint8x16_t x = veorq_u8(vldrbq_z_u8(input + i, lanes), vdupq_n_u8(plane->zero));
-        vstrbq_scatter_offset_p_u8(plane->bytes, vldrbq_z_u8(plane->places + i, lanes), x, lanes);
+    const uint8_t *place = plane->places;
+    const uint8x16_t flip = vdupq_n_u8(plane->zero);
+    for (int32_t i = 0; i < count >> 4; i++, input += EKW_LANES, place += EKW_LANES) {
+        vstrbq_scatter_offset_u8(plane->bytes, vld1q_u8(place), veorq_u8(vld1q_u8(input), flip));
     }
+    const mve_pred16_t lanes = vctp8q((uint32_t)(count & 15));
+    const uint8x16_t x = veorq_u8(vldrbq_z_u8(input, lanes), flip);
+    vstrbq_scatter_offset_p_u8(plane->bytes, vldrbq_z_u8(place, lanes), x, lanes);
 }
 
 EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const uint8_t *input, ekw_case kind) {
@@ -156,29 +159,46 @@ EKW_BODY void ekw_plane_by_rows(const ekw_node *node, const ekw_plane *plane, in
     }
 }
 
-EKW_BODY int32_t ekw_plane_tap(const ekw_plane *plane, const uint8_t *corner, int8x16_t weights, bool gathers) {
-    const int8_t *x = (const int8_t *)corner;
-    return vmladavq_s8(gathers ? vldrbq_gather_offset_s8(x, plane->lane_bytes) : vldrbq_s8(x), weights);
-}
+/* 4 windows: the bytes of each, its products added up, and the four sums side by side. */
+#define EKW_WINDOWS(load, end)                                                                               \
+    "ldrd r0, r1, [%[corner]], #8\n\t"                                                                       \
+    "ldrd r2, r3, [%[corner]], #8\n\t"                                                                       \
+    load " q0, [r0" end "\n\t" load " %q[sums], [r1" end "\n\t"                                              \
+    "vmladav.s8 r0, q0, %q[w]\n\t" load " q0, [r2" end "\n\t"                                                \
+    "vmladav.s8 r4, %q[sums], %q[w]\n\t" load " %q[sums], [r3" end "\n\t"                                    \
+    "vmladav.s8 r2, q0, %q[w]\n\t"                                                                           \
+    "vmladav.s8 r12, %q[sums], %q[w]\n\t"                                                                    \
+    "vmov %q[sums][2], %q[sums][0], r0, r2\n\t"                                                              \
+    "vmov %q[sums][3], %q[sums][1], r4, r12"
 
-EKW_BODY int32x4_t ekw_lanes(int32_t a, int32_t b, int32_t c, int32_t d) {
-    int32x4_t lanes;
-    __asm("vmov %q0[2], %q0[0], %1, %3\n\tvmov %q0[3], %q0[1], %2, %4"
-          : "=&w"(lanes)
-          : "r"(a), "r"(b), "r"(c), "r"(d));
-    return lanes;
+EKW_BODY int32x4_t ekw_plane_sums(const ekw_plane *plane, const uint8_t *const **corner, int8x16_t weights, bool gathers) {
+    int32x4_t sums;
+    if (gathers) {
+        __asm volatile(EKW_WINDOWS("vldrb.u8", ", %q[bytes]]")
+                       : [sums] "=&w"(sums), [corner] "+r"(*corner)
+                       : [w] "w"(weights), [bytes] "w"(plane->lane_bytes)
+                       : "r0", "r1", "r2", "r3", "r4", "r12", "q0", "memory");
+    } else {
+        __asm volatile(EKW_WINDOWS("vldrb.8", "]")
+                       : [sums] "=&w"(sums), [corner] "+r"(*corner)
+                       : [w] "w"(weights)
+                       : "r0", "r1", "r2", "r3", "r4", "r12", "q0", "memory");
+    }
+    return sums;
 }
 
 EKW_BODY void ekw_plane_windows(const ekw_node *node, const ekw_plane *plane, int8x16_t weights, ekw_scaler scaler,
                                 uint8_t *output, ekw_rule rule, bool gathers) {
     const uint8_t *const *corner = plane->corners;
     const ekw_range range = ekw_range_of(node);
-    for (int32_t left = node->out_shape.height * node->out_shape.width; left > 0; left -= 4, corner += 4, output += 4) {
-        const int32_t a = ekw_plane_tap(plane, corner[0], weights, gathers);
-        const int32_t b = ekw_plane_tap(plane, corner[1], weights, gathers);
-        const int32_t c = ekw_plane_tap(plane, corner[2], weights, gathers);
-        const int32_t d = ekw_plane_tap(plane, corner[3], weights, gathers);
-        ekw_store(output, left, ekw_clipped(ekw_scaled(ekw_lanes(a, b, c, d), &scaler, rule), &range));
+    const int32_t outputs = node->out_shape.height * node->out_shape.width;
+    for (int32_t i = 0; i < outputs >> 2; i++, output += 4) {
+        const int32x4_t sums = ekw_plane_sums(plane, &corner, weights, gathers);
+        vstrbq_s32((int8_t *)output, ekw_clipped(ekw_scaled(sums, &scaler, rule), &range));
+    }
+    if ((outputs & 3) != 0) {
+        const int32x4_t sums = ekw_plane_sums(plane, &corner, weights, gathers);
+        ekw_store(output, outputs & 3, ekw_clipped(ekw_scaled(sums, &scaler, rule), &range));
     }
 }
 
