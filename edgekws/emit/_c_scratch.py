@@ -39,8 +39,6 @@ class Core:
     plane_tap_bytes: int = 1
     plane_step: int = 1
     plane_spare: int = 0
-    plane_output_bytes: int = 0
-    plane_input_bytes: int = 0
 
     def pixel_bytes(self, node: Node) -> int:
         return _up(_taps(node), self.taps_step) * self.tap_bytes
@@ -51,7 +49,7 @@ class Core:
 
 
 PORTABLE = Core("portable", "EKW_PORTABLE", 1, 1, 2, 2, 0, False, 2)
-MVE = Core("mve", "EKW_MVE", 1, 16, 4, 2, 4, False, 128, plane_spare=16, plane_output_bytes=4, plane_input_bytes=1)
+MVE = Core("mve", "EKW_MVE", 1, 16, 4, 2, 4, False, 128)
 CORES = (PORTABLE, MVE)
 
 
@@ -89,10 +87,12 @@ def _plane_bytes(node: Node, core: Core) -> int:
     top, bottom, left, right = node.pad
     columns = _up(width + left + right, core.plane_step)
     weights = _up(math.prod(node.kernel) * core.plane_tap_bytes, 8)
-    plane = (height + top + bottom) * columns * core.plane_tap_bytes + core.plane_spare
-    outputs = _up(math.prod(node.out_shape[:2]), 4) * core.plane_output_bytes
-    inputs = height * width * core.plane_input_bytes if plane <= 256 else 0
-    return weights + (_up(plane, 8) + outputs + inputs if outputs else plane)
+    plane = (height + top + bottom) * columns * core.plane_tap_bytes
+    if core is MVE:
+        outputs = _up(math.prod(node.out_shape[:2]), 4) * 4
+        plane = _up(plane, 16) + 16
+        return _up(math.prod(node.kernel), 16) + plane + outputs + (height * width if plane <= 256 else 0)
+    return weights + plane + core.plane_spare
 
 
 def _taps(node: Node) -> int:

@@ -25,16 +25,12 @@
 /* Once for all kernels of a model. */
 #define EKW_SHARED static __attribute__((noinline, unused))
 
-EKW_BODY int32_t ekw_vectors(int32_t taps) {
-    return (taps + EKW_LANES - 1) / EKW_LANES;
-}
-
 EKW_BODY int32_t ekw_pixel_bytes(int32_t taps) {
-    return ekw_vectors(taps) * EKW_LANES;
+    return (taps + EKW_LANES - 1) & -EKW_LANES;
 }
 
 EKW_BODY int32_t ekw_filter_bytes(int32_t taps, int32_t bits) {
-    return bits == 8 ? 0 : ekw_vectors(taps) * EKW_LANES;
+    return bits == 8 ? 0 : ekw_pixel_bytes(taps);
 }
 
 /* What a byte of the input is xored with. */
@@ -66,12 +62,27 @@ EKW_BODY int8x16_t ekw_weights_from(const int8_t *filter, int32_t tap, int32_t t
     return ekw_weights_at(filter + tap * bits / 8, vidupq_n_u8(0, 1), lanes, bits);
 }
 
-EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
-    const int32_t stride = ekw_filter_stride(taps, bits);
-    for (int32_t f = 0; f < filters; f++, weights += stride) {
-        for (int32_t tap = 0; tap < taps; tap += EKW_LANES, unpacked += EKW_LANES) {
-            vst1q_s8((int8_t *)unpacked, ekw_weights_from(weights, tap, taps, bits));
+EKW_BODY void ekw_unpack_bits(uint8_t *to, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
+    for (int32_t f = 0; f < filters; f++, weights += ekw_filter_stride(taps, bits)) {
+        for (int32_t tap = 0; tap < taps; tap += EKW_LANES, to += EKW_LANES) {
+            vst1q_s8((int8_t *)to, ekw_weights_from(weights, tap, taps, bits));
         }
+    }
+}
+
+EKW_SHARED void ekw_unpack_4(uint8_t *to, const int8_t *weights, int32_t taps, int32_t filters) {
+    ekw_unpack_bits(to, weights, taps, filters, 4);
+}
+
+EKW_SHARED void ekw_unpack_2(uint8_t *to, const int8_t *weights, int32_t taps, int32_t filters) {
+    ekw_unpack_bits(to, weights, taps, filters, 2);
+}
+
+EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
+    if (bits == 4) {
+        ekw_unpack_4(unpacked, weights, taps, filters);
+    } else if (bits == 2) {
+        ekw_unpack_2(unpacked, weights, taps, filters);
     }
 }
 
@@ -103,8 +114,23 @@ EKW_BODY void ekw_pack_8(uint8_t *to, const uint8_t *x, uint16x8_t planes, mve_p
     vstrbq_u16(to, veorq_u16(vldrbq_gather_offset_z_u16(x, planes, lanes), vdupq_n_u16(flip)));
 }
 
+/* For planes so large that an index of 16 bits does not reach over eight of them. */
+EKW_BODY void ekw_pack_large(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
+                             uint8_t flip) {
+    for (int32_t i = 0; i < count; i++) {
+        uint8_t *slot = ekw_slot(packed, channels, i);
+        for (int32_t c = 0; c < channels; c++) {
+            slot[(c >> 4) * 4 * EKW_LANES + (c & 15)] = input[c * plane + i] ^ flip;
+        }
+    }
+}
+
 EKW_SHARED void ekw_pack_pixels(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
                                 uint8_t flip) {
+    if (plane > UINT16_MAX / 8) {
+        ekw_pack_large(packed, input, plane, channels, count, flip);
+        return;
+    }
     const uint16x8_t planes = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)plane);
     const int32_t block = 4 * ekw_pixel_bytes(channels);
     for (int32_t c = 0; c < channels; c += 8, input += 8 * plane) {
@@ -123,27 +149,9 @@ EKW_SHARED void ekw_pack_pixels(uint8_t *packed, const uint8_t *input, int32_t p
     }
 }
 
-EKW_BODY void ekw_pack_tap(uint8_t *packed, int32_t taps, int32_t slot, int32_t tap, uint8_t byte) {
-    ekw_slot(packed, taps, slot)[(tap >> 4) * 4 * EKW_LANES + (tap & 15)] = byte;
-}
-
-/* For planes so large that seven of them do not fit an index of 16 bits. */
-EKW_SHARED void ekw_pack_large(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
-                               uint8_t flip) {
-    for (int32_t i = 0; i < count; i++) {
-        for (int32_t c = 0; c < channels; c++) {
-            ekw_pack_tap(packed, channels, i, c, input[c * plane + i] ^ flip);
-        }
-    }
-}
-
 EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
                                  ekw_case kind) {
-    if (7 * plane <= UINT16_MAX) {
-        ekw_pack_pixels(packed, input, plane, channels, count, ekw_flip(kind));
-    } else {
-        ekw_pack_large(packed, input, plane, channels, count, ekw_flip(kind));
-    }
+    ekw_pack_pixels(packed, input, plane, channels, count, ekw_flip(kind));
 }
 
 /* Where the taps of a row go, `tap` of them being in the vector at `to` already. A row of 16 may reach into the next
@@ -301,7 +309,7 @@ EKW_BODY ekw_sums ekw_block(const uint8_t *x, const uint8_t *u, const uint8_t *v
 
 /* Two filters, f and g, at all pixels of the panel. */
 EKW_BODY void ekw_strip(const ekw_node *node, const ekw_panel *panel, int32_t taps, int32_t f, int32_t g, ekw_rule rule) {
-    const int32_t before = (ekw_vectors(taps) - 1) * EKW_LANES;
+    const int32_t before = ekw_pixel_bytes(taps) - EKW_LANES;
     const uint8_t *x = panel->pixels + before * 4, *filters = panel->filters + before;
     const int32_t *offsets = (const int32_t *)panel->stages + panel->first_filter;
     const ekw_last last = {vctp8q((uint32_t)(taps - before)), before};
@@ -362,12 +370,13 @@ EKW_BODY int32_t ekw_dot(const uint8_t *x, const int8_t *filter, int32_t length,
 }
 
 EKW_BODY int32_t ekw_sum(const uint8_t *x, int32_t count, ekw_case kind) {
-    int32_t acc = 0;
-    for (int32_t i = 0; i < count; i += EKW_LANES) {
-        const uint8x16_t values = vldrbq_z_u8(x + i, vctp8q((uint32_t)(count - i)));
-        acc = kind.is_signed ? vaddvaq_s8(acc, vreinterpretq_s8_u8(values)) : (int32_t)vaddvaq_u8((uint32_t)acc, values);
+    const uint8x16_t flip = vdupq_n_u8(ekw_flip(kind));
+    int32_t acc = kind.is_signed ? 0 : 128 * count;
+    for (; count >= EKW_LANES; count -= EKW_LANES, x += EKW_LANES) {
+        acc = vaddvaq_s8(acc, vreinterpretq_s8_u8(veorq_u8(vld1q_u8(x), flip)));
     }
-    return acc;
+    const mve_pred16_t lanes = vctp8q((uint32_t)count);
+    return vaddvaq_p_s8(acc, vreinterpretq_s8_u8(veorq_u8(vldrbq_z_u8(x, lanes), flip)), lanes);
 }
 
 #include "kernels/cores/mve_plane.h"

@@ -6,15 +6,15 @@
  *     corners            of each output, the address where its window begins
  *     places             of each input, its index in the padded plane, if that has no more than 256 bytes
  *
- * A window of up to 16 neighbouring bytes is loaded as it is, one of up to 16 taps is gathered; others, and
- * windows wider than 255 bytes, are summed up row by row. */
+ * A window within 16 neighbouring bytes is loaded as it is, one of up to 16 taps within 256 bytes is gathered,
+ * and any other one is summed up tap by tap. */
 #ifndef EKW_CORE_MVE_PLANE_H
 #define EKW_CORE_MVE_PLANE_H
 
-typedef enum { EKW_NEIGHBOURS, EKW_GATHERED, EKW_ROWS } ekw_window;
+typedef enum { EKW_NEIGHBOURS, EKW_GATHERED, EKW_ANY } ekw_window;
 
 typedef struct {
-    int8_t *weights; /* EKW_ROWS */
+    int8_t *weights; /* unpacked, EKW_ANY */
     uint8_t *bytes;
     const uint8_t **corners;
     uint8_t *places; /* null: the plane is too large */
@@ -70,33 +70,33 @@ EKW_BODY void ekw_plane_places(const ekw_plane *plane, const ekw_node *node) {
 EKW_BODY ekw_window ekw_window_of(const ekw_node *node, int32_t columns) {
     const int32_t span = (node->kernel[0] - 1) * columns + node->kernel[1];
     const bool is_small = node->kernel[0] * node->kernel[1] <= EKW_LANES && span <= 256;
-    return span <= EKW_LANES ? EKW_NEIGHBOURS : is_small ? EKW_GATHERED : EKW_ROWS;
+    return span <= EKW_LANES ? EKW_NEIGHBOURS : is_small ? EKW_GATHERED : EKW_ANY;
 }
 
 EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case kind) {
     const int32_t width = node->in_shape.width, *pad = node->pad;
-    const int32_t taps = ekw_round_up(node->kernel[0] * node->kernel[1], EKW_ALIGNMENT);
     const int32_t rows = node->in_shape.height + pad[0] + pad[1];
-    const int32_t outputs = ekw_round_up(node->out_shape.height * node->out_shape.width, 4);
-    ekw_plane plane = {.weights = (int8_t *)scratch, .bytes = scratch + taps, .zero = ekw_flip(kind)};
+    const int32_t outputs = node->out_shape.height * node->out_shape.width;
+    ekw_plane plane = {.weights = (int8_t *)scratch, .zero = ekw_flip(kind)};
+    plane.bytes = scratch + ekw_pixel_bytes(node->kernel[0] * node->kernel[1]);
     plane.columns = width + ekw_largest_of(pad[2], pad[3]);
-    plane.size = rows * (width + pad[2] + pad[3]) + EKW_LANES;
+    plane.size = ekw_pixel_bytes(rows * (width + pad[2] + pad[3])) + EKW_LANES;
     plane.window = ekw_window_of(node, plane.columns);
-    plane.corners = (const uint8_t **)(void *)(plane.bytes + ekw_round_up(plane.size, EKW_ALIGNMENT));
-    plane.places = plane.size <= 256 ? (uint8_t *)(plane.corners + outputs) : 0;
-    if (plane.window != EKW_ROWS) {
+    plane.corners = (const uint8_t **)(void *)(plane.bytes + plane.size);
+    plane.places = plane.size <= 256 ? (uint8_t *)(plane.corners + ((outputs + 3) & ~3)) : 0;
+    if (plane.window != EKW_ANY) {
         ekw_plane_lanes(&plane, node);
     }
     ekw_plane_corners(&plane, node);
     ekw_plane_places(&plane, node);
+    for (int32_t i = 0; i < plane.size; i += EKW_LANES) {
+        vst1q_u8(plane.bytes + i, vdupq_n_u8(plane.zero));
+    }
     return plane;
 }
 
-/* With what may be read behind the last window. */
 EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
-    for (int32_t i = 0; i < plane->size; i += EKW_LANES) {
-        vstrbq_p_u8(plane->bytes + i, vdupq_n_u8(plane->zero), vctp8q((uint32_t)(plane->size - i)));
-    }
+    (void)plane;
 }
 
 EKW_BODY void ekw_plane_scatter(const ekw_plane *plane, const uint8_t *input, int32_t count) {
@@ -127,34 +127,33 @@ EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const
 }
 
 EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, int32_t taps, ekw_case kind) {
-    for (int32_t tap = 0; plane->window == EKW_ROWS && tap < taps; tap += EKW_LANES) {
-        const int8x16_t weights = ekw_weights_from(filter, tap, taps, kind.weight_bits);
-        vstrbq_p_s8(plane->weights + tap, weights, vctp8q((uint32_t)(taps - tap)));
-    }
+    (void)plane, (void)filter, (void)taps, (void)kind;
 }
 
-/* The sum of a window, row by row. */
-EKW_BODY int32_t ekw_plane_sum(const ekw_node *node, const ekw_plane *plane, const uint8_t *corner) {
-    const int32_t width = node->kernel[1];
-    const int8_t *weights = plane->weights;
+/* Tap by tap. */
+EKW_BODY int32_t ekw_plane_sum(const ekw_node *node, const ekw_plane *plane, const uint8_t *corner,
+                               const int8_t *w, ekw_case kind) {
     int32_t acc = 0;
-    for (int32_t i = 0; i < node->kernel[0]; i++, corner += plane->columns, weights += width) {
-        for (int32_t j = 0; j < width; j += EKW_LANES) {
-            const mve_pred16_t lanes = vctp8q((uint32_t)(width - j));
-            const int8x16_t w = vldrbq_z_s8(weights + j, lanes);
-            const int8x16_t x = vldrbq_z_s8((const int8_t *)corner + j, lanes);
-            acc = vmladavaq_s8(acc, x, w);
-            acc += plane->zero == 0 ? 0 : 128 * vaddvq_s8(w);
+    for (int32_t i = 0; i < node->kernel[0]; i++, corner += plane->columns) {
+        for (int32_t j = 0; j < node->kernel[1]; j++) {
+            const uint8_t x = corner[j] ^ ekw_flip(kind);
+            acc += ekw_at(&x, 0, kind.is_signed) * *w++;
         }
     }
     return acc;
 }
 
-EKW_BODY void ekw_plane_by_rows(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
+EKW_BODY void ekw_plane_by_taps(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
                                 ekw_case kind) {
     const int32_t outputs = node->out_shape.height * node->out_shape.width;
+    const int32_t taps = node->kernel[0] * node->kernel[1];
+    const int8_t *weights = node->weight + channel * ekw_filter_stride(taps, kind.weight_bits);
+    if (kind.weight_bits != 8) {
+        ekw_unpack((uint8_t *)plane->weights, weights, taps, 1, kind.weight_bits);
+        weights = plane->weights;
+    }
     for (int32_t i = 0; i < outputs; i++) {
-        const int32_t acc = ekw_plane_sum(node, plane, plane->corners[i]);
+        const int32_t acc = ekw_plane_sum(node, plane, plane->corners[i], weights, kind);
         output[i] = ekw_requantize(&node->requant, acc, channel, kind.rule);
     }
 }
@@ -187,25 +186,26 @@ EKW_BODY int32x4_t ekw_plane_sums(const ekw_plane *plane, const uint8_t *const *
     return sums;
 }
 
+/* A window of neighbours may be gathered too: the last ones, fewer than 4, are. */
 EKW_BODY void ekw_plane_windows(const ekw_node *node, const ekw_plane *plane, int8x16_t weights, ekw_scaler scaler,
-                                uint8_t *output, ekw_rule rule, bool gathers) {
+                                uint8_t *output, ekw_rule rule) {
     const uint8_t *const *corner = plane->corners;
     const ekw_range range = ekw_range_of(node);
     const int32_t outputs = node->out_shape.height * node->out_shape.width;
-    for (int32_t i = 0; i < outputs >> 2; i++, output += 4) {
-        const int32x4_t sums = ekw_plane_sums(plane, &corner, weights, gathers);
-        vstrbq_s32((int8_t *)output, ekw_clipped(ekw_scaled(sums, &scaler, rule), &range));
+    for (int32_t i = 0; plane->window == EKW_NEIGHBOURS && i < outputs >> 2; i++, output += 4) {
+        const int32x4_t sums = ekw_plane_sums(plane, &corner, weights, false);
+        ekw_store(output, 4, ekw_clipped(ekw_scaled(sums, &scaler, rule), &range));
     }
-    if ((outputs & 3) != 0) {
-        const int32x4_t sums = ekw_plane_sums(plane, &corner, weights, gathers);
-        ekw_store(output, outputs & 3, ekw_clipped(ekw_scaled(sums, &scaler, rule), &range));
+    for (int32_t left = plane->corners + outputs - corner; left > 0; left -= 4, output += 4) {
+        const int32x4_t sums = ekw_plane_sums(plane, &corner, weights, true);
+        ekw_store(output, left, ekw_clipped(ekw_scaled(sums, &scaler, rule), &range));
     }
 }
 
 EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
                             ekw_case kind) {
-    if (plane->window == EKW_ROWS) {
-        ekw_plane_by_rows(node, plane, channel, output, kind);
+    if (plane->window == EKW_ANY) {
+        ekw_plane_by_taps(node, plane, channel, output, kind);
         return;
     }
     const int32_t taps = node->kernel[0] * node->kernel[1];
@@ -213,12 +213,7 @@ EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_
     const mve_pred16_t lanes = vcmpneq_n_u8(plane->lane_taps, 255);
     const int8x16_t weights = ekw_weights_at(filter, plane->lane_taps, lanes, kind.weight_bits);
     const int32_t offset = ekw_offset(node, channel, kind) + (kind.is_signed ? 0 : 128 * vaddvq_s8(weights));
-    const ekw_scaler scaler = ekw_scaler_of(node, offset, channel, kind.rule);
-    if (plane->window == EKW_GATHERED) {
-        ekw_plane_windows(node, plane, weights, scaler, output, kind.rule, true);
-    } else {
-        ekw_plane_windows(node, plane, weights, scaler, output, kind.rule, false);
-    }
+    ekw_plane_windows(node, plane, weights, ekw_scaler_of(node, offset, channel, kind.rule), output, kind.rule);
 }
 
 #endif
