@@ -256,79 +256,146 @@ EKW_BODY void ekw_store(uint8_t *output, int32_t count, int32x4_t y) {
 
 /* ------------------------------------------------------------------ panels */
 
-/* The sums of four pixels with the first filter and with the second. */
+/* Two filters at blocks of four pixels. The order is that of the assembly below. */
 typedef struct {
-    int32x4_t first;
-    int32x4_t second;
-} ekw_sums;
+    const uint8_t *x;      /* pixels and filters from the last vector of taps on */
+    const uint8_t *filter[2];
+    int32_t before;        /* taps before that vector */
+    int32_t offset[2];
+    int32_t left[2];
+    int32_t mult[2];
+    uint8_t *output[2];
+    const uint8_t *end;    /* where x is after the last block */
+    uint32_t lanes;        /* with taps in the last vector, as a predicate */
+    int32_t lo;
+    int32_t hi;
+} ekw_job;
 
 /* 16 taps of two filters, in q0 and q1, at four pixels. The 8 sums take every even register, where vmladav wants
- * them: r0, r2, r4, r6 those of the first filter. */
-#define EKW_STEP(vmladav, end)                                                                               \
-    "vldrw.32 %q[p], [%[x], #16]\n\t"                                                                           \
-    "vldrw.32 %q[q], [%[x], #32]\n\t" vmladav " r2, %q[p], q0\n\t" vmladav " r10, %q[p], q1\n\t"                      \
-    "vldrw.32 %q[p], [%[x], #48]\n\t" vmladav " r4, %q[q], q0\n\t" vmladav " r12, %q[q], q1\n\t"                      \
-    "vldrw.32 %q[q], [%[x]" end "\n\t" vmladav " r6, %q[p], q0\n\t" vmladav " lr, %q[p], q1\n\t"                      \
-    vmladav " r0, %q[q], q0\n\t" vmladav " r8, %q[q], q1\n\t"
+ * them: r0, r2, r4, r6 those of the first filter. With that no register is left over, and compilers spill. */
+#define EKW_STEP(vmladav, first)                                                                             \
+    "vldrw.32 q2, [r1" first "\n\t"                                                                          \
+    "vldrw.32 q3, [r1, #16]\n\t" vmladav " r0, q2, q0\n\t" vmladav " r8, q2, q1\n\t"                         \
+    "vldrw.32 q2, [r1, #32]\n\t" vmladav " r2, q3, q0\n\t" vmladav " r10, q3, q1\n\t"                        \
+    "vldrw.32 q3, [r1, #48]\n\t" vmladav " r4, q2, q0\n\t" vmladav " r12, q2, q1\n\t"                        \
+    vmladav " r6, q3, q0\n\t" vmladav " lr, q3, q1\n\t"
 
-typedef struct {
-    int32_t lanes;  /* with taps in the last vector, as a predicate */
-    int32_t before; /* taps before it */
-} ekw_last;
+/* The stages of q2 and q3; q6, q7: the multipliers or, for EKW_FIXED, the shifts. See ekw_scaled. */
+#define EKW_LOAD_CLIP ""
+#define EKW_LOAD_SHIFT "vdup.32 q6, r4\n\tvdup.32 q7, r6\n\t"
+#define EKW_LOAD_FIXED "vdup.32 q6, r0\n\tvdup.32 q7, r2\n\t"
+#define EKW_SCALE_CLIP "vadd.i32 q2, q2, r0\n\tvadd.i32 q3, q3, r2\n\t"
+#define EKW_SCALE_SHIFT                                                                                      \
+    "vmlas.s32 q2, q6, r0\n\tvmlas.s32 q3, q7, r2\n\t"                                                       \
+    "vshl.s32 q2, r4\n\tvshl.s32 q3, r6\n\t"
+#define EKW_SCALE_FIXED                                                                                      \
+    "vadd.i32 q2, q2, r0\n\tvadd.i32 q3, q3, r2\n\t"                                                         \
+    "ldrd r0, r2, [r11, #32]\n\t"                                                                            \
+    "vqrdmulh.s32 q2, q2, r0\n\tvqrdmulh.s32 q3, q3, r2\n\t"                                                 \
+    "vand q0, q2, q6\n\tvand q1, q3, q7\n\t"                                                                 \
+    "vshr.s32 q0, q0, #31\n\tvshr.s32 q1, q1, #31\n\t"                                                       \
+    "vqadd.s32 q2, q2, q0\n\tvqadd.s32 q3, q3, q1\n\t"                                                       \
+    "vrshl.s32 q2, r4\n\tvrshl.s32 q3, r6\n\t"
 
-/* The last vector of taps comes first, as its taps may be fewer than 16 and its sums begin with nothing. x, u, v:
- * pixels and filters from that vector on, where they are again afterwards. */
-EKW_BODY ekw_sums ekw_block(const uint8_t *x, const uint8_t *u, const uint8_t *v, const ekw_last *last) {
-    ekw_sums sums;
-    __asm volatile("ldr r9, %[lanes]\n\t"
-                   "vmsr p0, r9\n\t"
-                   "ldr r9, %[before]\n\t"
-                   "vpstt\n\t"
-                   "vldrbt.8 q0, [%[u]]\n\t"
-                   "vldrbt.8 q1, [%[v]]\n\t" EKW_STEP("vmladav.s8", "]")
-                   "cmp r9, #0\n\t"
-                   "beq 2f\n\t"
-                   "sub %[x], %[x], r9, lsl #2\n\t"
-                   "sub %[u], %[u], r9\n\t"
-                   "sub %[v], %[v], r9\n"
-                   "1:\n\t"
-                   "vldrb.8 q0, [%[u]], #16\n\t"
-                   "vldrb.8 q1, [%[v]], #16\n\t" EKW_STEP("vmladava.s8", "], #64")
-                   "subs r9, #16\n\t"
-                   "bne 1b\n"
-                   "2:\n\t"
-                   "vmov %q[p][2], %q[p][0], r0, r4\n\t"
-                   "vmov %q[p][3], %q[p][1], r2, r6\n\t"
-                   "vmov %q[q][2], %q[q][0], r8, r12\n\t"
-                   "vmov %q[q][3], %q[q][1], r10, lr"
-                   : [p] "=&w"(sums.first), [q] "=&w"(sums.second)
-                   : [x] "r"(x), [u] "r"(u), [v] "r"(v), [lanes] "m"(last->lanes), [before] "m"(last->before)
-                   : "r0", "r2", "r4", "r6", "r8", "r9", "r10", "r12", "lr", "q0", "q1", "cc", "memory");
-    return sums;
+/* The last vector comes first, as its taps may be fewer than 16 and its sums begin with nothing; then back to the
+ * first one. r1: pixels; r3, r5: filters; r7: taps before the last vector; r9 counts them down. */
+#define EKW_BLOCKS(load, scale)                                                                              \
+    "ldrd r1, r3, [r11]\n\tldrd r5, r7, [r11, #8]\n\t"                                                       \
+    "ldrd r0, r2, [r11, #24]\n\tldrd r4, r6, [r11, #32]\n\t" load                                            \
+    "ldrd r8, r0, [r11, #52]\n\tvmsr p0, r8\n\tvdup.32 q4, r0\n\t"                                           \
+    "ldr r0, [r11, #60]\n\tvdup.32 q5, r0\n"                                                                 \
+    "1:\n\t"                                                                                                 \
+    "vpstt\n\tvldrbt.8 q0, [r3]\n\tvldrbt.8 q1, [r5]\n\t" EKW_STEP("vmladav.s8", "]")                        \
+    "movs r9, r7\n\t"                                                                                        \
+    "beq 3f\n"                                                                                               \
+    "2:\n\t"                                                                                                 \
+    "vldrb.8 q0, [r3, #-16]!\n\tvldrb.8 q1, [r5, #-16]!\n\t" EKW_STEP("vmladava.s8", ", #-64]!")             \
+    "subs r9, #16\n\t"                                                                                       \
+    "bne 2b\n\t"                                                                                             \
+    "add r3, r7\n\tadd r5, r7\n"                                                                             \
+    "3:\n\t"                                                                                                 \
+    "vmov q2[2], q2[0], r0, r4\n\tvmov q2[3], q2[1], r2, r6\n\t"                                             \
+    "vmov q3[2], q3[0], r8, r12\n\tvmov q3[3], q3[1], r10, lr\n\t"                                           \
+    "ldrd r0, r2, [r11, #16]\n\tldrd r4, r6, [r11, #24]\n\t" scale                                           \
+    "vmax.s32 q2, q2, q4\n\tvmax.s32 q3, q3, q4\n\t"                                                         \
+    "vmin.s32 q2, q2, q5\n\tvmin.s32 q3, q3, q5\n\t"                                                         \
+    "ldrd r0, r2, [r11, #40]\n\t"                                                                            \
+    "vstrb.32 q2, [r0], #4\n\tvstrb.32 q3, [r2], #4\n\t"                                                     \
+    "strd r0, r2, [r11, #40]\n\t"                                                                            \
+    "ldr r0, [r11, #48]\n\t"                                                                                 \
+    "add r1, r1, r7, lsl #3\n\t"                                                                             \
+    "adds r1, #64\n\t"                                                                                       \
+    "cmp r1, r0\n\t"                                                                                         \
+    "bne 1b"
+
+#define EKW_RUN(job, load, scale)                                                                            \
+    register ekw_job *const at __asm("r11") = job;                                                           \
+    __asm volatile(EKW_BLOCKS(load, scale)                                                                   \
+                   :                                                                                         \
+                   : "r"(at)                                                                                 \
+                   : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r12", "lr", "q0",   \
+                     "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory")
+
+EKW_SHARED void ekw_run_clip(ekw_job *job) {
+    EKW_RUN(job, EKW_LOAD_CLIP, EKW_SCALE_CLIP);
 }
 
-/* Two filters, f and g, at all pixels of the panel. */
-EKW_BODY void ekw_strip(const ekw_node *node, const ekw_panel *panel, int32_t taps, int32_t f, int32_t g, ekw_rule rule) {
-    const int32_t before = ekw_pixel_bytes(taps) - EKW_LANES;
-    const uint8_t *x = panel->pixels + before * 4, *filters = panel->filters + before;
-    const int32_t *offsets = (const int32_t *)panel->stages + panel->first_filter;
-    const ekw_last last = {vctp8q((uint32_t)(taps - before)), before};
-    const ekw_scaler a = ekw_scaler_of(node, offsets[f], panel->first_filter + f, rule);
-    const ekw_scaler b = ekw_scaler_of(node, offsets[g], panel->first_filter + g, rule);
-    const ekw_range range = ekw_range_of(node);
-    uint8_t *y = panel->output + f * panel->plane;
-    const int32_t next = (g - f) * panel->plane;
-    for (int32_t left = panel->pixel_count; left > 0; left -= 4, x += 64 + before * 4, y += 4) {
-        const ekw_sums sums = ekw_block(x, filters + f * taps, filters + g * taps, &last);
-        ekw_store(y, left, ekw_clipped(ekw_scaled(sums.first, &a, rule), &range));
-        ekw_store(y + next, left, ekw_clipped(ekw_scaled(sums.second, &b, rule), &range));
+EKW_SHARED void ekw_run_shift(ekw_job *job) {
+    EKW_RUN(job, EKW_LOAD_SHIFT, EKW_SCALE_SHIFT);
+}
+
+EKW_SHARED void ekw_run_fixed(ekw_job *job) {
+    EKW_RUN(job, EKW_LOAD_FIXED, EKW_SCALE_FIXED);
+}
+
+EKW_BODY void ekw_job_run(ekw_job *job, ekw_rule rule) {
+    if (rule == EKW_CLIP) {
+        ekw_run_clip(job);
+    } else if (rule == EKW_SHIFT) {
+        ekw_run_shift(job);
+    } else {
+        ekw_run_fixed(job);
     }
 }
 
-/* taps: of a filter as it lies in memory. Without a partner the last filter is computed twice. */
+/* Fewer than four pixels: to a place of their own first. */
+EKW_BODY void ekw_job_rest(ekw_job *job, int32_t count, int32_t block, ekw_rule rule) {
+    uint8_t some[2][4], *output[2] = {job->output[0], job->output[1]};
+    job->x = job->end;
+    job->end += block;
+    job->output[0] = some[0], job->output[1] = some[1];
+    ekw_job_run(job, rule);
+    for (int32_t i = 0; i < count; i++) {
+        output[0][i] = some[0][i];
+        output[1][i] = some[1][i];
+    }
+}
+
+/* Filter number f and its neighbour; the last one of an odd number is computed twice. */
+EKW_BODY void ekw_strip(const ekw_node *node, const ekw_panel *panel, int32_t taps, int32_t f, ekw_rule rule) {
+    const int32_t bytes = ekw_pixel_bytes(taps), before = bytes - EKW_LANES, count = panel->pixel_count;
+    ekw_job job = {.before = before, .lo = node->requant.lo, .hi = node->requant.hi};
+    for (int32_t i = 0; i < 2; i++) {
+        const int32_t g = i != 0 && f + 1 < panel->filter_count ? f + 1 : f, channel = panel->first_filter + g;
+        const ekw_scaler a = ekw_scaler_of(node, ((const int32_t *)panel->stages)[channel], channel, rule);
+        job.filter[i] = panel->filters + g * taps + before;
+        job.offset[i] = a.offset, job.mult[i] = a.mult, job.left[i] = a.left;
+        job.output[i] = panel->output + g * panel->plane;
+    }
+    job.x = panel->pixels + 4 * before;
+    job.end = job.x + 4 * bytes * (count >> 2);
+    job.lanes = vctp8q((uint32_t)(taps - before));
+    if (job.end != job.x) {
+        ekw_job_run(&job, rule);
+    }
+    if ((count & 3) != 0) {
+        ekw_job_rest(&job, count & 3, 4 * bytes, rule);
+    }
+}
+
 EKW_BODY void ekw_strips(const ekw_node *node, const ekw_panel *panel, int32_t taps, ekw_rule rule) {
     for (int32_t f = 0; f < panel->filter_count; f += 2) {
-        ekw_strip(node, panel, taps, f, f + 1 < panel->filter_count ? f + 1 : f, rule);
+        ekw_strip(node, panel, taps, f, rule);
     }
 }
 
