@@ -38,34 +38,47 @@ EKW_BODY uint8_t ekw_flip(ekw_case kind) {
     return kind.is_signed ? 0 : 0x80;
 }
 
-/* The weights of a packed filter with the numbers `taps`, 0 in the other lanes. */
-EKW_BODY int8x16_t ekw_weights_at(const int8_t *filter, uint8x16_t taps, mve_pred16_t lanes, int32_t bits) {
-    if (bits == 8) {
-        return vldrbq_gather_offset_z_s8(filter, taps, lanes);
-    }
-    const uint8x16_t byte = bits == 4 ? vshrq_n_u8(taps, 1) : vshrq_n_u8(taps, 2);
+/* Bytes of packed weights, each with number tap[lane] among them: that one, sign extended. */
+EKW_BODY int8x16_t ekw_extracted(int8x16_t bytes, uint8x16_t taps, int32_t bits) {
     const int8x16_t place = vreinterpretq_s8_u8(vandq_u8(taps, vdupq_n_u8(bits == 4 ? 1 : 3)));
-    const int8x16_t bytes = vldrbq_gather_offset_z_s8(filter, byte, lanes);
     const int8x16_t left = vshlq_s8(bytes, vmlaq_n_s8(vdupq_n_s8((int8_t)(8 - bits)), place, (int8_t)-bits));
-    return bits == 4 ? vshrq_n_s8(left, 4) : vshrq_n_s8(left, 6);
+    return bits == 8 ? bytes : bits == 4 ? vshrq_n_s8(left, 4) : vshrq_n_s8(left, 6);
 }
 
-/* 16 weights from number `tap` on, 0 from `taps` on. */
-EKW_BODY int8x16_t ekw_weights_from(const int8_t *filter, int32_t tap, int32_t taps, int32_t bits) {
-    if (bits == 8 && taps - tap >= EKW_LANES) {
-        return vldrbq_s8(filter + tap);
-    }
-    const mve_pred16_t lanes = vctp8q((uint32_t)(taps - tap));
+/* Which byte of a packed filter has the weight. */
+EKW_BODY uint8x16_t ekw_bytes_of(uint8x16_t taps, int32_t bits) {
+    return bits == 8 ? taps : bits == 4 ? vshrq_n_u8(taps, 1) : vshrq_n_u8(taps, 2);
+}
+
+/* The weights of a packed filter with the numbers `taps`, 0 in the other lanes. */
+EKW_BODY int8x16_t ekw_weights_at(const int8_t *filter, uint8x16_t taps, mve_pred16_t lanes, int32_t bits) {
+    return ekw_extracted(vldrbq_gather_offset_z_s8(filter, ekw_bytes_of(taps, bits), lanes), taps, bits);
+}
+
+/* 16 weights. */
+EKW_BODY int8x16_t ekw_weights_of(const int8_t *filter, int32_t bits) {
+    const uint8x16_t taps = vidupq_n_u8(0, 1);
     if (bits == 8) {
-        return vldrbq_z_s8(filter + tap, lanes);
+        return vld1q_s8(filter);
     }
-    return ekw_weights_at(filter + tap * bits / 8, vidupq_n_u8(0, 1), lanes, bits);
+    return ekw_extracted(vldrbq_gather_offset_s8(filter, ekw_bytes_of(taps, bits)), taps, bits);
+}
+
+/* Fewer, then 0. */
+EKW_BODY int8x16_t ekw_last_weights(const int8_t *filter, int32_t count, int32_t bits) {
+    const mve_pred16_t lanes = vctp8q((uint32_t)count);
+    return bits == 8 ? vldrbq_z_s8(filter, lanes) : ekw_weights_at(filter, vidupq_n_u8(0, 1), lanes, bits);
 }
 
 EKW_BODY void ekw_unpack_bits(uint8_t *to, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
     for (int32_t f = 0; f < filters; f++, weights += ekw_filter_stride(taps, bits)) {
-        for (int32_t tap = 0; tap < taps; tap += EKW_LANES, to += EKW_LANES) {
-            vst1q_s8((int8_t *)to, ekw_weights_from(weights, tap, taps, bits));
+        const int8_t *w = weights;
+        for (int32_t i = 0; i < taps >> 4; i++, w += 2 * bits, to += EKW_LANES) {
+            vst1q_s8((int8_t *)to, ekw_weights_of(w, bits));
+        }
+        if ((taps & 15) != 0) {
+            vst1q_s8((int8_t *)to, ekw_last_weights(w, taps & 15, bits));
+            to += EKW_LANES;
         }
     }
 }
@@ -90,15 +103,20 @@ EKW_BODY int32_t ekw_offset(const ekw_node *node, int32_t channel, ekw_case kind
     return kind.rule == EKW_CLIP ? 0 : node->requant.offset[channel];
 }
 
+EKW_BODY int32_t ekw_weight_sum(const int8_t *w, int32_t taps, int32_t bits) {
+    int32_t sum = 0;
+    for (int32_t i = 0; i < taps >> 4; i++, w += 2 * bits) {
+        sum = vaddvaq_s8(sum, ekw_weights_of(w, bits));
+    }
+    return vaddvaq_s8(sum, ekw_last_weights(w, taps & 15, bits));
+}
+
 /* A stage is the offset, with what makes up for x - 128. */
 EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t taps, ekw_case kind) {
     const int32_t stride = ekw_filter_stride(taps, kind.weight_bits);
     const int8_t *filter = node->weight;
     for (int32_t f = 0; f < node->out_shape.channels; f++, filter += stride) {
-        int32_t sum = 0;
-        for (int32_t tap = 0; !kind.is_signed && tap < taps; tap += EKW_LANES) {
-            sum = vaddvaq_s8(sum, ekw_weights_from(filter, tap, taps, kind.weight_bits));
-        }
+        const int32_t sum = kind.is_signed ? 0 : ekw_weight_sum(filter, taps, kind.weight_bits);
         ((int32_t *)stages)[f] = ekw_offset(node, f, kind) + 128 * sum;
     }
 }
@@ -164,14 +182,15 @@ EKW_BODY void ekw_pack_row(uint8_t *to, int32_t tap, uint8x16_t x, mve_pred16_t 
 /* Up to 16 columns of one output pixel's window, from column `first` on: 0 where it leaves the input. */
 EKW_BODY void ekw_pack_columns(const ekw_node *node, const uint8_t *input, int32_t top, int32_t left, int32_t first,
                                uint8_t *slot, uint8_t flip) {
-    const int32_t height = node->in_shape.height, width = node->in_shape.width, kernel = node->kernel[1];
+    const int32_t height = node->in_shape.height, width = node->in_shape.width;
+    const int32_t bottom = top + node->kernel[0], kernel = node->kernel[1];
     const ekw_taps columns = ekw_inside(left + first, kernel - first, width);
     const mve_pred16_t all = vctp8q((uint32_t)(kernel - first));
     const mve_pred16_t inside = vctp8q((uint32_t)columns.end) & (mve_pred16_t)~vctp8q((uint32_t)columns.begin);
     int32_t tap = first;
     for (int32_t c = 0; c < node->in_shape.channels; c++, input += height * width) {
         const uint8_t *row = input + top * width + left + first;
-        for (int32_t i = top; i < top + node->kernel[0]; i++, tap += kernel, row += width) {
+        for (int32_t i = top; i < bottom; i++, tap += kernel, row += width) {
             const bool is_inside = (uint32_t)i < (uint32_t)height;
             const uint8x16_t x = is_inside ? vldrbq_z_u8(row, inside) : vdupq_n_u8(0);
             slot += (tap >> 4) * 4 * EKW_LANES;
@@ -374,7 +393,8 @@ EKW_BODY void ekw_job_rest(ekw_job *job, int32_t count, int32_t block, ekw_rule 
 /* Filter number f and its neighbour; the last one of an odd number is computed twice. */
 EKW_BODY void ekw_strip(const ekw_node *node, const ekw_panel *panel, int32_t taps, int32_t f, ekw_rule rule) {
     const int32_t bytes = ekw_pixel_bytes(taps), before = bytes - EKW_LANES, count = panel->pixel_count;
-    ekw_job job = {.before = before, .lo = node->requant.lo, .hi = node->requant.hi};
+    ekw_job job;
+    job.before = before, job.lo = node->requant.lo, job.hi = node->requant.hi;
     for (int32_t i = 0; i < 2; i++) {
         const int32_t g = i != 0 && f + 1 < panel->filter_count ? f + 1 : f, channel = panel->first_filter + g;
         const ekw_scaler a = ekw_scaler_of(node, ((const int32_t *)panel->stages)[channel], channel, rule);
@@ -427,9 +447,9 @@ EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_ca
 
 EKW_BODY int32_t ekw_dot(const uint8_t *x, const int8_t *filter, int32_t length, ekw_case kind) {
     int32_t acc = 0, sum = 0;
-    for (int32_t k = 0; k < length; k += EKW_LANES) {
-        const int8x16_t w = ekw_weights_from(filter, k, length, kind.weight_bits);
-        const uint8x16_t values = vldrbq_z_u8(x + k, vctp8q((uint32_t)(length - k)));
+    for (; length > 0; length -= EKW_LANES, x += EKW_LANES, filter += 2 * kind.weight_bits) {
+        const int8x16_t w = ekw_last_weights(filter, length, kind.weight_bits);
+        const uint8x16_t values = vldrbq_z_u8(x, vctp8q((uint32_t)length));
         acc = vmladavaq_s8(acc, vreinterpretq_s8_u8(veorq_u8(values, vdupq_n_u8(ekw_flip(kind)))), w);
         sum = kind.is_signed ? 0 : vaddvaq_s8(sum, w);
     }
