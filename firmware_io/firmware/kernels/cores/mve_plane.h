@@ -95,6 +95,7 @@ EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case
     return plane;
 }
 
+/* ekw_plane_of has done it. */
 EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
     (void)plane;
 }
@@ -126,6 +127,7 @@ EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const
     }
 }
 
+/* Where they run they are read. */
 EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, int32_t taps, ekw_case kind) {
     (void)plane, (void)filter, (void)taps, (void)kind;
 }
@@ -170,7 +172,8 @@ EKW_BODY void ekw_plane_by_taps(const ekw_node *node, const ekw_plane *plane, in
     "vmov %q[sums][2], %q[sums][0], r0, r2\n\t"                                                              \
     "vmov %q[sums][3], %q[sums][1], r4, r12"
 
-EKW_BODY int32x4_t ekw_plane_sums(const ekw_plane *plane, const uint8_t *const **corner, int8x16_t weights, bool gathers) {
+EKW_BODY int32x4_t ekw_plane_sums(const ekw_plane *plane, const uint8_t *const **corner, int8x16_t weights,
+                                  bool gathers) {
     int32x4_t sums;
     if (gathers) {
         __asm volatile(EKW_WINDOWS("vldrb.u8", ", %q[bytes]]")
