@@ -49,7 +49,8 @@ class Core:
 
 
 PORTABLE = Core("portable", "EKW_PORTABLE", 1, 1, 2, 2, 0, False, 2)
-CORES = (PORTABLE,)
+MVE = Core("mve", "EKW_MVE", 1, 16, 4, 2, 4, False, 128)
+CORES = (PORTABLE, MVE)
 
 
 def core(name: str) -> Core:
@@ -85,8 +86,19 @@ def _plane_bytes(node: Node, core: Core) -> int:
     height, width, _ = node.in_shape
     top, bottom, left, right = node.pad
     columns = _up(width + left + right, core.plane_step)
-    weights = _up(math.prod(node.kernel) * core.plane_tap_bytes, 8)
-    return weights + (height + top + bottom) * columns * core.plane_tap_bytes + core.plane_spare
+    weights = math.prod(node.kernel) * core.plane_tap_bytes
+    plane = (height + top + bottom) * columns * core.plane_tap_bytes
+    if core is MVE:
+        return _mve_plane_bytes(node, weights, plane)
+    return _up(weights, 8) + plane + core.plane_spare
+
+
+def _mve_plane_bytes(node: Node, weights: int, plane: int) -> int:
+    """With the address of each window and, in small planes, the place of each input."""
+    height, width, _ = node.out_shape
+    plane = _up(plane, 16) + 16
+    places = math.prod(node.in_shape[:2]) if plane <= 256 else 0
+    return _up(weights, 16) + plane + _up(height * width, 4) * 4 + places
 
 
 def _taps(node: Node) -> int:

@@ -41,6 +41,7 @@ EKW_BODY ekw_conv2d_plan ekw_conv2d_plan_of(const ekw_node *node, ekw_scratch sc
     return plan;
 }
 
+#ifndef EKW_PACKS_WINDOWS
 /* The taps of one output pixel: 0 where the window leaves the input. */
 EKW_BODY void ekw_pack_window(const ekw_node *node, const uint8_t *input, int32_t pixel, uint8_t *packed, int32_t slot,
                               ekw_case kind) {
@@ -62,6 +63,7 @@ EKW_BODY void ekw_pack_window(const ekw_node *node, const uint8_t *input, int32_
     }
     ekw_pack_end(packed, taps, slot);
 }
+#endif
 
 EKW_BODY bool ekw_is_pointwise(const ekw_node *node) {
     return node->kernel[0] == 1 && node->kernel[1] == 1 && node->stride[0] == 1 && node->stride[1] == 1 &&

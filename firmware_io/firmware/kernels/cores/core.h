@@ -4,9 +4,14 @@
 #define EKW_CORE_H
 
 #define EKW_PORTABLE 0 /* C11 */
+#define EKW_MVE 2      /* Armv8.1-M vectors of integers: Cortex-M52, M55, M85 */
 
 #ifndef EKW_CORE
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+#define EKW_CORE EKW_MVE
+#else
 #define EKW_CORE EKW_PORTABLE
+#endif
 #endif
 
 #endif

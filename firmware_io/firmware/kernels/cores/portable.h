@@ -135,7 +135,8 @@ typedef struct {
     int32_t columns;
 } ekw_plane;
 
-EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch) {
+EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case kind) {
+    (void)kind;
     const int32_t taps = ekw_round_up(node->kernel[0] * node->kernel[1], EKW_ALIGNMENT);
     return (ekw_plane){(int8_t *)scratch, scratch + taps, node->in_shape.height + node->pad[0] + node->pad[1],
                        node->in_shape.width + node->pad[2] + node->pad[3]};

@@ -4,7 +4,8 @@
  *     EKW_STAGE_BYTES                     of scratch for each filter's stage
  *     ekw_pixel_bytes(taps)               of scratch for one packed pixel
  *     ekw_filter_bytes(taps, bits)        of scratch for one unpacked filter; 0: it reads the packed weights
- *     ekw_pack_tap                        puts one value into packed pixels
+ *     ekw_pack_tap, ekw_pack_end          puts one value into packed pixels; or EKW_PACKS_WINDOWS and
+ *     ekw_pack_window                     all of a pixel, instead of that of conv2d.h
  *     ekw_pack_pointwise                  packs pixels of a 1x1 convolution
  *     ekw_unpack                          unpacks filters
  *     ekw_prepare_stages                  fills the stages
@@ -21,6 +22,8 @@
 
 #if EKW_CORE == EKW_PORTABLE
 #include "kernels/cores/portable.h"
+#elif EKW_CORE == EKW_MVE
+#include "kernels/cores/mve.h"
 #else
 #error "EKW_CORE should be one of kernels/cores/core.h"
 #endif
