@@ -1,9 +1,10 @@
 """The table behind every published accuracy: train and quantize with several seeds, export, bench, release.
 
     python benchmarks/accuracy.py --data work/data --work work/accuracy/dscnn [--seeds 0 1 2] [--recipe ...]
-        [--plans w8-ptq w8-qat ...] [--clips 0] [--float "models/dsresnet/teachers/dscnn-seed{seed}.safetensors"]
+        [--plans w8-ptq w8-qat ...] [--clips 0] [--float "models/dsresnet/teachers/dscnn-seed{seed}.safetensors"] [--keep]
 
-Each seed's folder continues where it was stopped; --float takes trained networks instead of training them. Writes
+Each seed's folder continues where it was stopped; --float takes trained networks instead of training them,
+--keep whatever was quantized before, so that only exports, boards and card are made anew. Writes
 results/<model>.json beside this script and card.md into the recipe's folder, with the artifacts of the seed that is
 best on validation and the graph of every width. Up to hours on two cores when nothing is there yet.
 """
@@ -24,6 +25,7 @@ from edgekws import console, pipeline, recipe
 from edgekws.budget import parse as parse_budget
 from edgekws.data import dataset
 from edgekws.files import write_bytes, write_json, write_text
+from edgekws.graph import io
 from edgekws.train import BEST, LAST
 
 HERE = Path(__file__).resolve().parent
@@ -36,9 +38,10 @@ PLANS: dict[str, dict[str, Any]] = {
     "w2-qat": {"weight_bits": 2, "method": "qat"},
     "mixed-qat": {"weight_bits": 8, "method": "qat"},
 }
+REPORT = "quantize.json"
 MIXED_BUDGET = "flash=16kB"
 RELEASED = ("graph.npz", "export/golden.npz", "export/model.tinpu.onnx", "export/model.qdq.onnx", "export/model.tflite")
-BOARDS = ("host", "qemu-an386", "qemu-an547")
+BOARDS = ("host", "qemu-an385-v6m", "qemu-an385", "qemu-an386", "qemu-an547", "qemu-riscv32")
 
 
 def main() -> None:
@@ -50,7 +53,9 @@ def main() -> None:
         folder = options.work / f"seed{seed}"
         if options.float:
             adopt(Path(options.float.format(seed=seed)), folder / "float" / BEST)
-        runs.append(one_seed(recipe.changed(chosen, seed=seed), data, folder, options.plans))
+        if not (options.keep and all((folder / plan / REPORT).exists() for plan in options.plans)):
+            one_seed(recipe.changed(chosen, seed=seed), data, folder, options.plans)
+        runs.append({"seed": seed, **{plan: recorded(folder / plan) for plan in options.plans}})
     best = {plan: best_seed(runs, plan) for plan in options.plans}
     folders = {plan: options.work / f"seed{seed}" / plan for plan, seed in best.items()}
     parity = {plan: export(folder, options.data) for plan, folder in folders.items()}
@@ -75,6 +80,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--plans", nargs="+", choices=PLANS, default=list(PLANS))
     parser.add_argument("--float", default="", help="trained float networks, with {seed} in the name; not trained then")
+    parser.add_argument("--keep", action="store_true", help="neither train nor quantize where all plans are done")
     parser.add_argument("--clips", type=int, default=0, help="test clips per board, 0 is all")
     return parser.parse_args()
 
@@ -84,9 +90,8 @@ def adopt(trained: Path, best: Path) -> None:
         write_bytes(best, trained.read_bytes())
 
 
-def one_seed(chosen: recipe.Recipe, data: dataset.Dataset, out: Path, plans: list[str]) -> dict[str, Any]:
-    """Float training, then every plan; the scores of each on validation and test."""
-    scores: dict[str, Any] = {"seed": chosen.seed}
+def one_seed(chosen: recipe.Recipe, data: dataset.Dataset, out: Path, plans: list[str]) -> None:
+    """Float training, then every plan."""
     with console.progress() as report:
         if (out / "float" / LAST).exists() or not (out / "float" / BEST).exists():  # else it was adopted
             pipeline.train(chosen, data, out, report)
@@ -97,13 +102,17 @@ def one_seed(chosen: recipe.Recipe, data: dataset.Dataset, out: Path, plans: lis
                 found = pipeline.search(trained, data, parse_budget(MIXED_BUDGET), out / plan, report, "", {})
                 planned = recipe.changed(planned, quant={**planned.quant.model_dump(), "layers": found.bits})
                 trained = pipeline.load_trained(out / "float" / BEST, planned)
-            graph = pipeline.quantize(trained, data, out / plan, report)
-            scores[plan] = {
-                "scores": pipeline.read_scores(out / plan / "quantize.json")["scores"],
-                "parameter_bytes": graph.parameter_bytes,
-                "bits": {node.name: node.weight_bits for node in graph.nodes if node.weight is not None},
-            }
-    return scores
+            pipeline.quantize(trained, data, out / plan, report)
+
+
+def recorded(folder: Path) -> dict[str, Any]:
+    """What a plan scored on validation and test, and how large its graph is."""
+    graph = io.load(folder / "graph.npz")
+    return {
+        "scores": pipeline.read_scores(folder / REPORT)["scores"],
+        "parameter_bytes": graph.parameter_bytes,
+        "bits": {node.name: node.weight_bits for node in graph.nodes if node.weight is not None},
+    }
 
 
 def best_seed(runs: list[dict[str, Any]], plan: str) -> int:
