@@ -1,7 +1,8 @@
 """The table behind every published accuracy: train and quantize with several seeds, export, bench, release.
 
     python benchmarks/accuracy.py --data work/data --work work/accuracy/dscnn [--seeds 0 1 2] [--recipe ...]
-        [--plans w8-ptq w8-qat ...] [--clips 0] [--float "models/dsresnet/teachers/dscnn-seed{seed}.safetensors"] [--keep]
+        [--plans w8-ptq w8-qat ...] [--clips 0] [--keep]
+        [--float "models/dsresnet/teachers/dscnn-seed{seed}.safetensors"]
 
 Each seed's folder continues where it was stopped; --float takes trained networks instead of training them,
 --keep whatever was quantized before, so that only exports, boards and card are made anew. Writes
