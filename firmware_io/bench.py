@@ -77,6 +77,7 @@ def bench(
     identity = session.start()
     windows = _windows(session, vectors, plan, report) if plan.performance else []
     accuracy = _accuracy(session, graph, vectors, report) if plan.accuracy else None
+    stack = session.stack()  # last: it tells of everything before
     return BenchRun(
         board=board,
         identity=identity,
@@ -86,6 +87,7 @@ def bench(
         firmware=firmware,
         performance=_performance(board, windows) if windows else None,
         accuracy=accuracy,
+        stack=stack,
         reasons=(*_clock_reasons(windows, plan), *_accuracy_reasons(accuracy)),
         warnings=tuple(_warnings(identity, board, plan, accuracy)),
     )

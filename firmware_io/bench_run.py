@@ -9,6 +9,7 @@ from edgekws import stats
 from edgekws.types import Measurement
 from firmware_io.board import Board
 from firmware_io.build import Firmware
+from firmware_io.protocol.parser import StackUse
 from firmware_io.protocol.session import Identity
 
 KIND, VERSION = "edgekws-bench", 1
@@ -65,7 +66,10 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class BenchRun:
-    """Everything one bench found. reasons: why it is not valid; empty when it is."""
+    """Everything one bench found. reasons: why it is not valid; empty when it is.
+
+    stack: None when the device cannot tell.
+    """
 
     board: Board
     identity: Identity
@@ -75,6 +79,7 @@ class BenchRun:
     firmware: Firmware | None
     performance: Performance | None
     accuracy: Accuracy | None
+    stack: StackUse | None
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -89,7 +94,7 @@ class BenchRun:
         return f"board equals interpreter: {self.accuracy.matches} of {self.accuracy.n}"
 
     def measurements(self) -> tuple[Measurement, ...]:
-        return tuple(_accuracy_figures(self)) + tuple(_speed_figures(self))
+        return (*_accuracy_figures(self), *_speed_figures(self), *_memory_figures(self))
 
     def to_json(self) -> dict[str, Any]:
         """A `edgekws-bench` document; edgekws.report reads it."""
@@ -112,6 +117,7 @@ class BenchRun:
             "firmware": firmware,
             "performance": self.performance and asdict(self.performance),
             "accuracy": self.accuracy and asdict(self.accuracy),
+            "stack": self.stack and asdict(self.stack),
             "measurements": [measurement.to_json() for measurement in self.measurements()],
         }
 
@@ -132,6 +138,10 @@ def _speed_figures(run: BenchRun) -> list[Measurement]:
         rows.append(("instructions per inference", found.instructions, "instructions"))
     n = len(found.windows_s)
     return [_measurement(run, name, value, unit, n) for name, value, unit in rows]
+
+
+def _memory_figures(run: BenchRun) -> list[Measurement]:
+    return [_measurement(run, "stack, deepest", run.stack.used, "bytes", 1)] if run.stack else []
 
 
 def _accuracy_figures(run: BenchRun) -> list[Measurement]:

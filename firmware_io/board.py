@@ -24,6 +24,7 @@ class Board:
     timer_hz: ticks per second behind the device's time stamps.
     port: folders of firmware/ whose sources belong to this board. symbols: linker symbols (memory
     origins, stack). defines: numbers for its drivers.
+    qemu_program, qemu_machine, qemu_args: the emulator and its board; empty: no emulator.
     icount_shift: on an emulator one instruction takes 2^shift ns of virtual time; -1: no emulator.
     """
 
@@ -45,6 +46,7 @@ class Board:
     linker_script: str = ""
     symbols: dict[str, int] = field(default_factory=dict)
     defines: dict[str, int] = field(default_factory=dict)
+    qemu_program: str = ""
     qemu_machine: str = ""
     qemu_args: tuple[str, ...] = ()
     icount_shift: int = -1

@@ -13,6 +13,15 @@ _PACKAGES = {  # program -> package of apt, command for brew
     "arm-none-eabi-gcc": ("gcc-arm-none-eabi", "brew install --cask gcc-arm-embedded"),
     "arm-none-eabi-size": ("binutils-arm-none-eabi", "brew install --cask gcc-arm-embedded"),
     "qemu-system-arm": ("qemu-system-arm", "brew install qemu"),
+    "riscv64-unknown-elf-gcc": (
+        "gcc-riscv64-unknown-elf",
+        "brew install riscv-software-src/riscv/riscv-gnu-toolchain",
+    ),
+    "riscv64-unknown-elf-size": (
+        "binutils-riscv64-unknown-elf",
+        "brew install riscv-software-src/riscv/riscv-gnu-toolchain",
+    ),
+    "qemu-system-riscv32": ("qemu-system-misc", "brew install qemu"),
     "cc": ("gcc", "xcode-select --install"),
     "size": ("binutils", "xcode-select --install"),
 }

@@ -2,7 +2,7 @@
 
 A module has
     CAPABILITIES                        what it can do, as data
-    require() -> str                    path of its program; BoardError with an install hint
+    require(board) -> str               path of its program; BoardError with an install hint
     command(board, elf) -> list[str]    what it would run (a dry run prints it)
     start(board, elf) -> context        runs it; gives what serial.serial_for_url opens
 """
@@ -33,7 +33,7 @@ class Capabilities:
 class FlashTool(Protocol):
     CAPABILITIES: Capabilities
 
-    def require(self) -> str: ...
+    def require(self, board: Board) -> str: ...
     def command(self, board: Board, elf: Path) -> list[str]: ...
     def start(self, board: Board, elf: Path) -> AbstractContextManager[str]: ...
 

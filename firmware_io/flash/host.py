@@ -16,7 +16,7 @@ CAPABILITIES = Capabilities(emulated=False, persistent=False, sees_banner=False)
 _PATH = re.compile(r"^(/dev/\S+)\n", re.MULTILINE)
 
 
-def require() -> str:
+def require(board: Board) -> str:  # noqa: ARG001
     return ""  # the firmware itself is the program
 
 

@@ -18,20 +18,20 @@ from firmware_io.flash import Capabilities
 from firmware_io.flash._process import existing, guarded, running
 
 CAPABILITIES = Capabilities(emulated=True, persistent=False, sees_banner=True)
-PROGRAM = "qemu-system-arm"
 _WAITING = re.compile(r"waiting for connection on: \S*tcp:127\.0\.0\.1:(\d+)")
 
 
-def require() -> str:
-    return tools.require(PROGRAM, "an emulated board")
+def require(board: Board) -> str:
+    return tools.require(board.qemu_program, f"the emulated board {board.name}")
 
 
 def command(board: Board, elf: Path) -> list[str]:
     """Raises BoardError without QEMU, ConfigError for a board that is not emulated."""
-    if not board.qemu_machine or board.icount_shift < 0:
-        raise ConfigError(f"{board.name}.toml should have qemu_machine and icount_shift", got="a board without them")
+    if not board.qemu_program or not board.qemu_machine or board.icount_shift < 0:
+        wanted = "qemu_program, qemu_machine and icount_shift"
+        raise ConfigError(f"{board.name}.toml should have {wanted}", got="a board without them")
     return [
-        require(),
+        require(board),
         *("-M", board.qemu_machine),
         *("-display", "none", "-monitor", "none"),
         *("-icount", f"shift={board.icount_shift},sleep=on"),

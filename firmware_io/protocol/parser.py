@@ -1,8 +1,8 @@
 """Bytes from a device -> messages of the MLPerf Tiny protocol. No I/O, no clock.
 
 A device sends lines of printable ASCII ended by CR LF (a lone LF is accepted: the reference firmware
-sends it after some errors). The literals are those of mlcommons/tiny, benchmark/api; `m-raw-` and
-`m-input-crc32-` are the extension of our own firmware.
+sends it after some errors). The literals are those of mlcommons/tiny, benchmark/api; `m-raw-`,
+`m-input-crc32-` and `m-memory-stack-` are the extensions of our own firmware.
 """
 
 from __future__ import annotations
@@ -123,6 +123,19 @@ class InputCrc(Message):
 
 
 @dataclass(frozen=True)
+class StackUse(Message):
+    """Bytes of the device's stack: in use at the deepest moment since its reset, and there are."""
+
+    used: int
+    size: int
+
+
+@dataclass(frozen=True)
+class StackUnknown(Message):
+    """The device cannot tell how deep its stack has been."""
+
+
+@dataclass(frozen=True)
 class DeviceError(Message):
     """The device refuses a command."""
 
@@ -164,6 +177,8 @@ _LINES: tuple[tuple[re.Pattern[str], Callable[..., Message]], ...] = tuple(
         (rf"m-results-\[({_PROBABILITY}(?:,{_PROBABILITY})*)\]", lambda text: Results(_thousandths(text))),
         (rf"m-raw-\[({_INT8}(?:,{_INT8})*)\]", lambda text: Raw(_scores(text))),
         (r"m-input-crc32-\[([0-9a-fA-F]{8})\]", lambda text: InputCrc(int(text, 16))),
+        (rf"m-memory-stack-\[{_COUNT},{_COUNT}\]", lambda used, size: StackUse(int(used), int(size))),
+        (r"m-memory-stack-\[unknown\]", StackUnknown),
         (r"e-\[(.*)\]", DeviceError),
         (r"(Supplied buffer size .*|Input db has .*)", DeviceError),  # the reference forgets the e-[]
     )

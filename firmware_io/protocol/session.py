@@ -135,6 +135,29 @@ class Session:
         self._check("raw", answer, (msg.Raw, msg.InputCrc, msg.Ready))
         return _first(answer, msg.Raw).scores, _first(answer, msg.InputCrc).crc32
 
+    def stack(self) -> msg.StackUse | None:
+        """Use of the device's stack since its reset; None when it cannot tell or knows no `memory`.
+
+        Asked once more when the answer was damaged on its way.
+        """
+        try:
+            return self._stack()
+        except _RestartedError:
+            raise
+        except EdgeKwsError as error:
+            self._recover(error)
+            return self._stack()
+
+    def _stack(self) -> msg.StackUse | None:
+        answer = self._command("memory", self._timeouts.line_s)
+        if isinstance(answer[0], msg.DeviceError) and answer[0].unknown_command:
+            return None
+        if isinstance(answer[0], msg.StackUnknown):
+            self._check("memory", answer, (msg.StackUnknown, msg.Ready))
+            return None
+        self._check("memory", answer, (msg.StackUse, msg.Ready))
+        return _first(answer, msg.StackUse)
+
     def classify(self, features: np.ndarray) -> Answer:
         """Load int8 features (row-major), infer once, read everything; after damage, all of it again.
 

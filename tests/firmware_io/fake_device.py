@@ -47,8 +47,17 @@ class Faults:
 
 
 class FakeDevice:
-    def __init__(self, graph: Graph, faults: Faults | None = None, raw: bool = True, us_per_inference: int = 2000):
+    def __init__(
+        self,
+        graph: Graph,
+        faults: Faults | None = None,
+        raw: bool = True,
+        us_per_inference: int = 2000,
+        stack: str | None = None,
+    ):
+        """stack: answer to `memory` between its brackets; None: the command is unknown."""
         self.graph, self.faults, self.has_raw, self.us = graph, faults or Faults(), raw, us_per_inference
+        self.stack = stack
         self.clock_us = 63
         self.received = self.commands = self.inferences = 0
         self.command = b""
@@ -92,6 +101,8 @@ class FakeDevice:
             return self._db(rest)
         if word == "raw" and self.has_raw:
             return self._raw()
+        if word == "memory" and self.stack is not None:
+            return f"m-memory-stack-[{self.stack}]\r\n"
         actions: dict[str, Callable[[], str]] = {
             "name": lambda: "m-name-dut-[fake]\r\n",
             "profile": lambda: "m-profile-[ULPMark for tinyML Firmware V0.0.1]\r\nm-model-[kws01]\r\n",

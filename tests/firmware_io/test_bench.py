@@ -32,8 +32,8 @@ def vectors(graph, random_features):
     return Vectors("dev split", tuple(f"clip{i}" for i in range(CLIPS)), features, labels)
 
 
-def run(graph, vectors, plan=None, raw=True, board="qemu-an386", us=2000, **faults):
-    device = FakeDevice(graph, Faults(**faults), raw=raw, us_per_inference=us)
+def run(graph, vectors, plan=None, raw=True, board="qemu-an386", us=2000, stack=None, **faults):
+    device = FakeDevice(graph, Faults(**faults), raw=raw, us_per_inference=us, stack=stack)
     return bench(Session(Direct(device, chunk=4096)), boards.load(board), graph, vectors, plan)
 
 
@@ -70,6 +70,23 @@ def test_figures_say_how_they_were_got(graph, vectors):
     host = run(graph, vectors, board="host")
     assert {figure.how for figure in host.measurements()} == {"computed"}
     assert host.performance.instructions is None and "this computer" in host.warnings[0]
+
+
+def test_the_stack_is_a_figure_where_the_device_can_tell(graph, vectors):
+    plan = Plan(performance=False)
+    found = run(graph, vectors, plan, stack="824,2048")
+    figure = {figure.name: figure for figure in found.measurements()}["stack, deepest"]
+    assert (figure.value, figure.unit, figure.how) == (824, "bytes", "emulated")
+    assert found.to_json()["stack"] == {"used": 824, "size": 2048}
+    for unknown in (None, "unknown"):
+        found = run(graph, vectors, plan, stack=unknown)
+        assert found.valid and found.stack is None and "stack, deepest" not in {f.name for f in found.measurements()}
+
+
+def test_a_damaged_answer_about_the_stack_is_asked_for_again(graph, vectors):
+    plan, last = Plan(performance=False), START + CLIPS * 18  # load, 16 chunks, infer, raw: 19 with the first
+    for number in range(last, last + CLIPS + 1):
+        assert run(graph, vectors, plan, stack="824,2048", garbage=True, command=number).valid
 
 
 def test_the_document_is_plain_json(graph, vectors):
@@ -217,6 +234,7 @@ def test_the_real_firmware(graph, vectors, name, tool, tmp_path):
     assert found.valid, found.reasons
     assert found.verdict == "board equals interpreter: 6 of 6" and found.accuracy.text_matches == CLIPS
     assert found.to_json()["firmware"]["flash_bytes"] == firmware.flash_bytes > 1000
+    assert (found.stack is None) == (name == "host")
 
 
 def test_firmware_of_another_graph_fails_the_verdict(graph, graph_factory, vectors, tmp_path):

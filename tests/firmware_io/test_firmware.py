@@ -28,7 +28,9 @@ from firmware_io.build import FIRMWARE, write_model
 from tests.conftest import random_graph
 
 READY = b"m-ready\r\n"
-EMULATED = [name for name in board.names() if name.startswith("qemu")]
+EMULATED = [name for name in board.names() if board.load(name).flash_tool == "qemu"]
+HERE = ["host", *EMULATED]
+"""Boards that need no hardware."""
 
 
 class Line:
@@ -64,11 +66,15 @@ def needs(*programs: str) -> None:
             pytest.skip(f"{program} is missing: {tools.install_hint(program)}")
 
 
+def needs_for(target: board.Board) -> None:
+    needs(*filter(None, (target.compiler, target.qemu_program)))
+
+
 @contextmanager
 def started(name: str, model: dict[str, bytes], folder: Path) -> Iterator[tuple[Line, list[str]]]:
     """The line of a running board, and its boot banner where the line is sure to show it."""
     target = board.load(name)
-    needs(target.compiler, *(["qemu-system-arm"] if target.flash_tool == "qemu" else []))
+    needs_for(target)
     firmware = build.build(target, model, folder / f"{name}.elf")
     tool = flash.load(target.flash_tool)
     with (
@@ -85,7 +91,7 @@ def model_graph(request: pytest.FixtureRequest) -> Graph:
     return random_graph(seed=0)
 
 
-@pytest.fixture(scope="module", params=board.names())
+@pytest.fixture(scope="module", params=HERE)
 def line(
     request: pytest.FixtureRequest, model_graph: Graph, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Line]:
@@ -103,7 +109,7 @@ def test_help_lists_every_command(line: Line) -> None:
     version, empty, *rest = line.ask("help")
     assert version == "ULPMark for tinyML Firmware V0.0.1" and empty == ""
     listed = [text.split(" : ")[0] for text in rest]
-    assert listed == ["help", "name", "profile", "timestamp", "db", "infer", "results", "raw"]
+    assert listed == ["help", "name", "profile", "timestamp", "db", "infer", "results", "raw", "memory"]
 
 
 def test_time_never_goes_back(line: Line) -> None:
@@ -218,9 +224,14 @@ def crashing(graph: Graph, body: str) -> dict[str, bytes]:
 
 
 UNDEFINED = """
+#ifdef __riscv
+#define UNDEFINED __asm volatile("unimp")
+#else
+#define UNDEFINED __asm volatile("udf #0")
+#endif
 void ekw_model_run(const int8_t *input, int8_t *scores) {
     (void)arena, (void)node0, (void)node1, (void)node2, (void)node3, (void)node4;
-    __asm volatile("udf #0");
+    UNDEFINED;
     *scores = *input;
 }"""
 ENDLESS = """
@@ -235,14 +246,86 @@ void ekw_model_run(const int8_t *input, int8_t *scores) {
 }"""
 
 
+REASONS = {  # what the core knows of a fault
+    "riscv": r"mcause=0000000\d mtval=[0-9a-f]{8}\]",
+    "-v6m": r"\]",
+    "": r"cfsr=[0-9a-f]{8} hfsr=4[0-9a-f]{7} bfar=[0-9a-f]{8}\]",
+}
+
+
 @pytest.mark.parametrize("name", EMULATED)
-@pytest.mark.parametrize(("body", "reason"), [(UNDEFINED, "pc="), (ENDLESS, "stack overflow")])
-def test_a_fault_is_reported(name: str, body: str, reason: str, graph: Graph, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("body", "what"), [(UNDEFINED, r"pc=[0-9a-f]{8}"), (ENDLESS, "stack overflow")])
+def test_a_fault_is_reported(name: str, body: str, what: str, graph: Graph, tmp_path: Path) -> None:
+    reason = next(text for part, text in REASONS.items() if part in name)
     with started(name, crashing(graph, body), tmp_path) as (line, _):
         line.load(np.zeros((49, 10)))
         line.port.write(b"infer 1 0%")
-        answer = line.port.read_until(b"]\r\n")
-        assert re.search(rb"e-\[HardFault " + reason.encode() + rb".*cfsr=[0-9a-f]{8} hfsr=4", answer), answer
+        answer = line.port.read_until(b"]\r\n").decode("ascii")
+        assert re.search(rf"e-\[(HardFault|Trap) {what} ?{reason}", answer), answer
+
+
+UNALIGNED = """
+void ekw_model_run(const int8_t *input, int8_t *scores) {
+    (void)input, (void)arena, (void)node0, (void)node1, (void)node2, (void)node3, (void)node4;
+    volatile uintptr_t odd = (uintptr_t)scores | 1u;
+    *scores = (int8_t)*(volatile int32_t *)odd;
+}"""
+
+
+@pytest.mark.parametrize(("name", "word"), [("qemu-an385-v6m", "HardFault"), ("qemu-an385", "m-infer-done")])
+def test_the_stand_in_for_armv6m_faults_at_unaligned_accesses(
+    name: str, word: str, graph: Graph, tmp_path: Path
+) -> None:
+    with started(name, crashing(graph, UNALIGNED), tmp_path) as (line, _):
+        line.load(np.zeros((49, 10)))
+        line.port.write(b"infer 1 0%")
+        assert line.port.read_until(word.encode()).endswith(word.encode())
+
+
+def test_the_stack_is_measured(line: Line) -> None:
+    line.load(np.zeros((49, 10)))
+    line.ask("infer 1 0")
+    (answer,) = line.ask("memory")
+    if line.name == "host":
+        assert answer == "m-memory-stack-[unknown]"
+    else:
+        used, size = map(int, re.fullmatch(r"m-memory-stack-\[(\d+),(\d+)\]", answer).groups())
+        assert size == board.load(line.name).symbols["EKW_STACK_BYTES"] and 100 < used < size
+
+
+DEEP = """
+void ekw_model_run(const int8_t *input, int8_t *scores) {
+    (void)arena, (void)node0, (void)node1, (void)node2, (void)node3, (void)node4;
+    volatile int8_t hole[1000];
+    hole[0] = input[0];
+    *scores = hole[0];
+}"""
+
+
+@pytest.mark.parametrize("name", EMULATED)
+def test_the_deepest_moment_of_the_stack_is_kept(name: str, graph: Graph, tmp_path: Path) -> None:
+    with started(name, crashing(graph, DEEP), tmp_path) as (line, _):
+
+        def used() -> int:
+            return int(re.search(r"\[(\d+),", line.ask("memory")[0])[1])
+
+        shallow = used()
+        line.load(np.zeros((49, 10)))
+        line.ask("infer 1 0")
+        assert shallow + 700 < used() < shallow + 1300  # about the 1000 bytes of the array
+        assert used() == used()
+
+
+@pytest.mark.parametrize("name", EMULATED)
+def test_instructions_are_the_same_in_every_run(name: str, graph: Graph, tmp_path: Path) -> None:
+    """To one tick of the timer for 20 inferences of the same input; clipping may be branches."""
+    counts = []
+    for _ in range(2):
+        with started(name, emit(graph), tmp_path) as (line, _):
+            line.load(np.zeros((49, 10)))
+            laps = [int(text[9:]) for text in line.ask("infer 20 1") if text.startswith("m-lap-us-")]
+            counts.append(laps[1] - laps[0])
+    assert abs(counts[0] - counts[1]) <= 1, counts
 
 
 @pytest.mark.slow
@@ -308,7 +391,7 @@ with flash.load(target.flash_tool).start(target, Path(sys.argv[2])) as url:
 @pytest.mark.parametrize("name", ["host", "qemu-an386"])
 def test_nothing_is_left_behind_by_a_killed_parent(name: str, graph: Graph, tmp_path: Path) -> None:
     target = board.load(name)
-    needs(target.compiler, *(["qemu-system-arm"] if target.flash_tool == "qemu" else []))
+    needs_for(target)
     elf = build.build(target, emit(graph), tmp_path / f"{name}.elf").elf
     with subprocess.Popen([sys.executable, "-c", PARENT, name, str(elf)], stdout=subprocess.PIPE, text=True) as parent:
         url = parent.stdout.readline().strip()
@@ -394,6 +477,8 @@ void ekw_port_init(void) {}
 int ekw_port_getc(void) { int c = getchar(); if (c == EOF) { exit(0); } return c; }
 void ekw_port_putc(char c) { putchar(c); }
 uint64_t ekw_port_ticks(void) { return 0; }
+uint32_t ekw_port_stack_size(void) { return 64; }
+uint32_t ekw_port_stack_used(void) { return 32; }
 """
 
 
@@ -416,6 +501,7 @@ def test_no_byte_sequence_breaks_the_protocol(graph: Graph, tmp_path: Path) -> N
 
 def random_traffic(rng: np.random.Generator, commands: int = 4000) -> bytes:
     words = [b"db", b"load", b"print", b"infer", b"results", b"raw", b"name", b"help", b"1", b"0", b"490", b"-1", b"3"]
+    words += [b"memory"]
     words += [b"00" * 100, b"7f80", b"99999999999999999999", b"", b"timestamp", b"x" * 300]
     parts = []
     for _ in range(commands):

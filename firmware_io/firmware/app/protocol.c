@@ -5,6 +5,7 @@
 
 #include "app/inference.h"
 #include "app/input.h"
+#include "app/memory.h"
 #include "app/text.h"
 
 #define COMMAND_CHARACTERS 256
@@ -42,6 +43,11 @@ static void answer_raw(const char *first, const char *second) {
     ekw_inference_print_raw();
 }
 
+static void answer_memory(const char *first, const char *second) {
+    (void)first, (void)second;
+    ekw_memory_print();
+}
+
 static void answer_help(const char *first, const char *second);
 
 static const command commands[] = {
@@ -53,6 +59,7 @@ static const command commands[] = {
     {"infer", "N W: N timed inferences (1) after W untimed ones (10)", ekw_inference_command},
     {"results", "probabilities of the last inference", answer_results},
     {"raw", "edgekws extension: int8 scores of the last inference, CRC-32 of the input", answer_raw},
+    {"memory", "edgekws extension: bytes of the stack used at most since the reset, and there are", answer_memory},
 };
 
 static void answer_help(const char *first, const char *second) {

@@ -1,4 +1,4 @@
-/* What a board gives to the firmware. One folder under port/ per board implements it. */
+/* What a board gives to the firmware. One folder under port/ per family of boards implements it. */
 #ifndef EKW_PORT_H
 #define EKW_PORT_H
 
@@ -14,5 +14,10 @@ void ekw_port_putc(char c);
 
 /* Ticks of EKW_TIMER_HZ since ekw_port_init. 64 bits: never wraps. */
 uint64_t ekw_port_ticks(void);
+
+/* Bytes of the stack: there are, and were in use at the deepest moment since the reset, interrupts
+ * included. Both 0: this board cannot tell. */
+uint32_t ekw_port_stack_size(void);
+uint32_t ekw_port_stack_used(void);
 
 #endif

@@ -1,12 +1,14 @@
-/* From reset to main: coprocessors, .data, .bss. */
-#include <stddef.h>
-
+/* From reset to main: coprocessors, .data, .bss. Armv6-M to Armv8.1-M. */
+#include "port/common/start.h"
 #include "port/cortexm/cortexm.h"
 
 #define CPACR EKW_REGISTER(0xE000ED88u) /* Arm v7-M reference manual B3.2.20 */
 #define CPACR_CP10_CP11_FULL (0xFu << 20)
 
-/* Memory protection unit of v7-M, B3.5; absent when MPU_TYPE is 0. */
+#define CCR EKW_REGISTER(0xE000ED14u) /* configuration and control */
+#define CCR_UNALIGN_TRP (1u << 3)
+
+/* Memory protection unit of v6-M (B3.5) and v7-M (B3.5); absent when MPU_TYPE is 0. */
 #define MPU_TYPE EKW_REGISTER(0xE000ED90u)
 #define MPU_CTRL EKW_REGISTER(0xE000ED94u)
 #define MPU_RNR EKW_REGISTER(0xE000ED98u)
@@ -16,50 +18,40 @@
 #define GUARD_BYTES 4096u
 #define GUARD_NO_ACCESS ((1u << 28) | (11u << 1) | (1u << 0)) /* execute never, 2^(11+1) bytes, enabled */
 
-extern uint32_t ekw_data_load[], ekw_data_start[], ekw_data_end[], ekw_bss_start[], ekw_bss_end[];
-int main(void);
-
-static void copy(uint32_t *to, const uint32_t *end, const uint32_t *from) {
-    while (to != end) {
-        *to++ = *from++;
-    }
-}
-
-static void clear(uint32_t *to, const uint32_t *end) {
-    while (to != end) {
-        *to++ = 0;
-    }
-}
-
-/* A function of its own: the compiler may use vector registers here, in ekw_reset it must not. */
-static __attribute__((noinline, noreturn)) void start(void) {
-    copy(ekw_data_start, ekw_data_end, ekw_data_load);
-    clear(ekw_bss_start, ekw_bss_end);
-    main();
-    for (;;) {
-        ekw_wait_for_interrupt();
-    }
-}
-
 /* A stack that leaves the RAM must fault, and not every board faults by itself below its RAM. */
 static void guard_stack(void) {
 #if __ARM_ARCH >= 8
-    __asm volatile("msr msplim, %0" ::"r"(&ekw_stack_limit));
+    __asm volatile("msr msplim, %0" ::"r"(ekw_stack_limit));
 #else
     if (MPU_TYPE != 0) {
         MPU_RNR = 0;
-        MPU_RBAR = (uint32_t)&ekw_stack_limit - GUARD_BYTES;
+        MPU_RBAR = (uint32_t)ekw_stack_limit - GUARD_BYTES;
         MPU_RASR = GUARD_NO_ACCESS;
         MPU_CTRL = MPU_ENABLE_WITH_DEFAULT_MAP;
     }
 #endif
 }
 
+/* Vector registers must not be used before this: what may use them is in ekw_start. */
+static void allow_coprocessors(void) {
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
+    CPACR |= CPACR_CP10_CP11_FULL;
+#endif
+}
+
+/* v6-M faults at an unaligned access. A bigger core that stands in for one has to be told. */
+static void forbid_unaligned(void) {
+#if __ARM_ARCH == 6
+    CCR |= CCR_UNALIGN_TRP;
+#endif
+}
+
 void ekw_reset(void) {
     guard_stack();
-    CPACR |= CPACR_CP10_CP11_FULL;
+    allow_coprocessors();
+    forbid_unaligned();
     __asm volatile("dsb\n\tisb" ::: "memory");
-    start();
+    ekw_start();
 }
 
 void ekw_irq_enable(uint32_t irq) {

@@ -120,3 +120,12 @@ uint64_t ekw_port_ticks(void) {
     const int64_t seconds = (int64_t)(now.tv_sec - boot.tv_sec);
     return (uint64_t)(seconds * (int64_t)EKW_TIMER_HZ + (now.tv_nsec - boot.tv_nsec));
 }
+
+/* The stack of a program on a computer is neither small nor ours to paint. */
+uint32_t ekw_port_stack_size(void) {
+    return 0;
+}
+
+uint32_t ekw_port_stack_used(void) {
+    return 0;
+}

@@ -2,8 +2,8 @@
  * 64-bit system counter (Arm DAI 0547; Corstone SSE-300 reference manual, system counter frames). */
 #include "port/port.h"
 
+#include "port/common/uart.h"
 #include "port/cortexm/cortexm.h"
-#include "port/cortexm/uart_cmsdk.h"
 
 #define COUNTER_CONTROL EKW_REGISTER(0x58100000u)
 #define COUNTER_LOW EKW_REGISTER(0x58100008u)
@@ -20,7 +20,8 @@ __attribute__((section(".isr_vector"), used)) static const ekw_vector
 
 void ekw_port_init(void) {
     COUNTER_CONTROL = COUNTER_ENABLE;
-    ekw_uart_init(UART0_RECEIVE_IRQ);
+    ekw_uart_init();
+    ekw_irq_enable(UART0_RECEIVE_IRQ);
 }
 
 /* Two halves are read one after the other: again when the upper one moved in between. */

@@ -1,8 +1,10 @@
-/* Arm MPS2 with the AN386 image (Cortex-M4F): CMSDK UART0 and TIMER0 (Arm DAI 0386, table 4-1). */
+/* Arm MPS2 with the images AN385 (Cortex-M3), AN386 (M4F) and AN500 (M7): all have the CMSDK UART0 and
+ * TIMER0 at the same place (Arm DAI 0385, 0386 and 0500, memory map and interrupt tables). */
 #include "port/port.h"
 
+#include "port/common/uart.h"
+#include "port/common/wide.h"
 #include "port/cortexm/cortexm.h"
-#include "port/cortexm/uart_cmsdk.h"
 
 #define TIMER_CTRL EKW_REGISTER(0x40000000u)
 #define TIMER_VALUE EKW_REGISTER(0x40000004u)
@@ -31,18 +33,18 @@ void ekw_port_init(void) {
     TIMER_VALUE = UINT32_MAX;
     TIMER_CTRL = TIMER_ENABLE_WITH_IRQ;
     ekw_irq_enable(TIMER0_IRQ);
-    ekw_uart_init(UART0_RECEIVE_IRQ);
+    ekw_uart_init();
+    ekw_irq_enable(UART0_RECEIVE_IRQ);
 }
 
-/* The 32-bit counter runs down. A wrap whose interrupt has not been served yet is added by hand; the
- * counter is then read again, because the wrap may have come after the first reading. */
+static uint32_t elapsed(void) { /* it counts down */
+    return UINT32_MAX - TIMER_VALUE;
+}
+
+static bool wrapped(void) {
+    return (TIMER_INTSTATUS & 1u) != 0;
+}
+
 uint64_t ekw_port_ticks(void) {
-    ekw_interrupts_off();
-    uint32_t high = wraps, low = UINT32_MAX - TIMER_VALUE;
-    if ((TIMER_INTSTATUS & 1u) != 0) {
-        high++;
-        low = UINT32_MAX - TIMER_VALUE;
-    }
-    ekw_interrupts_on();
-    return ((uint64_t)high << 32) | low;
+    return ekw_wide(&wraps, 32, elapsed, wrapped);
 }

@@ -1,0 +1,7 @@
+/* How much of the memory has been in use. */
+#ifndef EKW_MEMORY_H
+#define EKW_MEMORY_H
+
+void ekw_memory_print(void);
+
+#endif

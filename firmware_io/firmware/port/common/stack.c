@@ -1,0 +1,28 @@
+#include "port/common/stack.h"
+
+#include "port/port.h"
+
+#define PAINT 0xC5C5C5C5u /* no address of any board, no small number */
+
+/* Words below the frame of ekw_stack_paint that are left alone, as it may live there itself. Nothing is
+ * lost: main goes deeper than that before anybody asks. */
+#define OWN_WORDS 16
+
+void ekw_stack_paint(void) {
+    const uint32_t *const end = (const uint32_t *)__builtin_frame_address(0) - OWN_WORDS;
+    for (uint32_t *word = ekw_stack_limit; word < end; word++) {
+        *word = PAINT;
+    }
+}
+
+uint32_t ekw_port_stack_size(void) {
+    return (uint32_t)((uintptr_t)ekw_stack_top - (uintptr_t)ekw_stack_limit);
+}
+
+uint32_t ekw_port_stack_used(void) {
+    const volatile uint32_t *word = ekw_stack_limit; /* an interrupt may write while we look */
+    while (word < ekw_stack_top && *word == PAINT) {
+        word++;
+    }
+    return (uint32_t)((uintptr_t)ekw_stack_top - (uintptr_t)word);
+}

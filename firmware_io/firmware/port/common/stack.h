@@ -1,0 +1,12 @@
+/* How deep the stack has been: it is painted at the reset, and what lost its paint was in use. */
+#ifndef EKW_STACK_H
+#define EKW_STACK_H
+
+#include <stdint.h>
+
+extern uint32_t ekw_stack_limit[], ekw_stack_top[]; /* lowest word and end, by the linker script */
+
+/* Before main. */
+void ekw_stack_paint(void);
+
+#endif
