@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 from edgekws.graph.ir import Graph, Node
 
@@ -39,16 +40,18 @@ class Core:
     plane_tap_bytes: int = 1
     plane_step: int = 1
     plane_spare: int = 0
+    pixel_tap_bytes: Fraction | None = None
+    plane_bands: int = 0
 
     def pixel_bytes(self, node: Node) -> int:
-        return _up(_taps(node), self.taps_step) * self.tap_bytes
+        return math.ceil(_up(_taps(node), self.taps_step) * (self.pixel_tap_bytes or self.tap_bytes))
 
     def filter_bytes(self, node: Node) -> int:
         unpacked = self.unpacks_bytes or node.weight_bits < 8
         return _up(_taps(node), self.taps_step) * self.tap_bytes if unpacked else 0
 
 
-PORTABLE = Core("portable", "EKW_PORTABLE", 1, 1, 2, 2, 0, False, 2)
+PORTABLE = Core("portable", "EKW_PORTABLE", 1, 1, 3, 4, 0, False, 3, 8, pixel_tap_bytes=Fraction(8, 3), plane_bands=3)
 CORES = (PORTABLE,)
 
 
@@ -86,6 +89,10 @@ def _plane_bytes(node: Node, core: Core) -> int:
     top, bottom, left, right = node.pad
     columns = _up(width + left + right, core.plane_step)
     weights = _up(math.prod(node.kernel) * core.plane_tap_bytes, 8)
+    if core.plane_bands:
+        band = math.ceil(node.out_shape[0] / core.plane_bands)
+        rows = (band - 1) * node.stride[0] + node.kernel[0]
+        return _up(math.prod(node.kernel) * 4, 8) + _up(width, 8) + rows * columns * core.plane_tap_bytes
     return weights + (height + top + bottom) * columns * core.plane_tap_bytes + core.plane_spare
 
 
