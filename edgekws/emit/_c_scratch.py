@@ -51,7 +51,7 @@ class Core:
         return _up(_taps(node), self.taps_step) * self.tap_bytes if unpacked else 0
 
 
-PORTABLE = Core("portable", "EKW_PORTABLE", 1, 1, 3, 4, 0, False, 3, 8, pixel_tap_bytes=Fraction(8, 3), plane_bands=3)
+PORTABLE = Core("portable", "EKW_PORTABLE", 1, 1, 3, 4, 4, False, 3, 8, pixel_tap_bytes=Fraction(8, 3), plane_bands=3)
 CORES = (PORTABLE,)
 
 

@@ -56,7 +56,7 @@ EKW_BODY void ekw_pack_window(const ekw_node *node, const uint8_t *input, int32_
             const uint8_t *row = input + (is_row_inside ? i * width : 0);
             for (int32_t j = 0; j < node->kernel[1]; j++, tap++) {
                 const bool is_inside = is_row_inside && j >= columns.begin && j < columns.end;
-                ekw_pack_tap(packed, taps, slot, tap, is_inside ? ekw_at(row, left + j, kind.is_signed) : 0);
+                ekw_pack_tap(packed, taps, slot, tap, is_inside ? ekw_at(row, left + j, kind.is_signed) : 0, kind);
             }
         }
     }

@@ -20,27 +20,31 @@
 
 #define EKW_PIXELS_STEP 3
 #define EKW_FILTERS_STEP 4
-#define EKW_STAGE_BYTES 0
+#define EKW_STAGE_BYTES 4
 
 /* Filters that share the loads of the pixels: as many as there are registers for their sums. */
 #if defined(__ARM_ARCH_6M__)
 #define EKW_FILTER_BLOCK 1
+#define EKW_TAP_BLOCK 8
 #elif defined(__arm__)
 #define EKW_FILTER_BLOCK 2
+#define EKW_TAP_BLOCK 8
 #else
 #define EKW_FILTER_BLOCK 4
+#define EKW_TAP_BLOCK 4
 #endif
 
 /* Loops over a block are no loops. */
 #ifdef __clang__
 #define EKW_UNROLL _Pragma("unroll")
-#define EKW_UNROLL_TAPS _Pragma("unroll 8")
+#define EKW_UNROLL_TAPS _Pragma("unroll 4")
 #else
 #define EKW_UNROLL _Pragma("GCC unroll 4")
 #define EKW_UNROLL_TAPS _Pragma("GCC unroll 8")
 #endif
 
 /* Parts of a kernel that do not depend on the sign of its input are shared by its variants. */
+#define EKW_FINISH_UNROLL EKW_UNROLL
 #define EKW_SHARED __attribute__((noinline, unused)) static
 
 typedef struct {
@@ -48,9 +52,14 @@ typedef struct {
     uint32_t second;
 } ekw_pair;
 
-/* Taps whose sum stays within 21 bits: products are at most 255 * 128, 255 * 8 or 255 * 2. */
+/* Taps whose sum stays within 21 bits: values are within -128..127, weights within +-127, +-7 or +-1. */
 EKW_BODY int32_t ekw_group(int32_t bits) {
-    return bits == 8 ? 32 : bits == 4 ? 512 : 2048;
+    return bits == 8 ? 64 : bits == 4 ? 1024 : 8128;
+}
+
+/* Unsigned values are packed less than this; what is missing is part of the stage. */
+EKW_BODY int32_t ekw_center(ekw_case kind) {
+    return kind.is_signed ? 0 : 128;
 }
 
 EKW_BODY int32_t ekw_pixel_bytes(int32_t taps) {
@@ -66,7 +75,8 @@ EKW_BODY ekw_pair ekw_pair_of(int32_t a, int32_t b, int32_t c) {
 }
 
 /* Pixels come in order. */
-EKW_BODY void ekw_pack_tap(uint8_t *packed, int32_t taps, int32_t slot, int32_t tap, int32_t value) {
+EKW_BODY void ekw_pack_tap(uint8_t *packed, int32_t taps, int32_t slot, int32_t tap, int32_t value, ekw_case kind) {
+    value -= ekw_center(kind);
     ekw_pair *pair = (ekw_pair *)(void *)packed + slot / EKW_PIXELS_STEP * taps + tap;
     const int32_t place = slot % EKW_PIXELS_STEP;
     if (place == 0) {
@@ -87,28 +97,50 @@ EKW_BODY void ekw_pack_end(uint8_t *packed, int32_t taps, int32_t slot) {
 /* Where the last pixels are less than three, one of them stands for what is missing. */
 EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
                                  ekw_case kind) {
+    const int32_t m = ekw_center(kind);
     ekw_pair *pair = (ekw_pair *)(void *)packed;
     for (int32_t i = 0; i < count; i += EKW_PIXELS_STEP, input += EKW_PIXELS_STEP) {
         const int32_t b = count - i > 1 ? 1 : 0, c = count - i > 2 ? 2 : 0;
         const uint8_t *x = input;
         for (const ekw_pair *end = pair + channels; pair != end; pair++, x += plane) {
-            *pair = ekw_pair_of(ekw_at(x, 0, kind.is_signed), ekw_at(x, b, kind.is_signed),
-                                ekw_at(x, c, kind.is_signed));
+            *pair = ekw_pair_of(ekw_at(x, 0, kind.is_signed) - m, ekw_at(x, b, kind.is_signed) - m,
+                                ekw_at(x, c, kind.is_signed) - m);
         }
+    }
+}
+
+/* The weights of one byte, the first `count` of them. */
+EKW_BODY void ekw_unpack_byte(uint8_t *unpacked, int8_t byte, int32_t count, int32_t bits) {
+    EKW_UNROLL
+    for (int32_t i = 0; i < count; i++) {
+        unpacked[i] = (uint8_t)((int32_t)((uint32_t)byte << (32 - bits * (i + 1))) >> (32 - bits));
     }
 }
 
 EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
-    const int32_t stride = ekw_filter_stride(taps, bits);
-    for (int32_t f = 0; f < filters; f++, weights += stride) {
-        for (int32_t k = 0; k < taps; k++) {
-            *unpacked++ = (uint8_t)ekw_weight(weights, k, bits);
+    const int32_t per_byte = 8 / bits, whole = taps / per_byte, rest = taps % per_byte;
+    for (int32_t f = 0; f < filters; f++) {
+        for (const int8_t *end = weights + whole; weights != end; weights++, unpacked += per_byte) {
+            ekw_unpack_byte(unpacked, *weights, per_byte, bits);
         }
+        for (int32_t i = 0; i < rest; i++) {
+            *unpacked++ = (uint8_t)ekw_weight(weights, i, bits);
+        }
+        weights += rest > 0;
     }
 }
 
+/* A stage is what the sum of a filter begins with: its offset, and what the center of the input adds. */
 EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t taps, ekw_case kind) {
-    (void)stages, (void)node, (void)taps, (void)kind;
+    int32_t *begin = (int32_t *)(void *)stages;
+    const int8_t *weights = node->weight;
+    for (int32_t f = 0; f < node->out_shape.channels; f++, weights += ekw_filter_stride(taps, kind.weight_bits)) {
+        int32_t sum = 0;
+        for (int32_t k = 0; !kind.is_signed && k < taps; k++) {
+            sum += ekw_weight(weights, k, kind.weight_bits);
+        }
+        begin[f] = ekw_stage_of(&node->requant, f, kind.rule).offset + sum * ekw_center(kind);
+    }
 }
 
 EKW_BODY int32_t ekw_low_21(uint32_t word) {
@@ -144,7 +176,11 @@ EKW_SHARED void ekw_sums(int32_t *acc, const ekw_pair *x, const int8_t *weights,
         for (int32_t f = 0; f < EKW_FILTER_BLOCK; f++) {
             w[f] = weights + f * stride;
         }
+#if EKW_TAP_BLOCK == 8
         EKW_UNROLL_TAPS
+#else
+        EKW_UNROLL
+#endif
         for (; x != end; x++) {
             const ekw_pair pixels = *x;
             EKW_UNROLL
@@ -183,34 +219,36 @@ EKW_BODY void ekw_finish(uint8_t *output, int32_t step, const int32_t *acc, ekw_
     }
 }
 
-/* EKW_FILTER_BLOCK filters from number f on, all pixels. step: 0 takes the first one again and again. */
-EKW_BODY void ekw_block(const ekw_node *node, const ekw_panel *panel, int32_t f, int32_t step, int32_t group,
-                        ekw_rule rule) {
-    const int8_t *weights = (const int8_t *)panel->filters + f * panel->taps;
-    const ekw_pair *x = (const ekw_pair *)(const void *)panel->pixels;
-    const bool is_signed = node->requant.lo < 0;
-    ekw_stage stages[EKW_FILTER_BLOCK];
+/* Three pixels, EKW_FILTER_BLOCK filters from number f on. step: 0 takes the first one again and again. */
+EKW_BODY void ekw_block(const ekw_requant *requant, const ekw_panel *panel, const ekw_pair *x, int32_t f, int32_t step,
+                        uint8_t *output, int32_t count, int32_t group, ekw_rule rule) {
+    const int32_t taps = panel->taps, plane = panel->plane, channel = panel->first_filter + f;
+    const int32_t *begin = (const int32_t *)(const void *)panel->stages + channel;
+    int32_t acc[3 * EKW_FILTER_BLOCK];
+    EKW_UNROLL
     for (int32_t i = 0; i < EKW_FILTER_BLOCK; i++) {
-        stages[i] = ekw_stage_of(&node->requant, panel->first_filter + f + i * step, rule);
+        acc[3 * i] = acc[3 * i + 1] = acc[3 * i + 2] = begin[i * step];
     }
-    uint8_t *output = panel->output + f * panel->plane;
-    for (int32_t left = panel->pixel_count; left > 0; left -= 3, x += panel->taps, output += 3) {
-        int32_t acc[3 * EKW_FILTER_BLOCK];
-        for (int32_t i = 0; i < EKW_FILTER_BLOCK; i++) {
-            acc[3 * i] = acc[3 * i + 1] = acc[3 * i + 2] = stages[i].offset;
-        }
-        ekw_sums(acc, x, weights, step * panel->taps, panel->taps, group);
-        for (int32_t i = 0; i < EKW_FILTER_BLOCK; i++) {
-            ekw_finish(output + i * step * panel->plane, 1, acc + 3 * i, stages[i], is_signed, left, rule);
-        }
+    ekw_sums(acc, x, (const int8_t *)panel->filters + f * taps, step * taps, taps, group);
+    output += f * plane;
+    EKW_FINISH_UNROLL
+    for (int32_t i = 0; i < EKW_FILTER_BLOCK; i++, output += step * plane) {
+        const ekw_stage stage = ekw_stage_of(requant, channel + i * step, rule);
+        ekw_finish(output, 1, acc + 3 * i, stage, requant->lo < 0, count, rule);
     }
 }
 
 /* The last block overlaps the one before it where the filters are no multiple. */
 EKW_BODY void ekw_blocks(const ekw_node *node, const ekw_panel *panel, int32_t group, ekw_rule rule) {
-    const int32_t last = panel->filter_count - EKW_FILTER_BLOCK, step = last < 0 ? 0 : 1;
-    for (int32_t f = 0; f < panel->filter_count; f += step ? EKW_FILTER_BLOCK : 1) {
-        ekw_block(node, panel, step && f > last ? last : f, step, group, rule);
+    const int32_t filters = panel->filter_count, last = filters - EKW_FILTER_BLOCK, step = last < 0 ? 0 : 1;
+    const ekw_requant requant = node->requant;
+    const ekw_panel local = *panel;
+    const ekw_pair *x = (const ekw_pair *)(const void *)panel->pixels;
+    uint8_t *output = panel->output;
+    for (int32_t left = panel->pixel_count; left > 0; left -= 3, x += local.taps, output += 3) {
+        for (int32_t f = 0; f < filters; f += step ? EKW_FILTER_BLOCK : 1) {
+            ekw_block(&requant, &local, x, step && f > last ? last : f, step, output, left, group, rule);
+        }
     }
 }
 
@@ -289,7 +327,7 @@ EKW_BODY void ekw_plane_clear(const ekw_node *node, const ekw_plane *plane) {
 /* row: counted with the padding above. */
 EKW_BODY const uint8_t *ekw_plane_row(const ekw_node *node, const ekw_plane *plane, const uint8_t *input, int32_t row) {
     const int32_t i = row - node->pad[0];
-    return i >= 0 && i < node->in_shape.height ? input + i * node->in_shape.width : plane->zeros;
+    return (uint32_t)i < (uint32_t)node->in_shape.height ? input + i * node->in_shape.width : plane->zeros;
 }
 
 EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const uint8_t *input, ekw_case kind) {
@@ -314,7 +352,7 @@ EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, in
 
 EKW_BODY void ekw_plane_sums(const ekw_node *node, const ekw_plane *plane, const ekw_pair *corner, int32_t *acc,
                              ekw_case kind) {
-    const int32_t group = ekw_group(kind.weight_bits);
+    const int32_t group = ekw_group(kind.weight_bits) / 2; /* values are not centered */
     const int32_t *w = plane->weights;
     ekw_pair sums = {0, 0};
     int32_t room = group;
