@@ -13,8 +13,6 @@ from edgekws.graph.ir import Graph, Node
 
 _KEPT_BYTES = 12_288
 """Convolutions with larger unpacked filters unpack them in parts, once for each block of pixels."""
-_BLOCKS = 8
-"""With little memory a convolution unpacks its filters this often."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +20,13 @@ class Core:
     """An implementation of the inner loops: cores/<name>.h.
 
     macro: its name in cores/core.h. tap_bytes, taps_step: size of a packed tap, and what their number is rounded up to.
+    pixel_tap_bytes: the size in pixels, where it differs from that in filters.
     pixels_step, filters_step, stage_bytes: EKW_PIXELS_STEP, EKW_FILTERS_STEP, EKW_STAGE_BYTES.
     unpacks_bytes: whether weights of 8 bits are unpacked too. pixel_block: how many pixels it likes to have packed.
+    unpackings: how often a convolution with little memory unpacks its filters.
     plane_tap_bytes, plane_step, plane_spare: size of a value of a padded plane, what its columns are rounded up to,
-    bytes that may be read behind it.
+    bytes that may be read behind it. plane_bands: into how many bands of rows that are stored side by side an output is
+    cut, 0 for a plane as a whole.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Core:
     plane_spare: int = 0
     pixel_tap_bytes: Fraction | None = None
     plane_bands: int = 0
+    unpackings: int = 8
 
     def pixel_bytes(self, node: Node) -> int:
         return math.ceil(_up(_taps(node), self.taps_step) * (self.pixel_tap_bytes or self.tap_bytes))
@@ -51,7 +53,9 @@ class Core:
         return _up(_taps(node), self.taps_step) * self.tap_bytes if unpacked else 0
 
 
-PORTABLE = Core("portable", "EKW_PORTABLE", 1, 1, 3, 4, 4, False, 3, 8, pixel_tap_bytes=Fraction(8, 3), plane_bands=3)
+PORTABLE = Core(
+    "portable", "EKW_PORTABLE", 1, 1, 3, 4, 4, False, 3, 8, pixel_tap_bytes=Fraction(8, 3), plane_bands=3, unpackings=6
+)
 CORES = (PORTABLE,)
 
 
@@ -77,7 +81,7 @@ def _conv2d_bytes(node: Node, core: Core, min_ram: bool) -> int:
     stages, filter_bytes = filters * core.stage_bytes, core.filter_bytes(node)
     block = _up(core.pixels_step if min_ram else min(core.pixel_block, pixels), core.pixels_step)
     kept = filters * filter_bytes + block * core.pixel_bytes(node)
-    some = _up(math.ceil(pixels / _BLOCKS), core.pixels_step)
+    some = _up(math.ceil(pixels / core.unpackings), core.pixels_step)
     split = core.filters_step * filter_bytes + some * core.pixel_bytes(node)
     if kept <= split or (kept <= _KEPT_BYTES and not min_ram):
         return stages + kept
@@ -88,11 +92,11 @@ def _plane_bytes(node: Node, core: Core) -> int:
     height, width, _ = node.in_shape
     top, bottom, left, right = node.pad
     columns = _up(width + left + right, core.plane_step)
-    weights = _up(math.prod(node.kernel) * core.plane_tap_bytes, 8)
     if core.plane_bands:
-        band = math.ceil(node.out_shape[0] / core.plane_bands)
-        rows = (band - 1) * node.stride[0] + node.kernel[0]
-        return _up(math.prod(node.kernel) * 4, 8) + _up(width, 8) + rows * columns * core.plane_tap_bytes
+        rows = (math.ceil(node.out_shape[0] / core.plane_bands) - 1) * node.stride[0] + node.kernel[0]
+        weights_and_zeros = _up(math.prod(node.kernel) * 4, 8) + _up(width, 8)
+        return weights_and_zeros + rows * columns * core.plane_tap_bytes
+    weights = _up(math.prod(node.kernel) * core.plane_tap_bytes, 8)
     return weights + (height + top + bottom) * columns * core.plane_tap_bytes + core.plane_spare
 
 

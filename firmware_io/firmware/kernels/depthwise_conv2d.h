@@ -14,7 +14,7 @@ EKW_BODY void ekw_depthwise_conv2d(const ekw_node *node, const uint8_t *input, u
     const int32_t taps = node->kernel[0] * node->kernel[1];
     const int32_t stride = ekw_filter_stride(taps, kind.weight_bits);
     const ekw_plane plane = ekw_plane_of(node, scratch.bytes);
-    ekw_plane_clear(node, &plane);
+    ekw_plane_clear(&plane);
     for (int32_t c = 0; c < node->in_shape.channels; c++, input += in_plane, output += out_plane) {
         ekw_plane_fill(node, &plane, input, kind);
         ekw_plane_weights(&plane, node->weight + c * stride, taps, kind);

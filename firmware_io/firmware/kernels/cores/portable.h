@@ -1,6 +1,6 @@
 /* The inner loops in C11, for cores that multiply 32 bits and nothing wider or narrower.
  *
- * One multiplication serves one and a half pixels. Three pixels a, b, c are packed into two words,
+ * Two multiplications serve three pixels. Pixels a, b, c are packed into two words,
  *
  *     first  = a + b * 2^21
  *     second = c + b * 2^10        all modulo 2^32
@@ -11,7 +11,7 @@
  *
  *     packed pixels      [pixels / 3][taps] pairs of words
  *     unpacked filters   [filters][taps] int8; weights of 8 bits are read from where they are
- *     padded plane       [rows][columns] bytes */
+ *     stages             [filters] int32: what a sum begins with */
 #ifndef EKW_CORE_PORTABLE_H
 #define EKW_CORE_PORTABLE_H
 
@@ -22,29 +22,32 @@
 #define EKW_FILTERS_STEP 4
 #define EKW_STAGE_BYTES 4
 
-/* Filters that share the loads of the pixels: as many as there are registers for their sums. */
-#if defined(__ARM_ARCH_6M__)
-#define EKW_FILTER_BLOCK 1
-#define EKW_TAP_BLOCK 8
-#elif defined(__arm__)
-#define EKW_FILTER_BLOCK 2
-#define EKW_TAP_BLOCK 8
-#else
-#define EKW_FILTER_BLOCK 4
-#define EKW_TAP_BLOCK 4
-#endif
-
 /* Loops over a block are no loops. */
 #ifdef __clang__
-#define EKW_UNROLL _Pragma("unroll")
-#define EKW_UNROLL_TAPS _Pragma("unroll 4")
+#define EKW_UNROLL _Pragma("unroll 4")
+#define EKW_UNROLL_8 _Pragma("unroll 8")
 #else
 #define EKW_UNROLL _Pragma("GCC unroll 4")
-#define EKW_UNROLL_TAPS _Pragma("GCC unroll 8")
+#define EKW_UNROLL_8 _Pragma("GCC unroll 8")
+#endif
+
+/* Filters that share the loads of the pixels: as many as there are registers for their sums. And how the loops over
+ * taps and over the outputs of a block are unrolled. */
+#if defined(__ARM_ARCH_6M__)
+#define EKW_FILTER_BLOCK 1
+#define EKW_UNROLL_TAPS EKW_UNROLL_8
+#define EKW_UNROLL_OUTPUTS EKW_UNROLL
+#elif defined(__arm__)
+#define EKW_FILTER_BLOCK 2
+#define EKW_UNROLL_TAPS EKW_UNROLL_8
+#define EKW_UNROLL_OUTPUTS EKW_UNROLL
+#else
+#define EKW_FILTER_BLOCK 4
+#define EKW_UNROLL_TAPS EKW_UNROLL
+#define EKW_UNROLL_OUTPUTS
 #endif
 
 /* Parts of a kernel that do not depend on the sign of its input are shared by its variants. */
-#define EKW_FINISH_UNROLL EKW_UNROLL
 #define EKW_SHARED __attribute__((noinline, unused)) static
 
 typedef struct {
@@ -94,17 +97,23 @@ EKW_BODY void ekw_pack_end(uint8_t *packed, int32_t taps, int32_t slot) {
     (void)packed, (void)taps, (void)slot;
 }
 
+/* Packing is the same code for both signs: bytes are centered by arithmetic. */
+#define EKW_PACK EKW_SHARED
+
+EKW_BODY int32_t ekw_centered(uint8_t byte, uint32_t flip) {
+    return (int32_t)(byte ^ flip) - 128;
+}
+
 /* Where the last pixels are less than three, one of them stands for what is missing. */
 EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
                                  ekw_case kind) {
-    const int32_t m = ekw_center(kind);
+    const uint32_t flip = kind.is_signed ? 128 : 0;
     ekw_pair *pair = (ekw_pair *)(void *)packed;
     for (int32_t i = 0; i < count; i += EKW_PIXELS_STEP, input += EKW_PIXELS_STEP) {
         const int32_t b = count - i > 1 ? 1 : 0, c = count - i > 2 ? 2 : 0;
         const uint8_t *x = input;
         for (const ekw_pair *end = pair + channels; pair != end; pair++, x += plane) {
-            *pair = ekw_pair_of(ekw_at(x, 0, kind.is_signed) - m, ekw_at(x, b, kind.is_signed) - m,
-                                ekw_at(x, c, kind.is_signed) - m);
+            *pair = ekw_pair_of(ekw_centered(x[0], flip), ekw_centered(x[b], flip), ekw_centered(x[c], flip));
         }
     }
 }
@@ -118,16 +127,31 @@ EKW_BODY void ekw_unpack_byte(uint8_t *unpacked, int8_t byte, int32_t count, int
 }
 
 EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
-    const int32_t per_byte = 8 / bits, whole = taps / per_byte, rest = taps % per_byte;
+    const int32_t per_byte = 8 / bits;
     for (int32_t f = 0; f < filters; f++) {
-        for (const int8_t *end = weights + whole; weights != end; weights++, unpacked += per_byte) {
-            ekw_unpack_byte(unpacked, *weights, per_byte, bits);
+        int32_t left = taps;
+        for (; left >= per_byte; left -= per_byte, unpacked += per_byte) {
+            ekw_unpack_byte(unpacked, *weights++, per_byte, bits);
         }
-        for (int32_t i = 0; i < rest; i++) {
-            *unpacked++ = (uint8_t)ekw_weight(weights, i, bits);
+        if (left > 0) {
+            uint8_t last[4];
+            ekw_unpack_byte(last, *weights++, per_byte, bits);
+            for (int32_t i = 0; i < left; i++) {
+                *unpacked++ = last[i];
+            }
         }
-        weights += rest > 0;
     }
+}
+
+/* Zeros fill the last byte. */
+EKW_BODY int32_t ekw_weights_sum(const int8_t *weights, int32_t taps, int32_t bits) {
+    int32_t sum = 0;
+    for (const int8_t *end = weights + ekw_filter_stride(taps, bits); weights != end; weights++) {
+        sum += ekw_weight(weights, 0, bits);
+        sum += bits < 8 ? ekw_weight(weights, 1, bits) : 0;
+        sum += bits == 2 ? ekw_weight(weights, 2, bits) + ekw_weight(weights, 3, bits) : 0;
+    }
+    return sum;
 }
 
 /* A stage is what the sum of a filter begins with: its offset, and what the center of the input adds. */
@@ -135,10 +159,7 @@ EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t 
     int32_t *begin = (int32_t *)(void *)stages;
     const int8_t *weights = node->weight;
     for (int32_t f = 0; f < node->out_shape.channels; f++, weights += ekw_filter_stride(taps, kind.weight_bits)) {
-        int32_t sum = 0;
-        for (int32_t k = 0; !kind.is_signed && k < taps; k++) {
-            sum += ekw_weight(weights, k, kind.weight_bits);
-        }
+        const int32_t sum = kind.is_signed ? 0 : ekw_weights_sum(weights, taps, kind.weight_bits);
         begin[f] = ekw_stage_of(&node->requant, f, kind.rule).offset + sum * ekw_center(kind);
     }
 }
@@ -164,34 +185,26 @@ EKW_BODY void ekw_multiply_add(ekw_pair *sum, ekw_pair x, int32_t weight) {
     sum->second += x.second * (uint32_t)weight;
 }
 
-/* Adds to acc [EKW_FILTER_BLOCK][3] what so many filters, `stride` bytes apart, see of three pixels. A function of its
- * own: the innermost loop needs all registers, and it is the same for kernels of all cases. */
-EKW_SHARED void ekw_sums(int32_t *acc, const ekw_pair *x, const int8_t *weights, int32_t stride, int32_t taps,
-                         int32_t group) {
-    for (int32_t left = taps; left > 0; left -= group, weights += group) {
-        const ekw_pair *end = x + (left < group ? left : group);
-        ekw_pair sums[EKW_FILTER_BLOCK] = {{0, 0}};
-        const int8_t *w[EKW_FILTER_BLOCK];
+/* Adds to acc [EKW_FILTER_BLOCK][3] what so many filters, `stride` bytes apart, see of three pixels. A function of
+ * its own: the loop needs all registers, and it is the same for kernels of all cases. */
+EKW_SHARED void ekw_sums(int32_t *acc, const ekw_pair *x, const ekw_pair *end, const int8_t *weights, int32_t stride) {
+    ekw_pair sums[EKW_FILTER_BLOCK] = {{0, 0}};
+    const int8_t *w[EKW_FILTER_BLOCK];
+    EKW_UNROLL
+    for (int32_t f = 0; f < EKW_FILTER_BLOCK; f++) {
+        w[f] = weights + f * stride;
+    }
+    EKW_UNROLL_TAPS
+    for (; x != end; x++) {
+        const ekw_pair pixels = *x;
         EKW_UNROLL
         for (int32_t f = 0; f < EKW_FILTER_BLOCK; f++) {
-            w[f] = weights + f * stride;
+            ekw_multiply_add(&sums[f], pixels, *w[f]++);
         }
-#if EKW_TAP_BLOCK == 8
-        EKW_UNROLL_TAPS
-#else
-        EKW_UNROLL
-#endif
-        for (; x != end; x++) {
-            const ekw_pair pixels = *x;
-            EKW_UNROLL
-            for (int32_t f = 0; f < EKW_FILTER_BLOCK; f++) {
-                ekw_multiply_add(&sums[f], pixels, *w[f]++);
-            }
-        }
-        EKW_UNROLL
-        for (int32_t f = 0; f < EKW_FILTER_BLOCK; f++) {
-            ekw_split(acc + 3 * f, sums[f]);
-        }
+    }
+    EKW_UNROLL
+    for (int32_t f = 0; f < EKW_FILTER_BLOCK; f++) {
+        ekw_split(acc + 3 * f, sums[f]);
     }
 }
 
@@ -229,9 +242,15 @@ EKW_BODY void ekw_block(const ekw_requant *requant, const ekw_panel *panel, cons
     for (int32_t i = 0; i < EKW_FILTER_BLOCK; i++) {
         acc[3 * i] = acc[3 * i + 1] = acc[3 * i + 2] = begin[i * step];
     }
-    ekw_sums(acc, x, (const int8_t *)panel->filters + f * taps, step * taps, taps, group);
+    const int8_t *weights = (const int8_t *)panel->filters + f * taps;
+    for (const ekw_pair *end = x + taps; x != end;) {
+        const ekw_pair *until = end - x < group ? end : x + group;
+        ekw_sums(acc, x, until, weights, step * taps);
+        weights += until - x;
+        x = until;
+    }
     output += f * plane;
-    EKW_FINISH_UNROLL
+    EKW_UNROLL_OUTPUTS
     for (int32_t i = 0; i < EKW_FILTER_BLOCK; i++, output += step * plane) {
         const ekw_stage stage = ekw_stage_of(requant, channel + i * step, rule);
         ekw_finish(output, 1, acc + 3 * i, stage, requant->lo < 0, count, rule);
@@ -291,127 +310,6 @@ EKW_BODY int32_t ekw_sum(const uint8_t *x, int32_t count, ekw_case kind) {
     return acc;
 }
 
-/* The output of a depthwise convolution is cut into three bands of rows, which are computed together as three pixels. */
-typedef struct {
-    int32_t *weights;
-    uint8_t *zeros; /* a row of padding */
-    ekw_pair *pairs;
-    int32_t band; /* rows of the output */
-    int32_t rows; /* of the input that a band sees */
-    int32_t columns;
-} ekw_plane;
-
-EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch) {
-    const int32_t taps = node->kernel[0] * node->kernel[1];
-    const int32_t zeros = ekw_round_up(taps * (int32_t)sizeof(int32_t), EKW_ALIGNMENT);
-    const int32_t pairs = zeros + ekw_round_up(node->in_shape.width, EKW_ALIGNMENT);
-    ekw_plane plane;
-    plane.weights = (int32_t *)(void *)scratch;
-    plane.zeros = scratch + zeros;
-    plane.pairs = (ekw_pair *)(void *)(scratch + pairs);
-    plane.band = (node->out_shape.height + 2) / 3;
-    plane.rows = (plane.band - 1) * node->stride[0] + node->kernel[0];
-    plane.columns = node->in_shape.width + node->pad[2] + node->pad[3];
-    return plane;
-}
-
-EKW_BODY void ekw_plane_clear(const ekw_node *node, const ekw_plane *plane) {
-    for (int32_t i = 0; i < node->in_shape.width; i++) {
-        plane->zeros[i] = 0;
-    }
-    for (int32_t i = 0; i < plane->rows * plane->columns; i++) {
-        plane->pairs[i] = (ekw_pair){0, 0};
-    }
-}
-
-/* row: counted with the padding above. */
-EKW_BODY const uint8_t *ekw_plane_row(const ekw_node *node, const ekw_plane *plane, const uint8_t *input, int32_t row) {
-    const int32_t i = row - node->pad[0];
-    return (uint32_t)i < (uint32_t)node->in_shape.height ? input + i * node->in_shape.width : plane->zeros;
-}
-
-EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const uint8_t *input, ekw_case kind) {
-    const int32_t width = node->in_shape.width, step = plane->band * node->stride[0];
-    ekw_pair *pair = plane->pairs + node->pad[2];
-    for (int32_t i = 0; i < plane->rows; i++, pair += plane->columns - width) {
-        const uint8_t *a = ekw_plane_row(node, plane, input, i);
-        const uint8_t *b = ekw_plane_row(node, plane, input, i + step);
-        const uint8_t *c = ekw_plane_row(node, plane, input, i + 2 * step);
-        for (const ekw_pair *end = pair + width; pair != end; pair++) {
-            *pair = ekw_pair_of(ekw_at(a++, 0, kind.is_signed), ekw_at(b++, 0, kind.is_signed),
-                                ekw_at(c++, 0, kind.is_signed));
-        }
-    }
-}
-
-EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, int32_t taps, ekw_case kind) {
-    for (int32_t k = 0; k < taps; k++) {
-        plane->weights[k] = ekw_weight(filter, k, kind.weight_bits);
-    }
-}
-
-EKW_BODY void ekw_plane_sums(const ekw_node *node, const ekw_plane *plane, const ekw_pair *corner, int32_t *acc,
-                             ekw_case kind) {
-    const int32_t group = ekw_group(kind.weight_bits) / 2; /* values are not centered */
-    const int32_t *w = plane->weights;
-    ekw_pair sums = {0, 0};
-    int32_t room = group;
-    for (int32_t i = 0; i < node->kernel[0]; i++, corner += plane->columns) {
-        for (int32_t j = 0; j < node->kernel[1]; j++) {
-            ekw_multiply_add(&sums, corner[j], *w++);
-            if (--room == 0) {
-                ekw_split(acc, sums);
-                sums = (ekw_pair){0, 0};
-                room = group;
-            }
-        }
-    }
-    ekw_split(acc, sums);
-}
-
-EKW_BODY void ekw_plane_sums_3x3(const ekw_plane *plane, const ekw_pair *corner, const int32_t *w, int32_t *acc) {
-    ekw_pair sums = {0, 0};
-    EKW_UNROLL
-    for (int32_t i = 0; i < 3; i++, corner += plane->columns) {
-        ekw_multiply_add(&sums, corner[0], w[3 * i]);
-        ekw_multiply_add(&sums, corner[1], w[3 * i + 1]);
-        ekw_multiply_add(&sums, corner[2], w[3 * i + 2]);
-    }
-    ekw_split(acc, sums);
-}
-
-EKW_BODY void ekw_plane_rows(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
-                             bool is_3x3, ekw_case kind) {
-    const ekw_stage stage = ekw_stage_of(&node->requant, channel, kind.rule);
-    const int32_t width = node->out_shape.width, height = node->out_shape.height, band = plane->band;
-    const bool is_signed = node->requant.lo < 0;
-    const ekw_pair *row = plane->pairs;
-    int32_t w[9];
-    for (int32_t k = 0; is_3x3 && k < 9; k++) {
-        w[k] = plane->weights[k];
-    }
-    for (int32_t i = 0; i < band; i++, row += node->stride[0] * plane->columns) {
-        const int32_t count = i + 2 * band < height ? 3 : i + band < height ? 2 : 1;
-        const ekw_pair *corner = row;
-        for (const uint8_t *end = output + width; output != end; output++, corner += node->stride[1]) {
-            int32_t acc[3] = {stage.offset, stage.offset, stage.offset};
-            if (is_3x3) {
-                ekw_plane_sums_3x3(plane, corner, w, acc);
-            } else {
-                ekw_plane_sums(node, plane, corner, acc, kind);
-            }
-            ekw_finish(output, band * width, acc, stage, is_signed, count, kind.rule);
-        }
-    }
-}
-
-EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
-                            ekw_case kind) {
-    if (node->kernel[0] == 3 && node->kernel[1] == 3) {
-        ekw_plane_rows(node, plane, channel, output, true, kind);
-    } else {
-        ekw_plane_rows(node, plane, channel, output, false, kind);
-    }
-}
+#include "kernels/cores/portable_plane.h"
 
 #endif

@@ -6,6 +6,7 @@
  *     ekw_filter_bytes(taps, bits)        of scratch for one unpacked filter; 0: it reads the packed weights
  *     ekw_pack_tap                        puts one value into packed pixels
  *     ekw_pack_pointwise                  packs pixels of a 1x1 convolution
+ *     EKW_PACK                            EKW_SHARED or so where packing should be one function; may be missing
  *     ekw_unpack                          unpacks filters
  *     ekw_prepare_stages                  fills the stages
  *     ekw_panel_run                       sums, scales and stores a block of pixels x filters
