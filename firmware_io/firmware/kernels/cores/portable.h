@@ -55,7 +55,7 @@ typedef struct {
     uint32_t second;
 } ekw_pair;
 
-/* Taps whose sum stays within 21 bits: values are within -128..127, weights within +-127, +-7 or +-1. */
+/* Taps whose sum stays within 21 bits: values are within -128..127, weights within +-127, +-7 or +-1 (Graph.check). */
 EKW_BODY int32_t ekw_group(int32_t bits) {
     return bits == 8 ? 64 : bits == 4 ? 1024 : 8128;
 }
@@ -126,13 +126,14 @@ EKW_BODY void ekw_unpack_byte(uint8_t *unpacked, int8_t byte, int32_t count, int
     }
 }
 
-EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
+EKW_BODY void ekw_unpack_filters(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters,
+                                 int32_t bits) {
     const int32_t per_byte = 8 / bits;
     for (int32_t f = 0; f < filters; f++) {
-        int32_t left = taps;
-        for (; left >= per_byte; left -= per_byte, unpacked += per_byte) {
+        for (const uint8_t *end = unpacked + (taps & -per_byte); unpacked != end; unpacked += per_byte) {
             ekw_unpack_byte(unpacked, *weights++, per_byte, bits);
         }
+        const int32_t left = taps & (per_byte - 1);
         if (left > 0) {
             uint8_t last[4];
             ekw_unpack_byte(last, *weights++, per_byte, bits);
@@ -140,6 +141,22 @@ EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps,
                 *unpacked++ = last[i];
             }
         }
+    }
+}
+
+EKW_SHARED void ekw_unpack_4(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters) {
+    ekw_unpack_filters(unpacked, weights, taps, filters, 4);
+}
+
+EKW_SHARED void ekw_unpack_2(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters) {
+    ekw_unpack_filters(unpacked, weights, taps, filters, 2);
+}
+
+EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
+    if (bits == 4) {
+        ekw_unpack_4(unpacked, weights, taps, filters);
+    } else {
+        ekw_unpack_2(unpacked, weights, taps, filters);
     }
 }
 
