@@ -118,28 +118,24 @@ EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t 
     }
 }
 
-/* The weights of one byte, the first `count` of them. */
-EKW_BODY void ekw_unpack_byte(uint8_t *unpacked, int8_t byte, int32_t count, int32_t bits) {
-    EKW_UNROLL
-    for (int32_t i = 0; i < count; i++) {
-        unpacked[i] = (uint8_t)((int32_t)((uint32_t)byte << (32 - bits * (i + 1))) >> (32 - bits));
-    }
+/* Four weights; all are read before the first is written. */
+EKW_BODY void ekw_unpack_four(uint8_t *unpacked, const int8_t *weights, int32_t bits) {
+    const int32_t a = ekw_weight(weights, 0, bits), b = ekw_weight(weights, 1, bits);
+    const int32_t c = ekw_weight(weights, 2, bits), d = ekw_weight(weights, 3, bits);
+    unpacked[0] = (uint8_t)a;
+    unpacked[1] = (uint8_t)b;
+    unpacked[2] = (uint8_t)c;
+    unpacked[3] = (uint8_t)d;
 }
 
 EKW_BODY void ekw_unpack_filters(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters,
                                  int32_t bits) {
-    const int32_t per_byte = 8 / bits;
-    for (int32_t f = 0; f < filters; f++) {
-        for (const uint8_t *end = unpacked + (taps & -per_byte); unpacked != end; unpacked += per_byte) {
-            ekw_unpack_byte(unpacked, *weights++, per_byte, bits);
+    for (int32_t f = 0; f < filters; f++, weights += ekw_filter_stride(taps & 3, bits)) {
+        for (const uint8_t *end = unpacked + (taps & ~3); unpacked != end; unpacked += 4, weights += bits / 2) {
+            ekw_unpack_four(unpacked, weights, bits);
         }
-        const int32_t left = taps & (per_byte - 1);
-        if (left > 0) {
-            uint8_t last[4];
-            ekw_unpack_byte(last, *weights++, per_byte, bits);
-            for (int32_t i = 0; i < left; i++) {
-                *unpacked++ = last[i];
-            }
+        for (int32_t i = 0; i < (taps & 3); i++) {
+            *unpacked++ = (uint8_t)ekw_weight(weights, i, bits);
         }
     }
 }
