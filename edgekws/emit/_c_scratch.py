@@ -6,25 +6,42 @@ Mirror of the sizes in firmware_io/firmware/kernels: conv2d.h, depthwise_conv2d.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from edgekws.graph.ir import Graph, Node
 
 _KEPT_BYTES = 12_288
-"""Convolutions with larger unpacked filters unpack them in parts, once for each block of pixels."""
-_BLOCKS = 8
-"""With little memory a convolution unpacks its filters this often."""
+"""On microcontrollers; see Core.kept_bytes."""
+
+
+def _up(value: int, step: int) -> int:
+    return -(-value // step) * step
+
+
+def _padded(node: Node) -> tuple[int, int]:
+    """Rows and columns of a channel with its padding."""
+    (height, width, _), (top, bottom, left, right) = node.in_shape, node.pad
+    return height + top + bottom, width + left + right
+
+
+def _portable_plane(node: Node) -> int:
+    """Three bands of output rows side by side in words, a weight a word, a row of zeros."""
+    rows = (math.ceil(node.out_shape[0] / 3) - 1) * node.stride[0] + node.kernel[0]
+    return _up(math.prod(node.kernel) * 4, 8) + _up(node.in_shape[1], 8) + rows * _padded(node)[1] * 8
 
 
 @dataclass(frozen=True)
 class Core:
     """An implementation of the inner loops: cores/<name>.h.
 
-    macro: its name in cores/core.h. tap_bytes, taps_step: size of a packed tap, and what their number is rounded up to.
+    macro: its name in cores/core.h. tap_bytes, taps_step: size of a packed tap, and what their number is
+    rounded up to. pixel_tap_bytes: the size in pixels, where it differs from that in filters.
     pixels_step, filters_step, stage_bytes: EKW_PIXELS_STEP, EKW_FILTERS_STEP, EKW_STAGE_BYTES.
     unpacks_bytes: whether weights of 8 bits are unpacked too. pixel_block: how many pixels it likes to have packed.
-    plane_tap_bytes, plane_step, plane_spare: size of a value of a padded plane, what its columns are rounded up to,
-    bytes that may be read behind it.
+    plane: bytes for a depthwise convolution. kept_bytes: convolutions with larger unpacked filters unpack them in
+    parts, once for each block of pixels. unpackings: how often one with little memory does.
     """
 
     name: str
@@ -36,20 +53,34 @@ class Core:
     stage_bytes: int
     unpacks_bytes: bool
     pixel_block: int
-    plane_tap_bytes: int = 1
-    plane_step: int = 1
-    plane_spare: int = 0
+    plane: Callable[[Node], int]
+    pixel_tap_bytes: Fraction | None = None
+    kept_bytes: int = _KEPT_BYTES
+    unpackings: int = 8
 
     def pixel_bytes(self, node: Node) -> int:
-        return _up(_taps(node), self.taps_step) * self.tap_bytes
+        return math.ceil(_up(_taps(node), self.taps_step) * (self.pixel_tap_bytes or self.tap_bytes))
 
     def filter_bytes(self, node: Node) -> int:
         unpacked = self.unpacks_bytes or node.weight_bits < 8
         return _up(_taps(node), self.taps_step) * self.tap_bytes if unpacked else 0
 
 
-PORTABLE = Core("portable", "EKW_PORTABLE", 1, 1, 2, 2, 0, False, 2)
-MVE = Core("mve", "EKW_MVE", 1, 16, 4, 2, 4, False, 128)
+def _mve_plane(node: Node) -> int:
+    """Weights, bytes, the address of each window and, in small planes, the place of each input."""
+    plane = _up(math.prod(_padded(node)), 16) + 16
+    places = math.prod(node.in_shape[:2]) if plane <= 256 else 0
+    return _up(math.prod(node.kernel), 16) + plane + _up(math.prod(node.out_shape[:2]), 4) * 4 + places
+
+
+PORTABLE = Core(
+    "portable", "EKW_PORTABLE", tap_bytes=1, taps_step=1, pixels_step=3, filters_step=4, stage_bytes=4,
+    unpacks_bytes=False, pixel_block=3, plane=_portable_plane, pixel_tap_bytes=Fraction(8, 3), unpackings=6,
+)  # fmt: skip
+MVE = Core(
+    "mve", "EKW_MVE", tap_bytes=1, taps_step=16, pixels_step=4, filters_step=2, stage_bytes=4,
+    unpacks_bytes=False, pixel_block=128, plane=_mve_plane,
+)  # fmt: skip
 CORES = (PORTABLE, MVE)
 
 
@@ -64,7 +95,7 @@ def bytes_of(graph: Graph, core: Core, min_ram: bool) -> int:
 
 def node_bytes(node: Node, core: Core, min_ram: bool) -> int:
     if node.op == "depthwise_conv2d":
-        return _plane_bytes(node, core)
+        return core.plane(node)
     return _conv2d_bytes(node, core, min_ram) if node.op == "conv2d" else 0
 
 
@@ -75,35 +106,12 @@ def _conv2d_bytes(node: Node, core: Core, min_ram: bool) -> int:
     stages, filter_bytes = filters * core.stage_bytes, core.filter_bytes(node)
     block = _up(core.pixels_step if min_ram else min(core.pixel_block, pixels), core.pixels_step)
     kept = filters * filter_bytes + block * core.pixel_bytes(node)
-    some = _up(math.ceil(pixels / _BLOCKS), core.pixels_step)
+    some = _up(math.ceil(pixels / core.unpackings), core.pixels_step)
     split = core.filters_step * filter_bytes + some * core.pixel_bytes(node)
-    if kept <= split or (kept <= _KEPT_BYTES and not min_ram):
+    if kept <= split or (kept <= core.kept_bytes and not min_ram):
         return stages + kept
     return stages + split
 
 
-def _plane_bytes(node: Node, core: Core) -> int:
-    height, width, _ = node.in_shape
-    top, bottom, left, right = node.pad
-    columns = _up(width + left + right, core.plane_step)
-    weights = math.prod(node.kernel) * core.plane_tap_bytes
-    plane = (height + top + bottom) * columns * core.plane_tap_bytes
-    if core is MVE:
-        return _mve_plane_bytes(node, weights, plane)
-    return _up(weights, 8) + plane + core.plane_spare
-
-
-def _mve_plane_bytes(node: Node, weights: int, plane: int) -> int:
-    """With the address of each window and, in small planes, the place of each input."""
-    height, width, _ = node.out_shape
-    plane = _up(plane, 16) + 16
-    places = math.prod(node.in_shape[:2]) if plane <= 256 else 0
-    return _up(weights, 16) + plane + _up(height * width, 4) * 4 + places
-
-
 def _taps(node: Node) -> int:
     return math.prod(node.kernel) * node.in_shape[2]
-
-
-def _up(value: int, step: int) -> int:
-    return -(-value // step) * step

@@ -22,7 +22,7 @@ from tests.firmware_io.emulated import Call, build_runner, execute
 from tests.firmware_io.test_kernels import cases
 from tests.graphs import LIMITS, TARGETS, random_dag
 
-CORES = {"qemu-an386": "portable", "qemu-an547": "mve"}
+CORES = {"qemu-an385": "portable", "qemu-an385-v6m": "portable", "qemu-an386": "portable", "qemu-an547": "mve"}
 GRAPHS = 200
 DRAWN = 400
 

@@ -57,7 +57,7 @@ EKW_BODY void ekw_pack_window(const ekw_node *node, const uint8_t *input, int32_
             const uint8_t *row = input + (is_row_inside ? i * width : 0);
             for (int32_t j = 0; j < node->kernel[1]; j++, tap++) {
                 const bool is_inside = is_row_inside && j >= columns.begin && j < columns.end;
-                ekw_pack_tap(packed, taps, slot, tap, is_inside ? ekw_at(row, left + j, kind.is_signed) : 0);
+                ekw_pack_tap(packed, taps, slot, tap, is_inside ? ekw_at(row, left + j, kind.is_signed) : 0, kind);
             }
         }
     }
@@ -70,7 +70,12 @@ EKW_BODY bool ekw_is_pointwise(const ekw_node *node) {
            (node->pad[0] | node->pad[1] | node->pad[2] | node->pad[3]) == 0;
 }
 
-EKW_BODY void ekw_conv2d_pack(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first, int32_t count,
+/* A core may have it as a function of its own. */
+#ifndef EKW_PACK
+#define EKW_PACK EKW_BODY
+#endif
+
+EKW_PACK void ekw_conv2d_pack(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first, int32_t count,
                               ekw_case kind) {
     if (ekw_is_pointwise(node)) {
         const int32_t plane = node->in_shape.height * node->in_shape.width;

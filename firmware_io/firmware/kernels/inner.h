@@ -21,18 +21,37 @@ EKW_BODY int32_t ekw_at(const uint8_t *values, int32_t index, bool is_signed) {
     return is_signed ? ((const int8_t *)values)[index] : values[index];
 }
 
-EKW_BODY int32_t ekw_floor_shift(const ekw_requant *stage, int32_t total, int32_t channel) {
-    return (total * ((const uint8_t *)stage->mult)[channel]) >> stage->shift[channel];
-}
-
 /* gemmlowp's two roundings: the high half of the doubled product, halves up; the shift, halves away from zero. */
-EKW_BODY int32_t ekw_fixed_point(const ekw_requant *stage, int32_t total, int32_t channel) {
-    const int64_t product = (int64_t)total * ((const int32_t *)stage->mult)[channel];
+EKW_BODY int32_t ekw_fixed_point(int32_t total, int32_t mult, int32_t shift) {
+    const int64_t product = (int64_t)total * mult;
     const int32_t high = (int32_t)((product + (INT64_C(1) << 30)) >> 31);
-    const int32_t shift = stage->shift[channel];
     const int32_t mask = (int32_t)((UINT32_C(1) << shift) - 1);
     const int32_t threshold = (mask >> 1) + (high < 0);
     return (high >> shift) + ((high & mask) > threshold);
+}
+
+/* What the stage does to one channel. */
+typedef struct {
+    int32_t offset;
+    int32_t mult;
+    int32_t shift;
+} ekw_stage;
+
+EKW_BODY ekw_stage ekw_stage_of(const ekw_requant *requant, int32_t channel, ekw_rule rule) {
+    if (rule == EKW_CLIP) {
+        return (ekw_stage){0, 1, 0};
+    }
+    const int32_t mult =
+        rule == EKW_SHIFT ? ((const uint8_t *)requant->mult)[channel] : ((const int32_t *)requant->mult)[channel];
+    return (ekw_stage){requant->offset[channel], mult, requant->shift[channel]};
+}
+
+/* total: with the offset. */
+EKW_BODY int32_t ekw_scaled(int32_t total, ekw_stage stage, ekw_rule rule) {
+    if (rule == EKW_CLIP) {
+        return total;
+    }
+    return rule == EKW_SHIFT ? (total * stage.mult) >> stage.shift : ekw_fixed_point(total, stage.mult, stage.shift);
 }
 
 EKW_BODY uint8_t ekw_clip(const ekw_requant *stage, int32_t y) {
@@ -41,13 +60,9 @@ EKW_BODY uint8_t ekw_clip(const ekw_requant *stage, int32_t y) {
     return (uint8_t)y;
 }
 
-EKW_BODY uint8_t ekw_requantize(const ekw_requant *stage, int32_t acc, int32_t channel, ekw_rule rule) {
-    if (rule == EKW_SHIFT) {
-        acc = ekw_floor_shift(stage, acc + stage->offset[channel], channel);
-    } else if (rule == EKW_FIXED) {
-        acc = ekw_fixed_point(stage, acc + stage->offset[channel], channel);
-    }
-    return ekw_clip(stage, acc);
+EKW_BODY uint8_t ekw_requantize(const ekw_requant *requant, int32_t acc, int32_t channel, ekw_rule rule) {
+    const ekw_stage stage = ekw_stage_of(requant, channel, rule);
+    return ekw_clip(requant, ekw_scaled(acc + stage.offset, stage, rule));
 }
 
 /* The taps of a kernel that lie inside the input; the others meet padding, which is 0. */

@@ -144,7 +144,7 @@ EKW_BODY ekw_scaler ekw_scaler_of(const ekw_node *node, int32_t offset, int32_t 
 
 /* vqrdmulh and vrshl are the two roundings of ekw_fixed_point, but vrshl takes halves up: one less before it,
  * where there is a shift, takes those of negative numbers away from zero. */
-EKW_BODY int32x4_t ekw_scaled(int32x4_t acc, const ekw_scaler *scaler, ekw_rule rule) {
+EKW_BODY int32x4_t ekw_lanes_scaled(int32x4_t acc, const ekw_scaler *scaler, ekw_rule rule) {
     if (rule == EKW_CLIP) {
         return vaddq_n_s32(acc, scaler->offset);
     }

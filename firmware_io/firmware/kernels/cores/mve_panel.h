@@ -32,7 +32,7 @@ _Static_assert(offsetof(ekw_job, offset) == 16 && offsetof(ekw_job, output) == 4
     "vldrw.32 q3, [r1, #48]\n\t" vmladav " r4, q2, q0\n\t" vmladav " r12, q2, q1\n\t"                        \
     vmladav " r6, q3, q0\n\t" vmladav " lr, q3, q1\n\t"
 
-/* The stages of q2 and q3; q6, q7: the multipliers or, for EKW_FIXED, the shifts. See ekw_scaled. */
+/* The stages of q2 and q3; q6, q7: the multipliers or, for EKW_FIXED, the shifts. See ekw_lanes_scaled. */
 #define EKW_LOAD_CLIP ""
 #define EKW_LOAD_SHIFT "vdup.32 q6, r4\n\tvdup.32 q7, r6\n\t"
 #define EKW_LOAD_FIXED "vdup.32 q6, r0\n\tvdup.32 q7, r2\n\t"

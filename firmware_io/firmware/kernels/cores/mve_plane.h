@@ -197,11 +197,11 @@ EKW_BODY void ekw_plane_windows(const ekw_node *node, const ekw_plane *plane, in
     const int32_t outputs = node->out_shape.height * node->out_shape.width;
     for (int32_t i = 0; plane->window == EKW_NEIGHBOURS && i < outputs >> 2; i++, output += 4) {
         const int32x4_t sums = ekw_plane_sums(plane, &corner, weights, false);
-        ekw_store(output, 4, ekw_clipped(ekw_scaled(sums, &scaler, rule), &range));
+        ekw_store(output, 4, ekw_clipped(ekw_lanes_scaled(sums, &scaler, rule), &range));
     }
     for (int32_t left = plane->corners + outputs - corner; left > 0; left -= 4, output += 4) {
         const int32x4_t sums = ekw_plane_sums(plane, &corner, weights, true);
-        ekw_store(output, left, ekw_clipped(ekw_scaled(sums, &scaler, rule), &range));
+        ekw_store(output, left, ekw_clipped(ekw_lanes_scaled(sums, &scaler, rule), &range));
     }
 }
 

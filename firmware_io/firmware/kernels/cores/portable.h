@@ -1,114 +1,309 @@
-/* The inner loops in C11: bytes and 32-bit sums, two pixels and two filters at a time.
+/* The inner loops in C11, for cores that multiply 32 bits and nothing wider or narrower.
  *
- *     packed pixels      [pixels][taps] bytes
+ * Two multiplications serve three pixels. Pixels a, b, c are packed into two words,
+ *
+ *     first  = a + b * 2^21
+ *     second = c + b * 2^10        all modulo 2^32
+ *
+ * and so are the sums of their products with the same weights. As long as no sum leaves 21 bits, the low bits
+ * of the first word are the sum of a; above them are the low 11 bits of the sum of b; with these taken away from
+ * the second word, the sum of c and the rest of b's remain. Sums are split after so many taps that they fit.
+ *
+ *     packed pixels      [pixels / 3][taps] pairs of words
  *     unpacked filters   [filters][taps] int8; weights of 8 bits are read from where they are
- *     padded plane       [rows][columns] bytes */
+ *     stages             [filters] int32: what a sum begins with */
 #ifndef EKW_CORE_PORTABLE_H
 #define EKW_CORE_PORTABLE_H
 
 #include "kernels/panel.h"
 #include "kernels/weights.h"
 
-#define EKW_PIXELS_STEP 2
-#define EKW_FILTERS_STEP 2
-#define EKW_STAGE_BYTES 0
+#define EKW_PIXELS_STEP 3
+#define EKW_FILTERS_STEP 4
+#define EKW_STAGE_BYTES 4
 
-/* For loops that -O2 leaves alone. */
+/* Loops over a block are no loops. */
 #ifdef __clang__
 #define EKW_UNROLL _Pragma("unroll 4")
+#define EKW_UNROLL_8 _Pragma("unroll 8")
 #else
 #define EKW_UNROLL _Pragma("GCC unroll 4")
+#define EKW_UNROLL_8 _Pragma("GCC unroll 8")
 #endif
 
+/* Filters that share the loads of the pixels: as many as there are registers for their sums. And how the loops over
+ * taps and over the outputs of a block are unrolled. */
+#if defined(__ARM_ARCH_6M__)
+#define EKW_FILTER_BLOCK 1
+#define EKW_UNROLL_TAPS EKW_UNROLL_8
+#define EKW_UNROLL_OUTPUTS EKW_UNROLL
+#elif defined(__arm__)
+#define EKW_FILTER_BLOCK 2
+#define EKW_UNROLL_TAPS EKW_UNROLL_8
+#define EKW_UNROLL_OUTPUTS EKW_UNROLL
+#else
+#define EKW_FILTER_BLOCK 4
+#define EKW_UNROLL_TAPS EKW_UNROLL
+#define EKW_UNROLL_OUTPUTS
+#endif
+
+/* Parts of a kernel that do not depend on the sign of its input are shared by its variants. */
+#define EKW_SHARED __attribute__((noinline, unused)) static
+
+typedef struct {
+    uint32_t first;
+    uint32_t second;
+} ekw_pair;
+
+/* Taps whose sum stays within 21 bits: values are within -128..127, weights within +-127, +-7 or +-1 (Graph.check). */
+EKW_BODY int32_t ekw_group(int32_t bits) {
+    return bits == 8 ? 64 : bits == 4 ? 1024 : 8128;
+}
+
+/* Unsigned values are packed less than this; what is missing is part of the stage. */
+EKW_BODY int32_t ekw_center(ekw_case kind) {
+    return kind.is_signed ? 0 : 128;
+}
+
 EKW_BODY int32_t ekw_pixel_bytes(int32_t taps) {
-    return taps;
+    return (taps * (int32_t)sizeof(ekw_pair) + EKW_PIXELS_STEP - 1) / EKW_PIXELS_STEP;
 }
 
 EKW_BODY int32_t ekw_filter_bytes(int32_t taps, int32_t bits) {
     return bits == 8 ? 0 : taps;
 }
 
-EKW_BODY void ekw_pack_tap(uint8_t *packed, int32_t taps, int32_t slot, int32_t tap, int32_t value) {
-    packed[slot * taps + tap] = (uint8_t)value;
+EKW_BODY ekw_pair ekw_pair_of(int32_t a, int32_t b, int32_t c) {
+    return (ekw_pair){(uint32_t)a + ((uint32_t)b << 21), (uint32_t)c + ((uint32_t)b << 10)};
+}
+
+/* Pixels come in order. */
+EKW_BODY void ekw_pack_tap(uint8_t *packed, int32_t taps, int32_t slot, int32_t tap, int32_t value, ekw_case kind) {
+    value -= ekw_center(kind);
+    ekw_pair *pair = (ekw_pair *)(void *)packed + slot / EKW_PIXELS_STEP * taps + tap;
+    const int32_t place = slot % EKW_PIXELS_STEP;
+    if (place == 0) {
+        *pair = ekw_pair_of(value, 0, 0);
+    } else if (place == 1) {
+        const ekw_pair one = ekw_pair_of(0, value, 0);
+        pair->first += one.first;
+        pair->second = one.second;
+    } else {
+        pair->second += (uint32_t)value;
+    }
 }
 
 EKW_BODY void ekw_pack_end(uint8_t *packed, int32_t taps, int32_t slot) {
     (void)packed, (void)taps, (void)slot;
 }
 
+/* Packing is the same code for both signs: bytes are centered by arithmetic. */
+#define EKW_PACK EKW_SHARED
+
+EKW_BODY int32_t ekw_centered(uint8_t byte, uint32_t flip) {
+    return (int32_t)(byte ^ flip) - 128;
+}
+
+/* Where the last pixels are less than three, one of them stands for what is missing. */
 EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
                                  ekw_case kind) {
-    (void)kind;
-    for (int32_t i = 0; i < count; i++, input++) {
+    const uint32_t flip = kind.is_signed ? 128 : 0;
+    ekw_pair *pair = (ekw_pair *)(void *)packed;
+    for (int32_t i = 0; i < count; i += EKW_PIXELS_STEP, input += EKW_PIXELS_STEP) {
+        const int32_t b = count - i > 1 ? 1 : 0, c = count - i > 2 ? 2 : 0;
         const uint8_t *x = input;
-        for (int32_t c = 0; c < channels; c++, x += plane) {
-            *packed++ = *x;
+        for (const ekw_pair *end = pair + channels; pair != end; pair++, x += plane) {
+            *pair = ekw_pair_of(ekw_centered(x[0], flip), ekw_centered(x[b], flip), ekw_centered(x[c], flip));
         }
     }
+}
+
+/* Four weights; all are read before the first is written. */
+EKW_BODY void ekw_unpack_four(uint8_t *unpacked, const int8_t *weights, int32_t bits) {
+    const int32_t a = ekw_weight(weights, 0, bits), b = ekw_weight(weights, 1, bits);
+    const int32_t c = ekw_weight(weights, 2, bits), d = ekw_weight(weights, 3, bits);
+    unpacked[0] = (uint8_t)a;
+    unpacked[1] = (uint8_t)b;
+    unpacked[2] = (uint8_t)c;
+    unpacked[3] = (uint8_t)d;
+}
+
+EKW_BODY void ekw_unpack_filters(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters,
+                                 int32_t bits) {
+    for (int32_t f = 0; f < filters; f++, weights += ekw_filter_stride(taps & 3, bits)) {
+        for (const uint8_t *end = unpacked + (taps & ~3); unpacked != end; unpacked += 4, weights += bits / 2) {
+            ekw_unpack_four(unpacked, weights, bits);
+        }
+        for (int32_t i = 0; i < (taps & 3); i++) {
+            *unpacked++ = (uint8_t)ekw_weight(weights, i, bits);
+        }
+    }
+}
+
+EKW_SHARED void ekw_unpack_4(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters) {
+    ekw_unpack_filters(unpacked, weights, taps, filters, 4);
+}
+
+EKW_SHARED void ekw_unpack_2(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters) {
+    ekw_unpack_filters(unpacked, weights, taps, filters, 2);
 }
 
 EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
-    const int32_t stride = ekw_filter_stride(taps, bits);
-    for (int32_t f = 0; f < filters; f++, weights += stride) {
-        for (int32_t k = 0; k < taps; k++) {
-            *unpacked++ = (uint8_t)ekw_weight(weights, k, bits);
+    if (bits == 4) {
+        ekw_unpack_4(unpacked, weights, taps, filters);
+    } else {
+        ekw_unpack_2(unpacked, weights, taps, filters);
+    }
+}
+
+/* Zeros fill the last byte. */
+EKW_BODY int32_t ekw_weights_sum(const int8_t *weights, int32_t taps, int32_t bits) {
+    int32_t sum = 0;
+    for (const int8_t *end = weights + ekw_filter_stride(taps, bits); weights != end; weights++) {
+        sum += ekw_weight(weights, 0, bits);
+        sum += bits < 8 ? ekw_weight(weights, 1, bits) : 0;
+        sum += bits == 2 ? ekw_weight(weights, 2, bits) + ekw_weight(weights, 3, bits) : 0;
+    }
+    return sum;
+}
+
+/* A stage is what the sum of a filter begins with: its offset, and what the center of the input adds. */
+EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t taps, ekw_case kind) {
+    int32_t *begin = (int32_t *)(void *)stages;
+    const int8_t *weights = node->weight;
+    for (int32_t f = 0; f < node->out_shape.channels; f++, weights += ekw_filter_stride(taps, kind.weight_bits)) {
+        const int32_t sum = kind.is_signed ? 0 : ekw_weights_sum(weights, taps, kind.weight_bits);
+        begin[f] = ekw_stage_of(&node->requant, f, kind.rule).offset + sum * ekw_center(kind);
+    }
+}
+
+EKW_BODY int32_t ekw_low_21(uint32_t word) {
+    return (int32_t)(word << 11) >> 11;
+}
+
+/* Adds the sums of three pixels to theirs so far. */
+EKW_BODY void ekw_split(int32_t *acc, ekw_pair sums) {
+    const int32_t a = ekw_low_21(sums.first);
+    const uint32_t b_low = sums.first - (uint32_t)a;
+    const uint32_t rest = sums.second - (b_low >> 11);
+    const int32_t c = ekw_low_21(rest);
+    const int32_t b_high = (int32_t)(rest - (uint32_t)c);
+    acc[0] += a;
+    acc[1] += (int32_t)(b_low >> 21) + (b_high >> 10);
+    acc[2] += c;
+}
+
+EKW_BODY void ekw_multiply_add(ekw_pair *sum, ekw_pair x, int32_t weight) {
+    sum->first += x.first * (uint32_t)weight;
+    sum->second += x.second * (uint32_t)weight;
+}
+
+/* Adds to acc [EKW_FILTER_BLOCK][3] what so many filters, `stride` bytes apart, see of three pixels. A function of
+ * its own: the loop needs all registers, and it is the same for kernels of all cases. */
+EKW_SHARED void ekw_sums(int32_t *acc, const ekw_pair *x, const ekw_pair *end, const int8_t *weights, int32_t stride) {
+    ekw_pair sums[EKW_FILTER_BLOCK] = {{0, 0}};
+    const int8_t *w[EKW_FILTER_BLOCK];
+    EKW_UNROLL
+    for (int32_t f = 0; f < EKW_FILTER_BLOCK; f++) {
+        w[f] = weights + f * stride;
+    }
+    EKW_UNROLL_TAPS
+    for (; x != end; x++) {
+        const ekw_pair pixels = *x;
+        EKW_UNROLL
+        for (int32_t f = 0; f < EKW_FILTER_BLOCK; f++) {
+            ekw_multiply_add(&sums[f], pixels, *w[f]++);
+        }
+    }
+    EKW_UNROLL
+    for (int32_t f = 0; f < EKW_FILTER_BLOCK; f++) {
+        ekw_split(acc + 3 * f, sums[f]);
+    }
+}
+
+/* Stores three outputs, or what is left of them. */
+EKW_BODY void ekw_store(uint8_t *output, int32_t step, const int32_t *y, int32_t lo, int32_t hi, int32_t count) {
+    const ekw_requant range = {.lo = lo, .hi = hi};
+    output[0] = ekw_clip(&range, y[0]);
+    if (count > 1) {
+        output[step] = ekw_clip(&range, y[1]);
+    }
+    if (count > 2) {
+        output[2 * step] = ekw_clip(&range, y[2]);
+    }
+}
+
+/* acc: with the offset. With constants for a range compilers know instructions that clip. */
+EKW_BODY void ekw_finish(uint8_t *output, int32_t step, const int32_t *acc, ekw_stage stage, bool is_signed,
+                         int32_t count, ekw_rule rule) {
+    const int32_t y[3] = {ekw_scaled(acc[0], stage, rule), ekw_scaled(acc[1], stage, rule),
+                          ekw_scaled(acc[2], stage, rule)};
+    if (is_signed) {
+        ekw_store(output, step, y, -128, 127, count);
+    } else {
+        ekw_store(output, step, y, 0, 255, count);
+    }
+}
+
+/* Three pixels, EKW_FILTER_BLOCK filters from number f on. step: 0 takes the first one again and again. */
+EKW_BODY void ekw_block(const ekw_requant *requant, const ekw_panel *panel, const ekw_pair *x, int32_t f, int32_t step,
+                        uint8_t *output, int32_t count, int32_t group, ekw_rule rule) {
+    const int32_t taps = panel->taps, plane = panel->plane, channel = panel->first_filter + f;
+    const int32_t *begin = (const int32_t *)(const void *)panel->stages + channel;
+    int32_t acc[3 * EKW_FILTER_BLOCK];
+    EKW_UNROLL
+    for (int32_t i = 0; i < EKW_FILTER_BLOCK; i++) {
+        acc[3 * i] = acc[3 * i + 1] = acc[3 * i + 2] = begin[i * step];
+    }
+    const int8_t *weights = (const int8_t *)panel->filters + f * taps;
+    for (const ekw_pair *end = x + taps; x != end;) {
+        const ekw_pair *until = end - x < group ? end : x + group;
+        ekw_sums(acc, x, until, weights, step * taps);
+        weights += until - x;
+        x = until;
+    }
+    output += f * plane;
+    EKW_UNROLL_OUTPUTS
+    for (int32_t i = 0; i < EKW_FILTER_BLOCK; i++, output += step * plane) {
+        const ekw_stage stage = ekw_stage_of(requant, channel + i * step, rule);
+        ekw_finish(output, 1, acc + 3 * i, stage, requant->lo < 0, count, rule);
+    }
+}
+
+/* The last block overlaps the one before it where the filters are no multiple. */
+EKW_BODY void ekw_blocks(const ekw_node *node, const ekw_panel *panel, int32_t group, ekw_rule rule) {
+    const int32_t filters = panel->filter_count, last = filters - EKW_FILTER_BLOCK, step = last < 0 ? 0 : 1;
+    const ekw_requant requant = node->requant;
+    const ekw_panel local = *panel;
+    const ekw_pair *x = (const ekw_pair *)(const void *)panel->pixels;
+    uint8_t *output = panel->output;
+    for (int32_t left = panel->pixel_count; left > 0; left -= 3, x += local.taps, output += 3) {
+        for (int32_t f = 0; f < filters; f += step ? EKW_FILTER_BLOCK : 1) {
+            ekw_block(&requant, &local, x, step && f > last ? last : f, step, output, left, group, rule);
         }
     }
 }
 
-EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t taps, ekw_case kind) {
-    (void)stages, (void)node, (void)taps, (void)kind;
+EKW_SHARED void ekw_blocks_clip(const ekw_node *node, const ekw_panel *panel, int32_t group) {
+    ekw_blocks(node, panel, group, EKW_CLIP);
 }
 
-EKW_BODY void ekw_store(const ekw_node *node, const ekw_panel *panel, int32_t filter, int32_t pixel, int32_t acc,
-                        ekw_case kind) {
-    const int32_t channel = panel->first_filter + filter;
-    panel->output[filter * panel->plane + pixel] = ekw_requantize(&node->requant, acc, channel, kind.rule);
+EKW_SHARED void ekw_blocks_shift(const ekw_node *node, const ekw_panel *panel, int32_t group) {
+    ekw_blocks(node, panel, group, EKW_SHIFT);
 }
 
-/* Two pixels, two filters. */
-EKW_BODY void ekw_square(const ekw_node *node, const ekw_panel *panel, int32_t f, int32_t p, ekw_case kind) {
-    const int32_t taps = panel->taps;
-    const uint8_t *x0 = panel->pixels + p * taps, *x1 = x0 + taps;
-    const int8_t *w0 = (const int8_t *)panel->filters + f * taps, *w1 = w0 + taps;
-    int32_t acc00 = 0, acc01 = 0, acc10 = 0, acc11 = 0;
-    EKW_UNROLL
-    for (int32_t k = 0; k < taps; k++) {
-        const int32_t a = ekw_at(x0, k, kind.is_signed), b = ekw_at(x1, k, kind.is_signed);
-        acc00 += a * w0[k];
-        acc01 += b * w0[k];
-        acc10 += a * w1[k];
-        acc11 += b * w1[k];
-    }
-    ekw_store(node, panel, f, p, acc00, kind);
-    ekw_store(node, panel, f, p + 1, acc01, kind);
-    ekw_store(node, panel, f + 1, p, acc10, kind);
-    ekw_store(node, panel, f + 1, p + 1, acc11, kind);
-}
-
-EKW_BODY void ekw_single(const ekw_node *node, const ekw_panel *panel, int32_t f, int32_t p, ekw_case kind) {
-    const uint8_t *x = panel->pixels + p * panel->taps;
-    const int8_t *w = (const int8_t *)panel->filters + f * panel->taps;
-    int32_t acc = 0;
-    for (int32_t k = 0; k < panel->taps; k++) {
-        acc += ekw_at(x, k, kind.is_signed) * w[k];
-    }
-    ekw_store(node, panel, f, p, acc, kind);
+EKW_SHARED void ekw_blocks_fixed(const ekw_node *node, const ekw_panel *panel, int32_t group) {
+    ekw_blocks(node, panel, group, EKW_FIXED);
 }
 
 EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_case kind) {
-    const int32_t pixels = panel->pixel_count & ~1, filters = panel->filter_count & ~1;
-    for (int32_t f = 0; f < filters; f += 2) {
-        for (int32_t p = 0; p < pixels; p += 2) {
-            ekw_square(node, panel, f, p, kind);
-        }
-        if (pixels < panel->pixel_count) {
-            ekw_single(node, panel, f, pixels, kind);
-            ekw_single(node, panel, f + 1, pixels, kind);
-        }
-    }
-    for (int32_t p = 0; filters < panel->filter_count && p < panel->pixel_count; p++) {
-        ekw_single(node, panel, filters, p, kind);
+    const int32_t group = ekw_group(kind.weight_bits);
+    if (kind.rule == EKW_CLIP) {
+        ekw_blocks_clip(node, panel, group);
+    } else if (kind.rule == EKW_SHIFT) {
+        ekw_blocks_shift(node, panel, group);
+    } else {
+        ekw_blocks_fixed(node, panel, group);
     }
 }
 
@@ -128,75 +323,6 @@ EKW_BODY int32_t ekw_sum(const uint8_t *x, int32_t count, ekw_case kind) {
     return acc;
 }
 
-typedef struct {
-    int8_t *weights;
-    uint8_t *bytes; /* of the padded plane */
-    int32_t rows;
-    int32_t columns;
-} ekw_plane;
-
-EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case kind) {
-    (void)kind;
-    const int32_t taps = ekw_round_up(node->kernel[0] * node->kernel[1], EKW_ALIGNMENT);
-    return (ekw_plane){(int8_t *)scratch, scratch + taps, node->in_shape.height + node->pad[0] + node->pad[1],
-                       node->in_shape.width + node->pad[2] + node->pad[3]};
-}
-
-EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
-    for (int32_t i = 0; i < plane->rows * plane->columns; i++) {
-        plane->bytes[i] = 0;
-    }
-}
-
-EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const uint8_t *input, ekw_case kind) {
-    (void)kind;
-    uint8_t *row = plane->bytes + node->pad[0] * plane->columns + node->pad[2];
-    for (int32_t i = 0; i < node->in_shape.height; i++, row += plane->columns) {
-        for (int32_t j = 0; j < node->in_shape.width; j++) {
-            row[j] = *input++;
-        }
-    }
-}
-
-EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, int32_t taps, ekw_case kind) {
-    for (int32_t k = 0; k < taps; k++) {
-        plane->weights[k] = (int8_t)ekw_weight(filter, k, kind.weight_bits);
-    }
-}
-
-EKW_BODY int32_t ekw_plane_sum(const ekw_node *node, const ekw_plane *plane, const uint8_t *corner, ekw_case kind) {
-    const int8_t *w = plane->weights;
-    int32_t acc = 0;
-    for (int32_t i = 0; i < node->kernel[0]; i++, corner += plane->columns) {
-        for (int32_t j = 0; j < node->kernel[1]; j++) {
-            acc += ekw_at(corner, j, kind.is_signed) * *w++;
-        }
-    }
-    return acc;
-}
-
-EKW_BODY int32_t ekw_plane_sum3x3(const ekw_plane *plane, const uint8_t *corner, ekw_case kind) {
-    const int8_t *w = plane->weights;
-    const uint8_t *second = corner + plane->columns, *third = second + plane->columns;
-    int32_t acc = ekw_at(corner, 0, kind.is_signed) * w[0] + ekw_at(corner, 1, kind.is_signed) * w[1];
-    acc += ekw_at(corner, 2, kind.is_signed) * w[2] + ekw_at(second, 0, kind.is_signed) * w[3];
-    acc += ekw_at(second, 1, kind.is_signed) * w[4] + ekw_at(second, 2, kind.is_signed) * w[5];
-    acc += ekw_at(third, 0, kind.is_signed) * w[6] + ekw_at(third, 1, kind.is_signed) * w[7];
-    return acc + ekw_at(third, 2, kind.is_signed) * w[8];
-}
-
-EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
-                            ekw_case kind) {
-    const bool is_3x3 = node->kernel[0] == 3 && node->kernel[1] == 3;
-    const uint8_t *row = plane->bytes;
-    for (int32_t i = 0; i < node->out_shape.height; i++, row += node->stride[0] * plane->columns) {
-        const uint8_t *corner = row;
-        for (int32_t j = 0; j < node->out_shape.width; j++, corner += node->stride[1]) {
-            const int32_t acc =
-                is_3x3 ? ekw_plane_sum3x3(plane, corner, kind) : ekw_plane_sum(node, plane, corner, kind);
-            *output++ = ekw_requantize(&node->requant, acc, channel, kind.rule);
-        }
-    }
-}
+#include "kernels/cores/portable_plane.h"
 
 #endif

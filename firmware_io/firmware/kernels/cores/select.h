@@ -7,6 +7,7 @@
  *     ekw_pack_tap, ekw_pack_end          puts one value into packed pixels; or EKW_PACKS_WINDOWS and
  *     ekw_pack_window                     all of a pixel, instead of that of conv2d.h
  *     ekw_pack_pointwise                  packs pixels of a 1x1 convolution
+ *     EKW_PACK                            EKW_SHARED or so where packing should be one function; may be missing
  *     ekw_unpack                          unpacks filters
  *     ekw_prepare_stages                  fills the stages
  *     ekw_panel_run                       sums, scales and stores a block of pixels x filters
