@@ -87,8 +87,8 @@ def compile_model(model: Mapping[str, bytes], folder: Path) -> Callable[[np.ndar
     return run
 
 
-def compile_kernels(folder: Path) -> Callable[..., np.ndarray]:
-    """The kernels as one function, like edgekws.graph.interp.run_node for single inputs.
+def compile_kernels(folder: Path, core: str = "portable") -> Callable[..., np.ndarray]:
+    """The kernels of a core as one function, like edgekws.graph.interp.run_node for single inputs.
 
     (node, *inputs), each int8 or uint8 [height, width, channels] -> int32 of the node's output shape;
     ArtifactError for another shape, type or number of inputs.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from edgekws.graph.ir import Graph, Node
 
 _KEPT_BYTES = 12_288
-"""Convolutions with larger unpacked filters unpack them in parts, once for each block of pixels."""
+"""On microcontrollers; see Core.kept_bytes."""
 _BLOCKS = 8
 """With little memory a convolution unpacks its filters this often."""
 
@@ -24,7 +24,8 @@ class Core:
     pixels_step, filters_step, stage_bytes: EKW_PIXELS_STEP, EKW_FILTERS_STEP, EKW_STAGE_BYTES.
     unpacks_bytes: whether weights of 8 bits are unpacked too. pixel_block: how many pixels it likes to have packed.
     plane_tap_bytes, plane_step, plane_spare: size of a value of a padded plane, what its columns are rounded up to,
-    bytes that may be read behind it.
+    bytes that may be read behind it. packed_spare: bytes behind the packed pixels, to align them. kept_bytes: convolutions
+    with larger unpacked filters unpack them in parts, once for each block of pixels. has_table: see avx2_depthwise.h.
     """
 
     name: str
@@ -39,6 +40,9 @@ class Core:
     plane_tap_bytes: int = 1
     plane_step: int = 1
     plane_spare: int = 0
+    packed_spare: int = 0
+    kept_bytes: int = _KEPT_BYTES
+    has_table: bool = False
 
     def pixel_bytes(self, node: Node) -> int:
         return _up(_taps(node), self.taps_step) * self.tap_bytes
@@ -49,7 +53,23 @@ class Core:
 
 
 PORTABLE = Core("portable", "EKW_PORTABLE", 1, 1, 2, 2, 0, False, 2)
-CORES = (PORTABLE,)
+AVX2 = Core(
+    "avx2",
+    "EKW_AVX2",
+    tap_bytes=2,
+    taps_step=4,
+    pixels_step=16,
+    filters_step=4,
+    stage_bytes=4,
+    unpacks_bytes=True,
+    pixel_block=128,
+    plane_tap_bytes=2,
+    plane_spare=128,
+    packed_spare=64,
+    kept_bytes=1 << 20,
+    has_table=True,
+)
+CORES = (PORTABLE, AVX2)
 
 
 def core(name: str) -> Core:
@@ -71,12 +91,12 @@ def _conv2d_bytes(node: Node, core: Core, min_ram: bool) -> int:
     """Room for all filters and few pixels, or for few filters and many pixels."""
     height, width, filters = node.out_shape
     filters, pixels = _up(filters, core.filters_step), _up(height * width, core.pixels_step)
-    stages, filter_bytes = filters * core.stage_bytes, core.filter_bytes(node)
+    stages, filter_bytes = filters * core.stage_bytes + core.packed_spare, core.filter_bytes(node)
     block = _up(core.pixels_step if min_ram else min(core.pixel_block, pixels), core.pixels_step)
     kept = filters * filter_bytes + block * core.pixel_bytes(node)
     some = _up(math.ceil(pixels / _BLOCKS), core.pixels_step)
     split = core.filters_step * filter_bytes + some * core.pixel_bytes(node)
-    if kept <= split or (kept <= _KEPT_BYTES and not min_ram):
+    if kept <= split or (kept <= core.kept_bytes and not min_ram):
         return stages + kept
     return stages + split
 
@@ -86,7 +106,15 @@ def _plane_bytes(node: Node, core: Core) -> int:
     top, bottom, left, right = node.pad
     columns = _up(width + left + right, core.plane_step)
     weights = _up(math.prod(node.kernel) * core.plane_tap_bytes, 8)
-    return weights + (height + top + bottom) * columns * core.plane_tap_bytes + core.plane_spare
+    plane = weights + (height + top + bottom) * columns * core.plane_tap_bytes + core.plane_spare
+    return max(plane, _table_bytes(node)) if core.has_table else plane
+
+
+def _table_bytes(node: Node) -> int:
+    """Seats of 128 bytes and two copied channels, each aligned to a cache line and with a line to spare."""
+    outputs, plane = math.prod(node.out_shape[:2]), math.prod(node.in_shape[:2])
+    seats = -(-outputs // 16) * node.kernel[0] * -(-node.kernel[1] // 4)
+    return 64 + seats * 128 + 2 * (_up(plane, 64) + 64)
 
 
 def _taps(node: Node) -> int:

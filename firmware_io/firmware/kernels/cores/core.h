@@ -4,9 +4,14 @@
 #define EKW_CORE_H
 
 #define EKW_PORTABLE 0 /* C11 */
+#define EKW_AVX2 3     /* computers: AVX2, AVX-512 */
 
 #ifndef EKW_CORE
+#ifdef __AVX2__
+#define EKW_CORE EKW_AVX2
+#else
 #define EKW_CORE EKW_PORTABLE
+#endif
 #endif
 
 #endif

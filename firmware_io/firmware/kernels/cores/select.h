@@ -4,7 +4,7 @@
  *     EKW_STAGE_BYTES                     of scratch for each filter's stage
  *     ekw_pixel_bytes(taps)               of scratch for one packed pixel
  *     ekw_filter_bytes(taps, bits)        of scratch for one unpacked filter; 0: it reads the packed weights
- *     ekw_pack_tap                        puts one value into packed pixels
+ *     ekw_pack_tap, ekw_pack_end          put one value into packed pixels, and what ends a pixel
  *     ekw_pack_pointwise                  packs pixels of a 1x1 convolution
  *     ekw_unpack                          unpacks filters
  *     ekw_prepare_stages                  fills the stages
@@ -12,6 +12,12 @@
  *     ekw_plane, ekw_plane_...            depthwise convolutions, see depthwise_conv2d.h
  *     ekw_dot                             a packed filter of a linear layer times its input
  *     ekw_sum                             adds up bytes
+ *
+ * and may define
+ *
+ *     EKW_PACKED_SPARE                    bytes of scratch behind the packed pixels, to align them
+ *     EKW_PACKS_WINDOWS                   it packs windows itself, with ekw_pack_windows instead of ekw_pack_tap
+ *     EKW_HAS_SHORTCUT                    ekw_depthwise_shortcut does a depthwise convolution, or says false
  *
  * The sizes are mirrored by edgekws/emit/_c_scratch.py. */
 #ifndef EKW_SELECT_H
@@ -21,8 +27,14 @@
 
 #if EKW_CORE == EKW_PORTABLE
 #include "kernels/cores/portable.h"
+#elif EKW_CORE == EKW_AVX2
+#include "kernels/cores/avx2.h"
 #else
 #error "EKW_CORE should be one of kernels/cores/core.h"
+#endif
+
+#ifndef EKW_PACKED_SPARE
+#define EKW_PACKED_SPARE 0
 #endif
 
 #endif
