@@ -20,16 +20,17 @@ _BLOCKS = 8
 class Core:
     """An implementation of the inner loops: cores/<name>.h.
 
-    macro: its name in cores/core.h. tap_bytes, taps_step: size of a packed tap, and what their number is rounded up to.
-    pixels_step, filters_step, stage_bytes: EKW_PIXELS_STEP, EKW_FILTERS_STEP, EKW_STAGE_BYTES.
+    macro, number: EKW_CORE in cores/core.h. tap_bytes, taps_step: size of a packed tap, and what their number is
+    rounded up to. pixels_step, filters_step, stage_bytes: EKW_PIXELS_STEP, EKW_FILTERS_STEP, EKW_STAGE_BYTES.
     unpacks_bytes: whether weights of 8 bits are unpacked too. pixel_block: how many pixels it likes to have packed.
     plane_tap_bytes, plane_step, plane_spare: size of a value of a padded plane, what its columns are rounded up to,
-    bytes that may be read behind it. packed_spare: bytes behind the packed pixels, to align them. kept_bytes: convolutions
-    with larger unpacked filters unpack them in parts, once for each block of pixels. has_table: see avx2_depthwise.h.
+    bytes that may be read behind it. packed_spare: EKW_PACKED_SPARE. kept_bytes: convolutions with larger unpacked
+    filters unpack them in parts, once for each block of pixels. has_table: see cores/avx2_depthwise.h.
     """
 
     name: str
     macro: str
+    number: int
     tap_bytes: int
     taps_step: int
     pixels_step: int
@@ -52,10 +53,11 @@ class Core:
         return _up(_taps(node), self.taps_step) * self.tap_bytes if unpacked else 0
 
 
-PORTABLE = Core("portable", "EKW_PORTABLE", 1, 1, 2, 2, 0, False, 2)
+PORTABLE = Core("portable", "EKW_PORTABLE", 0, 1, 1, 2, 2, 0, False, 2)
 AVX2 = Core(
     "avx2",
     "EKW_AVX2",
+    3,
     tap_bytes=2,
     taps_step=4,
     pixels_step=16,

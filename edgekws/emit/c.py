@@ -21,6 +21,7 @@ __all__ = [
     "NOTE",
     "Kernel",
     "Memory",
+    "core_of",
     "definitions",
     "emit",
     "every_kernel",
@@ -71,6 +72,11 @@ def memory(graph: Graph, min_ram: bool = False) -> Memory:
     """The plan that `emit` writes down. min_ram: less scratch memory, more instructions."""
     scratch = {core.name: _c_scratch.bytes_of(graph, core, min_ram) for core in _c_scratch.CORES}
     return Memory(_c_arena.plan(graph).size, scratch)
+
+
+def core_of(number: int) -> str:
+    """The name of the core that is EKW_CORE `number` of kernels/cores/core.h."""
+    return next(core.name for core in _c_scratch.CORES if core.number == number)
 
 
 def scratch_bytes(node: Node, core: str, min_ram: bool = False) -> int:

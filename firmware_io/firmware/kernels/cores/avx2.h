@@ -10,6 +10,7 @@
 #ifndef EKW_CORE_AVX2_H
 #define EKW_CORE_AVX2_H
 
+#include "kernels/cores/avx2_seats.h"
 #include "kernels/cores/x86.h"
 #include "kernels/panel.h"
 #include "kernels/weights.h"
@@ -54,6 +55,11 @@ EKW_BODY int32_t ekw_filter_bytes(int32_t taps, int32_t bits) {
 
 EKW_BODY int32_t ekw_raise(ekw_case kind) {
     return EKW_LANE_TAPS == 4 && kind.is_signed ? 128 : 0;
+}
+
+/* Lanes of taps that are 0. */
+EKW_BODY ekw_lanes ekw_padding(ekw_case kind) {
+    return ekw_all(ekw_raise(kind) ? (int32_t)0x80808080 : 0);
 }
 
 /* 32 weights of 8 bits. */
@@ -154,13 +160,43 @@ EKW_BODY void ekw_pack_tap(const ekw_node *node, const ekw_block *block, const u
     }
 }
 
+#ifdef EKW_HAS_VNNI
+/* The same for kernels whose rows are fours of taps. False when 16 outputs see more than two registers hold. */
+EKW_BODY bool ekw_pack_fours(const ekw_node *node, const uint8_t *input, uint8_t *to, int32_t first, int32_t count,
+                             ekw_case kind) {
+    const int32_t fours = node->kernel[1] / 4, plane = node->in_shape.height * node->in_shape.width;
+    const int32_t channels = node->in_shape.channels, lanes = node->kernel[0] * fours * channels;
+    ekw_lanes row, column;
+    ekw_seat seat;
+    for (int32_t output = 0; output < count; output += 16, to += 64 * lanes) {
+        ekw_origins(node, first + output, &row, &column);
+        for (int32_t k = 0; k < node->kernel[0] * fours; k++) {
+            const ekw_lanes i = ekw_plus(row, ekw_all(k / fours)), j = ekw_plus(column, ekw_all(k % fours * 4));
+            if (ekw_seat_fill(&seat, node, i, j, 4) > 128) {
+                return false;
+            }
+            for (int32_t c = 0; c < channels; c++) {
+                const ekw_lanes x = ekw_seated(&seat, input + c * plane, plane);
+                ekw_keep(to + 64 * (c * node->kernel[0] * fours + k), ekw_plus_bytes(x, ekw_raise(kind)));
+            }
+        }
+    }
+    return true;
+}
+#endif
+
 EKW_BODY void ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first,
                                int32_t count, ekw_case kind) {
     const int32_t lanes = ekw_lanes_of(node->kernel[0] * node->kernel[1] * node->in_shape.channels);
     const ekw_block block = {first, first + count, 16 * lanes * EKW_LANE_TAPS};
     uint8_t *to = ekw_to_line(packed);
+#ifdef EKW_HAS_VNNI
+    if (node->kernel[1] % 4 == 0 && ekw_pack_fours(node, input, to, first, count, kind)) {
+        return;
+    }
+#endif
     for (int32_t i = 0; i < (count + 15) / 16 * lanes; i++) {
-        ekw_keep(to + 64 * i, ekw_all(ekw_raise(kind) * 0x01010101));
+        ekw_keep(to + 64 * i, ekw_padding(kind));
     }
     int32_t tap = 0;
     for (int32_t c = 0; c < node->in_shape.channels; c++, input += node->in_shape.height * node->in_shape.width) {

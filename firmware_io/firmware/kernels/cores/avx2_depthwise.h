@@ -3,6 +3,8 @@
 #ifndef EKW_AVX2_DEPTHWISE_H
 #define EKW_AVX2_DEPTHWISE_H
 
+#include "kernels/cores/avx2_seats.h"
+
 typedef struct {
     int16_t *weights;
     int16_t *values; /* of the padded plane; results take their place, see ekw_plane_run */
@@ -116,18 +118,6 @@ EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_
 #ifdef EKW_HAS_VNNI
 #define EKW_HAS_SHORTCUT
 
-/* Where 16 neighbouring outputs find four taps of a row: byte i of lane l at places[4 * l + i] from `start` on,
- * where `inside` says so; the others meet padding. */
-typedef struct {
-    uint8_t places[64];
-    uint64_t inside;
-    int32_t start;
-    int32_t weights; /* of the channel at work; in the seats of the first 16 outputs */
-    uint8_t unused[48];
-} ekw_seat;
-
-_Static_assert(sizeof(ekw_seat) == 128, "edgekws/emit/_c_scratch.py should know the size of a seat");
-
 typedef struct {
     ekw_seat *seats; /* [groups of 16 outputs][rows of the kernel][fours of its columns] */
     int32_t each;    /* seats of a group */
@@ -143,37 +133,6 @@ EKW_BODY ekw_table ekw_table_of(const ekw_node *node, uint8_t *scratch) {
                        ekw_round_up(node->in_shape.height * node->in_shape.width, 64) + 64};
 }
 
-/* row, column: of the first of the four taps, for 16 outputs. False when a register does not hold all that they see. */
-EKW_BODY bool ekw_seat_fill(ekw_seat *seat, const ekw_node *node, __m512i row, __m512i column, int32_t taps) {
-    const __m512i height = ekw_all(node->in_shape.height), width = ekw_all(node->in_shape.width);
-    const __mmask16 rows = _mm512_cmplt_epu32_mask(row, height);
-    seat->inside = 0;
-    for (int32_t i = 0; i < taps; i++) {
-        const __mmask16 inside = _mm512_mask_cmplt_epu32_mask(rows, ekw_plus(column, ekw_all(i)), width);
-        seat->inside |= _pdep_u64(inside, UINT64_C(0x1111111111111111) << i);
-    }
-    const __m512i first = ekw_plus(ekw_times(row, width), column);
-    const int32_t least = _mm512_mask_reduce_min_epi32(rows, first), most = _mm512_mask_reduce_max_epi32(rows, first);
-    seat->start = rows == 0 || least < 0 ? 0 : least;
-    const __m512i offset = ekw_plus(first, ekw_all(-seat->start));
-    const __m512i low_byte = _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0C0C0C0C));
-    ekw_keep(seat->places, _mm512_add_epi8(_mm512_shuffle_epi8(offset, low_byte), ekw_all(0x03020100)));
-    return rows == 0 || most + 3 - seat->start < 64;
-}
-
-/* Rows and columns of 16 outputs from `output` on, in steps of the input. */
-EKW_BODY void ekw_origins(const ekw_node *node, int32_t output, __m512i *row, __m512i *column) {
-    int32_t rows[16], columns[16], i = output / node->out_shape.width, j = output % node->out_shape.width;
-    for (int32_t lane = 0; lane < 16; lane++) {
-        rows[lane] = i * node->stride[0] - node->pad[0];
-        columns[lane] = j * node->stride[1] - node->pad[2];
-        if (++j == node->out_shape.width) {
-            j = 0, i++;
-        }
-    }
-    *row = ekw_load(rows), *column = ekw_load(columns);
-}
-
 EKW_BODY bool ekw_table_fill(const ekw_table *table, const ekw_node *node) {
     const int32_t outputs = node->out_shape.height * node->out_shape.width, width = node->kernel[1];
     ekw_seat *seat = table->seats;
@@ -184,7 +143,7 @@ EKW_BODY bool ekw_table_fill(const ekw_table *table, const ekw_node *node) {
         for (int32_t i = 0; i < node->kernel[0]; i++) {
             for (int32_t j = 0; j < width; j += 4, seat++) {
                 const int32_t taps = width - j < 4 ? width - j : 4;
-                fits &= ekw_seat_fill(seat, node, ekw_plus(row, ekw_all(i)), ekw_plus(column, ekw_all(j)), taps);
+                fits &= ekw_seat_fill(seat, node, ekw_plus(row, ekw_all(i)), ekw_plus(column, ekw_all(j)), taps) <= 64;
             }
         }
     }
@@ -212,9 +171,7 @@ EKW_BODY int32_t ekw_table_weights(const ekw_table *table, const ekw_node *node,
 
 EKW_BODY void ekw_table_copy(uint8_t *to, const uint8_t *input, int32_t count, ekw_case kind) {
     for (int32_t i = 0; i < count; i += 64) {
-        const int32_t left = count - i;
-        const __mmask64 some = left < 64 ? (UINT64_C(1) << left) - 1 : ~UINT64_C(0);
-        ekw_keep(to + i, ekw_plus_bytes(_mm512_maskz_loadu_epi8(some, input + i), ekw_raise(kind)));
+        ekw_keep(to + i, ekw_plus_bytes(ekw_load_left(input + i, count - i), ekw_raise(kind)));
     }
 }
 
@@ -225,8 +182,8 @@ EKW_BODY void ekw_table_run(const ekw_table *table, const ekw_node *node, const 
     for (int32_t i = 0; i < outputs; i += 16) {
         ekw_lanes acc = ekw_all(raised);
         for (int32_t k = 0; k < table->each; k++, seat++) {
-            const ekw_lanes x = _mm512_mask_permutexvar_epi8(ekw_all(ekw_raise(kind) * 0x01010101), seat->inside,
-                                                             ekw_load(seat->places), ekw_load(copy + seat->start));
+            const ekw_lanes x = _mm512_mask_permutexvar_epi8(ekw_padding(kind), seat->inside, ekw_load(seat->places),
+                                                             ekw_load(copy + seat->start));
             acc = ekw_dot_taps(acc, x, ekw_all(table->seats[k].weights));
         }
         const ekw_lanes y = ekw_requantized(&node->requant, acc, channel, kind.rule);
