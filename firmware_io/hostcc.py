@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,6 +46,10 @@ def library(sources: Mapping[str, bytes], folder: Path | None, options: Options 
         return _loaded_from_nowhere(_built(compiler, chosen, sources))
     key = _key(compiler, chosen, sources)
     return _kept(folder, key) or _stored(folder, key, _built(compiler, chosen, sources))
+
+
+def has_compiler() -> bool:
+    return shutil.which(COMPILER) is not None
 
 
 def flags(options: Options = None) -> tuple[str, ...]:

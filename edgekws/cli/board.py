@@ -9,11 +9,12 @@ import typer
 from rich.table import Table
 
 from edgekws import console
-from edgekws.cli._options import BOARD, DATA, OUT, BoardOption, DataOption, OutOption
+from edgekws.cli._options import BOARD, DATA, OUT, BoardOption, DataOption, MinRamOption, OutOption
 from edgekws.errors import ParityError
 
 if TYPE_CHECKING:
     from edgekws.graph.ir import Graph
+    from firmware_io.board import Board
 
 
 def boards() -> None:
@@ -31,10 +32,11 @@ def boards() -> None:
 def flash(
     board: BoardOption = BOARD,
     out: OutOption = OUT,
+    min_ram: MinRamOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be run; change nothing.")] = False,
 ) -> None:
     """Build the firmware with the model, load it on the board and ask who answers."""
-    load(board, out, dry_run)
+    load(board, out, dry_run, min_ram)
 
 
 def bench(
@@ -42,12 +44,13 @@ def bench(
     data: DataOption = DATA,
     out: OutOption = OUT,
     clips: Annotated[int, typer.Option(help="Test clips to send over serial; 0 is all.", min=0)] = 0,
+    min_ram: MinRamOption = False,
 ) -> None:
     """Measure latency and accuracy over serial, check every answer, write the report."""
-    measure(board, data, out, clips)
+    measure(board, data, out, clips, min_ram)
 
 
-def load(name: str, out: Path, dry_run: bool) -> None:
+def load(name: str, out: Path, dry_run: bool, min_ram: bool = False) -> None:
     """Build, load and greet; or only say how."""
     from firmware_io import board as boards
     from firmware_io import build, flash
@@ -56,11 +59,12 @@ def load(name: str, out: Path, dry_run: bool) -> None:
 
     board = boards.load(name)
     elf = out / "firmware" / f"{name}.elf"
+    _, model = _model(board, out, min_ram)
     if dry_run:
         console.out.print("build: " + " ".join(build.command(board, elf.parent / "src", elf)))
         console.out.print("load:  " + " ".join(flash.load(board.flash_tool).command(board, elf)))
         return
-    firmware = build.build(board, _model(out)[1], elf)
+    firmware = build.build(board, model, elf)
     with open_transport(board.transport, elf) as transport:
         identity = Session(transport).start()
     budgets = [f"of {size}" if size else "used" for size in (board.flash_bytes, board.ram_bytes)]
@@ -68,7 +72,7 @@ def load(name: str, out: Path, dry_run: bool) -> None:
     console.out.print(f"flash {firmware.flash_bytes} {budgets[0]} B, RAM {firmware.ram_bytes} {budgets[1]} B, {elf}")
 
 
-def measure(name: str, data: Path, out: Path, clips: int) -> None:
+def measure(name: str, data: Path, out: Path, clips: int, min_ram: bool = False) -> None:
     """Run the benchmark on a loaded board and write its report."""
     import numpy as np
 
@@ -83,7 +87,8 @@ def measure(name: str, data: Path, out: Path, clips: int) -> None:
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport
 
-    board, loaded, (graph, model) = boards.load(name), dataset.load(data), _model(out)
+    board, loaded = boards.load(name), dataset.load(data)
+    graph, model = _model(board, out, min_ram)
     test = loaded.splits["test"]
     count = min(clips or len(test), len(test))
     chosen = np.unique(np.linspace(0, len(test) - 1, count).astype(int))  # spread over all labels
@@ -109,9 +114,12 @@ def measure(name: str, data: Path, out: Path, clips: int) -> None:
         raise ParityError("the run should be valid", got="; ".join(run.reasons), hint=f"see {paths[-1]}")
 
 
-def _model(out: Path) -> tuple[Graph, dict[str, bytes]]:
-    from edgekws import plugs
+def _model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[str, bytes]]:
+    """The graph and its C, whose memory plan fits the board, and is shown."""
+    from edgekws.emit import c
     from edgekws.graph import io
+    from firmware_io import plan
 
     graph = io.load(out / "graph.npz")
-    return graph, plugs.load("emit", "c").emit(graph)
+    console.out.print(plan.checked(board, graph, min_ram))
+    return graph, c.emit(graph, min_ram)

@@ -21,12 +21,14 @@ __all__ = [
     "NOTE",
     "Kernel",
     "Memory",
+    "core_named",
     "core_of",
     "definitions",
     "emit",
     "every_kernel",
     "filters",
     "kernel",
+    "macro_of",
     "memory",
     "packed",
     "scratch_bytes",
@@ -77,6 +79,15 @@ def memory(graph: Graph, min_ram: bool = False) -> Memory:
 def core_of(number: int) -> str:
     """The name of the core that is EKW_CORE `number` of kernels/cores/core.h."""
     return next(core.name for core in _c_scratch.CORES if core.number == number)
+
+
+def core_named(macro: str) -> str:
+    """The name of the core that is EKW_CORE `macro`."""
+    return next(core.name for core in _c_scratch.CORES if core.macro == macro)
+
+
+def macro_of(core: str) -> str:
+    return _c_scratch.core(core).macro
 
 
 def scratch_bytes(node: Node, core: str, min_ram: bool = False) -> int:
