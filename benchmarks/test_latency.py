@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,13 @@ def ours(features: np.ndarray) -> Call:
     return lambda: run(features)
 
 
-def litert(features: np.ndarray) -> Call:
-    """XNNPACK, by LiteRT's default resolver."""
-    from ai_edge_litert.interpreter import Interpreter
+def litert(features: np.ndarray, resolver: str = "BUILTIN") -> Call:
+    """By default with XNNPACK."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    interpreter = Interpreter(model_path=str(MODEL / "model.tflite"), num_threads=1)
+    chosen = OpResolverType[resolver]
+    path = str(MODEL / "model.tflite")
+    interpreter = Interpreter(model_path=path, num_threads=1, experimental_op_resolver_type=chosen)
     interpreter.allocate_tensors()
     source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]["index"]
     x = features.reshape(source["shape"])
@@ -55,7 +58,12 @@ def onnxruntime(features: np.ndarray) -> Call:
     return lambda: session.run(None, inputs)
 
 
-RUNTIMES = {"ours": ours, "litert": litert, "onnxruntime": onnxruntime}
+RUNTIMES = {
+    "ours": ours,
+    "litert-xnnpack": litert,
+    "litert-builtin": partial(litert, resolver="BUILTIN_WITHOUT_DEFAULT_DELEGATES"),
+    "onnxruntime": onnxruntime,
+}
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +85,6 @@ def test_ours_is_fastest(calls):
             for _ in range(CALLS):
                 call()
             seconds[name].append((time.perf_counter() - begin) / CALLS)
-    medians = {name: float(np.median(found)) * 1e6 for name, found in seconds.items()}
+    medians: dict[str, float] = {name: float(np.median(found)) * 1e6 for name, found in seconds.items()}
     print({name: f"{value:.1f} us, {value / medians['ours']:.2f} times ours" for name, value in medians.items()})
     assert min(medians, key=medians.__getitem__) == "ours", medians

@@ -62,10 +62,33 @@ EKW_BODY ekw_lanes ekw_padding(ekw_case kind) {
     return ekw_all(ekw_raise(kind) ? (int32_t)0x80808080 : 0);
 }
 
-/* 32 weights of 8 bits. */
-EKW_BODY void ekw_unpack_bytes(ekw_tap_weight *to, const int8_t *weights) {
+/* Fields of 4 or 2 bits that begin at bit `at` of each byte, sign extended. */
+EKW_BODY __m128i ekw_fields(__m128i bytes, int32_t at, int32_t bits) {
+    const __m128i sign = _mm_set1_epi8((char)(1 << (bits - 1))), mask = _mm_set1_epi8((char)((1 << bits) - 1));
+    const __m128i fields = _mm_and_si128(_mm_srli_epi16(bytes, at), mask);
+    return _mm_sub_epi8(_mm_xor_si128(fields, sign), sign);
+}
+
+/* The 32 weights from number k on, a multiple of 32. */
+EKW_BODY __m256i ekw_weights32(const int8_t *filter, int32_t k, int32_t bits) {
+    const int8_t *from = filter + k / 8 * bits;
+    if (bits == 8) {
+        return ekw_load32(from);
+    }
+    if (bits == 4) {
+        const __m128i x = _mm_loadu_si128((const __m128i *)(const void *)from);
+        const __m128i even = ekw_fields(x, 0, 4), odd = ekw_fields(x, 4, 4);
+        return _mm256_set_m128i(_mm_unpackhi_epi8(even, odd), _mm_unpacklo_epi8(even, odd));
+    }
+    const __m128i x = _mm_loadl_epi64((const __m128i *)(const void *)from);
+    const __m128i low = _mm_unpacklo_epi8(ekw_fields(x, 0, 2), ekw_fields(x, 2, 2));
+    const __m128i high = _mm_unpacklo_epi8(ekw_fields(x, 4, 2), ekw_fields(x, 6, 2));
+    return _mm256_set_m128i(_mm_unpackhi_epi16(low, high), _mm_unpacklo_epi16(low, high));
+}
+
+EKW_BODY void ekw_keep_weights(ekw_tap_weight *to, __m256i weights) {
 #ifdef EKW_HAS_VNNI
-    _mm256_storeu_si256((__m256i *)(void *)to, _mm256_loadu_si256((const __m256i *)(const void *)weights));
+    _mm256_storeu_si256((__m256i *)(void *)to, weights);
 #else
     ekw_keep(to, ekw_widen_to_halves(weights, true));
 #endif
@@ -76,8 +99,8 @@ EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps,
     ekw_tap_weight *to = (ekw_tap_weight *)(void *)unpacked;
     for (int32_t f = 0; f < filters; f++, weights += stride, to += places) {
         int32_t k = 0;
-        for (; bits == 8 && k + 32 <= taps; k += 32) {
-            ekw_unpack_bytes(to + k, weights + k);
+        for (; k + 32 <= taps; k += 32) {
+            ekw_keep_weights(to + k, ekw_weights32(weights, k, bits));
         }
         for (; k < places; k++) {
             to[k] = (ekw_tap_weight)(k < taps ? ekw_weight(weights, k, bits) : 0);
@@ -85,14 +108,24 @@ EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps,
     }
 }
 
+EKW_BODY int32_t ekw_filter_sum(const int8_t *filter, int32_t taps, int32_t bits) {
+    ekw_lanes acc = ekw_all(0);
+    int32_t k = 0;
+    for (; k + 32 <= taps; k += 32) {
+        acc = ekw_dot_halves(acc, ekw_widen_to_halves(ekw_weights32(filter, k, bits), true), ekw_all(0x10001));
+    }
+    int32_t sum = ekw_total(acc);
+    for (; k < taps; k++) {
+        sum += ekw_weight(filter, k, bits);
+    }
+    return sum;
+}
+
 EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t taps, ekw_case kind) {
     const int32_t stride = ekw_filter_stride(taps, kind.weight_bits);
     int32_t *raised = (int32_t *)(void *)stages;
     for (int32_t f = 0; ekw_raise(kind) && f < node->out_shape.channels; f++) {
-        raised[f] = 0;
-        for (int32_t k = 0; k < taps; k++) {
-            raised[f] -= ekw_raise(kind) * ekw_weight(node->weight + f * stride, k, kind.weight_bits);
-        }
+        raised[f] = -ekw_raise(kind) * ekw_filter_sum(node->weight + f * stride, taps, kind.weight_bits);
     }
 }
 
@@ -268,8 +301,9 @@ EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_ca
 EKW_BODY int32_t ekw_dot(const uint8_t *x, const int8_t *filter, int32_t length, ekw_case kind) {
     ekw_lanes acc = ekw_all(0);
     int32_t k = 0;
-    for (; kind.weight_bits == 8 && k + 32 <= length; k += 32) {
-        acc = ekw_dot_halves(acc, ekw_widen_to_halves(x + k, kind.is_signed), ekw_widen_to_halves(filter + k, true));
+    for (; k + 32 <= length; k += 32) {
+        const ekw_lanes weights = ekw_widen_to_halves(ekw_weights32(filter, k, kind.weight_bits), true);
+        acc = ekw_dot_halves(acc, ekw_widen_to_halves(ekw_load32(x + k), kind.is_signed), weights);
     }
     int32_t sum = ekw_total(acc);
     for (; k < length; k++) {
@@ -282,7 +316,7 @@ EKW_BODY int32_t ekw_sum(const uint8_t *x, int32_t count, ekw_case kind) {
     ekw_lanes acc = ekw_all(0);
     int32_t i = 0;
     for (; i + 32 <= count; i += 32) {
-        acc = ekw_dot_halves(acc, ekw_widen_to_halves(x + i, kind.is_signed), ekw_all(0x10001));
+        acc = ekw_dot_halves(acc, ekw_widen_to_halves(ekw_load32(x + i), kind.is_signed), ekw_all(0x10001));
     }
     int32_t sum = ekw_total(acc);
     for (; i < count; i++) {

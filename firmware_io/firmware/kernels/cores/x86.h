@@ -29,8 +29,7 @@ EKW_BODY ekw_lanes ekw_widen(__m128i bytes, bool is_signed) {
 }
 
 /* 32 bytes to 32 halves of lanes. */
-EKW_BODY ekw_lanes ekw_widen_to_halves(const void *bytes, bool is_signed) {
-    const __m256i x = _mm256_loadu_si256((const __m256i *)bytes);
+EKW_BODY ekw_lanes ekw_widen_to_halves(__m256i x, bool is_signed) {
     return is_signed ? _mm512_cvtepi8_epi16(x) : _mm512_cvtepu8_epi16(x);
 }
 
@@ -46,9 +45,15 @@ EKW_BODY ekw_lanes ekw_dot_halves(ekw_lanes acc, ekw_lanes a, ekw_lanes b) {
 #if defined(__AVX512VNNI__) && defined(__AVX512VBMI__)
 #define EKW_HAS_VNNI
 
-/* acc + the four products of unsigned bytes of `x` and signed bytes of `w` */
+/* acc + the four products of unsigned bytes of `x` and signed bytes of `w`. Around the intrinsic gcc 12 copies every
+ * sum of a tile to another register and some to the stack, in each round of the inner loop. */
 EKW_BODY ekw_lanes ekw_dot_taps(ekw_lanes acc, ekw_lanes x, ekw_lanes w) {
+#ifdef __clang__
     return _mm512_dpbusd_epi32(acc, x, w);
+#else
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(x), "v"(w));
+    return acc;
+#endif
 }
 
 EKW_BODY ekw_lanes ekw_plus_bytes(ekw_lanes x, int32_t value) {
@@ -161,9 +166,8 @@ EKW_BODY ekw_lanes ekw_widen(__m128i bytes, bool is_signed) {
                      : (ekw_lanes){_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(upper)};
 }
 
-EKW_BODY ekw_lanes ekw_widen_to_halves(const void *bytes, bool is_signed) {
-    const __m128i *at = (const __m128i *)bytes;
-    const __m128i low = _mm_loadu_si128(at), high = _mm_loadu_si128(at + 1);
+EKW_BODY ekw_lanes ekw_widen_to_halves(__m256i x, bool is_signed) {
+    const __m128i low = _mm256_castsi256_si128(x), high = _mm256_extracti128_si256(x, 1);
     return is_signed ? (ekw_lanes){_mm256_cvtepi8_epi16(low), _mm256_cvtepi8_epi16(high)}
                      : (ekw_lanes){_mm256_cvtepu8_epi16(low), _mm256_cvtepu8_epi16(high)};
 }
@@ -273,6 +277,10 @@ EKW_BODY ekw_lanes ekw_dot_taps(ekw_lanes acc, ekw_lanes x, ekw_lanes w) {
     return ekw_dot_halves(acc, x, w);
 }
 #endif
+
+EKW_BODY __m256i ekw_load32(const void *from) {
+    return _mm256_loadu_si256((const __m256i *)from);
+}
 
 EKW_BODY __m128i ekw_load16(const uint8_t *from, int32_t count) {
     return count >= 16 ? _mm_loadu_si128((const __m128i *)from) : ekw_load_some(from, count);
