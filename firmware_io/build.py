@@ -91,7 +91,7 @@ def core_of(board: Board) -> str:
     what = f"{compiler} should take the flags of {board.name}"
     text = tools.run([compiler, *board.cflags, *_definitions(board), f"-I{FIRMWARE}", *asked], what, "update it")
     chosen = next(line.split()[2] for line in text.splitlines() if line.startswith("#define EKW_CORE "))
-    return c.core_named(chosen)
+    return next(name for name, macro in c.CORES.items() if macro == chosen)
 
 
 def compile_line(board: Board, files: Iterable[str], symbols: Mapping[str, int]) -> list[str]:

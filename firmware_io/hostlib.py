@@ -32,10 +32,7 @@ void ekw_host_run(const int8_t *inputs, int8_t *scores, int32_t count) {
     }
 }
 """
-_CORE = """
-extern const int32_t ekw_core;
-const int32_t ekw_core = EKW_CORE;
-"""
+_GUARD_BYTES, _GUARD = 256, 0xA5
 
 
 class _Requant(ctypes.Structure):
@@ -112,9 +109,9 @@ def compile_kernels(folder: Path | None, options: hostcc.Options = hostcc.PORTAB
     (node, *inputs), each int8 or uint8 [height, width, channels] -> int32 of the node's output shape;
     ArtifactError for another shape, type or number of inputs.
     """
-    sources = {"kernels.c": (c.definitions(set(c.every_kernel())) + _CORE).encode()}
+    sources = {"kernels.c": (c.definitions(set(c.every_kernel())) + _core_constant()).encode()}
     library = hostcc.library(sources, folder, options)
-    core = c.core_of(ctypes.c_int32.in_dll(library, "ekw_core").value)
+    core = list(c.CORES)[ctypes.c_int32.in_dll(library, "ekw_core").value]
 
     def run(node: Node, *inputs: np.ndarray) -> np.ndarray:
         if len(inputs) != len(node.inputs):
@@ -126,12 +123,23 @@ def compile_kernels(folder: Path | None, options: hostcc.Options = hostcc.PORTAB
         height, width, channels = node.out_shape
         tensors.append(np.zeros((channels, height, width), np.int8 if node.requant.lo < 0 else np.uint8))
         kernel = getattr(library, c.kernel(node, tuple(x.dtype == np.int8 for x in inputs)).name)
-        scratch = np.zeros(-(-c.scratch_bytes(node, core) // 8), np.uint64)
-        more = () if node.op == "add" else (_Scratch(_address(scratch), scratch.nbytes),)
+        size = c.scratch_bytes(node, core)
+        scratch = np.full(size + _GUARD_BYTES, _GUARD, np.uint8)
+        more = () if node.op == "add" else (_Scratch(_address(scratch), size),)
         kernel(ctypes.byref(_mirror(node, alive)), *map(_address, tensors), *more)
+        if (scratch[size:] != _GUARD).any():
+            raise ArtifactError(f"{node.name}: the kernel should stay within {size} bytes of scratch")
         return tensors[-1].transpose(1, 2, 0).astype(np.int32)
 
     return run
+
+
+def _core_constant() -> str:
+    """C that says which core it was compiled for, as a number of c.CORES."""
+    text = "\nextern const int32_t ekw_core;\n"
+    for number, macro in enumerate(c.CORES.values()):
+        text += f"#if EKW_CORE == {macro}\nconst int32_t ekw_core = {number};\n#endif\n"
+    return text
 
 
 def constants(node: Node) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ _BLOCKS = 8
 class Core:
     """An implementation of the inner loops: cores/<name>.h.
 
-    macro, number: EKW_CORE in cores/core.h. tap_bytes, taps_step: size of a packed tap, and what their number is
+    macro: its name in cores/core.h. tap_bytes, taps_step: size of a packed tap, and what their number is
     rounded up to. pixels_step, filters_step, stage_bytes: EKW_PIXELS_STEP, EKW_FILTERS_STEP, EKW_STAGE_BYTES.
     unpacks_bytes: whether weights of 8 bits are unpacked too. pixel_block: how many pixels it likes to have packed.
     plane_tap_bytes, plane_step, plane_spare: size of a value of a padded plane, what its columns are rounded up to,
@@ -30,7 +30,6 @@ class Core:
 
     name: str
     macro: str
-    number: int
     tap_bytes: int
     taps_step: int
     pixels_step: int
@@ -53,11 +52,10 @@ class Core:
         return _up(_taps(node), self.taps_step) * self.tap_bytes if unpacked else 0
 
 
-PORTABLE = Core("portable", "EKW_PORTABLE", 0, 1, 1, 2, 2, 0, False, 2)
+PORTABLE = Core("portable", "EKW_PORTABLE", 1, 1, 2, 2, 0, False, 2)
 AVX2 = Core(
     "avx2",
     "EKW_AVX2",
-    3,
     tap_bytes=2,
     taps_step=4,
     pixels_step=16,

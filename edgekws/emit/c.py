@@ -18,22 +18,22 @@ from edgekws.graph.ir import INPUT, Graph, Node
 from edgekws.graph.softmax import exp_table
 
 __all__ = [
+    "CORES",
     "NOTE",
     "Kernel",
     "Memory",
-    "core_named",
-    "core_of",
     "definitions",
     "emit",
     "every_kernel",
     "filters",
     "kernel",
-    "macro_of",
     "memory",
     "packed",
     "scratch_bytes",
 ]
 
+CORES = {core.name: core.macro for core in _c_scratch.CORES}
+"""Implementations of the inner loops, and what kernels/cores/core.h calls them."""
 NOTE = "the stages of the graph itself in integers: floor shift, or TFLite's fixed point"
 _LINE_CHARACTERS = 110
 _RUN_BEGIN = """
@@ -74,20 +74,6 @@ def memory(graph: Graph, min_ram: bool = False) -> Memory:
     """The plan that `emit` writes down. min_ram: less scratch memory, more instructions."""
     scratch = {core.name: _c_scratch.bytes_of(graph, core, min_ram) for core in _c_scratch.CORES}
     return Memory(_c_arena.plan(graph).size, scratch)
-
-
-def core_of(number: int) -> str:
-    """The name of the core that is EKW_CORE `number` of kernels/cores/core.h."""
-    return next(core.name for core in _c_scratch.CORES if core.number == number)
-
-
-def core_named(macro: str) -> str:
-    """The name of the core that is EKW_CORE `macro`."""
-    return next(core.name for core in _c_scratch.CORES if core.macro == macro)
-
-
-def macro_of(core: str) -> str:
-    return _c_scratch.core(core).macro
 
 
 def scratch_bytes(node: Node, core: str, min_ram: bool = False) -> int:
