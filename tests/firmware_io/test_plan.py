@@ -14,7 +14,7 @@ from firmware_io import board, build, hostcc, plan
 HOST = board.load("host")
 
 
-def test_the_core_of_a_board_is_what_its_compiler_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_core_of_a_board_is_what_its_compiler_takes() -> None:
     assert build.core_of(HOST) in ("portable", "avx2")
     assert build.core_of(replace(HOST, cflags=("-DEKW_CORE=EKW_PORTABLE",))) == "portable"
     if hostcc.defines(("-mavx2",)):
