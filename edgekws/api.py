@@ -1,7 +1,8 @@
 """The library in five calls: prepare, (train it,) lower, run, emit.
 
     net = edgekws.prepare(model, bits=4, calibration=x)      # a torch.nn.Module: train it as any other
-    graph = edgekws.lower(net, labels)                       # integers; graph.run(features) gives the scores
+    graph = edgekws.lower(net, labels)                       # integers; graph.run(features) gives the scores,
+                                                             # graph.compile() a faster run
     files = edgekws.emit(graph, "onnx-tinpu")                # {file name: bytes}
 
 `import edgekws` imports none of this; the first use of a name does.

@@ -58,6 +58,17 @@ def _is_running(pid: int) -> bool:
     return True
 
 
+def cache_folder() -> Path | None:
+    """Where this user's caches are: $XDG_CACHE_HOME/edgekws, else ~/.cache/edgekws; None for a user without a home."""
+    chosen = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(chosen).is_absolute():  # as the specification says, others are ignored
+        return Path(chosen) / "edgekws"
+    try:
+        return Path.home() / ".cache" / "edgekws"
+    except RuntimeError:
+        return None
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     with replacing(path) as partial:
         partial.write_bytes(content)

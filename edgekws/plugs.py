@@ -1,6 +1,7 @@
 """Plugs: a module in the folder of its kind, found by its file's name. Nothing is registered.
 
-Packages outside of this tree join by naming themselves in the environment variable
+Both packages of this tree are searched: an engine that compiles C belongs to firmware_io, which edgekws must not
+import. Packages outside of this tree join by naming themselves in the environment variable
 EDGEKWS_PLUGS (comma separated): `mypackage` then may hold `mypackage/nets/x.py` and so on.
 """
 
@@ -13,19 +14,19 @@ from types import ModuleType
 
 from edgekws.errors import ConfigError
 
-_HOME = "edgekws"
+_HOME = ("edgekws", "firmware_io")
 
 
 def _folders(kind: str) -> list[ModuleType]:
     outside = [name.strip() for name in os.environ.get("EDGEKWS_PLUGS", "").split(",") if name.strip()]
     folders = []
-    for package in [_HOME, *outside]:
+    for package in [*_HOME, *outside]:
         try:
             folders.append(importlib.import_module(f"{package}.{kind}"))
         except ModuleNotFoundError as error:
             if error.name == package:
                 raise ConfigError("EDGEKWS_PLUGS should name packages that can be imported", got=package) from error
-            if package == _HOME or error.name != f"{package}.{kind}":
+            if package == _HOME[0] or error.name != f"{package}.{kind}":
                 raise
     return folders
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekws.emit import c
 from edgekws.errors import ArtifactError, BoardError
 from edgekws.files import replacing, sha256_file
 from firmware_io import tools
@@ -83,6 +85,16 @@ def commands(board: Board, folder: Path, elf: Path) -> list[list[str]]:
         [*compile_line(board, [str(folder / "model.c")]), f"-I{folder}", "-c", "-o", str(model)],
         [*compile_line(board, [*around, str(model)], symbols), "-Os", f"-I{folder}", "-o", str(elf)],
     ]
+
+
+def core_of(board: Board) -> str:
+    """The kernels' core that the compiler takes for `board`: a name of edgekws.emit.c. Nothing is compiled."""
+    compiler = tools.require(board.compiler, f"building for {board.name}")
+    asked = ["-dM", "-E", "-include", "kernels/cores/core.h", "-x", "c", os.devnull]
+    what = f"{compiler} should take the flags of {board.name}"
+    text = tools.run([compiler, *board.cflags, *_definitions(board), f"-I{FIRMWARE}", *asked], what, "update it")
+    chosen = next(line.split()[2] for line in text.splitlines() if line.startswith("#define EKW_CORE "))
+    return next(name for name, macro in c.CORES.items() if macro == chosen)
 
 
 def compile_line(board: Board, files: Iterable[str], symbols: Mapping[str, int] | None = None) -> list[str]:

@@ -6,26 +6,33 @@ For parity: what the board runs, at the speed of this computer.
 from __future__ import annotations
 
 import ctypes
-import platform
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from edgekws.emit import c
 from edgekws.errors import ArtifactError
-from edgekws.files import sha256, write_bytes
+from edgekws.graph.executor import Executor, checked_features
 from edgekws.graph.ir import Node
-from firmware_io import tools
-from firmware_io.build import CFLAGS, FIRMWARE, write_model
+from firmware_io import hostcc
+from firmware_io.build import MODEL_FILES
 
-COMPILER = "cc"
-_ABOUT = b"""
+_HOST = b"""
 #include "model.h"
+void ekw_host_run(const int8_t *inputs, int8_t *scores, int32_t count);
+extern const int32_t ekw_about[4];
 const int32_t ekw_about[4] = {EKW_MODEL_INPUT_HEIGHT, EKW_MODEL_INPUT_WIDTH, EKW_MODEL_INPUT_CHANNELS,
                               EKW_MODEL_LABELS};
+void ekw_host_run(const int8_t *inputs, int8_t *scores, int32_t count) {
+    for (int32_t i = 0; i < count; i++, inputs += EKW_MODEL_INPUT_BYTES, scores += EKW_MODEL_LABELS) {
+        ekw_model_run(inputs, scores);
+    }
+}
 """
+_GUARD_BYTES, _GUARD = 256, 0xA5
 
 
 class _Requant(ctypes.Structure):
@@ -60,42 +67,51 @@ class _Node(ctypes.Structure):
     )
 
 
-def compile_model(model: Mapping[str, bytes], folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+def compile_model(model: Mapping[str, bytes], folder: Path | None, options: hostcc.Options = None) -> Executor:
     """The model of edgekws.emit.c as a function: int8 [n, height, width * channels] -> int8 [n, labels].
 
-    `folder` is where the library is left. Raises BoardError without a compiler or when the C does not
-    compile; the function raises ArtifactError for another shape or type.
+    folder: where libraries are kept, None for nowhere. options: see hostcc; by default those of the fastest code.
+    Raises BoardError without a compiler or when the C does not compile; the function raises ArtifactError for another
+    shape or type.
     """
-    with tempfile.TemporaryDirectory(prefix="edgekws-model-") as sources:
-        write_model(model, Path(sources))
-        (Path(sources) / "about.c").write_bytes(_ABOUT)
-        own = [Path(sources) / "model.c", Path(sources) / "about.c"]
-        library = _compile(own, folder, [f"-I{sources}"])
+    missing = [name for name in MODEL_FILES if name not in model]
+    if missing:
+        raise ArtifactError(f"a C model consists of {' and '.join(MODEL_FILES)}", got=f"no {missing[0]}")
+    library = hostcc.library({**{name: model[name] for name in MODEL_FILES}, "host.c": _HOST}, folder, options)
     height, width, channels, labels = (ctypes.c_int32 * 4).in_dll(library, "ekw_about")
-    shape = (height, width * channels)
+    shape, call, lock = (height, width * channels), library.ekw_host_run, _lock(library)
+    call.argtypes, call.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32), None
 
     def run(features: np.ndarray) -> np.ndarray:
-        if features.shape[1:] != shape or features.dtype != np.int8:
-            got = f"{features.dtype} {list(features.shape)}"
-            raise ArtifactError(f"features should be int8 [n, {shape[0]}, {shape[1]}]", got=got)
-        inputs = np.ascontiguousarray(features)
-        scores = np.zeros((len(inputs), labels), np.int8)
-        for source, destination in zip(inputs, scores, strict=True):
-            library.ekw_model_run(_address(source), _address(destination))
+        inputs = np.ascontiguousarray(checked_features(features, shape))
+        scores = np.empty((len(inputs), labels), np.int8)
+        with lock:
+            call(inputs.__array_interface__["data"][0], scores.__array_interface__["data"][0], len(inputs))
         return scores
 
     return run
 
 
-def compile_kernels(folder: Path) -> Callable[..., np.ndarray]:
-    """The kernels as one function, like edgekws.graph.interp.run_node for single inputs.
+@cache
+def _lock_of(handle: int) -> threading.Lock:
+    """The arena of a library is shared by all who loaded it; ctypes lets other threads run meanwhile."""
+    del handle
+    return threading.Lock()
+
+
+def _lock(library: ctypes.CDLL) -> threading.Lock:
+    return _lock_of(library._handle)
+
+
+def compile_kernels(folder: Path | None, options: hostcc.Options = hostcc.PORTABLE) -> Callable[..., np.ndarray]:
+    """All kernels as one function, like edgekws.graph.interp.run_node for single inputs.
 
     (node, *inputs), each int8 or uint8 [height, width, channels] -> int32 of the node's output shape;
     ArtifactError for another shape, type or number of inputs.
     """
-    with tempfile.TemporaryDirectory(prefix="edgekws-kernels-") as sources:
-        (Path(sources) / "kernels.c").write_text(c.definitions(set(c.every_kernel())))
-        library = _compile([Path(sources) / "kernels.c"], folder, [])
+    sources = {"kernels.c": (c.definitions(set(c.every_kernel())) + _core_constant()).encode()}
+    library = hostcc.library(sources, folder, options)
+    core = list(c.CORES)[ctypes.c_int32.in_dll(library, "ekw_core").value]
 
     def run(node: Node, *inputs: np.ndarray) -> np.ndarray:
         if len(inputs) != len(node.inputs):
@@ -107,36 +123,23 @@ def compile_kernels(folder: Path) -> Callable[..., np.ndarray]:
         height, width, channels = node.out_shape
         tensors.append(np.zeros((channels, height, width), np.int8 if node.requant.lo < 0 else np.uint8))
         kernel = getattr(library, c.kernel(node, tuple(x.dtype == np.int8 for x in inputs)).name)
-        scratch = np.zeros(c.scratch_bytes(node, "portable"), np.uint64)
-        more = () if node.op == "add" else (_Scratch(_address(scratch), scratch.nbytes),)
+        size = c.scratch_bytes(node, core)
+        scratch = np.full(size + _GUARD_BYTES, _GUARD, np.uint8)
+        more = () if node.op == "add" else (_Scratch(_address(scratch), size),)
         kernel(ctypes.byref(_mirror(node, alive)), *map(_address, tensors), *more)
+        if (scratch[size:] != _GUARD).any():
+            raise ArtifactError(f"{node.name}: the kernel should stay within {size} bytes of scratch")
         return tensors[-1].transpose(1, 2, 0).astype(np.int32)
 
     return run
 
 
-def _compile(sources: Sequence[Path], folder: Path, options: Sequence[str]) -> ctypes.CDLL:
-    """Named by its content: a library that is in use must never be overwritten."""
-    shared = "-dynamiclib" if platform.system() == "Darwin" else "-shared"
-    compiler = tools.require(COMPILER, "compiling the kernels for this computer")
-    line = [
-        compiler,
-        *CFLAGS,
-        "-DEKW_CORE=EKW_PORTABLE",
-        "-fPIC",
-        shared,
-        f"-I{FIRMWARE}",
-        *options,
-        *map(str, sources),
-    ]
-    with tempfile.TemporaryDirectory(prefix="edgekws-library-") as temporary:
-        built = Path(temporary) / "library.so"
-        tools.run([*line, "-o", str(built)], "the C of the model should compile", "export the model again")
-        content = built.read_bytes()
-    path = folder.resolve() / f"ekw-{sha256(content)[:16]}.so"
-    if not path.exists():
-        write_bytes(path, content)
-    return ctypes.CDLL(str(path))
+def _core_constant() -> str:
+    """C that says which core it was compiled for, as a number of c.CORES."""
+    text = "\nextern const int32_t ekw_core;\n"
+    for number, macro in enumerate(c.CORES.values()):
+        text += f"#if EKW_CORE == {macro}\nconst int32_t ekw_core = {number};\n#endif\n"
+    return text
 
 
 def constants(node: Node) -> dict[str, np.ndarray]:

@@ -32,6 +32,7 @@ FORBIDDEN = {
         "edgekws.train",
         "firmware_io",
     ),
+    "edgekws.engines": ("edgekws.data", "edgekws.quant", "edgekws.emit", "edgekws.train", "firmware_io"),
     "edgekws.targets": (
         "edgekws.data",
         "edgekws.quant",

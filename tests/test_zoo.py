@@ -7,7 +7,7 @@ import pytest
 
 from edgekws import golden, pipeline, plugs
 from edgekws.graph import interp, io
-from firmware_io import hostlib
+from firmware_io import hostcc, hostlib
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 RELEASED = sorted(path.parent for path in MODELS.glob("*/graph.npz"))
@@ -43,8 +43,9 @@ def test_golden_vectors_hold_in_the_interpreter_in_c_and_in_every_runtime(folder
     assert str(vectors["graph"]) == io.digest(released)
     assert len(np.unique(vectors["labels"])) == len(released.labels)
     assert np.array_equal(interp.run(released, vectors["features"]), vectors["scores"])
-    compiled = hostlib.compile_model(plugs.load("emit", "c").emit(released), tmp_path)
-    assert np.array_equal(compiled(vectors["features"]), vectors["scores"])
+    for options in (hostcc.PORTABLE, None):
+        compiled = hostlib.compile_model(plugs.load("emit", "c").emit(released), tmp_path, options)
+        assert np.array_equal(compiled(vectors["features"]), vectors["scores"]), options
     for kind in ("onnx_tinpu", "onnx_qdq", "tflite"):
         emitter = plugs.load("emit", kind)
         files = {emitter.FILE: (folder / emitter.FILE).read_bytes()}

@@ -15,6 +15,9 @@ OutOption = Annotated[Path, typer.Option("--out", help="Folder of this model: ch
 RecipeOption = Annotated[Path, typer.Option("--recipe", help="TOML that says how the model is made.")]
 BoardOption = Annotated[str, typer.Option("--board", help="A board of `edgekws boards`.")]
 RootOption = Annotated[Path | None, typer.Option("--root", help="Folder with the recordings. Default: $EDGEKWS_DATA.")]
+MinRamOption = Annotated[
+    bool, typer.Option("--min-ram", help="C whose kernels use the least memory, and more instructions.")
+]
 
 DATA, OUT, RECIPE, BOARD = Path("work/data"), Path("work/dscnn"), Path("models/dscnn/recipe.toml"), "qemu-an386"
 

@@ -10,11 +10,12 @@ import typer
 from rich.table import Table
 
 from edgekws import console
-from edgekws.cli._options import BOARD, DATA, OUT, BoardOption, DataOption, OutOption
+from edgekws.cli._options import BOARD, DATA, OUT, BoardOption, DataOption, MinRamOption, OutOption
 from edgekws.errors import ParityError
 
 if TYPE_CHECKING:
     from edgekws.graph.ir import Graph
+    from firmware_io.board import Board
 
 
 def boards() -> None:
@@ -32,10 +33,11 @@ def boards() -> None:
 def flash(
     board: BoardOption = BOARD,
     out: OutOption = OUT,
+    min_ram: MinRamOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be run; change nothing.")] = False,
 ) -> None:
     """Build the firmware with the model, load it on the board and ask who answers."""
-    load(board, out, dry_run)
+    load(board, out, dry_run, min_ram)
 
 
 def bench(
@@ -43,12 +45,13 @@ def bench(
     data: DataOption = DATA,
     out: OutOption = OUT,
     clips: Annotated[int, typer.Option(help="Test clips to send over serial; 0 is all.", min=0)] = 0,
+    min_ram: MinRamOption = False,
 ) -> None:
     """Measure latency and accuracy over serial, check every answer, write the report."""
-    measure(board, data, out, clips)
+    measure(board, data, out, clips, min_ram)
 
 
-def load(name: str, out: Path, dry_run: bool) -> None:
+def load(name: str, out: Path, dry_run: bool, min_ram: bool = False) -> None:
     """Build, load and greet; or only say how."""
     from firmware_io import board as boards
     from firmware_io import build, flash
@@ -58,12 +61,13 @@ def load(name: str, out: Path, dry_run: bool) -> None:
     board = boards.load(name)
     tool = flash.load(board.flash_tool)
     elf = out / "firmware" / f"{name}.elf"
+    _, model = _model(board, out, min_ram)
     if dry_run:
         for line in build.commands(board, elf.parent / "src", elf):
             console.out.print("build: " + shlex.join(line))
         console.out.print("load:  " + shlex.join(tool.command(board, elf)))
         return
-    firmware = build.build(board, _model(out)[1], elf)
+    firmware = build.build(board, model, elf)
     if not tool.CAPABILITIES.loads:
         console.out.print(f"{elf} is built, not loaded. Run: {shlex.join(tool.command(board, elf))}")
         return
@@ -74,7 +78,7 @@ def load(name: str, out: Path, dry_run: bool) -> None:
     console.out.print(f"flash {firmware.flash_bytes} {budgets[0]} B, RAM {firmware.ram_bytes} {budgets[1]} B, {elf}")
 
 
-def measure(name: str, data: Path, out: Path, clips: int) -> None:
+def measure(name: str, data: Path, out: Path, clips: int, min_ram: bool = False) -> None:
     """Run the benchmark on a loaded board and write its report."""
     import numpy as np
 
@@ -89,7 +93,8 @@ def measure(name: str, data: Path, out: Path, clips: int) -> None:
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport
 
-    board, loaded, (graph, model) = boards.load(name), dataset.load(data), _model(out)
+    board, loaded = boards.load(name), dataset.load(data)
+    graph, model = _model(board, out, min_ram)
     test = loaded.splits["test"]
     count = min(clips or len(test), len(test))
     chosen = np.unique(np.linspace(0, len(test) - 1, count).astype(int))  # spread over all labels
@@ -115,9 +120,12 @@ def measure(name: str, data: Path, out: Path, clips: int) -> None:
         raise ParityError("the run should be valid", got="; ".join(run.reasons), hint=f"see {paths[-1]}")
 
 
-def _model(out: Path) -> tuple[Graph, dict[str, bytes]]:
-    from edgekws import plugs
+def _model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[str, bytes]]:
+    """The graph and its C, whose memory plan fits the board, and is shown."""
+    from edgekws.emit import c
     from edgekws.graph import io
+    from firmware_io import plan
 
     graph = io.load(out / "graph.npz")
-    return graph, plugs.load("emit", "c").emit(graph)
+    console.out.print(plan.checked(board, graph, min_ram))
+    return graph, c.emit(graph, min_ram)

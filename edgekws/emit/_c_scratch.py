@@ -40,8 +40,9 @@ class Core:
     rounded up to. pixel_tap_bytes: the size in pixels, where it differs from that in filters.
     pixels_step, filters_step, stage_bytes: EKW_PIXELS_STEP, EKW_FILTERS_STEP, EKW_STAGE_BYTES.
     unpacks_bytes: whether weights of 8 bits are unpacked too. pixel_block: how many pixels it likes to have packed.
-    plane: bytes for a depthwise convolution. kept_bytes: convolutions with larger unpacked filters unpack them in
-    parts, once for each block of pixels. unpackings: how often one with little memory does.
+    plane: bytes for a depthwise convolution. packed_spare: EKW_PACKED_SPARE. kept_bytes: convolutions with larger
+    unpacked filters unpack them in parts, once for each block of pixels. unpackings: how often one with little
+    memory does.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Core:
     pixel_block: int
     plane: Callable[[Node], int]
     pixel_tap_bytes: Fraction | None = None
+    packed_spare: int = 0
     kept_bytes: int = _KEPT_BYTES
     unpackings: int = 8
 
@@ -73,6 +75,16 @@ def _mve_plane(node: Node) -> int:
     return _up(math.prod(node.kernel), 16) + plane + _up(math.prod(node.out_shape[:2]), 4) * 4 + places
 
 
+def _avx2_plane(node: Node) -> int:
+    """Padded values of 16 bits; or seats of 128 bytes and two copied channels, each aligned to a cache line and with
+    a line to spare.
+    """
+    outputs, plane = math.prod(node.out_shape[:2]), math.prod(node.in_shape[:2])
+    seats = -(-outputs // 16) * node.kernel[0] * -(-node.kernel[1] // 4)
+    padded = _up(math.prod(node.kernel) * 2, 8) + math.prod(_padded(node)) * 2 + 128
+    return max(padded, 64 + seats * 128 + 2 * (_up(plane, 64) + 64))
+
+
 PORTABLE = Core(
     "portable", "EKW_PORTABLE", tap_bytes=1, taps_step=1, pixels_step=3, filters_step=4, stage_bytes=4,
     unpacks_bytes=False, pixel_block=3, plane=_portable_plane, pixel_tap_bytes=Fraction(8, 3), unpackings=6,
@@ -81,7 +93,11 @@ MVE = Core(
     "mve", "EKW_MVE", tap_bytes=1, taps_step=16, pixels_step=4, filters_step=2, stage_bytes=4,
     unpacks_bytes=False, pixel_block=128, plane=_mve_plane,
 )  # fmt: skip
-CORES = (PORTABLE, MVE)
+AVX2 = Core(
+    "avx2", "EKW_AVX2", tap_bytes=2, taps_step=4, pixels_step=16, filters_step=4, stage_bytes=4,
+    unpacks_bytes=True, pixel_block=128, plane=_avx2_plane, packed_spare=64, kept_bytes=1 << 20,
+)  # fmt: skip
+CORES = (PORTABLE, MVE, AVX2)
 
 
 def core(name: str) -> Core:
@@ -103,7 +119,7 @@ def _conv2d_bytes(node: Node, core: Core, min_ram: bool) -> int:
     """Room for all filters and few pixels, or for few filters and many pixels."""
     height, width, filters = node.out_shape
     filters, pixels = _up(filters, core.filters_step), _up(height * width, core.pixels_step)
-    stages, filter_bytes = filters * core.stage_bytes, core.filter_bytes(node)
+    stages, filter_bytes = filters * core.stage_bytes + core.packed_spare, core.filter_bytes(node)
     block = _up(core.pixels_step if min_ram else min(core.pixel_block, pixels), core.pixels_step)
     kept = filters * filter_bytes + block * core.pixel_bytes(node)
     some = _up(math.ceil(pixels / core.unpackings), core.pixels_step)

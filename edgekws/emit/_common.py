@@ -7,21 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgekws.errors import ArtifactError
+from edgekws.graph.executor import Executor, checked_features
 from edgekws.graph.ir import Graph, Node
+
+__all__ = ["NEAR", "Executor", "checked_features", "narrow_weights", "packed"]
 
 NEAR = "-near"
 """What the names of executors end in when their file says that it may differ from the graph."""
-Executor = Callable[[np.ndarray], np.ndarray]
-"""features int8 [n, frames, coefficients] -> scores int8 [n, labels]"""
-
-
-def checked_features(features: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """`features` unchanged. Raises ArtifactError unless they are int8 [n, *shape]."""
-    if features.dtype != np.int8 or features.shape[1:] != shape:
-        got = f"{features.dtype} {list(features.shape)}"
-        raise ArtifactError(f"features should be int8 [n, {', '.join(map(str, shape))}]", got=got)
-    return features
 
 
 def narrow_weights(graph: Graph, stored: Callable[[Node], str]) -> dict[str, str]:

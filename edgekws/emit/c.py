@@ -18,6 +18,7 @@ from edgekws.graph.ir import INPUT, Graph, Node
 from edgekws.graph.softmax import exp_table
 
 __all__ = [
+    "CORES",
     "NOTE",
     "Kernel",
     "Memory",
@@ -31,6 +32,8 @@ __all__ = [
     "scratch_bytes",
 ]
 
+CORES = {core.name: core.macro for core in _c_scratch.CORES}
+"""Implementations of the inner loops, and what kernels/cores/core.h calls them."""
 NOTE = "the stages of the graph itself in integers: floor shift, or TFLite's fixed point"
 _LINE_CHARACTERS = 110
 _RUN_BEGIN = """

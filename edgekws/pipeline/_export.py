@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from edgekws.pipeline._figures import versions
 from edgekws.types import Progress
 
 KIND, VERSION = "edgekws-parity", 1
+Emitter = Callable[[Graph], dict[str, bytes]]
 MANIFEST, MANIFEST_KIND = "manifest.json", "edgekws-manifest"
 
 
@@ -41,13 +42,22 @@ class Exported:
     refused: dict[str, str]
 
 
-def export(graph: Graph, out: Path, features: np.ndarray, progress: Progress) -> Exported:
+def export(
+    graph: Graph,
+    out: Path,
+    features: np.ndarray,
+    progress: Progress,
+    kinds: Sequence[str] | None = None,
+    emitters: Mapping[str, Emitter] | None = None,
+) -> Exported:
     """Write every artifact that can express the graph, run it on `features` and compare with the interpreter.
 
-    features: int8 [n, frames, coefficients]. Differences are counted, and `require_parity` judges them.
+    features: int8 [n, frames, coefficients]. kinds: those to be written, else all; what is there of the others stays
+    if it was made of the same graph. emitters: instead of `emit` of these kinds. Differences are counted, and
+    `require_parity` judges them.
     """
     expected = interp.run(graph, features)
-    kinds = plugs.names("emit")
+    kinds = _known(kinds)
     results: list[Parity] = []
     hashes: dict[str, str] = {}
     refused: dict[str, str] = {}
@@ -55,7 +65,7 @@ def export(graph: Graph, out: Path, features: np.ndarray, progress: Progress) ->
         progress("export", number, len(kinds))
         emitter = plugs.load("emit", kind)
         try:
-            files: dict[str, bytes] = emitter.emit(graph)
+            files: dict[str, bytes] = (emitters or {}).get(kind, emitter.emit)(graph)
         except TargetError as error:  # the format cannot say this graph exactly; others can
             refused[kind] = str(error)
             continue
@@ -63,9 +73,39 @@ def export(graph: Graph, out: Path, features: np.ndarray, progress: Progress) ->
         for runtime, execute in getattr(emitter, "executors", lambda _: {})(files).items():
             results.append(compare(kind, runtime, execute, features, expected))
     progress("export", len(kinds), len(kinds))
+    _finish(graph, out, kinds, hashes, refused)
+    return Exported(results, refused)
+
+
+def _known(kinds: Sequence[str] | None) -> list[str]:
+    """Names of plugs. Raises ConfigError that lists them."""
+    for kind in kinds or ():
+        plugs.load("emit", kind)
+    chosen = {kind.replace("-", "_") for kind in kinds or ()}
+    return [kind for kind in plugs.names("emit") if not kinds or kind in chosen]
+
+
+def _finish(graph: Graph, out: Path, kinds: Sequence[str], hashes: dict[str, str], refused: dict[str, str]) -> None:
+    """The manifest, with what was there before of other kinds; what this graph cannot have is removed."""
+    before = _before(out / MANIFEST, MANIFEST_KIND)
+    if before["graph"] == io.digest(graph):
+        replaced = {path for kind in kinds for path in before["files"] if _kind_of(path) == kind}
+        hashes = {path: value for path, value in before["files"].items() if path not in replaced} | hashes
+        refused = {kind: why for kind, why in before["refused"].items() if kind not in kinds} | refused
     _remove_outdated(out, hashes)
     write_json(out / MANIFEST, _manifest(graph, hashes, refused))
-    return Exported(results, refused)
+
+
+def _before(path: Path, kind: str) -> dict[str, Any]:
+    return read_json(path, kind, VERSION) if path.exists() else {"graph": None}
+
+
+def _kind_of(path: str) -> str:
+    """The kind of artifact that a path of the manifest belongs to: its folder, or the emitter whose one file it is."""
+    folder, _, rest = path.partition("/")
+    if rest:
+        return folder
+    return next((kind for kind in plugs.names("emit") if getattr(plugs.load("emit", kind), "FILE", "") == path), "")
 
 
 def _written(files: dict[str, bytes], out: Path, kind: str) -> dict[str, str]:
@@ -94,7 +134,11 @@ def compare(
 
 
 def write_parity(path: Path, graph: Graph, results: list[Parity]) -> None:
-    rows = [asdict(result) for result in results]
+    """Rows of artifacts that are not among `results` stay if they are about the same graph."""
+    found = {result.artifact for result in results}
+    before = _before(path, KIND)
+    kept = before["results"] if before["graph"] == io.digest(graph) else []
+    rows = [row for row in kept if row["artifact"] not in found] + [asdict(result) for result in results]
     write_json(path, {"kind": KIND, "version": VERSION, "graph": io.digest(graph), "results": rows})
 
 

@@ -21,9 +21,9 @@ import numpy as np
 from edgekws import golden, plugs
 from edgekws.errors import ArtifactError, ConfigError
 from edgekws.files import write_bytes, write_text
+from edgekws.golden_c import header
 from edgekws.graph import interp
 from edgekws.graph.ir import Graph
-from edgekws.vendor import _vectors
 
 NAME, TARGET = "ti-nnc", "tinpu"
 MODEL, SCRIPT, VECTORS, GOLDEN = "model.tinpu.onnx", "compile.sh", "test_vectors.h", "golden.npz"
@@ -116,7 +116,7 @@ def write(
     for name, content in plugs.load("emit", "onnx_tinpu").emit(graph).items():
         write_bytes(folder / name, content)
     golden.write(folder / GOLDEN, graph, features, labels, names)
-    write_text(folder / VECTORS, _vectors.header(graph, features, interp.run(graph, features), labels, names))
+    write_text(folder / VECTORS, header(graph, features, interp.run(graph, features), labels, names))
     write_text(folder / SCRIPT, _script(graph, device, line))
     (folder / SCRIPT).chmod(0o755)
 

@@ -19,7 +19,7 @@ from edgekws.graph import interp
 from edgekws.graph.io import digest, from_bytes, to_bytes
 from edgekws.graph.ir import INPUT, Graph, Node, Requant
 from edgekws.graph.softmax import exp_table
-from firmware_io import hostlib
+from firmware_io import build, hostlib
 from tests.graphs import LIMITS, TARGETS, random_dag
 
 
@@ -212,3 +212,12 @@ def test_refusals(graph: Graph) -> None:
     for broken, error, text in cases:
         with pytest.raises(error, match=text):
             c.emit(broken)
+
+
+def test_the_cores_are_those_of_the_headers() -> None:
+    header = (build.FIRMWARE / "kernels" / "cores" / "core.h").read_text()
+    numbered = re.findall(r"^#define (EKW_\w+) (\d+)", header, re.MULTILINE)
+    assert {macro for macro, _ in numbered} == set(c.CORES.values())
+    assert len({number for _, number in numbered}) == len(numbered)
+    for name in c.CORES:
+        assert (build.FIRMWARE / "kernels" / "cores" / f"{name}.h").exists()

@@ -18,19 +18,28 @@ from edgekws.emit.c import emit
 from edgekws.errors import ArtifactError, BoardError
 from edgekws.graph import interp
 from edgekws.graph.ir import INPUT, UNSCALED, Graph, Node, Op, Requant, accumulator_bounds
-from firmware_io import hostlib
-from firmware_io.build import CFLAGS, FIRMWARE, write_model
+from firmware_io import hostcc, hostlib
+from firmware_io.build import write_model
 from tests.conftest import random_graph
 from tests.firmware_io.test_firmware import started
 from tests.graphs import LIMITS, TARGETS, random_dag
 
 Kernels = Callable[..., np.ndarray]
+CORES = {"portable": hostcc.PORTABLE, "native": None, "avx2": ("-mavx2",), "avx512": ("-march=skylake-avx512",)}
+"""C11 as a Cortex-M0 runs it, what is best for this computer, and what is left of it on older ones."""
 WEIGHTED = ("conv2d", "depthwise_conv2d", "linear")
 
 
-@pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Kernels:
-    return hostlib.compile_kernels(tmp_path_factory.mktemp("kernels"))
+def options_of(core: str) -> hostcc.Options:
+    needs = {"avx2": b"__AVX2__ 1", "avx512": b"__AVX512BW__ 1"}.get(core, b"")
+    if needs not in hostcc.defines(("-march=native",)):
+        pytest.skip(f"this computer has no {core}")
+    return CORES[core]
+
+
+@pytest.fixture(scope="module", params=[*list(CORES)[:3], pytest.param("avx512", marks=pytest.mark.slow)])
+def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernels:
+    return hostlib.compile_kernels(tmp_path_factory.mktemp("kernels"), options_of(request.param))
 
 
 def draw_stage(draw: st.DrawFn, rng: np.random.Generator, bare: Node, lo: int, hi: int) -> Requant:
@@ -68,9 +77,10 @@ def cases(draw: st.DrawFn) -> tuple[Node, list[np.ndarray]]:
     k_h, k_w = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
     stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     pad = draw(st.tuples(*[st.integers(0, 7)] * 4)) if op in WEIGHTED[:2] else (0, 0, 0, 0)
+    most = draw(st.sampled_from([9, 9, 9, 40]))  # more than vectors hold
     height = draw(st.integers(max(1, k_h - pad[0] - pad[1]), 9))
-    width = draw(st.integers(max(1, k_w - pad[2] - pad[3]), 9))
-    c_in, c_out = draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
+    width = draw(st.integers(max(1, k_w - pad[2] - pad[3]), most))
+    c_in, c_out = draw(st.tuples(st.integers(1, most), st.integers(1, 9)))
     rows = (height + pad[0] + pad[1] - k_h) // stride[0] + 1
     columns = (width + pad[2] + pad[3] - k_w) // stride[1] + 1
     out_shape, weight_shape = {
@@ -157,25 +167,31 @@ def test_shift_of_a_negative_accumulator_is_floor(kernels: Kernels, offset: int)
     assert kernels(node, np.zeros((1, 1, 1), np.int8)).item() == max(-128, min(127, offset // 8))
 
 
+@pytest.mark.parametrize("core", ["portable", "native", "avx2"])
 @pytest.mark.parametrize("seed", range(4))
 def test_model_equals_interpreter(
-    seed: int, graph_factory: Callable[..., Graph], random_features: Callable[..., np.ndarray], tmp_path: Path
+    seed: int,
+    core: str,
+    graph_factory: Callable[..., Graph],
+    random_features: Callable[..., np.ndarray],
+    tmp_path: Path,
 ) -> None:
     graph = graph_factory(seed=seed, channels=5 + seed)
-    run = hostlib.compile_model(emit(graph), tmp_path)
+    run = hostlib.compile_model(emit(graph, min_ram=seed % 2 > 0), tmp_path, options_of(core))
     extremes = np.stack([np.full((49, 10), v, np.int8) for v in (-128, 127, 0)])
     features = np.concatenate([random_features(24, seed), extremes])
     np.testing.assert_array_equal(run(features), interp.run(graph, features))
 
 
+@pytest.mark.parametrize("core", ["portable", "native", "avx2"])
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("seed", range(6))
 def test_random_model_equals_interpreter(
-    seed: int, target: str, random_features: Callable[..., np.ndarray], tmp_path: Path
+    seed: int, target: str, core: str, random_features: Callable[..., np.ndarray], tmp_path: Path
 ) -> None:
     """The whole of it: calls, connections, memory."""
     graph = random_dag(seed, target)
-    run = hostlib.compile_model(emit(graph), tmp_path)
+    run = hostlib.compile_model(emit(graph), tmp_path, options_of(core))
     features = np.concatenate([random_features(12, seed), np.full((1, 49, 10), -128, np.int8)])
     np.testing.assert_array_equal(run(features), interp.run(graph, features))
 
@@ -206,12 +222,18 @@ int main(void) {
 """
 
 
-SANITIZED = [random_graph, partial(random_dag, 95), partial(random_dag, 28, "int8"), partial(random_dag, 4, "int8")]
+SANITIZED = [
+    (random_graph, "portable"),
+    (random_graph, "native"),
+    (partial(random_dag, 95), "native"),
+    (partial(random_dag, 28, "int8"), "portable"),
+    (partial(random_dag, 4, "int8"), "avx2"),
+]
 
 
-@pytest.mark.parametrize("make", SANITIZED)
+@pytest.mark.parametrize(("make", "core"), SANITIZED)
 def test_no_undefined_behaviour(
-    make: Callable[[], Graph], random_features: Callable[..., np.ndarray], tmp_path: Path
+    core: list[str], make: Callable[[], Graph], random_features: Callable[..., np.ndarray], tmp_path: Path
 ) -> None:
     """Address and undefined-behaviour sanitizers, buffers of the exact size on the heap."""
     graph = make()
@@ -220,7 +242,7 @@ def test_no_undefined_behaviour(
     sources = [tmp_path / "model.c", tmp_path / "harness.c"]
     checks = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     program = tmp_path / "harness"
-    line = ["cc", *CFLAGS, *checks, f"-I{FIRMWARE}", f"-I{tmp_path}", *map(str, sources), "-o", str(program)]
+    line = ["cc", *hostcc.flags(options_of(core)), *checks, f"-I{tmp_path}", *map(str, sources), "-o", str(program)]
     subprocess.run(line, check=True)
     features = random_features(8)
     done = subprocess.run([program], input=features.tobytes(), capture_output=True, check=True)

@@ -29,7 +29,7 @@ EKW_BODY ekw_conv2d_plan ekw_conv2d_plan_of(const ekw_node *node, ekw_scratch sc
     const int32_t filters = ekw_round_up(node->out_shape.channels, EKW_FILTERS_STEP);
     const int32_t filter_bytes = ekw_filter_bytes(plan.taps, kind.weight_bits);
     const int32_t pixel_bytes = ekw_pixel_bytes(plan.taps);
-    const int32_t room = scratch.size - filters * EKW_STAGE_BYTES;
+    const int32_t room = scratch.size - filters * EKW_STAGE_BYTES - EKW_PACKED_SPARE;
     plan.keeps_filters = filters * filter_bytes + EKW_PIXELS_STEP * pixel_bytes <= room;
     plan.filter_block = plan.keeps_filters ? filters : EKW_FILTERS_STEP;
     const int32_t fitting = (room - plan.filter_block * filter_bytes) / (EKW_PIXELS_STEP * pixel_bytes);
@@ -63,6 +63,13 @@ EKW_BODY void ekw_pack_window(const ekw_node *node, const uint8_t *input, int32_
     }
     ekw_pack_end(packed, taps, slot);
 }
+
+EKW_BODY void ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first,
+                               int32_t count, ekw_case kind) {
+    for (int32_t i = 0; i < count; i++) {
+        ekw_pack_window(node, input, first + i, packed, i, kind);
+    }
+}
 #endif
 
 EKW_BODY bool ekw_is_pointwise(const ekw_node *node) {
@@ -81,9 +88,7 @@ EKW_PACK void ekw_conv2d_pack(const ekw_node *node, const uint8_t *input, uint8_
         const int32_t plane = node->in_shape.height * node->in_shape.width;
         ekw_pack_pointwise(packed, input + first, plane, node->in_shape.channels, count, kind);
     } else {
-        for (int32_t i = 0; i < count; i++) {
-            ekw_pack_window(node, input, first + i, packed, i, kind);
-        }
+        ekw_pack_windows(node, input, packed, first, count, kind);
     }
 }
 

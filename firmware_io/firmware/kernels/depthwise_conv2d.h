@@ -9,6 +9,11 @@
 
 EKW_BODY void ekw_depthwise_conv2d(const ekw_node *node, const uint8_t *input, uint8_t *output, ekw_scratch scratch,
                                    ekw_case kind) {
+#ifdef EKW_HAS_SHORTCUT
+    if (ekw_depthwise_shortcut(node, input, output, scratch.bytes, kind)) {
+        return;
+    }
+#endif
     const int32_t in_plane = node->in_shape.height * node->in_shape.width;
     const int32_t out_plane = node->out_shape.height * node->out_shape.width;
     const int32_t taps = node->kernel[0] * node->kernel[1];

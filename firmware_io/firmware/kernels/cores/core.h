@@ -5,10 +5,13 @@
 
 #define EKW_PORTABLE 0 /* C11 */
 #define EKW_MVE 2      /* Armv8.1-M vectors of integers: Cortex-M52, M55, M85 */
+#define EKW_AVX2 3     /* computers: AVX2, AVX-512 */
 
 #ifndef EKW_CORE
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
 #define EKW_CORE EKW_MVE
+#elif defined(__AVX2__)
+#define EKW_CORE EKW_AVX2
 #else
 #define EKW_CORE EKW_PORTABLE
 #endif

@@ -87,10 +87,12 @@ EKW_SHARED void ekw_pack_some(const ekw_node *node, const uint8_t *input, int32_
     }
 }
 
-EKW_BODY void ekw_pack_window(const ekw_node *node, const uint8_t *input, int32_t pixel, uint8_t *packed, int32_t slot,
-                              ekw_case kind) {
+EKW_BODY void ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first,
+                               int32_t count, ekw_case kind) {
     const int32_t taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
-    ekw_pack_some(node, input, pixel, ekw_slot(packed, taps, slot), ekw_flip(kind));
+    for (int32_t i = 0; i < count; i++) {
+        ekw_pack_some(node, input, first + i, ekw_slot(packed, taps, i), ekw_flip(kind));
+    }
 }
 
 #endif

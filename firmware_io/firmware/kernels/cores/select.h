@@ -4,16 +4,21 @@
  *     EKW_STAGE_BYTES                     of scratch for each filter's stage
  *     ekw_pixel_bytes(taps)               of scratch for one packed pixel
  *     ekw_filter_bytes(taps, bits)        of scratch for one unpacked filter; 0: it reads the packed weights
- *     ekw_pack_tap, ekw_pack_end          puts one value into packed pixels; or EKW_PACKS_WINDOWS and
- *     ekw_pack_window                     all of a pixel, instead of that of conv2d.h
+ *     ekw_pack_tap, ekw_pack_end          put one value into packed pixels, and what ends a pixel
  *     ekw_pack_pointwise                  packs pixels of a 1x1 convolution
- *     EKW_PACK                            EKW_SHARED or so where packing should be one function; may be missing
  *     ekw_unpack                          unpacks filters
  *     ekw_prepare_stages                  fills the stages
  *     ekw_panel_run                       sums, scales and stores a block of pixels x filters
  *     ekw_plane, ekw_plane_...            depthwise convolutions, see depthwise_conv2d.h
  *     ekw_dot                             a packed filter of a linear layer times its input
  *     ekw_sum                             adds up bytes
+ *
+ * and may define
+ *
+ *     EKW_PACK                            EKW_SHARED or so where packing should be one function
+ *     EKW_PACKED_SPARE                    bytes of scratch behind the packed pixels, to align them
+ *     EKW_PACKS_WINDOWS                   it packs windows itself, with ekw_pack_windows instead of ekw_pack_tap
+ *     EKW_HAS_SHORTCUT                    ekw_depthwise_shortcut does a depthwise convolution, or says false
  *
  * The sizes are mirrored by edgekws/emit/_c_scratch.py. */
 #ifndef EKW_SELECT_H
@@ -25,8 +30,14 @@
 #include "kernels/cores/portable.h"
 #elif EKW_CORE == EKW_MVE
 #include "kernels/cores/mve.h"
+#elif EKW_CORE == EKW_AVX2
+#include "kernels/cores/avx2.h"
 #else
 #error "EKW_CORE should be one of kernels/cores/core.h"
+#endif
+
+#ifndef EKW_PACKED_SPARE
+#define EKW_PACKED_SPARE 0
 #endif
 
 #endif

@@ -1,0 +1,57 @@
+"""Engines run a graph on this computer, one file each: `compile(graph) -> Executor`, by the same integers.
+
+interp     the interpreter: the definition, and what is left where nothing else runs
+c          the C that boards run, compiled for this computer (firmware_io/engines/c.py)
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgekws import plugs
+from edgekws.errors import BoardError
+from edgekws.graph.executor import Executor
+
+if TYPE_CHECKING:
+    from edgekws.graph.ir import Graph
+
+DEFAULT, FALLBACK = "c", "interp"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A graph ready to run, as a function. engine: what runs it."""
+
+    engine: str
+    run: Executor
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """features int8 [n, frames, coefficients] -> scores int8 [n, labels]. ArtifactError for others."""
+        return self.run(features)
+
+
+def compile(graph: Graph, engine: str | None = None) -> Compiled:
+    """See Graph.compile. Raises ConfigError that lists the engines, and what a named engine raises."""
+    if engine is not None:
+        return Compiled(engine, _executor(graph, engine))
+    try:
+        return Compiled(DEFAULT, _executor(graph, DEFAULT))
+    except BoardError as error:
+        _warn(str(error))
+    return Compiled(FALLBACK, _executor(graph, FALLBACK))
+
+
+def _executor(graph: Graph, engine: str) -> Executor:
+    found: Executor = plugs.load("engines", engine).compile(graph)
+    return found
+
+
+@cache
+def _warn(reason: str) -> None:
+    """Once in the life of a process."""
+    warnings.warn(f"graphs run in the interpreter, which is slow: {reason}", RuntimeWarning, stacklevel=4)

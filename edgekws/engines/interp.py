@@ -1,0 +1,16 @@
+"""The interpreter as an engine."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekws.graph import interp
+from edgekws.graph.executor import Executor, checked_features
+from edgekws.graph.ir import Graph
+
+
+def compile(graph: Graph) -> Executor:
+    def run(features: np.ndarray) -> np.ndarray:
+        return interp.run(graph, checked_features(features, graph.features.shape))
+
+    return run

@@ -1,0 +1,1 @@
+"""Engines that need the C of the firmware; see edgekws.engines."""

@@ -1,0 +1,51 @@
+"""The memory plan of a model against the memories of a board, before anything is compiled."""
+
+from __future__ import annotations
+
+import math
+
+from edgekws.emit import c
+from edgekws.errors import BoardError
+from edgekws.graph.ir import Graph
+from firmware_io import build
+from firmware_io.board import Board
+
+_STACK = "EKW_STACK_BYTES"
+
+
+def checked(board: Board, graph: Graph, min_ram: bool) -> str:
+    """The plan in words. Raises BoardError when arena, input and stack alone exceed the board's RAM.
+
+    What else the firmware keeps in RAM is some hundred bytes, and its linker has the last word.
+    """
+    core = build.core_of(board)
+    needed = _needed(board, graph, core, min_ram)
+    if board.ram_bytes and needed > board.ram_bytes:
+        raise BoardError(
+            f"the memory plan should fit the RAM of {board.name}",
+            got=f"{_words(board, graph, core, min_ram)}: {needed:,} B where there are {board.ram_bytes:,}",
+            hint=_hint(board, graph, core, min_ram),
+        )
+    return describe(c.memory(graph, min_ram), core)
+
+
+def describe(memory: c.Memory, core: str) -> str:
+    """arena 16,912 B: tensors 8,064 + scratch 8,848 for dsp"""
+    return f"arena {memory.arena(core):,} B: tensors {memory.tensors:,} + scratch {memory.scratch[core]:,} for {core}"
+
+
+def _needed(board: Board, graph: Graph, core: str, min_ram: bool) -> int:
+    fixed = math.prod(graph.in_shape) + board.symbols.get(_STACK, 0)
+    return c.memory(graph, min_ram).arena(core) + fixed
+
+
+def _words(board: Board, graph: Graph, core: str, min_ram: bool) -> str:
+    rest = f"input {math.prod(graph.in_shape):,}, stack {board.symbols.get(_STACK, 0):,}"
+    return f"{describe(c.memory(graph, min_ram), core)}; {rest}"
+
+
+def _hint(board: Board, graph: Graph, core: str, min_ram: bool) -> str:
+    least = _needed(board, graph, core, min_ram=True)
+    if not min_ram and least <= board.ram_bytes:
+        return f"with --min-ram it needs {least:,} B and more instructions"
+    return "use a smaller network, or a board with more memory" + ("" if min_ram else f" (--min-ram: {least:,} B)")
