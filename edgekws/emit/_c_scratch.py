@@ -24,7 +24,9 @@ class Core:
     pixels_step, filters_step, stage_bytes: EKW_PIXELS_STEP, EKW_FILTERS_STEP, EKW_STAGE_BYTES.
     unpacks_bytes: whether weights of 8 bits are unpacked too. pixel_block: how many pixels it likes to have packed.
     plane_tap_bytes, plane_step, plane_spare: size of a value of a padded plane, what its columns are rounded up to,
-    bytes that may be read behind it.
+    bytes that may be read behind it. plane_weight_bytes: of an unpacked weight beside it, 0: plane_tap_bytes.
+    strip: outputs in a row that a 3x3 kernel of stride 1 computes from a copy of their own, 0: it has no such copies;
+    strip_pitch: the values in a row of a copy.
     """
 
     name: str
@@ -39,6 +41,9 @@ class Core:
     plane_tap_bytes: int = 1
     plane_step: int = 1
     plane_spare: int = 0
+    plane_weight_bytes: int = 0
+    strip: int = 0
+    strip_pitch: int = 0
 
     def pixel_bytes(self, node: Node) -> int:
         return _up(_taps(node), self.taps_step) * self.tap_bytes
@@ -49,7 +54,8 @@ class Core:
 
 
 PORTABLE = Core("portable", "EKW_PORTABLE", 1, 1, 2, 2, 0, False, 2)
-CORES = (PORTABLE,)
+DSP = Core("dsp", "EKW_DSP", 2, 4, 2, 2, 8, True, 16, 2, plane_weight_bytes=8, strip=5, strip_pitch=8)
+CORES = (PORTABLE, DSP)
 
 
 def core(name: str) -> Core:
@@ -85,7 +91,9 @@ def _plane_bytes(node: Node, core: Core) -> int:
     height, width, _ = node.in_shape
     top, bottom, left, right = node.pad
     columns = _up(width + left + right, core.plane_step)
-    weights = _up(math.prod(node.kernel) * core.plane_tap_bytes, 8)
+    if core.strip and node.kernel == (3, 3) and node.stride == (1, 1) and node.out_shape[1] >= core.strip:
+        columns = math.ceil(node.out_shape[1] / core.strip) * core.strip_pitch
+    weights = _up(math.prod(node.kernel) * (core.plane_weight_bytes or core.plane_tap_bytes), 8)
     return weights + (height + top + bottom) * columns * core.plane_tap_bytes + core.plane_spare
 
 

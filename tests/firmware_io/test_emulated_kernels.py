@@ -16,7 +16,7 @@ from firmware_io import tools
 from tests.firmware_io.emulated import Call, build_runner, execute
 from tests.graphs import TARGETS, random_dag
 
-CORES = {"qemu-an386": "portable", "qemu-an547": "portable"}
+CORES = {"qemu-an386": "dsp", "qemu-an547": "portable"}
 GRAPHS = 200
 
 

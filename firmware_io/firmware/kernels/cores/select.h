@@ -21,6 +21,8 @@
 
 #if EKW_CORE == EKW_PORTABLE
 #include "kernels/cores/portable.h"
+#elif EKW_CORE == EKW_DSP
+#include "kernels/cores/dsp.h"
 #else
 #error "EKW_CORE should be one of kernels/cores/core.h"
 #endif

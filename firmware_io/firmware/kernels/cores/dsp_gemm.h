@@ -1,0 +1,275 @@
+/* Matrix products of dsp.h. */
+#ifndef EKW_CORE_DSP_GEMM_H
+#define EKW_CORE_DSP_GEMM_H
+
+EKW_BODY int32_t ekw_pixel_bytes(int32_t taps) {
+    return ekw_round_up(taps, 4) * 2;
+}
+
+EKW_BODY int32_t ekw_filter_bytes(int32_t taps, int32_t bits) {
+    (void)bits;
+    return ekw_round_up(taps, 4) * 2;
+}
+
+EKW_BODY void ekw_pack_tap(uint8_t *packed, int32_t taps, int32_t slot, int32_t tap, int32_t value) {
+    packed += (slot >> 1) * 2 * ekw_pixel_bytes(taps) + (slot & 1) * 4;
+    *(int16_t *)(void *)(packed + (tap >> 2) * 16 + (tap & 1) * 8 + (tap & 2)) = (int16_t)value;
+}
+
+EKW_BODY void ekw_pack_end(uint8_t *packed, int32_t taps, int32_t slot) {
+    for (int32_t tap = taps; (tap & 3) != 0; tap++) {
+        ekw_pack_tap(packed, taps, slot, tap, 0);
+    }
+}
+
+/* Four channels of two pixels, or of one. */
+EKW_BODY void ekw_pack_square(uint32_t *packed, const uint8_t *x, int32_t plane, bool is_pair, bool is_signed) {
+    uint32_t h[4];
+    for (int32_t c = 0; c < 4; c++, x += plane) {
+        h[c] = is_pair ? (uint32_t)x[0] | (uint32_t)x[1] << 8 : x[0];
+    }
+    const ekw_taps4 even = ekw_widen(h[0] | h[2] << 16, is_signed), odd = ekw_widen(h[1] | h[3] << 16, is_signed);
+    packed[0] = even.even; /* the first pixel's (c2, c0) */
+    packed[1] = even.odd;  /* the second pixel's */
+    packed[2] = odd.even;
+    packed[3] = odd.odd;
+}
+
+EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
+                                 ekw_case kind) {
+    const int32_t pair_bytes = 2 * ekw_pixel_bytes(channels);
+    for (int32_t i = 0; i < count; i += 2, packed += pair_bytes, input += 2) {
+        uint32_t *out = (uint32_t *)(void *)packed;
+        const uint8_t *x = input;
+        const bool is_pair = count - i > 1;
+        int32_t c = 0;
+        for (; is_pair && c + 4 <= channels; c += 4, x += 4 * plane, out += 4) {
+            ekw_pack_square(out, x, plane, true, kind.is_signed);
+        }
+        for (; c < channels; c++, x += plane) {
+            ekw_pack_tap(packed, channels, 0, c, ekw_at(x, 0, kind.is_signed));
+            ekw_pack_tap(packed, channels, 1, c, is_pair ? ekw_at(x, 1, kind.is_signed) : 0);
+        }
+        ekw_pack_end(packed, channels, 0);
+        ekw_pack_end(packed, channels, 1);
+    }
+}
+
+/* Filters are widened like pixels; where a pair has no second one, its place keeps what is there. */
+EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
+    const int32_t stride = ekw_filter_stride(taps, bits), words = ekw_filter_bytes(taps, bits) / 4;
+    for (int32_t f = 0; f < filters; f++, weights += stride) {
+        uint32_t *out = (uint32_t *)(void *)unpacked + (f >> 1) * 2 * words + (f & 1);
+        const int8_t *w = weights;
+        for (int32_t left = taps; left > 0; left -= 4, w += bits / 2, out += 4) {
+            const ekw_taps4 four = ekw_widen_weights(ekw_load_weights(w, left, bits), bits);
+            out[0] = four.even;
+            out[2] = four.odd;
+        }
+    }
+}
+
+/* A factor of 0 in front says that some channel has none. */
+EKW_SHARED void ekw_fill_stages(int32_t *stages, const ekw_requant *requant, int32_t filters) {
+    bool has_factors = true;
+    for (int32_t f = 0; f < filters; f++) {
+        int32_t *stage = stages + (f >> 1) * 4 + (f & 1);
+        stage[0] = requant->offset[f];
+        stage[2] = ekw_factor(requant, f);
+        has_factors = has_factors && stage[2] != 0;
+    }
+    stages[2] = has_factors ? stages[2] : 0;
+}
+
+EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t taps, ekw_case kind) {
+    (void)taps;
+    if (kind.rule == EKW_SHIFT) {
+        ekw_fill_stages((int32_t *)(void *)stages, &node->requant, node->out_shape.channels);
+    }
+}
+
+/* Two pixels times pairs of filters, as the assembly below reads it. */
+typedef struct {
+    uint8_t *output;       /* 0 of the first pixel and filter */
+    const int32_t *stage;  /* 4 the factors of the first pair, or int32_t[4] for sums that are not scaled */
+    int32_t pixel_step;    /* 8 bytes to the second pixel's output; 0 where there is no second pixel */
+    int32_t filter_step;   /* 12 bytes to the next filter's output; 0 where there is no second filter */
+    const uint8_t *pixels; /* 16 */
+    const uint8_t *last;   /* 20 where the filters end */
+    int32_t skip;          /* 24 bytes of code that the first round leaves out */
+    int32_t finish;        /* 28 0: uint8, 1: int8, 2: sums */
+    const uint8_t *end;    /* 32 where the pixels end */
+    const uint8_t *filters; /* 36 */
+    int32_t first[2];      /* 40 what the sums of the first pair begin with */
+} ekw_strip;
+
+#define EKW_ROUND 16       /* times four taps */
+#define EKW_FOUR_TAPS 38   /* bytes of code */
+
+/* Four taps of two pixels and two filters: 16 products, 10 instructions. Sums r8..r11: first filter x first pixel, first x
+ * second, second filter x first, second x second. */
+#define EKW_ASM_FOUR_TAPS                                                                                    \
+    "ldmia r0!, {r2, r3, r4, r5}\n"                                                                          \
+    "ldmia r1!, {r6, r7, r12, lr}\n"                                                                         \
+    "smlad r8, r2, r6, r8\n"                                                                                 \
+    "smlad r9, r3, r6, r9\n"                                                                                 \
+    "smlad r10, r2, r7, r10\n"                                                                               \
+    "smlad r11, r3, r7, r11\n"                                                                               \
+    "smlad r8, r4, r12, r8\n"                                                                                \
+    "smlad r9, r5, r12, r9\n"                                                                                \
+    "smlad r10, r4, lr, r10\n"                                                                               \
+    "smlad r11, r5, lr, r11\n"
+
+#define EKW_ASM_SCALE(clip)                                                                                  \
+    "ldrd r2, r3, [sp]\n"                                                                                    \
+    "ldrd r12, lr, [sp, #8]\n"                                                                               \
+    "ldmia r3!, {r4, r5}\n"                                                                                  \
+    "smmul r8, r8, r4\n"                                                                                     \
+    "smmul r9, r9, r4\n"                                                                                     \
+    "smmul r10, r10, r5\n"                                                                                   \
+    "smmul r11, r11, r5\n" clip " r8, #8, r8\n" clip " r9, #8, r9\n" clip " r10, #8, r10\n" clip             \
+    " r11, #8, r11\n"
+
+/* The tap loop is unrolled; the first round enters it where as many taps are left as it has to do, later ones at its top.
+ * What has no second pixel or filter stores that one's output first, where the other's follows. */
+__attribute__((naked)) EKW_SHARED void ekw_strip_run(__attribute__((unused)) const ekw_strip *strip) {
+    __asm volatile(
+        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+        "ldmia r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n"
+        "ldmia r0, {r0, r10, r11}\n"
+        "adr r12, 1f\n"
+        "add r12, r12, #1\n"
+        "add r7, r7, r12\n" /* 24: where to begin */
+        "adr lr, 5f\n"
+        "cmp r8, #1\n"
+        "it eq\n"
+        "adreq lr, 6f\n"
+        "it hi\n"
+        "adrhi lr, 7f\n"
+        "add r8, lr, #1\n" /* 28: how to finish */
+        "push {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n"
+        "mov r1, r0\n"
+        "mov r8, r10\n"
+        "mov r9, r10\n"
+        "mov r10, r11\n"
+        "b 4f\n"
+        ".balign 4\n"
+        "1:\n"
+        ".rept 16\n" EKW_ASM_FOUR_TAPS ".endr\n"
+        "2:\n"
+        ".if (2b - 1b) != 16 * 38\n"
+        ".error \"four taps should take 38 bytes of code\"\n"
+        ".endif\n"
+        "ldr r2, [sp, #32]\n"
+        "cmp r0, r2\n"
+        "bne 1b\n"
+        "ldr pc, [sp, #28]\n"
+
+        ".balign 4\n"
+        "6:\n" EKW_ASM_SCALE("ssat")
+        "b 3f\n"
+        ".balign 4\n"
+        "5:\n" EKW_ASM_SCALE("usat")
+        "3:\n"
+        "add r4, r2, lr\n"
+        "strb r11, [r4, r12]\n"
+        "strb r10, [r4]\n"
+        "strb r9, [r2, r12]\n"
+        "strb r8, [r2]\n"
+        "add r2, r4, lr\n"
+        "ldmia r3!, {r8, r10}\n" /* the next offsets; behind the last pair lie the filters */
+        "mov r9, r8\n"
+        "mov r11, r10\n"
+        "strd r2, r3, [sp]\n"
+        "4:\n"
+        "ldrd r0, r2, [sp, #16]\n"
+        "cmp r1, r2\n"
+        "it ne\n"
+        "ldrne pc, [sp, #24]\n"
+        "add sp, sp, #36\n"
+        "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+
+        ".balign 4\n"
+        "7:\n"
+        "ldr r3, [sp, #4]\n"
+        "stmia r3, {r8, r9, r10, r11}\n"
+        "add sp, sp, #36\n"
+        "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n" ::
+            : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
+}
+
+EKW_BODY ekw_strip ekw_strip_of(const ekw_node *node, const ekw_panel *panel) {
+    const int32_t fours = (panel->taps + 3) >> 2, first_round = ((fours - 1) & (EKW_ROUND - 1)) + 1;
+    return (ekw_strip){
+        .skip = (EKW_ROUND - first_round) * EKW_FOUR_TAPS,
+        .finish = node->requant.lo < 0,
+        .pixels = panel->pixels,
+        .end = panel->pixels + 16 * fours,
+        .output = panel->output,
+    };
+}
+
+EKW_SHARED void ekw_panel_scaled(const ekw_node *node, const ekw_panel *panel) {
+    const int32_t pair_bytes = 2 * ekw_pixel_bytes(panel->taps), odd = panel->filter_count & 1;
+    const int32_t pairs = panel->filter_count >> 1;
+    const int32_t *stage = (const int32_t *)(const void *)panel->stages + panel->first_filter * 2;
+    ekw_strip strip = ekw_strip_of(node, panel);
+    for (int32_t p = 0; p < panel->pixel_count; p += 2) {
+        strip.pixel_step = panel->pixel_count - p > 1;
+        strip.filter_step = panel->plane;
+        strip.output = panel->output + p;
+        strip.stage = stage + 2;
+        strip.filters = panel->filters;
+        strip.last = panel->filters + pairs * pair_bytes;
+        strip.first[0] = stage[0];
+        strip.first[1] = stage[1];
+        ekw_strip_run(&strip);
+        if (odd) {
+            strip.output += 2 * pairs * panel->plane;
+            strip.filter_step = 0;
+            strip.stage += 4 * pairs;
+            strip.first[0] = strip.stage[-2];
+            strip.filters = strip.last;
+            strip.last += pair_bytes;
+            ekw_strip_run(&strip);
+        }
+        strip.pixels += pair_bytes;
+        strip.end += pair_bytes;
+    }
+}
+
+/* For stages without factors: sums come back, two filters at a time. */
+EKW_SHARED void ekw_panel_general(const ekw_node *node, const ekw_panel *panel, ekw_rule rule) {
+    const int32_t pair_bytes = 2 * ekw_pixel_bytes(panel->taps);
+    int32_t sums[4];
+    ekw_strip strip = ekw_strip_of(node, panel);
+    strip.finish = 2;
+    strip.stage = sums;
+    for (int32_t p = 0; p < panel->pixel_count; p += 2) {
+        strip.filters = panel->filters;
+        for (int32_t f = 0; f < panel->filter_count; f += 2) {
+            strip.last = strip.filters + pair_bytes;
+            ekw_strip_run(&strip);
+            strip.filters = strip.last;
+            for (int32_t i = 0; i < 4; i++) {
+                const int32_t filter = f + (i >> 1), pixel = p + (i & 1);
+                if (filter < panel->filter_count && pixel < panel->pixel_count) {
+                    panel->output[filter * panel->plane + pixel] =
+                        ekw_requantize(&node->requant, sums[i], panel->first_filter + filter, rule);
+                }
+            }
+        }
+        strip.pixels += pair_bytes;
+        strip.end += pair_bytes;
+    }
+}
+
+EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_case kind) {
+    if (kind.rule == EKW_SHIFT && ((const int32_t *)(const void *)panel->stages)[2] != 0) {
+        ekw_panel_scaled(node, panel);
+    } else {
+        ekw_panel_general(node, panel, kind.rule);
+    }
+}
+
+#endif

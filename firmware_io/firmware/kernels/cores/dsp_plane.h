@@ -1,0 +1,260 @@
+/* Depthwise convolutions of dsp.h. A channel is widened to int16:
+ *
+ *     scratch: weights | padded plane [rows][columns] int16
+ *
+ * A 3x3 kernel of stride 1 goes through strips of five output columns, which see seven: there the plane is
+ *
+ *     [strips][rows][8] int16
+ *
+ * and the last strip begins where five outputs are left, whatever the one before it did. */
+#ifndef EKW_CORE_DSP_PLANE_H
+#define EKW_CORE_DSP_PLANE_H
+
+#define EKW_STRIP 5
+#define EKW_STRIP_PITCH 8
+
+typedef struct {
+    int32_t *weights; /* 8 bytes for each tap */
+    int16_t *values;
+    int32_t rows;
+    int32_t columns; /* from a row to the next one */
+    int32_t strips;  /* 0: one plane */
+} ekw_plane;
+
+EKW_BODY int32_t ekw_plane_strips(const ekw_node *node) {
+    const bool is_3x3 = node->kernel[0] == 3 && node->kernel[1] == 3 && node->stride[0] == 1 && node->stride[1] == 1;
+    const int32_t width = node->out_shape.width;
+    return is_3x3 && width >= EKW_STRIP ? (width + EKW_STRIP - 1) / EKW_STRIP : 0;
+}
+
+/* The first column of a strip, of the padded plane and of the output. */
+EKW_BODY int32_t ekw_strip_column(const ekw_node *node, int32_t strip) {
+    const int32_t column = strip * EKW_STRIP, last = node->out_shape.width - EKW_STRIP;
+    return column < last ? column : last;
+}
+
+EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch) {
+    const int32_t strips = ekw_plane_strips(node), columns = node->in_shape.width + node->pad[2] + node->pad[3];
+    return (ekw_plane){(int32_t *)(void *)scratch,
+                       (int16_t *)(void *)(scratch + node->kernel[0] * node->kernel[1] * 8),
+                       node->in_shape.height + node->pad[0] + node->pad[1], strips ? EKW_STRIP_PITCH : columns, strips};
+}
+
+EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
+    const int32_t values = plane->rows * plane->columns * (plane->strips ? plane->strips : 1);
+    for (int32_t i = 0; i < values; i++) {
+        plane->values[i] = 0;
+    }
+}
+
+EKW_BODY void ekw_copy_row(int16_t *values, const uint8_t *x, int32_t count, bool is_signed) {
+    int32_t j = 0;
+    for (; j + 4 <= count; j += 4) {
+        const ekw_taps4 four = ekw_widen(ekw_load4(x + j), is_signed);
+        const uint32_t low = (four.even & 0xffff) | four.odd << 16, high = four.even >> 16 | (four.odd & 0xffff0000);
+        __builtin_memcpy(values + j, &low, sizeof low);
+        __builtin_memcpy(values + j + 2, &high, sizeof high);
+    }
+    for (; j < count; j++) {
+        values[j] = (int16_t)ekw_at(x, j, is_signed);
+    }
+}
+
+/* `count` columns of the input. */
+EKW_BODY void ekw_plane_copy(const ekw_node *node, int16_t *values, int32_t pitch, const uint8_t *x, int32_t count,
+                             bool is_signed) {
+    values += node->pad[0] * pitch;
+    for (int32_t i = 0; i < node->in_shape.height; i++, values += pitch, x += node->in_shape.width) {
+        if (count == EKW_STRIP) {
+            ekw_copy_row(values, x, EKW_STRIP, is_signed);
+        } else {
+            ekw_copy_row(values, x, count, is_signed);
+        }
+    }
+}
+
+EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const uint8_t *input, ekw_case kind) {
+    const int32_t left = node->pad[2], width = node->in_shape.width;
+    int16_t *values = plane->values;
+    int32_t strip = 0;
+    do {
+        const int32_t origin = (plane->strips ? ekw_strip_column(node, strip) : 0) - left;
+        const ekw_taps seen = ekw_inside(origin, plane->strips ? EKW_STRIP + 2 : width + left, width);
+        ekw_plane_copy(node, values + seen.begin, plane->columns, input + origin + seen.begin, seen.end - seen.begin,
+                       kind.is_signed);
+        values += plane->rows * plane->columns;
+    } while (++strip < plane->strips);
+}
+
+/* Each kernel takes its weights when it runs. */
+EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, int32_t taps, ekw_case kind) {
+    (void)plane, (void)filter, (void)taps, (void)kind;
+}
+
+/* What the assembly below reads. */
+typedef struct {
+    const int16_t *values; /* 0 */
+    uint8_t *output;       /* 4 */
+    int32_t offset;        /* 8 */
+    int32_t factor;        /* 12 */
+    int32_t output_step;   /* 16 from a row to the next one */
+    const int16_t *end;    /* 20 of the rows above the last window */
+    uint32_t weights[6];   /* 24 (w1, w0), (w2, w1) of each row */
+} ekw_strip3x3;
+
+/* A row of seven values x in four words, two weights in each of r6 and r7. */
+#define EKW_ASM_THREE_TAPS(weights, acc0, acc1, acc2, acc3, acc4)                                            \
+    "ldmia r0!, {r2, r3, r4, r5}\n"                                                                          \
+    "ldrd r6, r7, [sp, #" weights "]\n"                                                                      \
+    "smlad r8, r2, r6, " acc0 "\n"   /* x0 w0 + x1 w1 */                                                     \
+    "smlatb r9, r2, r6, " acc1 "\n"  /* x1 w0 */                                                             \
+    "smlad r10, r3, r6, " acc2 "\n"  /* x2 w0 + x3 w1 */                                                     \
+    "smlatb r11, r3, r6, " acc3 "\n" /* x3 w0 */                                                             \
+    "smlad r12, r4, r6, " acc4 "\n"  /* x4 w0 + x5 w1 */                                                     \
+    "smlabt r8, r3, r7, r8\n"        /* x2 w2 */                                                             \
+    "smlad r9, r3, r7, r9\n"         /* x2 w1 + x3 w2 */                                                     \
+    "smlabt r10, r4, r7, r10\n"      /* x4 w2 */                                                             \
+    "smlad r11, r4, r7, r11\n"       /* x4 w1 + x5 w2 */                                                     \
+    "smlabt r12, r5, r7, r12\n"      /* x6 w2 */
+
+/* Five uint8 outputs of each row. */
+__attribute__((naked)) EKW_SHARED void ekw_strip3x3_run(__attribute__((unused)) const ekw_strip3x3 *strip) {
+    __asm volatile(
+        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+        "ldmia r0, {r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"
+        "push {r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"
+        "mov lr, r2\n"
+        ".balign 4\n"
+        "1:\n" EKW_ASM_THREE_TAPS("24", "lr", "lr", "lr", "lr", "lr")
+            EKW_ASM_THREE_TAPS("32", "r8", "r9", "r10", "r11", "r12")
+                EKW_ASM_THREE_TAPS("40", "r8", "r9", "r10", "r11", "r12")
+        "ldrd r2, r3, [sp, #12]\n"
+        "ldr r4, [sp, #20]\n"
+        "sub r0, r0, #32\n"
+        "smmul r8, r8, r2\n"
+        "smmul r9, r9, r2\n"
+        "smmul r10, r10, r2\n"
+        "smmul r11, r11, r2\n"
+        "smmul r12, r12, r2\n"
+        "usat r8, #8, r8\n"
+        "usat r9, #8, r9\n"
+        "usat r10, #8, r10\n"
+        "usat r11, #8, r11\n"
+        "usat r12, #8, r12\n"
+        "strb r9, [r1, #1]\n"
+        "strb r10, [r1, #2]\n"
+        "strb r11, [r1, #3]\n"
+        "strb r12, [r1, #4]\n"
+        "strb r8, [r1]\n"
+        "add r1, r1, r3\n"
+        "cmp r0, r4\n"
+        "bne 1b\n"
+        "add sp, sp, #48\n"
+        "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n" ::
+            : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
+}
+
+EKW_SHARED void ekw_plane_strips_run(const ekw_node *node, const ekw_plane *plane, ekw_strip3x3 *strip,
+                                     uint8_t *output) {
+    strip->output_step = node->out_shape.width;
+    strip->values = plane->values;
+    for (int32_t s = 0; s < plane->strips; s++) {
+        strip->output = output + ekw_strip_column(node, s);
+        strip->end = strip->values + node->out_shape.height * EKW_STRIP_PITCH;
+        ekw_strip3x3_run(strip);
+        strip->values += plane->rows * EKW_STRIP_PITCH;
+    }
+}
+
+/* Outputs of a plane or strip by any kernel, [rows][columns]. */
+typedef struct {
+    const int16_t *values;
+    int32_t pitch;
+    const int32_t *weights; /* [taps]{where it is in a window, weight} */
+    int32_t taps;
+    uint8_t *output;
+    int32_t rows;
+    int32_t columns;
+} ekw_sweep;
+
+/* Up to four outputs; windows that are not wanted see what the first one sees. */
+EKW_BODY void ekw_sweep_four(const ekw_sweep *sweep, const int16_t *x, int32_t step, int32_t count, int32_t *sums) {
+    const int32_t *tap = sweep->weights, *end = tap + 2 * sweep->taps;
+    const int16_t *x1 = count > 1 ? x + step : x, *x2 = count > 2 ? x + 2 * step : x, *x3 = count > 3 ? x + 3 * step : x;
+    int32_t acc0 = 0, acc1 = 0, acc2 = 0, acc3 = 0;
+    for (; tap < end; tap += 2) {
+        const int32_t at = tap[0], w = tap[1];
+        acc0 += x[at] * w;
+        acc1 += x1[at] * w;
+        acc2 += x2[at] * w;
+        acc3 += x3[at] * w;
+    }
+    sums[0] = acc0, sums[1] = acc1, sums[2] = acc2, sums[3] = acc3;
+}
+
+/* Four at a time along the longer side. */
+EKW_SHARED void ekw_sweep_run(const ekw_node *node, const ekw_sweep *sweep, int32_t channel, ekw_rule rule) {
+    const bool is_tall = sweep->rows > sweep->columns;
+    const int32_t down = node->stride[0] * sweep->pitch, right = node->stride[1], width = node->out_shape.width;
+    const int32_t length = is_tall ? sweep->rows : sweep->columns, lines = is_tall ? sweep->columns : sweep->rows;
+    const int32_t step = is_tall ? down : right, out_step = is_tall ? width : 1;
+    for (int32_t line = 0; line < lines; line++) {
+        const int16_t *x = sweep->values + line * (is_tall ? right : down);
+        uint8_t *output = sweep->output + line * (is_tall ? 1 : width);
+        for (int32_t left = length; left > 0; left -= 4, x += 4 * step) {
+            int32_t sums[4];
+            ekw_sweep_four(sweep, x, step, left, sums);
+            for (int32_t i = 0; i < 4 && i < left; i++, output += out_step) {
+                *output = ekw_requantize(&node->requant, sums[i], channel, rule);
+            }
+        }
+    }
+}
+
+/* Strips that have no factor, or want int8, are planes of five columns. */
+EKW_BODY void ekw_plane_sweep(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
+                              const int8_t *filter, ekw_case kind) {
+    int32_t *tap = plane->weights, number = 0;
+    for (int32_t i = 0; i < node->kernel[0]; i++) {
+        for (int32_t j = 0; j < node->kernel[1]; j++) {
+            *tap++ = i * plane->columns + j;
+            *tap++ = ekw_weight(filter, number++, kind.weight_bits);
+        }
+    }
+    ekw_sweep sweep = {plane->values,
+                       plane->columns,
+                       plane->weights,
+                       number,
+                       output,
+                       node->out_shape.height,
+                       plane->strips ? EKW_STRIP : node->out_shape.width};
+    int32_t strip = 0;
+    do {
+        sweep.output = output + (plane->strips ? ekw_strip_column(node, strip) : 0);
+        ekw_sweep_run(node, &sweep, channel, kind.rule);
+        sweep.values += plane->rows * plane->columns;
+    } while (++strip < plane->strips);
+}
+
+EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
+                            ekw_case kind) {
+    const int32_t taps = node->kernel[0] * node->kernel[1];
+    const int8_t *filter = node->weight + channel * ekw_filter_stride(taps, kind.weight_bits);
+    const bool may_scale = kind.rule == EKW_SHIFT && plane->strips > 0 && node->requant.lo == 0;
+    ekw_strip3x3 strip = {.factor = may_scale ? ekw_factor(&node->requant, channel) : 0};
+    if (strip.factor == 0) {
+        ekw_plane_sweep(node, plane, channel, output, filter, kind);
+        return;
+    }
+    strip.offset = node->requant.offset[channel];
+    for (int32_t i = 0; i < 3; i++) {
+        const int32_t w0 = ekw_weight(filter, 3 * i, kind.weight_bits);
+        const int32_t w1 = ekw_weight(filter, 3 * i + 1, kind.weight_bits);
+        const int32_t w2 = ekw_weight(filter, 3 * i + 2, kind.weight_bits);
+        strip.weights[2 * i] = ((uint32_t)w0 & 0xffff) | (uint32_t)w1 << 16;
+        strip.weights[2 * i + 1] = ((uint32_t)w1 & 0xffff) | (uint32_t)w2 << 16;
+    }
+    ekw_plane_strips_run(node, plane, &strip, output);
+}
+
+#endif
