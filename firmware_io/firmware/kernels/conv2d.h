@@ -73,7 +73,7 @@ EKW_BODY void ekw_conv2d_pack(const ekw_node *node, const uint8_t *input, uint8_
     if (ekw_is_pointwise(node)) {
         const int32_t plane = node->in_shape.height * node->in_shape.width;
         ekw_pack_pointwise(packed, input + first, plane, node->in_shape.channels, count, kind);
-    } else {
+    } else if (!ekw_pack_windows(node, input, packed, first, count, kind)) {
         for (int32_t i = 0; i < count; i++) {
             ekw_pack_window(node, input, first + i, packed, i, kind);
         }
@@ -89,7 +89,7 @@ EKW_BODY void ekw_conv2d_block(const ekw_node *node, const ekw_conv2d_plan *plan
         const int8_t *weights = node->weight + f * stride;
         const bool is_unpacked = ekw_filter_bytes(plan->taps, kind.weight_bits) != 0;
         if (is_unpacked && !(plan->keeps_filters && first > 0)) {
-            ekw_unpack(plan->filters, weights, plan->taps, some, kind.weight_bits);
+            ekw_unpack(plan->filters, node, f, some, kind);
         }
         const ekw_panel panel = {
             .pixels = plan->packed,
@@ -106,7 +106,7 @@ EKW_BODY void ekw_conv2d_block(const ekw_node *node, const ekw_conv2d_plan *plan
     }
 }
 
-EKW_BODY void ekw_conv2d(const ekw_node *node, const uint8_t *input, uint8_t *output, ekw_scratch scratch,
+EKW_DRIVER void ekw_conv2d(const ekw_node *node, const uint8_t *input, uint8_t *output, ekw_scratch scratch,
                          ekw_case kind) {
     const ekw_conv2d_plan plan = ekw_conv2d_plan_of(node, scratch, kind);
     ekw_prepare_stages(plan.stages, node, plan.taps, kind);

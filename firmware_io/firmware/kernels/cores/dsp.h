@@ -10,7 +10,9 @@
  *     packed pixels, unpacked filters   [pairs][taps / 4]{first (t2, t0), second (t2, t0), first (t3, t1), second (t3, t1)}
  *     stages                            [pairs of filters]{offset, offset, factor, factor}
  *
- * factor = mult * 2^(32 - shift): then the high half of acc * factor is (acc * mult) >> shift. */
+ * factor = mult * 2^(32 - shift): then the high half of acc * factor is (acc * mult) >> shift. Where that is more than
+ * 31 bits, weights and offset are made larger instead: Graph.check proves that acc * mult has 32 bits, and so has
+ * acc * 2^gain, gain <= log2(mult). */
 #ifndef EKW_CORE_DSP_H
 #define EKW_CORE_DSP_H
 
@@ -25,6 +27,7 @@
 
 /* Functions that kernels of several cases share: they are in an image once. */
 #define EKW_SHARED static __attribute__((noinline, unused))
+#define EKW_DRIVER EKW_SHARED
 
 typedef struct {
     uint32_t even; /* (t2, t0) */
@@ -49,16 +52,37 @@ EKW_BODY ekw_taps4 ekw_widen(uint32_t bytes, bool is_signed) {
     return taps;
 }
 
-/* Four weights of `bits` in the low bits of `field`. With the sign bit flipped a field is the weight plus 2^(bits - 1). */
-EKW_BODY ekw_taps4 ekw_widen_weights(uint32_t field, int32_t bits) {
+EKW_BODY uint32_t ekw_load2(const void *bytes) {
+    uint16_t half;
+    __builtin_memcpy(&half, bytes, sizeof half);
+    return half;
+}
+
+/* (low half of high, low half of low), and of the high halves. */
+EKW_BODY uint32_t ekw_low_halves(uint32_t high, uint32_t low) {
+    uint32_t word;
+    __asm("pkhbt %0, %1, %2, lsl #16" : "=r"(word) : "r"(low), "r"(high));
+    return word;
+}
+
+EKW_BODY uint32_t ekw_high_halves(uint32_t high, uint32_t low) {
+    uint32_t word;
+    __asm("pkhtb %0, %1, %2, asr #16" : "=r"(word) : "r"(high), "r"(low));
+    return word;
+}
+
+/* Four weights of `bits` in the low bits of `field`, times 2^gain (4 and 2 bits only). With its sign bit flipped a field
+ * is the weight plus 2^(bits - 1). */
+EKW_BODY ekw_taps4 ekw_widen_weights(uint32_t field, int32_t bits, int32_t gain) {
     if (bits == 8) {
         return ekw_widen(field, true);
     }
-    const uint32_t sign = UINT32_C(0x00010001) << (bits - 1), mask = 2 * sign - UINT32_C(0x00010001);
+    const uint32_t one = UINT32_C(0x00010001), sign = one << (bits - 1), mask = ((one << bits) - one) << gain;
     field |= field << (16 - 2 * bits); /* t2 is at bit 16 */
-    field ^= sign | sign << bits;
+    field = (field ^ (sign | sign << bits)) << gain;
     const int16x2_t even = (int16x2_t)(field & mask), odd = (int16x2_t)(field >> bits & mask);
-    return (ekw_taps4){(uint32_t)__ssub16(even, (int16x2_t)sign), (uint32_t)__ssub16(odd, (int16x2_t)sign)};
+    const int16x2_t bias = (int16x2_t)(sign << gain);
+    return (ekw_taps4){(uint32_t)__ssub16(even, bias), (uint32_t)__ssub16(odd, bias)};
 }
 
 /* Four weights, 1 to 4 of which are there: nothing behind a filter is read. */
@@ -79,7 +103,7 @@ EKW_BODY int32_t ekw_dot(const uint8_t *x, const int8_t *filter, int32_t length,
     int32_t acc = 0, k = 0;
     for (; k + 4 <= length; k += 4, filter += bytes) {
         const ekw_taps4 a = ekw_widen(ekw_load4(x + k), kind.is_signed);
-        const ekw_taps4 b = ekw_widen_weights(ekw_load_weights(filter, 4, kind.weight_bits), kind.weight_bits);
+        const ekw_taps4 b = ekw_widen_weights(ekw_load_weights(filter, 4, kind.weight_bits), kind.weight_bits, 0);
         acc = __smlad((int16x2_t)a.even, (int16x2_t)b.even, acc);
         acc = __smlad((int16x2_t)a.odd, (int16x2_t)b.odd, acc);
     }
@@ -103,9 +127,19 @@ EKW_BODY int32_t ekw_sum(const uint8_t *x, int32_t count, ekw_case kind) {
     return sum;
 }
 
-/* 0 where there is none of 31 bits: such channels are scaled by ekw_requantize. */
-EKW_BODY int32_t ekw_factor(const ekw_requant *stage, int32_t channel) {
-    const uint32_t mult = ((const uint8_t *)stage->mult)[channel], shift = stage->shift[channel];
+EKW_BODY int32_t ekw_gain(const ekw_requant *stage, int32_t channel, int32_t bits, ekw_rule rule) {
+    if (bits == 8 || rule != EKW_SHIFT) {
+        return 0;
+    }
+    const int32_t log = 31 - __builtin_clz(((const uint8_t *)stage->mult)[channel]);
+    const int32_t room = 32 - stage->shift[channel];
+    return log < room ? log : room;
+}
+
+/* Of sums that have a gain. 0 where it takes more than 31 bits: such layers are scaled by ekw_requantize. */
+EKW_BODY int32_t ekw_factor(const ekw_requant *stage, int32_t channel, int32_t gain) {
+    const uint32_t mult = ((const uint8_t *)stage->mult)[channel];
+    const int32_t shift = stage->shift[channel] + gain;
     return shift == 0 || mult >> (shift - 1) != 0 ? 0 : (int32_t)(mult << (32 - shift));
 }
 

@@ -22,13 +22,11 @@ EKW_BODY void ekw_pack_end(uint8_t *packed, int32_t taps, int32_t slot) {
     }
 }
 
-/* Four channels of two pixels, or of one. */
-EKW_BODY void ekw_pack_square(uint32_t *packed, const uint8_t *x, int32_t plane, bool is_pair, bool is_signed) {
-    uint32_t h[4];
-    for (int32_t c = 0; c < 4; c++, x += plane) {
-        h[c] = is_pair ? (uint32_t)x[0] | (uint32_t)x[1] << 8 : x[0];
-    }
-    const ekw_taps4 even = ekw_widen(h[0] | h[2] << 16, is_signed), odd = ekw_widen(h[1] | h[3] << 16, is_signed);
+/* Four channels of two pixels. */
+EKW_BODY void ekw_pack_square(uint32_t *packed, const uint8_t *x, int32_t plane, bool is_signed) {
+    const uint8_t *x2 = x + 2 * plane;
+    const uint32_t c0 = ekw_load2(x), c1 = ekw_load2(x + plane), c2 = ekw_load2(x2), c3 = ekw_load2(x2 + plane);
+    const ekw_taps4 even = ekw_widen(c0 | c2 << 16, is_signed), odd = ekw_widen(c1 | c3 << 16, is_signed);
     packed[0] = even.even; /* the first pixel's (c2, c0) */
     packed[1] = even.odd;  /* the second pixel's */
     packed[2] = odd.even;
@@ -38,54 +36,105 @@ EKW_BODY void ekw_pack_square(uint32_t *packed, const uint8_t *x, int32_t plane,
 EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
                                  ekw_case kind) {
     const int32_t pair_bytes = 2 * ekw_pixel_bytes(channels);
-    for (int32_t i = 0; i < count; i += 2, packed += pair_bytes, input += 2) {
+    for (; count > 0; count -= 2, packed += pair_bytes, input += 2) {
         uint32_t *out = (uint32_t *)(void *)packed;
         const uint8_t *x = input;
-        const bool is_pair = count - i > 1;
         int32_t c = 0;
-        for (; is_pair && c + 4 <= channels; c += 4, x += 4 * plane, out += 4) {
-            ekw_pack_square(out, x, plane, true, kind.is_signed);
+        for (; count > 1 && c <= channels - 4; c += 4, x += 4 * plane, out += 4) {
+            if (kind.is_signed) {
+                ekw_pack_square(out, x, plane, true);
+            } else {
+                ekw_pack_square(out, x, plane, false);
+            }
         }
-        for (; c < channels; c++, x += plane) {
-            ekw_pack_tap(packed, channels, 0, c, ekw_at(x, 0, kind.is_signed));
-            ekw_pack_tap(packed, channels, 1, c, is_pair ? ekw_at(x, 1, kind.is_signed) : 0);
+        for (; c < pair_bytes / 4; c++, x += plane) {
+            const bool is_there = c < channels;
+            ekw_pack_tap(packed, channels, 0, c, is_there ? ekw_at(x, 0, kind.is_signed) : 0);
+            ekw_pack_tap(packed, channels, 1, c, is_there && count > 1 ? ekw_at(x, 1, kind.is_signed) : 0);
         }
-        ekw_pack_end(packed, channels, 0);
-        ekw_pack_end(packed, channels, 1);
     }
 }
 
+/* A row of a window is four taps. Those that meet padding are shifted out. */
+EKW_BODY void ekw_pack_rows(const ekw_node *node, const uint8_t *input, uint32_t *packed, int32_t pixel,
+                            bool is_signed) {
+    const int32_t height = node->in_shape.height, width = node->in_shape.width, kernel = node->kernel[0];
+    const int32_t top = pixel / node->out_shape.width * node->stride[0] - node->pad[0];
+    const int32_t left = pixel % node->out_shape.width * node->stride[1] - node->pad[2];
+    const int32_t begin = left < 0 ? 0 : left > width - 4 ? width - 4 : left;
+    const int32_t low = begin > left ? 8 * (begin - left) : 0, high = begin < left ? 8 * (left - begin) : 0;
+    const bool is_outside = low + high >= 32;
+    input += top * width + begin;
+    for (int32_t c = 0; c < node->in_shape.channels; c++, input += height * width) {
+        const uint8_t *row = input;
+        for (int32_t i = top; i < top + kernel; i++, packed += 4, row += width) {
+            uint32_t bytes = 0;
+            if ((uint32_t)i < (uint32_t)height && !is_outside) {
+                bytes = ekw_load4(row) << low >> high;
+            }
+            const ekw_taps4 taps = is_signed ? ekw_widen(bytes, true) : ekw_widen(bytes, false);
+            packed[0] = taps.even;
+            packed[2] = taps.odd;
+        }
+    }
+}
+
+/* First layers have kernels of four columns. */
+EKW_BODY bool ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first, int32_t count,
+                               ekw_case kind) {
+    if (node->kernel[1] != 4 || node->in_shape.width < 4) {
+        return false;
+    }
+    const int32_t bytes = ekw_pixel_bytes(node->kernel[0] * 4 * node->in_shape.channels);
+    for (int32_t i = 0; i < count; i++) {
+        uint32_t *out = (uint32_t *)(void *)(packed + (i >> 1) * 2 * bytes + (i & 1) * 4);
+        ekw_pack_rows(node, input, out, first + i, kind.is_signed);
+    }
+    return true;
+}
+
 /* Filters are widened like pixels; where a pair has no second one, its place keeps what is there. */
-EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
+EKW_BODY void ekw_unpack_filters(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters, int32_t bits,
+                                 ekw_rule rule) {
+    const int32_t taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
     const int32_t stride = ekw_filter_stride(taps, bits), words = ekw_filter_bytes(taps, bits) / 4;
+    const int8_t *weights = node->weight + first * stride;
     for (int32_t f = 0; f < filters; f++, weights += stride) {
         uint32_t *out = (uint32_t *)(void *)unpacked + (f >> 1) * 2 * words + (f & 1);
+        const int32_t gain = ekw_gain(&node->requant, first + f, bits, rule);
         const int8_t *w = weights;
         for (int32_t left = taps; left > 0; left -= 4, w += bits / 2, out += 4) {
-            const ekw_taps4 four = ekw_widen_weights(ekw_load_weights(w, left, bits), bits);
+            const ekw_taps4 four = ekw_widen_weights(ekw_load_weights(w, left, bits), bits, gain);
             out[0] = four.even;
             out[2] = four.odd;
         }
     }
 }
 
-/* A factor of 0 in front says that some channel has none. */
-EKW_SHARED void ekw_fill_stages(int32_t *stages, const ekw_requant *requant, int32_t filters) {
-    bool has_factors = true;
-    for (int32_t f = 0; f < filters; f++) {
-        int32_t *stage = stages + (f >> 1) * 4 + (f & 1);
-        stage[0] = requant->offset[f];
-        stage[2] = ekw_factor(requant, f);
-        has_factors = has_factors && stage[2] != 0;
+EKW_BODY void ekw_unpack(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters, ekw_case kind) {
+    if (kind.weight_bits == 8) {
+        ekw_unpack_filters(unpacked, node, first, filters, 8, kind.rule);
+    } else if (kind.weight_bits == 4) {
+        ekw_unpack_filters(unpacked, node, first, filters, 4, kind.rule);
+    } else {
+        ekw_unpack_filters(unpacked, node, first, filters, 2, kind.rule);
     }
-    stages[2] = has_factors ? stages[2] : 0;
 }
 
+/* A factor of 0 in front says that some channel has none. */
 EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t taps, ekw_case kind) {
+    const ekw_requant *requant = &node->requant;
+    int32_t *words = (int32_t *)(void *)stages;
+    bool has_factors = true;
     (void)taps;
-    if (kind.rule == EKW_SHIFT) {
-        ekw_fill_stages((int32_t *)(void *)stages, &node->requant, node->out_shape.channels);
+    for (int32_t f = 0; kind.rule == EKW_SHIFT && f < node->out_shape.channels; f++) {
+        const int32_t gain = ekw_gain(requant, f, kind.weight_bits, kind.rule);
+        int32_t *stage = words + (f >> 1) * 4 + (f & 1);
+        stage[0] = (int32_t)((uint32_t)requant->offset[f] << gain);
+        stage[2] = ekw_factor(requant, f, gain);
+        has_factors = has_factors && stage[2] != 0;
     }
+    words[2] = has_factors ? words[2] : 0;
 }
 
 /* Two pixels times pairs of filters, as the assembly below reads it. */
@@ -238,8 +287,16 @@ EKW_SHARED void ekw_panel_scaled(const ekw_node *node, const ekw_panel *panel) {
     }
 }
 
+EKW_SHARED void ekw_store_sum(const ekw_node *node, const ekw_panel *panel, int32_t acc, int32_t filter, int32_t pixel,
+                              int32_t bits, ekw_rule rule) {
+    if (filter < panel->filter_count && pixel < panel->pixel_count) {
+        const int32_t channel = panel->first_filter + filter, gain = ekw_gain(&node->requant, channel, bits, rule);
+        panel->output[filter * panel->plane + pixel] = ekw_requantize(&node->requant, acc >> gain, channel, rule);
+    }
+}
+
 /* For stages without factors: sums come back, two filters at a time. */
-EKW_SHARED void ekw_panel_general(const ekw_node *node, const ekw_panel *panel, ekw_rule rule) {
+EKW_SHARED void ekw_panel_general(const ekw_node *node, const ekw_panel *panel, int32_t bits, ekw_rule rule) {
     const int32_t pair_bytes = 2 * ekw_pixel_bytes(panel->taps);
     int32_t sums[4];
     ekw_strip strip = ekw_strip_of(node, panel);
@@ -251,13 +308,10 @@ EKW_SHARED void ekw_panel_general(const ekw_node *node, const ekw_panel *panel, 
             strip.last = strip.filters + pair_bytes;
             ekw_strip_run(&strip);
             strip.filters = strip.last;
-            for (int32_t i = 0; i < 4; i++) {
-                const int32_t filter = f + (i >> 1), pixel = p + (i & 1);
-                if (filter < panel->filter_count && pixel < panel->pixel_count) {
-                    panel->output[filter * panel->plane + pixel] =
-                        ekw_requantize(&node->requant, sums[i], panel->first_filter + filter, rule);
-                }
-            }
+            ekw_store_sum(node, panel, sums[0], f, p, bits, rule);
+            ekw_store_sum(node, panel, sums[1], f, p + 1, bits, rule);
+            ekw_store_sum(node, panel, sums[2], f + 1, p, bits, rule);
+            ekw_store_sum(node, panel, sums[3], f + 1, p + 1, bits, rule);
         }
         strip.pixels += pair_bytes;
         strip.end += pair_bytes;
@@ -268,7 +322,7 @@ EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_ca
     if (kind.rule == EKW_SHIFT && ((const int32_t *)(const void *)panel->stages)[2] != 0) {
         ekw_panel_scaled(node, panel);
     } else {
-        ekw_panel_general(node, panel, kind.rule);
+        ekw_panel_general(node, panel, kind.weight_bits, kind.rule);
     }
 }
 

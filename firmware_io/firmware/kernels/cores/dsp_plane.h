@@ -49,11 +49,12 @@ EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
 
 EKW_BODY void ekw_copy_row(int16_t *values, const uint8_t *x, int32_t count, bool is_signed) {
     int32_t j = 0;
-    for (; j + 4 <= count; j += 4) {
-        const ekw_taps4 four = ekw_widen(ekw_load4(x + j), is_signed);
-        const uint32_t low = (four.even & 0xffff) | four.odd << 16, high = four.even >> 16 | (four.odd & 0xffff0000);
-        __builtin_memcpy(values + j, &low, sizeof low);
-        __builtin_memcpy(values + j + 2, &high, sizeof high);
+    if (count >= 4) {
+        const ekw_taps4 four = ekw_widen(ekw_load4(x), is_signed);
+        const uint32_t low = ekw_low_halves(four.odd, four.even), high = ekw_high_halves(four.odd, four.even);
+        __builtin_memcpy(values, &low, sizeof low);
+        __builtin_memcpy(values + 2, &high, sizeof high);
+        j = 4;
     }
     for (; j < count; j++) {
         values[j] = (int16_t)ekw_at(x, j, is_signed);
@@ -63,13 +64,16 @@ EKW_BODY void ekw_copy_row(int16_t *values, const uint8_t *x, int32_t count, boo
 /* `count` columns of the input. */
 EKW_BODY void ekw_plane_copy(const ekw_node *node, int16_t *values, int32_t pitch, const uint8_t *x, int32_t count,
                              bool is_signed) {
+    const int32_t width = node->in_shape.width;
     values += node->pad[0] * pitch;
-    for (int32_t i = 0; i < node->in_shape.height; i++, values += pitch, x += node->in_shape.width) {
-        if (count == EKW_STRIP) {
+    if (count == EKW_STRIP) {
+        for (int32_t i = node->in_shape.height; i > 0; i--, values += pitch, x += width) {
             ekw_copy_row(values, x, EKW_STRIP, is_signed);
-        } else {
-            ekw_copy_row(values, x, count, is_signed);
         }
+        return;
+    }
+    for (int32_t i = node->in_shape.height; i > 0; i--, values += pitch, x += width) {
+        ekw_copy_row(values, x, count, is_signed);
     }
 }
 
@@ -241,18 +245,20 @@ EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_
     const int32_t taps = node->kernel[0] * node->kernel[1];
     const int8_t *filter = node->weight + channel * ekw_filter_stride(taps, kind.weight_bits);
     const bool may_scale = kind.rule == EKW_SHIFT && plane->strips > 0 && node->requant.lo == 0;
-    ekw_strip3x3 strip = {.factor = may_scale ? ekw_factor(&node->requant, channel) : 0};
+    const int32_t gain = ekw_gain(&node->requant, channel, kind.weight_bits, kind.rule);
+    ekw_strip3x3 strip;
+    strip.factor = may_scale ? ekw_factor(&node->requant, channel, gain) : 0;
     if (strip.factor == 0) {
         ekw_plane_sweep(node, plane, channel, output, filter, kind);
         return;
     }
-    strip.offset = node->requant.offset[channel];
+    strip.offset = (int32_t)((uint32_t)node->requant.offset[channel] << gain);
     for (int32_t i = 0; i < 3; i++) {
-        const int32_t w0 = ekw_weight(filter, 3 * i, kind.weight_bits);
-        const int32_t w1 = ekw_weight(filter, 3 * i + 1, kind.weight_bits);
-        const int32_t w2 = ekw_weight(filter, 3 * i + 2, kind.weight_bits);
-        strip.weights[2 * i] = ((uint32_t)w0 & 0xffff) | (uint32_t)w1 << 16;
-        strip.weights[2 * i + 1] = ((uint32_t)w1 & 0xffff) | (uint32_t)w2 << 16;
+        const uint32_t w0 = (uint32_t)ekw_weight(filter, 3 * i, kind.weight_bits) << gain;
+        const uint32_t w1 = (uint32_t)ekw_weight(filter, 3 * i + 1, kind.weight_bits) << gain;
+        const uint32_t w2 = (uint32_t)ekw_weight(filter, 3 * i + 2, kind.weight_bits) << gain;
+        strip.weights[2 * i] = (w0 & 0xffff) | w1 << 16;
+        strip.weights[2 * i + 1] = (w1 & 0xffff) | w2 << 16;
     }
     ekw_plane_strips_run(node, plane, &strip, output);
 }

@@ -47,8 +47,16 @@ EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t 
     }
 }
 
-EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
+EKW_BODY bool ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first, int32_t count,
+                               ekw_case kind) {
+    (void)node, (void)input, (void)packed, (void)first, (void)count, (void)kind;
+    return false;
+}
+
+EKW_BODY void ekw_unpack(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters, ekw_case kind) {
+    const int32_t bits = kind.weight_bits, taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
     const int32_t stride = ekw_filter_stride(taps, bits);
+    const int8_t *weights = node->weight + first * stride;
     for (int32_t f = 0; f < filters; f++, weights += stride) {
         for (int32_t k = 0; k < taps; k++) {
             *unpacked++ = (uint8_t)ekw_weight(weights, k, bits);

@@ -6,12 +6,15 @@
  *     ekw_filter_bytes(taps, bits)        of scratch for one unpacked filter; 0: it reads the packed weights
  *     ekw_pack_tap                        puts one value into packed pixels
  *     ekw_pack_pointwise                  packs pixels of a 1x1 convolution
+ *     ekw_pack_windows                    packs pixels of another convolution, or false: one value after the other
  *     ekw_unpack                          unpacks filters
  *     ekw_prepare_stages                  fills the stages
  *     ekw_panel_run                       sums, scales and stores a block of pixels x filters
  *     ekw_plane, ekw_plane_...            depthwise convolutions, see depthwise_conv2d.h
  *     ekw_dot                             a packed filter of a linear layer times its input
  *     ekw_sum                             adds up bytes
+ *
+ * and may define EKW_DRIVER, how the body of a convolution is compiled: inline when it does not.
  *
  * The sizes are mirrored by edgekws/emit/_c_scratch.py. */
 #ifndef EKW_SELECT_H
@@ -25,6 +28,10 @@
 #include "kernels/cores/dsp.h"
 #else
 #error "EKW_CORE should be one of kernels/cores/core.h"
+#endif
+
+#ifndef EKW_DRIVER
+#define EKW_DRIVER EKW_BODY
 #endif
 
 #endif
