@@ -89,7 +89,7 @@ EKW_BODY ekw_taps4 ekw_widen_weights(uint32_t field, int32_t bits, int32_t gain)
 EKW_BODY uint32_t ekw_load_weights(const int8_t *weights, int32_t count, int32_t bits) {
     const uint8_t *bytes = (const uint8_t *)weights;
     if (count >= 4) {
-        return bits == 8 ? ekw_load4(bytes) : bits == 4 ? (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 : bytes[0];
+        return bits == 8 ? ekw_load4(bytes) : bits == 4 ? ekw_load2(bytes) : bytes[0];
     }
     uint32_t field = 0;
     for (int32_t i = 0; i < (count * bits + 7) >> 3; i++) {

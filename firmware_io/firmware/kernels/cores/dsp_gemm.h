@@ -22,32 +22,42 @@ EKW_BODY void ekw_pack_end(uint8_t *packed, int32_t taps, int32_t slot) {
     }
 }
 
-/* Four channels of two pixels. */
-EKW_BODY void ekw_pack_square(uint32_t *packed, const uint8_t *x, int32_t plane, bool is_signed) {
-    const uint8_t *x2 = x + 2 * plane;
-    const uint32_t c0 = ekw_load2(x), c1 = ekw_load2(x + plane), c2 = ekw_load2(x2), c3 = ekw_load2(x2 + plane);
-    const ekw_taps4 even = ekw_widen(c0 | c2 << 16, is_signed), odd = ekw_widen(c1 | c3 << 16, is_signed);
-    packed[0] = even.even; /* the first pixel's (c2, c0) */
-    packed[1] = even.odd;  /* the second pixel's */
-    packed[2] = odd.even;
-    packed[3] = odd.odd;
-}
+/* Four channels of two pixels at a time, which are neighbours in memory:
+ *
+ *     c0 of both | c2 of both << 16   ->   the first pixel's (c2, c0), the second one's (c2, c0) */
+#define EKW_ASM_PACK_SQUARES(extend)                                                                         \
+    "1:\n"                                                                                                   \
+    "ldrh r4, [%[x]]\n"                                                                                      \
+    "ldrh r5, [%[x], %[two]]\n"                                                                              \
+    "add %[x], %[x], %[plane]\n"                                                                             \
+    "ldrh r6, [%[x]]\n"                                                                                      \
+    "ldrh r8, [%[x], %[two]]\n"                                                                              \
+    "add %[x], %[x], %[three]\n"                                                                             \
+    "orr r4, r4, r5, lsl #16\n"                                                                              \
+    "orr r8, r6, r8, lsl #16\n" extend " r5, r4, ror #8\n" extend " r4, r4\n" extend " r6, r8\n" extend     \
+    " r8, r8, ror #8\n"                                                                                      \
+    "stmia %[out]!, {r4, r5, r6, r8}\n"                                                                      \
+    "cmp %[out], %[end]\n"                                                                                   \
+    "bne 1b\n"
+
+#define EKW_PACK_SQUARES(extend)                                                                             \
+    __asm volatile(EKW_ASM_PACK_SQUARES(extend)                                                              \
+                   : [x] "+r"(x), [out] "+r"(out)                                                            \
+                   : [end] "r"(end), [plane] "r"(plane), [two] "r"(2 * plane), [three] "r"(3 * plane)        \
+                   : "r4", "r5", "r6", "r8", "memory", "cc")
 
 EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
                                  ekw_case kind) {
-    const int32_t pair_bytes = 2 * ekw_pixel_bytes(channels);
+    const int32_t pair_bytes = 2 * ekw_pixel_bytes(channels), squares = channels & ~3;
     for (; count > 0; count -= 2, packed += pair_bytes, input += 2) {
-        uint32_t *out = (uint32_t *)(void *)packed;
-        const uint8_t *x = input;
-        int32_t c = 0;
-        for (; count > 1 && c <= channels - 4; c += 4, x += 4 * plane, out += 4) {
-            if (kind.is_signed) {
-                ekw_pack_square(out, x, plane, true);
-            } else {
-                ekw_pack_square(out, x, plane, false);
-            }
+        uint8_t *out = packed;
+        const uint8_t *x = input, *end = packed + 4 * squares;
+        if (count > 1 && squares > 0 && kind.is_signed) {
+            EKW_PACK_SQUARES("sxtb16");
+        } else if (count > 1 && squares > 0) {
+            EKW_PACK_SQUARES("uxtb16");
         }
-        for (; c < pair_bytes / 4; c++, x += plane) {
+        for (int32_t c = (int32_t)(out - packed) / 4; c < pair_bytes / 4; c++, x += plane) {
             const bool is_there = c < channels;
             ekw_pack_tap(packed, channels, 0, c, is_there ? ekw_at(x, 0, kind.is_signed) : 0);
             ekw_pack_tap(packed, channels, 1, c, is_there && count > 1 ? ekw_at(x, 1, kind.is_signed) : 0);
@@ -103,8 +113,15 @@ EKW_BODY void ekw_unpack_filters(uint8_t *unpacked, const ekw_node *node, int32_
         uint32_t *out = (uint32_t *)(void *)unpacked + (f >> 1) * 2 * words + (f & 1);
         const int32_t gain = ekw_gain(&node->requant, first + f, bits, rule);
         const int8_t *w = weights;
-        for (int32_t left = taps; left > 0; left -= 4, w += bits / 2, out += 4) {
-            const ekw_taps4 four = ekw_widen_weights(ekw_load_weights(w, left, bits), bits, gain);
+        ekw_taps4 four;
+        int32_t left = taps;
+        for (; left >= 4; left -= 4, w += bits / 2, out += 4) {
+            four = ekw_widen_weights(ekw_load_weights(w, 4, bits), bits, gain);
+            out[0] = four.even;
+            out[2] = four.odd;
+        }
+        if (left > 0) {
+            four = ekw_widen_weights(ekw_load_weights(w, left, bits), bits, gain);
             out[0] = four.even;
             out[2] = four.odd;
         }
@@ -170,8 +187,7 @@ typedef struct {
     "smlad r11, r5, lr, r11\n"
 
 #define EKW_ASM_SCALE(clip)                                                                                  \
-    "ldrd r2, r3, [sp]\n"                                                                                    \
-    "ldrd r12, lr, [sp, #8]\n"                                                                               \
+    "ldmia sp, {r2, r3, r12, lr}\n"                                                                          \
     "ldmia r3!, {r4, r5}\n"                                                                                  \
     "smmul r8, r8, r4\n"                                                                                     \
     "smmul r9, r9, r4\n"                                                                                     \
@@ -196,7 +212,14 @@ __attribute__((naked)) EKW_SHARED void ekw_strip_run(__attribute__((unused)) con
         "it hi\n"
         "adrhi lr, 7f\n"
         "add r8, lr, #1\n" /* 28: how to finish */
-        "push {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n"
+        "mov r12, r8\n"    /* 36: what follows a round: this, or the question whether another one does */
+        "sub lr, r9, r5\n"
+        "cmp lr, #16 * 16\n"
+        "bls 9f\n"
+        "adr r12, 8f\n"
+        "add r12, r12, #1\n"
+        "9:\n"
+        "push {r1, r2, r3, r4, r5, r6, r7, r8, r9, r12}\n"
         "mov r1, r0\n"
         "mov r8, r10\n"
         "mov r9, r10\n"
@@ -209,6 +232,10 @@ __attribute__((naked)) EKW_SHARED void ekw_strip_run(__attribute__((unused)) con
         ".if (2b - 1b) != 16 * 38\n"
         ".error \"four taps should take 38 bytes of code\"\n"
         ".endif\n"
+        "ldr pc, [sp, #36]\n"
+
+        ".balign 4\n"
+        "8:\n"
         "ldr r2, [sp, #32]\n"
         "cmp r0, r2\n"
         "bne 1b\n"
@@ -235,14 +262,14 @@ __attribute__((naked)) EKW_SHARED void ekw_strip_run(__attribute__((unused)) con
         "cmp r1, r2\n"
         "it ne\n"
         "ldrne pc, [sp, #24]\n"
-        "add sp, sp, #36\n"
+        "add sp, sp, #40\n"
         "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
 
         ".balign 4\n"
         "7:\n"
         "ldr r3, [sp, #4]\n"
         "stmia r3, {r8, r9, r10, r11}\n"
-        "add sp, sp, #36\n"
+        "add sp, sp, #40\n"
         "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n" ::
             : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
 }

@@ -97,12 +97,12 @@ EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, in
 
 /* What the assembly below reads. */
 typedef struct {
-    const int16_t *values; /* 0 */
-    uint8_t *output;       /* 4 */
-    int32_t offset;        /* 8 */
-    int32_t factor;        /* 12 */
-    int32_t output_step;   /* 16 from a row to the next one */
-    const int16_t *end;    /* 20 of the rows above the last window */
+    int32_t factor;        /* 0 */
+    int32_t output_step;   /* 4 from a row to the next one */
+    const int16_t *end;    /* 8 of the rows above the last window */
+    const int16_t *values; /* 12 */
+    uint8_t *output;       /* 16 */
+    int32_t offset;        /* 20 */
     uint32_t weights[6];   /* 24 (w1, w0), (w2, w1) of each row */
 } ekw_strip3x3;
 
@@ -127,13 +127,14 @@ __attribute__((naked)) EKW_SHARED void ekw_strip3x3_run(__attribute__((unused)) 
         "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
         "ldmia r0, {r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"
         "push {r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"
-        "mov lr, r2\n"
+        "mov r0, r3\n"
+        "mov r1, r4\n"
+        "mov lr, r5\n"
         ".balign 4\n"
         "1:\n" EKW_ASM_THREE_TAPS("24", "lr", "lr", "lr", "lr", "lr")
             EKW_ASM_THREE_TAPS("32", "r8", "r9", "r10", "r11", "r12")
                 EKW_ASM_THREE_TAPS("40", "r8", "r9", "r10", "r11", "r12")
-        "ldrd r2, r3, [sp, #12]\n"
-        "ldr r4, [sp, #20]\n"
+        "ldmia sp, {r2, r3, r4}\n"
         "sub r0, r0, #32\n"
         "smmul r8, r8, r2\n"
         "smmul r9, r9, r2\n"
@@ -240,6 +241,19 @@ EKW_BODY void ekw_plane_sweep(const ekw_node *node, const ekw_plane *plane, int3
     } while (++strip < plane->strips);
 }
 
+/* Nine weights: (w2, w0), (w3, w1), (w6, w4), (w7, w5) and w8 become what ekw_strip3x3 wants. */
+EKW_BODY void ekw_strip_weights(uint32_t *words, const int8_t *filter, int32_t bits, int32_t gain) {
+    const ekw_taps4 a = ekw_widen_weights(ekw_load_weights(filter, 4, bits), bits, gain);
+    const ekw_taps4 b = ekw_widen_weights(ekw_load_weights(filter + bits / 2, 4, bits), bits, gain);
+    const uint32_t w8 = (uint32_t)ekw_weight(filter, 8, bits) << gain;
+    words[0] = ekw_low_halves(a.odd, a.even);
+    words[1] = (a.even & 0xffff0000) | (a.odd & 0xffff);
+    words[2] = b.even << 16 | a.odd >> 16;
+    words[3] = ekw_low_halves(b.odd, b.even);
+    words[4] = ekw_high_halves(b.odd, b.even);
+    words[5] = w8 << 16 | b.odd >> 16;
+}
+
 EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
                             ekw_case kind) {
     const int32_t taps = node->kernel[0] * node->kernel[1];
@@ -253,13 +267,7 @@ EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_
         return;
     }
     strip.offset = (int32_t)((uint32_t)node->requant.offset[channel] << gain);
-    for (int32_t i = 0; i < 3; i++) {
-        const uint32_t w0 = (uint32_t)ekw_weight(filter, 3 * i, kind.weight_bits) << gain;
-        const uint32_t w1 = (uint32_t)ekw_weight(filter, 3 * i + 1, kind.weight_bits) << gain;
-        const uint32_t w2 = (uint32_t)ekw_weight(filter, 3 * i + 2, kind.weight_bits) << gain;
-        strip.weights[2 * i] = (w0 & 0xffff) | w1 << 16;
-        strip.weights[2 * i + 1] = (w1 & 0xffff) | w2 << 16;
-    }
+    ekw_strip_weights(strip.weights, filter, kind.weight_bits, gain);
     ekw_plane_strips_run(node, plane, &strip, output);
 }
 
