@@ -27,7 +27,10 @@
 
 /* Functions that kernels of several cases share: they are in an image once. */
 #define EKW_SHARED static __attribute__((noinline, unused))
-#define EKW_DRIVER EKW_SHARED
+
+/* Compiled for size. */
+#define EKW_SMALL static __attribute__((noinline, unused, cold))
+#define EKW_DRIVER EKW_SMALL
 
 typedef struct {
     uint32_t even; /* (t2, t0) */

@@ -274,83 +274,50 @@ __attribute__((naked)) EKW_SHARED void ekw_strip_run(__attribute__((unused)) con
             : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
 }
 
-EKW_BODY ekw_strip ekw_strip_of(const ekw_node *node, const ekw_panel *panel) {
-    const int32_t fours = (panel->taps + 3) >> 2, first_round = ((fours - 1) & (EKW_ROUND - 1)) + 1;
-    return (ekw_strip){
-        .skip = (EKW_ROUND - first_round) * EKW_FOUR_TAPS,
-        .finish = node->requant.lo < 0,
-        .pixels = panel->pixels,
-        .end = panel->pixels + 16 * fours,
-        .output = panel->output,
-    };
-}
-
-EKW_SHARED void ekw_panel_scaled(const ekw_node *node, const ekw_panel *panel) {
-    const int32_t pair_bytes = 2 * ekw_pixel_bytes(panel->taps), odd = panel->filter_count & 1;
-    const int32_t pairs = panel->filter_count >> 1;
-    const int32_t *stage = (const int32_t *)(const void *)panel->stages + panel->first_filter * 2;
-    ekw_strip strip = ekw_strip_of(node, panel);
-    for (int32_t p = 0; p < panel->pixel_count; p += 2) {
-        strip.pixel_step = panel->pixel_count - p > 1;
-        strip.filter_step = panel->plane;
-        strip.output = panel->output + p;
-        strip.stage = stage + 2;
-        strip.filters = panel->filters;
-        strip.last = panel->filters + pairs * pair_bytes;
-        strip.first[0] = stage[0];
-        strip.first[1] = stage[1];
-        ekw_strip_run(&strip);
-        if (odd) {
-            strip.output += 2 * pairs * panel->plane;
-            strip.filter_step = 0;
-            strip.stage += 4 * pairs;
-            strip.first[0] = strip.stage[-2];
-            strip.filters = strip.last;
-            strip.last += pair_bytes;
-            ekw_strip_run(&strip);
-        }
-        strip.pixels += pair_bytes;
-        strip.end += pair_bytes;
-    }
-}
-
-EKW_SHARED void ekw_store_sum(const ekw_node *node, const ekw_panel *panel, int32_t acc, int32_t filter, int32_t pixel,
-                              int32_t bits, ekw_rule rule) {
+/* One of four sums, which the stage has not seen yet. */
+EKW_SMALL void ekw_store_sum(const ekw_node *node, const ekw_panel *panel, int32_t acc, int32_t filter, int32_t pixel,
+                             int32_t bits, ekw_rule rule) {
     if (filter < panel->filter_count && pixel < panel->pixel_count) {
         const int32_t channel = panel->first_filter + filter, gain = ekw_gain(&node->requant, channel, bits, rule);
         panel->output[filter * panel->plane + pixel] = ekw_requantize(&node->requant, acc >> gain, channel, rule);
     }
 }
 
-/* For stages without factors: sums come back, two filters at a time. */
-EKW_SHARED void ekw_panel_general(const ekw_node *node, const ekw_panel *panel, int32_t bits, ekw_rule rule) {
-    const int32_t pair_bytes = 2 * ekw_pixel_bytes(panel->taps);
+/* Two pixels times all pairs of filters at once, but a filter without a partner by itself, and one pair after the other
+ * where their sums come back. */
+EKW_SMALL void ekw_panel_pairs(const ekw_node *node, const ekw_panel *panel, bool is_scaled, int32_t bits,
+                               ekw_rule rule) {
+    const int32_t fours = (panel->taps + 3) >> 2, pair_bytes = 16 * fours;
     int32_t sums[4];
-    ekw_strip strip = ekw_strip_of(node, panel);
-    strip.finish = 2;
-    strip.stage = sums;
-    for (int32_t p = 0; p < panel->pixel_count; p += 2) {
+    ekw_strip strip;
+    strip.skip = (-fours & (EKW_ROUND - 1)) * EKW_FOUR_TAPS;
+    strip.finish = !is_scaled ? 2 : node->requant.lo < 0;
+    strip.pixels = panel->pixels;
+    for (int32_t p = 0; p < panel->pixel_count; p += 2, strip.pixels += pair_bytes) {
+        strip.end = strip.pixels + pair_bytes;
+        strip.pixel_step = panel->pixel_count - p > 1;
         strip.filters = panel->filters;
-        for (int32_t f = 0; f < panel->filter_count; f += 2) {
-            strip.last = strip.filters + pair_bytes;
+        for (int32_t f = 0, some; f < panel->filter_count; f += some, strip.filters = strip.last) {
+            const int32_t *stage = (const int32_t *)(const void *)panel->stages + (panel->first_filter + f) * 2;
+            const int32_t left = panel->filter_count - f;
+            some = left > 2 && is_scaled ? left & ~1 : 2;
+            strip.last = strip.filters + some / 2 * pair_bytes;
+            strip.output = panel->output + f * panel->plane + p;
+            strip.filter_step = left > 1 ? panel->plane : 0;
+            strip.stage = is_scaled ? stage + 2 : sums;
+            strip.first[0] = is_scaled ? stage[0] : 0;
+            strip.first[1] = is_scaled ? stage[1] : 0;
             ekw_strip_run(&strip);
-            strip.filters = strip.last;
-            ekw_store_sum(node, panel, sums[0], f, p, bits, rule);
-            ekw_store_sum(node, panel, sums[1], f, p + 1, bits, rule);
-            ekw_store_sum(node, panel, sums[2], f + 1, p, bits, rule);
-            ekw_store_sum(node, panel, sums[3], f + 1, p + 1, bits, rule);
+            for (int32_t i = 0; i < 4 && !is_scaled; i++) {
+                ekw_store_sum(node, panel, sums[i], f + (i >> 1), p + (i & 1), bits, rule);
+            }
         }
-        strip.pixels += pair_bytes;
-        strip.end += pair_bytes;
     }
 }
 
 EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_case kind) {
-    if (kind.rule == EKW_SHIFT && ((const int32_t *)(const void *)panel->stages)[2] != 0) {
-        ekw_panel_scaled(node, panel);
-    } else {
-        ekw_panel_general(node, panel, kind.weight_bits, kind.rule);
-    }
+    const bool is_scaled = kind.rule == EKW_SHIFT && ((const int32_t *)(const void *)panel->stages)[2] != 0;
+    ekw_panel_pairs(node, panel, is_scaled, kind.weight_bits, kind.rule);
 }
 
 #endif

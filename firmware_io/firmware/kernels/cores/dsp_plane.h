@@ -198,7 +198,7 @@ EKW_BODY void ekw_sweep_four(const ekw_sweep *sweep, const int16_t *x, int32_t s
 }
 
 /* Four at a time along the longer side. */
-EKW_SHARED void ekw_sweep_run(const ekw_node *node, const ekw_sweep *sweep, int32_t channel, ekw_rule rule) {
+EKW_SMALL void ekw_sweep_run(const ekw_node *node, const ekw_sweep *sweep, int32_t channel, ekw_rule rule) {
     const bool is_tall = sweep->rows > sweep->columns;
     const int32_t down = node->stride[0] * sweep->pitch, right = node->stride[1], width = node->out_shape.width;
     const int32_t length = is_tall ? sweep->rows : sweep->columns, lines = is_tall ? sweep->columns : sweep->rows;
