@@ -66,7 +66,7 @@ EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t 
 }
 
 /* A row of a window is four taps. Those that meet padding are shifted out. */
-EKW_BODY void ekw_pack_rows(const ekw_node *node, const uint8_t *input, uint32_t *packed, int32_t pixel,
+EKW_SHARED void ekw_pack_rows(const ekw_node *node, const uint8_t *input, uint32_t *packed, int32_t pixel,
                             bool is_signed) {
     const int32_t height = node->in_shape.height, width = node->in_shape.width, kernel = node->kernel[0];
     const int32_t top = pixel / node->out_shape.width * node->stride[0] - node->pad[0];
@@ -104,7 +104,7 @@ EKW_BODY bool ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8
 }
 
 /* Filters are widened like pixels; where a pair has no second one, its place keeps what is there. */
-EKW_BODY void ekw_unpack_filters(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters, int32_t bits,
+EKW_SHARED void ekw_unpack_filters(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters, int32_t bits,
                                  ekw_rule rule) {
     const int32_t taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
     const int32_t stride = ekw_filter_stride(taps, bits), words = ekw_filter_bytes(taps, bits) / 4;

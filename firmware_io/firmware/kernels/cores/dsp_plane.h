@@ -17,77 +17,78 @@ typedef struct {
     int32_t *weights; /* 8 bytes for each tap */
     int16_t *values;
     int32_t rows;
-    int32_t columns; /* from a row to the next one */
-    int32_t strips;  /* 0: one plane */
+    int32_t pitch;  /* values from a row to the next one */
+    int32_t strips; /* 1 where the plane is a whole */
+    int32_t seen;   /* input columns of a strip, with padding */
+    int32_t width;  /* output columns of a strip */
+    int32_t last;   /* first output column of the last one */
+    bool is_3x3;
 } ekw_plane;
 
-EKW_BODY int32_t ekw_plane_strips(const ekw_node *node) {
-    const bool is_3x3 = node->kernel[0] == 3 && node->kernel[1] == 3 && node->stride[0] == 1 && node->stride[1] == 1;
-    const int32_t width = node->out_shape.width;
-    return is_3x3 && width >= EKW_STRIP ? (width + EKW_STRIP - 1) / EKW_STRIP : 0;
+EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch) {
+    const int32_t width = node->out_shape.width, columns = node->in_shape.width + node->pad[2] + node->pad[3];
+    ekw_plane plane = {
+        .weights = (int32_t *)(void *)scratch,
+        .values = (int16_t *)(void *)(scratch + node->kernel[0] * node->kernel[1] * 8),
+        .rows = node->in_shape.height + node->pad[0] + node->pad[1],
+        .pitch = columns,
+        .strips = 1,
+        .seen = columns,
+        .width = width,
+        .is_3x3 = node->kernel[0] == 3 && node->kernel[1] == 3 && node->stride[0] == 1 && node->stride[1] == 1 &&
+                  width >= EKW_STRIP,
+    };
+    if (plane.is_3x3) {
+        plane.pitch = EKW_STRIP_PITCH;
+        plane.strips = (width + EKW_STRIP - 1) / EKW_STRIP;
+        plane.seen = EKW_STRIP + 2;
+        plane.width = EKW_STRIP;
+        plane.last = width - EKW_STRIP;
+    }
+    return plane;
 }
 
 /* The first column of a strip, of the padded plane and of the output. */
-EKW_BODY int32_t ekw_strip_column(const ekw_node *node, int32_t strip) {
-    const int32_t column = strip * EKW_STRIP, last = node->out_shape.width - EKW_STRIP;
-    return column < last ? column : last;
-}
-
-EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch) {
-    const int32_t strips = ekw_plane_strips(node), columns = node->in_shape.width + node->pad[2] + node->pad[3];
-    return (ekw_plane){(int32_t *)(void *)scratch,
-                       (int16_t *)(void *)(scratch + node->kernel[0] * node->kernel[1] * 8),
-                       node->in_shape.height + node->pad[0] + node->pad[1], strips ? EKW_STRIP_PITCH : columns, strips};
+EKW_BODY int32_t ekw_strip_column(const ekw_plane *plane, int32_t strip) {
+    const int32_t column = strip * EKW_STRIP;
+    return column < plane->last ? column : plane->last;
 }
 
 EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
-    const int32_t values = plane->rows * plane->columns * (plane->strips ? plane->strips : 1);
+    const int32_t values = plane->rows * plane->pitch * plane->strips;
     for (int32_t i = 0; i < values; i++) {
         plane->values[i] = 0;
     }
 }
 
-EKW_BODY void ekw_copy_row(int16_t *values, const uint8_t *x, int32_t count, bool is_signed) {
-    int32_t j = 0;
-    if (count >= 4) {
+/* Five values of each row. */
+EKW_SHARED void ekw_copy_five(int16_t *values, int32_t pitch, const uint8_t *x, int32_t width, int32_t rows,
+                            bool is_signed) {
+    for (; rows > 0; rows--, values += pitch, x += width) {
         const ekw_taps4 four = ekw_widen(ekw_load4(x), is_signed);
         const uint32_t low = ekw_low_halves(four.odd, four.even), high = ekw_high_halves(four.odd, four.even);
         __builtin_memcpy(values, &low, sizeof low);
         __builtin_memcpy(values + 2, &high, sizeof high);
-        j = 4;
-    }
-    for (; j < count; j++) {
-        values[j] = (int16_t)ekw_at(x, j, is_signed);
-    }
-}
-
-/* `count` columns of the input. */
-EKW_BODY void ekw_plane_copy(const ekw_node *node, int16_t *values, int32_t pitch, const uint8_t *x, int32_t count,
-                             bool is_signed) {
-    const int32_t width = node->in_shape.width;
-    values += node->pad[0] * pitch;
-    if (count == EKW_STRIP) {
-        for (int32_t i = node->in_shape.height; i > 0; i--, values += pitch, x += width) {
-            ekw_copy_row(values, x, EKW_STRIP, is_signed);
-        }
-        return;
-    }
-    for (int32_t i = node->in_shape.height; i > 0; i--, values += pitch, x += width) {
-        ekw_copy_row(values, x, count, is_signed);
+        values[4] = (int16_t)ekw_at(x, 4, is_signed);
     }
 }
 
 EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const uint8_t *input, ekw_case kind) {
-    const int32_t left = node->pad[2], width = node->in_shape.width;
-    int16_t *values = plane->values;
-    int32_t strip = 0;
-    do {
-        const int32_t origin = (plane->strips ? ekw_strip_column(node, strip) : 0) - left;
-        const ekw_taps seen = ekw_inside(origin, plane->strips ? EKW_STRIP + 2 : width + left, width);
-        ekw_plane_copy(node, values + seen.begin, plane->columns, input + origin + seen.begin, seen.end - seen.begin,
-                       kind.is_signed);
-        values += plane->rows * plane->columns;
-    } while (++strip < plane->strips);
+    const int32_t left = node->pad[2], height = node->in_shape.height, width = node->in_shape.width;
+    int16_t *values = plane->values + node->pad[0] * plane->pitch;
+    for (int32_t s = 0; s < plane->strips; s++, values += plane->rows * plane->pitch) {
+        const int32_t origin = ekw_strip_column(plane, s) - left;
+        const ekw_taps seen = ekw_inside(origin, plane->seen, width);
+        if (seen.end - seen.begin == EKW_STRIP) {
+            ekw_copy_five(values + seen.begin, plane->pitch, input + origin + seen.begin, width, height, kind.is_signed);
+            continue;
+        }
+        for (int32_t i = 0; i < height; i++) {
+            for (int32_t j = seen.begin; j < seen.end; j++) {
+                values[i * plane->pitch + j] = (int16_t)ekw_at(input, i * width + origin + j, kind.is_signed);
+            }
+        }
+    }
 }
 
 /* Each kernel takes its weights when it runs. */
@@ -164,7 +165,7 @@ EKW_SHARED void ekw_plane_strips_run(const ekw_node *node, const ekw_plane *plan
     strip->output_step = node->out_shape.width;
     strip->values = plane->values;
     for (int32_t s = 0; s < plane->strips; s++) {
-        strip->output = output + ekw_strip_column(node, s);
+        strip->output = output + ekw_strip_column(plane, s);
         strip->end = strip->values + node->out_shape.height * EKW_STRIP_PITCH;
         ekw_strip3x3_run(strip);
         strip->values += plane->rows * EKW_STRIP_PITCH;
@@ -222,23 +223,15 @@ EKW_BODY void ekw_plane_sweep(const ekw_node *node, const ekw_plane *plane, int3
     int32_t *tap = plane->weights, number = 0;
     for (int32_t i = 0; i < node->kernel[0]; i++) {
         for (int32_t j = 0; j < node->kernel[1]; j++) {
-            *tap++ = i * plane->columns + j;
+            *tap++ = i * plane->pitch + j;
             *tap++ = ekw_weight(filter, number++, kind.weight_bits);
         }
     }
-    ekw_sweep sweep = {plane->values,
-                       plane->columns,
-                       plane->weights,
-                       number,
-                       output,
-                       node->out_shape.height,
-                       plane->strips ? EKW_STRIP : node->out_shape.width};
-    int32_t strip = 0;
-    do {
-        sweep.output = output + (plane->strips ? ekw_strip_column(node, strip) : 0);
+    ekw_sweep sweep = {plane->values, plane->pitch, plane->weights, number, output, node->out_shape.height, plane->width};
+    for (int32_t s = 0; s < plane->strips; s++, sweep.values += plane->rows * plane->pitch) {
+        sweep.output = output + ekw_strip_column(plane, s);
         ekw_sweep_run(node, &sweep, channel, kind.rule);
-        sweep.values += plane->rows * plane->columns;
-    } while (++strip < plane->strips);
+    }
 }
 
 /* Nine weights: (w2, w0), (w3, w1), (w6, w4), (w7, w5) and w8 become what ekw_strip3x3 wants. */
@@ -258,7 +251,7 @@ EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_
                             ekw_case kind) {
     const int32_t taps = node->kernel[0] * node->kernel[1];
     const int8_t *filter = node->weight + channel * ekw_filter_stride(taps, kind.weight_bits);
-    const bool may_scale = kind.rule == EKW_SHIFT && plane->strips > 0 && node->requant.lo == 0;
+    const bool may_scale = kind.rule == EKW_SHIFT && plane->is_3x3 && node->requant.lo == 0;
     const int32_t gain = ekw_gain(&node->requant, channel, kind.weight_bits, kind.rule);
     ekw_strip3x3 strip;
     strip.factor = may_scale ? ekw_factor(&node->requant, channel, gain) : 0;
