@@ -54,7 +54,7 @@ class Core:
 
 
 PORTABLE = Core("portable", "EKW_PORTABLE", 1, 1, 2, 2, 0, False, 2)
-DSP = Core("dsp", "EKW_DSP", 2, 4, 2, 2, 8, True, 16, 2, plane_weight_bytes=8, strip=5, strip_pitch=8)
+DSP = Core("dsp", "EKW_DSP", 2, 4, 2, 2, 12, True, 16, 2, plane_weight_bytes=8, strip=5, strip_pitch=8)
 CORES = (PORTABLE, DSP)
 
 

@@ -8,7 +8,7 @@
  * Pixels and filters lie in pairs, word by word, so that one LDM fetches four taps of both:
  *
  *     packed pixels, unpacked filters   [pairs][taps / 4]{first (t2, t0), second (t2, t0), first (t3, t1), second (t3, t1)}
- *     stages                            [pairs of filters]{offset, offset, factor, factor}
+ *     stages                            [pairs of filters]{first's offset, again, second's offset, again, both factors}
  *
  * factor = mult * 2^(32 - shift): then the high half of acc * factor is (acc * mult) >> shift. Where that is more than
  * 31 bits, weights and offset are made larger instead: Graph.check proves that acc * mult has 32 bits, and so has
@@ -23,7 +23,7 @@
 
 #define EKW_PIXELS_STEP 2
 #define EKW_FILTERS_STEP 2
-#define EKW_STAGE_BYTES 8
+#define EKW_STAGE_BYTES 12
 
 /* Functions that kernels of several cases share: they are in an image once. */
 #define EKW_SHARED static __attribute__((noinline, unused))

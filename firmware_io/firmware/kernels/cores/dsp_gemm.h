@@ -146,18 +146,18 @@ EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t 
     (void)taps;
     for (int32_t f = 0; kind.rule == EKW_SHIFT && f < node->out_shape.channels; f++) {
         const int32_t gain = ekw_gain(requant, f, kind.weight_bits, kind.rule);
-        int32_t *stage = words + (f >> 1) * 4 + (f & 1);
-        stage[0] = (int32_t)((uint32_t)requant->offset[f] << gain);
-        stage[2] = ekw_factor(requant, f, gain);
-        has_factors = has_factors && stage[2] != 0;
+        int32_t *pair = words + (f >> 1) * 6, second = f & 1;
+        pair[2 * second] = pair[2 * second + 1] = (int32_t)((uint32_t)requant->offset[f] << gain);
+        pair[4 + second] = ekw_factor(requant, f, gain);
+        has_factors = has_factors && pair[4 + second] != 0;
     }
-    words[2] = has_factors ? words[2] : 0;
+    words[4] = has_factors ? words[4] : 0;
 }
 
 /* Two pixels times pairs of filters, as the assembly below reads it. */
 typedef struct {
     uint8_t *output;       /* 0 of the first pixel and filter */
-    const int32_t *stage;  /* 4 the factors of the first pair, or int32_t[4] for sums that are not scaled */
+    const int32_t *stage;  /* 4 of the first pair; or 0, 0, 0, 0, which becomes the sums of one pair */
     int32_t pixel_step;    /* 8 bytes to the second pixel's output; 0 where there is no second pixel */
     int32_t filter_step;   /* 12 bytes to the next filter's output; 0 where there is no second filter */
     const uint8_t *pixels; /* 16 */
@@ -166,7 +166,6 @@ typedef struct {
     int32_t finish;        /* 28 0: uint8, 1: int8, 2: sums */
     const uint8_t *end;    /* 32 where the pixels end */
     const uint8_t *filters; /* 36 */
-    int32_t first[2];      /* 40 what the sums of the first pair begin with */
 } ekw_strip;
 
 #define EKW_ROUND 16       /* times four taps */
@@ -201,29 +200,25 @@ __attribute__((naked)) EKW_SHARED void ekw_strip_run(__attribute__((unused)) con
     __asm volatile(
         "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
         "ldmia r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n"
-        "ldmia r0, {r0, r10, r11}\n"
-        "adr r12, 1f\n"
-        "add r12, r12, #1\n"
+        "ldr r0, [r0]\n"
+        "adr r12, 1f + 1\n"
         "add r7, r7, r12\n" /* 24: where to begin */
-        "adr lr, 5f\n"
+        "adr lr, 5f + 1\n"
         "cmp r8, #1\n"
         "it eq\n"
-        "adreq lr, 6f\n"
+        "adreq lr, 6f + 1\n"
         "it hi\n"
-        "adrhi lr, 7f\n"
-        "add r8, lr, #1\n" /* 28: how to finish */
-        "mov r12, r8\n"    /* 36: what follows a round: this, or the question whether another one does */
+        "adrhi lr, 7f + 1\n"
+        "mov r8, lr\n"  /* 28: how to finish */
+        "mov r12, lr\n" /* 36: what follows a round: this, or the question whether another one does */
         "sub lr, r9, r5\n"
         "cmp lr, #16 * 16\n"
-        "bls 9f\n"
-        "adr r12, 8f\n"
-        "add r12, r12, #1\n"
-        "9:\n"
+        "it hi\n"
+        "adrhi r12, 8f + 1\n"
         "push {r1, r2, r3, r4, r5, r6, r7, r8, r9, r12}\n"
         "mov r1, r0\n"
-        "mov r8, r10\n"
-        "mov r9, r10\n"
-        "mov r10, r11\n"
+        "ldmia r2!, {r8, r9, r10, r11}\n"
+        "str r2, [sp, #4]\n"
         "b 4f\n"
         ".balign 4\n"
         "1:\n"
@@ -234,17 +229,14 @@ __attribute__((naked)) EKW_SHARED void ekw_strip_run(__attribute__((unused)) con
         ".endif\n"
         "ldr pc, [sp, #36]\n"
 
-        ".balign 4\n"
         "8:\n"
         "ldr r2, [sp, #32]\n"
         "cmp r0, r2\n"
         "bne 1b\n"
         "ldr pc, [sp, #28]\n"
 
-        ".balign 4\n"
         "6:\n" EKW_ASM_SCALE("ssat")
         "b 3f\n"
-        ".balign 4\n"
         "5:\n" EKW_ASM_SCALE("usat")
         "3:\n"
         "add r4, r2, lr\n"
@@ -253,22 +245,19 @@ __attribute__((naked)) EKW_SHARED void ekw_strip_run(__attribute__((unused)) con
         "strb r9, [r2, r12]\n"
         "strb r8, [r2]\n"
         "add r2, r4, lr\n"
-        "ldmia r3!, {r8, r10}\n" /* the next offsets; behind the last pair lie the filters */
-        "mov r9, r8\n"
-        "mov r11, r10\n"
+        "ldmia r3!, {r8, r9, r10, r11}\n" /* the next offsets; behind the last pair lie the filters */
         "strd r2, r3, [sp]\n"
         "4:\n"
         "ldrd r0, r2, [sp, #16]\n"
         "cmp r1, r2\n"
         "it ne\n"
         "ldrne pc, [sp, #24]\n"
-        "add sp, sp, #40\n"
-        "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+        "b 9f\n"
 
-        ".balign 4\n"
         "7:\n"
         "ldr r3, [sp, #4]\n"
-        "stmia r3, {r8, r9, r10, r11}\n"
+        "stmdb r3!, {r8, r9, r10, r11}\n"
+        "9:\n"
         "add sp, sp, #40\n"
         "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n" ::
             : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
@@ -288,7 +277,7 @@ EKW_SMALL void ekw_store_sum(const ekw_node *node, const ekw_panel *panel, int32
 EKW_SMALL void ekw_panel_pairs(const ekw_node *node, const ekw_panel *panel, bool is_scaled, int32_t bits,
                                ekw_rule rule) {
     const int32_t fours = (panel->taps + 3) >> 2, pair_bytes = 16 * fours;
-    int32_t sums[4];
+    int32_t sums[4] = {0, 0, 0, 0};
     ekw_strip strip;
     strip.skip = (-fours & (EKW_ROUND - 1)) * EKW_FOUR_TAPS;
     strip.finish = !is_scaled ? 2 : node->requant.lo < 0;
@@ -298,25 +287,24 @@ EKW_SMALL void ekw_panel_pairs(const ekw_node *node, const ekw_panel *panel, boo
         strip.pixel_step = panel->pixel_count - p > 1;
         strip.filters = panel->filters;
         for (int32_t f = 0, some; f < panel->filter_count; f += some, strip.filters = strip.last) {
-            const int32_t *stage = (const int32_t *)(const void *)panel->stages + (panel->first_filter + f) * 2;
+            const int32_t *stage = (const int32_t *)(const void *)panel->stages + (panel->first_filter + f) * 3;
             const int32_t left = panel->filter_count - f;
             some = left > 2 && is_scaled ? left & ~1 : 2;
             strip.last = strip.filters + some / 2 * pair_bytes;
             strip.output = panel->output + f * panel->plane + p;
             strip.filter_step = left > 1 ? panel->plane : 0;
-            strip.stage = is_scaled ? stage + 2 : sums;
-            strip.first[0] = is_scaled ? stage[0] : 0;
-            strip.first[1] = is_scaled ? stage[1] : 0;
+            strip.stage = is_scaled ? stage : sums;
             ekw_strip_run(&strip);
             for (int32_t i = 0; i < 4 && !is_scaled; i++) {
                 ekw_store_sum(node, panel, sums[i], f + (i >> 1), p + (i & 1), bits, rule);
+                sums[i] = 0;
             }
         }
     }
 }
 
 EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_case kind) {
-    const bool is_scaled = kind.rule == EKW_SHIFT && ((const int32_t *)(const void *)panel->stages)[2] != 0;
+    const bool is_scaled = kind.rule == EKW_SHIFT && ((const int32_t *)(const void *)panel->stages)[4] != 0;
     ekw_panel_pairs(node, panel, is_scaled, kind.weight_bits, kind.rule);
 }
 

@@ -62,7 +62,7 @@ EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
 }
 
 /* Five values of each row. */
-EKW_SHARED void ekw_copy_five(int16_t *values, int32_t pitch, const uint8_t *x, int32_t width, int32_t rows,
+__attribute__((hot)) EKW_SHARED void ekw_copy_five(int16_t *values, int32_t pitch, const uint8_t *x, int32_t width, int32_t rows,
                             bool is_signed) {
     for (; rows > 0; rows--, values += pitch, x += width) {
         const ekw_taps4 four = ekw_widen(ekw_load4(x), is_signed);
@@ -160,7 +160,7 @@ __attribute__((naked)) EKW_SHARED void ekw_strip3x3_run(__attribute__((unused)) 
             : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
 }
 
-EKW_SHARED void ekw_plane_strips_run(const ekw_node *node, const ekw_plane *plane, ekw_strip3x3 *strip,
+EKW_BODY void ekw_plane_strips_run(const ekw_node *node, const ekw_plane *plane, ekw_strip3x3 *strip,
                                      uint8_t *output) {
     strip->output_step = node->out_shape.width;
     strip->values = plane->values;
