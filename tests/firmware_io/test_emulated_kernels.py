@@ -123,13 +123,13 @@ def at_limits(rng: np.random.Generator) -> Iterator[tuple[Node, list[np.ndarray]
         for shape in ((1, 1), (1, 2), (3, 3), (5, 4), (7, 9)):
             yield made(rng, "conv2d", (*shape, taps), int(rng.integers(1, 20)), (1, 1))
     for width, kernel in product(range(1, 14), ((10, 4), (1, 4), (3, 8), (4, 3), (3, 3), (2, 1))):
-        shape = (int(rng.integers(1, 14)), width, int(rng.integers(1, 4)))
+        image = (int(rng.integers(1, 14)), width, int(rng.integers(1, 4)))
         stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
-        yield made(rng, "conv2d", shape, int(rng.integers(1, 9)), kernel, stride, padding(rng, kernel, 10))
-    for width, kernel in product(range(1, 24), ((3, 3), (3, 3), (9, 1), (1, 5), (5, 5), (1, 1), (2, 4))):
-        shape = (int(rng.integers(1, 28)), width, int(rng.integers(1, 6)))
+        yield made(rng, "conv2d", image, int(rng.integers(1, 9)), kernel, stride, padding(rng, kernel, 10))
+    for width, window in product(range(1, 24), ((3, 3), (3, 3), (9, 1), (1, 5), (5, 5), (1, 1), (2, 4))):
+        plane = (int(rng.integers(1, 28)), width, int(rng.integers(1, 6)))
         stride = (1, 1) if rng.random() < 0.6 else (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
-        yield made(rng, "depthwise_conv2d", shape, shape[2], kernel, stride, padding(rng, kernel, 2))
+        yield made(rng, "depthwise_conv2d", plane, plane[2], window, stride, padding(rng, window, 2))
 
 
 def padding(rng: np.random.Generator, kernel: tuple[int, int], most: int) -> tuple[int, int, int, int]:
