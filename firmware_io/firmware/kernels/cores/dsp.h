@@ -130,7 +130,7 @@ EKW_BODY int32_t ekw_sum(const uint8_t *x, int32_t count, ekw_case kind) {
     return sum;
 }
 
-EKW_BODY int32_t ekw_gain(const ekw_requant *stage, int32_t channel, int32_t bits, ekw_rule rule) {
+EKW_SMALL int32_t ekw_gain(const ekw_requant *stage, int32_t channel, int32_t bits, ekw_rule rule) {
     if (bits == 8 || rule != EKW_SHIFT) {
         return 0;
     }

@@ -172,62 +172,98 @@ EKW_BODY void ekw_plane_strips_run(const ekw_node *node, const ekw_plane *plane,
     }
 }
 
+EKW_BODY int32_t ekw_scaled(int32_t acc, int32_t factor) {
+    return factor == 0 ? acc : (int32_t)((int64_t)acc * factor >> 32);
+}
+
+EKW_BODY uint8_t ekw_saturated(int32_t y, bool is_signed) {
+    if (is_signed) {
+        __asm("ssat %0, #8, %0" : "+r"(y) : : "cc");
+    } else {
+        __asm("usat %0, #8, %0" : "+r"(y) : : "cc");
+    }
+    return (uint8_t)y;
+}
+
 /* Outputs of a plane or strip by any kernel, [rows][columns]. */
 typedef struct {
     const int16_t *values;
     int32_t pitch;
-    const int32_t *weights; /* [taps]{where it is in a window, weight} */
-    int32_t taps;
+    const int32_t *weights; /* [taps]{where it is in a window, bytes; weight} */
+    const int32_t *end;     /* of the weights */
     uint8_t *output;
     int32_t rows;
     int32_t columns;
+    int32_t offset; /* 0 where there is no factor */
+    int32_t factor;
 } ekw_sweep;
 
-/* Up to four outputs; windows that are not wanted see what the first one sees. */
-EKW_BODY void ekw_sweep_four(const ekw_sweep *sweep, const int16_t *x, int32_t step, int32_t count, int32_t *sums) {
-    const int32_t *tap = sweep->weights, *end = tap + 2 * sweep->taps;
-    const int16_t *x1 = count > 1 ? x + step : x, *x2 = count > 2 ? x + 2 * step : x, *x3 = count > 3 ? x + 3 * step : x;
-    int32_t acc0 = 0, acc1 = 0, acc2 = 0, acc3 = 0;
-    for (; tap < end; tap += 2) {
-        const int32_t at = tap[0], w = tap[1];
-        acc0 += x[at] * w;
-        acc1 += x1[at] * w;
-        acc2 += x2[at] * w;
-        acc3 += x3[at] * w;
-    }
-    sums[0] = acc0, sums[1] = acc1, sums[2] = acc2, sums[3] = acc3;
+/* Four sums of windows that lie `step` bytes apart; scaled where there is a factor. */
+__attribute__((hot)) EKW_SHARED void ekw_sweep_four(const ekw_sweep *sweep, const char *x, int32_t step, int32_t *sums) {
+    const int32_t *tap = sweep->weights, *end = sweep->end, factor = sweep->factor;
+    const char *x1 = x + step, *x2 = x1 + step, *x3 = x2 + step;
+    int32_t acc0 = sweep->offset, acc1 = acc0, acc2 = acc0, acc3 = acc0;
+    do {
+        const int32_t at = *tap++, w = *tap++;
+        acc0 += *(const int16_t *)(const void *)(x + at) * w;
+        acc1 += *(const int16_t *)(const void *)(x1 + at) * w;
+        acc2 += *(const int16_t *)(const void *)(x2 + at) * w;
+        acc3 += *(const int16_t *)(const void *)(x3 + at) * w;
+    } while (tap != end);
+    sums[0] = ekw_scaled(acc0, factor), sums[1] = ekw_scaled(acc1, factor);
+    sums[2] = ekw_scaled(acc2, factor), sums[3] = ekw_scaled(acc3, factor);
 }
 
-/* Four at a time along the longer side. */
+/* Four at a time along the longer side, then one by one. */
 EKW_SMALL void ekw_sweep_run(const ekw_node *node, const ekw_sweep *sweep, int32_t channel, ekw_rule rule) {
-    const bool is_tall = sweep->rows > sweep->columns;
-    const int32_t down = node->stride[0] * sweep->pitch, right = node->stride[1], width = node->out_shape.width;
+    const bool is_tall = sweep->rows > sweep->columns, is_signed = node->requant.lo < 0;
+    const int32_t down = 2 * node->stride[0] * sweep->pitch, right = 2 * node->stride[1], width = node->out_shape.width;
     const int32_t length = is_tall ? sweep->rows : sweep->columns, lines = is_tall ? sweep->columns : sweep->rows;
     const int32_t step = is_tall ? down : right, out_step = is_tall ? width : 1;
     for (int32_t line = 0; line < lines; line++) {
-        const int16_t *x = sweep->values + line * (is_tall ? right : down);
+        const char *x = (const char *)sweep->values + line * (is_tall ? right : down);
         uint8_t *output = sweep->output + line * (is_tall ? 1 : width);
-        for (int32_t left = length; left > 0; left -= 4, x += 4 * step) {
+        for (int32_t left = length, some; left > 0; left -= some, x += some * step) {
             int32_t sums[4];
-            ekw_sweep_four(sweep, x, step, left, sums);
-            for (int32_t i = 0; i < 4 && i < left; i++, output += out_step) {
-                *output = ekw_requantize(&node->requant, sums[i], channel, rule);
+            some = left >= 4 ? 4 : 1;
+            ekw_sweep_four(sweep, x, some == 4 ? step : 0, sums);
+            for (int32_t i = 0; i < some; i++, output += out_step) {
+                if (sweep->factor != 0) {
+                    *output = ekw_saturated(sums[i], is_signed);
+                } else {
+                    *output = ekw_requantize(&node->requant, sums[i], channel, rule);
+                }
             }
         }
     }
 }
 
+/* The stage of one channel. factor: 0 where ekw_requantize is to scale the sums; then nothing is gained. */
+typedef struct {
+    int32_t gain;
+    int32_t factor;
+    int32_t offset;
+} ekw_stage;
+
+EKW_BODY ekw_stage ekw_stage_of(const ekw_requant *requant, int32_t channel, ekw_case kind) {
+    const int32_t gain = ekw_gain(requant, channel, kind.weight_bits, kind.rule);
+    const int32_t factor = kind.rule == EKW_SHIFT ? ekw_factor(requant, channel, gain) : 0;
+    return factor == 0 ? (ekw_stage){0, 0, 0}
+                       : (ekw_stage){gain, factor, (int32_t)((uint32_t)requant->offset[channel] << gain)};
+}
+
 /* Strips that have no factor, or want int8, are planes of five columns. */
 EKW_BODY void ekw_plane_sweep(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
-                              const int8_t *filter, ekw_case kind) {
+                              const int8_t *filter, ekw_stage stage, ekw_case kind) {
     int32_t *tap = plane->weights, number = 0;
     for (int32_t i = 0; i < node->kernel[0]; i++) {
         for (int32_t j = 0; j < node->kernel[1]; j++) {
-            *tap++ = i * plane->pitch + j;
-            *tap++ = ekw_weight(filter, number++, kind.weight_bits);
+            *tap++ = 2 * (i * plane->pitch + j);
+            *tap++ = (int32_t)((uint32_t)ekw_weight(filter, number++, kind.weight_bits) << stage.gain);
         }
     }
-    ekw_sweep sweep = {plane->values, plane->pitch, plane->weights, number, output, node->out_shape.height, plane->width};
+    ekw_sweep sweep = {plane->values, plane->pitch, plane->weights, tap, output, node->out_shape.height, plane->width,
+                       stage.offset, stage.factor};
     for (int32_t s = 0; s < plane->strips; s++, sweep.values += plane->rows * plane->pitch) {
         sweep.output = output + ekw_strip_column(plane, s);
         ekw_sweep_run(node, &sweep, channel, kind.rule);
@@ -251,16 +287,15 @@ EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_
                             ekw_case kind) {
     const int32_t taps = node->kernel[0] * node->kernel[1];
     const int8_t *filter = node->weight + channel * ekw_filter_stride(taps, kind.weight_bits);
-    const bool may_scale = kind.rule == EKW_SHIFT && plane->is_3x3 && node->requant.lo == 0;
-    const int32_t gain = ekw_gain(&node->requant, channel, kind.weight_bits, kind.rule);
-    ekw_strip3x3 strip;
-    strip.factor = may_scale ? ekw_factor(&node->requant, channel, gain) : 0;
-    if (strip.factor == 0) {
-        ekw_plane_sweep(node, plane, channel, output, filter, kind);
+    const ekw_stage stage = ekw_stage_of(&node->requant, channel, kind);
+    if (!plane->is_3x3 || stage.factor == 0 || node->requant.lo != 0) {
+        ekw_plane_sweep(node, plane, channel, output, filter, stage, kind);
         return;
     }
-    strip.offset = (int32_t)((uint32_t)node->requant.offset[channel] << gain);
-    ekw_strip_weights(strip.weights, filter, kind.weight_bits, gain);
+    ekw_strip3x3 strip;
+    strip.factor = stage.factor;
+    strip.offset = stage.offset;
+    ekw_strip_weights(strip.weights, filter, kind.weight_bits, stage.gain);
     ekw_plane_strips_run(node, plane, &strip, output);
 }
 
