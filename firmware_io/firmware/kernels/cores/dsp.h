@@ -7,8 +7,8 @@
  *
  * Pixels and filters lie in pairs, word by word, so that one LDM fetches four taps of both:
  *
- *     packed pixels, unpacked filters   [pairs][taps / 4]{first (t2, t0), second (t2, t0), first (t3, t1), second (t3, t1)}
- *     stages                            [pairs of filters]{first's offset, again, second's offset, again, both factors}
+ *     packed pixels, unpacked filters   [pairs][taps / 4] a (t2, t0) | b (t2, t0) | a (t3, t1) | b (t3, t1)
+ *     stages                            [pairs of filters] offset a | a | b | b | factor a | b
  *
  * factor = mult * 2^(32 - shift): then the high half of acc * factor is (acc * mult) >> shift. Where that is more than
  * 31 bits, weights and offset are made larger instead: Graph.check proves that acc * mult has 32 bits, and so has
@@ -25,11 +25,13 @@
 #define EKW_FILTERS_STEP 2
 #define EKW_STAGE_BYTES 12
 
-/* Functions that kernels of several cases share: they are in an image once. */
+/* Functions that kernels of several cases share: they are in an image once. What an image's kernels have in common,
+ * bits and rule as a rule, the compiler still takes for constants. */
 #define EKW_SHARED static __attribute__((noinline, unused))
 
-/* Compiled for size. */
+/* "cold" means for size, and so does being called by nobody else: the few loops that count are assembly, or "hot". */
 #define EKW_SMALL static __attribute__((noinline, unused, cold))
+#define EKW_HOT static __attribute__((noinline, unused, hot))
 #define EKW_DRIVER EKW_SMALL
 
 typedef struct {
@@ -74,8 +76,8 @@ EKW_BODY uint32_t ekw_high_halves(uint32_t high, uint32_t low) {
     return word;
 }
 
-/* Four weights of `bits` in the low bits of `field`, times 2^gain (4 and 2 bits only). With its sign bit flipped a field
- * is the weight plus 2^(bits - 1). */
+/* Four weights of `bits` in the low bits of `field`, times 2^gain (4 and 2 bits only). With its sign bit flipped a
+ * field is the weight plus 2^(bits - 1). */
 EKW_BODY ekw_taps4 ekw_widen_weights(uint32_t field, int32_t bits, int32_t gain) {
     if (bits == 8) {
         return ekw_widen(field, true);

@@ -90,8 +90,8 @@ EKW_SHARED void ekw_pack_rows(const ekw_node *node, const uint8_t *input, uint32
 }
 
 /* First layers have kernels of four columns. */
-EKW_BODY bool ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first, int32_t count,
-                               ekw_case kind) {
+EKW_BODY bool ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first,
+                               int32_t count, ekw_case kind) {
     if (node->kernel[1] != 4 || node->in_shape.width < 4) {
         return false;
     }
@@ -104,8 +104,8 @@ EKW_BODY bool ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8
 }
 
 /* Filters are widened like pixels; where a pair has no second one, its place keeps what is there. */
-EKW_SHARED void ekw_unpack_filters(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters, int32_t bits,
-                                 ekw_rule rule) {
+EKW_SHARED void ekw_unpack_filters(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters,
+                                   int32_t bits, ekw_rule rule) {
     const int32_t taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
     const int32_t stride = ekw_filter_stride(taps, bits), words = ekw_filter_bytes(taps, bits) / 4;
     const int8_t *weights = node->weight + first * stride;
@@ -156,23 +156,26 @@ EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t 
 
 /* Two pixels times pairs of filters, as the assembly below reads it. */
 typedef struct {
-    uint8_t *output;       /* 0 of the first pixel and filter */
-    const int32_t *stage;  /* 4 of the first pair; or 0, 0, 0, 0, which becomes the sums of one pair */
-    int32_t pixel_step;    /* 8 bytes to the second pixel's output; 0 where there is no second pixel */
-    int32_t filter_step;   /* 12 bytes to the next filter's output; 0 where there is no second filter */
-    const uint8_t *pixels; /* 16 */
-    const uint8_t *last;   /* 20 where the filters end */
-    int32_t skip;          /* 24 bytes of code that the first round leaves out */
-    int32_t finish;        /* 28 0: uint8, 1: int8, 2: sums */
-    const uint8_t *end;    /* 32 where the pixels end */
+    uint8_t *output;        /* at 0: of the first pixel and filter */
+    const int32_t *stage;   /* 4: of the first pair; or 0, 0, 0, 0, which become the sums of a single pair */
+    int32_t pixel_step;     /* 8: bytes to the second pixel's output; 0 where there is no second pixel */
+    int32_t filter_step;    /* 12: bytes to the next filter's output; 0 where there is no second filter */
+    const uint8_t *pixels;  /* 16 */
+    const uint8_t *last;    /* 20: where the filters end */
+    int32_t skip;           /* 24: bytes of code that the first round leaves out */
+    int32_t finish;         /* 28: 0 uint8, 1 int8, 2 sums */
+    const uint8_t *end;     /* 32: where the pixels end */
     const uint8_t *filters; /* 36 */
 } ekw_strip;
 
-#define EKW_ROUND 16       /* times four taps */
-#define EKW_FOUR_TAPS 38   /* bytes of code */
+#define EKW_ROUND 16     /* times four taps */
+#define EKW_FOUR_TAPS 38 /* bytes of code */
 
-/* Four taps of two pixels and two filters: 16 products, 10 instructions. Sums r8..r11: first filter x first pixel, first x
- * second, second filter x first, second x second. */
+/* Four taps of two pixels and two filters: 16 products, 10 instructions, every register.
+ *
+ *               pixel 0 (r2, r4)   pixel 1 (r3, r5)
+ *     filter 0        r8                 r9            (r6, r12)
+ *     filter 1        r10                r11           (r7, lr) */
 #define EKW_ASM_FOUR_TAPS                                                                                    \
     "ldmia.n r0!, {r2, r3, r4, r5}\n"                                                                        \
     "ldmia.w r1!, {r6, r7, r12, lr}\n"                                                                       \
@@ -194,8 +197,8 @@ typedef struct {
     "smmul r11, r11, r5\n" clip " r8, #8, r8\n" clip " r9, #8, r9\n" clip " r10, #8, r10\n" clip             \
     " r11, #8, r11\n"
 
-/* The tap loop is unrolled; the first round enters it where as many taps are left as it has to do, later ones at its top.
- * What has no second pixel or filter stores that one's output first, where the other's follows. */
+/* The tap loop is unrolled; the first round enters it where as many taps are left as it has to do, later ones at its
+ * top. Where there is no second pixel or filter, its output goes first to where that of the other one follows. */
 __attribute__((naked)) EKW_SHARED void ekw_strip_run(__attribute__((unused)) const ekw_strip *strip) {
     __asm volatile(
         "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"

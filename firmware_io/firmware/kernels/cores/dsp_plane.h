@@ -18,10 +18,10 @@ typedef struct {
     int16_t *values;
     int32_t rows;
     int32_t pitch;  /* values from a row to the next one */
-    int32_t strips; /* 1 where the plane is a whole */
-    int32_t seen;   /* input columns of a strip, with padding */
-    int32_t width;  /* output columns of a strip */
-    int32_t last;   /* first output column of the last one */
+    int32_t strips; /* 1 where there is but the plane */
+    int32_t seen;   /* columns that a strip has of the padded input */
+    int32_t width;  /* its output columns */
+    int32_t last;   /* the first one of the last strip */
     bool is_3x3;
 } ekw_plane;
 
@@ -62,7 +62,7 @@ EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
 }
 
 /* Five values of each row. */
-__attribute__((hot)) EKW_SHARED void ekw_copy_five(int16_t *values, int32_t pitch, const uint8_t *x, int32_t width, int32_t rows,
+EKW_HOT void ekw_copy_five(int16_t *values, int32_t pitch, const uint8_t *x, int32_t width, int32_t rows,
                             bool is_signed) {
     for (; rows > 0; rows--, values += pitch, x += width) {
         const ekw_taps4 four = ekw_widen(ekw_load4(x), is_signed);
@@ -80,7 +80,8 @@ EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const
         const int32_t origin = ekw_strip_column(plane, s) - left;
         const ekw_taps seen = ekw_inside(origin, plane->seen, width);
         if (seen.end - seen.begin == EKW_STRIP) {
-            ekw_copy_five(values + seen.begin, plane->pitch, input + origin + seen.begin, width, height, kind.is_signed);
+            const uint8_t *x = input + origin + seen.begin;
+            ekw_copy_five(values + seen.begin, plane->pitch, x, width, height, kind.is_signed);
             continue;
         }
         for (int32_t i = 0; i < height; i++) {
@@ -199,7 +200,7 @@ typedef struct {
 } ekw_sweep;
 
 /* Four sums of windows that lie `step` bytes apart; scaled where there is a factor. */
-__attribute__((hot)) EKW_SHARED void ekw_sweep_four(const ekw_sweep *sweep, const char *x, int32_t step, int32_t *sums) {
+EKW_HOT void ekw_sweep_four(const ekw_sweep *sweep, const char *x, int32_t step, int32_t *sums) {
     const int32_t *tap = sweep->weights, *end = sweep->end, factor = sweep->factor;
     const char *x1 = x + step, *x2 = x1 + step, *x3 = x2 + step;
     int32_t acc0 = sweep->offset, acc1 = acc0, acc2 = acc0, acc3 = acc0;

@@ -47,8 +47,8 @@ EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t 
     }
 }
 
-EKW_BODY bool ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first, int32_t count,
-                               ekw_case kind) {
+EKW_BODY bool ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first,
+                               int32_t count, ekw_case kind) {
     (void)node, (void)input, (void)packed, (void)first, (void)count, (void)kind;
     return false;
 }
