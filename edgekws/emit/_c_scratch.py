@@ -75,6 +75,14 @@ def _mve_plane(node: Node) -> int:
     return _up(math.prod(node.kernel), 16) + plane + _up(math.prod(node.out_shape[:2]), 4) * 4 + places
 
 
+def _dsp_plane(node: Node) -> int:
+    """Weights as pairs of words, values of 16 bits; 3x3 kernels of stride 1 see strips of five columns in rows of 8."""
+    rows, columns = _padded(node)
+    if node.kernel == (3, 3) and node.stride == (1, 1) and node.out_shape[1] >= 5:
+        columns = math.ceil(node.out_shape[1] / 5) * 8
+    return math.prod(node.kernel) * 8 + rows * columns * 2
+
+
 def _avx2_plane(node: Node) -> int:
     """Padded values of 16 bits; or seats of 128 bytes and two copied channels, each aligned to a cache line and with
     a line to spare.
@@ -89,6 +97,10 @@ PORTABLE = Core(
     "portable", "EKW_PORTABLE", tap_bytes=1, taps_step=1, pixels_step=3, filters_step=4, stage_bytes=4,
     unpacks_bytes=False, pixel_block=3, plane=_portable_plane, pixel_tap_bytes=Fraction(8, 3), unpackings=6,
 )  # fmt: skip
+DSP = Core(
+    "dsp", "EKW_DSP", tap_bytes=2, taps_step=4, pixels_step=2, filters_step=2, stage_bytes=12,
+    unpacks_bytes=True, pixel_block=16, plane=_dsp_plane,
+)  # fmt: skip
 MVE = Core(
     "mve", "EKW_MVE", tap_bytes=1, taps_step=16, pixels_step=4, filters_step=2, stage_bytes=4,
     unpacks_bytes=False, pixel_block=128, plane=_mve_plane,
@@ -97,7 +109,7 @@ AVX2 = Core(
     "avx2", "EKW_AVX2", tap_bytes=2, taps_step=4, pixels_step=16, filters_step=4, stage_bytes=4,
     unpacks_bytes=True, pixel_block=128, plane=_avx2_plane, packed_spare=64, kept_bytes=1 << 20,
 )  # fmt: skip
-CORES = (PORTABLE, MVE, AVX2)
+CORES = (PORTABLE, DSP, MVE, AVX2)
 
 
 def core(name: str) -> Core:

@@ -17,7 +17,7 @@ from edgekws.files import sha256_file
 from edgekws.graph.ir import Graph
 from firmware_io import board, build, tools
 
-M4, CORE = board.load("qemu-an386"), "portable"
+M4, CORE = board.load("qemu-an386"), "dsp"
 needs_arm = pytest.mark.skipif(
     shutil.which(M4.compiler) is None, reason=f"{M4.compiler} is missing: {tools.install_hint(M4.compiler)}"
 )

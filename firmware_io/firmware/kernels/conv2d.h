@@ -41,37 +41,6 @@ EKW_BODY ekw_conv2d_plan ekw_conv2d_plan_of(const ekw_node *node, ekw_scratch sc
     return plan;
 }
 
-#ifndef EKW_PACKS_WINDOWS
-/* The taps of one output pixel: 0 where the window leaves the input. */
-EKW_BODY void ekw_pack_window(const ekw_node *node, const uint8_t *input, int32_t pixel, uint8_t *packed, int32_t slot,
-                              ekw_case kind) {
-    const int32_t height = node->in_shape.height, width = node->in_shape.width;
-    const int32_t top = pixel / node->out_shape.width * node->stride[0] - node->pad[0];
-    const int32_t left = pixel % node->out_shape.width * node->stride[1] - node->pad[2];
-    const int32_t taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
-    const ekw_taps columns = ekw_inside(left, node->kernel[1], width);
-    int32_t tap = 0;
-    for (int32_t c = 0; c < node->in_shape.channels; c++, input += height * width) {
-        for (int32_t i = top; i < top + node->kernel[0]; i++) {
-            const bool is_row_inside = i >= 0 && i < height;
-            const uint8_t *row = input + (is_row_inside ? i * width : 0);
-            for (int32_t j = 0; j < node->kernel[1]; j++, tap++) {
-                const bool is_inside = is_row_inside && j >= columns.begin && j < columns.end;
-                ekw_pack_tap(packed, taps, slot, tap, is_inside ? ekw_at(row, left + j, kind.is_signed) : 0, kind);
-            }
-        }
-    }
-    ekw_pack_end(packed, taps, slot);
-}
-
-EKW_BODY void ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first,
-                               int32_t count, ekw_case kind) {
-    for (int32_t i = 0; i < count; i++) {
-        ekw_pack_window(node, input, first + i, packed, i, kind);
-    }
-}
-#endif
-
 EKW_BODY bool ekw_is_pointwise(const ekw_node *node) {
     return node->kernel[0] == 1 && node->kernel[1] == 1 && node->stride[0] == 1 && node->stride[1] == 1 &&
            (node->pad[0] | node->pad[1] | node->pad[2] | node->pad[3]) == 0;
@@ -101,7 +70,7 @@ EKW_BODY void ekw_conv2d_block(const ekw_node *node, const ekw_conv2d_plan *plan
         const int8_t *weights = node->weight + f * stride;
         const bool is_unpacked = ekw_filter_bytes(plan->taps, kind.weight_bits) != 0;
         if (is_unpacked && !(plan->keeps_filters && first > 0)) {
-            ekw_unpack(plan->filters, weights, plan->taps, some, kind.weight_bits);
+            ekw_unpack(plan->filters, node, f, some, kind);
         }
         const ekw_panel panel = {
             .pixels = plan->packed,
@@ -118,8 +87,9 @@ EKW_BODY void ekw_conv2d_block(const ekw_node *node, const ekw_conv2d_plan *plan
     }
 }
 
-EKW_BODY void ekw_conv2d(const ekw_node *node, const uint8_t *input, uint8_t *output, ekw_scratch scratch,
-                         ekw_case kind) {
+EKW_DRIVER void ekw_conv2d_run(const ekw_node *node, const uint8_t *input, uint8_t *output, ekw_scratch scratch,
+                               bool is_signed, int32_t bits, ekw_rule rule) {
+    const ekw_case kind = {.is_signed = is_signed, .weight_bits = bits, .rule = rule};
     const ekw_conv2d_plan plan = ekw_conv2d_plan_of(node, scratch, kind);
     ekw_prepare_stages(plan.stages, node, plan.taps, kind);
     for (int32_t first = 0; first < plan.pixels; first += plan.pixel_block) {
@@ -127,6 +97,11 @@ EKW_BODY void ekw_conv2d(const ekw_node *node, const uint8_t *input, uint8_t *ou
         ekw_conv2d_pack(node, input, plan.packed, first, count, kind);
         ekw_conv2d_block(node, &plan, output, first, count, kind);
     }
+}
+
+EKW_BODY void ekw_conv2d(const ekw_node *node, const uint8_t *input, uint8_t *output, ekw_scratch scratch,
+                         ekw_case kind) {
+    ekw_conv2d_run(node, input, output, scratch, kind.is_signed, kind.weight_bits, kind.rule);
 }
 
 #endif

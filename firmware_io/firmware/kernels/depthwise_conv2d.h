@@ -7,13 +7,9 @@
 
 #include "kernels/cores/select.h"
 
-EKW_BODY void ekw_depthwise_conv2d(const ekw_node *node, const uint8_t *input, uint8_t *output, ekw_scratch scratch,
-                                   ekw_case kind) {
-#ifdef EKW_HAS_SHORTCUT
-    if (ekw_depthwise_shortcut(node, input, output, scratch.bytes, kind)) {
-        return;
-    }
-#endif
+EKW_DRIVER void ekw_depthwise_conv2d_run(const ekw_node *node, const uint8_t *input, uint8_t *output,
+                                         ekw_scratch scratch, bool is_signed, int32_t bits, ekw_rule rule) {
+    const ekw_case kind = {.is_signed = is_signed, .weight_bits = bits, .rule = rule};
     const int32_t in_plane = node->in_shape.height * node->in_shape.width;
     const int32_t out_plane = node->out_shape.height * node->out_shape.width;
     const int32_t taps = node->kernel[0] * node->kernel[1];
@@ -25,6 +21,16 @@ EKW_BODY void ekw_depthwise_conv2d(const ekw_node *node, const uint8_t *input, u
         ekw_plane_weights(&plane, node->weight + c * stride, taps, kind);
         ekw_plane_run(node, &plane, c, output, kind);
     }
+}
+
+EKW_BODY void ekw_depthwise_conv2d(const ekw_node *node, const uint8_t *input, uint8_t *output, ekw_scratch scratch,
+                                   ekw_case kind) {
+#ifdef EKW_HAS_SHORTCUT
+    if (ekw_depthwise_shortcut(node, input, output, scratch.bytes, kind)) {
+        return;
+    }
+#endif
+    ekw_depthwise_conv2d_run(node, input, output, scratch, kind.is_signed, kind.weight_bits, kind.rule);
 }
 
 #endif

@@ -18,6 +18,15 @@ EKW_BODY int32_t ekw_weight(const int8_t *filter, int32_t index, int32_t bits) {
     return (int32_t)(byte << (32 - bits * (place + 1))) >> (32 - bits);
 }
 
+/* Weights of one filter of a convolution. */
+EKW_BODY int32_t ekw_taps_of(const ekw_node *node) {
+    return node->kernel[0] * node->kernel[1] * node->in_shape.channels;
+}
+
+EKW_BODY const int8_t *ekw_filter_at(const ekw_node *node, int32_t filter, int32_t bits) {
+    return node->weight + filter * ekw_filter_stride(ekw_taps_of(node), bits);
+}
+
 EKW_BODY int32_t ekw_round_up(int32_t value, int32_t step) {
     return (value + step - 1) / step * step;
 }

@@ -19,7 +19,6 @@
 #define EKW_FILTERS_STEP 4
 #define EKW_STAGE_BYTES 4
 #define EKW_PACKED_SPARE 64
-#define EKW_PACKS_WINDOWS
 
 #define EKW_GROUP_TILE (EKW_REGISTERS / 8) /* groups of pixels whose sums of 4 filters stay in registers */
 
@@ -94,7 +93,9 @@ EKW_BODY void ekw_keep_weights(ekw_tap_weight *to, __m256i weights) {
 #endif
 }
 
-EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
+EKW_BODY void ekw_unpack(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters, ekw_case kind) {
+    const int32_t taps = ekw_taps_of(node), bits = kind.weight_bits;
+    const int8_t *weights = ekw_filter_at(node, first, bits);
     const int32_t stride = ekw_filter_stride(taps, bits), places = ekw_lanes_of(taps) * EKW_LANE_TAPS;
     ekw_tap_weight *to = (ekw_tap_weight *)(void *)unpacked;
     for (int32_t f = 0; f < filters; f++, weights += stride, to += places) {

@@ -20,7 +20,6 @@
 #define EKW_STAGE_BYTES 4
 
 #define EKW_LANES 16
-#define EKW_PACKS_WINDOWS
 
 /* Code that all kernels of a model share. */
 #define EKW_SHARED static __attribute__((noinline, unused))
@@ -91,12 +90,17 @@ EKW_SHARED void ekw_unpack_2(uint8_t *to, const int8_t *weights, int32_t taps, i
     ekw_unpack_bits(to, weights, taps, filters, 2);
 }
 
-EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
+EKW_BODY void ekw_unpack_some(uint8_t *to, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
     if (bits == 4) {
-        ekw_unpack_4(unpacked, weights, taps, filters);
+        ekw_unpack_4(to, weights, taps, filters);
     } else if (bits == 2) {
-        ekw_unpack_2(unpacked, weights, taps, filters);
+        ekw_unpack_2(to, weights, taps, filters);
     }
+}
+
+EKW_BODY void ekw_unpack(uint8_t *to, const ekw_node *node, int32_t first, int32_t filters, ekw_case kind) {
+    const int8_t *weights = ekw_filter_at(node, first, kind.weight_bits);
+    ekw_unpack_some(to, weights, ekw_taps_of(node), filters, kind.weight_bits);
 }
 
 EKW_BODY int32_t ekw_offset(const ekw_node *node, int32_t channel, ekw_case kind) {

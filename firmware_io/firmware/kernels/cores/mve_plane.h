@@ -151,7 +151,7 @@ EKW_BODY void ekw_plane_by_taps(const ekw_node *node, const ekw_plane *plane, in
     const int32_t taps = node->kernel[0] * node->kernel[1];
     const int8_t *weights = node->weight + channel * ekw_filter_stride(taps, kind.weight_bits);
     if (kind.weight_bits != 8) {
-        ekw_unpack((uint8_t *)plane->weights, weights, taps, 1, kind.weight_bits);
+        ekw_unpack_some((uint8_t *)plane->weights, weights, taps, 1, kind.weight_bits);
         weights = plane->weights;
     }
     for (int32_t i = 0; i < outputs; i++) {

@@ -97,6 +97,13 @@ EKW_BODY void ekw_pack_end(uint8_t *packed, int32_t taps, int32_t slot) {
     (void)packed, (void)taps, (void)slot;
 }
 
+#include "kernels/windows.h"
+
+EKW_BODY void ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first,
+                               int32_t count, ekw_case kind) {
+    ekw_pack_each_window(node, input, packed, first, count, kind);
+}
+
 /* Packing is the same code for both signs: bytes are centered by arithmetic. */
 #define EKW_PACK EKW_SHARED
 
@@ -148,8 +155,10 @@ EKW_SHARED void ekw_unpack_2(uint8_t *unpacked, const int8_t *weights, int32_t t
     ekw_unpack_filters(unpacked, weights, taps, filters, 2);
 }
 
-EKW_BODY void ekw_unpack(uint8_t *unpacked, const int8_t *weights, int32_t taps, int32_t filters, int32_t bits) {
-    if (bits == 4) {
+EKW_BODY void ekw_unpack(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters, ekw_case kind) {
+    const int32_t taps = ekw_taps_of(node);
+    const int8_t *weights = ekw_filter_at(node, first, kind.weight_bits);
+    if (kind.weight_bits == 4) {
         ekw_unpack_4(unpacked, weights, taps, filters);
     } else {
         ekw_unpack_2(unpacked, weights, taps, filters);

@@ -4,8 +4,8 @@
  *     EKW_STAGE_BYTES                     of scratch for each filter's stage
  *     ekw_pixel_bytes(taps)               of scratch for one packed pixel
  *     ekw_filter_bytes(taps, bits)        of scratch for one unpacked filter; 0: it reads the packed weights
- *     ekw_pack_tap, ekw_pack_end          put one value into packed pixels, and what ends a pixel
  *     ekw_pack_pointwise                  packs pixels of a 1x1 convolution
+ *     ekw_pack_windows                    packs pixels of another one; windows.h has a simple way
  *     ekw_unpack                          unpacks filters
  *     ekw_prepare_stages                  fills the stages
  *     ekw_panel_run                       sums, scales and stores a block of pixels x filters
@@ -17,7 +17,7 @@
  *
  *     EKW_PACK                            EKW_SHARED or so where packing should be one function
  *     EKW_PACKED_SPARE                    bytes of scratch behind the packed pixels, to align them
- *     EKW_PACKS_WINDOWS                   it packs windows itself, with ekw_pack_windows instead of ekw_pack_tap
+ *     EKW_DRIVER                          how the body of a convolution is compiled: inline when it does not
  *     EKW_HAS_SHORTCUT                    ekw_depthwise_shortcut does a depthwise convolution, or says false
  *
  * The sizes are mirrored by edgekws/emit/_c_scratch.py. */
@@ -28,12 +28,18 @@
 
 #if EKW_CORE == EKW_PORTABLE
 #include "kernels/cores/portable.h"
+#elif EKW_CORE == EKW_DSP
+#include "kernels/cores/dsp.h"
 #elif EKW_CORE == EKW_MVE
 #include "kernels/cores/mve.h"
 #elif EKW_CORE == EKW_AVX2
 #include "kernels/cores/avx2.h"
 #else
 #error "EKW_CORE should be one of kernels/cores/core.h"
+#endif
+
+#ifndef EKW_DRIVER
+#define EKW_DRIVER EKW_BODY
 #endif
 
 #ifndef EKW_PACKED_SPARE

@@ -1,0 +1,304 @@
+/* Depthwise convolutions of dsp.h. A channel is widened to int16:
+ *
+ *     scratch: weights | padded plane [rows][columns] int16
+ *
+ * A 3x3 kernel of stride 1 goes through strips of five output columns, which see seven: there the plane is
+ *
+ *     [strips][rows][8] int16
+ *
+ * and the last strip begins where five outputs are left, whatever the one before it did. */
+#ifndef EKW_CORE_DSP_PLANE_H
+#define EKW_CORE_DSP_PLANE_H
+
+#define EKW_STRIP 5
+#define EKW_STRIP_PITCH 8
+
+typedef struct {
+    int32_t *weights; /* 8 bytes for each tap */
+    int16_t *values;
+    int32_t rows;
+    int32_t pitch;  /* values from a row to the next one */
+    int32_t strips; /* 1 where there is but the plane */
+    int32_t seen;   /* columns that a strip has of the padded input */
+    int32_t width;  /* its output columns */
+    int32_t last;   /* the first one of the last strip */
+    bool is_3x3;
+} ekw_plane;
+
+EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case kind) {
+    (void)kind;
+    const int32_t width = node->out_shape.width, columns = node->in_shape.width + node->pad[2] + node->pad[3];
+    ekw_plane plane = {
+        .weights = (int32_t *)(void *)scratch,
+        .values = (int16_t *)(void *)(scratch + node->kernel[0] * node->kernel[1] * 8),
+        .rows = node->in_shape.height + node->pad[0] + node->pad[1],
+        .pitch = columns,
+        .strips = 1,
+        .seen = columns,
+        .width = width,
+        .is_3x3 = node->kernel[0] == 3 && node->kernel[1] == 3 && node->stride[0] == 1 && node->stride[1] == 1 &&
+                  width >= EKW_STRIP,
+    };
+    if (plane.is_3x3) {
+        plane.pitch = EKW_STRIP_PITCH;
+        plane.strips = (width + EKW_STRIP - 1) / EKW_STRIP;
+        plane.seen = EKW_STRIP + 2;
+        plane.width = EKW_STRIP;
+        plane.last = width - EKW_STRIP;
+    }
+    return plane;
+}
+
+/* The first column of a strip, of the padded plane and of the output. */
+EKW_BODY int32_t ekw_strip_column(const ekw_plane *plane, int32_t strip) {
+    const int32_t column = strip * EKW_STRIP;
+    return column < plane->last ? column : plane->last;
+}
+
+EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
+    const int32_t values = plane->rows * plane->pitch * plane->strips;
+    for (int32_t i = 0; i < values; i++) {
+        plane->values[i] = 0;
+    }
+}
+
+/* Five values of each row. */
+EKW_HOT void ekw_copy_five(int16_t *values, int32_t pitch, const uint8_t *x, int32_t width, int32_t rows,
+                            bool is_signed) {
+    for (; rows > 0; rows--, values += pitch, x += width) {
+        const ekw_taps4 four = ekw_widen(ekw_load4(x), is_signed);
+        const uint32_t low = ekw_low_halves(four.odd, four.even), high = ekw_high_halves(four.odd, four.even);
+        __builtin_memcpy(values, &low, sizeof low);
+        __builtin_memcpy(values + 2, &high, sizeof high);
+        values[4] = (int16_t)ekw_at(x, 4, is_signed);
+    }
+}
+
+EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const uint8_t *input, ekw_case kind) {
+    const int32_t left = node->pad[2], height = node->in_shape.height, width = node->in_shape.width;
+    int16_t *values = plane->values + node->pad[0] * plane->pitch;
+    for (int32_t s = 0; s < plane->strips; s++, values += plane->rows * plane->pitch) {
+        const int32_t origin = ekw_strip_column(plane, s) - left;
+        const ekw_taps seen = ekw_inside(origin, plane->seen, width);
+        if (seen.end - seen.begin == EKW_STRIP) {
+            const uint8_t *x = input + origin + seen.begin;
+            ekw_copy_five(values + seen.begin, plane->pitch, x, width, height, kind.is_signed);
+            continue;
+        }
+        for (int32_t i = 0; i < height; i++) {
+            for (int32_t j = seen.begin; j < seen.end; j++) {
+                values[i * plane->pitch + j] = (int16_t)ekw_at(input, i * width + origin + j, kind.is_signed);
+            }
+        }
+    }
+}
+
+/* Each kernel takes its weights when it runs. */
+EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, int32_t taps, ekw_case kind) {
+    (void)plane, (void)filter, (void)taps, (void)kind;
+}
+
+/* What the assembly below reads. */
+typedef struct {
+    int32_t factor;        /* 0 */
+    int32_t output_step;   /* 4 from a row to the next one */
+    const int16_t *end;    /* 8 of the rows above the last window */
+    const int16_t *values; /* 12 */
+    uint8_t *output;       /* 16 */
+    int32_t offset;        /* 20 */
+    uint32_t weights[6];   /* 24 (w1, w0), (w2, w1) of each row */
+} ekw_strip3x3;
+
+/* A row of seven values x in four words, two weights in each of r6 and r7. */
+#define EKW_ASM_THREE_TAPS(weights, acc0, acc1, acc2, acc3, acc4)                                            \
+    "ldmia r0!, {r2, r3, r4, r5}\n"                                                                          \
+    "ldrd r6, r7, [sp, #" weights "]\n"                                                                      \
+    "smlad r8, r2, r6, " acc0 "\n"   /* x0 w0 + x1 w1 */                                                     \
+    "smlatb r9, r2, r6, " acc1 "\n"  /* x1 w0 */                                                             \
+    "smlad r10, r3, r6, " acc2 "\n"  /* x2 w0 + x3 w1 */                                                     \
+    "smlatb r11, r3, r6, " acc3 "\n" /* x3 w0 */                                                             \
+    "smlad r12, r4, r6, " acc4 "\n"  /* x4 w0 + x5 w1 */                                                     \
+    "smlabt r8, r3, r7, r8\n"        /* x2 w2 */                                                             \
+    "smlad r9, r3, r7, r9\n"         /* x2 w1 + x3 w2 */                                                     \
+    "smlabt r10, r4, r7, r10\n"      /* x4 w2 */                                                             \
+    "smlad r11, r4, r7, r11\n"       /* x4 w1 + x5 w2 */                                                     \
+    "smlabt r12, r5, r7, r12\n"      /* x6 w2 */
+
+/* Five uint8 outputs of each row. */
+__attribute__((naked)) EKW_SHARED void ekw_strip3x3_run(__attribute__((unused)) const ekw_strip3x3 *strip) {
+    __asm volatile(
+        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+        "ldmia r0, {r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"
+        "push {r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"
+        "mov r0, r3\n"
+        "mov r1, r4\n"
+        "mov lr, r5\n"
+        ".balign 4\n"
+        "1:\n" EKW_ASM_THREE_TAPS("24", "lr", "lr", "lr", "lr", "lr")
+            EKW_ASM_THREE_TAPS("32", "r8", "r9", "r10", "r11", "r12")
+                EKW_ASM_THREE_TAPS("40", "r8", "r9", "r10", "r11", "r12")
+        "ldmia sp, {r2, r3, r4}\n"
+        "sub r0, r0, #32\n"
+        "smmul r8, r8, r2\n"
+        "smmul r9, r9, r2\n"
+        "smmul r10, r10, r2\n"
+        "smmul r11, r11, r2\n"
+        "smmul r12, r12, r2\n"
+        "usat r8, #8, r8\n"
+        "usat r9, #8, r9\n"
+        "usat r10, #8, r10\n"
+        "usat r11, #8, r11\n"
+        "usat r12, #8, r12\n"
+        "strb r9, [r1, #1]\n"
+        "strb r10, [r1, #2]\n"
+        "strb r11, [r1, #3]\n"
+        "strb r12, [r1, #4]\n"
+        "strb r8, [r1]\n"
+        "add r1, r1, r3\n"
+        "cmp r0, r4\n"
+        "bne 1b\n"
+        "add sp, sp, #48\n"
+        "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n" ::
+            : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
+}
+
+EKW_BODY void ekw_plane_strips_run(const ekw_node *node, const ekw_plane *plane, ekw_strip3x3 *strip,
+                                     uint8_t *output) {
+    strip->output_step = node->out_shape.width;
+    strip->values = plane->values;
+    for (int32_t s = 0; s < plane->strips; s++) {
+        strip->output = output + ekw_strip_column(plane, s);
+        strip->end = strip->values + node->out_shape.height * EKW_STRIP_PITCH;
+        ekw_strip3x3_run(strip);
+        strip->values += plane->rows * EKW_STRIP_PITCH;
+    }
+}
+
+EKW_BODY int32_t ekw_plane_scaled(int32_t acc, int32_t factor) {
+    return factor == 0 ? acc : (int32_t)((int64_t)acc * factor >> 32);
+}
+
+EKW_BODY uint8_t ekw_saturated(int32_t y, bool is_signed) {
+    if (is_signed) {
+        __asm("ssat %0, #8, %0" : "+r"(y) : : "cc");
+    } else {
+        __asm("usat %0, #8, %0" : "+r"(y) : : "cc");
+    }
+    return (uint8_t)y;
+}
+
+/* Outputs of a plane or strip by any kernel, [rows][columns]. */
+typedef struct {
+    const int16_t *values;
+    int32_t pitch;
+    const int32_t *weights; /* [taps]{where it is in a window, bytes; weight} */
+    const int32_t *end;     /* of the weights */
+    uint8_t *output;
+    int32_t rows;
+    int32_t columns;
+    int32_t offset; /* 0 where there is no factor */
+    int32_t factor;
+} ekw_sweep;
+
+/* Four sums of windows that lie `step` bytes apart; scaled where there is a factor. */
+EKW_HOT void ekw_sweep_four(const ekw_sweep *sweep, const char *x, int32_t step, int32_t *sums) {
+    const int32_t *tap = sweep->weights, *end = sweep->end, factor = sweep->factor;
+    const char *x1 = x + step, *x2 = x1 + step, *x3 = x2 + step;
+    int32_t acc0 = sweep->offset, acc1 = acc0, acc2 = acc0, acc3 = acc0;
+    do {
+        const int32_t at = *tap++, w = *tap++;
+        acc0 += *(const int16_t *)(const void *)(x + at) * w;
+        acc1 += *(const int16_t *)(const void *)(x1 + at) * w;
+        acc2 += *(const int16_t *)(const void *)(x2 + at) * w;
+        acc3 += *(const int16_t *)(const void *)(x3 + at) * w;
+    } while (tap != end);
+    sums[0] = ekw_plane_scaled(acc0, factor), sums[1] = ekw_plane_scaled(acc1, factor);
+    sums[2] = ekw_plane_scaled(acc2, factor), sums[3] = ekw_plane_scaled(acc3, factor);
+}
+
+/* Four at a time along the longer side, then one by one. */
+EKW_SMALL void ekw_sweep_run(const ekw_node *node, const ekw_sweep *sweep, int32_t channel, ekw_rule rule) {
+    const bool is_tall = sweep->rows > sweep->columns, is_signed = node->requant.lo < 0;
+    const int32_t down = 2 * node->stride[0] * sweep->pitch, right = 2 * node->stride[1], width = node->out_shape.width;
+    const int32_t length = is_tall ? sweep->rows : sweep->columns, lines = is_tall ? sweep->columns : sweep->rows;
+    const int32_t step = is_tall ? down : right, out_step = is_tall ? width : 1;
+    for (int32_t line = 0; line < lines; line++) {
+        const char *x = (const char *)sweep->values + line * (is_tall ? right : down);
+        uint8_t *output = sweep->output + line * (is_tall ? 1 : width);
+        for (int32_t left = length, some; left > 0; left -= some, x += some * step) {
+            int32_t sums[4];
+            some = left >= 4 ? 4 : 1;
+            ekw_sweep_four(sweep, x, some == 4 ? step : 0, sums);
+            for (int32_t i = 0; i < some; i++, output += out_step) {
+                if (sweep->factor != 0) {
+                    *output = ekw_saturated(sums[i], is_signed);
+                } else {
+                    *output = ekw_requantize(&node->requant, sums[i], channel, rule);
+                }
+            }
+        }
+    }
+}
+
+/* The stage of one channel. factor: 0 where ekw_requantize is to scale the sums; then nothing is gained. */
+typedef struct {
+    int32_t gain;
+    int32_t factor;
+    int32_t offset;
+} ekw_plane_stage;
+
+EKW_BODY ekw_plane_stage ekw_plane_stage_of(const ekw_requant *requant, int32_t channel, ekw_case kind) {
+    const int32_t gain = ekw_gain(requant, channel, kind.weight_bits, kind.rule);
+    const int32_t factor = kind.rule == EKW_SHIFT ? ekw_factor(requant, channel, gain) : 0;
+    return factor == 0 ? (ekw_plane_stage){0, 0, 0}
+                       : (ekw_plane_stage){gain, factor, (int32_t)((uint32_t)requant->offset[channel] << gain)};
+}
+
+/* Strips that have no factor, or want int8, are planes of five columns. */
+EKW_BODY void ekw_plane_sweep(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
+                              const int8_t *filter, ekw_plane_stage stage, ekw_case kind) {
+    int32_t *tap = plane->weights, number = 0;
+    for (int32_t i = 0; i < node->kernel[0]; i++) {
+        for (int32_t j = 0; j < node->kernel[1]; j++) {
+            *tap++ = 2 * (i * plane->pitch + j);
+            *tap++ = (int32_t)((uint32_t)ekw_weight(filter, number++, kind.weight_bits) << stage.gain);
+        }
+    }
+    ekw_sweep sweep = {plane->values, plane->pitch, plane->weights, tap, output, node->out_shape.height, plane->width,
+                       stage.offset, stage.factor};
+    for (int32_t s = 0; s < plane->strips; s++, sweep.values += plane->rows * plane->pitch) {
+        sweep.output = output + ekw_strip_column(plane, s);
+        ekw_sweep_run(node, &sweep, channel, kind.rule);
+    }
+}
+
+/* Nine weights: (w2, w0), (w3, w1), (w6, w4), (w7, w5) and w8 become what ekw_strip3x3 wants. */
+EKW_BODY void ekw_strip_weights(uint32_t *words, const int8_t *filter, int32_t bits, int32_t gain) {
+    const ekw_taps4 a = ekw_widen_weights(ekw_load_weights(filter, 4, bits), bits, gain);
+    const ekw_taps4 b = ekw_widen_weights(ekw_load_weights(filter + bits / 2, 4, bits), bits, gain);
+    const uint32_t w8 = (uint32_t)ekw_weight(filter, 8, bits) << gain;
+    words[0] = ekw_low_halves(a.odd, a.even);
+    words[1] = (a.even & 0xffff0000) | (a.odd & 0xffff);
+    words[2] = b.even << 16 | a.odd >> 16;
+    words[3] = ekw_low_halves(b.odd, b.even);
+    words[4] = ekw_high_halves(b.odd, b.even);
+    words[5] = w8 << 16 | b.odd >> 16;
+}
+
+EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
+                            ekw_case kind) {
+    const int32_t taps = node->kernel[0] * node->kernel[1];
+    const int8_t *filter = node->weight + channel * ekw_filter_stride(taps, kind.weight_bits);
+    const ekw_plane_stage stage = ekw_plane_stage_of(&node->requant, channel, kind);
+    if (!plane->is_3x3 || stage.factor == 0 || node->requant.lo != 0) {
+        ekw_plane_sweep(node, plane, channel, output, filter, stage, kind);
+        return;
+    }
+    ekw_strip3x3 strip;
+    strip.factor = stage.factor;
+    strip.offset = stage.offset;
+    ekw_strip_weights(strip.weights, filter, kind.weight_bits, stage.gain);
+    ekw_plane_strips_run(node, plane, &strip, output);
+}
+
+#endif
