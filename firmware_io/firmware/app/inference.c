@@ -12,7 +12,9 @@
 
 #define DEFAULT_ITERATIONS 1
 #define DEFAULT_WARMUPS 10
-#define MICROSECONDS 1000000u
+#define TICKS_PER_US (EKW_TIMER_HZ / 1000000u)
+_Static_assert(TICKS_PER_US * 1000000u == EKW_TIMER_HZ && TICKS_PER_US >= 1 && TICKS_PER_US < 65536,
+               "clocks of whole ticks in a microsecond can be divided by ekw_divide");
 
 static int8_t scores[EKW_MODEL_LABELS];
 static bool has_scores;
@@ -22,9 +24,9 @@ void ekw_inference_forget(void) {
 }
 
 static void print_microseconds(uint64_t ticks) {
-    const uint64_t seconds = ticks / EKW_TIMER_HZ, rest = ticks % EKW_TIMER_HZ;
+    uint32_t rest;
     ekw_put("m-lap-us-");
-    ekw_put_unsigned(seconds * MICROSECONDS + rest * MICROSECONDS / EKW_TIMER_HZ);
+    ekw_put_unsigned(ekw_divide(ticks, TICKS_PER_US, &rest));
     ekw_put_line("");
 }
 
