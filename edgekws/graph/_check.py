@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import get_args
 
 import numpy as np
@@ -23,6 +24,8 @@ from edgekws.graph.ir import (
 )
 
 _WEIGHT_BITS = (8, 4, 2)
+_ELEMENTS_MAX = 2**31 - 1
+_STRIDE_MAX = 2**15
 
 
 def check(graph: Graph) -> None:
@@ -38,18 +41,21 @@ def check(graph: Graph) -> None:
 def _check_connections(graph: Graph) -> None:
     if not graph.nodes:
         raise ArtifactError("a graph should have at least one node", got="none")
+    _check_scale("the input", graph.input_scale)
     shapes: dict[str, Shape] = {INPUT: graph.in_shape}
     scales = {INPUT: graph.input_scale}
     for node in graph.nodes:
         if node.name in shapes:
             raise ArtifactError("every node should have a name of its own", got=f"{node.name} twice")
         _check_known(node)
+        _check_scale(node.name, node.out_scale)
         _check_inputs(node, shapes, scales)
         out_shape = _expected_shape(node)
         if min(out_shape) < 1:
             raise ArtifactError(f"{node.name}: windows should fit the input", got=f"an output of {out_shape}")
         if node.out_shape != out_shape:
             raise ArtifactError(f"{node.name}: output shape should be {out_shape}", got=str(node.out_shape))
+        _check_size(node)
         shapes[node.name], scales[node.name] = node.out_shape, node.out_scale
     if node.out_shape != (1, 1, len(graph.labels)):
         raise ArtifactError(f"the last node should give {len(graph.labels)} scores", got=str(node.out_shape))
@@ -72,6 +78,21 @@ def _check_known(node: Node) -> None:
     for what, found, known in (("op", node.op, Op), ("rule", node.requant.rule, Rule)):
         if found not in get_args(known):
             raise ArtifactError(f"{node.name}: {what} should be one of {', '.join(get_args(known))}", got=str(found))
+
+
+def _check_scale(name: str, scale: float) -> None:
+    if not (math.isfinite(scale) and scale > 0):
+        raise ArtifactError(f"{name}: a scale should be a finite number above 0", got=str(scale))
+
+
+def _check_size(node: Node) -> None:
+    """Executors count in int32: the elements of a tensor with its padding, and the place of a window."""
+    height, width, channels = node.in_shape
+    padded = (height + sum(node.pad[:2])) * (width + sum(node.pad[2:])) * channels
+    largest = max(padded, math.prod(node.out_shape))
+    if largest > _ELEMENTS_MAX or max(node.stride) > _STRIDE_MAX:
+        got = f"{largest} elements, stride {node.stride}"
+        raise ArtifactError(f"{node.name}: at most {_ELEMENTS_MAX} elements and strides to {_STRIDE_MAX}", got=got)
 
 
 def _check_inputs(node: Node, shapes: dict[str, Shape], scales: dict[str, float]) -> None:
