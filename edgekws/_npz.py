@@ -11,6 +11,7 @@ import io
 import math
 import re
 import struct
+import sys
 import zipfile
 
 import numpy as np
@@ -61,4 +62,6 @@ def _array(member: bytes) -> np.ndarray:
     if math.prod(shape) * kind.itemsize != len(member) - header.end():
         raise ValueError("an array of more or fewer bytes than its shape needs")
     flat = np.frombuffer(member, kind, offset=header.end()).copy()
+    if kind.kind == "U" and flat.view(np.uint32).max(initial=0) > sys.maxunicode:
+        raise ValueError("text of characters that do not exist")  # Python would raise a SystemError, once it is read
     return flat.reshape(shape[::-1]).T if header["order"] == b"True" else flat.reshape(shape)

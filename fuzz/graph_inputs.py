@@ -129,7 +129,7 @@ def _reshape(rng: random.Random, arrays: Arrays, key: str) -> None:
     array = arrays[key]
     flat = array.reshape(-1)
     shapes = (flat, flat[:0], flat[:1], flat[:-1], array[None], array[..., None], array.T, np.repeat(flat, 2))
-    arrays[key] = rng.choice((*shapes, np.asarray(flat[0]) if flat.size else flat))
+    arrays[key] = rng.choice((*shapes, flat[:1].reshape(()) if flat.size else flat))
 
 
 def _set(rng: random.Random, arrays: Arrays, key: str) -> None:

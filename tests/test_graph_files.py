@@ -138,6 +138,7 @@ HEADERS = {
     "more bytes than the shape": npy(shape="(3,)"),
     "no type": npy(descr="'<i3'"),
     "letters without end": npy(descr="'<U999999'"),
+    "no characters": npy(descr="'<U1'", shape="()", data=b"\xff\xff\xff\xff"),
     "another byte order": npy(descr="'>i4'"),
     "an open bracket": npz_inputs.npy_bytes("{'descr': '|i1', 'shape': (", b""),
     "a deep header": npz_inputs.npy_bytes("-" * 5000 + "1", b""),
