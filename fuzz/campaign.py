@@ -16,6 +16,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import islice
@@ -82,12 +83,13 @@ def chunk(work: tuple[str, int, int, int]) -> Tally:
     module, seed, first, count = work
     reader: Reader = import_module(module)  # type: ignore[assignment]
     tally, numbers = Tally(), iter(range(first, first + count))
-    for number in islice(numbers, 1):  # warms up: imports and caches are not the reader's memory
-        _one(reader, seed, number, tally)
-    with _limits(), warnings.catch_warnings():
+    with _no_hang(), warnings.catch_warnings():
         warnings.simplefilter("error")
-        for number in numbers:
+        for number in islice(numbers, 1):  # warms up: imports and caches are not the reader's memory
             _one(reader, seed, number, tally)
+        with _little_room():
+            for number in numbers:
+                _one(reader, seed, number, tally)
     return tally
 
 
@@ -106,17 +108,24 @@ def _one(reader: Reader, seed: int, number: int, tally: Tally) -> None:
     tally.outcomes[outcome] += 1
 
 
-class _limits:  # noqa: N801
-    """As a context: no hang, and not much more memory than there is already."""
+@contextmanager
+def _no_hang() -> Iterator[None]:
+    before = signal.signal(signal.SIGALRM, _hang)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
-    def __enter__(self) -> None:
-        self._space = resource.getrlimit(resource.RLIMIT_AS)
-        self._handler = signal.signal(signal.SIGALRM, _hang)
-        resource.setrlimit(resource.RLIMIT_AS, (_in_use() + ROOM_BYTES, self._space[1]))
 
-    def __exit__(self, *_: object) -> None:
-        resource.setrlimit(resource.RLIMIT_AS, self._space)
-        signal.signal(signal.SIGALRM, self._handler)
+@contextmanager
+def _little_room() -> Iterator[None]:
+    """Not much more memory than there is already."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (_in_use() + ROOM_BYTES, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def _in_use() -> int:
