@@ -6,4 +6,6 @@ Each is one command with a seed, and the same seed gives the same inputs:
     python -m fuzz protocol --libfuzzer 600         the same harness under libFuzzer, for so many seconds
     python -m fuzz answers  --inputs 10_000_000     firmware_io/protocol/parser.py
     python -m fuzz graph    --inputs 10_000_000     edgekws/graph/io.py
+
+The last two make each input from its number: `--first 96882 --inputs 1` repeats that one.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,7 @@ class Broken:
         raise ArtifactError("refused")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no limit of memory")
 def test_a_fault_of_a_reader_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaign, "import_module", lambda _: Broken)
     monkeypatch.setattr(campaign, "HANG_S", 0.05)
