@@ -1,6 +1,7 @@
 # Each target is the command of the same name; `edgekws --help` explains them.
 #   make demo                              set-up, then recordings -> trained network -> measured board -> report
 #   make test                              set-up, then the fast tests
+#   make fuzz                              INPUTS inputs of each reader of foreign bytes, from SEED
 #   make train quantize export             the model in models/dscnn, from the recordings in DATA
 # Variables:
 #   DATA=folder    Speech Commands (speech_commands_v0.02/ and its test archive); downloaded when not given
@@ -10,10 +11,12 @@ RECIPE ?= models/dscnn/recipe.toml
 OUT ?= work/dscnn
 PREPARED ?= work/data
 BOARD ?= qemu-an386
+INPUTS ?= 10000000
+SEED ?= 0
 DATA ?= $(EDGEKWS_DATA)
 EDGEKWS = .venv/bin/edgekws
 
-.PHONY: setup data train quantize export flash bench demo test test-slow lint
+.PHONY: setup data train quantize export flash bench demo test test-slow fuzz lint
 .NOTPARALLEL:
 
 setup:
@@ -45,6 +48,11 @@ test: setup
 
 test-slow: setup
 	.venv/bin/pytest -m "slow or not slow"
+
+fuzz: setup
+	.venv/bin/python -m fuzz protocol --inputs $(INPUTS) --seed $(SEED)
+	.venv/bin/python -m fuzz answers --inputs $(INPUTS) --seed $(SEED)
+	.venv/bin/python -m fuzz graph --inputs $(INPUTS) --seed $(SEED)
 
 lint: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

@@ -60,3 +60,13 @@ def test_a_full_disk_during_prepare_and_training(recordings, prepared, tmp_path)
         said = " ".join(done.stderr.split())
         assert "could not be written" in said and "free some space" in said and "Traceback" not in said
     assert not (tmp_path / "new" / "index.json").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"kind": ' + "[" * 900 + "]" * 900 + "}", '{"kind": "' + "x" * 9999 + '"}']
+)
+def test_foreign_json_is_refused_briefly(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ArtifactError) as caught:
+        files.read_json(tmp_path / "a.json", "edgekws-run", 1)
+    assert len(str(caught.value)) < 500

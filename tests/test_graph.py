@@ -93,6 +93,10 @@ def test_a_possible_overflow_is_refused_with_the_number(graph):
         (1, {}, {"out_shape": (24, 5, 8)}, "output shape"),
         (2, {}, {"weight": np.zeros((8, 1, 1, 7), np.int8)}, "weights"),
         (2, {}, {"weight_bits": 4}, "4 bits"),
+        (3, {}, {"stride": (0, 1)}, "stride should be at least 1"),
+        (0, {}, {"name": ""}, "a name of its own. Got: ''"),
+        (4, {}, {"out_scale": float("nan")}, "scale should be a finite number"),
+        (4, {}, {"stride": (2**20, 1)}, "strides to 32768"),
     ],
 )
 def test_malformed_graphs_are_refused(graph, number, stage, more, said):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekws import fields
 from edgekws.errors import ArtifactError
 
 INPUT_MIN, INPUT_MAX = -128, 127
@@ -57,9 +58,24 @@ class FeatureSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> FeatureSpec:
-        """Raises ArtifactError for unknown or missing fields."""
-        try:
-            tuples = {key: tuple(value[key]) for key in ("input_scale", "input_zero_point")}
-            return cls(**{**value, **tuples})
-        except (TypeError, KeyError) as error:
-            raise ArtifactError("a feature specification of this version was expected", got=str(error)) from error
+        """Raises ArtifactError for unknown, missing or impossible fields."""
+        fields.require("a feature specification", value, _KINDS)
+        known: dict[str, Any] = {key: tuple(x) if isinstance(x, list) else x for key, x in value.items()}
+        spec = cls(**known)
+        if spec.clip_samples < spec.window_samples:
+            raise ArtifactError(
+                "a clip should hold a window", got=f"{spec.clip_samples} < {spec.window_samples} samples"
+            )
+        if not len(spec.input_scale) == len(spec.input_zero_point) == spec.coefficients:
+            got = f"{len(spec.input_scale)} and {len(spec.input_zero_point)} for {spec.coefficients}"
+            raise ArtifactError("each coefficient should have a scale and a zero point", got=got)
+        return spec
+
+
+_KINDS = {
+    **dict.fromkeys(("rate_hz", "clip_samples", "window_samples", "hop_samples", "fft_samples"), fields.COUNT),
+    **dict.fromkeys(("mel_bands", "coefficients"), fields.COUNT),
+    **dict.fromkeys(("low_hz", "high_hz", "log_floor"), fields.REAL),
+    "input_scale": fields.several(fields.ABOVE_ZERO),
+    "input_zero_point": fields.several(fields.INTEGER),
+}

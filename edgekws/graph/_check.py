@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import get_args
 
 import numpy as np
@@ -22,7 +23,10 @@ from edgekws.graph.ir import (
     accumulator_bounds,
 )
 
+_WINDOWED = ("conv2d", "depthwise_conv2d", "max_pool")
 _WEIGHT_BITS = (8, 4, 2)
+_ELEMENTS_MAX = 2**31 - 1
+_STRIDE_MAX = 2**15
 
 
 def check(graph: Graph) -> None:
@@ -38,18 +42,22 @@ def check(graph: Graph) -> None:
 def _check_connections(graph: Graph) -> None:
     if not graph.nodes:
         raise ArtifactError("a graph should have at least one node", got="none")
+    _check_scale("the input", graph.input_scale)
     shapes: dict[str, Shape] = {INPUT: graph.in_shape}
     scales = {INPUT: graph.input_scale}
     for node in graph.nodes:
-        if node.name in shapes:
-            raise ArtifactError("every node should have a name of its own", got=f"{node.name} twice")
+        if node.name in shapes or not node.name:
+            raise ArtifactError("every node should have a name of its own", got=f"{node.name!r} again")
         _check_known(node)
+        _check_scale(node.name, node.out_scale)
         _check_inputs(node, shapes, scales)
+        _check_steps(node)
         out_shape = _expected_shape(node)
         if min(out_shape) < 1:
             raise ArtifactError(f"{node.name}: windows should fit the input", got=f"an output of {out_shape}")
         if node.out_shape != out_shape:
             raise ArtifactError(f"{node.name}: output shape should be {out_shape}", got=str(node.out_shape))
+        _check_size(node)
         shapes[node.name], scales[node.name] = node.out_shape, node.out_scale
     if node.out_shape != (1, 1, len(graph.labels)):
         raise ArtifactError(f"the last node should give {len(graph.labels)} scores", got=str(node.out_shape))
@@ -74,6 +82,21 @@ def _check_known(node: Node) -> None:
             raise ArtifactError(f"{node.name}: {what} should be one of {', '.join(get_args(known))}", got=str(found))
 
 
+def _check_scale(name: str, scale: float) -> None:
+    if not (math.isfinite(scale) and scale > 0):
+        raise ArtifactError(f"{name}: a scale should be a finite number above 0", got=str(scale))
+
+
+def _check_size(node: Node) -> None:
+    """Executors count in int32: the elements of a tensor with its padding, and the place of a window."""
+    height, width, channels = node.in_shape
+    padded = (height + sum(node.pad[:2])) * (width + sum(node.pad[2:])) * channels
+    largest = max(padded, math.prod(node.out_shape))
+    if largest > _ELEMENTS_MAX or max(node.stride) > _STRIDE_MAX:
+        got = f"{largest} elements, stride {node.stride}"
+        raise ArtifactError(f"{node.name}: at most {_ELEMENTS_MAX} elements and strides to {_STRIDE_MAX}", got=got)
+
+
 def _check_inputs(node: Node, shapes: dict[str, Shape], scales: dict[str, float]) -> None:
     wanted = 2 if node.op == "add" else 1
     if len(node.inputs) != wanted:
@@ -88,6 +111,13 @@ def _check_inputs(node: Node, shapes: dict[str, Shape], scales: dict[str, float]
         raise ArtifactError(f"{node.name}: both inputs should have one scale", got=got)
 
 
+def _check_steps(node: Node) -> None:
+    """Ops without windows too: emitters make convolutions of some."""
+    if min(node.stride) < 1 or min(node.pad) < 0 or (node.op in _WINDOWED and min(node.kernel) < 1):
+        got = f"kernel {node.kernel}, stride {node.stride}, pad {node.pad}"
+        raise ArtifactError(f"{node.name}: kernel and stride should be at least 1, padding at least 0", got=got)
+
+
 def _expected_shape(node: Node) -> Shape:
     """The output shape that the attributes of `node` imply."""
     height, width, channels = node.in_shape
@@ -99,9 +129,6 @@ def _expected_shape(node: Node) -> Shape:
     if node.op == "linear":
         return 1, 1, c_out
     k_h, k_w = node.kernel
-    if min(*node.kernel, *node.stride) < 1 or min(node.pad) < 0:
-        got = f"kernel {node.kernel}, stride {node.stride}, pad {node.pad}"
-        raise ArtifactError(f"{node.name}: kernel and stride should be at least 1, padding at least 0", got=got)
     rows = (height + node.pad[0] + node.pad[1] - k_h) // node.stride[0] + 1
     columns = (width + node.pad[2] + node.pad[3] - k_w) // node.stride[1] + 1
     return rows, columns, c_out if node.op == "conv2d" else channels

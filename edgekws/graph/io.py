@@ -8,46 +8,75 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edgekws import fields
 from edgekws.errors import ArtifactError
 from edgekws.features.spec import FeatureSpec
+from edgekws.fields import require, several
 from edgekws.files import check_kind, npz_arrays, npz_bytes, read_content, write_bytes
 from edgekws.graph.ir import Graph, Node, Requant
 
 KIND, VERSION = "edgekws-graph", 2
 HINT = "run edgekws quantize first"
-_STAGE_ARRAYS = ("offset", "mult", "shift")
-_STAGE_PLAIN = ("lo", "hi", "rule")
-_PLAIN = [f.name for f in fields(Node) if f.name not in ("weight", "requant")]
-_MULTIPLIER = {"offset-scale-shift": np.uint8, "fixed-point": np.int32}
+_SEAL = ("kind", "version", "sha256")
+_GRAPH = {
+    "nodes": several(fields.OBJECT),
+    "labels": several(fields.TEXT),
+    "features": fields.OBJECT,
+    "target": fields.TEXT,
+    "name": fields.TEXT,
+    "input_scale": fields.ABOVE_ZERO,
+    "provenance": fields.TEXT_BY_NAME,
+}
+_NODE = {
+    "name": fields.TEXT,
+    "op": fields.TEXT,
+    "inputs": several(fields.TEXT),
+    "requant": fields.OBJECT,
+    "in_shape": several(fields.COUNT, 3),
+    "out_shape": several(fields.COUNT, 3),
+    "weight_bits": fields.INTEGER,
+    "window": several(fields.INTEGER, 2),
+    "stride": several(fields.INTEGER, 2),
+    "pad": several(fields.INTEGER, 4),
+    "out_scale": fields.ABOVE_ZERO,
+}
+_STAGE = {"lo": fields.INTEGER, "hi": fields.INTEGER, "rule": fields.TEXT}
+_PLAIN = [key for key in _NODE if key != "requant"]
+_Integer = type[np.int8] | type[np.uint8] | type[np.int32]
+_MULTIPLIER: dict[str, _Integer] = {"offset-scale-shift": np.uint8, "fixed-point": np.int32}
 
 
 def to_bytes(graph: Graph) -> bytes:
     graph.check()
     arrays = _arrays(graph)
-    header = {"kind": KIND, "version": VERSION, "sha256": _digest(arrays, _header(graph)), **_header(graph)}
+    header = {"kind": KIND, "version": VERSION, "sha256": digest_of(arrays, _header(graph)), **_header(graph)}
     text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), np.uint8)
     return npz_bytes({"header": text, **arrays})
 
 
 def from_bytes(content: bytes, source: Path = Path("graph")) -> Graph:
     """Raises ArtifactError for anything but an undamaged graph of this version."""
-    arrays = npz_arrays(content, f"{source}: an edgekws graph", HINT)
+    return from_arrays(npz_arrays(content, f"{source}: an edgekws graph", HINT), source)
+
+
+def from_arrays(arrays: dict[str, np.ndarray], source: Path = Path("graph")) -> Graph:
+    """What is in the file, unpacked. Raises as from_bytes does."""
+    arrays = dict(arrays)
     try:
         header = json.loads(arrays.pop("header").tobytes())
-    except (ValueError, KeyError) as error:
+        found = header if isinstance(header, dict) else {}
+        changed = _hash(found, arrays) != found.get("sha256")
+    except (ValueError, KeyError, RecursionError) as error:
         raise ArtifactError(f"{source} should be an edgekws graph", got=f"no header ({error})", hint=HINT) from error
-    check_kind(source, header, KIND, VERSION)
-    stated = header.pop("sha256", "")
-    body = {key: value for key, value in header.items() if key not in ("kind", "version")}
-    if _digest(arrays, body) != stated:
+    check_kind(source, found, KIND, VERSION)
+    if changed:
         raise ArtifactError(f"{source} should match its own hash", got="changed content", hint="export it again")
-    graph = _build(body, arrays)
+    graph = _build({key: value for key, value in found.items() if key not in _SEAL}, arrays)
     graph.check()
     return graph
 
@@ -62,7 +91,7 @@ def load(path: Path) -> Graph:
 
 def digest(graph: Graph) -> str:
     """The sha256 that names this graph in reports and manifests."""
-    return _digest(_arrays(graph), _header(graph))
+    return digest_of(_arrays(graph), _header(graph))
 
 
 def _arrays(graph: Graph) -> dict[str, np.ndarray]:
@@ -81,7 +110,7 @@ def _header(graph: Graph) -> dict[str, Any]:
     nodes = [
         {
             **{key: getattr(node, key) for key in _PLAIN},
-            "requant": {key: getattr(node.requant, key) for key in _STAGE_PLAIN},
+            "requant": {key: getattr(node.requant, key) for key in _STAGE},
         }
         for node in graph.nodes
     ]
@@ -98,25 +127,41 @@ def _header(graph: Graph) -> dict[str, Any]:
     return plain
 
 
-def _digest(arrays: dict[str, np.ndarray], header: dict[str, Any]) -> str:
+def digest_of(arrays: dict[str, np.ndarray], header: dict[str, Any]) -> str:
     state = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for key in sorted(arrays):
         state.update(key.encode() + np.ascontiguousarray(arrays[key]).tobytes())
     return state.hexdigest()
 
 
+def _hash(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
+    return digest_of(arrays, {key: value for key, value in header.items() if key not in _SEAL})
+
+
 def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Graph:
-    try:
-        nodes = tuple(_node(number, value, arrays) for number, value in enumerate(header["nodes"]))
-        rest = {key: header[key] for key in ("target", "name", "input_scale", "provenance")}
-        features = FeatureSpec.from_json(header["features"])
-        return Graph(nodes=nodes, labels=tuple(header["labels"]), features=features, **rest)
-    except (KeyError, TypeError) as error:
-        raise ArtifactError("a complete graph header was expected", got=f"field {error}") from error
+    """Uses up `arrays`."""
+    require("the graph's header", header, _GRAPH)
+    nodes = tuple(_node(number, value, arrays) for number, value in enumerate(header["nodes"]))
+    if arrays:
+        raise ArtifactError("every array should belong to a node", got=ascii(sorted(arrays)[0]))
+    rest = {key: header[key] for key in ("target", "name", "input_scale", "provenance")}
+    features = FeatureSpec.from_json(header["features"])
+    return Graph(nodes=nodes, labels=tuple(header["labels"]), features=features, **rest)
 
 
 def _node(number: int, value: dict[str, Any], arrays: dict[str, np.ndarray]) -> Node:
-    stage: dict[str, Any] = {key: arrays[f"{number}.{key}"] for key in _STAGE_ARRAYS}
+    require(f"node {number}", value, _NODE)
+    require(f"the stage of node {number}", value["requant"], _STAGE)
     plain: Any = {key: tuple(value[key]) if isinstance(value[key], list) else value[key] for key in _PLAIN}
-    requant = Requant(**stage, **value["requant"])
-    return Node(**plain, requant=requant, weight=arrays.get(f"{number}.weight"))
+    mult = _MULTIPLIER.get(value["requant"]["rule"], _MULTIPLIER["offset-scale-shift"])
+    types: dict[str, _Integer] = {"offset": np.int32, "mult": mult, "shift": np.uint8}
+    stage: dict[str, Any] = {key: _take(arrays, f"{number}.{key}", kind) for key, kind in types.items()}
+    weight = _take(arrays, f"{number}.weight", np.int8) if f"{number}.weight" in arrays else None
+    return Node(**plain, requant=Requant(**stage, **value["requant"]), weight=weight)
+
+
+def _take(arrays: dict[str, np.ndarray], name: str, kind: _Integer) -> np.ndarray:
+    if name not in arrays or arrays[name].dtype != kind:
+        got = str(arrays[name].dtype) if name in arrays else "no such array"
+        raise ArtifactError(f"array {name} should be {np.dtype(kind)}", got=got)
+    return arrays.pop(name)

@@ -174,6 +174,7 @@ def test_faults_of_the_host_are_answered(line: Line) -> None:
         ("nonsense 1 2", ["e-[Unknown command: nonsense]"]),
         ("nam", ["e-[Unknown command: nam]"]),
         ("\x07\xffx", ["e-[Unknown command: ??x]"]),
+        ("name\0", ["e-[Unknown command: name?]"]),
         ("db", ["e-[Command 'db' requires a subcommand]"]),
         ("db load", ["e-[Command 'db load' requires the # of bytes]"]),
         ("db load 0", ["e-[Command 'db load' must be >0 bytes]"]),
@@ -203,6 +204,7 @@ def test_a_bad_chunk_changes_nothing(line: Line) -> None:
     assert line.ask("db 0aFF7f") == []
     assert line.ask("db 123") == ["e-[Insufficent number of hex digits]"]
     assert line.ask("db 12zz34") == ["e-[Invalid hex digit 'zz']"]
+    assert line.ask("db 12\x8034\0") == ["e-[Invalid hex digit '?3']"]
     assert line.ask("db print") == ["m-buffer-0a-ff-7f-00-00-00-00-00", "m-buffer-00-00"]
     assert line.ask("infer 1 0") == ["Input db has 3 elemented, expected 490"]
     assert line.ask("raw")[1] == f"m-input-crc32-[{zlib.crc32(bytes([0x0A, 0xFF, 0x7F])):08x}]"

@@ -93,10 +93,7 @@ static void split(char *text, const char *words[WORDS_MAX]) {
 
 static void refuse_unknown(const char *word) {
     ekw_put("e-[Unknown command: ");
-    for (; *word != '\0'; word++) {
-        const char shown[2] = {(char)(*word >= ' ' && *word <= '~' ? *word : '?'), '\0'};
-        ekw_put(shown);
-    }
+    ekw_put(word);
     ekw_put_line("]");
 }
 
@@ -115,6 +112,12 @@ static void execute(char *text) {
     refuse_unknown(words[0]);
 }
 
+/* Noise on the line becomes a character of no command: a NUL would hide what follows it, and answers that
+ * quote the host have to stay printable. */
+static char readable(char c) {
+    return (char)(c >= ' ' && c <= '~' ? c : '?');
+}
+
 void ekw_protocol_feed(char c) {
     static char text[COMMAND_CHARACTERS + 1];
     static size_t used;
@@ -125,7 +128,7 @@ void ekw_protocol_feed(char c) {
     if (c != '%') {
         too_long = too_long || used == COMMAND_CHARACTERS;
         if (!too_long) {
-            text[used++] = c;
+            text[used++] = readable(c);
         }
         return;
     }

@@ -1,0 +1,11 @@
+"""Fuzzers of what reads foreign bytes: the firmware's protocol, the host's parser, the reader of graph files.
+
+Each is one command with a seed, and the same seed gives the same inputs:
+
+    python -m fuzz protocol --inputs 10_000_000     firmware_io/firmware/app under ASan and UBSan, against an oracle
+    python -m fuzz protocol --libfuzzer 600         the same harness under libFuzzer, for so many seconds
+    python -m fuzz answers  --inputs 10_000_000     firmware_io/protocol/parser.py
+    python -m fuzz graph    --inputs 10_000_000     edgekws/graph/io.py
+
+The last two make each input from its number: `--first 96882 --inputs 1` repeats that one.
+"""

@@ -1,0 +1,52 @@
+"""The command line of the fuzzers: see the package. Exit status 1 when there is a finding."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from fuzz import campaign, protocol
+
+
+def main() -> int:
+    options = _options()
+    began = time.monotonic()
+    clean = _run(options)
+    verdict = "no finding" if clean else "A FINDING, see above"
+    _say(f"{verdict}: {_described(options)}, {time.monotonic() - began:.0f} s")
+    return 0 if clean else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
+    parser.add_argument("what", choices=["protocol", "answers", "graph"])
+    parser.add_argument("--inputs", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--libfuzzer", type=int, metavar="SECONDS", help="protocol under clang's libFuzzer instead")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes of answers and graph")
+    parser.add_argument("--first", type=int, default=0, help="number of the first input of answers and graph")
+    return parser.parse_args()
+
+
+def _run(options: argparse.Namespace) -> bool:
+    if options.what != "protocol":
+        module = f"fuzz.{options.what}"
+        return campaign.run(module, options.inputs, options.seed, options.jobs, _say, options.first)
+    if options.libfuzzer:
+        return protocol.run_libfuzzer(options.libfuzzer, options.seed, _say)
+    return protocol.run(options.inputs, options.seed, _say)
+
+
+def _described(options: argparse.Namespace) -> str:
+    amount = f"libFuzzer, {options.libfuzzer} s" if options.libfuzzer else f"{options.inputs} inputs"
+    return f"{options.what}, {amount}, seed {options.seed}"
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

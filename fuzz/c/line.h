@@ -1,0 +1,25 @@
+/* The imitated port: what the firmware wrote, its clock, and the end of an inference without end. */
+#ifndef FUZZ_LINE_H
+#define FUZZ_LINE_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ANSWER_BYTES 8192
+#define RUNS_PER_COMMAND 64
+#define STACK_SIZE 2048
+#define STACK_USED 777
+
+typedef struct {
+    char answer[ANSWER_BYTES];
+    size_t used;
+    uint64_t ticks;
+    int64_t runs;    /* of the model, in this command */
+    jmp_buf give_up; /* taken by run RUNS_PER_COMMAND + 1, as a person takes the reset button */
+} fuzz_line;
+
+extern fuzz_line line;
+
+#endif

@@ -1,0 +1,24 @@
+/* What the firmware has to answer, thought out a second time from the protocol and from nothing of app/. */
+#ifndef FUZZ_ORACLE_H
+#define FUZZ_ORACLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EXPECTED_BYTES 8192
+
+typedef struct {
+    char text[EXPECTED_BYTES];
+    size_t used;
+    bool known;     /* the command is one of the protocol */
+    bool refused;   /* the answer is a complaint */
+    bool inferred;  /* the model ran */
+    bool endless;   /* more runs than the harness waits for: no answer to compare */
+    bool free_text; /* help: only its form is prescribed */
+} oracle_answer;
+
+/* `command`: the `size` bytes before a '%'. The state of the device goes on from command to command. */
+void oracle_answer_to(const uint8_t *command, size_t size, uint64_t ticks, oracle_answer *answer);
+
+#endif
