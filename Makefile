@@ -15,8 +15,10 @@ INPUTS ?= 10000000
 SEED ?= 0
 DATA ?= $(EDGEKWS_DATA)
 EDGEKWS = .venv/bin/edgekws
+# One process a core, each with one thread; a module's tests stay together, for what they build is shared.
+PYTEST = OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --dist loadscope -p no:benchmark
 
-.PHONY: setup data train quantize export flash bench demo test test-slow fuzz lint
+.PHONY: setup data train quantize export flash bench demo test test-slow check-instructions fuzz lint
 .NOTPARALLEL:
 
 setup:
@@ -44,10 +46,14 @@ demo: setup
 	$(EDGEKWS) demo --board $(BOARD) $(if $(DATA),--root $(DATA))
 
 test: setup
-	.venv/bin/pytest
+	$(PYTEST)
 
 test-slow: setup
-	.venv/bin/pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
+
+# Instructions, flash and RAM of the DS-CNN on every emulated board against benchmarks/results/instructions.json.
+check-instructions: setup
+	.venv/bin/python benchmarks/instructions.py --check
 
 fuzz: setup
 	.venv/bin/python -m fuzz protocol --inputs $(INPUTS) --seed $(SEED)
