@@ -54,7 +54,7 @@ class FeatureSpec:
         return replace(self, input_scale=tuple(map(float, scale)), input_zero_point=tuple(map(int, zero_point)))
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> FeatureSpec:

@@ -24,7 +24,6 @@ from edgekws.errors import BoardError
 from edgekws.graph import interp, softmax
 from edgekws.graph.ir import Graph
 from firmware_io import board, build, flash, tools
-from firmware_io.build import FIRMWARE, write_model
 from tests.conftest import random_graph
 
 READY = b"m-ready\r\n"
@@ -415,46 +414,3 @@ def test_a_program_that_cannot_start_says_why(tmp_path: Path) -> None:
         flash.load("host").start(board.load("host"), tmp_path / "fw"),
     ):
         pass
-
-
-STDIO_PORT = r"""
-#include <stdio.h>
-#include <stdlib.h>
-#include "port/port.h"
-void ekw_port_init(void) {}
-int ekw_port_getc(void) { int c = getchar(); if (c == EOF) { exit(0); } return c; }
-void ekw_port_putc(char c) { putchar(c); }
-uint64_t ekw_port_ticks(void) { return 0; }
-uint32_t ekw_port_stack_size(void) { return 64; }
-uint32_t ekw_port_stack_used(void) { return 32; }
-"""
-
-
-def test_no_byte_sequence_breaks_the_protocol(graph: Graph, tmp_path: Path) -> None:
-    """Random commands under the address and undefined-behaviour sanitizers: one m-ready for each '%'."""
-    needs("cc")
-    write_model(emit(graph), tmp_path)
-    (tmp_path / "port.c").write_text(STDIO_PORT)
-    folders = [tmp_path, FIRMWARE / "app"]
-    sources = [str(path) for folder in folders for path in sorted(folder.glob("*.c"))]
-    options = ["-std=c11", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DEKW_TIMER_HZ=1000u"]
-    includes = [f"-I{FIRMWARE}", f"-I{tmp_path}", '-DEKW_BOARD_NAME="fuzz"']
-    program = tmp_path / "fuzz"
-    subprocess.run(["cc", *options, *includes, *sources, "-o", str(program)], check=True)
-    traffic = random_traffic(np.random.default_rng(3))
-    done = subprocess.run([program], input=traffic, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:].decode()
-    assert done.stdout.count(READY) == traffic.count(b"%") + 1
-
-
-def random_traffic(rng: np.random.Generator, commands: int = 4000) -> bytes:
-    words = [b"db", b"load", b"print", b"infer", b"results", b"raw", b"name", b"help", b"1", b"0", b"490", b"-1", b"3"]
-    words += [b"memory"]
-    words += [b"00" * 100, b"7f80", b"99999999999999999999", b"", b"timestamp", b"x" * 300]
-    parts = []
-    for _ in range(commands):
-        if rng.random() < 0.3:
-            parts.append(rng.integers(0, 256, rng.integers(0, 400)).astype(np.uint8).tobytes())
-        else:
-            parts.append(b" ".join(words[i] for i in rng.integers(0, len(words), rng.integers(0, 4))))
-    return b"%".join(parts).replace(b"infer 490", b"infer 1") + b"%"
