@@ -1,7 +1,7 @@
 """Many inputs of a Python reader, in several processes, each input made by its number alone.
 
 A reader may give a value or raise an error of our tree. Any other exception is a finding, and so is an input
-that takes HANG_S seconds or more memory than ROOM_BYTES.
+that takes HANG_S seconds of the processor (a busy machine is no finding) or more memory than ROOM_BYTES.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def chunk(work: tuple[str, int, int, int]) -> Tally:
 
 
 def _one(reader: Reader, seed: int, number: int, tally: Tally) -> None:
-    signal.setitimer(signal.ITIMER_REAL, HANG_S)
+    signal.setitimer(signal.ITIMER_PROF, HANG_S)
     try:
         outcome = reader.attempt(random.Random((seed << 64) + number))
     except EdgeKwsError as error:
@@ -105,17 +105,17 @@ def _one(reader: Reader, seed: int, number: int, tally: Tally) -> None:
         trace = "".join(traceback.format_exception(error, limit=-6))
         tally.findings.append(f"FINDING at input {number} of seed {seed}:\n{trace[:200]} ... {trace[-1500:]}")
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     tally.outcomes[outcome] += 1
 
 
 @contextmanager
 def _no_hang() -> Iterator[None]:
-    before = signal.signal(signal.SIGALRM, _hang)
+    before = signal.signal(signal.SIGPROF, _hang)
     try:
         yield
     finally:
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGPROF, before)
 
 
 @contextmanager
