@@ -1,7 +1,7 @@
 """The table behind every published accuracy: train and quantize with several seeds, export, bench, release.
 
     python benchmarks/accuracy.py --data work/data --work work/accuracy/dscnn [--seeds 0 1 2] [--recipe ...]
-        [--plans w8-ptq w8-qat ...] [--clips 0] [--keep]
+        [--plans w8-ptq w8-qat ...] [--boards host ...] [--clips 0] [--keep]
         [--float "models/dsresnet/teachers/dscnn-seed{seed}.safetensors"]
 
 Each seed's folder continues where it was stopped; --float takes trained networks instead of training them,
@@ -61,7 +61,7 @@ def main() -> None:
     folders = {plan: options.work / f"seed{seed}" / plan for plan, seed in best.items()}
     parity = {plan: export(folder, options.data) for plan, folder in folders.items()}
     main_plan = "w8-qat" if "w8-qat" in folders else options.plans[0]
-    boards = {name: bench(name, options.data, folders[main_plan], options.clips) for name in BOARDS}
+    boards = {name: bench(name, options.data, folders[main_plan], options.clips) for name in options.boards}
     table = {
         "model": chosen.name, "data": data.name, "data_sha256": data.sha256, "notes": list(data.notes),
         "clips": {split: len(data.splits[split]) for split in ("validation", "test")}, "main": main_plan,
@@ -81,6 +81,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--plans", nargs="+", choices=PLANS, default=list(PLANS))
     parser.add_argument("--float", default="", help="trained float networks, with {seed} in the name; not trained then")
+    parser.add_argument("--boards", nargs="+", default=list(BOARDS))
     parser.add_argument("--keep", action="store_true", help="neither train nor quantize where all plans are done")
     parser.add_argument("--clips", type=int, default=0, help="test clips per board, 0 is all")
     return parser.parse_args()
