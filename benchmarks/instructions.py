@@ -137,6 +137,8 @@ def print_costs(board: Board) -> None:
     errors = calibrate.errors(layers, costs)
     rounded = ", ".join(f"{value:.3g}" for value in astuple(costs))
     print(f'    "{board.cpu}": Costs({rounded}),  # {board.name}, {len(layers)} layers: ', end="")
+    worst = layers[int(np.abs(errors).argmax())].node
+    print(f"largest in {worst.op} {worst.kernel} of {worst.out_shape}; ", end="")
     print(f"mean error {100 * np.abs(errors).mean():.0f} %, largest {100 * np.abs(errors).max():.0f} %")
 
 

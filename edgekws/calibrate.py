@@ -1,13 +1,13 @@
 """Instruction costs of a core, fitted to layers that were counted on a board.
 
-The model has four costs: of a multiplication, of one in a depthwise layer, of a value that a layer with weights
-gives (packing, requantization, storing) and of a value that any other layer reads.
+The model is linear in the costs of edgekws.targets.Costs; a value that comes out stands for packing, requantization
+and storing too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -41,6 +41,6 @@ def errors(layers: Sequence[Counted], costs: Costs) -> np.ndarray:
 
 
 def _terms(node: Node) -> list[float]:
-    """What each of the four costs is multiplied by."""
-    units = np.eye(4)
+    """What each of the costs is multiplied by."""
+    units = np.eye(len(fields(Costs)))
     return [instructions(node, Costs(*unit)) for unit in units]

@@ -237,7 +237,7 @@ def test_quantities_read_well(value, unit, shown):
 @pytest.fixture
 def timed(graph, monkeypatch):
     """A report of a board whose layers took 64, 128, ... instructions, 40 estimated each."""
-    monkeypatch.setitem(targets.KERNEL_COSTS, "core", targets.Costs(1, 1, 1, 1))
+    monkeypatch.setitem(targets.KERNEL_COSTS, "core", targets.Costs(1, 1, 1, 1, 1, 1, 1))
     monkeypatch.setattr(targets, "instructions", lambda node, costs: 40.0)
     times = [4.096 * (number + 1) for number in range(len(graph.nodes))]
     return build_report("timed", graph, bench_document(graph, layers_us=times, cpu="core"))

@@ -46,13 +46,17 @@ class Cpu:
 
 @dataclass(frozen=True)
 class Costs:
-    """Instructions of our own kernels on a core: of a multiplication, of one in a depthwise layer, of a value that a
-    layer with weights gives, of a value that any other layer reads.
+    """Instructions of our own kernels on a core: of a multiplication and of a value that comes out, in depthwise layers
+    with 3x3 kernels, which have loops of their own, in other depthwise layers, and in all others with weights; of a
+    value that a mean over all positions reads, and one that any other layer reads.
     """
 
     mac: float
-    depthwise_mac: float
     output: float
+    depthwise_3x3_output: float
+    depthwise_mac: float
+    depthwise_output: float
+    pooled_value: float
     value: float
 
 

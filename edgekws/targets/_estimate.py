@@ -31,10 +31,14 @@ def cpu_bounds(node: Node, cpu: Cpu) -> tuple[float, float]:
 
 def instructions(node: Node, costs: Costs) -> float:
     """Of our own kernels, alike for weights of 8, 4 and 2 bits, which differ by the few that unpack them."""
+    outputs = math.prod(node.out_shape)
     if node.weight is None:
-        return costs.value * _operations(node)
-    mac = costs.depthwise_mac if node.op == "depthwise_conv2d" else costs.mac
-    return node.macs * mac + math.prod(node.out_shape) * costs.output
+        return (costs.pooled_value if node.op == "global_sum_pool" else costs.value) * _operations(node)
+    if node.op != "depthwise_conv2d":
+        return node.macs * costs.mac + outputs * costs.output
+    if node.kernel == (3, 3):
+        return outputs * costs.depthwise_3x3_output
+    return node.macs * costs.depthwise_mac + outputs * costs.depthwise_output
 
 
 def _on_cpu(node: Node, mac: float, depthwise_mac: float, value: float) -> float:
