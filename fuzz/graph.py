@@ -14,7 +14,7 @@ import numpy as np
 from edgekws.emit import c
 from edgekws.files import npz_arrays
 from edgekws.graph import io
-from edgekws.graph.ir import Graph
+from edgekws.graph.ir import Graph, Node
 from fuzz import graph_inputs, npz_inputs
 from fuzz.graph_inputs import Arrays, Seed
 from fuzz.protocol import tiny_graph
@@ -44,9 +44,16 @@ def _judged(rng: random.Random, graph: Graph) -> str:
         again = io.from_bytes(io.to_bytes(graph))
         assert io.digest(again) == io.digest(graph)
         c.emit(graph)
-        if graph.macs + sum(math.prod(node.out_shape) + math.prod(node.in_shape) for node in graph.nodes) < _WORK:
+        if graph.macs + sum(_values(node) for node in graph.nodes) < _WORK:
             assert graph.run(np.zeros((1, *graph.features.shape), np.int8)).shape == (1, len(graph.labels))
     return "loaded"
+
+
+def _values(node: Node) -> int:
+    """What the interpreter holds of it, the padding included."""
+    height, width, channels = node.in_shape
+    top, bottom, left, right = node.pad
+    return math.prod(node.out_shape) + (height + top + bottom) * (width + left + right) * channels
 
 
 def _changed(rng: random.Random) -> Arrays:
