@@ -10,7 +10,7 @@ import sys
 import typer
 
 from edgekws import console
-from edgekws.cli import board, check, data, demo, export, quantize, train
+from edgekws.cli import bench, board, check, data, demo, export, quantize, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,7 +27,7 @@ app.command()(check.check)
 app.command()(export.export)
 app.command()(board.boards)
 app.command()(board.flash)
-app.command()(board.bench)
+app.command()(bench.bench)
 app.command()(demo.demo)
 app.add_typer(data.app, name="data")
 
