@@ -62,7 +62,7 @@ class Decoder(Protocol):
 
 
 class Clock:
-    """Proves by the instrument's time stamps that no sample is missing.
+    """Proves by the instrument's time stamps that no sample is missing between the first and the last of them.
 
     tolerance: samples that a stamp may be off; 0 for an instrument that stamps by its sampling clock.
     """
@@ -86,7 +86,9 @@ class Clock:
             raise self._lost("its transmit buffer is full")
 
     def check(self, count: int) -> None:
-        """Without a stamp for very long something is misread."""
+        """A stamp stands before the first sample; without one for very long something is misread."""
+        if self._first is None and count:
+            raise self._lost("samples before the first time stamp")
         if count - self._last_count > max(_SILENT_STAMPS * self._rate_hz, 2):
             raise self._lost(f"{count - self._last_count} samples without a time stamp")
 

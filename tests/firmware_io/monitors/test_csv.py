@@ -215,3 +215,22 @@ def test_a_large_file_is_read_in_blocks(tmp_path):
     assert trace.rate_hz == pytest.approx(100e3)
     assert trace.joules.sum() == pytest.approx(ua.sum() * 1e-6 * 3.0 * 1e-5, rel=1e-6)
     assert trace.edges == (25_000, 75_000, 125_000, 175_000, 225_000)
+
+
+ROW = st.lists(
+    st.sampled_from(["0", "1", "2.5", "-3", "1e9", "nan", "", "x", '"4"', "٣", "1_0"]), min_size=1, max_size=4
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(ROW, max_size=8), st.sampled_from(",;\t| "), st.text(max_size=30))
+def test_any_table_is_a_trace_or_a_clear_error(tmp_path_factory, rows, delimiter, noise):
+    path = tmp_path_factory.mktemp("any") / "trace.csv"
+    lines = [delimiter.join(["time", "power"]), *(delimiter.join(row) for row in rows), noise]
+    path.write_text("\n".join(lines), encoding="utf-8", errors="replace")
+    try:
+        trace = csv.load(str(path))
+    except (ArtifactError, ConfigError):
+        return
+    assert np.isfinite(trace.joules).all()
+    assert trace.rate_hz > 0
