@@ -317,10 +317,13 @@ def long_stream(decoder):
 @settings(max_examples=300)
 @given(st.sampled_from([AsciiDecoder, BinaryDecoder]), st.data())
 def test_bytes_that_are_lost_are_noticed_by_the_next_stamp(decoder, data):
-    """Bytes behind the first stamp are gone: an error, or what stands before the last is all there and right."""
+    """Bytes behind the second stamp are gone: an error, or what stands before the last is all there and right.
+
+    (Before it the usual distance of stamps is unknown: nine lost bytes can spoil one sample there.)
+    """
     content = long_stream(decoder)
     last_stamp = content.rindex(b"Time" if decoder is AsciiDecoder else b"\xf0\xf3")
-    begin = data.draw(st.integers(len(stamp(decoder, 0)), last_stamp - 1))
+    begin = data.draw(st.integers(content.index(stamp(decoder, 10)) + len(stamp(decoder, 10)), last_stamp - 1))
     end = data.draw(st.integers(begin + 1, min(begin + 200, last_stamp)))
     stream = decoder(Clock(1000.0), 0.5)
     try:
