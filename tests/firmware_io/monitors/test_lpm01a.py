@@ -87,6 +87,17 @@ def test_samples_are_kept_while_nobody_reads():
     assert joules.size == instrument.sent >= 90_000
 
 
+def test_a_host_that_does_not_read_loses_samples_and_is_told(monkeypatch):
+    monkeypatch.setattr(lpm01a.Pump, "start", lambda self: time.sleep(1.5) or self._thread.start())
+    instrument = VirtualLpm01a(waves)
+    with on_pty(instrument) as path, lpm01a.connect(path) as meter:
+        meter.set_voltage(3.0)
+        meter.start(100e3)
+        with pytest.raises(BoardError, match="buffer overflow"):
+            while meter.samples(2.0).size:
+                pass
+
+
 def test_the_order_of_commands_is_that_of_the_mlcommons_runner():
     _, _, instrument = measure(1e3, 10, volts=1.8)
     commands = instrument.commands
