@@ -33,7 +33,7 @@ def coarse_factor(scheme: str, capabilities: Capabilities, native_hz: float, rat
     """How many samples of the instrument make one of `rate_hz`. Raises ConfigError for a rate that it does not have."""
     rates = [rate for rate in capabilities.rates_hz if rate <= native_hz and native_hz % rate == 0]
     if rate_hz not in rates:
-        listed = ", ".join(f"{rate:g}" for rate in rates)
+        listed = ", ".join(f"{rate:.0f}" for rate in rates)
         raise ConfigError(f"{scheme}: samples at {listed} Hz here", got=f"{rate_hz:g} Hz")
     return round(native_hz / rate_hz)
 
