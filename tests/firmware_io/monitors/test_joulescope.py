@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import time
 
@@ -10,7 +11,7 @@ import pytest
 
 from edgekws.errors import BoardError, ConfigError
 from firmware_io import monitors
-from tests.firmware_io.fake_joulescope import COUNT_HZ, virtual_joulescope
+from tests.firmware_io.fake_joulescope import COUNT_HZ, Driver, virtual_joulescope
 from tests.firmware_io.profiles import bursts, constant, joules
 
 EDGES = (0.2503217, 0.7004444)
@@ -196,3 +197,14 @@ def test_the_real_package_finds_no_instrument_here():
             pytest.skip("there is one")
     with pytest.raises(BoardError, match="none is connected"), connect("joulescope:"):
         pass
+
+
+def test_our_driver_is_called_like_the_real_one():
+    real = pytest.importorskip("pyjoulescope_driver").Driver
+    for name in ("device_paths", "open", "close", "publish", "subscribe", "unsubscribe"):
+        theirs = list(inspect.signature(getattr(real, name)).parameters)
+        ours = list(inspect.signature(getattr(Driver, name)).parameters)
+        assert len(theirs) >= len(ours), name
+        assert name == "device_paths" or theirs[1] == {"open": "device_prefix", "close": "device_prefix"}.get(
+            name, "topic"
+        )
