@@ -12,10 +12,12 @@ The driver's thread delivers messages with these keys:
     decimate_factor   samples counted per sample delivered (JS220: 2 for power, 1 for inputs)
     data              power: float32 [n] watts; input: uint8 [n], eight levels each, the lowest bit first
 A jump of sample_id, or a power that is no number (what the driver puts in for a lost packet of the JS110), is loss.
+When a JS110 loses more than 32 ms the driver says so in its log only, so the log is watched.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +42,7 @@ CAPABILITIES = Capabilities(
 )
 COUNT_HZ = 2_000_000  # of sample_id, on both
 _REMOVED = "@/!remove"
+_LOG, _LOST_PACKETS = "jsdrv", "pkt_index skip"
 _CATCH_UP_S = 0.5  # the inputs come in blocks of up to 50 ms, the power in shorter ones
 
 
@@ -79,11 +82,26 @@ def connect(rest: str) -> Iterator[Joulescope]:
         with _asked(f"{path} should open"):
             driver.open(path, "defaults")
         meter = Joulescope(driver, path, model, pin)
+        driver.log_level, watch = "warning", _LogWatch(meter)
+        logging.getLogger(_LOG).addHandler(watch)
         try:
             meter.configure(io_level)
             yield meter
         finally:
+            logging.getLogger(_LOG).removeHandler(watch)
             meter.close()
+
+
+class _LogWatch(logging.Handler):
+    """Tells the meter what the vendor's driver only writes into its log."""
+
+    def __init__(self, meter: Joulescope) -> None:
+        super().__init__(logging.WARNING)
+        self._meter = meter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if _LOST_PACKETS in record.getMessage():
+            self._meter.notice_loss(record.getMessage())
 
 
 class Joulescope:
@@ -93,7 +111,7 @@ class Joulescope:
         self._driver, self._path, self._model, self._pin = driver, path, model, pin
         self._topics = {f"{path}/s/p/!data": "power", f"{path}/s/gpi/{pin}/!data": "pin"}
         self._on_data, self._on_removed = self._hear, self._notice_removal  # the driver wants the same object twice
-        self._running = False
+        self._running = self.removed = False
         self._inbox: Inbox[tuple[str, dict[str, Any]]] = Inbox()
         self._reset(1)
 
@@ -149,7 +167,7 @@ class Joulescope:
         if not self._running:
             return
         self._running = False
-        if self._inbox.failed:
+        if self.removed:
             return
         self._wait_for_the_pin()
         self._stream(0)
@@ -161,11 +179,16 @@ class Joulescope:
         self.stop()
         with _asked(f"{self._path} should close"):
             self._driver.unsubscribe(_REMOVED, self._on_removed)
-            if not self._inbox.failed:
+            if not self.removed:
                 self._driver.close(self._path)
 
+    def notice_loss(self, what: str) -> None:
+        """In a thread of the driver. Before the first sample it finds its place among the packets: nothing is lost."""
+        if self._running and self._heard["power"]:
+            self._inbox.fail(_loss(self._path, what))
+
     def _reset(self, factor: int) -> None:
-        if not self._inbox.failed:  # an instrument that is gone stays gone
+        if not self.removed:
             self._inbox = Inbox()
         self._coarse, self._factor = Coarse(factor), factor
         self._heard = dict.fromkeys(self._topics.values(), 0)  # sample_id behind the last one that came
@@ -194,6 +217,7 @@ class Joulescope:
 
     def _notice_removal(self, _topic: str, path: str) -> None:
         if path == self._path:
+            self.removed = True
             self._inbox.fail(
                 BoardError(
                     f"joulescope: {self._path} should stay connected",
@@ -252,11 +276,15 @@ class Joulescope:
             return
         first_id = sample_id if self._first_id is None else self._first_id
         seconds, self._lost_id = (sample_id - first_id) / COUNT_HZ, sample_id
-        self._lost = BoardError(
-            f"joulescope: {self._path} should deliver every sample",
-            got=f"{what} after {seconds:.6f} s: the computer or the cable lost some",
-            hint="connect it without a hub and close what else reads from it; measure again",
-        )
+        self._lost = _loss(self._path, f"{what} after {seconds:.6f} s")
+
+
+def _loss(path: str, what: str) -> BoardError:
+    return BoardError(
+        f"joulescope: {path} should deliver every sample",
+        got=f"{what}: the computer or the cable lost some",
+        hint="connect it without a hub and close what else reads from it; measure again",
+    )
 
 
 def _levels(kind: str, message: dict[str, Any]) -> int:

@@ -41,7 +41,7 @@ CAPABILITIES = Capabilities(
 )
 _WORD_BYTES = 4
 _COUNTER_BIT, _COUNTERS = 18, 64
-_POLL_S, _QUIET_S, _DRAIN_S = 0.001, 0.05, 0.5
+_POLL_S, _QUIET_S, _DRAIN_S = 0.001, 0.1, 1.0
 _GREETINGS = 3  # an answer that arrives in two parts is dropped by the package
 _MODES = ("source", "ampere")
 
@@ -81,7 +81,8 @@ class Ppk2:
 
     def set_voltage(self, volts: float) -> None:
         if volts == 0:
-            self._kit.toggle_DUT_power("OFF")
+            with _connected(self._kit):
+                self._kit.toggle_DUT_power("OFF")
             return
         if self._supply_v is not None and abs(volts - self._supply_v) > 0.0005:
             raise ConfigError(
@@ -90,8 +91,9 @@ class Ppk2:
                 hint="leave mode=ampere away, or give the same voltage twice",
             )
         _check_volts(volts)
-        self._kit.set_source_voltage(round(volts * 1000))
-        self._kit.toggle_DUT_power("ON")
+        with _connected(self._kit):
+            self._kit.set_source_voltage(round(volts * 1000))
+            self._kit.toggle_DUT_power("ON")
         self._volts = volts
 
     def start(self, rate_hz: float) -> None:
@@ -101,8 +103,8 @@ class Ppk2:
         self.stop()
         self._reset(factor)
         with _connected(self._kit):
-            self._kit.ser.reset_input_buffer()
-        self._kit.start_measuring()
+            self._kit.get_data()  # what waits is of a run before
+            self._kit.start_measuring()
         self._reader = threading.Thread(target=self._read, args=(self._inbox,), name="ppk2", daemon=True)
         self._reader.start()
 
@@ -161,8 +163,8 @@ class Ppk2:
 
     def _wait_until_quiet(self) -> None:
         """What was measured before the stop is still on its way."""
-        deadline = time.monotonic() + _DRAIN_S
-        while time.monotonic() < min(deadline, self._heard_s + _QUIET_S):
+        stopped_s = time.monotonic()
+        while time.monotonic() < min(stopped_s + _DRAIN_S, max(stopped_s, self._heard_s) + _QUIET_S):
             time.sleep(_POLL_S)
 
     def _decoded(self, content: bytes) -> np.ndarray:
@@ -209,8 +211,10 @@ class Ppk2:
 
 @contextmanager
 def _connected(kit: Any) -> Iterator[None]:  # noqa: ANN401
+    """The package writes a command that fails into the log and goes on: asking for what waits raises the error."""
     try:
         yield
+        _ = kit.ser.in_waiting
     except (OSError, TypeError) as error:  # TypeError: pyserial on a port whose file is gone
         raise BoardError(
             f"ppk2: the kit at {kit.ser.port} should stay connected",
@@ -248,7 +252,7 @@ def _calibrate(kit: Any) -> None:  # noqa: ANN401
         with _connected(kit):
             kit.stop_measuring()  # a run that was killed leaves it streaming
             time.sleep(_QUIET_S)
-            kit.ser.reset_input_buffer()
+            kit.get_data()
             try:
                 done = kit.get_modifiers()
             except UnicodeDecodeError:

@@ -5,6 +5,7 @@ Topics, values, message keys, error texts, the thread that calls back and the si
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
@@ -42,7 +43,7 @@ _STREAMS = {"js110": ("i", "v", "p", "gpi/0", "gpi/1"), "js220": ("i", "v", "p",
 class Faults:
     """At seconds after the start: unplug_s: it is removed. lose_s: a block of power never comes. nan_s: 20 samples
     are no number. pin_lose_s: a block of the pin never comes. refuse: this topic answers with an error.
-    stuck_low: the pin is low from the beginning.
+    stuck_low: the pin is low from the beginning. skip_s: the driver writes into its log that packets were skipped.
     """
 
     unplug_s: float | None = None
@@ -51,6 +52,7 @@ class Faults:
     pin_lose_s: float | None = None
     refuse: str = ""
     stuck_low: bool = False
+    skip_s: float | None = None
 
 
 class Instrument:
@@ -137,6 +139,7 @@ class Driver:
     instruments: tuple[Instrument, ...] = ()
 
     def __init__(self) -> None:
+        self.log_level = "off"
         self._subscribers: list[tuple[str, object]] = []
         self._lock = threading.RLock()  # publish answers when the instrument has done it: no old block comes after it
         self._stop = threading.Event()
@@ -210,10 +213,16 @@ class Driver:
                 instrument.removed = True
                 self._call(instrument, run, "@/!remove", instrument.path)
                 return
+            if faults.skip_s is not None and 0 <= faults.skip_s * COUNT_HZ - instrument.sent < _TICK:
+                self._warn("pkt_index skip: expected 17, received 917 (900 frames)")
             self._send_power(instrument, run, faults)
             instrument.sent += _TICK
             if instrument.sent % (_TICK * _PIN_TICKS) == 0:
                 self._send_pin(instrument, run, faults)
+
+    def _warn(self, text: str) -> None:
+        if self.log_level == "warning":
+            logging.getLogger("jsdrv").warning(text)
 
     def _send_power(self, instrument: Instrument, run: int, faults: Faults) -> None:
         factor = instrument.power_factor

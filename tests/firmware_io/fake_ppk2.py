@@ -93,7 +93,8 @@ class VirtualPpk2:
         if not self.measuring or self.unplugged:
             return b""
         now_words = (time.monotonic() - self._started_s) * RATE_HZ * self.speed if self.speed else np.inf
-        count = int(min(_CHUNK, now_words - self.words))
+        last = np.inf if self.faults.unplug_s is None else self.faults.unplug_s * RATE_HZ
+        count = int(min(_CHUNK, now_words - self.words, last - self.words))
         if count <= 0:
             return b""
         content = self._without_lost(self._words(count), count)
@@ -154,7 +155,7 @@ def _counts(amperes: np.ndarray, ranges: np.ndarray, volts: float) -> np.ndarray
 def virtual_ppk2(
     profile: Profile,
     edges: tuple[float, ...] = (),
-    speed: float = 0.0,
+    speed: float = 8.0,
     supply_v: float | None = None,
     pin: int = 0,
     **faults: object,

@@ -1,7 +1,7 @@
 """Running virtual instruments of the vendors' meters, one factory each, for suites that run every meter.
 
 factory(profile, edges, **faults) is a context of (URL, instrument): profile(seconds) gives watts, edges are seconds.
-The instruments run on the time since `start`, as fast as they are read, unless `speed` (times real time) is given.
+The instruments run on the time since `start`, faster than real time unless `speed` (times real time) is given.
 The vendor's package is the real one where it is installed and can speak to a virtual instrument, else ours.
 """
 

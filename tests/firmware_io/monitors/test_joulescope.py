@@ -137,6 +137,24 @@ def test_a_lost_packet_that_the_js110_fills_with_no_number():
         assert kept == 0.2 * COUNT_HZ
 
 
+@pytest.mark.parametrize("skip_s", [0.0, 0.2])
+def test_lost_packets_that_the_driver_only_logs(skip_s):
+    """At the very beginning it is how the driver finds its place."""
+    with virtual_joulescope(constant(0.01), (), "js110", skip_s=skip_s) as (url, _), connect(url) as meter:
+        if not skip_s:
+            record(meter, 0.3, 100_000)
+            return
+        meter.start(100_000)
+        kept = 0
+        with pytest.raises(BoardError, match="received 917"):
+            while True:
+                kept += meter.samples(5.0).size
+        assert kept >= 19_999  # 12 readings at the beginning are no samples
+        meter.stop()
+    with virtual_joulescope(constant(0.01)) as (url, _), connect(url) as meter:
+        record(meter, 0.1, 100_000)
+
+
 def test_it_feeds_nothing_but_opens_the_line(model):
     with virtual_joulescope(constant(0.01), (), model) as (url, instrument), connect(url) as meter:
         with pytest.raises(ConfigError, match="feeds nothing"):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edgekws.errors import BoardError, ConfigError
 from firmware_io import monitors
+from firmware_io.monitors.ppk2 import Ppk2
 from tests.firmware_io import fake_ppk2
 from tests.firmware_io.fake_ppk2 import META, RATE_HZ, START, STOP, virtual_ppk2
 from tests.firmware_io.profiles import bursts, constant, joules
@@ -215,3 +219,56 @@ def test_the_package_is_an_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "ppk2_api", None)
     with pytest.raises(ConfigError, match=r'pip install "edgekws\[ppk2\]"'), connect("ppk2:/dev/ttyACM1"):
         pass
+
+
+class Chunks:
+    """A kit whose words come in the given pieces; it knows microamperes only."""
+
+    def __init__(self, pieces):
+        self.started, self.pieces, self.ser = False, pieces, SimpleNamespace(in_waiting=0, port="chunks")
+
+    def get_data(self):
+        return self.pieces.pop(0) if self.pieces and self.started else b""
+
+    def start_measuring(self):
+        self.started = True
+
+    def get_samples(self, content):
+        words = np.frombuffer(content, "<u4")
+        return list(words % 16384), list(words >> 24)
+
+    def __getattr__(self, name):
+        return lambda *arguments: None
+
+
+@settings(max_examples=30)
+@given(st.data(), st.integers(0, 63))
+def test_how_the_bytes_are_cut_does_not_matter(data, counter):
+    size = data.draw(st.integers(1, 300))
+    numbers = np.arange(size)
+    levels = np.array(data.draw(st.lists(st.integers(0, 1), min_size=size, max_size=size)))
+    words = (numbers % 16384 | (numbers + counter) % 64 << 18 | levels << 24).astype("<u4")
+    cuts = sorted(data.draw(st.lists(st.integers(0, 4 * size), max_size=20)))
+    content = words.tobytes()
+    kit = Chunks([content[a:b] for a, b in zip([0, *cuts], [*cuts, 4 * size], strict=True)])
+    meter = Ppk2(kit, pin=0, supply_v=None)
+    meter.set_voltage(1.0)
+    meter.start(RATE_HZ)
+    blocks = []
+    while sum(block.size for block in blocks) < size:
+        blocks.append(meter.samples(5.0))
+        assert blocks[-1].size
+    meter.stop()
+    np.testing.assert_allclose(np.concatenate(blocks), numbers * 1e-6 / RATE_HZ)
+    assert list(meter.edges()) == list(np.flatnonzero(np.diff(levels, prepend=1) < 0))
+
+
+def test_a_command_to_a_kit_that_is_gone(api):
+    with virtual_ppk2(constant(0.01), unplug_s=0.0) as (url, _), connect(url) as meter:
+        meter.set_voltage(3.0)
+        meter.start(RATE_HZ)
+        with pytest.raises(BoardError, match="stay connected"):
+            meter.samples(5.0)
+        for command in (lambda: meter.set_voltage(2.0), lambda: meter.set_voltage(0), lambda: meter.start(RATE_HZ)):
+            with pytest.raises(BoardError, match="stay connected"):
+                command()
