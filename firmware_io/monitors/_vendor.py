@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import threading
 import time
 from collections import deque
@@ -36,6 +35,11 @@ def coarse_factor(scheme: str, capabilities: Capabilities, native_hz: float, rat
         listed = ", ".join(f"{rate:.0f}" for rate in rates)
         raise ConfigError(f"{scheme}: samples at {listed} Hz here", got=f"{rate_hz:g} Hz")
     return round(native_hz / rate_hz)
+
+
+def drained(found: deque[Block]) -> list[Block]:
+    """Everything in `found`, taken out; another thread may add to it meanwhile."""
+    return [found.popleft() for _ in range(len(found))]
 
 
 class Coarse:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ import numpy as np
 from edgekws.errors import BoardError, ConfigError
 from firmware_io.monitors import Capabilities
 from firmware_io.monitors._url import split
-from firmware_io.monitors._vendor import Coarse, Inbox, coarse_factor, package
+from firmware_io.monitors._vendor import Coarse, Inbox, coarse_factor, drained, package
 
 CAPABILITIES = Capabilities(
     title="Joulescope",
@@ -159,8 +160,8 @@ class Joulescope:
     def edges(self) -> tuple[int, ...]:
         if self._first_id is None:
             return ()
-        ids = np.array([found for found in self._edge_ids if found < self._lost_id], np.int64) - self._first_id
-        self._edge_ids.clear()
+        known = [found for found in drained(self._edge_ids) if found < self._lost_id]
+        ids = np.array(known, np.int64) - self._first_id
         return tuple((ids[ids >= 0] // self._ids_per_sample).tolist())
 
     def stop(self) -> None:
@@ -196,7 +197,7 @@ class Joulescope:
         self._first_id: int | None = None
         self._ids_per_sample = 1
         self._level: int | None = None
-        self._edge_ids: list[int] = []
+        self._edge_ids: deque[int] = deque()
         self._lost: BoardError | None = None
         self._lost_id = float("inf")  # from here on nothing is known
 

@@ -10,7 +10,9 @@ recording is read in slices while it runs, by index, and stays in the applicatio
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +22,7 @@ import numpy as np
 from edgekws.errors import BoardError, ConfigError, EdgeKwsError
 from firmware_io.monitors import Capabilities
 from firmware_io.monitors._url import split
-from firmware_io.monitors._vendor import Coarse, coarse_factor, package
+from firmware_io.monitors._vendor import Coarse, coarse_factor, drained, package
 
 CAPABILITIES = Capabilities(
     title="Qoitech Otii",
@@ -47,6 +49,7 @@ class Otii:
     def __init__(self, app: Any, project: Any, device: Any, pin: int, answer_s: float = 10.0) -> None:  # noqa: ANN401
         self._app, self._project, self._device, self._pin, self._answer_s = app, project, device, pin, answer_s
         self._recording: Any = None
+        self._line = threading.RLock()  # one reads samples while another stops: requests must not mix
         self._running = False
         self.gone = False
         self._reset(1)
@@ -93,9 +96,7 @@ class Otii:
         start_s, interval_s = self._current.start_s, self._current.interval_s * self._factor
         if start_s is None:
             return ()
-        found = tuple(int((at_s - start_s) / interval_s + _NEAR) for at_s in self._edges_s)
-        self._edges_s.clear()
-        return found
+        return tuple(int((at_s - start_s) / interval_s + _NEAR) for at_s in drained(self._edges_s))
 
     def stop(self) -> None:
         if not self._running:
@@ -110,7 +111,7 @@ class Otii:
         self._current, self._voltage = _Channel(CURRENT), _Channel(VOLTAGE)
         self._events = 0
         self._level = True  # the pin idles high
-        self._edges_s: list[float] = []
+        self._edges_s: deque[float] = deque()
 
     def _configure(self, native_hz: int) -> None:
         device = self._device
@@ -171,7 +172,8 @@ class Otii:
         if self.gone:
             raise BoardError(f"otii: {expected}", got="the instrument is gone", hint="connect again")
         try:
-            yield
+            with self._line:
+                yield
         except EdgeKwsError:
             raise
         except Exception as error:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +27,7 @@ import numpy as np
 from edgekws.errors import BoardError, ConfigError
 from firmware_io.monitors import Capabilities
 from firmware_io.monitors._url import number, split
-from firmware_io.monitors._vendor import Coarse, Inbox, coarse_factor, package
+from firmware_io.monitors._vendor import Coarse, Inbox, coarse_factor, drained, package
 
 SAMPLE_HZ = 100_000.0  # fixed in the instrument
 CAPABILITIES = Capabilities(
@@ -121,9 +122,7 @@ class Ppk2:
                 return joules
 
     def edges(self) -> tuple[int, ...]:
-        found = tuple(self._edges)
-        self._edges.clear()
-        return found
+        return tuple(drained(self._edges))
 
     def stop(self) -> None:
         if self._reader is None:
@@ -143,7 +142,7 @@ class Ppk2:
         self._words = 0  # of this run
         self._counter: int | None = None
         self._level = 1  # the pin idles high
-        self._edges: list[int] = []
+        self._edges: deque[int] = deque()
         self._lost: BoardError | None = None
         self._heard_s = time.monotonic()
 

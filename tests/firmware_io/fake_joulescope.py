@@ -59,10 +59,17 @@ class Instrument:
     """profile, edges: on the time since the first sample. speed: times real time; 0: as fast as it computes."""
 
     def __init__(
-        self, profile: Profile, edges: tuple[float, ...], model: str, faults: Faults, speed: float, serial: str
+        self,
+        profile: Profile,
+        edges: tuple[float, ...],
+        model: str,
+        faults: Faults,
+        speed: float,
+        serial: str,
+        pin: int = 0,
     ) -> None:
         self.profile, self.edges, self.model, self.faults, self.speed = profile, edges, model, faults, speed
-        self.path = f"u/{model}/{serial}"
+        self.path, self.pin = f"u/{model}/{serial}", pin
         self.values: dict[str, object] = {}
         self.is_open = self.removed = False
         self.power_factor = 1 if model == "js110" else 2
@@ -115,7 +122,7 @@ class Instrument:
             level[:] = 0
         if self.model == "js110":
             level[counts < self.unknown] = 0
-            if self.values.get("s/i/lsb_src") != "gpi0":
+            if self.values.get(("s/i/lsb_src", "s/v/lsb_src")[self.pin]) != f"gpi{self.pin}":
                 level = counts.astype(np.uint8) & 1
         return np.packbits(level, bitorder="little")
 
@@ -206,7 +213,7 @@ class Driver:
         while instrument.streaming and instrument.runs == run and not self._stop.is_set():
             late_s = time.monotonic() - start_s
             early = bool(instrument.speed) and instrument.sent > late_s * COUNT_HZ * instrument.speed
-            if early or not all(instrument.on(signal) for signal in ("i", "v", "p", "gpi/0")):
+            if early or not all(instrument.on(signal) for signal in ("i", "v", "p", f"gpi/{instrument.pin}")):
                 time.sleep(0.001)
                 continue
             if faults.unplug_s is not None and instrument.sent >= faults.unplug_s * COUNT_HZ:
@@ -241,7 +248,7 @@ class Driver:
         offset = instrument.pin_first_id - instrument.first_id
         data = instrument.levels(first + offset + np.arange(size))
         message = instrument.message(5, instrument.pin_first_id + first, 1, data)
-        self._call(instrument, run, f"{instrument.path}/s/gpi/0/!data", message)
+        self._call(instrument, run, f"{instrument.path}/s/gpi/{instrument.pin}/!data", message)
 
 
 @contextmanager
@@ -251,10 +258,11 @@ def virtual_joulescope(
     model: str = "js220",
     speed: float = 0.0,
     serial: str = "002557",
+    pin: int = 0,
     **faults: object,
 ) -> Iterator[tuple[str, Instrument]]:
     """(URL, the instrument); `import pyjoulescope_driver` gives the fake meanwhile."""
-    instrument = Instrument(profile, edges, model, Faults(**faults), speed, serial)  # type: ignore[arg-type]
+    instrument = Instrument(profile, edges, model, Faults(**faults), speed, serial, pin)  # type: ignore[arg-type]
     module = ModuleType("pyjoulescope_driver")
     module.Driver = type("Driver", (Driver,), {"instruments": (instrument,)})  # type: ignore[attr-defined]
     with mock.patch.dict(sys.modules, {"pyjoulescope_driver": module}):

@@ -94,6 +94,11 @@ def test_a_second_start_begins_at_sample_0(model):
     np.testing.assert_array_equal(first[0][:3000], second[0][:3000])
 
 
+def test_pin_1(model):
+    with virtual_joulescope(constant(0.01), (0.1,), model, pin=1) as (url, _), connect(f"{url}?pin=1") as meter:
+        assert record(meter, 0.2, 100_000)[1] == [10_000]
+
+
 def test_a_pin_that_is_low_from_the_beginning_has_no_edge(model):
     with virtual_joulescope(constant(0.01), (), model, stuck_low=True) as (url, _), connect(url) as meter:
         assert record(meter, 0.2, 100_000)[1] == []

@@ -183,6 +183,13 @@ def test_the_port_may_be_left_out_when_there_is_one(monkeypatch):
             pass
 
 
+def test_the_real_package_finds_no_kit_here():
+    if pytest.importorskip("ppk2_api.ppk2_api").PPK2_API.list_devices():
+        pytest.skip("there is one")
+    with pytest.raises(BoardError, match="none"), connect("ppk2:"):
+        pass
+
+
 @pytest.mark.parametrize(
     ("options", "match"),
     [
@@ -241,7 +248,7 @@ class Chunks:
         return lambda *arguments: None
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.data(), st.integers(0, 63))
 def test_how_the_bytes_are_cut_does_not_matter(data, counter):
     size = data.draw(st.integers(1, 300))

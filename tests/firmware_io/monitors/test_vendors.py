@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -38,6 +39,33 @@ def test_every_virtual_instrument_measures_the_known_energy(name):
     assert np.abs(np.array(edges) - np.array(EDGES) * rate_hz).max() <= 1
     measured = np.concatenate(blocks)[edges[0] : edges[1]].sum()
     assert measured == pytest.approx(joules(profile, edges[0] / rate_hz, edges[1] / rate_hz), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", VIRTUAL)
+def test_one_thread_reads_while_another_stops(name):
+    profile = bursts(EDGES)
+    with VIRTUAL[name](profile, (0.05,), speed=1.0) as (url, _):
+        module, rest = monitors.load(url)
+        with module.connect(rest) as meter:
+            if module.CAPABILITIES.supplies_v:
+                meter.set_voltage(3.0)
+            found, edges, done = [], [], threading.Event()
+
+            def read():
+                while not done.is_set() or found[-1].size:
+                    found.append(meter.samples(0.05))
+
+            meter.start(module.CAPABILITIES.default_rate_hz)
+            reader = threading.Thread(target=read)
+            reader.start()
+            deadline = time.monotonic() + 10
+            while sum(block.size for block in found) < 0.2 * module.CAPABILITIES.default_rate_hz or not edges:
+                edges += meter.edges()
+                assert time.monotonic() < deadline
+            meter.stop()
+            done.set()
+            reader.join()
+    assert np.abs(np.array(edges) - 0.05 * module.CAPABILITIES.default_rate_hz).max() <= 1
 
 
 @given(st.integers(1, 9), st.lists(st.integers(0, 23), max_size=12))
