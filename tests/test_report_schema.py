@@ -84,7 +84,7 @@ def test_no_field_of_a_report_is_optional(key):
         document.checked({name: value for name, value in REPORT.items() if name != key}, "it")
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner))
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists)
 
 
 @given(st.sampled_from(sorted(BENCH)), JSON)
