@@ -89,9 +89,9 @@ def test_lost_samples_are_loud(make):
 def test_a_run_that_broke_off_keeps_what_was_measured(make, graph, tmp_path):
     why = "The meter should go on sampling. Got: the port is gone."
     broken = {"incomplete": why, "valid": False, "reasons": [why, "window 2: too short"], "accuracy": None}
-    report = make(**broken, verdict="not valid")
+    report = make(**broken, verdict="incomplete, not valid; half way")
     markdown, shown = to_markdown(report), Page(to_html(report))
-    assert "**INCOMPLETE, NOT VALID: not valid**" in markdown and markdown.count(why) == 1
+    assert "**INCOMPLETE, NOT VALID: half way**" in markdown and markdown.count(why) == 1
     assert ("class", "ribbon") in shown.attributes and shown.text.count(why) == 1
     assert "window 2: too short" in shown.text and "262,500.0" in shown.text
     assert "not valid" in shown.text[shown.text.index("Key figures") : shown.text.index("Speed")]
@@ -103,6 +103,14 @@ def test_a_run_that_measured_nothing_has_a_report(make):
     nothing = {"performance": None, "accuracy": None, "firmware": None, "measurements": [], "transfers": None}
     report = make(**nothing, incomplete="The board should answer.", valid=False, verdict="not valid")
     assert "The board should answer." in Page(to_html(report)).text and "INCOMPLETE" in to_markdown(report)
+
+
+@pytest.mark.parametrize(
+    ("valid", "verdict", "said"),
+    [(False, "not valid", "NOT VALID"), (True, "valid", "VALID"), (False, "3 of 4", "NOT VALID: 3 of 4")],
+)
+def test_a_verdict_is_said_once(make, valid, verdict, said):
+    assert f"**{said}**" in to_markdown(make(valid=valid, verdict=verdict))
 
 
 def test_transfers_are_told(make):

@@ -35,8 +35,7 @@ def _line(cells: Sequence[object]) -> str:
 
 
 def _head(report: Row) -> list[str]:
-    verdict = report["verdict"]
-    lines = [f"# {report['title']}", "", f"**{text.mark(report)}: {verdict['text']}**", ""]
+    lines = [f"# {report['title']}", "", f"**{text.headline(report)}**", ""]
     if report["incomplete"]:
         lines.append(f"- **broken off, what was measured before is here: {report['incomplete']}**")
     lines += [f"- reason: {reason}" for reason in text.reasons(report)]

@@ -144,7 +144,7 @@ def _energy(bench: Row) -> Written:
             f"Energy data for trial {number}",
             f"  Elapsed time  : {window['seconds']:.3f}",
             f"  Inferences    : {window['iterations']}",
-            f"  Power         : {1e3 * window['joules'] / window['seconds']:5.4f} mW.",
+            f"  Power         : {1e3 * window['joules'] / max(window['seconds'], 1e-9):5.4f} mW.",
             f"  Total Energy  : {window['joules'] * 1e6:.3f} uJ",
             f"  Energy/Inf    : {window['uj_per_inference']:.3f} uJ/inf",
         ]
