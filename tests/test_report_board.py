@@ -66,10 +66,24 @@ def test_the_trace_has_its_edges_windows_and_idle_level():
 def test_a_trace_that_lost_edges_marks_what_there_is():
     energy = energy_section()
     few = {**energy, "trace": {**energy["trace"], "edges_s": [1.0, 3.0, 4.0]}}
-    assert traces.window_edges(few) == [(1.0, 3.0)]
+    assert traces.window_edges(few) == [None, None, None, None, (1.0, 3.0)]
     assert traces.energy_svg(few).count("stroke: var(--bad)") == 3 + 1
     none = {**energy, "trace": {**energy["trace"], "edges_s": []}}
-    assert traces.window_edges(none) == [] and "<svg" in traces.energy_svg(none)
+    assert traces.window_edges(none) == [None] * 5 and "<svg" in traces.energy_svg(none)
+
+
+def test_windows_that_were_run_again_are_not_taken_for_others():
+    energy = energy_section()
+    edges = energy["trace"]["edges_s"]
+    again = [*edges[:3], 3.2, 3.9, *edges[3:]]  # the second window came out short the first time
+    assert traces.window_edges({**energy, "trace": {**energy["trace"], "edges_s": again}}) == traces.window_edges(
+        energy
+    )
+
+
+def test_gaps_as_long_as_the_windows_are_not_taken_for_them():
+    energy = energy_section(seconds=1.0)  # as long as the rest between them
+    assert traces.window_edges(energy) == [(1.0 + 2 * number, 2.0 + 2 * number) for number in range(5)]
 
 
 def test_an_estimate_never_looks_measured(make):

@@ -61,7 +61,10 @@ class Board(_Section):
 
 
 class Performance(_Section):
-    """Windows on the device's clock. spread: (slowest - fastest) / median; drift: last / first - 1."""
+    """Windows on the device's clock. spread: (slowest - fastest) / median; drift: last / first - 1.
+
+    clock_us: that clock before and after each window, when it is known.
+    """
 
     clock: str
     iterations: list[int] = Field(min_length=1)
@@ -73,6 +76,7 @@ class Performance(_Section):
     instructions: float | None
     drift: float | None
     host_s: list[float] | None
+    clock_us: list[list[int]] | None = None
 
 
 class Recall(_Section):
