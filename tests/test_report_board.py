@@ -81,6 +81,13 @@ def test_windows_that_were_run_again_are_not_taken_for_others():
     )
 
 
+def test_windows_of_different_lengths_are_found():
+    energy = energy_section()
+    windows = [{**energy["windows"][0], "seconds": seconds} for seconds in (2.0, 3.0)]
+    trace = {**energy["trace"], "edges_s": [0.5, 1.0, 3.0, 4.0, 7.0]}
+    assert traces.window_edges({**energy, "windows": windows, "trace": trace}) == [(1.0, 3.0), (4.0, 7.0)]
+
+
 def test_gaps_as_long_as_the_windows_are_not_taken_for_them():
     energy = energy_section(seconds=1.0)  # as long as the rest between them
     assert traces.window_edges(energy) == [(1.0 + 2 * number, 2.0 + 2 * number) for number in range(5)]
@@ -93,6 +100,7 @@ def test_an_estimate_never_looks_measured(make):
     assert "between 1,000 and 4,000 uJ, constants from data sheet, table 7" in markdown
     assert ("class", "card estimated ") in Page(page).attributes and "≈ 2,000.0 uJ" in Page(page).text
     assert "Power over time" not in page
+    assert "var(--accent)" not in traces.energy_svg({**energy_section(), "how": "estimated"})
 
 
 def test_lost_samples_are_loud(make):

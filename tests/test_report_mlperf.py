@@ -106,6 +106,7 @@ def test_results_json_gives_the_runners_own_figures_again(make, tmp_path):
     assert sum(right) == 36 and entries["accuracy"][0]["classes"] == "12"
     rates = [1e6 * e["infer"]["iterations"] / e["infer"]["elapsed_time"] for e in entries["performance"]]
     assert rates == pytest.approx([e["infer"]["throughput"] for e in entries["performance"]]) and len(rates) == 5
+    assert [len(entry["power"]["samples"]) for entry in entries["energy"]] == [625] * 5  # 1 s of rest on each side
     for entry in entries["energy"]:
         begin, end = (stamp[1] for stamp in entry["power"]["timestamps"][-2:])
         joules = sum(entry["power"]["samples"][begin:end])
