@@ -8,6 +8,7 @@ import pytest
 from edgekws.report import build_report, traces, write_report
 from edgekws.report.html import to_html
 from edgekws.report.markdown import to_markdown
+from edgekws.types import Interval, Measurement
 from tests.documents import Page, bench_document, energy_section
 
 
@@ -94,8 +95,12 @@ def test_gaps_as_long_as_the_windows_are_not_taken_for_them():
 
 
 def test_an_estimate_never_looks_measured(make):
-    report = make(energy=energy_section("estimated"))
+    bounds = Interval(1000.0, 4000.0)
+    figure = Measurement("energy per inference", 2000.0, "uJ", "estimated", interval=bounds, board="b1")
+    report = make(energy=energy_section("estimated"), measurements=[figure.to_json()])
     markdown, page = to_markdown(report), to_html(report)
+    assert "| energy per inference | ≈ 2,000 uJ | 1,000 to 4,000 uJ |" in markdown
+    assert "≈ 2,000 uJ bounds: 1,000 to 4,000 uJ" in Page(page).text and "95 %: 1,000" not in Page(page).text
     assert "≈ 2,000.0 uJ an inference, unknown above idle" in markdown and "## Energy, estimated" in markdown
     assert "between 1,000 and 4,000 uJ, constants from data sheet, table 7" in markdown
     assert ("class", "card estimated ") in Page(page).attributes and "≈ 2,000.0 uJ" in Page(page).text

@@ -59,7 +59,7 @@ def quantity(value: float, unit: str) -> tuple[str, str]:
 
 
 def interval(figure: Mapping[str, Any]) -> str:
-    """The 95 % interval of a figure, or nothing."""
+    """The 95 % interval of a figure, the bounds of an estimate, or nothing."""
     bounds = figure["interval"]
     if not bounds:
         return ""
