@@ -1,0 +1,164 @@
+"""Commands and answers on a transport, and the two checksums that prove them.
+
+The device keeps a CRC-32 of what it received and one of what it sent; the host keeps the same two of what it
+sent and received. `check N` brings them together: when both pairs agree, every byte since the last `check`
+arrived as it was sent, in both directions. N is another number each time, so that a late answer to an
+earlier `check` proves nothing.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from edgekws.errors import BoardError, ProtocolError
+from firmware_io.protocol import parser as msg
+from firmware_io.protocol.parser import Message, Parser, shown
+from firmware_io.protocol.values import Timeouts
+from firmware_io.transport import Transport
+
+LONGEST_ANSWER = 32
+COMMAND_CHARACTERS = 80
+"""The device's command buffer, and that of the reference firmware; the `%` does not count."""
+M = TypeVar("M", bound=Message)
+
+
+class RestartedError(BoardError):
+    """The device was reset; repeating the exchange would hide it."""
+
+
+class Line:
+    """The host sends a command ended by `%` and nothing more until `m-ready` came.
+
+    Every line of an answer has a time-out of its own, so that a long inference may take its time while silence
+    is noticed. `clock` counts the seconds of the transport's time-outs.
+    """
+
+    def __init__(self, transport: Transport, timeouts: Timeouts, clock: Callable[[], float] = time.monotonic) -> None:
+        self._transport = transport
+        self._timeouts = timeouts
+        self._clock = clock
+        self._parser = Parser()
+        self._sent = self._received = 0  # CRC-32 since the last `check`
+        self._checks = 0
+        self.commands = 0
+
+    def ask(self, command: str, *kinds: type[Message], timeout_s: float | None = None) -> list[Message]:
+        """Send a command; its answer must be messages of these kinds in this order."""
+        answer = self.command(command, timeout_s)
+        self.verify(command, answer, kinds)
+        return answer
+
+    def command(self, command: str, timeout_s: float | None = None, longest: int = LONGEST_ANSWER) -> list[Message]:
+        """Send a command and collect its answer up to and with `m-ready`."""
+        self.write(command)
+        wait_s = self._timeouts.line_s if timeout_s is None else timeout_s
+        answer: list[Message] = []
+        while not answer or not isinstance(answer[-1], msg.Ready):
+            answer.append(self.next(command, wait_s))
+            if isinstance(answer[-1], msg.TimestampMode | msg.InitDone):
+                self.restarted(command)
+            if len(answer) > longest:
+                self.unexpected(command, "m-ready in the end", f"{len(answer)} lines without it")
+        return answer
+
+    def verify(self, command: str, answer: list[Message], kinds: tuple[type[Message], ...]) -> None:
+        refusal = next((message for message in answer if isinstance(message, msg.DeviceError)), None)
+        if refusal is not None:
+            self.unexpected(command, "no error", f"e-[{refusal.text}]")
+        if [type(message) for message in answer] != list(kinds):
+            wanted = ", ".join(kind.__name__ for kind in kinds)
+            self.unexpected(command, wanted, ", ".join(type(message).__name__ for message in answer))
+
+    def check(self) -> str | None:
+        """Prove all bytes since the last `check`: "", or what was damaged. None: the device knows no `check`."""
+        self._checks += 1
+        command = f"check {self._checks}"
+        self.write(command)
+        sent, received = self._sent, self._received
+        message = self.next(command, self._timeouts.line_s)
+        if isinstance(message, msg.DeviceError) and message.unknown(command):
+            self._end_of_check(command)
+            return None
+        if not isinstance(message, msg.Check):
+            if isinstance(message, msg.TimestampMode | msg.InitDone):
+                self.restarted(command)
+            self.unexpected(command, "m-check-[...]", type(message).__name__)
+        self._end_of_check(command)
+        if message.received != sent:
+            return f"CRC-32 {message.received:08x} of what the device received, {sent:08x} of what was sent to it"
+        if message.sent != received:
+            return f"CRC-32 {message.sent:08x} of what the device sent, {received:08x} of what came from it"
+        return ""
+
+    def _end_of_check(self, command: str) -> None:
+        ready = self.next(command, self._timeouts.line_s)
+        if not isinstance(ready, msg.Ready):
+            self.unexpected(command, "m-ready in the end", type(ready).__name__)
+        self._sent = self._received = 0
+
+    def write(self, command: str) -> None:
+        content = f"{command}%".encode("ascii")
+        self._sent = zlib.crc32(content, self._sent)
+        self.commands += 1
+        self._transport.write(content)
+
+    def next(self, command: str, timeout_s: float) -> Message:
+        """The next message; the time-out counts for the whole line."""
+        deadline = self._clock() + timeout_s
+        while True:
+            try:
+                message = self._parser.take()
+            except ProtocolError as error:
+                raise ProtocolError(
+                    f"after `{short(command)}`: {error.expected}", got=error.got, hint=error.hint
+                ) from error
+            if message is not None:
+                self._received = zlib.crc32(self._parser.line, self._received)
+                return message
+            content = self._transport.read(max(0.0, deadline - self._clock()))
+            if not content:
+                self._silent(command, timeout_s)
+            self._parser.feed(content)
+
+    def drain(self) -> bytes:
+        """Forget what arrives until it is quiet; give it, in case it says something."""
+        content = bytearray(self._parser.unfinished)
+        deadline = self._clock() + self._timeouts.line_s
+        while (part := self._transport.read(self._timeouts.quiet_s)) and self._clock() < deadline:
+            content += part
+        self._parser = Parser()
+        return bytes(content)
+
+    def _silent(self, command: str, timeout_s: float) -> NoReturn:
+        rest = self._parser.unfinished
+        got = f"it stopped in the middle of a line: {shown(rest)}" if rest else f"silence for {timeout_s:g} s"
+        raise BoardError(
+            f"the device should answer `{short(command)}`",
+            got=got,
+            hint="check power, port and baud rate, reset the board, and flash the firmware again if it stays silent",
+        )
+
+    def restarted(self, command: str, got: str = "its start-up banner: it was reset") -> NoReturn:
+        raise RestartedError(
+            f"the device should finish `{short(command)}`",
+            got=got,
+            hint="look for a weak supply, a watchdog or a crash of the firmware, then start the bench again",
+        )
+
+    def unexpected(self, command: str, wanted: str, got: str) -> NoReturn:
+        raise ProtocolError(
+            f"the device should answer `{short(command)}` with {wanted}",
+            got=got,
+            hint="reset the device; if it happens again its firmware breaks the MLPerf Tiny protocol",
+        )
+
+
+def first(answer: list[Message], kind: type[M]) -> M:
+    return next(message for message in answer if isinstance(message, kind))
+
+
+def short(command: str) -> str:
+    return command if len(command) <= 24 else f"{command[:24]}..."
