@@ -143,12 +143,22 @@ class Line:
 
     def _silent(self, command: str, timeout_s: float) -> NoReturn:
         rest = self._parser.unfinished
+        self._refuse_echo(command, rest)
         got = f"it stopped in the middle of a line: {shown(rest)}" if rest else f"silence for {timeout_s:g} s"
         raise BoardError(
             f"the device should answer `{short(command)}`",
             got=got,
             hint="check power, port and baud rate, reset the board, and flash the firmware again if it stays silent",
         )
+
+    def _refuse_echo(self, command: str, content: bytes) -> None:
+        """The protocol has no echo: a port that sends a command back is a console, or a loop in the cable."""
+        if f"{command}%".encode("ascii") in content:
+            raise ProtocolError(
+                f"the port should be a device's, which answers `{short(command)}` and does not repeat it",
+                got=f"an echo: {shown(content)}",
+                hint="choose the port of the board (`edgekws ports`), or switch the echo off: stty -F PORT raw -echo",
+            )
 
     def restarted(self, command: str, got: str = "its start-up banner: it was reset") -> NoReturn:
         raise RestartedError(

@@ -68,6 +68,10 @@ class Session:
         self._started = True
         return identity
 
+    def greet(self) -> Identity:
+        """Ask no more than who it is. Use `start` for a conversation."""
+        return commands.identity(self._line, self._voice())
+
     def load(self, content: bytes) -> None:
         """Fill the device's input buffer."""
         self._proven(lambda _: self._load(content))
@@ -260,13 +264,23 @@ class Session:
                 self._line.restarted("timestamp", f"{lap_us} us after {self._proven_us} us: it was reset")
 
     def _find(self) -> str:
-        """The device's name, lines of a boot banner may come before it; and whether it knows `check`."""
+        """The device's name; and whether it knows `check`."""
+        trouble: EdgeKwsError = BoardError("the device should answer")
+        for _ in range(PROBES):
+            name = self._voice()
+            try:
+                self.has_check = self._line.check() is not None
+                return name
+            except EdgeKwsError as error:
+                trouble = error
+        raise trouble
+
+    def _voice(self) -> str:
+        """The device's name, from the first clean answer; lines of a boot banner may come before it."""
         trouble: EdgeKwsError = BoardError("the device should answer")
         for _ in range(PROBES):
             try:
-                name = self._probe(self._patience_s)
-                self.has_check = self._line.check() is not None
-                return name
+                return self._probe(self._patience_s)
             except EdgeKwsError as error:
                 trouble = error
         raise trouble

@@ -7,9 +7,11 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekws.errors import BoardError
+from firmware_io.transport._refused import refused
 
 if TYPE_CHECKING:
     import serial
@@ -61,12 +63,7 @@ def open_port(url: str, baud: int = 9600, exclusive: bool | None = None) -> Iter
     try:
         raw = serial.serial_for_url(url, baudrate=baud, exclusive=exclusive, timeout=0)
     except (serial.SerialException, ValueError, OSError) as error:
-        raise BoardError(
-            f"{url} should be a port that can be opened",
-            got=str(error),
-            hint="check the cable, the name and that no other program holds it; "
-            "on Linux your user must be in the group dialout",
-        ) from error
+        raise refused(url, error) from error
     port = Port(raw, url)
     try:
         yield port
@@ -81,8 +78,9 @@ def _gone(url: str) -> Iterator[None]:
     try:
         yield
     except (serial.SerialException, OSError) as error:
+        gone = url.startswith("/") and not Path(url).exists()
         raise BoardError(
             f"{url} should stay connected",
-            got=f"the connection ended ({error})",
+            got=f"the connection ended ({'the port is gone: it was unplugged' if gone else error})",
             hint="check cable and power; an emulated board has stopped: its messages are above",
         ) from error
