@@ -48,6 +48,8 @@ class Line:
         self._checks = 0
         self._proving = False  # there was a `check`: both sides know since when they count
         self.commands = 0
+        self.busy_s = 0.0
+        """How long the device may be busy with the last command: its time-out."""
 
     def ask(self, command: str, *kinds: type[Message], timeout_s: float | None = None) -> list[Message]:
         """Send a command; its answer must be messages of these kinds in this order."""
@@ -57,8 +59,9 @@ class Line:
 
     def command(self, command: str, timeout_s: float | None = None, longest: int = LONGEST_ANSWER) -> list[Message]:
         """Send a command and collect its answer up to and with `m-ready`."""
-        self.write(command)
         wait_s = self._timeouts.line_s if timeout_s is None else timeout_s
+        self.write(command)
+        self.busy_s = wait_s
         answer: list[Message] = []
         while not answer or not isinstance(answer[-1], msg.Ready):
             answer.append(self.next(command, wait_s))
@@ -92,6 +95,7 @@ class Line:
             self.unexpected(command, "m-check-[...]", type(message).__name__)
         proving = self._proving
         self._end_of_check(command)
+        self._proving = True
         damage = _damage(message, sent, received)
         if proving and message.sent != received and _is_end_of(sent, message.received):
             self.restarted(command, "checksums as after a reset, whose banner was lost")
@@ -101,12 +105,13 @@ class Line:
         ready = self.next(command, self._timeouts.line_s)
         if not isinstance(ready, msg.Ready):
             self.unexpected(command, "m-ready in the end", type(ready).__name__)
-        self._sent, self._received, self._proving = b"", 0, True
+        self._sent, self._received = b"", 0
 
     def write(self, command: str) -> None:
         content = f"{command}%".encode("ascii")
-        self._sent += content
+        self._sent += content if self._proving else b""
         self.commands += 1
+        self.busy_s = 0.0
         self._transport.write(content)
 
     def next(self, command: str, timeout_s: float) -> Message:

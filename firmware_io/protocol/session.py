@@ -127,7 +127,7 @@ class Session:
             self._reload(attempt)
             return commands.layers(self._line, iterations, wait_s)
 
-        return self._proven(once, wait_s)[0]
+        return self._proven(once)[0]
 
     def classify(self, features: np.ndarray) -> Answer:
         """Load int8 features (row-major), infer once, read everything; after damage, all of it again.
@@ -136,7 +136,7 @@ class Session:
         error that came first when it does not.
         """
         content = np.ascontiguousarray(features, np.int8).tobytes()
-        answer, _ = self._proven(lambda attempt: self._classify(content, attempt), self._timeouts.infer_s)
+        answer, _ = self._proven(lambda attempt: self._classify(content, attempt))
         self.has_raw = answer.scores is not None
         return answer
 
@@ -180,7 +180,7 @@ class Session:
             self._reload(attempt)
             return self._infer(iterations, warmups, wait_s)
 
-        return self._proven(once, wait_s)
+        return self._proven(once)
 
     def _infer(self, iterations: int, warmups: int, wait_s: float) -> commands.Run:
         run = commands.infer(self._line, iterations, warmups, wait_s, self.mode != "energy", self._clock)
@@ -200,9 +200,10 @@ class Session:
             self._line.unexpected("raw", wanted, f"CRC-32 {crc:08x} instead of {sent:08x}")
         return Answer(run.permille, scores, attempt)
 
-    def _proven(self, once: Callable[[int], T], wait_s: float = 0.0) -> tuple[T, int]:
-        """(what `once` gives, attempts) when its exchange is proven undamaged as far as the device can; `once` takes
-        the number of the attempt. wait_s: how long the device may be busy with it.
+    def _proven(self, once: Callable[[int], T]) -> tuple[T, int]:
+        """(what `once` gives, attempts) when its exchange is proven undamaged as far as the device can.
+
+        `once` takes the number of the attempt.
         """
         troubles: list[EdgeKwsError] = []
         for attempt in range(1, ATTEMPTS + 1):
@@ -216,7 +217,7 @@ class Session:
             except EdgeKwsError as error:
                 troubles.append(error)
             self._repeated += 1
-            self._recover(troubles[-1], wait_s)
+            self._recover(troubles[-1])
         if len(set(map(str, troubles))) == 1:  # no damage looks the same again and again: it is what the device says
             raise troubles[0]
         raise ProtocolError(
@@ -235,9 +236,13 @@ class Session:
         if damage:
             self._line.unexpected("check", "the same checksums", damage)
 
-    def _recover(self, cause: EdgeKwsError, wait_s: float) -> None:
-        """A lost byte leaves device and host waiting for each other: start over, or raise `cause`."""
-        patience_s = max(wait_s, self._patience_s) if isinstance(cause, ProtocolError) else self._patience_s
+    def _recover(self, cause: EdgeKwsError) -> None:
+        """A lost byte leaves device and host waiting for each other: start over, or raise `cause`.
+
+        After a damaged line the device may still be busy; after silence, it has had its time.
+        """
+        busy = isinstance(cause, ProtocolError) and self._line.busy_s > self._timeouts.line_s
+        patience_s = self._line.busy_s if busy else self._patience_s
         for _ in range(PROBES):
             try:
                 self._probe(patience_s)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 READ_BYTES = 4096
+WRITE_TIMEOUT_S = 10.0
+"""The longest that a port may take to accept what is sent, which is little: a command has 80 bytes."""
 _POLL_S = 0.001  # Windows cannot select() on a COM port
 
 
@@ -61,7 +63,7 @@ def open_port(url: str, baud: int = 9600, exclusive: bool | None = None) -> Iter
     import serial
 
     try:
-        raw = serial.serial_for_url(url, baudrate=baud, exclusive=exclusive, timeout=0)
+        raw = serial.serial_for_url(url, baudrate=baud, exclusive=exclusive, timeout=0, write_timeout=WRITE_TIMEOUT_S)
     except (serial.SerialException, ValueError, OSError) as error:
         raise refused(url, error) from error
     port = Port(raw, url)
@@ -77,6 +79,12 @@ def _gone(url: str) -> Iterator[None]:
 
     try:
         yield
+    except serial.SerialTimeoutException as error:
+        raise BoardError(
+            f"{url} should take what is sent",
+            got=f"it took none of it for {WRITE_TIMEOUT_S:g} s",
+            hint="check power and cable, and that flow control is off; plug the board in again",
+        ) from error
     except (serial.SerialException, OSError) as error:
         gone = url.startswith("/") and not Path(url).exists()
         raise BoardError(

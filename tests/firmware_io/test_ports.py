@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tty
 from contextlib import ExitStack
 from types import SimpleNamespace
 
@@ -251,3 +252,15 @@ def test_a_port_that_vanishes_in_a_session(graph, monkeypatch):
         monkeypatch.setattr(_port.Path, "exists", lambda path: False)
         with pytest.raises(BoardError, match=r"the port is gone: it was unplugged"):
             opened.write(b"x")
+
+
+def test_a_port_that_takes_nothing_is_no_hang(monkeypatch):
+    monkeypatch.setattr(_port, "WRITE_TIMEOUT_S", 0.2)
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    with open_transport(f"serial:{os.ttyname(slave)}") as opened:
+        with pytest.raises(BoardError, match=r"should take what is sent.*0.2 s"):
+            opened.write(bytes(100_000))
+        os.read(master, 100_000)
+    os.close(slave)
+    os.close(master)
