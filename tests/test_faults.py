@@ -9,7 +9,6 @@ import shutil
 import pytest
 
 from edgekws.errors import BoardError, ProtocolError
-from firmware_io.build import FIRMWARE
 from firmware_io.protocol.session import Session, Timeouts
 from fuzz import campaign, faults, faults_fake
 from fuzz.wire import KINDS, Fault, Wire
@@ -110,8 +109,6 @@ def test_the_fake_device_is_a_device_with_check() -> None:
 def needs_firmware() -> None:
     if shutil.which("cc") is None:
         pytest.skip("cc is not installed")
-    if not (FIRMWARE / "app" / "check.c").is_file():
-        pytest.skip("the firmware has no `check`")
 
 
 @pytest.mark.slow
