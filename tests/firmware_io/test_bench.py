@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_device import Direct, FakeDevice, Faults, on_pty
+from fake_device import CLASSIFY_COMMANDS, START_COMMANDS, Direct, FakeDevice, Faults, on_pty
 
 from edgekws.emit import c
 from edgekws.errors import BoardError, ConfigError, ProtocolError
@@ -20,7 +20,6 @@ from firmware_io.protocol.session import Session, Timeouts
 from firmware_io.transport import open_transport
 
 CLIPS = 6
-START = 2  # commands: name, profile
 
 
 @pytest.fixture
@@ -101,7 +100,7 @@ def test_the_stack_is_a_figure_where_the_device_can_tell(graph, vectors):
 
 
 def test_a_damaged_answer_about_the_stack_is_asked_for_again(graph, vectors):
-    plan, last = Plan(performance=False), START + CLIPS * 18  # load, 16 chunks, infer, raw: 19 with the first
+    plan, last = Plan(performance=False), START_COMMANDS + CLIPS * (CLASSIFY_COMMANDS - 1)
     for number in range(last, last + CLIPS + 1):
         assert run(graph, vectors, plan, stack="824,2048", garbage=True, command=number).valid
 
@@ -171,7 +170,7 @@ def test_a_lost_byte_is_counted(graph, vectors):
 
 @pytest.mark.parametrize("fault", ["silent", "garbage", "half_line", "reset"])
 def test_a_device_that_breaks_off_names_the_clip(graph, vectors, fault):
-    command = START + 19 + 3  # in the second clip: load, 16 chunks, infer, raw
+    command = START_COMMANDS + CLASSIFY_COMMANDS + 3  # in the second clip
     with pytest.raises((BoardError, ProtocolError), match=r"^clip clip1: .*`db .*What to do"):
         run(graph, vectors, Plan(performance=False), **{fault: True}, command=command, always=True)
 
