@@ -7,10 +7,12 @@ not asked for, or when nothing of it was measured before the run broke off.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgekws import stats
+from edgekws.errors import ConfigError
 from edgekws.types import How, Interval, Measurement
 from firmware_io.board import Board
 from firmware_io.build import Firmware
@@ -83,7 +85,7 @@ class BenchRun:
             "flash_bytes": self.firmware.flash_bytes,
             "ram_bytes": self.firmware.ram_bytes,
         }
-        return {
+        document = {
             "kind": KIND,
             "version": VERSION,
             "modes": list(self.modes),
@@ -104,9 +106,17 @@ class BenchRun:
             "transfers": self.transfers and asdict(self.transfers),
             "measurements": [measurement.to_json() for measurement in self.measurements()],
         }
+        plain: dict[str, Any] = json.loads(json.dumps(document))  # lists for tuples, as every reader has them
+        return plain
 
     def submission(self) -> dict[str, Any]:
-        """The document with the answer to each clip, of which an MLPerf Tiny session folder is made."""
+        """The document with the answer to each clip, of which an MLPerf Tiny session folder is made.
+
+        Raises ConfigError when answers are there whose right ones are not known.
+        """
+        if any(one.label is None for one in self.answers):
+            hint = "leave out --mlperf, or give clips with labels"
+            raise ConfigError("an MLPerf Tiny session needs the label of each clip", got="clips without", hint=hint)
         rows = [{"file": one.clip, "class": one.label, "permille": list(one.permille)} for one in self.answers]
         return {**self.to_json(), "answers": rows}
 

@@ -98,10 +98,13 @@ class Runner:
 
     def section(self) -> Energy | None:
         """Of the windows whose edges came; None when there are none."""
-        if not self._started or not self._spans:
+        if not self._started:
             return None
         trace = self._recorder.trace()
-        return measured(trace, self._spans, self._meter, self._setup.board, self._setup.plan, self._faults, self._wrong)
+        spans = [span for span in self._spans if span.last <= len(trace.joules)]  # a meter may have gone in between
+        if not spans:
+            return None
+        return measured(trace, spans, self._meter, self._setup.board, self._setup.plan, self._faults, self._wrong)
 
     def _calibrate(self) -> float:
         """Seconds of one inference, from two runs on this computer's clock: what both have in common falls out."""
