@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from edgekws.errors import BoardError, ConfigError
@@ -194,12 +194,18 @@ def measured(
         interval=None,
         spread=(max(totals) - min(totals)) / middle if middle else 0.0,
         source="",
-        trace=energy.points(trace),
+        trace=energy.points(_of_windows(trace, spans)),
         peak_a=energy.peak_watts(trace) / trace.volts if trace.volts else None,
         limit_a=meter.capabilities.max_current_a,
         faults=tuple(faults or ()),
         wrong=tuple(wrong or ()),
     )
+
+
+def _of_windows(trace: Trace, spans: list[Span]) -> Trace:
+    """The trace with the edges of its windows and what came before the first; not those of runs that did not count."""
+    before = [edge for edge in trace.edges if edge < spans[0].first]
+    return replace(trace, edges=(*before, *(edge for span in spans for edge in (span.first, span.last))))
 
 
 def recorded(meter: Meter, board: Board, plan: Plan) -> Energy:

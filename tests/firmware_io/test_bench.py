@@ -216,6 +216,28 @@ def test_another_model_is_refused(graph, vectors, graph_factory):
         bench(session, boards.load("host"), graph, vectors, Plan(("accuracy",)))
 
 
+@pytest.mark.parametrize(
+    ("answer", "instead", "message"),
+    [
+        ("[fake]", "[edgekws-qemu-an500]", "edgekws-qemu-an386.*firmware of another board"),
+        ("[kws01]", "[vww01]", "should hold kws01.*person detection"),
+    ],
+)
+def test_other_firmware_is_refused_before_anything_is_loaded(graph, vectors, monkeypatch, answer, instead, message):
+    device = FakeDevice(graph)
+    original = device._answer
+    monkeypatch.setattr(device, "_answer", lambda command: original(command).replace(answer, instead))
+    with pytest.raises(BoardError, match=message):
+        bench(Session(Direct(device)), boards.load("qemu-an386"), graph, vectors)
+    assert device.commands == START_COMMANDS
+
+
+def test_a_device_with_another_model_is_refused_before_it_is_timed(graph, vectors, graph_factory):
+    session = Session(Direct(FakeDevice(graph_factory(seed=5))))
+    with pytest.raises(BoardError, match=r"clip clip0: the device should answer as the interpreter.*another model"):
+        bench(session, boards.load("qemu-an386"), graph, vectors, Plan(("performance",)))
+
+
 def test_no_clips_are_refused(graph, random_features):
     with pytest.raises(ConfigError, match="at least one clip"):
         run(graph, Vectors("none", (), random_features(0)))
