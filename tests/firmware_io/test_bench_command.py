@@ -167,3 +167,40 @@ def test_serial_lines_get_the_baud_rate_of_the_firmware(graph, options):
     ]:
         assert _measure._port(replace(job, options=replace(options, port=port))) == wanted
     assert np.array_equal(_measure._spread(5, 0), [0, 1, 2, 3, 4])
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A table of another meter: three windows of 10.4 s at 12 mW, rest at 2 mW, 3.0 V, 100 rows a second."""
+    amperes = [0.002 / 3.0] * 200
+    for _ in range(3):
+        amperes += [0.012 / 3.0] * 1040 + [0.002 / 3.0] * 200
+    edges = [200, 1240, 1440, 2480, 2680, 3720]
+    path = tmp_path / "trace.csv"
+    rows = [f"{at / 100:.2f},{value:.9f},{0 if at in edges else 1}" for at, value in enumerate(amperes)]
+    path.write_text("\n".join(["time [s],current [A],pin", *rows]) + "\n")
+    return path
+
+
+def test_the_trace_of_another_meter_is_imported_without_a_board(options, recorded, capsys):
+    nucleo = replace(options, board="nucleo-l4r5zi", vectors=None, modes=("energy",), iterations=230)
+    _measure.measure(replace(nucleo, meter=f"csv:{recorded}?volts=3.0&edge=pin"))
+    printed = capsys.readouterr().out
+    wanted = 0.012 * 10.4 / 230 * 1e6, 0.010 * 10.4 / 230 * 1e6
+    assert f"energy per inference: {wanted[0]:.6g} uJ (measured, n = 3)" in printed
+    assert f"energy per inference, above idle: {wanted[1]:.6g} uJ (measured, n = 3)" in printed
+    found = report(nucleo)
+    assert found["device"] is None and found["performance"] is None and found["verdict"]["valid"]
+    assert [window["seconds"] for window in found["energy"]["windows"]] == [10.4] * 3
+    assert any("3 windows of 10 s" in warning for warning in found["warnings"])
+
+
+def test_an_imported_trace_needs_its_iterations_and_its_edges(options, recorded):
+    energy = replace(options, board="nucleo-l4r5zi", modes=("energy",))
+    with pytest.raises(ConfigError, match="--iterations"):
+        _measure.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0&edge=pin"))
+    with pytest.raises(ConfigError, match="two edges"):
+        _measure.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0", iterations=9))
+    with pytest.raises(ConfigError, match="--mode energy alone"):
+        both = ("performance", "energy")
+        _measure.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0", iterations=9, modes=both))
