@@ -10,7 +10,7 @@ import sys
 import typer
 
 from edgekws import console
-from edgekws.cli import bench, board, check, data, demo, export, quantize, train
+from edgekws.cli import bench, board, check, compare, data, demo, export, quantize, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +28,7 @@ app.command()(export.export)
 app.command()(board.boards)
 app.command()(board.flash)
 app.command()(bench.bench)
+app.command()(compare.compare)
 app.command()(demo.demo)
 app.add_typer(data.app, name="data")
 

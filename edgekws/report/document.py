@@ -270,7 +270,7 @@ def upgraded(document: Mapping[str, Any], where: str = "the document") -> Row:
     """
     kind, version = document.get("kind"), document.get("version")
     if not isinstance(kind, str) or type(version) is not int or (kind, version) not in _READABLE:
-        wanted = f"{where} should be {KIND} or {BENCH_KIND}, version 1 or 2"
+        wanted = f"{where} should be an {KIND} or {BENCH_KIND} document, version 1 or 2"
         got = f"{ascii(kind)[:60]} version {ascii(version)[:20]}"
         raise ArtifactError(wanted, got=got, hint="run `edgekws bench` again, or use the edgekws that wrote it")
     if version == VERSION:
@@ -305,7 +305,7 @@ def read(path: Path) -> Row:
         value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else "no JSON"
-        raise ArtifactError(f"{path} should be a {KIND} or {BENCH_KIND} file", got=why or str(error)) from error
+        raise ArtifactError(f"{path} should be an {KIND} or {BENCH_KIND} file", got=why or str(error)) from error
     return checked(value if isinstance(value, dict) else {}, str(path))
 
 
