@@ -59,7 +59,7 @@ def bench(
     after something was measured, and Ctrl-C, give a run that holds it, with `cause` set; before that, the error
     itself is raised: BoardError, ProtocolError, or ConfigError for a plan that cannot be run.
     """
-    plan, found = _checked(plan or Plan(), meter), _Found()
+    plan, found = _checked(plan or Plan(), meter, board), _Found()
     setup = Setup(session, board, graph, vectors, plan, progress or _ignore, meter)
     try:
         with _power(plan, meter) as monitor:
@@ -86,7 +86,7 @@ def import_trace(board: Board, graph: Graph, meter: Meter, plan: Plan, firmware:
     return _judged(run, plan)
 
 
-def _checked(plan: Plan, meter: Meter | None) -> Plan:
+def _checked(plan: Plan, meter: Meter | None, board: Board) -> Plan:
     """The plan, which for a model begins with performance mode. Raises ConfigError when it cannot be run."""
     if "energy" not in plan.modes:
         return plan
@@ -100,8 +100,10 @@ def _checked(plan: Plan, meter: Meter | None) -> Plan:
         hint = "run --mode performance with one firmware, then --mode energy with the other"
         got = "both: their firmwares differ, one prints its time stamps, the other gives edges"
         raise ConfigError("a run should be of performance mode or of energy mode", got=got, hint=hint)
-    needed = {"performance", *plan.modes} if kind == "model" else set(plan.modes)
-    return replace(plan, modes=modes.in_order(list(needed)))
+    if kind != "model":
+        return plan
+    energy.estimate(meter, board, 1.0, None)  # whether it knows the board is found before minutes of windows
+    return replace(plan, modes=modes.in_order(["performance", *plan.modes]))
 
 
 def _power(plan: Plan, meter: Meter | None) -> AbstractContextManager[Monitor | None]:

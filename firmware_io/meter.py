@@ -17,7 +17,7 @@ from firmware_io.monitors._url import rate_hz
 
 @dataclass(frozen=True)
 class Meter:
-    """A meter to be used. volts: what it feeds the board with; None: it only watches, or its file tells.
+    """A meter to be used. volts: what it feeds the board with; None for one that only watches, and other kinds.
 
     iterations: inferences between two edges, of a meter whose kind is `file`. folder: where `energy.f32` goes.
     """
@@ -57,6 +57,9 @@ def check(meter: Meter) -> None:
         low, high = able.supplies_v
         hint = f"give --voltage, {low:g} to {high:g} V: what the board needs, often 1.8 or 3.0"
         raise ConfigError(f"{able.title} feeds the board and should know with how much", got="no voltage", hint=hint)
+    if able.kind != "live" and meter.volts is not None:
+        hint = "leave out --voltage; the meter's URL may say ?volts=N"
+        raise ConfigError("--voltage is what a live meter feeds the board with", got=able.title, hint=hint)
     if able.kind == "file" and meter.iterations < 1:
         hint = "give --iterations N, the N of the `infer N W` that the board ran between two edges"
         raise ConfigError("a recorded trace needs the inferences of one window", got="none", hint=hint)

@@ -214,9 +214,15 @@ def recorded(meter: Meter, board: Board, plan: Plan) -> Energy:
     return measured(trace, list(energy.spans(trace.edges, meter.iterations)), meter, board, plan)
 
 
+def estimate(meter: Meter, board: Board, us: float, instructions: float | None) -> Estimate:
+    """What a model says. Raises ConfigError for a board that it does not know."""
+    found: Estimate = meter.module.estimate(board, us, instructions, meter.rest)
+    return found
+
+
 def estimated(meter: Meter, board: Board, performance: Performance) -> Energy:
     """The section of a model: no instrument, so no windows, no rest and no trace."""
-    found: Estimate = meter.module.estimate(board, performance.latency_us, performance.instructions)
+    found = estimate(meter, board, performance.latency_us, performance.instructions)
     return Energy(
         meter=meter.capabilities.title,
         how="estimated",

@@ -17,6 +17,7 @@ from edgekws.graph import interp
 from firmware_io import board as boards
 from firmware_io.bench import Plan, Vectors, bench
 from firmware_io.build import build
+from firmware_io.meter import Meter
 from firmware_io.protocol.session import Session, Timeouts
 from firmware_io.transport import open_transport
 
@@ -236,6 +237,27 @@ def test_a_device_with_another_model_is_refused_before_it_is_timed(graph, vector
     session = Session(Direct(FakeDevice(graph_factory(seed=5))))
     with pytest.raises(BoardError, match=r"clip clip0: the device should answer as the interpreter.*another model"):
         bench(session, boards.load("qemu-an386"), graph, vectors, Plan(("performance",)))
+
+
+def test_a_model_estimates_from_performance_mode(graph, vectors, tmp_path):
+    device = FakeDevice(graph)
+    plan, meter = Plan(("accuracy", "energy")), Meter("model:?volts=3.0", tmp_path)
+    found = bench(Session(Direct(device)), boards.load("qemu-an386"), graph, vectors, plan, meter=meter)
+    assert found.valid and found.modes == ("performance", "accuracy", "energy")
+    energy = found.energy
+    assert energy.how == "estimated" and energy.windows == () and energy.trace is None
+    assert energy.interval.low < energy.uj_per_inference < energy.interval.high and energy.source
+    figure = {figure.name: figure for figure in found.measurements()}["energy per inference"]
+    assert (figure.how, figure.interval) == ("estimated", energy.interval)
+    assert any("estimated, no meter" in warning for warning in found.warnings)
+
+
+def test_a_model_that_does_not_know_the_board_is_refused_before_it_is_timed(graph, vectors, tmp_path):
+    device = FakeDevice(graph)
+    with pytest.raises(ConfigError, match="what a host draws"):
+        session, meter = Session(Direct(device)), Meter("model:", tmp_path)
+        bench(session, boards.load("host"), graph, vectors, Plan(("energy",)), meter=meter)
+    assert device.commands == 0
 
 
 def test_no_clips_are_refused(graph, random_features):
