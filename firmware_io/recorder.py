@@ -85,6 +85,9 @@ class Recorder:
         except OSError as error:
             hint = "free some space or give another output folder"
             self._error = ArtifactError(f"{self._spool} should take the samples", got=str(error), hint=hint)
+        except Exception as error:  # of a vendor's package: the run must learn of it, on its own thread
+            got = f"{type(error).__name__}: {error}"
+            self._error = BoardError(f"{self._meter} should tell its samples", got=got, hint="start it again")
 
     def _record(self) -> None:
         with self._spool.open("ab", buffering=0) as file:

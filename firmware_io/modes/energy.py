@@ -203,9 +203,9 @@ def measured(
 
 
 def _of_windows(trace: Trace, spans: list[Span]) -> Trace:
-    """The trace with the edges of its windows and what came before the first; not those of runs that did not count."""
-    before = [edge for edge in trace.edges if edge < spans[0].first]
-    return replace(trace, edges=(*before, *(edge for span in spans for edge in (span.first, span.last))))
+    """The trace with the lone first edge and those of its windows; not those of runs that did not count."""
+    lone = [edge for edge in trace.edges[:1] if edge < spans[0].first]
+    return replace(trace, edges=(*lone, *(edge for span in spans for edge in (span.first, span.last))))
 
 
 def recorded(meter: Meter, board: Board, plan: Plan) -> Energy:

@@ -14,6 +14,7 @@ from fake_device import CLASSIFY_COMMANDS, START_COMMANDS, Direct, FakeDevice, F
 from edgekws.emit import c
 from edgekws.errors import BoardError, ConfigError, ProtocolError
 from edgekws.graph import interp
+from edgekws.report.document import checked
 from firmware_io import board as boards
 from firmware_io.bench import Plan, Vectors, bench
 from firmware_io.build import build
@@ -108,8 +109,10 @@ def test_a_damaged_answer_about_the_stack_is_asked_for_again(graph, vectors):
 
 
 def test_the_document_is_plain_json(graph, vectors):
-    value = run(graph, vectors, wrong_score_at=20).to_json()
-    assert json.loads(json.dumps(value))["kind"] == "edgekws-bench"
+    for found in (run(graph, vectors, wrong_score_at=20), run(graph, vectors, Plan(("accuracy",)))):
+        value = found.to_json()
+        assert json.loads(json.dumps(value)) == value == checked(value, "the bench")
+    assert len(checked(found.submission(), "the bench")["answers"]) == CLIPS
 
 
 def test_one_wrong_score_fails_the_verdict(graph, vectors):

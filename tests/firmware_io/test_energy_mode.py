@@ -10,6 +10,7 @@ from energy_rig import ACTIVE_WATTS, IDLE_WATTS, Faults, MeterFaults, rig
 
 from edgekws.errors import BoardError, ConfigError
 from edgekws.graph import interp
+from edgekws.report.document import checked
 from firmware_io import board as boards
 from firmware_io.bench import Plan, Vectors, bench
 from firmware_io.meter import Meter
@@ -65,7 +66,7 @@ def test_the_order_of_the_instrument_and_the_document(measure, tmp_path):
     wanted = ["pwr on nostatus", "start", "stop", "pwr off"]
     order = [command for command in instrument.commands if command in wanted]
     assert order[order.index("pwr on nostatus") :][:4] == wanted
-    document = run.to_json()
+    document = checked(run.to_json(), "the bench")
     assert document["modes"] == ["energy"] and document["performance"] is None
     assert document["energy"]["how"] == "emulated" and len(document["energy"]["windows"]) == 3
     assert len(document["energy"]["trace"]["edges_s"]) == 1 + 2 * 3

@@ -86,6 +86,12 @@ def test_a_full_disk_is_one_paragraph(tmp_path, monkeypatch):
         running.take_edges(1, 5.0)
 
 
+def test_an_error_of_a_vendors_package_reaches_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(Meter, "edges", lambda meter: {}["no such channel"])
+    with recorder(Meter([[1]]), tmp_path) as running, pytest.raises(BoardError, match=r"KeyError: .*no such channel"):
+        running.take_edges(1, 5.0)
+
+
 def test_an_old_trace_is_replaced(tmp_path):
     (tmp_path / "energy.f32").write_bytes(b"\1" * 4000)
     with recorder(Meter([[7]]), tmp_path):
