@@ -22,13 +22,15 @@ class Board(FakeDevice):
     """A FakeDevice whose inferences take real time, whose edges are seen and whose power depends on what it does.
 
     mute: edges (from 0, the lone `timestamp`, as the meter counts) that the wire loses. echo: those that it doubles.
-    silent_after: so many edges, after which the board says nothing any more.
+    silent_after: so many edges, after which the board says nothing any more. garble: {"infer": 2}: in place of the
+    second answer to it, while the meter runs, there comes garbage, once.
     """
 
-    def __init__(self, graph, us=500, mute=(), echo=(), silent_after=1000, **more):
+    def __init__(self, graph, us=500, mute=(), echo=(), silent_after=1000, garble=None, **more):
         super().__init__(graph, energy=True, check=True, us_per_inference=us, **more)
         self.mute, self.echo, self.silent_after = mute, echo, silent_after
         self.seen = 0
+        self.garble = garble or {}
         self.meter: VirtualLpm01a | None = None
         self.powered: list[float] = []
         self.busy: list[tuple[float, float]] = []
@@ -39,6 +41,14 @@ class Board(FakeDevice):
         for begin, end in list(self.busy):
             busy |= (at >= begin) & (at < end)
         return np.where(busy, ACTIVE_WATTS, IDLE_WATTS)
+
+    def _faulty(self, command):
+        word = command.split(" ")[0]
+        if self.meter.acquiring and word in self.garble:
+            self.garble[word] -= 1
+            if self.garble[word] == 0:
+                self.faults = Faults(garbage=True, command=self.commands)
+        return super()._faulty(command)
 
     def _lap(self):
         now = time.monotonic()
