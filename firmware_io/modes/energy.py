@@ -119,15 +119,14 @@ class Runner:
     def _begin(self) -> None:
         """The lone edge of `timestamp`, then rest. Raises BoardError when no edge came: no window would have any."""
         asked = self._setup.session.mark()
-        found = self._recorder.take_edges(asked, _EDGE_TIMEOUT_S)
+        found = self._edges_until_rested(1)
         if not found:
             raise BoardError(
                 "the board's timestamp pin should fall when it is asked to",
                 got="no edge at the meter",
                 hint="check the wire from that pin to the meter's input, and their common ground",
             )
-        self._count("timestamp", len(found), asked)
-        self._rest()
+        self._count("timestamp", len(found), 1, asked)
 
     def _window(self, number: int, inference_s: float) -> None:
         """One window; one that came out short on the meter's clock is run again, longer."""
@@ -137,7 +136,6 @@ class Runner:
         for _ in range(_WINDOW_ATTEMPTS):
             run = session.infer_energy(iterations, WARMUPS, timeout_s=30.0 + 5 * iterations * inference_s)
             span = self._between_edges(number, run)
-            self._rest()
             if span is None or (span.last - span.first) >= plan.window_s * self._meter.rate_hz:
                 break
             seconds = max(1, span.last - span.first) / self._meter.rate_hz
@@ -149,22 +147,23 @@ class Runner:
 
     def _between_edges(self, number: int, run: EnergyRun) -> Span | None:
         """The last two edges of a run: it may have run before, until its answer came undamaged."""
-        wanted = 2 * run.attempts
-        edges = self._recorder.take_edges(wanted, _EDGE_TIMEOUT_S)
-        if not self._count(f"window {number + 1}", len(edges), wanted):
+        edges = self._edges_until_rested(2)
+        if not self._count(f"window {number + 1}", len(edges), 2, run.attempts):
             return None
         return Span(edges[-2], edges[-1], run.iterations)
 
-    def _count(self, what: str, found: int, wanted: int) -> bool:
-        if found != wanted:
-            self._faults.append(f"{what}: {found} edges of the timestamp pin where {wanted} should be")
-        return found == wanted
+    def _count(self, what: str, found: int, each: int, attempts: int) -> bool:
+        """Whether so many edges came. A damaged command makes none, a damaged answer hides those that it made."""
+        right = 0 < found <= each * attempts and found % each == 0
+        if not right:
+            self._faults.append(f"{what}: {found} edges of the timestamp pin where {each} should be")
+        return right
 
-    def _rest(self) -> None:
+    def _edges_until_rested(self, least: int) -> tuple[int, ...]:
+        """All edges of what was asked for last; meanwhile the board has its rest."""
+        edges = self._recorder.take_edges(least, _EDGE_TIMEOUT_S)
         time.sleep(self._setup.plan.idle_s + _SETTLE_S)
-        late = self._recorder.take_edges(0, 0.0)
-        if late:
-            self._faults.append(f"{len(late)} edges of the timestamp pin while the board was at rest")
+        return (*edges, *self._recorder.take_edges(0, 0.0))
 
 
 def measured(

@@ -23,14 +23,14 @@ class Board(FakeDevice):
 
     mute: edges (from 0, the lone `timestamp`, as the meter counts) that the wire loses. echo: those that it doubles.
     silent_after: so many edges, after which the board says nothing any more. garble: {"infer": 2}: in place of the
-    second answer to it, while the meter runs, there comes garbage, once.
+    second answer to it, while the meter runs, there comes garbage, once. deafen: that command arrives damaged.
     """
 
-    def __init__(self, graph, us=500, mute=(), echo=(), silent_after=1000, garble=None, **more):
+    def __init__(self, graph, us=500, mute=(), echo=(), silent_after=1000, garble=None, deafen=None, **more):
         super().__init__(graph, energy=True, check=True, us_per_inference=us, **more)
         self.mute, self.echo, self.silent_after = mute, echo, silent_after
         self.seen = 0
-        self.garble = garble or {}
+        self.garble, self.deafen = garble or {}, deafen or {}
         self.meter: VirtualLpm01a | None = None
         self.powered: list[float] = []
         self.busy: list[tuple[float, float]] = []
@@ -44,11 +44,15 @@ class Board(FakeDevice):
 
     def _faulty(self, command):
         word = command.split(" ")[0]
-        if self.meter.acquiring and word in self.garble:
-            self.garble[word] -= 1
-            if self.garble[word] == 0:
-                self.faults = Faults(garbage=True, command=self.commands)
-        return super()._faulty(command)
+        if self._is_time(self.garble, word):
+            self.faults = Faults(garbage=True, command=self.commands)
+        return super()._faulty("x" + command if self._is_time(self.deafen, word) else command)
+
+    def _is_time(self, times, word):
+        if not self.meter.acquiring or word not in times:
+            return False
+        times[word] -= 1
+        return times[word] == 0
 
     def _lap(self):
         now = time.monotonic()

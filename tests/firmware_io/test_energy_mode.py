@@ -95,9 +95,10 @@ def test_an_edge_too_many_is_a_reason(measure):
     assert not run.valid and run.reasons[0].startswith("window 2: 3 edges")
 
 
-def test_a_run_that_was_repeated_counts_with_its_last_two_edges(measure):
-    """Garbage once in place of the answer to the lone `timestamp`, then to the inferences of the second window."""
-    run, _, _ = measure(garble={"timestamp": 1, "infer": 2})
+@pytest.mark.parametrize("damage", ["garble", "deafen"])
+def test_a_run_that_was_repeated_counts_with_its_last_two_edges(measure, damage):
+    """The answer (its edges came) or the command (no edges) is damaged: `timestamp`, then the second window's."""
+    run, _, _ = measure(**{damage: {"timestamp": 1, "infer": 2}})
     assert run.valid, run.reasons
     assert run.transfers.repeated == 2 and len(run.energy.trace.edges_s) == 5
     for window in run.energy.windows:
