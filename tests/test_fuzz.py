@@ -16,7 +16,7 @@ from edgekws.graph import interp
 from firmware_io import board, build
 from firmware_io.build import FIRMWARE
 from fuzz import campaign, model, protocol, sanitized
-from tests.firmware_io.test_firmware import needs
+from tests.firmware_io.lines import needs
 from tests.graphs import TARGETS, random_dag
 
 
@@ -32,21 +32,33 @@ def fuzzed(program: Path, inputs: int, seed: int) -> tuple[bool, str]:
     return clean, "\n".join(lines)
 
 
-def test_no_command_breaks_the_firmware(sanitizers: None, tmp_path: Path) -> None:
-    program = protocol.build(tmp_path)
+@pytest.mark.parametrize("energy", [False, True], ids=["performance", "energy"])
+def test_no_command_breaks_the_firmware(energy: bool, sanitizers: None, tmp_path: Path) -> None:
+    program = protocol.build(tmp_path, energy=energy)
     clean, said = fuzzed(program, 50_000, 1)
     assert clean, said
     assert said.splitlines()[-1].startswith("50000 inputs: ")
+    assert ", at most 80 characters in the command buffer, " in said.splitlines()[-1]
     assert fuzzed(program, 50_000, 1) == (clean, said)
     assert fuzzed(program, 50_000, 2)[1] != said
 
 
 FAULTS = {  # those of MLPerf Tiny's reference firmware, and some of our own making
-    "a write past the input": ("input.c", "loaded < expected", "true", "out of bounds"),
+    "a write past the input": ("input.c", "loaded < expected", "true", "FINDING"),
     "an oversize load is kept": ("input.c", "refuse_size(size);\n        return;", "refuse_size(size);", "FINDING"),
     "bytes without a load": ("input.c", "if (expected == 0)", "if (false)", "FINDING"),
     "an empty command": ("protocol.c", "if (words[0][0] == '\\0')", "if (false)", "FINDING"),
-    "a command too long": ("protocol.c", "used == COMMAND_CHARACTERS", "false", "runtime error"),
+    "a command too long": ("protocol.c", "line.used == COMMAND_CHARACTERS", "false", "runtime error"),
+    "a longer buffer": ("protocol.c", "#define COMMAND_CHARACTERS 80", "#define COMMAND_CHARACTERS 81", "FINDING"),
+    "a count that goes on": ("check.c", "received = sent = 0", "received = 0", "FINDING"),
+    "a byte that is not counted": ("check.c", "received = more(received, c)", "received += c == '7'", "FINDING"),
+    "an edge before the text has left": ("inference.c", "    ekw_port_flush();\n", "", "FINDING"),
+    "an edge too late": (
+        "inference.c",
+        "ekw_port_edge();\n    run(times);",
+        "run(times);\n    ekw_port_edge();",
+        "FINDING",
+    ),
     "noise is quoted": ("protocol.c", "c >= ' ' && c <= '~' ? c : '?'", "c", "FINDING"),
 }
 
@@ -61,7 +73,9 @@ def test_a_fault_of_the_firmware_is_found(fault: str, sanitizers: None, tmp_path
     text = (app / name).read_text()
     assert right in text
     (app / name).write_text(text.replace(right, wrong))
-    clean, complaint = fuzzed(protocol.build(tmp_path, options=("-O0", "-Wno-error"), app=app), 50_000, 1)
+    energy = fault.startswith("an edge")
+    program = protocol.build(tmp_path, options=("-O0", "-Wno-error"), app=app, energy=energy)
+    clean, complaint = fuzzed(program, 50_000, 1)
     assert not clean and said in complaint
 
 

@@ -17,7 +17,7 @@ def _kill_at_end_of_stdin(child: "subprocess.Popen[bytes]") -> None:
 
 
 def main() -> int:
-    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, close_fds=False)  # sockets are passed on
     threading.Thread(target=_kill_at_end_of_stdin, args=(child,), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C reaches the whole group; our parent decides
         return child.wait()

@@ -1,166 +1,204 @@
-"""Energy mode: a board whose joules are known, through a virtual LPM01A in real time."""
+"""The firmware in energy mode: time stamps are edges on a channel of their own, and no clock is told."""
 
 from __future__ import annotations
 
-import json
-from statistics import median
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
-from energy_rig import ACTIVE_WATTS, IDLE_WATTS, Faults, MeterFaults, rig
+import serial
 
+from edgekws.emit.c import emit
 from edgekws.errors import BoardError, ConfigError
-from edgekws.graph import interp
-from edgekws.report.document import checked
-from firmware_io import board as boards
-from firmware_io.bench import Plan, Vectors, bench
-from firmware_io.meter import Meter
-from firmware_io.protocol.session import Session
+from edgekws.graph import interp, softmax
+from edgekws.graph.ir import Graph
+from firmware_io import board, build, flash, tools
+from tests.conftest import random_graph
+from tests.firmware_io.lines import HERE, Line, needs, needs_for
 
-PLAN = Plan(("energy",), window_s=0.2, windows=2, idle_s=0.1)
-
-
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch):
-    monkeypatch.setattr("firmware_io.modes.energy._SETTLE_S", 0.05)
-    monkeypatch.setattr("firmware_io.modes.energy._CALIBRATION_S", 0.1)
-    monkeypatch.setattr("firmware_io.modes.energy._EDGE_TIMEOUT_S", 0.5)
-    monkeypatch.setattr("firmware_io.recorder._LAST_S", 0.1)
+ABLE = ["host", "qemu-an386", "qemu-an385-v6m", "qemu-an547"]
+QUIET_S = 0.15
+"""So long no further edge comes."""
 
 
-@pytest.fixture
-def vectors(graph, random_features):
-    features = random_features(4)
-    labels = interp.run(graph, features).argmax(axis=1)
-    return Vectors("dev split", tuple(f"clip{i}" for i in range(4)), features, labels)
+@dataclass
+class Device:
+    name: str
+    line: Line
+    events: serial.SerialBase
+    banner: list[str]
+
+    def edges(self, expected: int) -> int:
+        """How many have come: waits for so many, then whether there are more."""
+        self.events.timeout = 10
+        come = len(self.events.read(expected))
+        self.events.timeout = QUIET_S
+        more = self.events.read(100)
+        assert set(more) <= {ord("T")}
+        return come + len(more)
 
 
-@pytest.fixture
-def measure(graph, vectors, tmp_path):
-    """Run energy mode on a rig; give (run, board, instrument)."""
-
-    def measured(plan=PLAN, meter_faults=None, rate_hz=10_000, board="qemu-an386", volts=3.0, **faults):
-        with rig(graph, meter_faults, rate_hz, **faults) as (device, instrument, url, transport):
-            meter = Meter(url, tmp_path, volts)
-            run = bench(Session(transport), boards.load(board), graph, vectors, plan, meter=meter)
-            return run, device, instrument
-
-    return measured
-
-
-def test_the_joules_of_an_inference_with_and_without_rest(measure):
-    run, device, _ = measure(board="nucleo-l4r5zi")
-    found = run.energy
-    assert run.valid, run.reasons
-    assert (found.how, found.meter, found.volts, found.rate_hz) == ("measured", "ST X-NUCLEO-LPM01A", 3.0, 10_000)
-    for window in found.windows:
-        assert window.seconds >= PLAN.window_s and window.iterations > 100
-        assert window.joules == pytest.approx(ACTIVE_WATTS * window.seconds, rel=1e-3)
-        assert window.idle_watts == pytest.approx(IDLE_WATTS, rel=1e-3)
-        above = (ACTIVE_WATTS - IDLE_WATTS) * window.seconds * 1e6 / window.iterations
-        assert window.uj_per_inference_above_idle == pytest.approx(above, rel=2e-3)
-    assert found.uj_per_inference == median(window.uj_per_inference for window in found.windows)
-    assert device.powered[-1] == 0 and 3.0 in device.powered
+@contextmanager
+def running(name: str, graph: Graph, folder: Path) -> Iterator[Device]:
+    target = board.load(name)
+    needs_for(target)
+    tool = flash.load(target.flash_tool)
+    elf = build.build(target, emit(graph), folder / f"{name}.elf", energy=True).elf
+    with (
+        tool.start_with_events(target, elf) as lines,
+        serial.serial_for_url(lines.events, timeout=10) as events,
+        serial.serial_for_url(lines.line, baudrate=target.energy_baud, timeout=30) as port,
+    ):
+        line = Line(port)
+        banner = line.until_ready() if tool.CAPABILITIES.sees_banner else line.synchronize()
+        yield Device(name, line, events, banner or [])
 
 
-def test_the_order_of_the_instrument_and_the_document(measure, tmp_path):
-    run, _, instrument = measure()
-    wanted = ["pwr on nostatus", "start", "stop", "pwr off"]
-    order = [command for command in instrument.commands if command in wanted]
-    assert order[order.index("pwr on nostatus") :][:4] == wanted
-    document = checked(run.to_json(), "the bench")
-    assert document["modes"] == ["energy"] and document["performance"] is None
-    assert document["energy"]["how"] == "emulated" and len(document["energy"]["windows"]) == 2
-    assert len(document["energy"]["trace"]["edges_s"]) == 1 + 2 * 2
-    assert 0 < len(document["energy"]["trace"]["watts"]) <= 4000
-    assert document["transfers"]["checked"] is True
-    names = [figure.name for figure in run.measurements()]
-    assert names[:2] == ["energy per inference", "energy per inference, above idle"]
-    sidecar = json.loads((tmp_path / "energy.json").read_text())
-    joules = np.fromfile(tmp_path / "energy.f32", "<f4")
-    assert (sidecar["kind"], sidecar["version"]) == ("edgekws-energy-trace", 1)
-    assert sidecar["complete"] and sidecar["samples"] == len(joules) and len(sidecar["edges"]) == 5
-    first, last = sidecar["edges"][1:3]
-    assert joules[first:last].sum(dtype=np.float64) == pytest.approx(run.energy.windows[0].joules, rel=1e-6)
+@pytest.fixture(scope="module", params=ABLE)
+def device(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+    with running(request.param, random_graph(seed=0), tmp_path_factory.mktemp("energy")) as device:
+        yield device
 
 
-def test_a_lost_edge_is_a_reason_and_the_other_windows_are_kept(measure):
-    run, _, _ = measure(mute=(1,))
-    assert not run.valid and "window 1: 1 edges of the timestamp pin where 2 should be" in run.reasons
-    assert len(run.energy.windows) == 1
+def test_the_banner_tells_the_mode_and_is_no_edge(device: Device) -> None:
+    assert device.banner == ([] if device.name == "host" else ["m-timestamp-mode-energy", "m-init-done"])
+    assert device.edges(0) == 0
 
 
-def test_an_edge_too_many_is_a_reason(measure):
-    run, _, _ = measure(echo=(4,))
-    assert not run.valid and run.reasons[0].startswith("window 2: 3 edges")
+def test_a_time_stamp_is_an_edge_without_text(device: Device) -> None:
+    for count in (1, 3):
+        assert [device.line.ask("timestamp") for _ in range(count)] == [[]] * count
+        assert device.edges(count) == count
 
 
-@pytest.mark.parametrize("damage", ["garble", "deafen"])
-def test_a_run_that_was_repeated_counts_with_its_last_two_edges(measure, damage):
-    """The answer (its edges came) or the command (no edges) is damaged: `timestamp`, then the second window's."""
-    run, _, _ = measure(**{damage: {"timestamp": 1, "infer": 2}})
-    assert run.valid, run.reasons
-    assert run.transfers.repeated == 2 and len(run.energy.trace.edges_s) == 5
-    for window in run.energy.windows:
-        assert window.joules == pytest.approx(ACTIVE_WATTS * window.seconds, rel=2e-3)
+def test_an_inference_has_two_edges_and_no_lap_lines(device: Device) -> None:
+    device.line.load(np.zeros((49, 10)))
+    for count, warmups in ((1, 0), (20, 3)):
+        *order, results = device.line.ask(f"infer {count} {warmups}")
+        started, done = f"m-infer-start-{count}", "m-infer-done"
+        assert order == [f"m-warmup-start-{warmups}", "m-warmup-done", started, done]
+        assert results.startswith("m-results-[")
+        assert device.edges(2) == 2
 
 
-def test_a_pin_that_is_not_wired_stops_at_once(measure):
-    with pytest.raises(BoardError, match=r"timestamp pin should fall.*wire"):
-        measure(mute=range(1000))
+def test_the_edges_lie_around_the_inferences(device: Device) -> None:
+    """While they run one edge has come, when they are done two; none comes while it warms up."""
+    device.line.load(np.zeros((49, 10)))
+    once_s = seconds(lambda: device.line.ask("infer 100 0")) / 100
+    device.edges(2)
+    many = max(1, int(1.0 / once_s))
+    device.line.port.write(f"infer {many} {many}%".encode())
+    assert device.line.port.read_until(b"m-warmup-start-%d\r\n" % many).endswith(b"\r\n")
+    assert device.edges(0) == 0
+    assert device.line.port.read_until(b"m-infer-start-%d\r\n" % many).endswith(b"\r\n")
+    assert device.edges(1) == 1
+    assert device.line.port.read_until(b"m-infer-done\r\n").endswith(b"m-infer-done\r\n")
+    assert device.edges(1) == 1
+    device.line.until_ready()
 
 
-def test_firmware_of_performance_mode_is_refused(graph, vectors, tmp_path):
-    with rig(graph) as (device, _, url, transport):
-        device.energy = False
-        with pytest.raises(BoardError, match=r"energy mode.*edgekws flash --energy"):
-            bench(Session(transport), boards.load("host"), graph, vectors, PLAN, meter=Meter(url, tmp_path, 3.0))
-        assert device.powered[-1] == 0
+def seconds(call: Callable[[], object]) -> float:
+    start = time.monotonic()
+    call()
+    return time.monotonic() - start
 
 
-def test_firmware_of_energy_mode_tells_no_times(graph, vectors):
-    with rig(graph) as (_, _, _, transport), pytest.raises(BoardError, match="performance mode"):
-        bench(Session(transport), boards.load("host"), graph, vectors, Plan(("performance",)))
+def test_refused_inferences_have_no_edge(device: Device) -> None:
+    for command in ("infer 0", "infer 1 -1", "db load 3", "infer 1 0"):
+        device.line.ask(command)
+    assert device.edges(0) == 0
 
 
-def test_accuracy_and_energy_share_a_firmware(measure):
-    run, _, _ = measure(Plan(("accuracy", "energy"), window_s=0.2, windows=1, idle_s=0.1))
-    assert run.valid and run.accuracy.matches == 4 and len(run.energy.windows) == 1
+def test_answers_equal_the_interpreter(device: Device) -> None:
+    graph = random_graph(seed=0)
+    features = np.random.default_rng(3).integers(-128, 128, (3, 49, 10)).astype(np.int8)
+    expected = interp.run(graph, features)
+    for tensor, scores, permille in zip(features, expected, softmax.permille(expected, graph.score_scale), strict=True):
+        device.line.load(tensor)
+        text = ",".join(f"{p // 1000}.{p % 1000:03d}" for p in permille)
+        assert device.line.ask("infer 1 0")[-1] == f"m-results-[{text}]"
+        assert device.line.ask("raw")[0] == f"m-raw-[{','.join(map(str, scores))}]"
+        assert device.edges(2) == 2
 
 
-def test_an_unplugged_meter_keeps_the_windows_before(measure, tmp_path):
-    plan = Plan(("accuracy", "energy"), window_s=0.3, windows=5, idle_s=0.1)
-    run, _, _ = measure(plan, MeterFaults(unplug_at=14_000))
-    assert not run.valid and isinstance(run.cause, BoardError) and run.incomplete in run.reasons[0]
-    assert run.accuracy.matches == 4 and 1 <= len(run.energy.windows) < 5
-    sidecar = json.loads((tmp_path / "energy.json").read_text())
-    assert not sidecar["complete"] and 0 < sidecar["samples"] <= 14_000
+def test_what_needs_a_clock_is_not_there(device: Device) -> None:
+    assert device.line.ask("layers") == ["e-[Unknown command: layers]"]
+    listed = [text.split(" : ")[0] for text in device.line.ask("help")[2:]]
+    assert listed == ["help", "name", "profile", "timestamp", "db", "infer", "results", "check", "raw", "memory"]
 
 
-def test_a_silent_board_keeps_the_windows_before_and_is_switched_off(graph, vectors, tmp_path):
-    with rig(graph, silent_after=5) as (device, _, url, transport):
-        plan = Plan(("energy",), window_s=0.2, windows=5, idle_s=0.1)
-        run = bench(Session(transport), boards.load("host"), graph, vectors, plan, meter=Meter(url, tmp_path, 3.0))
-    assert isinstance(run.cause, BoardError) and not run.valid and len(run.energy.windows) == 2
-    assert device.powered[-1] == 0
+def test_nobody_has_to_watch_the_edges(tmp_path: Path, graph: Graph) -> None:
+    """Started without events: more of them than a terminal holds."""
+    needs("cc")
+    target = board.load("host")
+    elf = build.build(target, emit(graph), tmp_path / "fw", energy=True).elf
+    with flash.load("host").start(target, elf) as url, serial.serial_for_url(url, timeout=30) as port:
+        line = Line(port)
+        line.synchronize()
+        for _ in range(120):
+            port.write(b"timestamp%" * 50)
+            assert [line.until_ready() for _ in range(50)] == [[]] * 50
 
 
-def test_answers_that_differ_make_it_invalid(measure):
-    with pytest.raises(BoardError, match="another model"):
-        measure(faults=Faults(wrong_score_at=0))
-    run, _, _ = measure(faults=Faults(wrong_text_at=6))
-    assert run.energy.wrong and any("differs from the interpreter" in reason for reason in run.reasons)
+@pytest.mark.parametrize("name", [name for name in board.names() if board.load(name).energy_edge])
+def test_the_image_has_no_clock(name: str, graph: Graph, tmp_path: Path) -> None:
+    """Smaller than the other mode's, too: what is not called is not linked."""
+    target = board.load(name)
+    nm = target.compiler.removesuffix("gcc").removesuffix("cc") + "nm"
+    needs(target.compiler, nm)
+    images = [build.build(target, emit(graph), tmp_path / f"{energy}.elf", energy) for energy in (False, True)]
+    assert images[1].flash_bytes < images[0].flash_bytes
+    if target.linker_script:
+        said = tools.run([nm, str(images[1].elf)], "symbols", "")
+        assert "ekw_port_ticks" not in said and "ekw_port_edge" in said
+        assert "ekw_port_edge" not in tools.run([nm, str(images[0].elf)], "symbols", "")
 
 
-def test_what_cannot_be_measured_is_refused_before_anything_is_touched(graph, vectors, tmp_path):
-    session = Session(None)
+def test_a_board_without_a_channel_for_edges_is_refused(graph: Graph, tmp_path: Path) -> None:
+    unable = [name for name in board.names() if not board.load(name).energy_edge]
+    assert unable == ["qemu-riscv32"] == [name for name in HERE if name not in ABLE and "riscv" in name]
+    target = board.load("qemu-riscv32")
+    with pytest.raises(ConfigError, match=r"energy_edge in qemu-riscv32\.toml.*host, .*qemu-an386"):
+        build.build(target, emit(graph), tmp_path / "fw.elf", energy=True)
+    assert not (tmp_path / "fw.elf").exists()
+    (tmp_path / "fw.elf").write_bytes(b"")
+    with (
+        pytest.raises(ConfigError, match="energy_edge"),
+        flash.load("qemu").start_with_events(target, tmp_path / "fw.elf"),
+    ):
+        pass
 
-    def refused(plan, meter, message):
-        with pytest.raises(ConfigError, match=message):
-            bench(session, boards.load("host"), graph, vectors, plan, meter=meter)
 
-    refused(PLAN, None, "needs a meter")
-    refused(PLAN, Meter("lpm01a:/nowhere", tmp_path), "should know with how much")
-    refused(PLAN, Meter("voltmeter:/nowhere", tmp_path), "one of the schemes")
-    both = Plan(("performance", "energy"))
-    refused(both, Meter("lpm01a:/nowhere", tmp_path, 3.0), "performance mode or of energy mode")
+def test_a_firmware_in_performance_mode_has_no_events(graph: Graph, tmp_path: Path) -> None:
+    needs("cc")
+    target = board.load("host")
+    elf = build.build(target, emit(graph), tmp_path / "fw").elf
+    tool = flash.load("host")
+    with (
+        pytest.raises(BoardError, match="energy-mode firmware of host should start and say"),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr("firmware_io.flash._process.START_TIMEOUT_S", 0.5)
+        with tool.start_with_events(target, elf):
+            pass
+
+
+@pytest.mark.parametrize("name", ["host", "qemu-an386"])
+def test_nothing_is_left_behind(name: str, graph: Graph, tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), running(name, graph, tmp_path):
+        assert processes_with(tmp_path / f"{name}.elf")
+        raise ZeroDivisionError
+    deadline = time.monotonic() + 10
+    while processes_with(tmp_path / f"{name}.elf"):
+        assert time.monotonic() < deadline, "still running"
+        time.sleep(0.05)
+
+
+def processes_with(argument: Path) -> list[str]:
+    listing = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout
+    return [text for text in listing.splitlines() if str(argument) in text]
