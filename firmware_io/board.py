@@ -25,6 +25,7 @@ class Board:
     timer_hz: ticks per second behind the device's time stamps.
     port: folders of firmware/ whose sources belong to this board. symbols: linker symbols (memory
     origins, stack). defines: numbers for its drivers.
+    usb: ids ("vid:pid", hexadecimal) of the probes that carry its serial line.
     flash_command: what a person runs where the flash tool is `manual`; {elf} is the firmware.
     qemu_program, qemu_machine, qemu_args: the emulator and its board; empty: no emulator.
     energy_edge: what shows the time stamps in energy mode, in words; "" for a board that has no energy mode.
@@ -46,6 +47,7 @@ class Board:
     flash_tool: str
     transport: str
     baud: int
+    usb: tuple[str, ...] = ()
     cpu: str = ""
     cflags: tuple[str, ...] = ()
     linker_script: str = ""

@@ -68,6 +68,10 @@ class Session:
         self._started = True
         return identity
 
+    def greet(self) -> Identity:
+        """Ask no more than who it is. Use `start` for a conversation."""
+        return commands.identity(self._line, self._voice())
+
     def load(self, content: bytes) -> None:
         """Fill the device's input buffer."""
         self._proven(lambda _: self._load(content))
@@ -123,7 +127,7 @@ class Session:
             self._reload(attempt)
             return commands.layers(self._line, iterations, wait_s)
 
-        return self._proven(once, wait_s)[0]
+        return self._proven(once)[0]
 
     def classify(self, features: np.ndarray) -> Answer:
         """Load int8 features (row-major), infer once, read everything; after damage, all of it again.
@@ -132,7 +136,7 @@ class Session:
         error that came first when it does not.
         """
         content = np.ascontiguousarray(features, np.int8).tobytes()
-        answer, _ = self._proven(lambda attempt: self._classify(content, attempt), self._timeouts.infer_s)
+        answer, _ = self._proven(lambda attempt: self._classify(content, attempt))
         self.has_raw = answer.scores is not None
         return answer
 
@@ -176,7 +180,7 @@ class Session:
             self._reload(attempt)
             return self._infer(iterations, warmups, wait_s)
 
-        return self._proven(once, wait_s)
+        return self._proven(once)
 
     def _infer(self, iterations: int, warmups: int, wait_s: float) -> commands.Run:
         run = commands.infer(self._line, iterations, warmups, wait_s, self.mode != "energy", self._clock)
@@ -196,9 +200,10 @@ class Session:
             self._line.unexpected("raw", wanted, f"CRC-32 {crc:08x} instead of {sent:08x}")
         return Answer(run.permille, scores, attempt)
 
-    def _proven(self, once: Callable[[int], T], wait_s: float = 0.0) -> tuple[T, int]:
-        """(what `once` gives, attempts) when its exchange is proven undamaged as far as the device can; `once` takes
-        the number of the attempt. wait_s: how long the device may be busy with it.
+    def _proven(self, once: Callable[[int], T]) -> tuple[T, int]:
+        """(what `once` gives, attempts) when its exchange is proven undamaged as far as the device can.
+
+        `once` takes the number of the attempt.
         """
         troubles: list[EdgeKwsError] = []
         for attempt in range(1, ATTEMPTS + 1):
@@ -212,7 +217,7 @@ class Session:
             except EdgeKwsError as error:
                 troubles.append(error)
             self._repeated += 1
-            self._recover(troubles[-1], wait_s)
+            self._recover(troubles[-1])
         if len(set(map(str, troubles))) == 1:  # no damage looks the same again and again: it is what the device says
             raise troubles[0]
         raise ProtocolError(
@@ -231,9 +236,13 @@ class Session:
         if damage:
             self._line.unexpected("check", "the same checksums", damage)
 
-    def _recover(self, cause: EdgeKwsError, wait_s: float) -> None:
-        """A lost byte leaves device and host waiting for each other: start over, or raise `cause`."""
-        patience_s = max(wait_s, self._patience_s) if isinstance(cause, ProtocolError) else self._patience_s
+    def _recover(self, cause: EdgeKwsError) -> None:
+        """A lost byte leaves device and host waiting for each other: start over, or raise `cause`.
+
+        After a damaged line the device may still be busy; after silence, it has had its time.
+        """
+        busy = isinstance(cause, ProtocolError) and self._line.busy_s > self._timeouts.line_s
+        patience_s = self._line.busy_s if busy else self._patience_s
         for _ in range(PROBES):
             try:
                 self._probe(patience_s)
@@ -260,13 +269,23 @@ class Session:
                 self._line.restarted("timestamp", f"{lap_us} us after {self._proven_us} us: it was reset")
 
     def _find(self) -> str:
-        """The device's name, lines of a boot banner may come before it; and whether it knows `check`."""
+        """The device's name; and whether it knows `check`."""
+        trouble: EdgeKwsError = BoardError("the device should answer")
+        for _ in range(PROBES):
+            name = self._voice()
+            try:
+                self.has_check = self._line.check() is not None
+                return name
+            except EdgeKwsError as error:
+                trouble = error
+        raise trouble
+
+    def _voice(self) -> str:
+        """The device's name, from the first clean answer; lines of a boot banner may come before it."""
         trouble: EdgeKwsError = BoardError("the device should answer")
         for _ in range(PROBES):
             try:
-                name = self._probe(self._patience_s)
-                self.has_check = self._line.check() is not None
-                return name
+                return self._probe(self._patience_s)
             except EdgeKwsError as error:
                 trouble = error
         raise trouble

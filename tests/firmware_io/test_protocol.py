@@ -17,6 +17,7 @@ from edgekws.graph.softmax import permille
 from firmware_io.protocol import parser as msg
 from firmware_io.protocol.session import Session, Timeouts
 from firmware_io.transport import open_transport
+from fuzz import faults
 
 STREAM = (
     BANNER + "m-name-dut-[a b]\r\nm-profile-[x]\r\nm-model-[kws01]\r\nm-[Expecting 490 bytes]\r\nm-load-done\r\n"
@@ -306,3 +307,46 @@ def test_a_device_in_performance_mode_makes_no_edges(graph):
     for refused in (lambda: session.infer_energy(1, 0), session.mark):
         with pytest.raises(ProtocolError, match="energy mode"):
             refused()
+
+
+class Flipped(Direct):
+    """One byte of one direction arrives with its lowest bit flipped: a digit becomes another digit."""
+
+    def __init__(self, device, to=None, back=None):
+        super().__init__(device, chunk=4096)
+        self.to, self.back, self.sent, self.came = to, back, 0, 0
+
+    def write(self, content):
+        content, self.sent = flipped(content, self.to, self.sent), self.sent + len(content)
+        before = len(self.waiting)
+        super().write(content)
+        fresh = self.waiting[before:]
+        self.waiting = self.waiting[:before] + flipped(fresh, self.back, self.came)
+        self.came += len(fresh)
+
+
+def flipped(content, at, passed):
+    inside = at is not None and passed <= at < passed + len(content)
+    return (
+        content[: at - passed] + bytes([content[at - passed] ^ 1]) + content[at - passed + 1 :] if inside else content
+    )
+
+
+def test_no_flipped_bit_is_accepted(clip):
+    """Every byte of a session, in both directions, one by one."""
+    graph = faults.wide_graph()
+    expected = tuple(interp.run(graph, clip[None])[0].tolist())
+    device = FakeDevice(graph, check=True)
+    whole = Flipped(device)
+    assert classified(whole, clip) == (expected, 0)
+    for at in range(whole.came):
+        assert classified(Flipped(device, back=at), clip)[0] == expected, at
+    for at in range(0, whole.sent, 3):
+        assert classified(Flipped(device, to=at), clip)[0] == expected, at
+    assert classified(Flipped(device, back=whole.came - 40), clip)[1] == 1  # in the last `check`
+
+
+def classified(transport, clip):
+    session = Session(transport)
+    session.start()
+    return session.classify(clip).scores, session.transfers.repeated
