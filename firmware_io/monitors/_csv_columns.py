@@ -1,7 +1,7 @@
 """Which column of an export is what, and in which unit: from its header, or from what the user says.
 
 Known by their headers, among others: Joulescope (#time,current,voltage,...), Nordic PPK2
-(Timestamp(ms),Current(uA),D0,...), Qoitech Otii (Timestamp, Main current (A), ...), EnergyTrace (us,nA,mV,nJ).
+(Timestamp(ms),Current(uA),D0-D7 or D0,...), Qoitech Otii (Timestamp, Main current (A), ...), EnergyTrace (us,nA,mV,nJ).
 """
 
 from __future__ import annotations
@@ -37,19 +37,32 @@ class Column:
     digit: int | None = None
 
 
-def find(header: list[str], width: int, said: dict[str, str]) -> dict[str, Column]:
-    """Role -> column. header: [] for a file without one. said: role -> `COLUMN[:UNIT]` of the user.
+def find(header: list[str], row: list[str], said: dict[str, str]) -> dict[str, Column]:
+    """Role -> column. header: [] for a file without one. row: the first. said: role -> `COLUMN[:UNIT]` of the user.
 
     COLUMN is a name of the header or a number from 1; for the role `edge` UNIT is the digit, from 0, of a column
     of bits. Raises ConfigError.
     """
-    found = {role: _said(role, text, header, width) for role, text in said.items()}
+    found = {role: _said(role, text, header, len(row)) for role, text in said.items()}
     taken = {column.index for column in found.values()}
-    for role in ("time", "power", "current", "voltage", "edge"):
+    for role in ("time", "power", "current", "voltage"):
         if role not in found and (column := _recognised(role, header, taken)):
             found[role] = column
             taken.add(column.index)
+    if "edge" not in found and (column := _logic(header, row, taken)):
+        found["edge"] = column
     return found
+
+
+def _logic(header: list[str], row: list[str], taken: set[int]) -> Column | None:
+    """The timestamp pin's column, when it is filled: the PPK2 leaves it empty when its inputs are off."""
+    for index, title in enumerate(header):
+        plain, value = _plain(title), row[index]
+        if plain in _EXACT["edge"] and index not in taken and value in {"0", "1"}:
+            return Column(index)
+        if plain == "d0-d7" and re.fullmatch("[01]{8}", value):
+            return Column(index, digit=0)  # D0 stands first
+    return None
 
 
 def _said(role: str, text: str, header: list[str], width: int) -> Column:

@@ -19,14 +19,18 @@ _AGREEING = 5
 
 @dataclass(frozen=True)
 class Layout:
-    """header: column titles, [] for none. first: number of the first line of data, from 1. width: its fields."""
+    """header: column titles, [] for none. first: number of the first line of data, from 1. row: its fields."""
 
     delimiter: str
     decimal_comma: bool
     header: list[str]
     first: int
-    width: int
+    row: list[str]
     encoding: str
+
+    @property
+    def width(self) -> int:
+        return len(self.row)
 
 
 def sniff(path: Path) -> Layout:
@@ -53,18 +57,25 @@ def sniff(path: Path) -> Layout:
 
 
 def blocks(path: Path, layout: Layout, columns: list[int]) -> Iterator[tuple[Sequence[int], np.ndarray]]:
-    """(numbers of its lines, float64 [rows, columns]) of each block. Raises ArtifactError with the line's number
-    for a field that is no finite number, or is missing."""
+    """(numbers of its lines, float64 [rows, columns]) of each block; comments (#) and empty lines are left out.
+
+    Raises ArtifactError with the line's number for a field that is no finite number, or is missing.
+    """
     with path.open(encoding=layout.encoding, errors="replace") as file:
         number = layout.first
         rest = itertools.islice(file, layout.first - 1, None)
         while lines := list(itertools.islice(rest, BLOCK_LINES)):
-            content = _parsed(path, layout, columns, lines, number)
-            if len(content) == len(lines):
-                yield range(number, number + len(lines)), content
-            elif len(content):
-                yield [number + at for at, line in enumerate(lines) if line.strip()], content
+            numbers: Sequence[int] = range(number, number + len(lines))
             number += len(lines)
+            kept = [line for line in lines if _is_row(line)]
+            if len(kept) < len(lines):
+                numbers = [at for at, line in zip(numbers, lines, strict=True) if _is_row(line)]
+            if kept:
+                yield numbers, _parsed(path, layout, columns, kept, numbers)
+
+
+def _is_row(line: str) -> bool:
+    return bool(line) and not line.isspace() and not line.startswith("#")
 
 
 def fields(line: str, delimiter: str) -> list[str]:
@@ -84,12 +95,12 @@ def _fitted(lines: list[str], delimiter: str, decimal_comma: bool, encoding: str
     """The layout, when a line with two numbers is followed by lines of as many fields."""
     for index, line in enumerate(lines):
         row = fields(line, delimiter)
-        if sum(_is_number(part, decimal_comma) for part in row) < 2:
+        if line.startswith("#") or sum(_is_number(part, decimal_comma) for part in row) < 2:
             continue
-        more = [fields(other, delimiter) for other in lines[index : index + _AGREEING] if other.strip()]
+        more = [fields(other, delimiter) for other in lines[index : index + _AGREEING] if _is_row(other)]
         if any(len(other) != len(row) for other in more[:2]):
             return None
-        return Layout(delimiter, decimal_comma, _header(lines[:index], delimiter, row), index + 1, len(row), encoding)
+        return Layout(delimiter, decimal_comma, _header(lines[:index], delimiter, row), index + 1, row, encoding)
     return None
 
 
@@ -110,29 +121,24 @@ def _is_number(text: str, decimal_comma: bool) -> bool:
     return "_" not in text
 
 
-def _parsed(path: Path, layout: Layout, columns: list[int], lines: list[str], number: int) -> np.ndarray:
+def _parsed(path: Path, layout: Layout, columns: list[int], lines: list[str], numbers: Sequence[int]) -> np.ndarray:
     if layout.decimal_comma:
         lines = [line.replace(",", ".") for line in lines]
     delimiter = None if layout.delimiter == " " else layout.delimiter
-    kept = lines if any(line.strip() for line in lines) else []
-    if not kept:
-        return np.zeros((0, len(columns)))
     try:
-        content = np.loadtxt(kept, delimiter=delimiter, usecols=columns, ndmin=2, comments=None, quotechar='"')
+        content = np.loadtxt(lines, delimiter=delimiter, usecols=columns, ndmin=2, comments=None, quotechar='"')
     except ValueError:
-        raise _fault(path, layout, columns, lines, number) from None
+        raise _fault(path, layout, columns, lines, numbers) from None
     if not np.isfinite(content).all():
-        raise _fault(path, layout, columns, lines, number)
+        raise _fault(path, layout, columns, lines, numbers)
     return content
 
 
-def _fault(path: Path, layout: Layout, columns: list[int], lines: list[str], number: int) -> ArtifactError:
+def _fault(path: Path, layout: Layout, columns: list[int], lines: list[str], numbers: Sequence[int]) -> ArtifactError:
     """What is wrong with the first bad line."""
     names = layout.header or [f"column {index + 1}" for index in range(layout.width)]
-    for offset, line in enumerate(lines):
+    for number, line in zip(numbers, lines, strict=True):
         row = fields(line, layout.delimiter)
-        if not any(row):
-            continue
         wrong = [
             f"{names[index]} is {row[index]!r}" for index in columns if index < len(row) and not _is_finite(row[index])
         ]
@@ -141,10 +147,10 @@ def _fault(path: Path, layout: Layout, columns: list[int], lines: list[str], num
         if wrong:
             return ArtifactError(
                 f"{path} should have a number in each of its columns",
-                got=f"line {number + offset}: {wrong[0][:80]}",
+                got=f"line {number}: {wrong[0][:80]}",
                 hint="remove the line, or export the measurement again",
             )
-    return ArtifactError(f"{path} should be a table of numbers", got=f"something else behind line {number}")
+    return ArtifactError(f"{path} should be a table of numbers", got=f"something else behind line {numbers[0]}")
 
 
 def _is_finite(text: str) -> bool:

@@ -34,6 +34,7 @@ from edgekws.errors import BoardError
 PROMPT = "PowerShield >"
 COMPLETED = "Acquisition completed"
 LIMIT_AMPERES, LIMIT_VOLTS = 0.5, 3.6  # far more than it can measure and feed: beyond, bytes were misread
+_LATE = 1.75  # of the usual time between two stamps
 _SILENT_STAMPS = 3  # seconds of samples without a time stamp that cannot be
 _SAMPLE = re.compile(r"(\d{4})([+-]\d{2})")
 _SAMPLES = re.compile(r"(?:\d{4}[+-]\d{2}\s*)+")
@@ -41,6 +42,7 @@ _STAMP = re.compile(r"TimeStamp: (\d+)s (\d+)ms, buff (\d+)%")
 _DAMAGED = re.compile(r"[\d+\- ]+|.*[^\x20-\x7e\t].*")  # what was a sample, or never was text
 _EVENT = re.compile(r"event \d+ (?:ris|fal)")
 _FRAME, _ERROR, _INFORMATION, _TIME, _END, _OVERCURRENT = 0xF0, 0xF1, 0xF2, 0xF3, 0xF4, 0xF5
+_NO_SAMPLE = 0xF000  # words from here on begin frames: half a frame at the place of a sample is a lost byte
 _TERMINATOR = b"\xff\xff"
 _TIME_BYTES = 9
 _SIXTEENTHS = 16.0 ** -np.arange(16)
@@ -62,7 +64,7 @@ class Decoder(Protocol):
 
 
 class Clock:
-    """Proves by the instrument's time stamps that no sample is missing.
+    """Proves by the instrument's time stamps that no sample is missing between the first and the last of them.
 
     tolerance: samples that a stamp may be off; 0 for an instrument that stamps by its sampling clock.
     """
@@ -71,22 +73,35 @@ class Clock:
         self._rate_hz = rate_hz
         self._tolerance = tolerance
         self._first: tuple[int, int] | None = None
-        self._last_count = 0
+        self._last_ms, self._last_count = 0, 0
+        self._interval_ms = float("inf")  # the shortest between two stamps
         self.fullest_percent = 0
 
     def stamp(self, ms: int, count: int, buffer_percent: int) -> None:
         """A time stamp came after `count` samples."""
         self.fullest_percent = max(self.fullest_percent, buffer_percent)
-        self._first = self._first or (ms, count)
-        self._last_count = count
+        if self._first is None:
+            self._first, self._last_ms = (ms, count), ms
         expected = self._first[1] + (ms - self._first[0]) * self._rate_hz / 1000
         if abs(expected - count) > self._tolerance:
             raise self._lost(f"{count} samples where its time stamp of {ms} ms makes it {expected:g}")
         if buffer_percent >= 100:
             raise self._lost("its transmit buffer is full")
+        self._check_interval(ms)
+        self._last_ms, self._last_count = ms, count
+
+    def _check_interval(self, ms: int) -> None:
+        """A stamp that is missing was misread as samples, or samples were lost with it."""
+        interval = ms - self._last_ms
+        if interval > _LATE * self._interval_ms and not self._tolerance:
+            raise self._lost(f"no time stamp for {interval} ms where there was one every {self._interval_ms:g} ms")
+        if interval > 0:
+            self._interval_ms = min(self._interval_ms, interval)
 
     def check(self, count: int) -> None:
-        """Without a stamp for very long something is misread."""
+        """A stamp stands before the first sample; without one for very long something is misread."""
+        if self._first is None and count:
+            raise self._lost("samples before the first time stamp")
         if count - self._last_count > max(_SILENT_STAMPS * self._rate_hz, 2):
             raise self._lost(f"{count - self._last_count} samples without a time stamp")
 
@@ -123,15 +138,21 @@ class AsciiDecoder:
     def _line(self, line: str) -> None:
         if _SAMPLES.fullmatch(line):
             self._samples(line)
-        elif found := _STAMP.search(line):
-            seconds, ms, percent = map(int, found.groups())
-            self._clock.stamp(seconds * 1000 + ms, self._count, percent)
+        elif "Stamp" in line:
+            self._stamp(line)
         elif _EVENT.search(line):
             self.edges.append(self._count)
         elif _DAMAGED.fullmatch(line):
             raise _garbage(line)
         else:
             self.done |= _text(line, self._clock)
+
+    def _stamp(self, line: str) -> None:
+        found = _STAMP.fullmatch(line)
+        if not found:
+            raise _garbage(line)
+        seconds, ms, percent = map(int, found.groups())
+        self._clock.stamp(seconds * 1000 + ms, self._count, percent)
 
     def _samples(self, line: str) -> None:
         for mantissa, exponent in _SAMPLE.findall(line):
@@ -184,7 +205,7 @@ class BinaryDecoder:
         frames = np.flatnonzero(words >> 8 == _FRAME)
         words = words[: frames[0]] if frames.size else words
         values = (words & 0xFFF) * _SIXTEENTHS[words >> 12]
-        beyond = np.flatnonzero(values > self._limit)
+        beyond = np.flatnonzero((values > self._limit) | (words >= _NO_SAMPLE))
         if beyond.size:
             self._append(values[: beyond[0]])
             raise _garbage(words[beyond[0] : beyond[0] + 8].tobytes().hex(" ", 2))

@@ -51,7 +51,7 @@ def load(rest: str) -> Trace:
     path = Path(name)
     layout = _csv_table.sniff(path)
     said = {role: options[role] for role in _ROLES if role in options}
-    columns = _csv_columns.find(layout.header, layout.width, said)
+    columns = _csv_columns.find(layout.header, layout.row, said)
     rate_hz = _url.number("csv", options, "rate_hz")
     if rate_hz is not None:
         columns.pop("time", None)
@@ -188,6 +188,6 @@ def _edge_seconds(path: Path) -> np.ndarray:
         raise ArtifactError(f"{path} should be a list of edges", got=error.strerror or str(error)) from error
     except ValueError:
         layout = _csv_table.sniff(path)
-    columns = _csv_columns.find(layout.header, layout.width, {})
+    columns = _csv_columns.find(layout.header, layout.row, {})
     time = columns.get("time", Column(0))
     return np.concatenate([content[:, 0] * time.scale for _, content in _csv_table.blocks(path, layout, [time.index])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -38,89 +39,102 @@ def test_capabilities_are_complete(name):
 
 
 def test_every_live_meter_has_a_virtual_instrument():
+    """One at least: there are several of meters with several models."""
     live = {name for name in monitors.names() if module_of(name).CAPABILITIES.kind == "live"}
-    assert live == set(VIRTUAL)
+    schemes = set()
+    for factory in VIRTUAL.values():
+        with factory(profile, ()) as (url, *_):
+            schemes.add(url.partition(":")[0])
+    assert live == schemes
 
 
 @pytest.fixture(params=sorted(VIRTUAL))
-def name(request):
-    return request.param
+def factory(request):
+    return VIRTUAL[request.param]
 
 
-def supply(name):
-    supplies = module_of(name).CAPABILITIES.supplies_v
-    return None if supplies is None else min(max(3.0, supplies[0]), supplies[1])
-
-
-def measured(name, rate_hz, edges=EDGES_S):
-    """(joules, edges) of a little more than SECONDS."""
-    with VIRTUAL[name](profile, edges) as (url, *_):
+@contextmanager
+def powered(factory, edges=()):
+    """(meter, its capabilities) with the board switched on."""
+    with factory(profile, edges) as (url, *_):
         module, rest = monitors.load(url)
+        supplies = module.CAPABILITIES.supplies_v
         with module.connect(rest) as meter:
-            if (volts := supply(name)) is not None:
-                meter.set_voltage(volts)
+            if supplies is not None:
+                meter.set_voltage(min(max(3.0, supplies[0]), supplies[1]))
+            yield meter, module.CAPABILITIES
+
+
+def started(meter, capabilities, highest):
+    """Start with the default rate, or the highest that this model of the meter has; give the rate."""
+    if not highest:
+        meter.start(capabilities.default_rate_hz)
+        return capabilities.default_rate_hz
+    for rate_hz in reversed(capabilities.rates_hz):
+        with suppress(ConfigError):
             meter.start(rate_hz)
-            blocks, found, deadline = [], [], time.monotonic() + 30
-            while sum(block.size for block in blocks) < SECONDS * rate_hz and time.monotonic() < deadline:
-                blocks.append(meter.samples(1.0))
-                found += meter.edges()
-            meter.stop()
-            while (block := meter.samples(0.2)).size:
-                blocks.append(block)
-            found += meter.edges()
-            joules = np.concatenate(blocks)
-    return joules, found
+            return rate_hz
+    raise AssertionError("no rate at all")
 
 
-def test_joules_and_edges_of_a_known_profile(name):
-    capabilities = module_of(name).CAPABILITIES
-    for rate_hz in sorted({capabilities.default_rate_hz, capabilities.rates_hz[-1]}):
-        joules, edges = measured(name, rate_hz)
-        assert joules.dtype == np.float64
-        n = int(SECONDS * rate_hz)
-        assert joules.size >= n
-        true = profile((np.arange(n) + 0.5) / rate_hz).sum() / rate_hz
-        assert joules[:n].sum() == pytest.approx(true, rel=1e-3)
-        if capabilities.edges:
-            assert edges == pytest.approx([second * rate_hz for second in EDGES_S], abs=1)
+def measured(factory, highest=False):
+    """(joules, edges, rate, capabilities) of a little more than SECONDS."""
+    with powered(factory, EDGES_S) as (meter, capabilities):
+        rate_hz = started(meter, capabilities, highest)
+        blocks, edges, deadline = [], [], time.monotonic() + 30
+        while sum(block.size for block in blocks) < SECONDS * rate_hz and time.monotonic() < deadline:
+            blocks.append(meter.samples(1.0))
+            edges += meter.edges()
+        meter.stop()
+        while (block := meter.samples(0.2)).size:
+            blocks.append(block)
+        edges += meter.edges()
+    return np.concatenate(blocks), edges, rate_hz, capabilities
 
 
-def test_what_it_cannot_do_is_refused(name):
-    capabilities = module_of(name).CAPABILITIES
-    with VIRTUAL[name](profile, ()) as (url, *_):
-        module, rest = monitors.load(url)
-        with module.connect(rest) as meter:
+@pytest.mark.parametrize("highest", [False, True])
+def test_joules_and_edges_of_a_known_profile(factory, highest):
+    joules, edges, rate_hz, capabilities = measured(factory, highest)
+    n = int(SECONDS * rate_hz)
+    assert joules.dtype == np.float64
+    assert joules.size >= n
+    true = profile((np.arange(n) + 0.5) / rate_hz).sum() / rate_hz
+    assert joules[:n].sum() == pytest.approx(true, rel=1e-3)
+    if capabilities.edges:
+        assert edges == pytest.approx([second * rate_hz for second in EDGES_S], abs=1)
+
+
+def test_what_it_cannot_do_is_refused(factory):
+    with powered(factory) as (meter, capabilities):
+        with pytest.raises(ConfigError):
+            meter.start(capabilities.rates_hz[-1] * 3 + 1)
+        if capabilities.supplies_v is not None:
             with pytest.raises(ConfigError):
-                meter.start(capabilities.rates_hz[-1] * 3 + 1)
-            if capabilities.supplies_v is not None:
-                with pytest.raises(ConfigError):
-                    meter.set_voltage(capabilities.supplies_v[1] + 1)
+                meter.set_voltage(capabilities.supplies_v[1] + 1)
 
 
-def test_silence_ends(name):
-    """After stop, samples run out and say so at once or within the time-out, edges do not come twice."""
-    with VIRTUAL[name](profile, (0.05,)) as (url, *_):
-        module, rest = monitors.load(url)
-        with module.connect(rest) as meter:
-            if (volts := supply(name)) is not None:
-                meter.set_voltage(volts)
-            meter.start(module.CAPABILITIES.default_rate_hz)
-            assert meter.samples(5.0).size
-            time.sleep(0.2)
-            meter.stop()
-            while meter.samples(0.1).size:
-                pass
-            assert len(meter.edges()) == module.CAPABILITIES.edges
-            assert meter.edges() == ()
-            start = time.monotonic()
-            assert meter.samples(0.2).size == 0
-            assert time.monotonic() - start < 2
+def test_silence_ends(factory):
+    """After stop, samples run out and say so at once or within the time-out; edges do not come twice."""
+    with powered(factory, (0.05,)) as (meter, capabilities):
+        started(meter, capabilities, highest=False)
+        assert meter.samples(5.0).size
+        time.sleep(0.2)
+        meter.stop()
+        while meter.samples(0.1).size:
+            pass
+        assert len(meter.edges()) == capabilities.edges
+        assert meter.edges() == ()
+        start = time.monotonic()
+        assert meter.samples(0.2).size == 0
+        assert time.monotonic() - start < 2
 
 
-def test_the_same_board_twice_gives_the_same_joules(name):
-    rate_hz = module_of(name).CAPABILITIES.default_rate_hz
-    first, second = (measured(name, rate_hz)[0][: int(SECONDS * rate_hz)] for _ in range(2))
-    assert first.sum() == pytest.approx(second.sum(), rel=1e-3)
+def test_the_same_board_twice_gives_the_same_joules(factory):
+    sums = []
+    for _ in range(2):
+        joules, _, rate_hz, _ = measured(factory)
+        sums.append(joules[: int(SECONDS * rate_hz)].sum())
+    assert sums[0] == pytest.approx(sums[1], rel=1e-3)
 
 
 def test_unknown_meters_are_listed():

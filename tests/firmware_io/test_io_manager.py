@@ -6,6 +6,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgekws.errors import BoardError, ConfigError, ProtocolError
 from edgekws.graph import interp
@@ -169,3 +171,44 @@ def test_urls_that_are_refused(rest):
 def test_both_urls_may_have_options():
     assert io._options("serial:/dev/x?baud=115200?baud=9600&dialect=mlc") == ("serial:/dev/x?baud=115200", "mlc", 9600)
     assert io._options("tcp:127.0.0.1:4000") == ("tcp:127.0.0.1:4000", "", None)
+
+
+class Said:
+    """A transport that has received this, in pieces, and nothing more."""
+
+    def __init__(self, content, size):
+        self.parts = [content[at : at + size] for at in range(0, len(content), size)]
+
+    def read(self, timeout_s):
+        return self.parts.pop(0) if self.parts else b""
+
+    def write(self, content):
+        pass
+
+    def close(self):
+        pass
+
+
+LINES = st.lists(
+    st.sampled_from([b"[dut]: m-ready", b"[dut]: m-results-[0.1]", b"m-ready", b"m-dut-passthrough(name)", b"[dut]:"])
+    | st.binary(max_size=12),
+    max_size=12,
+)
+
+
+@given(LINES, st.integers(1, 40))
+def test_only_the_devices_own_lines_come_through(lines, size):
+    """Whatever arrives, in whatever pieces: whole lines behind the prefix, or an error that names the manager."""
+    manager = io.IoManager(Said(b"".join(line + b"\r\n" for line in lines), size), "said", "eembc")
+    manager.write(b"name%")
+    got = b""
+    try:
+        while content := manager.read(0.01):
+            assert content.endswith(b"\r\n")
+            got += content
+    except ProtocolError as error:
+        assert str(error).startswith("the IO manager should pass")
+        return
+    said = b"".join(line + b"\r\n" for line in lines).split(b"\n")
+    own = [line.removesuffix(b"\r").removeprefix(io.PREFIX) + b"\r\n" for line in said if line.startswith(io.PREFIX)]
+    assert got == b"".join(own)

@@ -23,6 +23,8 @@ import numpy as np
 Profile = Callable[[np.ndarray], np.ndarray]
 PROMPT = "PowerShield > "
 BUFFER_BYTES = 1 << 17  # of its own, behind the pty's 4 KB
+POLL_S = 0.002
+PATIENCE = 300  # polls in a row in which the host takes nothing, until its buffer runs over: more than half a second
 _BLOCKS_PER_S = {"ascii_dec": 1, "bin_hexa": 100}
 _KNOWN = {
     "htc", "hrc", "volt", "pwr", "acqmode", "funcmode", "acqtime", "trigdelay", "trigsrc",
@@ -67,7 +69,7 @@ class VirtualLpm01a:
         self.acquiring = self.unplugged = False
         self.sent = self.stamps = 0  # samples, time stamps of this acquisition
         self.started = 0.0
-        self.events = 0
+        self.events = self.refused = 0
         self.pending: list[int] = []  # samples in which the pin falls
         names = ("drop_byte_at", "drop_sample_at", "garbage_at", "unplug_at", "overcurrent_at", "overflow_at")
         self._faults = {name: at for name in names if (at := getattr(self.faults, name)) is not None}
@@ -161,7 +163,7 @@ class VirtualLpm01a:
         due = int((time.monotonic() - self.started) * self.rate_hz) if self.real_time else self.sent + 20_000
         while self.acquiring and not self.unplugged and self.sent < due and len(self.outgoing) < BUFFER_BYTES:
             self._block(due)
-        if self.real_time and len(self.outgoing) >= BUFFER_BYTES:
+        if self.real_time and self.refused >= PATIENCE:
             self._error("buffer overflow")
 
     def _block(self, due: int) -> None:
@@ -208,7 +210,7 @@ class VirtualLpm01a:
 
     def _stamp(self, period: int) -> None:
         ms = round(1000 * self.sent / self.rate_hz) + (self.faults.jitter_ms if self.stamps % 2 else 0)
-        percent = 100 * len(self.outgoing) // BUFFER_BYTES
+        percent = min(99, 100 * len(self.outgoing) // BUFFER_BYTES)
         self.stamps += 1
         if self.settings["format"] == "bin_hexa":
             self.outgoing += b"\xf0\xf3" + ms.to_bytes(4, "big") + bytes([percent]) + b"\xff\xff"
@@ -266,11 +268,12 @@ def on_pty(instrument: VirtualLpm01a) -> Iterator[str]:
         while not stop.is_set() and not instrument.unplugged:
             instrument.produce()
             writers = [master] if instrument.outgoing else []
-            readable, writable, _ = select.select([master], writers, [], 0.002)
+            readable, writable, _ = select.select([master], writers, [], POLL_S)
             if readable:
                 instrument.receive(os.read(master, 4096))
             if writable:
                 del instrument.outgoing[: os.write(master, instrument.outgoing[:4096])]
+            instrument.refused = 0 if writable or not writers else instrument.refused + 1
         if instrument.unplugged:
             _drain(master, instrument)
             os.close(master)

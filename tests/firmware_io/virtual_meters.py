@@ -1,7 +1,7 @@
 """Running virtual instruments by the name of their meter, all made in the same way.
 
 factory(profile, edges, **faults) -> context of (url, ...): profile gives watts float64 [n] at seconds float64 [n];
-edges are the seconds at which the timestamp pin falls. With fast=True the instrument sends as fast as it is read.
+edges are the seconds at which the timestamp pin falls. Instruments send as fast as they are read where they can.
 A meter joins by adding its factory here, or in virtual_vendors.py as VIRTUAL.
 """
 
@@ -22,7 +22,7 @@ Factory = Callable[..., AbstractContextManager[tuple[str, object]]]
 
 @contextmanager
 def lpm01a(
-    profile: Profile, edges: tuple[float, ...] = (), fast: bool = False, **faults: object
+    profile: Profile, edges: tuple[float, ...] = (), fast: bool = True, **faults: object
 ) -> Iterator[tuple[str, VirtualLpm01a]]:
     instrument = VirtualLpm01a(profile, edges, Faults(**faults), real_time=not fast)
     with on_pty(instrument) as path:

@@ -26,6 +26,8 @@ def table(tmp_path):
 EXPORTS = {
     "joulescope": "#time,current,voltage,power,charge,energy\n0.0,0.01,3.0,0.03,0,0\n0.5,0.02,3.0,0.06,0,0\n",
     "ppk2": "Timestamp(ms),Current(uA),D0,D1\n0,10000,1,0\n500,20000,0,1\n",
+    "ppk2 bits": "Timestamp(ms),Current(uA),D0-D7\n0,10000,10000000\n500,20000,00000011\n",
+    "ppk2 without inputs": "Timestamp(ms),Current(uA),D0-D7\n0,10000,\n500,20000,\n",
     "otii": "Timestamp,Main current (A),Main voltage (V)\n0.0,0.01,3.0\n0.5,0.02,3.0\n",
     "energytrace": "us,nA,mV,nJ\n0,10000000,3000,0\n500000,20000000,3000,15000000\n",
     "german": "Zeit [ms];Strom [mA];Spannung [V]\n0,0;10,0;3,0\n500,0;20,0;3,0\n",
@@ -43,7 +45,7 @@ def test_exports_of_common_tools(table, name):
     trace = module.load(rest)
     assert trace.joules == pytest.approx([0.015, 0.03])
     assert (trace.rate_hz, trace.volts, trace.dropped) == (2.0, 3.0, 0)
-    assert trace.edges == ((1,) if name == "ppk2" else ())
+    assert trace.edges == ((1,) if name in {"ppk2", "ppk2 bits"} else ())
 
 
 def test_latin_letters_of_micro(table):
@@ -63,6 +65,15 @@ def test_a_file_without_a_header(table):
     trace = csv.load(table("0 10 3000 0\n270 20 3000 1\n540 20 3000 2\n", "?time=1:us&current=2:mA&voltage=3:mV"))
     assert trace.joules.sum() == pytest.approx(270e-6 * 3 * (0.01 + 0.02 + 0.02))
     assert trace.volts == 3.0
+
+
+def test_comments_between_and_after_the_rows(table):
+    """As energytrace-util prints them, without titles."""
+    text = "#MSP430_VCC(3300) = 0\n#a b c d\n# 1 2 3 4\n0.0 1e-2 3 0\n#x\n0.5 2e-2 3 0.015\n#MSP430_Close = 0\n"
+    trace = csv.load(table(text, "?time=1&current=2&voltage=3"))
+    assert trace.joules == pytest.approx([0.015, 0.03])
+    with pytest.raises(ArtifactError, match="line 8: 1 fields"):
+        csv.load(table(text + "error\n", "?time=1&current=2&voltage=3"))
 
 
 def test_a_digit_of_a_column_of_bits(table):
@@ -204,3 +215,22 @@ def test_a_large_file_is_read_in_blocks(tmp_path):
     assert trace.rate_hz == pytest.approx(100e3)
     assert trace.joules.sum() == pytest.approx(ua.sum() * 1e-6 * 3.0 * 1e-5, rel=1e-6)
     assert trace.edges == (25_000, 75_000, 125_000, 175_000, 225_000)
+
+
+ROW = st.lists(
+    st.sampled_from(["0", "1", "2.5", "-3", "1e9", "nan", "", "x", '"4"', "٣", "1_0"]), min_size=1, max_size=4
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(ROW, max_size=8), st.sampled_from(",;\t| "), st.text(max_size=30))
+def test_any_table_is_a_trace_or_a_clear_error(tmp_path_factory, rows, delimiter, noise):
+    path = tmp_path_factory.mktemp("any") / "trace.csv"
+    lines = [delimiter.join(["time", "power"]), *(delimiter.join(row) for row in rows), noise]
+    path.write_text("\n".join(lines), encoding="utf-8", errors="replace")
+    try:
+        trace = csv.load(str(path))
+    except (ArtifactError, ConfigError):
+        return
+    assert np.isfinite(trace.joules).all()
+    assert trace.rate_hz > 0
