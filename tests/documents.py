@@ -64,20 +64,26 @@ def bench_document(graph, wrong=0, **more):
     }  # fmt: skip
 
 
-def energy_section(how="emulated"):
-    """Five windows of 2 s, 40 mW in them and 10 mW between them, one point every 10 ms; a single edge comes first."""
-    edges = [0.5, *(edge for number in range(5) for edge in (1.0 + 3 * number, 3.0 + 3 * number))]
-    middles = [0.01 * (place + 0.5) for place in range(1600)]
-    inside = [any(begin <= t < end for begin, end in zip(edges[1::2], edges[2::2], strict=True)) for t in middles]
+def _window(number, seconds):
+    return 1.0 + (seconds + 1.0) * number, 1.0 + seconds + (seconds + 1.0) * number
+
+
+def energy_section(how="emulated", seconds=2.0):
+    """Five windows, 40 mW in them and 10 mW between them, one point every 20 ms; a single edge comes first."""
+    edges = [0.5, *(edge for number in range(5) for edge in _window(number, seconds))]
+    middles = [0.02 * (place + 0.5) for place in range(round(50 * (edges[-1] + 1)))]
+    watts = [0.01 + 0.03 * any(_window(n, seconds)[0] <= t < _window(n, seconds)[1] for n in range(5)) for t in middles]
+    joules = 0.04 * seconds
     window = {
-        "iterations": 40, "seconds": 2.0, "joules": 0.08, "idle_watts": 0.01, "uj_per_inference": 2000.0,
-        "uj_per_inference_above_idle": 1500.0,
+        "iterations": 40, "seconds": seconds, "joules": joules, "idle_watts": 0.01,
+        "uj_per_inference": 1e6 * joules / 40, "uj_per_inference_above_idle": 0.75e6 * joules / 40,
     }  # fmt: skip
     section = {
         "meter": "Meter One", "how": how, "rate_hz": 1000.0, "volts": 1.8, "dropped": 0, "windows": [window] * 5,
-        "uj_per_inference": 2000.0, "uj_per_inference_above_idle": 1500.0, "interval": None, "spread": 0.0,
+        "uj_per_inference": window["uj_per_inference"],
+        "uj_per_inference_above_idle": window["uj_per_inference_above_idle"], "interval": None, "spread": 0.0,
         "source": "", "trace": {
-            "seconds_per_point": 0.01, "watts": [0.04 if at else 0.01 for at in inside], "edges_s": edges,
+            "seconds_per_point": 0.02, "watts": watts, "edges_s": edges,
         },
     }  # fmt: skip
     if how != "estimated":

@@ -63,6 +63,10 @@ def test_sizes_are_exact():
     assert (ram["B"]["verdict"], ram["B"]["change"]) == ("same", 1.0)
 
 
+def test_sizes_on_the_computer_say_nothing_of_a_board():
+    assert cells(compare(runs(bench(), bench("computed"))), "flash").keys() == {"A"}
+
+
 def test_kinds_stand_in_tables_of_their_own():
     compared = compare(runs(bench(), bench("measured"), bench(), bench("computed")))
     groups = {group["how"]: group["runs"] for group in compared["groups"]}

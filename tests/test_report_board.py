@@ -8,6 +8,7 @@ import pytest
 from edgekws.report import build_report, traces, write_report
 from edgekws.report.html import to_html
 from edgekws.report.markdown import to_markdown
+from edgekws.types import Interval, Measurement
 from tests.documents import Page, bench_document, energy_section
 
 
@@ -66,19 +67,45 @@ def test_the_trace_has_its_edges_windows_and_idle_level():
 def test_a_trace_that_lost_edges_marks_what_there_is():
     energy = energy_section()
     few = {**energy, "trace": {**energy["trace"], "edges_s": [1.0, 3.0, 4.0]}}
-    assert traces.window_edges(few) == [(1.0, 3.0)]
+    assert traces.window_edges(few) == [None, None, None, None, (1.0, 3.0)]
     assert traces.energy_svg(few).count("stroke: var(--bad)") == 3 + 1
     none = {**energy, "trace": {**energy["trace"], "edges_s": []}}
-    assert traces.window_edges(none) == [] and "<svg" in traces.energy_svg(none)
+    assert traces.window_edges(none) == [None] * 5 and "<svg" in traces.energy_svg(none)
+
+
+def test_windows_that_were_run_again_are_not_taken_for_others():
+    energy = energy_section()
+    edges = energy["trace"]["edges_s"]
+    again = [*edges[:3], 3.2, 3.9, *edges[3:]]  # the second window came out short the first time
+    assert traces.window_edges({**energy, "trace": {**energy["trace"], "edges_s": again}}) == traces.window_edges(
+        energy
+    )
+
+
+def test_windows_of_different_lengths_are_found():
+    energy = energy_section()
+    windows = [{**energy["windows"][0], "seconds": seconds} for seconds in (2.0, 3.0)]
+    trace = {**energy["trace"], "edges_s": [0.5, 1.0, 3.0, 4.0, 7.0]}
+    assert traces.window_edges({**energy, "windows": windows, "trace": trace}) == [(1.0, 3.0), (4.0, 7.0)]
+
+
+def test_gaps_as_long_as_the_windows_are_not_taken_for_them():
+    energy = energy_section(seconds=1.0)  # as long as the rest between them
+    assert traces.window_edges(energy) == [(1.0 + 2 * number, 2.0 + 2 * number) for number in range(5)]
 
 
 def test_an_estimate_never_looks_measured(make):
-    report = make(energy=energy_section("estimated"))
+    bounds = Interval(1000.0, 4000.0)
+    figure = Measurement("energy per inference", 2000.0, "uJ", "estimated", interval=bounds, board="b1")
+    report = make(energy=energy_section("estimated"), measurements=[figure.to_json()])
     markdown, page = to_markdown(report), to_html(report)
+    assert "| energy per inference | ≈ 2,000 uJ | 1,000 to 4,000 uJ |" in markdown
+    assert "≈ 2,000 uJ bounds: 1,000 to 4,000 uJ" in Page(page).text and "95 %: 1,000" not in Page(page).text
     assert "≈ 2,000.0 uJ an inference, unknown above idle" in markdown and "## Energy, estimated" in markdown
     assert "between 1,000 and 4,000 uJ, constants from data sheet, table 7" in markdown
     assert ("class", "card estimated ") in Page(page).attributes and "≈ 2,000.0 uJ" in Page(page).text
     assert "Power over time" not in page
+    assert "var(--accent)" not in traces.energy_svg({**energy_section(), "how": "estimated"})
 
 
 def test_lost_samples_are_loud(make):
@@ -89,9 +116,9 @@ def test_lost_samples_are_loud(make):
 def test_a_run_that_broke_off_keeps_what_was_measured(make, graph, tmp_path):
     why = "The meter should go on sampling. Got: the port is gone."
     broken = {"incomplete": why, "valid": False, "reasons": [why, "window 2: too short"], "accuracy": None}
-    report = make(**broken, verdict="not valid")
+    report = make(**broken, verdict="incomplete, not valid; half way")
     markdown, shown = to_markdown(report), Page(to_html(report))
-    assert "**INCOMPLETE, NOT VALID: not valid**" in markdown and markdown.count(why) == 1
+    assert "**INCOMPLETE, NOT VALID: half way**" in markdown and markdown.count(why) == 1
     assert ("class", "ribbon") in shown.attributes and shown.text.count(why) == 1
     assert "window 2: too short" in shown.text and "262,500.0" in shown.text
     assert "not valid" in shown.text[shown.text.index("Key figures") : shown.text.index("Speed")]
@@ -103,6 +130,14 @@ def test_a_run_that_measured_nothing_has_a_report(make):
     nothing = {"performance": None, "accuracy": None, "firmware": None, "measurements": [], "transfers": None}
     report = make(**nothing, incomplete="The board should answer.", valid=False, verdict="not valid")
     assert "The board should answer." in Page(to_html(report)).text and "INCOMPLETE" in to_markdown(report)
+
+
+@pytest.mark.parametrize(
+    ("valid", "verdict", "said"),
+    [(False, "not valid", "NOT VALID"), (True, "valid", "VALID"), (False, "3 of 4", "NOT VALID: 3 of 4")],
+)
+def test_a_verdict_is_said_once(make, valid, verdict, said):
+    assert f"**{said}**" in to_markdown(make(valid=valid, verdict=verdict))
 
 
 def test_transfers_are_told(make):

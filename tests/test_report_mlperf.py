@@ -41,9 +41,7 @@ def make(graph):
     def build(kept=40, **changes):
         bench = bench_document(graph)
         bench["accuracy"]["n"] = 40
-        energy = energy_section("measured")
-        for window in energy["windows"]:
-            window.update(seconds=10.5)
+        energy = energy_section("measured", seconds=10.5)
         return {**bench, "answers": answers(kept), "energy": energy, **changes}
 
     return build
@@ -74,7 +72,7 @@ def test_the_checker_finds_its_figures(make, tmp_path):
     session = mlperf.write_session(make(), tmp_path, "", at=AT)
     rate = round(40 / 10.5, 3)
     assert grepped(session / "performance") == {"throughput": rate}
-    assert grepped(session / "energy") == {"energy": 2000.0}
+    assert grepped(session / "energy") == {"energy": 10500.0}
     found = grepped(session / "accuracy")
     assert found["top-1"] == 90.0 and 0.9 < found["auc"] < 1.0
 
@@ -108,10 +106,11 @@ def test_results_json_gives_the_runners_own_figures_again(make, tmp_path):
     assert sum(right) == 36 and entries["accuracy"][0]["classes"] == "12"
     rates = [1e6 * e["infer"]["iterations"] / e["infer"]["elapsed_time"] for e in entries["performance"]]
     assert rates == pytest.approx([e["infer"]["throughput"] for e in entries["performance"]]) and len(rates) == 5
+    assert [len(entry["power"]["samples"]) for entry in entries["energy"]] == [625] * 5  # 1 s of rest on each side
     for entry in entries["energy"]:
         begin, end = (stamp[1] for stamp in entry["power"]["timestamps"][-2:])
         joules = sum(entry["power"]["samples"][begin:end])
-        assert joules == pytest.approx(entry["power"]["joules"], rel=1e-3) and joules == pytest.approx(0.08)
+        assert joules == pytest.approx(entry["power"]["joules"], rel=1e-3) and joules == pytest.approx(0.42)
 
 
 @pytest.mark.parametrize(
@@ -146,11 +145,27 @@ def test_five_windows_of_ten_seconds_each_are_wanted(make, tmp_path, windows):
         mlperf.write_session(bench, tmp_path, "", at=AT)
 
 
-def test_an_emulated_run_says_so_on_its_first_line(make, tmp_path):
+def test_what_is_not_the_benchmarks_own_is_said(make, tmp_path):
     session = mlperf.write_session(make(), tmp_path, "", at=AT)
-    first = {folder.name: (folder / "results.txt").read_text().splitlines()[0] for folder in session.iterdir()}
-    assert "NOT OF A BOARD: the figures are emulated" in first["performance"]
-    assert "NOT OF A BOARD" not in first["energy"]
+    text = {folder.name: (folder / "results.txt").read_text() for folder in session.iterdir()}
+    said = {name: "NOT OF A BOARD: the figures are emulated" in found for name, found in text.items()}
+    assert said == {"performance": True, "accuracy": True, "energy": False}
+    assert "NOT THE BENCHMARK'S 1000 FILES: 40 clips of dev split" in text["accuracy"]
+    whole = make(answers=answers(1000, wrong=90))
+    whole["accuracy"]["n"] = 1000
+    whole["board"]["how"] = "measured"
+    session = mlperf.write_session(whole, tmp_path / "whole", "", at=AT)
+    assert "NOT" not in (session / "accuracy" / "results.txt").read_text()
+    assert grepped(session / "accuracy")["top-1"] == 91.0
+
+
+def test_the_clock_of_the_board_is_kept(make, tmp_path):
+    bench = make()
+    bench["performance"]["clock_us"] = [[11_000_000 * n, 11_000_000 * n + 10_500_000] for n in range(1, 6)]
+    session = mlperf.write_session(bench, tmp_path, "", at=AT)
+    for entry in json.loads((session / "performance" / "results.json").read_text()):
+        infer = entry["infer"]
+        assert infer["end_time"] - infer["start_time"] == infer["elapsed_time"] == 10_500_000
 
 
 def test_a_session_is_never_written_over(make, tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekws.errors import ArtifactError
-from edgekws.report import build_report, document
+from edgekws.report import build_report, document, schema
 from tests.conftest import random_graph
 from tests.documents import bench_document, energy_section
 
@@ -22,11 +22,11 @@ OLD |= {"version": 1, "performance": {k: v for k, v in BENCH["performance"].item
 
 
 def test_schema_json_is_of_this_version():
-    assert json.loads(document.SCHEMA.read_text()) == document.schema(), "run python -m edgekws.report.document"
+    assert json.loads(schema.SCHEMA.read_text()) == schema.schema(), "run python -m edgekws.report.schema"
 
 
 def test_every_reference_of_the_schema_leads_somewhere():
-    text = document.SCHEMA.read_text()
+    text = schema.SCHEMA.read_text()
     found = set(re.findall(r'"\$ref": "#/\$defs/(\w+)"', text))
     assert {"ReportDocument", "Bench", "Energy", "Trace"} <= found <= set(json.loads(text)["$defs"])
 

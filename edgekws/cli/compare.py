@@ -25,7 +25,8 @@ def compare(
     """Put runs side by side; the first valid one is the base of the ratios.
 
     Figures that were measured, emulated or estimated stand in tables of their own and are never ranked together.
-    `edgekws compare work/a/bench/qemu-an386 work/b/bench/qemu-an386 --sort latency --out work/compare`
+
+    Example: `edgekws compare work/a/bench/qemu-an386 work/b/bench/qemu-an386 --sort latency --out work/compare`
     """
     from edgekws.report import compare as comparing
     from edgekws.report.compare_pages import write_comparison

@@ -1,7 +1,5 @@
 """The `edgekws-report` and `edgekws-bench` documents, version 2, as types; schema.json says the same to others.
 
-    python -m edgekws.report.document      write schema.json anew
-
 A report's own fields are exactly these. The sections that come from a bench may have more fields than are named here;
 readers leave those alone.
 """
@@ -16,12 +14,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgekws.errors import ArtifactError
-from edgekws.files import write_json
 from edgekws.types import How
 
 KIND, VERSION = "edgekws-report", 2
 BENCH_KIND, BENCH_VERSION = "edgekws-bench", 2
-SCHEMA = Path(__file__).with_name("schema.json")
 MODES = ("performance", "accuracy", "energy")
 _READABLE = {(kind, version) for kind in (KIND, BENCH_KIND) for version in (1, 2)}
 Row = dict[str, Any]
@@ -65,7 +61,10 @@ class Board(_Section):
 
 
 class Performance(_Section):
-    """Windows on the device's clock. spread: (slowest - fastest) / median; drift: last / first - 1."""
+    """Windows on the device's clock. spread: (slowest - fastest) / median; drift: last / first - 1.
+
+    clock_us: that clock before and after each window, when it is known.
+    """
 
     clock: str
     iterations: list[int] = Field(min_length=1)
@@ -77,6 +76,7 @@ class Performance(_Section):
     instructions: float | None
     drift: float | None
     host_s: list[float] | None
+    clock_us: list[list[int]] | None = None
 
 
 class Recall(_Section):
@@ -101,7 +101,7 @@ class Accuracy(_Section):
     macro_auc: float | None
 
 
-class EnergyWindow(_Own):
+class EnergyWindow(_Section):
     """One window between two edges of the timestamp pin."""
 
     iterations: int
@@ -112,7 +112,7 @@ class EnergyWindow(_Own):
     uj_per_inference_above_idle: float | None
 
 
-class Trace(_Own):
+class Trace(_Section):
     """Mean watts of each point, at most 4000 points; edges of the timestamp pin in seconds from the first point."""
 
     seconds_per_point: float = Field(gt=0)
@@ -157,7 +157,7 @@ class Firmware(_Section):
     ram_bytes: int
 
 
-class Answer(_Own):
+class Answer(_Section):
     """What the board printed for one clip, in thousandths; `class` is an index into the graph's labels."""
 
     file: str
@@ -316,22 +316,3 @@ def _first(error: Exception) -> str:
     place = ".".join(str(part) for part in found[0]["loc"])
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     return f"{ascii(place)[1:-1][:120]}: {found[0]['msg']}{more}"
-
-
-def schema() -> Row:
-    """JSON Schema (2020-12) of both documents."""
-    report, bench = (
-        model.model_json_schema(mode="validation", ref_template="#/$defs/{model}") for model in (ReportDocument, Bench)
-    )
-    shared = {**report.pop("$defs"), **bench.pop("$defs")}
-    shared |= {"ReportDocument": report, "Bench": bench}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "edgekws-report and edgekws-bench, version 2",
-        "oneOf": [{"$ref": "#/$defs/ReportDocument"}, {"$ref": "#/$defs/Bench"}],
-        "$defs": dict(sorted(shared.items())),
-    }
-
-
-if __name__ == "__main__":
-    write_json(SCHEMA, schema())

@@ -71,7 +71,7 @@ def _board_plots(report: Row) -> dict[str, Row]:
     if performance:
         found["latency"] = _plot("bars", "Latency of each window", how, latency_svg(performance, how))
     if energy and energy["trace"]:
-        found["energy"] = _plot("wide", "Power over time", text.energy_source(energy), energy_svg(energy))
+        found["energy"] = _plot("wide", "Power over time", f"{energy['how']}: {energy['meter']}", energy_svg(energy))
     if text.has_times(report):
         caption = f"{how} beside the cost model"
         found["layers"] = _plot("bars", "Time of each layer", caption, layers_svg(report["layers"], how))

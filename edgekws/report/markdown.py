@@ -35,8 +35,7 @@ def _line(cells: Sequence[object]) -> str:
 
 
 def _head(report: Row) -> list[str]:
-    verdict = report["verdict"]
-    lines = [f"# {report['title']}", "", f"**{text.mark(report)}: {verdict['text']}**", ""]
+    lines = [f"# {report['title']}", "", f"**{text.headline(report)}**", ""]
     if report["incomplete"]:
         lines.append(f"- **broken off, what was measured before is here: {report['incomplete']}**")
     lines += [f"- reason: {reason}" for reason in text.reasons(report)]
@@ -52,10 +51,13 @@ def _figures(report: Row) -> list[str]:
     for figure in report["figures"]:
         value, unit = text.quantity(figure["value"], figure["unit"])
         source = f"{figure['how']} {figure['board']}".strip()
-        rows.append((figure["name"], f"{value} {unit}".strip(), text.interval(figure), f"{figure['n']:,}", source))
+        about = "≈ " if figure["how"] == "estimated" else ""
+        rows.append(
+            (figure["name"], f"{about}{value} {unit}".strip(), text.interval(figure), f"{figure['n']:,}", source)
+        )
     if not rows:
         return []
-    return ["## Figures", "", *table(("figure", "value", "95 % interval", "n", "how"), rows)]
+    return ["## Figures", "", *table(("figure", "value", "95 % interval, or bounds of an estimate", "n", "how"), rows)]
 
 
 def _speed(report: Row) -> list[str]:

@@ -30,6 +30,8 @@ from edgekws.report.traces import window_edges
 
 WINDOWS, WINDOW_S = 5, 10.0
 """How many windows of how many seconds at least (rules of the runners)."""
+FILES = 1000
+"""How many files the benchmark's own accuracy set has."""
 Row = dict[str, Any]
 
 
@@ -96,9 +98,15 @@ def _write_mode(folder: Path, mode: str, bench: Row, log: str, faults: list[str]
 
 
 def _origin(bench: Row, mode: str) -> list[str]:
+    """What no checker asks, and every reader should know."""
     how = bench["energy"]["how"] if mode == "energy" else bench["board"]["how"]
-    note = "" if how == "measured" else f" NOT OF A BOARD: the figures are {how}."
-    return [f"edgekws: {bench['board']['title']}, graph {bench['graph']['sha256']}.{note}"]
+    lines = [f"edgekws: {bench['board']['title']}, graph {bench['graph']['sha256']}"]
+    if how != "measured":
+        lines.append(f"NOT OF A BOARD: the figures are {how}")
+    if mode == "accuracy" and bench["accuracy"]["n"] != FILES:
+        found = bench["accuracy"]
+        lines.append(f"NOT THE BENCHMARK'S {FILES} FILES: {found['n']} clips of {found['dataset']}")
+    return lines
 
 
 Written = tuple[list[str], list[str], list[Row]]
@@ -117,6 +125,8 @@ def _performance(bench: Row) -> Written:
             f"  Throughput   : {rate:>10.3f} inf./sec.",
         ]
         infer = {"elapsed_time": round(seconds * 1e6), "iterations": count, "throughput": rate}
+        if found.get("clock_us"):
+            infer["start_time"], infer["end_time"] = found["clock_us"][number - 1]
         entries.append(_entry(bench, number - 1, infer))
     return lines, _framed(f"Median throughput is {median(rates):>10.3f} inf./sec."), entries
 
@@ -138,36 +148,36 @@ def _accuracy(bench: Row) -> Written:
 
 def _energy(bench: Row) -> Written:
     found, lines, entries = bench["energy"], [], []
-    power = _power(found)
-    for number, window in enumerate(found["windows"]):
+    for number, (window, power) in enumerate(zip(found["windows"], _power(found), strict=True)):
         lines += [
             f"Energy data for trial {number}",
             f"  Elapsed time  : {window['seconds']:.3f}",
             f"  Inferences    : {window['iterations']}",
-            f"  Power         : {1e3 * window['joules'] / window['seconds']:5.4f} mW.",
+            f"  Power         : {1e3 * window['joules'] / max(window['seconds'], 1e-9):5.4f} mW.",
             f"  Total Energy  : {window['joules'] * 1e6:.3f} uJ",
             f"  Energy/Inf    : {window['uj_per_inference']:.3f} uJ/inf",
         ]
         entry = _entry(bench, number, {"iterations": window["iterations"]})
-        samples = power[number] if number < len(power) else {"samples": [], "timestamps": []}
         more = {"voltage": found["volts"], "joules": window["joules"], "meter": found["meter"]}
-        entries.append({**entry, "power": {**samples, **more}})
+        entries.append({**entry, "power": {**power, **more}})
     return lines, _framed(f"Median energy cost is {found['uj_per_inference']:5.4f} uJ/inf."), entries
 
 
 def _power(energy: Row) -> list[Row]:
-    """Joules of each point of the trace around each window, and the points of its two edges."""
+    """For each window: joules of each point of the trace from the window before to the one after, and its edges."""
+    empty: Row = {"samples": [], "timestamps": []}
     if energy["trace"] is None:
-        return []
-    step, joules = energy["trace"]["seconds_per_point"], []
+        return [empty] * len(energy["windows"])
+    step = energy["trace"]["seconds_per_point"]
     joules = [watts * step for watts in energy["trace"]["watts"]]
-    edges = [(round(begin / step), round(end / step)) for begin, end in window_edges(energy)]
+    edges = [place and (round(place[0] / step), round(place[1] / step)) for place in window_edges(energy)]
     found = []
-    for number, (begin, end) in enumerate(edges):
-        first = edges[number - 1][1] if number else 0
-        last = edges[number + 1][0] if number + 1 < len(edges) else len(joules)
-        stamps = [["000", begin - first], ["001", end - first]]
-        found.append({"samples": joules[first:last], "timestamps": stamps, "seconds_per_sample": step})
+    for number, place in enumerate(edges):
+        first = max((other[1] for other in edges[:number] if other), default=0)
+        last = min((other[0] for other in edges[number + 1 :] if other), default=len(joules))
+        stamps = place and [["000", place[0] - first], ["001", place[1] - first]]
+        power = {"samples": joules[first:last], "timestamps": stamps, "seconds_per_sample": step}
+        found.append(power if place else empty)
     return found
 
 

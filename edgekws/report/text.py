@@ -21,6 +21,13 @@ def mark(report: Mapping[str, Any]) -> str:
     return {True: "VALID", False: "NOT VALID", None: "NO BOARD"}[report["verdict"]["valid"]]
 
 
+def headline(report: Mapping[str, Any]) -> str:
+    """The verdict in one line; a text that only says the mark again is not repeated."""
+    said, found = mark(report), report["verdict"]["text"]
+    rest = found[len(said) :].lstrip("; ") if found.lower().startswith(said.lower()) else found
+    return f"{said}: {rest}" if rest else said
+
+
 def reasons(report: Mapping[str, Any]) -> list[str]:
     """Why a run is not valid, but for what broke it off, which is said on its own."""
     return [reason for reason in report["verdict"]["reasons"] if reason != report["incomplete"]]
@@ -52,7 +59,7 @@ def quantity(value: float, unit: str) -> tuple[str, str]:
 
 
 def interval(figure: Mapping[str, Any]) -> str:
-    """The 95 % interval of a figure, or nothing."""
+    """The 95 % interval of a figure, the bounds of an estimate, or nothing."""
     bounds = figure["interval"]
     if not bounds:
         return ""

@@ -49,8 +49,8 @@ def energy_svg(energy: Row) -> str:
     axes = figure.add_axes((0.065, 0.17, 0.92, 0.71))
     colour = WARN if energy["how"] == "estimated" else ACCENT
     axes.plot([step * (place + 0.5) for place in range(len(watts))], [w * scale for w in watts], color=colour, lw=1)
-    for number, (begin, end) in enumerate(window_edges(energy)):
-        axes.axvspan(begin, end, color=colour, alpha=0.14, lw=0, label=None if number else "window")
+    for number, place in enumerate(filter(None, window_edges(energy))):
+        axes.axvspan(*place, color=colour, alpha=0.14, lw=0, label=None if number else "window")
     for number, edge in enumerate(trace["edges_s"]):
         axes.axvline(edge, color=BAD, lw=0.9, label=None if number else "edge of the timestamp pin")
     idle = idle_watts(energy)
@@ -66,11 +66,25 @@ def energy_svg(energy: Row) -> str:
     return to_svg(figure, "energy", f"Power over time, {energy['meter']}, {energy['how']}")
 
 
-def window_edges(energy: Row) -> list[tuple[float, float]]:
-    """(begin, end) in seconds of each window: the last edges, in pairs; what comes before is a single timestamp."""
-    edges, count = energy["trace"]["edges_s"], len(energy["windows"])
-    last = edges[max(0, len(edges) - 2 * count) :]
-    return list(zip(last[::2], last[1::2], strict=False))
+def window_edges(energy: Row) -> list[tuple[float, float] | None]:
+    """(begin, end) in seconds of each window; None for one that is not in the trace.
+
+    A trace has other edges too: a single one at its begin, and those of windows that were too short and run again. So
+    each window takes the last two neighbours that are as far apart as it was long, from the end to the begin.
+    """
+    edges, tolerance = energy["trace"]["edges_s"], energy["trace"]["seconds_per_point"]
+    found: list[tuple[float, float] | None] = []
+    end = len(edges)
+    for window in reversed(energy["windows"]):
+        fits = (at for at in range(end - 2, -1, -1) if _is_long(edges[at : at + 2], window["seconds"], tolerance))
+        begin = next(fits, None)
+        found.append(None if begin is None else (edges[begin], edges[begin + 1]))
+        end = end if begin is None else begin
+    return found[::-1]
+
+
+def _is_long(pair: Sequence[float], seconds: float, tolerance: float) -> bool:
+    return abs(pair[1] - pair[0] - seconds) <= tolerance
 
 
 def idle_watts(energy: Row) -> float | None:
