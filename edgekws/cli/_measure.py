@@ -122,22 +122,18 @@ def _run(job: _Job) -> tuple[BenchRun, Dataset | None]:
         vectors.write(options.save_vectors, clips, job.graph.features)
     live = job.meter is not None and job.meter.capabilities.kind == "live"
     elf = options.out / "firmware" / f"{board.name}{'-energy' if live else ''}.elf"
-    firmware = build.build(board, job.model, elf, **_energy(live))
-    port, record = _port(job), options.spy or _log(options)
+    firmware = build.build(board, job.model, elf, energy=live)
+    port, record = _port(job, live), options.spy or _log(options)
     with open_transport(port, elf, record) as transport, console.progress() as report:
         run = bench(Session(transport), board, job.graph, clips, job.plan, firmware, report, job.meter)
     return run, dataset
 
 
-def _energy(live: bool) -> dict[str, Any]:
-    return {"energy": True} if live else {}
-
-
-def _port(job: _Job) -> str:
+def _port(job: _Job, energy: bool) -> str:
     """The URL of the device; a serial line gets the baud rate of the firmware when none is given."""
     port = job.options.port or job.board.transport
     serial = port.startswith("serial:") and "baud=" not in port
-    baud = job.board.baud
+    baud = job.board.energy_baud if energy else job.board.baud
     return f"{port}{'&' if '?' in port else '?'}baud={baud}" if serial else port
 
 

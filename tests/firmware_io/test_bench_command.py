@@ -165,7 +165,8 @@ def test_serial_lines_get_the_baud_rate_of_the_firmware(graph, options):
         ("tcp:host:1", "tcp:host:1"),
         ("", "qemu:qemu-an386"),
     ]:
-        assert _measure._port(replace(job, options=replace(options, port=port))) == wanted
+        assert _measure._port(replace(job, options=replace(options, port=port)), energy=False) == wanted
+    assert _measure._port(replace(job, options=replace(options, port="serial:x")), energy=True) == "serial:x?baud=9600"
     assert np.array_equal(_measure._spread(5, 0), [0, 1, 2, 3, 4])
 
 
