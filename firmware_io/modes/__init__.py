@@ -10,6 +10,7 @@ Every module has a class `Runner`, made from a Setup, with
 from __future__ import annotations
 
 import importlib
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
@@ -31,8 +32,9 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 MLPERF_WINDOW_S, MLPERF_WINDOWS = 10.0, 5
 IDLE_S = 1.0
 """A board rests this long, at least, before and after each window of energy mode."""
-MARGIN = 1.05
-"""A window is planned this much longer than it must be."""
+MARGIN, MORE_MARGIN = 1.05, 0.1
+"""A window is planned this much longer than it must be, and so much longer again each time that it came out short."""
+WINDOW_ATTEMPTS = 4
 WARMUPS = 1
 """Inferences before a window's first time stamp, as both MLPerf Tiny hosts ask for."""
 
@@ -93,6 +95,11 @@ class Runner(Protocol):
     def __init__(self, setup: Setup) -> None: ...
     def measure(self) -> None: ...
     def section(self) -> Any: ...  # noqa: ANN401 (each mode has its own)
+
+
+def planned(seconds: float, inference_s: float, attempt: int = 0) -> int:
+    """Iterations of a window that has to last `seconds`, when one inference was seen to take `inference_s`."""
+    return max(1, math.ceil(seconds * (MARGIN + MORE_MARGIN * attempt) / inference_s))
 
 
 def in_order(names: list[str]) -> tuple[Mode, ...]:

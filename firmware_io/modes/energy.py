@@ -18,7 +18,7 @@ from firmware_io import energy
 from firmware_io.board import Board
 from firmware_io.energy import EnergyWindow, Points, Span
 from firmware_io.meter import Meter
-from firmware_io.modes import MARGIN, WARMUPS, Plan, Setup
+from firmware_io.modes import MARGIN, WARMUPS, WINDOW_ATTEMPTS, Plan, Setup, planned
 from firmware_io.modes._clip import require_this_graph
 from firmware_io.modes.performance import Performance
 from firmware_io.monitors import Estimate, Trace
@@ -27,7 +27,6 @@ from firmware_io.recorder import Recorder
 
 _CALIBRATION_S = 0.5
 _CALIBRATION_ITERATIONS = 1_000_000
-_WINDOW_ATTEMPTS = 4
 _EDGE_TIMEOUT_S = 5.0
 _SETTLE_S = 0.25
 """A board still sends the end of its answer, at 9600 baud, after the second edge."""
@@ -131,15 +130,15 @@ class Runner:
     def _window(self, number: int, inference_s: float) -> None:
         """One window; one that came out short on the meter's clock is run again, longer."""
         session, index, plan = self._setup.session, self._setup.clip(number), self._setup.plan
-        iterations = max(1, math.ceil(plan.window_s * MARGIN / inference_s))
+        iterations = planned(plan.window_s, inference_s)
         session.load(self._setup.vectors.features[index].tobytes())
-        for _ in range(_WINDOW_ATTEMPTS):
+        for attempt in range(1, WINDOW_ATTEMPTS + 1):
             run = session.infer_energy(iterations, WARMUPS, timeout_s=30.0 + 5 * iterations * inference_s)
             span = self._between_edges(number, run)
             if span is None or (span.last - span.first) >= plan.window_s * self._meter.rate_hz:
                 break
             seconds = max(1, span.last - span.first) / self._meter.rate_hz
-            iterations = math.ceil(plan.window_s * MARGIN * iterations / seconds)
+            iterations = planned(plan.window_s, seconds / iterations, attempt)
         if span is not None:
             self._spans.append(span)
         if run.permille != self._setup.expected(index)[1]:

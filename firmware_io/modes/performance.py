@@ -9,7 +9,7 @@ from statistics import median
 
 from edgekws.errors import BoardError, ProtocolError
 from firmware_io.board import Board
-from firmware_io.modes import MARGIN, WARMUPS, Setup
+from firmware_io.modes import MARGIN, WARMUPS, WINDOW_ATTEMPTS, Setup, planned
 from firmware_io.modes._clip import FLASH, classify, require_this_graph
 from firmware_io.protocol.session import Window
 
@@ -18,7 +18,6 @@ _LAYERS_US = 400_000
 """Time of the inferences that the layers are measured in, at least."""
 _CALIBRATION_HOST_S = 60.0
 _CALIBRATION_ITERATIONS = 1_000_000
-_WINDOW_ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,13 @@ class Runner:
 
     def _window(self, index: int, us: float, host_s: float) -> None:
         """One window; a busy computer calibrates too slow, so one that came out short is run again, longer."""
-        least_us = self._setup.plan.window_s * 1e6
-        iterations = max(1, math.ceil(least_us * MARGIN / us))
-        for _ in range(_WINDOW_ATTEMPTS):
+        seconds = self._setup.plan.window_s
+        iterations = planned(seconds, us / 1e6)
+        for attempt in range(1, WINDOW_ATTEMPTS + 1):
             window = self._setup.session.infer(iterations, WARMUPS, timeout_s=30.0 + 5 * iterations * host_s)
-            if not 0 < window.device_us < least_us:
+            if not 0 < window.device_us < seconds * 1e6:
                 break
-            iterations = math.ceil(least_us * MARGIN * iterations / window.device_us)
+            iterations = planned(seconds, window.device_us / 1e6 / iterations, attempt)
         self._windows.append(window)
         if window.permille != self._setup.expected(index)[1]:
             self._wrong.append(self._setup.vectors.ids[index])

@@ -143,7 +143,7 @@ def test_a_clock_that_runs_backwards_is_not_valid(graph, vectors):
 
 
 def test_short_windows_are_not_valid(graph, vectors, monkeypatch):
-    monkeypatch.setattr("firmware_io.modes.performance.MARGIN", 0.5)
+    monkeypatch.setattr("firmware_io.modes.MARGIN", 0.5)
     found = run(graph, vectors, Plan(("performance",)))
     assert len(found.reasons) == 5 and "shorter than 10 s" in found.reasons[0]
 
