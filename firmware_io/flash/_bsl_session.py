@@ -24,7 +24,7 @@ _UNLOCK_ATTEMPTS = 2
 _ERASE_S_PER_SECTOR = 0.05
 _CRC_S_PER_BYTE = 2e-6
 _FILLER_BYTES = 64
-_CONNECT_ATTEMPTS = 2
+_CONNECT_SILENCES = 2
 _USUAL_BUFFER = 2048
 _AFTERTHOUGHT_S = 0.01
 """A loader that was connected before may add a message to its acknowledgment."""
@@ -54,12 +54,14 @@ class Session:
         """
         for baud in bauds:
             self._line.set_baud(baud)
-            for _ in range(_CONNECT_ATTEMPTS):
+            silences = attempts = 0
+            while attempts < ATTEMPTS and silences < _CONNECT_SILENCES:
+                attempts += 1
                 if self._accepted(bytes([bsl.CONNECT])):
                     self._line.drain(_AFTERTHOUGHT_S)
                     if self._identified():
                         return
-                self._resynchronize()
+                silences += not self._resynchronize()
         raise BoardError("the MSPM0's boot loader should answer", got=self.complaint, hint=INVOKE)
 
     def _identified(self) -> bool:

@@ -42,6 +42,10 @@ class Line:
             self._waiting += self._port.read(wait_s)
         return bool(self._waiting)
 
+    def push_back(self, content: bytes) -> None:
+        """To be read again."""
+        self._waiting[:0] = content
+
     def drain(self, quiet_s: float = 0.0) -> bytes:
         """What came until nothing came for `quiet_s`."""
         taken = bytes(self._waiting)

@@ -6,7 +6,7 @@ and acknowledges with 2D or refuses with A5; a refused packet is followed by an 
 have the same form, and it waits for a 2D after each byte, then for the verdict on the whole. All
 numbers are words, low byte first. Data for the flash are no packets but a stream (_hex2000.py): after
 the head and after each 128 words or at the end of a block the kernel gives the sum of all bytes so far.
-It has no time-out and no way to break off a stream. Source: TI SPRABV4, and its kernel for F28004x.
+It pauses for 0.1 s before an answer, has no time-out and no way to break off a stream. Source: TI SPRABV4, and its kernel for F28004x.
 """
 
 from __future__ import annotations
@@ -44,10 +44,8 @@ CHUNK_BYTES = 0x80 * 2
 """The kernel gives its sum after so many bytes of a block."""
 
 _BAUD_ATTEMPTS = 5
-_PACKET_ATTEMPTS = 4
+_PACKET_ATTEMPTS = 8
 _FILLERS = 4
-_ANSWER_WORK_S = 0.5
-"""The kernel pauses for 0.1 s before each answer; an erase may come before that."""
 _LONGEST_ANSWER = 64
 
 
@@ -109,15 +107,18 @@ class Session:
         """VERIFY_ERROR where they differ. Blank words (four together) are not looked at by TI's kernel."""
         return self._stream(VERIFY, head, address, content)
 
-    def run(self, entry: int) -> None:
-        self._command(RUN, _word(entry & 0xFFFF) + _word(entry >> 16), entry)
+    def run(self, entry: int) -> bool:
+        """False: the kernel did not acknowledge, and may have left for the image all the same."""
+        return self._command(RUN, _word(entry & 0xFFFF) + _word(entry >> 16), entry)
 
-    def reset(self) -> None:
-        self._command(RESET, b"", 0)
+    def reset(self) -> bool:
+        """As `run`, by the watchdog."""
+        return self._command(RESET, b"", 0)
 
     def _stream(self, command: int, head: bytes, address: int, content: bytes) -> Status:
         """Raises DamagedError when it may be repeated; BoardError, with the address, when the kernel is lost."""
-        self._command(command, b"", address)
+        if not self._command(command, b"", address):
+            raise lost(address, f"packet {command:04x} was not acknowledged")
         sender = _Sender(self._line, address)
         sender.send(head, ask=True)
         whole = block(address, content)
@@ -132,11 +133,11 @@ class Session:
             raise DamagedError
         return status
 
-    def _command(self, command: int, data: bytes, address: int) -> None:
-        """Until it is acknowledged. Raises BoardError when the kernel is lost."""
+    def _command(self, command: int, data: bytes, address: int) -> bool:
+        """Until it is acknowledged; False when it never is."""
+        content = packet(command, data)
         for _ in range(_PACKET_ATTEMPTS):
             self._line.drain()
-            content = packet(command, data)
             self._line.write(content)
             answer = self._line.read(1, sent=len(content))
             for _ in range(_FILLERS):  # a lost byte: the kernel waits for the end of the packet
@@ -144,14 +145,29 @@ class Session:
                     self._line.write(b"\0")
                     answer = self._line.read(1, sent=1)
             if not answer:
-                break
+                return False
             if answer == ACK:
-                return
-            if answer != NAK and not self._line.peek(_ANSWER_WORK_S):
-                return  # a damaged acknowledgment: after a refusal an answer would have come
+                return True
+            if answer == START[:1]:  # our verdict on its last answer was damaged: it gives it again
+                self._line.push_back(answer)
+            elif answer != NAK and not self._line.peek(self._line.patience_s):
+                return True  # a damaged acknowledgment: after a refusal an answer would have come
             self.repeated += 1
             self._status(address)
-        raise lost(address, f"packet {command:04x} was not acknowledged")
+            self._realign(address)
+        return False
+
+    def _realign(self, address: int) -> None:
+        """After a refusal: the rest of the refused packet may have left the kernel with half a word.
+
+        A zero completes that, or two of them make one; the kernel refuses it and then waits for a packet.
+        """
+        for _ in range(2):
+            self._line.write(b"\0")
+            if self._line.peek(self._line.patience_s):
+                self._line.read(1)
+                self._status(address)
+                return
 
     def _status(self, address: int) -> Status | None:
         """None: the answer was lost, the kernel has gone on."""
@@ -172,7 +188,7 @@ class Session:
         """The bytes of an answer, each acknowledged. A silence costs one more 2D, in case ours was lost."""
         content, wanted = b"", 4
         while len(content) < wanted:
-            byte = self._line.read(1, _ANSWER_WORK_S if not content else 0.0)
+            byte = self._line.read(1)
             if not byte:
                 self._line.write(ACK)
                 byte = self._line.read(1)
@@ -207,11 +223,11 @@ class _Sender:
 
     def _given(self, sent: int) -> int:
         """The kernel's sum. A lost byte of ours is replaced: the sum is wrong, but the kernel goes on."""
-        low, fillers = self._line.read(1, _ANSWER_WORK_S, sent), 0
+        low, fillers = self._line.read(1, sent=sent), 0
         while not low and fillers < _FILLERS:
             fillers += 1
             self._line.write(b"\xff")
-            low = self._line.read(1, _ANSWER_WORK_S)
+            low = self._line.read(1)
         if not low:
             raise lost(self._address, "the kernel gave no sum")
         self.damaged = self.damaged or fillers > 0
@@ -233,7 +249,7 @@ class _Sender:
 def lost(address: int, what: str) -> BoardError:
     return BoardError(
         "the flash kernel should go on with the image",
-        got=f"{what}; stopped at word 0x{address:06x}, whose sector is not written",
+        got=f"{what}; stopped at word 0x{address:06x}",
         hint=f"the kernel cannot break off, so {BOOT}; all is written again",
     )
 

@@ -76,9 +76,10 @@ def flash(job: Job, progress: Progress) -> str:
         sci.pause(number("settle_ms", _option(job, "settle_ms"), 0, 60_000) / 1000)
         session.lock_baud("the flash kernel")
         written = _write(session, job, image.head, content, progress)
-        session.run(image.entry) if _option(job, "finish") == "run" else session.reset()
+        started = session.run(image.entry) if _option(job, "finish") == "run" else session.reset()
     verified = "all verified" if job.verify else "none verified"
-    return f"{len(content)} sectors, {written} transfers, {verified}, {session.repeated} exchanges repeated, started"
+    end = "started" if started else "start not acknowledged: reset the board when nobody answers"
+    return f"{len(content)} sectors, {written} transfers, {verified}, {session.repeated} exchanges repeated, {end}"
 
 
 def _option(job: Job, name: str) -> str:
