@@ -24,7 +24,7 @@ _UNLOCK_ATTEMPTS = 2
 _ERASE_S_PER_SECTOR = 0.05
 _CRC_S_PER_BYTE = 2e-6
 _FILLER_BYTES = 64
-_CONNECT_SILENCES = 2
+_SILENCE = "silence"
 _USUAL_BUFFER = 2048
 _AFTERTHOUGHT_S = 0.01
 """A loader that was connected before may add a message to its acknowledgment."""
@@ -45,7 +45,7 @@ class Session:
         self._line = line
         self.buffer = 0
         self.repeated = 0
-        self.complaint = "silence"
+        self.complaint = _SILENCE
 
     def connect(self, *bauds: int) -> None:
         """Find it at one of `bauds` and learn the size of its buffer.
@@ -54,14 +54,15 @@ class Session:
         """
         for baud in bauds:
             self._line.set_baud(baud)
-            silences = attempts = 0
-            while attempts < ATTEMPTS and silences < _CONNECT_SILENCES:
-                attempts += 1
+            alive = True
+            for _ in range(ATTEMPTS):
                 if self._accepted(bytes([bsl.CONNECT])):
                     self._line.drain(_AFTERTHOUGHT_S)
                     if self._identified():
                         return
-                silences += not self._resynchronize()
+                if not alive and self.complaint == _SILENCE:
+                    break
+                alive = self._resynchronize()
         raise BoardError("the MSPM0's boot loader should answer", got=self.complaint, hint=INVOKE)
 
     def _identified(self) -> bool:
@@ -114,7 +115,7 @@ class Session:
         packet = bsl.packet(payload)
         self._line.write(packet)
         ack = self._line.read(1, sent=len(packet))
-        self.complaint = bsl.ACKS.get(ack[0], f"the unknown byte 0x{ack[0]:02x}") if ack else "silence"
+        self.complaint = bsl.ACKS.get(ack[0], f"the unknown byte 0x{ack[0]:02x}") if ack else _SILENCE
         return ack == bytes([bsl.ACK])
 
     def _response(self, work_s: float = 0.0) -> bytes | None:

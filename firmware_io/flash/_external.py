@@ -134,7 +134,7 @@ def _explained(program: Program, what: str, lines: Sequence[str], status: int, m
         found = complaint.seen.search(said)
         if found:
             quoted = next((text for text in lines if found.group(0).split("\n")[0] in text), found.group(0))
-            return BoardError(what, got=f"{complaint.meaning} (“{quoted.strip()}”)", hint=complaint.hint)
+            return BoardError(what, got=f"{complaint.meaning} ({quoted.strip()})", hint=complaint.hint)
     ended = f"it ended with status {status}" if status else f"it never printed {missing[0]!r}"
     return BoardError(what, got=f"{ended}; {_last(lines)}", hint="run the same command by hand to see all of it")
 

@@ -6,7 +6,8 @@ and acknowledges with 2D or refuses with A5; a refused packet is followed by an 
 have the same form, and it waits for a 2D after each byte, then for the verdict on the whole. All
 numbers are words, low byte first. Data for the flash are no packets but a stream (_hex2000.py): after
 the head and after each 128 words or at the end of a block the kernel gives the sum of all bytes so far.
-It pauses for 0.1 s before an answer, has no time-out and no way to break off a stream. Source: TI SPRABV4, and its kernel for F28004x.
+It pauses for 0.1 s before an answer, has no time-out and no way to break off a stream. Source: TI SPRABV4,
+and its kernel for F28004x.
 """
 
 from __future__ import annotations
@@ -55,8 +56,9 @@ class DamagedError(Exception):
 
 @dataclass(frozen=True)
 class Status:
-    """code: of STATUSES. address: what the kernel says about where."""
+    """command: what it answers. code: of STATUSES. address: what the kernel says about where."""
 
+    command: int
     code: int
     address: int
 
@@ -128,7 +130,7 @@ class Session:
             sender.send(whole[first : header + min(start + CHUNK_BYTES, len(content))], ask=True)
         sender.send(b"\0\0", ask=False)
         status = self._status(address)
-        if sender.damaged or status is None:
+        if sender.damaged or status is None or status.command != command:
             self.repeated += 1
             raise DamagedError
         return status
@@ -179,7 +181,7 @@ class Session:
                 body = content[4:-4]
                 if _word(sum(body)) == content[-4:-2]:
                     self._line.write(ACK)
-                    return Status(_number(body[2:4]), _number(body[4:8]))
+                    return Status(_number(body[:2]), _number(body[2:4]), _number(body[4:8]))
             self._line.write(NAK)
             self.repeated += 1
         raise lost(address, "no answer came undamaged")
@@ -194,6 +196,8 @@ class Session:
                 byte = self._line.read(1)
                 if not byte:
                     return None
+            if not content and byte == NAK:
+                continue  # of bytes that were too many for it; its answer follows
             content += byte
             self._line.write(ACK)
             if len(content) == 4:

@@ -139,7 +139,7 @@ def _write(session: sci.Session, job: Job, head: bytes, content: Mapping[int, by
         pending = _differing(session, head, content, progress) if job.verify else {}
         if not pending:
             return written
-    raise _refused(next(iter(pending)), sci.Status(sci.VERIFY_ERROR, 0))
+    raise _refused(next(iter(pending)), sci.Status(sci.VERIFY, sci.VERIFY_ERROR, 0))
 
 
 def _differing(session: sci.Session, head: bytes, content: Mapping[int, bytes], progress: Progress) -> dict[int, bytes]:

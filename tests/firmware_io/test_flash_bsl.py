@@ -24,6 +24,8 @@ from tests.firmware_io.emulated_line import Noise, on_pty
 
 BSL = flash.flasher("mspm0_bsl")
 FAST = {"baud": "1000000", "patience_ms": "20"}
+CALM = {**FAST, "patience_ms": "2000"}
+"""For undamaged lines: nothing is late however busy this computer is."""
 KB = 1024
 
 
@@ -53,14 +55,14 @@ def test_packets_are_those_of_the_guide() -> None:
 def test_an_image_of_128_kb(image: Path) -> None:
     device, seen = EmulatedBsl(), []
     with on_pty(device) as path:
-        said = BSL.flash(Job(image, path, FAST), lambda *report: seen.append(report))
+        said = BSL.flash(Job(image, path, CALM), lambda *report: seen.append(report))
     assert device.flash == image.read_bytes() and device.started
     assert "128 of 128 sectors written, all verified, 0 packets repeated, application started" in said
     assert device.programmed == 128 and device.erased == 128
     assert seen[-1] == ("verify", 128, 128) and any(what.startswith("write (0x00001c00)") for what, _, _ in seen)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_one_packet_in_a_hundred_is_corrupted(image: Path, seed: int) -> None:
     device = EmulatedBsl(noise=Noise(seed, corrupt=0.01))
     with on_pty(device) as path:
@@ -69,7 +71,7 @@ def test_one_packet_in_a_hundred_is_corrupted(image: Path, seed: int) -> None:
     assert device.flash == image.read_bytes()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("buffer", [64, 300])
 def test_bytes_are_lost_and_packets_are_small(tmp_path: Path, seed: int, buffer: int) -> None:
     image = tmp_path / "image.bin"
@@ -81,17 +83,11 @@ def test_bytes_are_lost_and_packets_are_small(tmp_path: Path, seed: int, buffer:
     assert device.flash[:6_000] == image.read_bytes()
 
 
-CASES = (
-    st.integers(0, 1 << 30),
-    st.sampled_from([0.0, 0.01, 0.1]),
-    st.sampled_from([0.0, 0.05]),
-    st.integers(0, 40),
-    st.sets(st.integers(0, 4), max_size=1),
-)
+MORE = (st.integers(0, 40), st.sets(st.integers(0, 4), max_size=1))
 
 
-@settings(max_examples=12)
-@given(*CASES)
+@settings(max_examples=10)
+@given(st.integers(0, 1 << 30), st.sampled_from([0.0, 0.03]), st.sampled_from([0.0, 0.01]), *MORE)
 def test_success_is_never_said_of_another_flash(
     seed: int, corrupt: float, drop: float, reset_after: int, protected: set[int]
 ) -> None:
@@ -100,7 +96,7 @@ def test_success_is_never_said_of_another_flash(
 
 @pytest.mark.slow
 @settings(max_examples=150)
-@given(*CASES)
+@given(st.integers(0, 1 << 30), st.sampled_from([0.01, 0.1, 0.3]), st.sampled_from([0.0, 0.05]), *MORE)
 def test_success_is_never_said_of_another_flash_at_length(
     seed: int, corrupt: float, drop: float, reset_after: int, protected: set[int]
 ) -> None:
@@ -126,11 +122,11 @@ def never_wrong(seed: int, corrupt: float, drop: float, reset_after: int, protec
 def test_what_is_there_already_is_not_written_again(image: Path) -> None:
     device = EmulatedBsl()
     with on_pty(device) as path:
-        written(device, image, path)
+        written(device, image, path, **CALM)
         device.invoke()
         device.flash[70 * KB] ^= 1
         device.erased = device.programmed = 0
-        assert "1 of 128 sectors written" in written(device, image, path)
+        assert "1 of 128 sectors written" in written(device, image, path, **CALM)
     assert (device.erased, device.programmed) == (1, 1)
     assert device.flash == image.read_bytes()
 
@@ -170,7 +166,7 @@ def test_a_wrong_password_is_sent_once(image: Path) -> None:
     device = EmulatedBsl(password=b"secret!!" * 4)
     with on_pty(device) as path:
         with pytest.raises(BoardError, match=r"wrong password.*--option password=<64 hex digits>"):
-            written(device, image, path)
+            written(device, image, path, **CALM)
         assert device.wrong == 1
         written(device, image, path, password=(b"secret!!" * 4).hex())
     assert device.flash == image.read_bytes()
@@ -212,7 +208,7 @@ def test_worn_out_flash_is_named(image: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_wrong_first_crc_costs_a_second_question_only(image: Path) -> None:
     device = EmulatedBsl(wrong_first_crc=True)
     with on_pty(device) as path:
-        assert "128 of 128 sectors written" in written(device, image, path)
+        assert "128 of 128 sectors written" in written(device, image, path, **CALM)
     assert device.flash == image.read_bytes()
 
 
@@ -229,7 +225,7 @@ def test_the_whole_flash_is_erased_when_asked(tmp_path: Path) -> None:
 def test_without_verification_it_says_so(image: Path) -> None:
     device = EmulatedBsl()
     with on_pty(device) as path:
-        said = BSL.flash(Job(image, path, FAST, verify=False), lambda *_: None)
+        said = BSL.flash(Job(image, path, CALM, verify=False), lambda *_: None)
     assert "none verified" in said and device.flash == image.read_bytes()
 
 

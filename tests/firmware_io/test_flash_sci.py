@@ -28,6 +28,8 @@ SCI = flash.flasher("c2000_sci")
 KB = 1024
 ORIGIN, ENTRY = 0x80000, 0x80002
 FAST = {"patience_ms": "20", "settle_ms": "0", "baud": "115200"}
+CALM = {"patience_ms": "2000"}
+"""For undamaged lines: nothing is late however busy this computer is."""
 
 
 def boot_image(content: bytes, address: int = ORIGIN, entry: int = ENTRY) -> BootImage:
@@ -75,7 +77,7 @@ def test_packets_are_those_of_ti() -> None:
 def test_an_image_of_128_kb(image: Path, kernel: str) -> None:
     board, seen = device(), []
     with on_pty(board) as path:
-        said = SCI.flash(job(image, path, kernel), lambda *report: seen.append(report))
+        said = SCI.flash(job(image, path, kernel, **CALM), lambda *report: seen.append(report))
     assert board.flash[: 128 * KB] == content(128 * KB)
     assert board.flash[128 * KB :] == b"\xff" * (2 * board.words - 128 * KB)
     assert board.entry == ENTRY
@@ -83,7 +85,7 @@ def test_an_image_of_128_kb(image: Path, kernel: str) -> None:
     assert seen[-1] == ("verify", 16, 16) and any(what == "write (0x083000)" for what, _, _ in seen)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(5))
 def test_one_packet_in_a_hundred_is_corrupted(image: Path, kernel: str, seed: int) -> None:
     """It succeeds, or stops and names the word; then a reset and the same command start afresh."""
     board = device(noise=Noise(seed, corrupt=0.01))
@@ -103,15 +105,26 @@ def test_one_packet_in_a_hundred_is_corrupted(image: Path, kernel: str, seed: in
     assert board.flash[: 128 * KB] == content(128 * KB)
 
 
-@settings(max_examples=15)
-@given(
-    st.integers(0, 1 << 30),
-    st.sampled_from([0.0, 0.01, 0.05]),
-    st.sampled_from([0.0, 0.02]),
-    st.sampled_from([-1, -1, 1]),
-    st.integers(0, 2),
-)
+MORE = (st.sampled_from([-1, -1, 1]), st.integers(0, 2))
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 1 << 30), st.sampled_from([0.0, 0.01]), st.sampled_from([0.0, 0.01]), *MORE)
 def test_success_is_never_said_of_another_flash(seed: int, corrupt: float, drop: float, stuck: int, naks: int) -> None:
+    never_wrong(seed, corrupt, drop, stuck, naks)
+
+
+@pytest.mark.slow
+@settings(max_examples=200)
+@given(st.integers(0, 1 << 30), st.sampled_from([0.0, 0.01, 0.05]), st.sampled_from([0.0, 0.02]), *MORE)
+def test_success_is_never_said_of_another_flash_at_length(
+    seed: int, corrupt: float, drop: float, stuck: int, naks: int
+) -> None:
+    never_wrong(seed, corrupt, drop, stuck, naks)
+
+
+def never_wrong(seed: int, corrupt: float, drop: float, stuck: int, naks: int) -> None:
+    """Success or an error of ours; after success the flash is the image's."""
     board = device(noise=Noise(seed, corrupt, drop), stuck=stuck, naks=naks)
     data = content(20_000, seed)
     board.flash[:] = content(len(board.flash), seed + 1)
@@ -152,7 +165,7 @@ def test_a_killed_flash_starts_afresh_after_a_reset(image: Path, kernel: str) ->
 def test_a_refused_packet_is_sent_again(image: Path, kernel: str) -> None:
     board = device(naks=1)
     with on_pty(board) as path:
-        said = written(image, path, kernel)
+        said = written(image, path, kernel, patience_ms="300")
     assert "1 exchanges repeated" in said and board.flash[: 128 * KB] == content(128 * KB)
 
 
@@ -199,7 +212,7 @@ def test_a_broken_echo_stops_at_its_byte(image: Path, kernel: str, monkeypatch: 
 def test_reset_and_no_verification(image: Path, kernel: str) -> None:
     board = device()
     with on_pty(board) as path:
-        said = SCI.flash(job(image, path, kernel, verify=False, finish="reset"), lambda *_: None)
+        said = SCI.flash(job(image, path, kernel, verify=False, finish="reset", **CALM), lambda *_: None)
     assert "none verified" in said and board.resets == 1 and board.transfers == 16
 
 
