@@ -160,14 +160,14 @@ def _greet(board: Board, transport: str, elf: Path) -> None:
 
 def _greet_written(board: Board, port: str, elf: Path) -> None:
     """The board keeps its firmware whether or not its port is here."""
-    transport = f"serial:{port}?baud={board.baud}" if port and "://" not in port else board.transport
-    path = transport.removeprefix("serial:").partition("?")[0]
-    if transport.startswith("serial:") and Path(path).exists():
-        _greet(board, transport, elf)
+    path = port or board.transport.removeprefix("serial:").partition("?")[0]
+    if Path(path).exists():
+        _greet(board, f"serial:{port}?baud={board.baud}" if port else board.transport, elf)
         return
     console.out.print(
         f"{board.name} is written, nobody was asked who answers: {path} is not here. "
-        "Run `edgekws bench` with its port when it is."
+        "Run `edgekws bench` with its port when it is.",
+        markup=False,
     )
 
 

@@ -31,7 +31,8 @@ from firmware_io.board import Board
 class Capabilities:
     """emulated: no board is needed. persistent: the firmware survives the tool (a flasher).
 
-    port: it talks over a serial port of this computer. takes: what its images may be.
+    port: it talks over a serial port of this computer. takes: endings by which it tells images apart;
+    none: it looks into them.
     """
 
     emulated: bool
@@ -39,7 +40,7 @@ class Capabilities:
     sees_banner: bool
     """Whoever opens the serial line first sees the boot banner, however late."""
     port: bool = False
-    takes: tuple[str, ...] = ("elf",)
+    takes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,11 @@ def capabilities(name: str) -> Capabilities:
 def job(tool: str, board: Board, image: Path, port: str, chosen: Mapping[str, str], verify: bool = True) -> Job:
     """The job of `tool`: what the board's file says when it is the board's own tool, then `chosen`.
 
-    Raises ConfigError for an option that the tool does not have.
+    Raises ConfigError for an option that the tool does not have, or an image that it would misread.
     """
-    known = flasher(tool).OPTIONS
+    known, takes = flasher(tool).OPTIONS, capabilities(tool).takes
+    if takes and image.suffix.lower().removeprefix(".") not in takes:
+        raise ConfigError(f"{tool} takes images that end in {', '.join(takes)}", got=image.name)
     own = board.flash_tool == tool
     options = {**(board.flash_options if own else {}), **chosen}
     unknown = sorted(set(options) - set(known))

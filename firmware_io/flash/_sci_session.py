@@ -234,11 +234,12 @@ class _Sender:
             low = self._line.read(1)
         if not low:
             raise lost(self._address, "the kernel gave no sum")
-        self.damaged = self.damaged or fillers > 0
-        if fillers == 1 and low == _word(self._sum)[1:] != _word(self._sum)[:1]:
-            self._line.write(ACK)  # what we took for a lost byte of ours was its low byte; this is the high one
-            return self._sum
-        self._line.write(ACK)
+        late = fillers == 1 and low == _word(self._sum)[:1]  # nothing was lost; our filler acknowledged it
+        self.damaged = self.damaged or (fillers > 0 and not late)
+        if not late:
+            self._line.write(ACK)
+            if fillers == 1 and low == _word(self._sum)[1:]:
+                return self._sum  # its low byte was lost, and our filler acknowledged that; this is the high one
         high = self._line.read(1)
         if not high:
             self.damaged = True

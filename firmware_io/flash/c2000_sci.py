@@ -21,7 +21,7 @@ from firmware_io.flash._hex2000 import WORD_BYTES, BootImage, read
 from firmware_io.flash._image import check_range, sectors
 from firmware_io.flash._line import number, opened
 
-CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, port=True, takes=("txt",))
+CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, port=True)
 OPTIONS = {
     "kernel": "TI's flash kernel for this chip, as text of hex2000 -boot -sci8 -a; needed",
     "baud": "rate that the boot loader is to lock to; default 9600",

@@ -11,8 +11,9 @@ from edgekws.errors import BoardError, ConfigError
 from edgekws.types import Progress
 from firmware_io.flash import Capabilities, Job
 from firmware_io.flash._external import Complaint, Program, Stage, line, run
+from firmware_io.flash._image import check_range, read
 
-CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, takes=("elf", "out", "hex", "bin"))
+CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, takes=("elf", "out", "hex"))
 OPTIONS = {"config": "target configuration (.ccxml), written by UniFlash or Code Composer Studio"}
 _SUCCESS = re.compile(r"^Success", re.MULTILINE)
 _VERIFIED = re.compile(r"[Vv]erification successful")
@@ -72,11 +73,14 @@ def require(job: Job) -> str:  # noqa: ARG001
 
 
 def plan(job: Job) -> list[str]:
+    if job.size:
+        check_range(read(job.image, job.origin), job.origin, job.size, "the flash of this board")
     return [line(_command(program_name(), job))]
 
 
 def flash(job: Job, progress: Progress) -> str:
     """Raises BoardError unless UniFlash said Success and, when asked for, that the verification was one."""
+    plan(job)
     command = _command(require(job), job)
     run(_PROGRAM, command, [_SUCCESS, _VERIFIED] if job.verify else [_SUCCESS], progress)
     return "written, verified and started by dslite" if job.verify else "written and started by dslite, not verified"

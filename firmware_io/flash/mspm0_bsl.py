@@ -5,7 +5,7 @@ gives the CRC-32 of what is there, and only sectors that differ are erased and p
 command continues after a kill, a lost cable or a reset, without a note of what was done; what it did
 before is proven by the chip itself. Success is said after a last comparison of all sectors, with
 nothing written since. Only the main flash is ever written, never the configuration of the boot loader
-(NONMAIN).
+(NONMAIN). Packets are programmed by command 20, which is answered, not by the faster 24, which is not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from firmware_io.flash._bsl_session import FIRST_BAUD, Session, UnclearError
 from firmware_io.flash._image import check_range, read, sectors
 from firmware_io.flash._line import number, opened
 
-CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, port=True, takes=("elf", "hex", "bin"))
+CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, port=True)
 OPTIONS = {
     "baud": f"rate after the connection, one of {', '.join(map(str, bsl.BAUDS))}; default 115200",
     "password": "64 hex digits; default 32 x ff, that of a chip whose configuration was not changed",

@@ -11,7 +11,7 @@ from firmware_io.flash import Capabilities, Job
 from firmware_io.flash._external import Complaint, Program, Stage, line, run
 from firmware_io.flash._image import check_range, read
 
-CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, takes=("elf", "hex"))
+CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, takes=("elf", "axf", "out", "hex"))
 OPTIONS = {
     "config": "OpenOCD's script of the board, e.g. board/st_nucleo_l4.cfg",
     "probe": "serial number of the probe, when several are plugged in",

@@ -18,7 +18,7 @@ from firmware_io.flash import Capabilities, Job
 from firmware_io.flash._external import Complaint, Program, Stage, line, run
 from firmware_io.flash._image import Image, check_range, read
 
-CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, takes=("elf", "hex"))
+CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, takes=("elf", "axf", "hex"))
 OPTIONS = {
     "target": "pyOCD's name of the chip, e.g. stm32l4r5zitx",
     "probe": "unique id of the probe, when several are plugged in",

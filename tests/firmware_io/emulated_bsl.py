@@ -6,6 +6,8 @@ It has no time-out within a packet, drops nothing, complains of the first wrong 
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.firmware_io.emulated_line import Noise
@@ -37,7 +39,8 @@ _TABLE = [_row(value) for value in range(256)]
 class EmulatedBsl:
     """wrong_first_crc: users saw a wrong first CRC after programming. reset_after: packets until the power fails.
 
-    protected: sectors that cannot be written. application: the boot loader is not invoked; silence.
+    erase_s: for each sector. protected: sectors that cannot be written. application: the boot loader is
+    not invoked; silence.
     """
 
     size: int = 128 * 1024
@@ -46,6 +49,7 @@ class EmulatedBsl:
     noise: Noise = field(default_factory=Noise)
     wrong_first_crc: bool = False
     reset_after: int = 0
+    erase_s: float = 0.0
     protected: tuple[int, ...] = ()
     application: bool = False
     started: bool = False
@@ -65,55 +69,52 @@ class EmulatedBsl:
         self.received = bytearray()
         self.dirty = False
 
-    def receive(self, content: bytes, baud: int) -> bytes:
+    def receive(self, content: bytes, baud: int) -> Iterator[bytes]:
         if self.application:
-            return b""
+            return
         if baud != self.baud:
-            return b"\xf8" * bool(content)  # noise at another rate
-        answers = []
+            yield b"\xf8"  # noise at another rate
+            return
         for byte in self.noise(content):
             self.received.append(byte)
-            answers += self._parsed()
-        return b"".join(self.noise(answer) for answer in answers)
+            yield from map(self.noise, self._parsed())
 
-    def _parsed(self) -> list[bytes]:
+    def _parsed(self) -> Iterator[bytes]:
         """Acknowledgment and answer, when the last byte ended a packet or broke it."""
         got = self.received
-        if got[0] != 0x80:
-            return self._complaint(HEADER_WRONG)
-        if len(got) < 3:
-            return []
         length = int.from_bytes(got[1:3], "little")
-        if length == 0:
-            return self._complaint(SIZE_ZERO)
-        if length + 7 > self.buffer:
-            return self._complaint(TOO_BIG)
-        if len(got) < length + 7:
-            return []
-        payload, checksum = bytes(got[3 : 3 + length]), bytes(got[3 + length :])
-        if checksum != crc32(payload):
-            return self._complaint(CHECKSUM_WRONG)
+        if got[0] != 0x80:
+            yield self._complaint(HEADER_WRONG)
+        elif len(got) == 3 and length == 0:
+            yield self._complaint(SIZE_ZERO)
+        elif len(got) == 3 and length + 7 > self.buffer:
+            yield self._complaint(TOO_BIG)
+        elif len(got) > 3 and len(got) == length + 7:
+            payload, checksum = bytes(got[3 : 3 + length]), bytes(got[3 + length :])
+            if checksum != crc32(payload):
+                yield self._complaint(CHECKSUM_WRONG)
+                return
+            self.received.clear()
+            yield from self._obeyed(payload)
+
+    def _complaint(self, code: int) -> bytes:
         self.received.clear()
+        return bytes([code])
+
+    def _obeyed(self, payload: bytes) -> Iterator[bytes]:
         self.packets += 1
         if self.packets == self.reset_after:
             self.invoke()
             self.application = True
-            return []
-        return self._obeyed(payload)
-
-    def _complaint(self, code: int) -> list[bytes]:
-        self.received.clear()
-        return [bytes([code])]
-
-    def _obeyed(self, payload: bytes) -> list[bytes]:
+            return
         if payload[0] == 0x52:
-            if payload[1] not in BAUDS:
-                return [bytes([BAUD_UNKNOWN])]
-            self.baud = BAUDS[payload[1]]
-            return [bytes([ACK])]
+            yield bytes([ACK if payload[1] in BAUDS else BAUD_UNKNOWN])
+            self.baud = BAUDS.get(payload[1], self.baud)
+            return
+        yield bytes([ACK])
         answer = self._command(payload[0], payload[1:])
-        packet = b"\x08" + len(answer).to_bytes(2, "little") + answer + crc32(answer)
-        return [bytes([ACK]), packet] if answer else [bytes([ACK])]
+        if answer:
+            yield b"\x08" + len(answer).to_bytes(2, "little") + answer + crc32(answer)
 
     def _command(self, command: int, data: bytes) -> bytes:
         if command == 0x12:
@@ -148,6 +149,7 @@ class EmulatedBsl:
         if last < first or last >= self.size:
             return bytes([0x3B, RANGE])
         for sector in range(first // SECTOR, last // SECTOR + 1):
+            time.sleep(self.erase_s)
             if sector not in self.protected:
                 self.flash[sector * SECTOR : (sector + 1) * SECTOR] = b"\xff" * SECTOR
                 self.erased += 1

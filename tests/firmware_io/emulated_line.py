@@ -9,7 +9,7 @@ import select
 import termios
 import threading
 import tty
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -17,8 +17,8 @@ BAUDS = {getattr(termios, name): int(name[1:]) for name in dir(termios) if name[
 
 
 class Device(Protocol):
-    def receive(self, content: bytes, baud: int) -> bytes:
-        """What the device answers to these bytes, which the host sent with this rate."""
+    def receive(self, content: bytes, baud: int) -> Iterable[bytes]:
+        """What the device answers, piece by piece, to these bytes, which the host sent with this rate."""
 
 
 class Noise:
@@ -67,6 +67,7 @@ def _serve(device: Device, master: int, slave: int, stop: int) -> None:
         if stop in ready:
             return
         content = os.read(master, 1 << 16)
-        answer = device.receive(content, BAUDS[termios.tcgetattr(slave)[4]])
-        while answer:
-            answer = answer[os.write(master, answer) :]
+        for answer in device.receive(content, BAUDS[termios.tcgetattr(slave)[4]]):
+            written = 0
+            while written < len(answer):
+                written += os.write(master, answer[written:])

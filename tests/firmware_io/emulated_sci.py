@@ -29,6 +29,7 @@ Value = Generator[object, int, int]
 class EmulatedSci:
     """kernel: the stream that is loaded properly; another one crashes. stuck: sector that is never programmed.
 
+    erase_s: for each sector. reset_after: chunks until the power fails, once.
     naks: packets that are refused although they are sound. entry: where it was told to run.
     """
 
@@ -39,6 +40,8 @@ class EmulatedSci:
     stuck: int = -1
     naks: int = 0
     pause_s: float = 0.001
+    erase_s: float = 0.0
+    reset_after: int = 0
     entry: int | None = None
     resets: int = 0
     transfers: int = 0
@@ -56,13 +59,16 @@ class EmulatedSci:
         self.steps = self._boot()
         self.waiting = next(self.steps)
 
-    def receive(self, content: bytes, baud: int) -> bytes:
+    def receive(self, content: bytes, baud: int) -> list[bytes]:
         self.pending += self.noise(content, self._share(content))
         self.out.clear()
         while self.waiting is not None and self.pending:
             byte = self.pending.pop(0)
             self.waiting = self._advanced(byte)
-        return self.noise(bytes(self.out), self._share(self.out))
+            if self.reset_after and self.chunks >= self.reset_after:
+                self.reset_after = 0
+                self.press_reset()
+        return [self.noise(bytes(self.out), self._share(self.out))]
 
     def _share(self, content: bytes | bytearray) -> float:
         """Of a packet: the kernel is echoed byte by byte, an answer of 16 bytes is acknowledged so."""
@@ -205,6 +211,7 @@ class EmulatedSci:
         sector = (at - self.origin) // SECTOR_WORDS
         if sector not in self.erased:
             self.erased.add(sector)
+            time.sleep(self.erase_s)
             self.flash[sector * SECTOR_WORDS * 2 : (sector + 1) * SECTOR_WORDS * 2] = b"\xff" * (SECTOR_WORDS * 2)
         if self.flash[where : where + 8] != b"\xff" * 8 or sector == self.stuck:
             self._fail(PROGRAM_ERROR, at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import intelhex
 import pytest
 
 from edgekws.errors import BoardError, ConfigError
@@ -48,14 +49,19 @@ PHYSICAL = [name for name in board.names() if board.load(name).how == "measured"
 def test_a_physical_board_says_how_it_is_written(name: str, tmp_path: Path) -> None:
     loaded = board.load(name)
     assert "not run on hardware" in loaded.title
-    image = tmp_path / "fw.bin"
-    image.write_bytes(bytes(64))
-    job = flash.job(loaded.flash_tool, loaded, image, "", {})
-    assert (job.origin, job.size) == (loaded.symbols["EKW_FLASH_ORIGIN"], loaded.flash_bytes)
-    assert flash.flasher(loaded.flash_tool).plan(job)
-    image.write_bytes(bytes(loaded.flash_bytes + 1))
-    with pytest.raises(BoardError, match="nothing was written"):
-        flash.flasher(loaded.flash_tool).plan(job)
+    origin, image = loaded.symbols["EKW_FLASH_ORIGIN"], tmp_path / "fw.hex"
+    for size, fits in ((loaded.flash_bytes, True), (loaded.flash_bytes + 1, False)):
+        records = intelhex.IntelHex()
+        records.puts(origin, bytes(1))
+        records.puts(origin + size - 1, bytes(1))
+        records.write_hex_file(str(image))
+        job = flash.job(loaded.flash_tool, loaded, image, "", {})
+        assert (job.origin, job.size) == (origin, loaded.flash_bytes)
+        if fits:
+            assert flash.flasher(loaded.flash_tool).plan(job)
+            continue
+        with pytest.raises(BoardError, match="nothing was written"):
+            flash.flasher(loaded.flash_tool).plan(job)
 
 
 def test_tools_refuse_a_foreign_board() -> None:

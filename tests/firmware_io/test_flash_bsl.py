@@ -95,7 +95,7 @@ def test_success_is_never_said_of_another_flash(
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.integers(0, 1 << 30), st.sampled_from([0.01, 0.1, 0.3]), st.sampled_from([0.0, 0.05]), *MORE)
 def test_success_is_never_said_of_another_flash_at_length(
     seed: int, corrupt: float, drop: float, reset_after: int, protected: set[int]
@@ -160,6 +160,26 @@ def test_a_reset_in_the_middle_says_how_to_go_on(image: Path) -> None:
         device.invoke()
         written(device, image, path)
     assert device.flash == image.read_bytes()
+
+
+def test_a_slow_erase_is_waited_for(image: Path) -> None:
+    device = EmulatedBsl(erase_s=0.005)
+    with on_pty(device) as path:
+        written(device, image, path)
+    assert device.flash == image.read_bytes() and device.erased == 128
+
+
+def test_a_loader_that_locked_itself_says_so(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = EmulatedBsl()
+    program = device._program
+
+    def late(address: int, data: bytes) -> bytes:
+        device.locked = address > 0x2000
+        return program(address, data)
+
+    monkeypatch.setattr(device, "_program", late)
+    with on_pty(device) as path, pytest.raises(BoardError, match=r"0x00002800. Got: it is locked.*after 10 s"):
+        written(device, image, path, **CALM)
 
 
 def test_a_wrong_password_is_sent_once(image: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,10 @@ class Board:
     def __init__(self, graph: Graph) -> None:
         self.bsl, self.firmware = EmulatedBsl(), FakeDevice(graph)
 
-    def receive(self, content: bytes, baud: int) -> bytes:
+    def receive(self, content: bytes, baud: int) -> Iterable[bytes]:
         if not self.bsl.started:
             return self.bsl.receive(content, baud)
-        return self.firmware.receive(content) if baud == 115_200 else b"\xf8"
+        return [self.firmware.receive(content) if baud == 115_200 else b"\xf8"]
 
 
 @pytest.fixture
@@ -68,6 +69,11 @@ def test_a_dry_run_says_what_would_be_sent(out: Path, capsys: Capture) -> None:
     said = capsys.readouterr().out
     assert "load:  send: open /dev/ttyACM0 with 9600 baud" in said
     assert "program at most 3 packets (20), 0x00000000..0x00000bff" in said
+
+
+def test_a_dry_run_says_what_would_be_run(out: Path, capsys: Capture) -> None:
+    image = out / "fw.hex"
+    image.write_text(":020000040800F2\n:0400000001020304F2\n:00000001FF\n")
     flash(out, board=NUCLEO, image=image, dry_run=True)
     assert "load:  run: openocd -f board/st_nucleo_l4.cfg -c 'program {" in capsys.readouterr().out
     flash(out, board=NUCLEO, tool="pyocd", option=["target=stm32l4r5zitx"], image=image, dry_run=True)

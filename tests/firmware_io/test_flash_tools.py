@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import intelhex
 import pytest
 
 from edgekws.errors import BoardError, ConfigError
@@ -57,8 +58,10 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    path = tmp_path / "fw.bin"
-    path.write_bytes(bytes(range(100)))
+    path = tmp_path / "fw.hex"
+    records = intelhex.IntelHex()
+    records.puts(0x0800_0000, bytes(range(100)))
+    records.write_hex_file(str(path))
     return path
 
 
@@ -128,8 +131,8 @@ def test_openocd_fails_in_one_paragraph(fake: Fake, image: Path, says: str, stat
 def test_openocd_refuses_what_it_would_misread(image: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="script of the board"):
         flash.flasher("openocd").plan(Job(image))
-    odd = tmp_path / "a}b.bin"
-    odd.write_bytes(b"1234")
+    odd = tmp_path / "a}b.hex"
+    odd.write_bytes(image.read_bytes())
     with pytest.raises(ConfigError, match="without braces"):
         flash.flasher("openocd").plan(openocd(odd))
 
@@ -256,5 +259,7 @@ def test_options_are_those_of_the_tool(image: Path) -> None:
         "probe": "1",
     }
     assert flash.job("pyocd", nucleo, image, "", {}).options == {}
+    with pytest.raises(ConfigError, match=r"openocd takes images that end in elf, axf, out, hex. Got: fw.bin"):
+        flash.job("openocd", nucleo, image.with_suffix(".bin"), "", {})
     with pytest.raises(ConfigError, match=r"openocd has the options config: .*Got: serial"):
         flash.job("openocd", nucleo, image, "", {"serial": "1"})
