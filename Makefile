@@ -1,6 +1,8 @@
 # Each target is the command of the same name; `edgekws --help` explains them.
 #   make demo                              set-up, then recordings -> trained network -> measured board -> report
 #   make test                              set-up, then the fast tests
+#   make flash bench                       the model on BOARD, measured over serial; then the speed of this computer
+#   make bench-host                        only the latter, beside the run that was saved before
 #   make fuzz                              INPUTS inputs of each reader of foreign bytes, from SEED
 #   make train quantize export             the model in models/dscnn, from the recordings in DATA
 # Variables:
@@ -11,6 +13,7 @@ RECIPE ?= models/dscnn/recipe.toml
 OUT ?= work/dscnn
 PREPARED ?= work/data
 BOARD ?= qemu-an386
+BENCHMARKS ?= work/benchmarks
 INPUTS ?= 10000000
 SEED ?= 0
 DATA ?= $(EDGEKWS_DATA)
@@ -18,7 +21,7 @@ EDGEKWS = .venv/bin/edgekws
 # One process a core, each with one thread; a module's tests stay together, for what they build is shared.
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --dist loadscope -p no:benchmark
 
-.PHONY: setup data train quantize export flash bench demo test test-slow check-instructions fuzz lint
+.PHONY: setup data train quantize export flash bench bench-host demo test test-slow check-instructions fuzz lint
 .NOTPARALLEL:
 
 setup:
@@ -41,6 +44,13 @@ flash: setup
 
 bench: setup
 	$(EDGEKWS) bench --board $(BOARD) --data $(PREPARED) --out $(OUT)
+	@$(MAKE) --no-print-directory bench-host
+
+# The pytest-benchmark suites, saved under work/benchmarks and compared with the last run that was saved there.
+bench-host: setup
+	OMP_NUM_THREADS=1 .venv/bin/pytest benchmarks -p no:xdist --benchmark-only --benchmark-autosave \
+		--benchmark-storage=$(BENCHMARKS) --benchmark-columns=median,iqr,rounds --benchmark-sort=fullname
+	.venv/bin/python benchmarks/compare_saved.py --storage $(BENCHMARKS) --out $(BENCHMARKS)/compare.md
 
 demo: setup
 	$(EDGEKWS) demo --board $(BOARD) $(if $(DATA),--root $(DATA))

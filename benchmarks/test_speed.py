@@ -39,6 +39,10 @@ def test_mfcc_batch(benchmark, clips):
     benchmark(mfcc, SPEC, clips)
 
 
+def test_mfcc_clip(benchmark, clips):
+    benchmark(mfcc, SPEC, clips[:1])
+
+
 def test_augmented_batch(benchmark, clips):
     noise, spec = np.random.default_rng(1).integers(-8_000, 8_000, 500_000).astype(np.int16), AugmentSpec()
 

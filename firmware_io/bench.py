@@ -1,61 +1,46 @@
-"""Bench of a board over its serial port: how fast it answers, and whether every answer is right.
+"""Bench of a board over its serial port: how fast it answers, whether every answer is right, what it takes.
 
-Performance: windows of at least 10 s on the device's own clock, as MLPerf Tiny asks for, one clip
-each. Accuracy: every clip over the wire, compared with the interpreter integer by integer.
+One bench is a plan of modes (firmware_io/modes) run on one session; the verdict (firmware_io/verdict.py) then checks
+what they found.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from dataclasses import dataclass
-from statistics import median
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
-from edgekws import stats
-from edgekws.errors import BoardError, ConfigError, EdgeKwsError, ProtocolError
-from edgekws.graph import interp
+from edgekws.errors import BoardError, ConfigError, EdgeKwsError
 from edgekws.graph.io import digest
 from edgekws.graph.ir import Graph
-from edgekws.graph.softmax import permille
 from edgekws.types import Progress
-from firmware_io.bench_run import Accuracy, BenchRun, Mismatch, Performance
+from firmware_io import meter as meters
+from firmware_io import modes, verdict
+from firmware_io.bench_run import BenchRun
 from firmware_io.board import Board
 from firmware_io.build import Firmware
-from firmware_io.protocol.session import Answer, Identity, Session, Window
+from firmware_io.meter import Meter
+from firmware_io.modes import Mode, Plan, Runner, Setup, Vectors, accuracy, energy
+from firmware_io.modes.energy import Energy
+from firmware_io.monitors import Monitor
+from firmware_io.protocol.parser import StackUse
+from firmware_io.protocol.session import Identity, Session
 
-MLPERF_WINDOW_S, MLPERF_WINDOWS = 10.0, 5
-MODEL_ID = "kws01"
-SHOWN_MISMATCHES = 10
-_CALIBRATION_US = 200_000
-_LAYERS_US = 400_000
-"""Time of the inferences that the layers are measured in, at least."""
-_CALIBRATION_HOST_S = 60.0
-_CALIBRATION_ITERATIONS = 1_000_000
-_MARGIN = 1.05
-_WINDOW_ATTEMPTS = 4
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Clips to be sent. features: int8 [n, frames, coefficients]; labels: int [n], None if not known."""
-
-    dataset: str
-    ids: tuple[str, ...]
-    features: np.ndarray
-    labels: np.ndarray | None = None
+__all__ = ["Plan", "Vectors", "bench", "import_trace"]
+_OUR_NAME = "edgekws-"
+_OTHER_MODELS = {"vww01": "person detection", "ad01": "anomaly detection", "ic01": "image classification"}
+_OTHER_MODELS |= {"sww01": "streaming wake word", "strww01": "streaming wake word"}
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to run. window_s: device time of one window."""
+@dataclass
+class _Found:
+    """What there is so far, wherever the run breaks off."""
 
-    window_s: float = MLPERF_WINDOW_S
-    windows: int = MLPERF_WINDOWS
-    performance: bool = True
-    accuracy: bool = True
+    identity: Identity | None = None
+    runners: dict[Mode, Runner] = field(default_factory=dict)
+    estimate: Energy | None = None
+    stack: StackUse | None = None
+    cause: BaseException | None = None
 
 
 def bench(
@@ -66,224 +51,115 @@ def bench(
     plan: Plan | None = None,
     firmware: Firmware | None = None,
     progress: Progress | None = None,
+    meter: Meter | None = None,
 ) -> BenchRun:
-    """Run the plan on a device that holds `graph`.
+    """Run the plan on a device that holds `graph`; energy mode with `meter`, live or a model.
 
-    A wrong answer, a short window or a clock that runs backwards makes the run invalid, with reasons.
-    Raises BoardError or ProtocolError when the device breaks off, ConfigError without vectors.
+    Whatever makes the figures doubtful makes the run invalid, with reasons. A device or a meter that breaks off
+    after something was measured, and Ctrl-C, give a run that holds it, with `cause` set; before that, the error
+    itself is raised: BoardError, ProtocolError, or ConfigError for a plan that cannot be run.
     """
-    plan, report = plan or Plan(), progress or _ignore
-    if len(vectors.features) == 0 or len(vectors.ids) != len(vectors.features):
-        got = f"{len(vectors.features)} clips with {len(vectors.ids)} names"
-        raise ConfigError("the bench needs at least one clip, and a name for each", got=got)
-    identity = session.start()
-    windows = _windows(session, vectors, plan, report) if plan.performance else []
-    layers_us = _layers(session, vectors, graph, windows) if plan.performance else ()
-    accuracy = _accuracy(session, graph, vectors, report) if plan.accuracy else None
-    stack = session.stack()  # last: it tells of everything before
+    plan, found = _checked(plan or Plan(), meter, board), _Found()
+    setup = Setup(session, board, graph, vectors, plan, progress or _ignore, meter)
+    try:
+        with _power(plan, meter) as monitor:
+            found.identity = session.start()
+            _require_our_firmware(board, found.identity)
+            _measure(replace(setup, monitor=monitor), found)
+            found.stack = session.stack()  # last: it tells of everything before
+    except (EdgeKwsError, KeyboardInterrupt) as error:
+        found.cause = error
+    run = _collected(setup, found, firmware)
+    if found.cause is not None and not (run.performance or run.accuracy or run.energy):
+        raise found.cause
+    return _judged(run, plan)
+
+
+def import_trace(board: Board, graph: Graph, meter: Meter, plan: Plan, firmware: Firmware | None = None) -> BenchRun:
+    """The run that some other instrument recorded, with windows of `meter.iterations` inferences; no board is asked.
+
+    Raises ConfigError for a trace without windows, and what the meter's file raises.
+    """
+    meters.check(meter)
+    section = energy.recorded(meter, board, plan)
+    run = BenchRun(board, graph.name, digest(graph), graph.labels, ("energy",), firmware=firmware, energy=section)
+    return _judged(run, plan)
+
+
+def _checked(plan: Plan, meter: Meter | None, board: Board) -> Plan:
+    """The plan, which for a model begins with performance mode. Raises ConfigError when it cannot be run."""
+    if "energy" not in plan.modes:
+        return plan
+    if meter is None:
+        raise ConfigError("energy mode needs a meter", got="none", hint="give --meter URL, or --meter model:")
+    meters.check(meter)
+    kind = meter.capabilities.kind
+    if kind == "file":
+        raise ConfigError("a recorded trace is imported, not run", got=meter.url, hint="use import_trace")
+    if kind == "live" and "performance" in plan.modes:
+        hint = "run --mode performance with one firmware, then --mode energy with the other"
+        got = "both: their firmwares differ, one prints its time stamps, the other gives edges"
+        raise ConfigError("a run should be of performance mode or of energy mode", got=got, hint=hint)
+    if kind != "model":
+        return plan
+    energy.estimate(meter, board, 1.0, None)  # whether it knows the board is found before minutes of windows
+    return replace(plan, modes=modes.in_order(["performance", *plan.modes]))
+
+
+def _power(plan: Plan, meter: Meter | None) -> AbstractContextManager[Monitor | None]:
+    live = "energy" in plan.modes and meter is not None and meter.capabilities.kind == "live"
+    return meters.powered(meter) if live and meter else nullcontext()
+
+
+def _require_our_firmware(board: Board, identity: Identity) -> None:
+    """Raises BoardError for our firmware of another board, and for another benchmark's model."""
+    hint = "check --port and --board, and flash the firmware of this board: edgekws flash"
+    if identity.name.startswith(_OUR_NAME) and identity.name != f"{_OUR_NAME}{board.name}":
+        got = f"{identity.name}, the firmware of another board"
+        raise BoardError(f"the device should be {_OUR_NAME}{board.name}", got=got, hint=hint)
+    if identity.model in _OTHER_MODELS:
+        got = f"{identity.model}, a model for {_OTHER_MODELS[identity.model]}, by {identity.name}"
+        raise BoardError(f"the device should hold {verdict.MODEL_ID}", got=got, hint=hint)
+
+
+def _measure(setup: Setup, found: _Found) -> None:
+    for mode in setup.plan.modes:
+        if mode == "energy" and setup.monitor is None:
+            found.estimate = _estimate(setup, found)
+            continue
+        found.runners[mode] = modes.runner(mode, setup)
+        found.runners[mode].measure()
+
+
+def _estimate(setup: Setup, found: _Found) -> Energy | None:
+    """A model's section: it asks no device, but needs performance mode, which ran before."""
+    speed = found.runners["performance"].section()
+    return energy.estimated(setup.meter, setup.board, speed) if setup.meter and speed else None
+
+
+def _collected(setup: Setup, found: _Found, firmware: Firmware | None) -> BenchRun:
+    sections: dict[str, Any] = {mode: runner.section() for mode, runner in found.runners.items()}
+    sections.setdefault("energy", found.estimate)
+    answered = found.runners.get("accuracy")
     return BenchRun(
-        board=board,
-        identity=identity,
-        graph_name=graph.name,
-        graph_sha256=digest(graph),
-        labels=graph.labels,
+        board=setup.board,
+        graph_name=setup.graph.name,
+        graph_sha256=digest(setup.graph),
+        labels=setup.graph.labels,
+        modes=setup.plan.modes,
+        identity=found.identity,
         firmware=firmware,
-        performance=_performance(board, windows) if windows else None,
-        accuracy=accuracy,
-        layers_us=layers_us,
-        stack=stack,
-        reasons=(*_clock_reasons(windows, plan), *_accuracy_reasons(accuracy)),
-        warnings=tuple(_warnings(identity, board, plan, accuracy)),
+        **sections,
+        answers=answered.answers() if isinstance(answered, accuracy.Runner) else (),
+        stack=found.stack,
+        transfers=setup.session.transfers,
+        cause=found.cause,
     )
+
+
+def _judged(run: BenchRun, plan: Plan) -> BenchRun:
+    return replace(run, reasons=verdict.reasons(run, plan), warnings=verdict.warnings(run, plan))
 
 
 def _ignore(stage: str, done: int, total: int) -> None:
     del stage, done, total
-
-
-def _windows(session: Session, vectors: Vectors, plan: Plan, report: Progress) -> list[Window]:
-    session.classify(vectors.features[0])  # loads, and sends again what was damaged
-    us, host_s = _calibrate(session)
-    windows = []
-    for number in range(plan.windows):
-        report("performance", number, plan.windows)
-        session.classify(vectors.features[number % len(vectors.features)])
-        windows.append(_window(session, plan, us, host_s))
-    report("performance", plan.windows, plan.windows)
-    return windows
-
-
-def _layers(session: Session, vectors: Vectors, graph: Graph, windows: list[Window]) -> tuple[float, ...]:
-    """Microseconds of each layer. Raises ProtocolError when the device has other layers than the graph."""
-    session.classify(vectors.features[0])
-    us = min(window.device_us / window.iterations for window in windows)
-    iterations = max(1, math.ceil(_LAYERS_US / max(us, 1)))
-    found = session.layers(iterations)
-    if found is not None and len(found) != len(graph.nodes):
-        hint = "flash the firmware that was built from this graph"
-        raise ProtocolError(f"the device should have {len(graph.nodes)} layers", got=str(len(found)), hint=hint)
-    return found or ()
-
-
-def _window(session: Session, plan: Plan, us: float, host_s: float) -> Window:
-    """One window; a busy computer calibrates too slow, so one that came out short is run again, longer."""
-    iterations = max(1, math.ceil(plan.window_s * 1e6 * _MARGIN / us))
-    for _ in range(_WINDOW_ATTEMPTS):
-        window = session.infer(iterations, 1, timeout_s=30.0 + 5 * iterations * host_s)
-        if not 0 < window.device_us < plan.window_s * 1e6:
-            break
-        iterations = math.ceil(plan.window_s * 1e6 * _MARGIN * iterations / window.device_us)
-    return window
-
-
-def _calibrate(session: Session) -> tuple[float, float]:
-    """(device microseconds, host seconds) of one inference. Raises BoardError when no time passes."""
-    iterations, begin = 1, time.monotonic()
-    while time.monotonic() - begin < _CALIBRATION_HOST_S and iterations <= _CALIBRATION_ITERATIONS:
-        start = time.monotonic()
-        window = session.infer(iterations, 1)
-        host_s = (time.monotonic() - start) / (iterations + 1)
-        if abs(window.device_us) >= _CALIBRATION_US:  # backwards is found by the verdict
-            return abs(window.device_us) / iterations, host_s
-        grow = _CALIBRATION_US * _MARGIN / max(abs(window.device_us), 1)
-        iterations = math.ceil(iterations * min(10.0, max(2.0, grow)))
-    raise BoardError(
-        "the clock of the device should run",
-        got=f"{window.device_us} us for {window.iterations} inferences",
-        hint="check the timer of the firmware's port",
-    )
-
-
-def _performance(board: Board, windows: list[Window]) -> Performance | None:
-    latencies = [window.device_us / window.iterations for window in windows]
-    if min(latencies) <= 0:
-        return None
-    latency = median(latencies)
-    emulated = board.icount_shift >= 0
-    return Performance(
-        clock=_clock(board),
-        iterations=tuple(window.iterations for window in windows),
-        windows_s=tuple(window.device_us / 1e6 for window in windows),
-        latencies_us=tuple(latencies),
-        latency_us=latency,
-        inferences_per_s=1e6 / latency,
-        spread=(max(latencies) - min(latencies)) / latency,
-        instructions=latency * 1000 / (1 << board.icount_shift) if emulated else None,
-    )
-
-
-def _clock(board: Board) -> str:
-    if board.icount_shift >= 0:
-        return f"virtual time of the emulator, {1 << board.icount_shift} ns for every instruction"
-    return "the clock of this computer" if board.how == "computed" else "the clock of the board"
-
-
-def _clock_reasons(windows: list[Window], plan: Plan) -> list[str]:
-    reasons = []
-    previous_us = 0
-    for number, window in enumerate(windows, 1):
-        if window.device_us <= 0 or window.start_us < previous_us:
-            times = f"{previous_us}, {window.start_us}, {window.end_us} us"
-            reasons.append(
-                f"window {number}: the device's clock runs backwards ({times}); "
-                "a 32-bit clock does so every 71.6 minutes"
-            )
-        elif window.device_us < plan.window_s * 1e6:
-            reasons.append(f"window {number}: {window.device_us / 1e6:.3f} s, shorter than {plan.window_s:g} s")
-        previous_us = window.end_us
-    return reasons
-
-
-def _accuracy(session: Session, graph: Graph, vectors: Vectors, report: Progress) -> Accuracy:
-    expected = interp.run(graph, vectors.features)
-    texts = permille(expected, graph.score_scale)
-    start, answers = time.monotonic(), []
-    for index, clip in enumerate(vectors.features):
-        report("accuracy", index, len(vectors.features))
-        answers.append(_classify(session, graph, vectors.ids[index], clip))
-    report("accuracy", len(answers), len(answers))
-    host_s = time.monotonic() - start
-    compared = "scores" if session.has_raw else "permille"
-    mismatches = _mismatches(vectors.ids, answers, expected, texts)
-    text_matches = sum(answer.permille == tuple(text) for answer, text in zip(answers, texts.tolist(), strict=True))
-    return Accuracy(
-        dataset=vectors.dataset,
-        n=len(answers),
-        compared=compared,
-        matches=len(answers) - len(mismatches),
-        text_matches=text_matches,
-        mismatches=tuple(mismatches[:SHOWN_MISMATCHES]),
-        resent=sum(answer.loads - 1 for answer in answers),
-        host_s=host_s,
-        **_against_labels(graph, vectors.labels, answers),
-    )
-
-
-def _classify(session: Session, graph: Graph, clip_id: str, clip: np.ndarray) -> Answer:
-    try:
-        answer = session.classify(clip)
-    except EdgeKwsError as error:
-        raise type(error)(f"clip {clip_id}: {error.expected}", got=error.got, hint=error.hint) from error
-    if {len(answer.permille), len(answer.scores or answer.permille)} != {len(graph.labels)}:
-        got = f"{len(answer.permille)} probabilities and {len(answer.scores or ())} scores"
-        hint = "flash the firmware that was built from this graph"
-        raise ProtocolError(f"the device should give {len(graph.labels)} answers for a clip", got=got, hint=hint)
-    return answer
-
-
-def _mismatches(ids: tuple[str, ...], answers: list[Answer], expected: np.ndarray, texts: np.ndarray) -> list[Mismatch]:
-    """The strictest comparison that the device allows: scores, else printed probabilities."""
-    found = []
-    for clip, answer, scores, text in zip(ids, answers, expected.tolist(), texts.tolist(), strict=True):
-        if answer.scores is not None and answer.scores != tuple(scores):
-            found.append(Mismatch(clip, "scores", tuple(scores), answer.scores))
-        elif answer.scores is None and answer.permille != tuple(text):
-            found.append(Mismatch(clip, "permille", tuple(text), answer.permille))
-    return found
-
-
-def _against_labels(graph: Graph, labels: np.ndarray | None, answers: list[Answer]) -> dict[str, Any]:
-    if labels is None:
-        return {"correct": None, "confusion": (), "recalls": (), "macro_auc": None}
-    predicted = np.array([np.argmax(answer.scores or answer.permille) for answer in answers])  # a tie: the first
-    table = stats.confusion(labels, predicted, len(graph.labels))
-    probabilities = np.array([answer.permille for answer in answers])
-    return {
-        "correct": int(np.trace(table)),
-        "confusion": tuple(map(tuple, table.tolist())),
-        "recalls": stats.recalls(table, graph.labels),
-        "macro_auc": stats.macro_auc(labels, probabilities),
-    }
-
-
-def _accuracy_reasons(accuracy: Accuracy | None) -> list[str]:
-    if accuracy is None:
-        return []
-    wrong, wrong_text = accuracy.n - accuracy.matches, accuracy.n - accuracy.text_matches
-    reasons = []
-    if wrong:
-        clips = ", ".join(mismatch.clip for mismatch in accuracy.mismatches[:3])
-        reasons.append(f"board and interpreter differ on {wrong} of {accuracy.n} clips, first {clips}")
-    if wrong_text and accuracy.compared == "scores":
-        reasons.append(f"the printed probabilities are wrong on {wrong_text} of {accuracy.n} clips")
-    return reasons
-
-
-def _warnings(identity: Identity, board: Board, plan: Plan, accuracy: Accuracy | None) -> list[str]:
-    warnings = []
-    if identity.model != MODEL_ID:
-        warnings.append(f"the device says that its model is {identity.model}, not {MODEL_ID}")
-    if plan.performance and (plan.window_s < MLPERF_WINDOW_S or plan.windows < MLPERF_WINDOWS):
-        warnings.append(
-            f"{plan.windows} windows of {plan.window_s:g} s: fewer or shorter than MLPerf Tiny's "
-            f"{MLPERF_WINDOWS} of {MLPERF_WINDOW_S:g} s"
-        )
-    if plan.performance and board.how == "computed":
-        warnings.append("the times are of this computer and say nothing of a board")
-    if board.flash_tool == "manual":
-        warnings.append("the firmware was loaded by hand: that it is the one named here is not known")
-    if accuracy is not None and accuracy.compared == "permille":
-        warnings.append("the device has no `raw` command: printed probabilities were compared, not scores")
-    if accuracy is not None and accuracy.resent:
-        warnings.append(f"{accuracy.resent} inputs had to be sent again: bytes were lost on the wire")
-    return warnings

@@ -1,127 +1,124 @@
-"""What a bench found, as frozen values and as the `edgekws-bench` document that reports are made of."""
+"""What a bench found, as frozen values and as the `edgekws-bench` document that reports are made of.
+
+Version 2 of the document: a key for each field of BenchRun and of its sections, below and in firmware_io/modes, and
+kind, version, valid, verdict, incomplete ("" or why the run broke off), measurements. A section is null when it was
+not asked for, or when nothing of it was measured before the run broke off.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgekws import stats
-from edgekws.types import Measurement
+from edgekws.errors import ConfigError
+from edgekws.types import How, Interval, Measurement
 from firmware_io.board import Board
 from firmware_io.build import Firmware
+from firmware_io.modes import Mode
+from firmware_io.modes.accuracy import Accuracy, ClipAnswer
+from firmware_io.modes.energy import Energy
+from firmware_io.modes.performance import Performance
 from firmware_io.protocol.parser import StackUse
-from firmware_io.protocol.session import Identity
+from firmware_io.protocol.session import Identity, Transfers
 
-KIND, VERSION = "edgekws-bench", 1
-
-
-@dataclass(frozen=True)
-class Performance:
-    """Times on the device's clock. spread: (slowest - fastest window) / median.
-
-    clock: what that clock counts. instructions: per inference, None unless emulated.
-    """
-
-    clock: str
-    iterations: tuple[int, ...]
-    windows_s: tuple[float, ...]
-    latencies_us: tuple[float, ...]
-    latency_us: float
-    inferences_per_s: float
-    spread: float
-    instructions: float | None
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """One clip on which board and interpreter differ."""
-
-    clip: str
-    compared: str
-    expected: tuple[int, ...]
-    got: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """matches: clips whose answers equal the interpreter's; compared: "scores" (integers) or
-    "permille" (printed probabilities, when the device has no `raw`). resent: inputs sent once more.
-
-    What needs labels is None or empty without them.
-    """
-
-    dataset: str
-    n: int
-    compared: str
-    matches: int
-    text_matches: int
-    mismatches: tuple[Mismatch, ...]
-    resent: int
-    host_s: float
-    correct: int | None
-    confusion: tuple[tuple[int, ...], ...]
-    recalls: tuple[stats.Recall, ...]
-    macro_auc: float | None
+KIND, VERSION = "edgekws-bench", 2
 
 
 @dataclass(frozen=True)
 class BenchRun:
     """Everything one bench found. reasons: why it is not valid; empty when it is.
 
-    layers_us: of one inference, layer by layer; empty when the device cannot tell. stack: None likewise.
+    identity: None when no board was asked (a recorded trace). answers: of accuracy mode, clip by clip.
+    stack: None when the device cannot tell. transfers: None without a device. cause: what broke the run off.
     """
 
     board: Board
-    identity: Identity
     graph_name: str
     graph_sha256: str
     labels: tuple[str, ...]
-    firmware: Firmware | None
-    performance: Performance | None
-    accuracy: Accuracy | None
-    layers_us: tuple[float, ...]
-    stack: StackUse | None
-    reasons: tuple[str, ...]
-    warnings: tuple[str, ...]
+    modes: tuple[Mode, ...]
+    identity: Identity | None = None
+    firmware: Firmware | None = None
+    performance: Performance | None = None
+    accuracy: Accuracy | None = None
+    energy: Energy | None = None
+    answers: tuple[ClipAnswer, ...] = ()
+    stack: StackUse | None = None
+    transfers: Transfers | None = None
+    cause: BaseException | None = None
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def valid(self) -> bool:
         return not self.reasons
 
     @property
+    def incomplete(self) -> str:
+        """Why the run broke off, in a paragraph; "" when it did not."""
+        if self.cause is None:
+            return ""
+        return str(self.cause) or "stopped by the user before the end"
+
+    @property
     def verdict(self) -> str:
+        state = "incomplete, not valid" if self.cause else "valid" if self.valid else "not valid"
         if self.accuracy is None:
-            return "valid" if self.valid else "not valid"
-        return f"board equals interpreter: {self.accuracy.matches} of {self.accuracy.n}"
+            return state
+        equal = f"board equals interpreter: {self.accuracy.matches} of {self.accuracy.n}"
+        return f"{state}; {equal}" if self.cause else equal
+
+    @property
+    def layers_us(self) -> tuple[float, ...]:
+        return self.performance.layers_us if self.performance else ()
 
     def measurements(self) -> tuple[Measurement, ...]:
-        return (*_accuracy_figures(self), *_speed_figures(self), *_memory_figures(self))
+        figures = (*_accuracy_figures(self), *_speed_figures(self), *_energy_figures(self))
+        return (*figures, *_memory_figures(self))
 
     def to_json(self) -> dict[str, Any]:
         """A `edgekws-bench` document; edgekws.report reads it."""
-        board = {key: getattr(self.board, key) for key in _BOARD_KEYS}
         firmware = self.firmware and {
             "sha256": self.firmware.sha256,
             "flash_bytes": self.firmware.flash_bytes,
             "ram_bytes": self.firmware.ram_bytes,
         }
-        return {
+        document = {
             "kind": KIND,
             "version": VERSION,
+            "modes": list(self.modes),
             "valid": self.valid,
             "verdict": self.verdict,
+            "incomplete": self.incomplete,
             "reasons": list(self.reasons),
             "warnings": list(self.warnings),
-            "board": board,
-            "device": asdict(self.identity),
+            "board": {key: getattr(self.board, key) for key in _BOARD_KEYS},
+            "device": self.identity and asdict(self.identity),
             "graph": {"name": self.graph_name, "sha256": self.graph_sha256, "labels": list(self.labels)},
             "firmware": firmware,
             "performance": self.performance and asdict(self.performance),
             "accuracy": self.accuracy and asdict(self.accuracy),
+            "energy": self.energy and asdict(self.energy),
             "layers_us": list(self.layers_us),
             "stack": self.stack and asdict(self.stack),
+            "transfers": self.transfers and asdict(self.transfers),
             "measurements": [measurement.to_json() for measurement in self.measurements()],
         }
+        plain: dict[str, Any] = json.loads(json.dumps(document))  # lists for tuples, as every reader has them
+        return plain
+
+    def submission(self) -> dict[str, Any]:
+        """The document with the answer to each clip, of which an MLPerf Tiny session folder is made.
+
+        Raises ConfigError when answers are there whose right ones are not known.
+        """
+        if any(one.label is None for one in self.answers):
+            hint = "leave out --mlperf, or give clips with labels"
+            raise ConfigError("an MLPerf Tiny session needs the label of each clip", got="clips without", hint=hint)
+        rows = [{"file": one.clip, "class": one.label, "permille": list(one.permille)} for one in self.answers]
+        return {**self.to_json(), "answers": rows}
 
 
 _BOARD_KEYS = ("name", "title", "core", "cpu", "how", "clock_hz", "flash_bytes", "ram_bytes", "icount_shift")
@@ -142,6 +139,23 @@ def _speed_figures(run: BenchRun) -> list[Measurement]:
     return [_measurement(run, name, value, unit, n) for name, value, unit in rows]
 
 
+def _energy_figures(run: BenchRun) -> list[Measurement]:
+    """Both ways, of which an estimate has only the first."""
+    found = run.energy
+    if found is None:
+        return []
+    n = len(found.windows) or 1
+    rows: list[tuple[str, float | None, Interval | None]] = [
+        ("energy per inference", found.uj_per_inference, found.interval),
+        ("energy per inference, above idle", found.uj_per_inference_above_idle, None),
+    ]
+    return [
+        _measurement(run, name, value, "uJ", n, found.how, interval)
+        for name, value, interval in rows
+        if value is not None
+    ]
+
+
 def _memory_figures(run: BenchRun) -> list[Measurement]:
     return [_measurement(run, "stack, deepest", run.stack.used, "bytes", 1)] if run.stack else []
 
@@ -160,7 +174,13 @@ def _accuracy_figures(run: BenchRun) -> list[Measurement]:
     return figures
 
 
-def _measurement(run: BenchRun, name: str, value: float, unit: str, n: int, **more: Any) -> Measurement:  # noqa: ANN401
-    return Measurement(
-        name, value, unit, run.board.how, n, board=run.board.name, artifact_sha256=run.graph_sha256, **more
-    )
+def _measurement(
+    run: BenchRun,
+    name: str,
+    value: float,
+    unit: str,
+    n: int,
+    how: How | None = None,
+    interval: Interval | None = None,
+) -> Measurement:
+    return Measurement(name, value, unit, how or run.board.how, n, interval, run.board.name, run.graph_sha256)

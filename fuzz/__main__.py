@@ -21,18 +21,19 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("what", choices=["protocol", "answers", "graph"])
-    parser.add_argument("--inputs", type=int, default=100_000)
+    parser.add_argument("what", choices=["protocol", "answers", "graph", "faults"])
+    parser.add_argument("--inputs", "--runs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--libfuzzer", type=int, metavar="SECONDS", help="protocol under clang's libFuzzer instead")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes of answers and graph")
-    parser.add_argument("--first", type=int, default=0, help="number of the first input of answers and graph")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes of answers, graph and faults")
+    parser.add_argument("--device", choices=["host", "fake"], default="host", help="what faults has at the far end")
+    parser.add_argument("--first", type=int, default=0, help="number of the first input of answers, graph and faults")
     return parser.parse_args()
 
 
 def _run(options: argparse.Namespace) -> bool:
     if options.what != "protocol":
-        module = f"fuzz.{options.what}"
+        module = f"fuzz.{options.what}" + (f"_{options.device}" if options.what == "faults" else "")
         return campaign.run(module, options.inputs, options.seed, options.jobs, _say, options.first)
     if options.libfuzzer:
         return protocol.run_libfuzzer(options.libfuzzer, options.seed, _say)

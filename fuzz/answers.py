@@ -13,6 +13,7 @@ _LINES = (
     *("m-name-dut-[edgekws-host]", "m-profile-[ULPMark for tinyML Firmware V0.0.1]", "m-model-[kws01]", "m-lap-us-63"),
     *("m-[Expecting 490 bytes]", "m-buffer-00-fF-12", "m-warmup-start-0", "m-warmup-done", "m-infer-start-70"),
     *("m-infer-done", "m-results-[0.000,0.999,1.000]", "m-raw-[-128,0,127,-9]", "m-input-crc32-[0000beEF]"),
+    *("m-check-[0000beef,ffffffff]", "m-check-[0000beEF,00000000]", "m-check-[00000000]"),
     *(
         "e-[Unknown command: x]",
         "Supplied buffer size 491 exceeds maximum of 490",

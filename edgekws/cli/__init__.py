@@ -10,7 +10,7 @@ import sys
 import typer
 
 from edgekws import console
-from edgekws.cli import bench, board, check, data, demo, export, quantize, train
+from edgekws.cli import bench, board, check, compare, data, demo, export, ports, quantize, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,8 +26,10 @@ app.command()(quantize.quantize)
 app.command()(check.check)
 app.command()(export.export)
 app.command()(board.boards)
+app.command()(ports.ports)
 app.command()(board.flash)
 app.command()(bench.bench)
+app.command()(compare.compare)
 app.command()(demo.demo)
 app.add_typer(data.app, name="data")
 

@@ -7,60 +7,84 @@ from typing import Annotated
 
 import typer
 
-from edgekws import console
+from edgekws.cli import _measure
 from edgekws.cli._options import BOARD, DATA, OUT, BoardOption, DataOption, MinRamOption, OutOption
-from edgekws.cli.board import emitted_model
-from edgekws.errors import ParityError
+
+ModeOption = Annotated[
+    list[str],
+    typer.Option("--mode", help="performance, accuracy, energy; several with commas, or the option again."),
+]
+PortOption = Annotated[str, typer.Option("--port", help="URL of the device instead of the board's own transport.")]
+SpyOption = Annotated[Path | None, typer.Option("--spy", help="Record the traffic; `--port replay:FILE` plays it.")]
+MeterOption = Annotated[
+    str, typer.Option("--meter", help="URL of the energy meter, such as lpm01a:PORT, csv:FILE, model:")
+]
+VoltageOption = Annotated[
+    float | None, typer.Option("--voltage", help="Volts that the meter feeds the board with.", min=0.1, max=6.0)
+]
+IterationsOption = Annotated[
+    int, typer.Option("--iterations", help="Inferences between two edges of a recorded trace (csv:).", min=0)
+]
+WindowsOption = Annotated[int | None, typer.Option("--windows", help="Windows to time. Default: 5.", min=1)]
+WindowOption = Annotated[
+    float | None, typer.Option("--window-s", help="Seconds of one window, at least. Default: 10.", min=0.01)
+]
+ClipsOption = Annotated[int, typer.Option(help="Test clips to send over serial; 0 is all.", min=0)]
+VectorsOption = Annotated[Path | None, typer.Option("--vectors", help="Clips from this .npz instead of --data.")]
+SaveOption = Annotated[Path | None, typer.Option("--save-vectors", help="Write the clips into a file for --vectors.")]
+MlperfOption = Annotated[
+    Path | None, typer.Option("--mlperf", help="Also write a session folder of MLPerf Tiny into this folder.")
+]
 
 
 def bench(
     board: BoardOption = BOARD,
     data: DataOption = DATA,
     out: OutOption = OUT,
-    clips: Annotated[int, typer.Option(help="Test clips to send over serial; 0 is all.", min=0)] = 0,
+    clips: ClipsOption = 0,
     min_ram: MinRamOption = False,
+    mode: ModeOption = ["performance", "accuracy"],  # noqa: B006 (typer copies it)
+    port: PortOption = "",
+    spy: SpyOption = None,
+    meter: MeterOption = "",
+    voltage: VoltageOption = None,
+    iterations: IterationsOption = 0,
+    windows: WindowsOption = None,
+    window_s: WindowOption = None,
+    vectors: VectorsOption = None,
+    save_vectors: SaveOption = None,
+    mlperf: MlperfOption = None,
 ) -> None:
-    """Measure latency and accuracy over serial, check every answer, write the report."""
-    measure(board, data, out, clips, min_ram)
+    """Measure latency, accuracy and energy over serial, check every answer, write the report.
 
+    Examples:
 
-def measure(name: str, data: Path, out: Path, clips: int, min_ram: bool = False) -> None:
-    """Run the benchmark on a loaded board and write its report."""
-    import numpy as np
+    - latency and accuracy, emulated: `edgekws bench --board qemu-an386 --clips 200`
+    - five windows of 10 s: `edgekws bench --board nucleo-l4r5zi --mode performance --port serial:/dev/ttyACM0`
+    - every answer against the interpreter: `edgekws bench --board nucleo-l4r5zi --mode accuracy --spy traffic.jsonl`
+    - joules: `edgekws bench --board nucleo-l4r5zi --mode energy --meter lpm01a:/dev/ttyACM1 --voltage 3`
+    - what another meter wrote: `edgekws bench --board nucleo-l4r5zi --mode energy --meter csv:t.csv --iterations 230`
+    - an estimate, and called one: `edgekws bench --mode energy --meter model:`
 
-    from edgekws import pipeline
-    from edgekws.data import dataset
-    from edgekws.features import cache
-    from edgekws.report import build_report, write_report
-    from firmware_io import board as boards
-    from firmware_io import build
-    from firmware_io.bench import Vectors
-    from firmware_io.bench import bench as run_bench
-    from firmware_io.protocol.session import Session
-    from firmware_io.transport import open_transport
-
-    board, loaded = boards.load(name), dataset.load(data)
-    graph, model = emitted_model(board, out, min_ram)
-    test = loaded.splits["test"]
-    count = min(clips or len(test), len(test))
-    chosen = np.unique(np.linspace(0, len(test) - 1, count).astype(int))  # spread over all labels
-    features = cache.int8_features(loaded, "test", graph.features)[chosen]
-    vectors = Vectors(f"{loaded.name} test", tuple(test.ids[i] for i in chosen), features, test.labels[chosen])
-    firmware = build.build(board, model, out / "firmware" / f"{name}.elf")
-    with open_transport(board.transport, firmware.elf) as transport, console.progress() as report:
-        run = run_bench(Session(transport), board, graph, vectors, firmware=firmware, progress=report)
-    document = build_report(
-        f"{graph.name} on {board.title}",
-        graph,
-        run.to_json(),
-        figures=pipeline.figures(out, loaded),
-        parity=pipeline.parity_rows(out / "export" / "parity.json", graph),
-        manifests=pipeline.manifests(out, loaded, graph),
-        warnings=loaded.notes,
+    A run that is not valid, or broke off, leaves its report and ends with the reason and an exit code other than 0.
+    """
+    _measure.measure(
+        _measure.Options(
+            board=board,
+            data=data,
+            out=out,
+            clips=clips,
+            min_ram=min_ram,
+            modes=tuple(mode),
+            port=port,
+            spy=spy,
+            meter=meter,
+            voltage=voltage,
+            iterations=iterations,
+            windows=windows,
+            window_s=window_s,
+            vectors=vectors,
+            save_vectors=save_vectors,
+            mlperf=mlperf,
+        )
     )
-    paths = write_report(document, out / "bench" / name)
-    for figure in run.measurements():
-        console.out.print(f"{figure.name}: {figure.value:.6g} {figure.unit} ({figure.how}, n = {figure.n})")
-    console.out.print(f"[bold]{run.verdict}[/], report in {paths[-1]}")
-    if not run.valid:
-        raise ParityError("the run should be valid", got="; ".join(run.reasons), hint=f"see {paths[-1]}")

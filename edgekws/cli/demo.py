@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekws import console
-from edgekws.cli import bench, export, quantize, train
+from edgekws.cli import _measure, export, quantize, train
 from edgekws.cli import board as boards
 from edgekws.cli import data as recordings
 from edgekws.cli._options import (
@@ -49,7 +49,7 @@ def demo(
     quantize.run(chosen, data.folder, model)
     export.run(data.folder, model)
     boards.load(board, model, dry_run=False)
-    bench.measure(board, data.folder, model, clips)
+    _measure.measure(_measure.Options(board, data.folder, model, clips))
 
 
 def _data(root: Path | None, out: Path) -> Dataset:

@@ -1,18 +1,22 @@
 """Reports: report.json for programs, report.md for repositories, report.html for people.
 
-The `edgekws-report` document, version 1 (report.json):
+The `edgekws-report` document, version 2 (report.json); schema.json beside this file says it field by field:
 
 kind, version, edgekws, title, created
 verdict      {valid: true | false | null, text, reasons}; null without a board
+incomplete   the error that broke the run off, "" for none; what was measured before is there
+modes        what was asked of the board: performance, accuracy, energy
 warnings     sentences to be read before any figure
 figures      measurements: name, value, unit, how, n, interval {low, high} | null, board, artifact_sha256
 graph        name, target, sha256, labels, macs, parameter_bytes, peak_activation_bytes
 layers       name, op, out_shape, weight_bits, macs, macs_share, parameter_bytes, activation_bytes,
              us, instructions (of the board; null when it cannot tell), estimated_instructions (null without a model)
 memory       rows of name, used, budget (bytes; budget 0: none is set)
-board, device, performance, accuracy      as in the `edgekws-bench` document, null without a board
+board, device, performance, accuracy, energy, transfers      as in the `edgekws-bench` document, null without a board
 parity       rows of artifact, runtime, n, differences [, note]
 manifests    name -> manifest: kind, inputs, recipe, versions, notes
+
+What version 2 added: incomplete, modes, energy, transfers, performance.drift and performance.host_s.
 """
 
 from __future__ import annotations
@@ -28,10 +32,9 @@ from edgekws.errors import ArtifactError
 from edgekws.files import write_json, write_text
 from edgekws.graph.io import digest
 from edgekws.graph.ir import Graph
+from edgekws.report.document import BENCH_KIND, BENCH_VERSION, KIND, VERSION, upgraded
 from edgekws.types import Manifest, Measurement
 
-KIND, VERSION = "edgekws-report", 1
-BENCH_KIND, BENCH_VERSION = "edgekws-bench", 1
 _PARITY_KEYS = {"artifact", "runtime", "n", "differences"}
 Row = dict[str, Any]
 
@@ -43,6 +46,8 @@ class Report:
     title: str
     created: str
     verdict: Row
+    incomplete: str
+    modes: tuple[str, ...]
     warnings: tuple[str, ...]
     figures: tuple[Row, ...]
     graph: Row
@@ -52,6 +57,8 @@ class Report:
     device: Row | None
     performance: Row | None
     accuracy: Row | None
+    energy: Row | None
+    transfers: Row | None
     parity: tuple[Row, ...]
     manifests: dict[str, Row]
 
@@ -72,14 +79,12 @@ def build_report(
 ) -> Report:
     """Put everything that is known of a graph into one report.
 
-    bench: an `edgekws-bench` document (BenchRun.to_json()) of this very graph. figures: measurements
+    bench: an `edgekws-bench` document (BenchRun.to_json()) of this very graph, whole or broken off. figures: values
     from elsewhere, such as the float accuracy; the data set's name belongs into their names.
     parity: rows {artifact, runtime, n, differences [, note]}.
     Raises ArtifactError when the bench is of another graph or version, or a parity row is incomplete.
     """
-    run = dict(bench) if bench is not None else {}
-    if bench is not None:
-        _check_bench(run, graph)
+    run = _checked_bench(bench, graph) if bench is not None else {}
     for row in parity:
         if not set(row) >= _PARITY_KEYS:
             raise ArtifactError(f"a parity row should have {', '.join(sorted(_PARITY_KEYS))}", got=", ".join(row))
@@ -87,6 +92,8 @@ def build_report(
         title=title,
         created=created,
         verdict=_verdict(run),
+        incomplete=run.get("incomplete", ""),
+        modes=tuple(run.get("modes", ())),
         warnings=(*warnings, *run.get("warnings", ())),
         figures=(*run.get("measurements", ()), *(figure.to_json() for figure in figures)),
         graph=_graph(graph),
@@ -96,6 +103,8 @@ def build_report(
         device=run.get("device"),
         performance=run.get("performance"),
         accuracy=run.get("accuracy"),
+        energy=run.get("energy"),
+        transfers=run.get("transfers"),
         parity=tuple(dict(row) for row in parity),
         manifests={name: _manifest(value) for name, value in (manifests or {}).items()},
     )
@@ -115,14 +124,16 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     return paths
 
 
-def _check_bench(run: Row, graph: Graph) -> None:
-    if (run.get("kind"), run.get("version")) != (BENCH_KIND, BENCH_VERSION):
-        got = f"{run.get('kind', 'an unknown kind')} version {run.get('version', '?')}"
+def _checked_bench(bench: Mapping[str, Any], graph: Graph) -> Row:
+    if bench.get("kind") != BENCH_KIND:
+        got = f"{bench.get('kind', 'an unknown kind')} version {bench.get('version', '?')}"
         raise ArtifactError(f"the bench should be {BENCH_KIND} version {BENCH_VERSION}", got=got, hint="run it again")
+    run = upgraded(bench, "the bench")
     if run["graph"]["sha256"] != digest(graph):
         got = f"graph {run['graph']['sha256'][:12]}"
         hint = "bench the board again with this graph"
         raise ArtifactError(f"the bench should be of graph {digest(graph)[:12]}", got=got, hint=hint)
+    return run
 
 
 def _verdict(run: Row) -> Row:

@@ -7,11 +7,26 @@ from importlib.resources import files
 from typing import Any
 
 from edgekws.report import text
+from edgekws.report.markdown import speed_line
 
 Row = dict[str, Any]
 
 
 def to_html(report: Row) -> str:
+    return render(
+        "page.html.j2",
+        report=report,
+        mark=text.mark(report),
+        reasons=text.reasons(report),
+        cards=[_card(figure) for figure in report["figures"]],
+        plots=_plots(report),
+        speed_line=speed_line,
+        all_us=sum(row["us"] or 0 for row in report["layers"]) or 1,
+    )
+
+
+def render(template: str, **values: Any) -> str:  # noqa: ANN401 - templates take anything
+    """A page from a template beside this file; it gets the style sheet and the helpers of `text` too."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -19,18 +34,8 @@ def to_html(report: Row) -> str:
         percent=text.percent, kib=text.kib, short=text.short, pretty=lambda value: json.dumps(value, indent=1)
     )
     folder = files(__package__ or "edgekws.report")
-    template = environment.from_string((folder / "page.html.j2").read_text("utf-8"))
-    return template.render(
-        report=report,
-        style=(folder / "page.css").read_text("utf-8"),
-        how=text.HOW,
-        cards=[_card(figure) for figure in report["figures"]],
-        plots=_plots(report),
-        has_times=text.has_times,
-        times=text.times,
-        model_error=text.model_error,
-        all_us=sum(row["us"] or 0 for row in report["layers"]) or 1,
-    )
+    page = environment.from_string((folder / template).read_text("utf-8"))
+    return page.render(style=(folder / "page.css").read_text("utf-8"), how=text.HOW, text=text, **values)
 
 
 def _card(figure: Row) -> Row:
@@ -38,23 +43,42 @@ def _card(figure: Row) -> Row:
     return {**figure, "shown": value, "shown_unit": unit, "shown_interval": text.interval(figure)}
 
 
-def _plots(report: Row) -> list[Row]:
-    from markupsafe import Markup
+def _plots(report: Row) -> dict[str, Row]:
+    """Name -> plot, for what was measured."""
+    return {**_accuracy_plots(report), **_board_plots(report)}
 
+
+def _accuracy_plots(report: Row) -> dict[str, Row]:
     from edgekws.report.plots import confusion_svg, recall_svg
 
     accuracy = report["accuracy"]
     if not accuracy or not accuracy["recalls"]:
-        return []
+        return {}
     dataset = f"{accuracy['dataset']}, n = {accuracy['n']:,}"
     confusion = confusion_svg(accuracy["confusion"], report["graph"]["labels"], f"Confusion, {dataset}")
     recall = recall_svg(accuracy["recalls"], f"Recall per class, {dataset}")
-    return [
-        {"kind": "heat", "title": "Confusion", "caption": dataset, "svg": Markup(confusion)},
-        {
-            "kind": "bars",
-            "title": "Recall per class",
-            "caption": f"{dataset}; whiskers: 95 % Wilson",
-            "svg": Markup(recall),
-        },
-    ]
+    return {
+        "confusion": _plot("heat", "Confusion", dataset, confusion),
+        "recall": _plot("bars", "Recall per class", f"{dataset}; whiskers: 95 % Wilson", recall),
+    }
+
+
+def _board_plots(report: Row) -> dict[str, Row]:
+    from edgekws.report.traces import energy_svg, latency_svg, layers_svg
+
+    found, performance, energy = {}, report["performance"], report["energy"]
+    how = report["board"]["how"] if report["board"] else ""
+    if performance:
+        found["latency"] = _plot("bars", "Latency of each window", how, latency_svg(performance, how))
+    if energy and energy["trace"]:
+        found["energy"] = _plot("wide", "Power over time", f"{energy['how']}: {energy['meter']}", energy_svg(energy))
+    if text.has_times(report):
+        caption = f"{how} beside the cost model"
+        found["layers"] = _plot("bars", "Time of each layer", caption, layers_svg(report["layers"], how))
+    return found
+
+
+def _plot(kind: str, title: str, caption: str, svg: str) -> Row:
+    from markupsafe import Markup
+
+    return {"kind": kind, "title": title, "caption": caption, "svg": Markup(svg)}

@@ -14,6 +14,8 @@ def to_markdown(report: Row) -> str:
     parts = [
         *_head(report),
         *_figures(report),
+        *_speed(report),
+        *_energy(report),
         *_accuracy(report),
         *_memory(report),
         *_layers(report),
@@ -23,7 +25,7 @@ def to_markdown(report: Row) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     lines = [_line(header), _line(["---"] * len(header)), *map(_line, rows)]
     return [*lines, ""]
 
@@ -33,10 +35,10 @@ def _line(cells: Sequence[object]) -> str:
 
 
 def _head(report: Row) -> list[str]:
-    verdict = report["verdict"]
-    mark = {True: "VALID", False: "NOT VALID", None: "NO BOARD"}[verdict["valid"]]
-    lines = [f"# {report['title']}", "", f"**{mark}: {verdict['text']}**", ""]
-    lines += [f"- reason: {reason}" for reason in verdict["reasons"]]
+    lines = [f"# {report['title']}", "", f"**{text.headline(report)}**", ""]
+    if report["incomplete"]:
+        lines.append(f"- **broken off, what was measured before is here: {report['incomplete']}**")
+    lines += [f"- reason: {reason}" for reason in text.reasons(report)]
     lines += [f"- **warning: {warning}**" for warning in report["warnings"]]
     board = f"Board: {report['board']['title']}. " if report["board"] else ""
     graph = report["graph"]
@@ -49,10 +51,52 @@ def _figures(report: Row) -> list[str]:
     for figure in report["figures"]:
         value, unit = text.quantity(figure["value"], figure["unit"])
         source = f"{figure['how']} {figure['board']}".strip()
-        rows.append((figure["name"], f"{value} {unit}".strip(), text.interval(figure), f"{figure['n']:,}", source))
+        about = "≈ " if figure["how"] == "estimated" else ""
+        rows.append(
+            (figure["name"], f"{about}{value} {unit}".strip(), text.interval(figure), f"{figure['n']:,}", source)
+        )
     if not rows:
         return []
-    return ["## Figures", "", *_table(("figure", "value", "95 % interval", "n", "how"), rows)]
+    return ["## Figures", "", *table(("figure", "value", "95 % interval, or bounds of an estimate", "n", "how"), rows)]
+
+
+def _speed(report: Row) -> list[str]:
+    found = report["performance"]
+    if not found:
+        return []
+    host_s = found["host_s"] or [None] * len(found["windows_s"])
+    cells = zip(found["iterations"], found["windows_s"], found["latencies_us"], host_s, strict=True)
+    rows = [
+        (number, f"{count:,}", f"{seconds:.3f}", f"{us:,.1f}", "" if host is None else f"{host:.3f}")
+        for number, (count, seconds, us, host) in enumerate(cells, 1)
+    ]
+    header = ("window", "inferences", "seconds of the device", "us each", "seconds of the host")
+    return [f"## Speed, {report['board']['how']}", "", speed_line(found), "", *table(header, rows)]
+
+
+def speed_line(performance: Row) -> str:
+    drift = performance["drift"]
+    slope = f", drift {text.signed_percent(drift)}" if drift is not None else ""
+    return f"Time base: {performance['clock']}. Spread {100 * performance['spread']:.3f} %{slope}."
+
+
+def _energy(report: Row) -> list[str]:
+    found = report["energy"]
+    if not found:
+        return []
+    how = found["how"]
+    whole, above = (text.microjoules(found[key], how) for key in ("uj_per_inference", "uj_per_inference_above_idle"))
+    lines = [
+        f"## Energy, {how}",
+        "",
+        f"**{whole} an inference, {above} above idle** ({text.energy_source(found)}).",
+        "",
+    ]
+    if not found["windows"]:
+        return lines
+    header = ("window", "inferences", "seconds", "mJ", "idle, mW", "uJ each", "uJ each above idle")
+    rows = [(number, *text.energy_window(window)) for number, window in enumerate(found["windows"], 1)]
+    return [*lines, *table(header, rows)]
 
 
 def _accuracy(report: Row) -> list[str]:
@@ -63,13 +107,13 @@ def _accuracy(report: Row) -> list[str]:
     if accuracy["recalls"]:
         rows = [_recall(recall) for recall in accuracy["recalls"]]
         header = ("class", "clips", "right", "recall", "95 % interval")
-        lines += [f"## Recall, {accuracy['dataset']}", "", *_table(header, rows)]
+        lines += [f"## Recall, {accuracy['dataset']}", "", *table(header, rows)]
         labels = report["graph"]["labels"]
         counts = [(label, *row) for label, row in zip(labels, accuracy["confusion"], strict=True)]
-        lines += ["Rows: what was said; columns: what the board heard.", "", *_table(("", *labels), counts)]
+        lines += ["Rows: what was said; columns: what the board heard.", "", *table(("", *labels), counts)]
     if accuracy["mismatches"]:
         shown = [(m["clip"], m["compared"], m["expected"], m["got"]) for m in accuracy["mismatches"]]
-        lines += ["## First differences", "", *_table(("clip", "compared", "interpreter", "board"), shown)]
+        lines += ["## First differences", "", *table(("clip", "compared", "interpreter", "board"), shown)]
     return lines
 
 
@@ -86,13 +130,13 @@ def _memory(report: Row) -> list[str]:
         (row["name"], f"{row['used']:,}", f"{row['budget']:,}" if row["budget"] else "none set")
         for row in report["memory"]
     ]
-    return ["## Memory", "", *_table(("memory", "used, bytes", "budget, bytes"), rows)]
+    return ["## Memory", "", *table(("memory", "used, bytes", "budget, bytes"), rows)]
 
 
 def _layers(report: Row) -> list[str]:
     header = ("layer", "op", "output", "weight bits", "MACs", "share", "parameters, bytes", "output, bytes")
     rows = [_layer(row) for row in report["layers"]]
-    return ["## Layers", "", *_table(header, rows), *_times(report)]
+    return ["## Layers", "", *table(header, rows), *_times(report)]
 
 
 def _layer(row: Row) -> tuple[object, ...]:
@@ -108,7 +152,7 @@ def _times(report: Row) -> list[str]:
         return []
     header = ("layer", f"us, {report['board']['how']}", "instructions", "estimated", "error of the estimate")
     rows = [(row["name"], *text.times(row)) for row in report["layers"]]
-    return ["## Layers on the board", "", *_table(header, rows), text.model_error(report), ""]
+    return ["## Layers on the board", "", *table(header, rows), text.model_error(report), ""]
 
 
 def _parity(report: Row) -> list[str]:
@@ -119,7 +163,7 @@ def _parity(report: Row) -> list[str]:
         for row in report["parity"]
     ]
     header = ("artifact", "runtime", "clips", "differences", "note")
-    return ["## Exports against the interpreter", "", *_table(header, rows)]
+    return ["## Exports against the interpreter", "", *table(header, rows)]
 
 
 def _manifests(report: Row) -> list[str]:
@@ -129,4 +173,4 @@ def _manifests(report: Row) -> list[str]:
         versions = ", ".join(f"{key} {value}" for key, value in manifest.get("versions", {}).items())
         rows.append((name, manifest.get("kind", ""), inputs, versions, "; ".join(manifest.get("notes", ()))))
     header = ("step", "kind", "inputs", "versions", "notes")
-    return ["## Made from", "", *_table(header, rows)] if rows else []
+    return ["## Made from", "", *table(header, rows)] if rows else []

@@ -1,19 +1,12 @@
-"""Plots as inline SVG whose colours follow the page's light or dark mode."""
+"""Plots of an accuracy: confusion and recall."""
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from edgekws.report.svg import ACCENT, BAD, GRID, INK, ON_ACCENT, grid, plain, to_svg
 
-# Matplotlib draws with these; the page's style sheet owns the real colours.
-INK, GRID, ACCENT, BAD, ON_ACCENT = "#010203", "#040506", "#070809", "#0a0b0c", "#0d0e0f"
-_VARIABLES = {INK: "--ink", GRID: "--line", ACCENT: "--accent", BAD: "--bad", ON_ACCENT: "--on-accent"}
 _CELL_IN = 0.42
 _MARGIN_IN = 1.05
 _RIGHT_IN = 0.5  # the last slanted label leans over the edge
@@ -46,7 +39,7 @@ def confusion_svg(table: Sequence[Sequence[int]], labels: Sequence[str], title: 
     axes.set_ylabel("said", color=INK)
     axes.set_xticks(range(len(labels)), labels, rotation=60, ha="left", rotation_mode="anchor", parse_math=False)
     axes.set_yticks(range(len(labels)), labels, parse_math=False)
-    return _svg(figure, "confusion", title)
+    return to_svg(figure, "confusion", title)
 
 
 def recall_svg(recalls: Sequence[Mapping[str, Any]], title: str) -> str:
@@ -70,10 +63,9 @@ def recall_svg(recalls: Sequence[Mapping[str, Any]], title: str) -> str:
         range(len(recalls)), [f"{recall['label']}  ({recall['n']})" for recall in recalls], parse_math=False
     )
     axes.set_xlabel("recall, %  (clips in brackets)", color=INK)
-    axes.grid(axis="x", color=GRID, lw=0.8)
-    axes.set_axisbelow(True)
-    _plain(axes)
-    return _svg(figure, "recall", title)
+    grid(axes, "x")
+    plain(axes)
+    return to_svg(figure, "recall", title)
 
 
 def _frame(axes: Any, count: int) -> None:  # noqa: ANN401 - matplotlib's stubs differ by version
@@ -82,36 +74,4 @@ def _frame(axes: Any, count: int) -> None:  # noqa: ANN401 - matplotlib's stubs 
     for place in range(count + 1):
         axes.axhline(place - 0.5, color=GRID, lw=0.6)
         axes.axvline(place - 0.5, color=GRID, lw=0.6)
-    _plain(axes)
-
-
-def _plain(axes: Any) -> None:  # noqa: ANN401
-    axes.tick_params(length=0, colors=INK, labelsize=9)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _svg(figure: Figure, name: str, title: str) -> str:
-    import matplotlib
-
-    settings = {"svg.fonttype": "none", "svg.hashsalt": name}  # text stays text; the same bytes every time
-    buffer = io.StringIO()
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the reader's browser has the glyph
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return _inline(buffer.getvalue(), name, title)
-
-
-def _inline(svg: str, name: str, title: str) -> str:
-    """Without prolog and metadata, with ids of its own and the page's colours."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'id="|(?<=xlink:href=")#|url\(#', lambda match: f"{match[0]}{name}-", svg)
-    for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, f"var({variable})")
-    words = title.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    return re.sub(r'<svg ([^>]*?)width="([\d.]+)pt" height="[\d.]+pt"', _head(words), svg, count=1, flags=re.DOTALL)
-
-
-def _head(words: str) -> str:
-    return rf'<svg role="img" aria-label="{words}" style="width: \g<2>pt; height: auto" \g<1>'
+    plain(axes)

@@ -14,6 +14,25 @@ HOW = {
 """What each way to get a figure means."""
 
 
+def mark(report: Mapping[str, Any]) -> str:
+    """The verdict in a word that cannot be overlooked."""
+    if report["incomplete"]:
+        return "INCOMPLETE, NOT VALID"
+    return {True: "VALID", False: "NOT VALID", None: "NO BOARD"}[report["verdict"]["valid"]]
+
+
+def headline(report: Mapping[str, Any]) -> str:
+    """The verdict in one line; a text that only says the mark again is not repeated."""
+    said, found = mark(report), report["verdict"]["text"]
+    rest = found[len(said) :].lstrip("; ") if found.lower().startswith(said.lower()) else found
+    return f"{said}: {rest}" if rest else said
+
+
+def reasons(report: Mapping[str, Any]) -> list[str]:
+    """Why a run is not valid, but for what broke it off, which is said on its own."""
+    return [reason for reason in report["verdict"]["reasons"] if reason != report["incomplete"]]
+
+
 def number(value: float) -> str:
     """Four significant digits, thousands grouped; integers in full."""
     if float(value).is_integer():
@@ -40,13 +59,55 @@ def quantity(value: float, unit: str) -> tuple[str, str]:
 
 
 def interval(figure: Mapping[str, Any]) -> str:
-    """The 95 % interval of a figure, or nothing."""
+    """The 95 % interval of a figure, the bounds of an estimate, or nothing."""
     bounds = figure["interval"]
     if not bounds:
         return ""
     low, unit = quantity(bounds["low"], figure["unit"])
     high, _ = quantity(bounds["high"], figure["unit"])
     return f"{low} to {high} {unit}".strip()
+
+
+def signed_percent(share: float) -> str:
+    return f"{100 * share:+.3f} %"
+
+
+def microjoules(value: float | None, how: str) -> str:
+    """Energy of an inference; an estimate never reads like a measured value."""
+    if value is None:
+        return "unknown"
+    shown = f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{'≈ ' if how == 'estimated' else ''}{shown} uJ"
+
+
+def energy_source(energy: Mapping[str, Any]) -> str:
+    """Who says so, in one line."""
+    parts = [f"{energy['how']}: {energy['meter']}"]
+    if energy["rate_hz"]:
+        parts.append(f"{energy['rate_hz']:,.0f} samples/s")
+    if energy["volts"] is not None:
+        parts.append(f"{energy['volts']:g} V")
+    if energy["interval"]:
+        bounds = energy["interval"]
+        parts.append(f"between {bounds['low']:,.4g} and {bounds['high']:,.4g} uJ")
+    if energy["source"]:
+        parts.append(f"constants from {energy['source']}")
+    if energy["dropped"]:
+        parts.append(f"{energy['dropped']:,} SAMPLES LOST")
+    return ", ".join(parts)
+
+
+def energy_window(window: Mapping[str, Any]) -> tuple[str, ...]:
+    """(inferences, seconds, mJ, idle mW, uJ each, uJ each above idle) of a window."""
+    idle, above = window["idle_watts"], window["uj_per_inference_above_idle"]
+    return (
+        f"{window['iterations']:,}",
+        f"{window['seconds']:.3f}",
+        f"{1e3 * window['joules']:,.4f}",
+        "" if idle is None else f"{1e3 * idle:,.4g}",
+        f"{window['uj_per_inference']:,.2f}",
+        "" if above is None else f"{above:,.2f}",
+    )
 
 
 def has_times(report: Mapping[str, Any]) -> bool:

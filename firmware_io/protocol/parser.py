@@ -2,7 +2,7 @@
 
 A device sends lines of printable ASCII ended by CR LF (a lone LF is accepted: the reference firmware
 sends it after some errors). The literals are those of mlcommons/tiny, benchmark/api; `m-raw-`,
-`m-input-crc32-`, `m-layer` and `m-memory-stack-` are the extensions of our own firmware.
+`m-input-crc32-`, `m-check-`, `m-layer` and `m-memory-stack-` are the extensions of our own firmware.
 """
 
 from __future__ import annotations
@@ -123,6 +123,17 @@ class InputCrc(Message):
 
 
 @dataclass(frozen=True)
+class Check(Message):
+    """CRC-32 of all that the device received and sent between its last `check` (or its reset) and this one.
+
+    received: this `check` is in it; sent: this answer is not.
+    """
+
+    received: int
+    sent: int
+
+
+@dataclass(frozen=True)
 class Layers(Message):
     """First line of the answer to `layers`: that many lines follow. ticks_per_s: of the device's clock."""
 
@@ -158,9 +169,9 @@ class DeviceError(Message):
 
     text: str
 
-    @property
-    def unknown_command(self) -> bool:
-        return self.text.startswith("Unknown command")
+    def unknown(self, command: str) -> bool:
+        """Whether the device does not know the first word of `command`; a damaged word comes back damaged."""
+        return self.text == f"Unknown command: {command.split(' ', maxsplit=1)[0]}"
 
 
 def _thousandths(text: str) -> tuple[int, ...]:
@@ -194,6 +205,7 @@ _LINES: tuple[tuple[re.Pattern[str], Callable[..., Message]], ...] = tuple(
         (rf"m-results-\[({_PROBABILITY}(?:,{_PROBABILITY})*)\]", lambda text: Results(_thousandths(text))),
         (rf"m-raw-\[({_INT8}(?:,{_INT8})*)\]", lambda text: Raw(_scores(text))),
         (r"m-input-crc32-\[([0-9a-fA-F]{8})\]", lambda text: InputCrc(int(text, 16))),
+        (r"m-check-\[([0-9a-f]{8}),([0-9a-f]{8})\]", lambda *crcs: Check(*(int(crc, 16) for crc in crcs))),
         (rf"m-layers-\[{_COUNT},{_COUNT},{_COUNT}\]", lambda *counts: Layers(*map(int, counts))),
         (rf"m-layer-\[{_COUNT},{_COUNT}\]", lambda number, ticks: Layer(int(number), int(ticks))),
         (rf"m-memory-stack-\[{_COUNT},{_COUNT}\]", lambda used, size: StackUse(int(used), int(size))),
@@ -213,6 +225,8 @@ class Parser:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._error: ProtocolError | None = None
+        self.line = b""
+        """The last message's bytes as they came, with the end of the line."""
 
     def feed(self, content: bytes) -> None:
         self._buffer += content
@@ -239,9 +253,9 @@ class Parser:
             raise ProtocolError(f"lines should have at most {MAX_LINE_BYTES} bytes", got=got, hint=_BAUD_HINT)
         if end < 0:
             return None
-        line = bytes(self._buffer[:end]).removesuffix(b"\r")
+        self.line = bytes(self._buffer[: end + 1])
         del self._buffer[: end + 1]
-        return parse_line(line)
+        return parse_line(self.line[:-1].removesuffix(b"\r"))
 
 
 _BAUD_HINT = "check the baud rate, the cable and that the firmware speaks the MLPerf Tiny protocol"

@@ -1,18 +1,19 @@
 """Byte streams to a device: one file per URL scheme, found by the file's name.
 
 serial:/dev/ttyACM0[?baud=115200]   a port of this machine (COM3 on Windows)
+serial:0483:374b                    the same by USB id, serial:sn=... by serial number, serial:board=... by board
 tcp:HOST:PORT                       a serial port on the network
 qemu:BOARD                          the board emulated by QEMU, started with a firmware ELF
 host:                               the firmware compiled for this machine, started on a pty
-replay:FILE                         traffic that was recorded with `record=`, played back
+spy:FILE:URL                        any of these, recorded
+replay:FILE                         traffic that was recorded, played back
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -43,7 +44,7 @@ def open_transport(url: str, elf: Path | None = None, record: Path | None = None
     """Open `url` for the duration of a `with` block.
 
     elf: the firmware that the schemes `qemu` and `host` start; others ignore it.
-    record: the traffic is also written to this file, which `replay:` can play.
+    record: the traffic is also written to this file, as with `spy:`.
     Raises ConfigError for an unknown scheme and BoardError when the device cannot be reached.
     """
     scheme, separator, rest = url.partition(":")
@@ -55,16 +56,8 @@ def open_transport(url: str, elf: Path | None = None, record: Path | None = None
         )
     module = importlib.import_module(f"{__name__}.{scheme}")
     opened: AbstractContextManager[Transport] = module.connect(rest, elf)
-    return opened if record is None else _recorded(opened, url, record)
+    if record is None:
+        return opened
+    from firmware_io.transport.spy import recorded
 
-
-@contextmanager
-def _recorded(opened: AbstractContextManager[Transport], url: str, record: Path) -> Iterator[Transport]:
-    from firmware_io.transport._traffic import Spy
-
-    with opened as transport:
-        spy = Spy(transport, url)
-        try:
-            yield spy
-        finally:
-            spy.save(record)
+    return recorded(opened, url, record)

@@ -7,15 +7,19 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekws.errors import BoardError
+from firmware_io.transport._refused import refused
 
 if TYPE_CHECKING:
     import serial
 
 
 READ_BYTES = 4096
+WRITE_TIMEOUT_S = 10.0
+"""The longest that a port may take to accept what is sent, which is little: a command has 80 bytes."""
 _POLL_S = 0.001  # Windows cannot select() on a COM port
 
 
@@ -59,14 +63,9 @@ def open_port(url: str, baud: int = 9600, exclusive: bool | None = None) -> Iter
     import serial
 
     try:
-        raw = serial.serial_for_url(url, baudrate=baud, exclusive=exclusive, timeout=0)
+        raw = serial.serial_for_url(url, baudrate=baud, exclusive=exclusive, timeout=0, write_timeout=WRITE_TIMEOUT_S)
     except (serial.SerialException, ValueError, OSError) as error:
-        raise BoardError(
-            f"{url} should be a port that can be opened",
-            got=str(error),
-            hint="check the cable, the name and that no other program holds it; "
-            "on Linux your user must be in the group dialout",
-        ) from error
+        raise refused(url, error) from error
     port = Port(raw, url)
     try:
         yield port
@@ -80,9 +79,16 @@ def _gone(url: str) -> Iterator[None]:
 
     try:
         yield
+    except serial.SerialTimeoutException as error:
+        raise BoardError(
+            f"{url} should take what is sent",
+            got=f"it took none of it for {WRITE_TIMEOUT_S:g} s",
+            hint="check power and cable, and that flow control is off; plug the board in again",
+        ) from error
     except (serial.SerialException, OSError) as error:
+        gone = url.startswith("/") and not Path(url).exists()
         raise BoardError(
             f"{url} should stay connected",
-            got=f"the connection ended ({error})",
+            got=f"the connection ended ({'the port is gone: it was unplugged' if gone else error})",
             hint="check cable and power; an emulated board has stopped: its messages are above",
         ) from error

@@ -3,19 +3,25 @@
 line 1    {"kind": "edgekws-traffic", "version": 1, "url": "serial:/dev/ttyACM0"}
 others    {"s": 0.012, "to": "name%"}        bytes to the device
           {"s": 0.013, "from": "m-ready..."} bytes from the device
+          {"s": 0.063, "from": ""}           silence: somebody waited in vain
 `s` is seconds since the start; bytes are text in Latin-1, so that every byte is one character.
+
+Every line is written as soon as it is known, so that a killed run leaves what had passed; a last line without an
+end was cut off by the kill and does not count.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from edgekws.errors import ArtifactError
-from edgekws.files import check_kind, write_text
+from edgekws.files import check_kind
 from firmware_io.transport import Transport
 
 KIND, VERSION = "edgekws-traffic", 1
@@ -30,18 +36,31 @@ class Event:
 
 
 class Spy:
-    """A transport that remembers what passed."""
+    """A transport that writes down what passes."""
 
-    def __init__(self, inner: Transport, url: str) -> None:
+    def __init__(self, inner: Transport, url: str, path: Path) -> None:
         self._inner = inner
-        self._url = url
         self._start = time.monotonic()
-        self._events: list[Event] = []
+        self._path = path
+        with self._written():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("wb", buffering=0)
+        self._header = {"kind": KIND, "version": VERSION, "url": url}
+
+    def __enter__(self) -> Spy:
+        try:
+            self._row(self._header)
+        except ArtifactError:
+            self._file.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def read(self, timeout_s: float) -> bytes:
         content = self._inner.read(timeout_s)
-        if content:
-            self._note("from", content)
+        self._note("from", content)
         return content
 
     def write(self, content: bytes) -> None:
@@ -51,23 +70,30 @@ class Spy:
     def close(self) -> None:
         self._inner.close()
 
-    def save(self, path: Path) -> None:
-        write_text(path, to_text(self._events, self._url))
-
     def _note(self, direction: Literal["to", "from"], content: bytes) -> None:
-        self._events.append(Event(direction, content, round(time.monotonic() - self._start, 6)))
+        self._row({"s": round(time.monotonic() - self._start, 6), direction: content.decode(_ENCODING)})
 
+    def _row(self, row: dict[str, Any]) -> None:
+        with self._written():
+            self._file.write((json.dumps(row) + "\n").encode())
 
-def to_text(events: list[Event], url: str) -> str:
-    header = {"kind": KIND, "version": VERSION, "url": url}
-    rows = [{"s": event.seconds, event.direction: event.content.decode(_ENCODING)} for event in events]
-    return "".join(json.dumps(row) + "\n" for row in [header, *rows])
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ArtifactError(
+                f"{self._path} should take the recorded traffic",
+                got=error.strerror or str(error),
+                hint="free some space or give another file",
+            ) from error
 
 
 def load(path: Path) -> list[Event]:
     """Raises ArtifactError for anything but recorded traffic of this version."""
     try:
-        header, *rows = [json.loads(line) for line in path.read_text().splitlines()] or [{}]
+        *lines, _ = path.read_text().split("\n")
+        header, *rows = [json.loads(line) for line in lines] or [{}]
         check_kind(path, header if isinstance(header, dict) else {}, KIND, VERSION)
         return [_event(row) for row in rows]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

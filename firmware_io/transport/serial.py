@@ -1,22 +1,52 @@
-"""serial:PATH[?baud=N]: a serial port of this machine, 8N1, held exclusively."""
+"""serial:WHICH[?baud=N]: a serial port of this machine, 8N1, held exclusively.
+
+WHICH is a path, a USB id `VID:PID` (hexadecimal), `sn=SERIAL` of the USB probe, or `board=NAME`.
+"""
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import parse_qs
 
 from edgekws.errors import ConfigError
 from firmware_io.transport._port import Port, open_port
+from firmware_io.transport._refused import holders, in_use
 
 DEFAULT_BAUD = 115_200
 
 
 def connect(rest: str, elf: Path | None = None) -> AbstractContextManager[Port]:  # noqa: ARG001
-    path, _, query = rest.partition("?")
-    if not path:
+    which, _, query = rest.partition("?")
+    if not which:
         raise ConfigError("serial: needs a device path", got="nothing", hint="for example serial:/dev/ttyACM0")
-    return open_port(path, baud=_baud(query), exclusive=True)
+    baud, path = _baud(query), path_of(which)
+    _refuse_a_shared_port(path)
+    return open_port(path, baud=baud, exclusive=True)
+
+
+def _refuse_a_shared_port(path: str) -> None:
+    """A program that has not locked the port would still take half of the answers.
+
+    Whoever emulates a board holds both ends of its pseudo-terminal; that is no sharing.
+    """
+    if os.path.realpath(path).startswith("/dev/pts/") or not Path(path).is_char_device():
+        return
+    if by := holders(Path(path)):
+        raise in_use(path, by)
+
+
+def path_of(which: str) -> str:
+    """The path of the port that is meant. Raises BoardError when there is none, or several (it lists them)."""
+    from firmware_io import ports, probe
+
+    if ports.is_path(which):
+        return which
+    found = ports.listed()
+    if which.startswith("board="):
+        return probe.board_port(which.removeprefix("board="), found).device
+    return ports.one(which, ports.matching(which, found), found).device
 
 
 def _baud(query: str) -> int:

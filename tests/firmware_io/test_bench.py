@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_device import Direct, FakeDevice, Faults, on_pty
+from fake_device import CLASSIFY_COMMANDS, START_COMMANDS, Direct, FakeDevice, Faults, on_pty
 
 from edgekws.emit import c
 from edgekws.errors import BoardError, ConfigError, ProtocolError
 from edgekws.graph import interp
+from edgekws.report.document import checked
 from firmware_io import board as boards
 from firmware_io.bench import Plan, Vectors, bench
 from firmware_io.build import build
+from firmware_io.meter import Meter
 from firmware_io.protocol.session import Session, Timeouts
 from firmware_io.transport import open_transport
 
 CLIPS = 6
-START = 2  # commands: name, profile
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_windows_last_ten_seconds_of_device_time(graph, vectors):
 
 @pytest.mark.parametrize("us", [3, 700, 90_000, 12_000_000])
 def test_calibration_finds_any_speed(graph, vectors, us):
-    found = run(graph, vectors, Plan(accuracy=False), us=us)
+    found = run(graph, vectors, Plan(("performance",)), us=us)
     assert found.valid and found.accuracy is None
     assert all(10 <= window < 26 for window in found.performance.windows_s)
 
@@ -73,24 +75,24 @@ def test_figures_say_how_they_were_got(graph, vectors):
 
 
 def test_a_board_that_was_loaded_by_hand_is_measured_with_a_warning(graph, vectors):
-    found = run(graph, vectors, Plan(performance=False), board="nucleo-l4r5zi", stack="900,4096")
+    found = run(graph, vectors, Plan(("accuracy",)), board="nucleo-l4r5zi", stack="900,4096")
     assert found.valid and {figure.how for figure in found.measurements()} == {"measured"}
     assert any("loaded by hand" in warning for warning in found.warnings)
 
 
 def test_layers_are_told_where_the_device_can(graph, vectors):
-    plan = Plan(window_s=0.01, windows=1, accuracy=False)
+    plan = Plan(("performance",), window_s=0.01, windows=1)
     found = run(graph, vectors, plan, layers_us=[900, 300, 500, 200, 100])
     assert found.valid and found.layers_us == (900, 300, 500, 200, 100)
     assert found.to_json()["layers_us"] == [900, 300, 500, 200, 100]
     assert run(graph, vectors, plan).layers_us == ()
-    assert run(graph, vectors, Plan(performance=False), layers_us=[1] * 5).layers_us == ()
-    with pytest.raises(ProtocolError, match="5 layers"):
-        run(graph, vectors, plan, layers_us=[1000, 1000])
+    assert run(graph, vectors, Plan(("accuracy",)), layers_us=[1] * 5).layers_us == ()
+    other = run(graph, vectors, plan, layers_us=[1000, 1000])
+    assert not other.valid and "should have 5 layers" in other.incomplete and len(other.performance.windows_s) == 1
 
 
 def test_the_stack_is_a_figure_where_the_device_can_tell(graph, vectors):
-    plan = Plan(performance=False)
+    plan = Plan(("accuracy",))
     found = run(graph, vectors, plan, stack="824,2048")
     figure = {figure.name: figure for figure in found.measurements()}["stack, deepest"]
     assert (figure.value, figure.unit, figure.how) == (824, "bytes", "emulated")
@@ -101,18 +103,20 @@ def test_the_stack_is_a_figure_where_the_device_can_tell(graph, vectors):
 
 
 def test_a_damaged_answer_about_the_stack_is_asked_for_again(graph, vectors):
-    plan, last = Plan(performance=False), START + CLIPS * 18  # load, 16 chunks, infer, raw: 19 with the first
+    plan, last = Plan(("accuracy",)), START_COMMANDS + CLIPS * (CLASSIFY_COMMANDS - 1)
     for number in range(last, last + CLIPS + 1):
         assert run(graph, vectors, plan, stack="824,2048", garbage=True, command=number).valid
 
 
 def test_the_document_is_plain_json(graph, vectors):
-    value = run(graph, vectors, wrong_score_at=20).to_json()
-    assert json.loads(json.dumps(value))["kind"] == "edgekws-bench"
+    for found in (run(graph, vectors, wrong_score_at=20), run(graph, vectors, Plan(("accuracy",)))):
+        value = found.to_json()
+        assert json.loads(json.dumps(value)) == value == checked(value, "the bench")
+    assert len(checked(found.submission(), "the bench")["answers"]) == CLIPS
 
 
 def test_one_wrong_score_fails_the_verdict(graph, vectors):
-    found = run(graph, vectors, Plan(performance=False), wrong_score_at=2)
+    found = run(graph, vectors, Plan(("accuracy",)), wrong_score_at=2)
     assert not found.valid and found.verdict == "board equals interpreter: 5 of 6"
     (mismatch,) = found.accuracy.mismatches
     assert mismatch.clip == "clip2" and mismatch.compared == "scores"
@@ -121,65 +125,142 @@ def test_one_wrong_score_fails_the_verdict(graph, vectors):
 
 
 def test_wrong_text_fails_the_verdict(graph, vectors):
-    found = run(graph, vectors, Plan(performance=False), wrong_text_at=1)
+    found = run(graph, vectors, Plan(("accuracy",)), wrong_text_at=1)
     assert found.accuracy.matches == CLIPS and not found.valid
     assert "printed probabilities are wrong on 1 of 6" in found.reasons[0]
 
 
 def test_without_raw_the_text_is_compared(graph, vectors):
-    right = run(graph, vectors, Plan(performance=False), raw=False)
+    right = run(graph, vectors, Plan(("accuracy",)), raw=False)
     assert right.valid and right.accuracy.compared == "permille" and "no `raw`" in right.warnings[0]
-    wrong = run(graph, vectors, Plan(performance=False), raw=False, wrong_text_at=4)
+    wrong = run(graph, vectors, Plan(("accuracy",)), raw=False, wrong_text_at=4)
     assert not wrong.valid and wrong.accuracy.mismatches[0].clip == "clip4"
 
 
 def test_a_clock_that_runs_backwards_is_not_valid(graph, vectors):
-    found = run(graph, vectors, Plan(accuracy=False), backwards=True)
+    found = run(graph, vectors, Plan(("performance",)), backwards=True)
     assert not found.valid and found.reasons[0].startswith("window 3: the device's clock runs backwards")
 
 
 def test_short_windows_are_not_valid(graph, vectors, monkeypatch):
-    monkeypatch.setattr("firmware_io.bench._MARGIN", 0.5)
-    found = run(graph, vectors, Plan(accuracy=False))
+    monkeypatch.setattr("firmware_io.modes.MARGIN", 0.5)
+    found = run(graph, vectors, Plan(("performance",)))
     assert len(found.reasons) == 5 and "shorter than 10 s" in found.reasons[0]
 
 
 def test_a_window_that_came_out_short_is_run_again(graph, vectors, monkeypatch):
-    monkeypatch.setattr("firmware_io.bench._calibrate", lambda session: (2600.0, 0.0))  # it is 2000 us
-    found = run(graph, vectors, Plan(accuracy=False))
+    monkeypatch.setattr(
+        "firmware_io.modes.performance.Runner._calibrate", lambda runner: (2600.0, 0.0)
+    )  # it is 2000 us
+    found = run(graph, vectors, Plan(("performance",)))
     assert found.valid and min(found.performance.windows_s) >= 10
 
 
 def test_shorter_plans_are_named(graph, vectors):
-    found = run(graph, vectors, Plan(window_s=0.5, windows=2, accuracy=False))
+    found = run(graph, vectors, Plan(("performance",), window_s=0.5, windows=2))
     assert found.valid and "2 windows of 0.5 s" in found.warnings[0]
 
 
 def test_a_clock_that_stands_still_is_an_error(graph, vectors, monkeypatch):
-    monkeypatch.setattr("firmware_io.bench._CALIBRATION_HOST_S", 0.1)
+    monkeypatch.setattr("firmware_io.modes.performance._CALIBRATION_HOST_S", 0.1)
     monkeypatch.setattr(FakeDevice, "_lap", lambda self: "m-lap-us-7\r\n")
     with pytest.raises(BoardError, match="clock of the device should run"):
         run(graph, vectors)
 
 
 def test_a_lost_byte_is_counted(graph, vectors):
-    speed = run(graph, vectors, Plan(accuracy=False), lose=100)
+    speed = run(graph, vectors, Plan(("performance",)), lose=100)
     assert speed.valid and speed.performance is not None
-    found = run(graph, vectors, Plan(performance=False), lose=100)
+    found = run(graph, vectors, Plan(("accuracy",)), lose=100)
     assert found.valid and found.accuracy.resent == 1 and "sent again" in found.warnings[0]
 
 
 @pytest.mark.parametrize("fault", ["silent", "garbage", "half_line", "reset"])
-def test_a_device_that_breaks_off_names_the_clip(graph, vectors, fault):
-    command = START + 19 + 3  # in the second clip: load, 16 chunks, infer, raw
-    with pytest.raises((BoardError, ProtocolError), match=r"^clip clip1: .*`db .*What to do"):
-        run(graph, vectors, Plan(performance=False), **{fault: True}, command=command, always=True)
+def test_a_device_that_breaks_off_names_the_clip_and_what_came_before_is_kept(graph, vectors, fault):
+    command = START_COMMANDS + CLASSIFY_COMMANDS + 3  # in the second clip
+    found = run(graph, vectors, Plan(("accuracy",)), **{fault: True}, command=command, always=True)
+    assert not found.valid and isinstance(found.cause, BoardError | ProtocolError)
+    assert re.search(r"^clip clip1: .*`db .*What to do", found.incomplete) and found.incomplete in found.reasons[0]
+    assert (found.accuracy.n, found.accuracy.matches, len(found.answers)) == (1, 1, 1)
+    assert found.verdict == "incomplete, not valid; board equals interpreter: 1 of 1"
+    assert json.loads(json.dumps(found.to_json()))["incomplete"] == found.incomplete
+
+
+def test_a_device_that_breaks_off_before_anything_was_measured_is_an_error(graph, vectors):
+    with pytest.raises(BoardError, match=r"^clip clip0"):
+        run(graph, vectors, silent=True, command=START_COMMANDS + 3, always=True)
+
+
+def test_windows_before_the_break_are_kept(graph, vectors):
+    calibration = CLASSIFY_COMMANDS + 5
+    command = START_COMMANDS + calibration + 3 * CLASSIFY_COMMANDS
+    found = run(graph, vectors, silent=True, command=command, always=True)
+    assert 1 <= len(found.performance.windows_s) < 5 and found.accuracy is None and found.stack is None
+    assert found.performance.latency_us == pytest.approx(2000, rel=1e-3) and not found.valid
+
+
+def test_ctrl_c_keeps_what_there_is(graph, vectors, monkeypatch):
+    device, asked = FakeDevice(graph), []
+
+    def interrupted(n, w, original=device._infer):
+        asked.append(n)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return original(n, w)
+
+    monkeypatch.setattr(device, "_infer", interrupted)
+    found = bench(Session(Direct(device)), boards.load("qemu-an386"), graph, vectors, Plan(("accuracy",)))
+    assert found.accuracy.n == 3 and isinstance(found.cause, KeyboardInterrupt)
+    assert found.incomplete == "stopped by the user before the end" and not found.valid
 
 
 def test_another_model_is_refused(graph, vectors, graph_factory):
     session = Session(Direct(FakeDevice(graph_factory(classes=5))))
     with pytest.raises(ProtocolError, match="12 answers"):
-        bench(session, boards.load("host"), graph, vectors, Plan(performance=False))
+        bench(session, boards.load("host"), graph, vectors, Plan(("accuracy",)))
+
+
+@pytest.mark.parametrize(
+    ("answer", "instead", "message"),
+    [
+        ("[fake]", "[edgekws-qemu-an500]", "edgekws-qemu-an386.*firmware of another board"),
+        ("[kws01]", "[vww01]", "should hold kws01.*person detection"),
+    ],
+)
+def test_other_firmware_is_refused_before_anything_is_loaded(graph, vectors, monkeypatch, answer, instead, message):
+    device = FakeDevice(graph)
+    original = device._answer
+    monkeypatch.setattr(device, "_answer", lambda command: original(command).replace(answer, instead))
+    with pytest.raises(BoardError, match=message):
+        bench(Session(Direct(device)), boards.load("qemu-an386"), graph, vectors)
+    assert device.commands == START_COMMANDS
+
+
+def test_a_device_with_another_model_is_refused_before_it_is_timed(graph, vectors, graph_factory):
+    session = Session(Direct(FakeDevice(graph_factory(seed=5))))
+    with pytest.raises(BoardError, match=r"clip clip0: the device should answer as the interpreter.*another model"):
+        bench(session, boards.load("qemu-an386"), graph, vectors, Plan(("performance",)))
+
+
+def test_a_model_estimates_from_performance_mode(graph, vectors, tmp_path):
+    device = FakeDevice(graph)
+    plan, meter = Plan(("accuracy", "energy")), Meter("model:?volts=3.0", tmp_path)
+    found = bench(Session(Direct(device)), boards.load("qemu-an386"), graph, vectors, plan, meter=meter)
+    assert found.valid and found.modes == ("performance", "accuracy", "energy")
+    energy = found.energy
+    assert energy.how == "estimated" and energy.windows == () and energy.trace is None
+    assert energy.interval.low < energy.uj_per_inference < energy.interval.high and energy.source
+    figure = {figure.name: figure for figure in found.measurements()}["energy per inference"]
+    assert (figure.how, figure.interval) == ("estimated", energy.interval)
+    assert any("estimated, no meter" in warning for warning in found.warnings)
+
+
+def test_a_model_that_does_not_know_the_board_is_refused_before_it_is_timed(graph, vectors, tmp_path):
+    device = FakeDevice(graph)
+    with pytest.raises(ConfigError, match="what a host draws"):
+        session, meter = Session(Direct(device)), Meter("model:", tmp_path)
+        bench(session, boards.load("host"), graph, vectors, Plan(("energy",)), meter=meter)
+    assert device.commands == 0
 
 
 def test_no_clips_are_refused(graph, random_features):
@@ -188,7 +269,7 @@ def test_no_clips_are_refused(graph, random_features):
 
 
 def test_clips_without_labels(graph, vectors):
-    found = run(graph, Vectors("golden", vectors.ids, vectors.features), Plan(performance=False))
+    found = run(graph, Vectors("golden", vectors.ids, vectors.features), Plan(("accuracy",)))
     assert found.valid and found.accuracy.correct is None and found.accuracy.confusion == ()
     assert [figure.name for figure in found.measurements()] == ["clips equal to the interpreter, golden"]
 
@@ -201,7 +282,7 @@ def test_progress_counts_to_the_end(graph, vectors):
 
 
 def test_recorded_on_a_pty_and_replayed(graph, vectors, tmp_path):
-    path, plan = tmp_path / "traffic.jsonl", Plan(performance=False)
+    path, plan = tmp_path / "traffic.jsonl", Plan(("accuracy",))
     host = boards.load("host")
 
     def measure(opened):
@@ -260,5 +341,5 @@ def test_firmware_of_another_graph_fails_the_verdict(graph, graph_factory, vecto
         pytest.skip(f"{board.compiler} is not installed")
     firmware = build(board, c.emit(graph_factory(seed=5)), tmp_path / "firmware.elf")
     with open_transport(board.transport, elf=firmware.elf) as opened:
-        found = bench(Session(opened), board, graph, vectors, Plan(performance=False), firmware)
+        found = bench(Session(opened), board, graph, vectors, Plan(("accuracy",)), firmware)
     assert not found.valid and found.accuracy.matches < CLIPS

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from fake_device import BANNER, Direct, FakeDevice, Faults, on_pty
+from fake_device import BANNER, CLASSIFY_COMMANDS, START_COMMANDS, Direct, FakeDevice, Faults, on_pty
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,11 +17,13 @@ from edgekws.graph.softmax import permille
 from firmware_io.protocol import parser as msg
 from firmware_io.protocol.session import Session, Timeouts
 from firmware_io.transport import open_transport
+from fuzz import faults
 
 STREAM = (
     BANNER + "m-name-dut-[a b]\r\nm-profile-[x]\r\nm-model-[kws01]\r\nm-[Expecting 490 bytes]\r\nm-load-done\r\n"
     "m-buffer-00-fF\r\nm-warmup-start-0\r\nm-warmup-done\r\nm-infer-start-70\r\nm-lap-us-4294967296000\r\n"
     "m-infer-done\r\nm-results-[0.000,0.999,1.000]\r\nm-raw-[-128,0,127,-9,10,-100]\r\nm-input-crc32-[0000beEF]\r\n"
+    "m-check-[0000beef,ffffffff]\r\n"
     "e-[Unknown command: x]\r\nSupplied buffer size 491 exceeds maximum of 490\nm-ready\r\n"
 ).encode()
 MESSAGES = [
@@ -43,6 +45,7 @@ MESSAGES = [
     msg.Results((0, 999, 1000)),
     msg.Raw((-128, 0, 127, -9, 10, -100)),
     msg.InputCrc(0xBEEF),
+    msg.Check(0xBEEF, 0xFFFFFFFF),
     msg.DeviceError("Unknown command: x"),
     msg.DeviceError("Supplied buffer size 491 exceeds maximum of 490"),
     msg.Ready(),
@@ -108,6 +111,8 @@ def test_endless_lines_are_refused_before_they_end(size):
             "m-raw-[-0]",
             "m-raw-[01]",
             "m-input-crc32-[123]",
+            "m-check-[0000beEF,00000000]",
+            "m-check-[00000000]",
             "m-buffer-0",
             "m-\x00ready",
         ),
@@ -132,8 +137,8 @@ def test_an_error_stays():
             parser.take()
 
 
-def direct(graph, raw=True, timeouts=None, **faults):
-    device = FakeDevice(graph, Faults(**faults), raw=raw)
+def direct(graph, raw=True, timeouts=None, check=False, energy=False, layers_us=None, **faults):
+    device = FakeDevice(graph, Faults(**faults), raw=raw, check=check, energy=energy, layers_us=layers_us)
     return Session(Direct(device), timeouts), device
 
 
@@ -172,11 +177,10 @@ def test_a_device_without_raw_is_asked_once(graph, clip):
     assert session.classify(clip).scores is None and session.has_raw is False
     before = device.commands
     session.classify(clip)
-    assert device.commands - before == 1 + 16 + 1  # db load, chunks, infer
+    assert device.commands - before == CLASSIFY_COMMANDS - 1
 
 
-START = len(b"name%profile%")
-LOAD = len(b"db load 490%")
+START = len(b"name%check 1%profile%timestamp%")
 
 
 @pytest.mark.parametrize("place", range(0, 300, 7))
@@ -192,39 +196,38 @@ def test_one_lost_byte_costs_one_more_load(graph, clip, place):
 @pytest.mark.parametrize("lose", range(0, START))
 def test_one_lost_byte_at_the_start(graph, lose):
     session, _ = direct(graph, lose=lose)
-    if lose < len("name%"):
-        assert session.start().name == "fake"
-    else:
-        with pytest.raises((ProtocolError, BoardError), match="`profile`"):
-            session.start()
+    assert session.start().name == "fake"
+    assert (session.has_check, session.mode) == (False, "performance")
 
 
-def test_damage_that_stays_is_given_up(graph, clip):
+def test_what_the_device_says_again_and_again_is_no_damage(graph, clip):
     session, _ = direct(graph, wrong_crc=True)
     session.start()
-    with pytest.raises(ProtocolError, match=r"damage in 3 of 3 attempts; the last: CRC-32 \w{8} instead of \w{8}"):
+    with pytest.raises(ProtocolError, match=r"Got: CRC-32 \w{8} instead of \w{8}"):
         session.classify(clip)
+    with pytest.raises(ProtocolError, match=r"`layers 0`.*Got: e-\[Inference iterations"):
+        direct(graph, layers_us=[1])[0].layers(0)
 
 
 FAULTS = ["silent", "garbage", "half_line", "reset"]
-FIRST_OF_CLASSIFY = 2  # name, profile
+LOAD, LAST, INFER, RAW = START_COMMANDS, START_COMMANDS + 13, START_COMMANDS + 14, START_COMMANDS + 15
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("command", [0, 1, 2, 5, 18, 19, 20])
+@pytest.mark.parametrize("command", [0, 1, 2, 3, LOAD, LOAD + 3, LAST, INFER, RAW])
 def test_a_device_that_breaks_for_good(graph, clip, fault, command):
     session, _ = direct(graph, **{fault: True}, command=command, always=True)
     with pytest.raises((BoardError, ProtocolError), match=r"Got: .+\. What to do: .+") as caught:
         session.start()
         session.classify(clip)
-    asked = {0: "name", 1: "profile", 2: "db load 490", 5: "db ", 18: "db ", 19: "infer 1 0", 20: "raw"}
-    assert f"`{asked[command]}" in str(caught.value)
+    asked = {0: "name", 1: "name", 2: "profile", 3: "timestamp", LOAD: "db load 490", INFER: "infer 1 0", RAW: "raw"}
+    assert f"`{asked.get(command, 'db ')}" in str(caught.value)
     if fault in ("silent", "half_line"):
         assert isinstance(caught.value, BoardError)
 
 
 @pytest.mark.parametrize("fault", ["silent", "garbage", "half_line"])
-@pytest.mark.parametrize("command", [2, 5, 18, 19, 20])
+@pytest.mark.parametrize("command", [LOAD, LOAD + 3, LAST, INFER, RAW])
 def test_a_device_that_stumbles_once(graph, clip, fault, command):
     session, _ = direct(graph, **{fault: True}, command=command)
     session.start()
@@ -270,3 +273,80 @@ def test_scores_of_another_model_size(graph, graph_factory):
     session.start()
     answer = session.classify(np.zeros((49, 10), np.int8))
     assert len(answer.permille) == 5
+
+
+def test_a_device_with_check_proves_every_exchange(graph, clip):
+    session, device = direct(graph, check=True)
+    session.start()
+    assert session.has_check and session.mode == "performance"
+    before = device.commands
+    assert session.classify(clip).loads == 1
+    assert device.commands - before == CLASSIFY_COMMANDS + 1
+    session.load(clip.tobytes())
+    assert session.infer(2, 1).device_us == 2 * device.us + 5
+    assert (session.transfers.checked, session.transfers.repeated) == (True, 0)
+
+
+def test_a_device_in_energy_mode(graph, clip):
+    session, device = direct(graph, check=True, energy=True)
+    session.start()
+    assert session.mode == "energy" and device.edges == 1
+    answer = session.classify(clip)
+    device.edges = 0
+    run = session.infer_energy(3, 1)
+    assert (run.iterations, run.permille, run.attempts, device.edges) == (3, answer.permille, 1, 2)
+    assert session.mark() == 1 and device.edges == 3
+    for refused in (lambda: session.infer(1, 0), session.timestamp_us):
+        with pytest.raises(ProtocolError, match="performance mode"):
+            refused()
+
+
+def test_a_device_in_performance_mode_makes_no_edges(graph):
+    session, _ = direct(graph)
+    session.start()
+    for refused in (lambda: session.infer_energy(1, 0), session.mark):
+        with pytest.raises(ProtocolError, match="energy mode"):
+            refused()
+
+
+class Flipped(Direct):
+    """One byte of one direction arrives with its lowest bit flipped: a digit becomes another digit."""
+
+    def __init__(self, device, to=None, back=None):
+        super().__init__(device, chunk=4096)
+        self.to, self.back, self.sent, self.came = to, back, 0, 0
+
+    def write(self, content):
+        content, self.sent = flipped(content, self.to, self.sent), self.sent + len(content)
+        before = len(self.waiting)
+        super().write(content)
+        fresh = self.waiting[before:]
+        self.waiting = self.waiting[:before] + flipped(fresh, self.back, self.came)
+        self.came += len(fresh)
+
+
+def flipped(content, at, passed):
+    inside = at is not None and passed <= at < passed + len(content)
+    return (
+        content[: at - passed] + bytes([content[at - passed] ^ 1]) + content[at - passed + 1 :] if inside else content
+    )
+
+
+def test_no_flipped_bit_is_accepted(clip):
+    """Every byte of a session, in both directions, one by one."""
+    graph = faults.wide_graph()
+    expected = tuple(interp.run(graph, clip[None])[0].tolist())
+    device = FakeDevice(graph, check=True)
+    whole = Flipped(device)
+    assert classified(whole, clip) == (expected, 0)
+    for at in range(whole.came):
+        assert classified(Flipped(device, back=at), clip)[0] == expected, at
+    for at in range(0, whole.sent, 3):
+        assert classified(Flipped(device, to=at), clip)[0] == expected, at
+    assert classified(Flipped(device, back=whole.came - 40), clip)[1] == 1  # in the last `check`
+
+
+def classified(transport, clip):
+    session = Session(transport)
+    session.start()
+    return session.classify(clip).scores, session.transfers.repeated

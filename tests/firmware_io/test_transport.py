@@ -28,7 +28,7 @@ def read_all(opened, size, timeout_s=2.0):
 
 
 def test_schemes_are_files():
-    assert transport.schemes() == ["host", "qemu", "replay", "serial", "tcp"]
+    assert transport.schemes() == ["host", "qemu", "replay", "serial", "spy", "tcp"]
 
 
 def test_serial_talks_to_a_pty(graph):
@@ -104,6 +104,14 @@ def test_launched_boards_need_a_firmware_file(url, tmp_path):
         pass
 
 
+SENT = (
+    "name%check 1%profile%timestamp%db load 490%"
+    + f"db {'00' * 38}%" * 12
+    + f"db {'00' * (490 - 12 * 38)}%"
+    + "infer 2 1%"
+)
+
+
 def record_a_session(graph, path):
     with on_pty(FakeDevice(graph)) as port, open_transport(f"serial:{port}", record=path) as opened:
         return talk(opened, graph)
@@ -111,7 +119,10 @@ def record_a_session(graph, path):
 
 def talk(opened, graph):
     session = Session(opened, Timeouts(quiet_s=0.05))
-    return session.start(), session.infer(2, 1)
+    identity = session.start()
+    session.load(bytes(490))
+    window = session.infer(2, 1)
+    return identity, window.permille, window.start_us, window.end_us
 
 
 def test_recorded_traffic_plays_the_same_session(graph, tmp_path):
@@ -119,7 +130,7 @@ def test_recorded_traffic_plays_the_same_session(graph, tmp_path):
     recorded = record_a_session(graph, path)
     header, *events = [json.loads(line) for line in path.read_text().splitlines()]
     assert (header["kind"], header["version"]) == ("edgekws-traffic", 1)
-    assert "".join(event.get("to", "") for event in events) == "name%profile%infer 2 1%"
+    assert "".join(event.get("to", "") for event in events) == SENT
     with open_transport(f"replay:{path}") as opened:
         assert talk(opened, graph) == recorded
 

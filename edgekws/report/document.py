@@ -1,0 +1,318 @@
+"""The `edgekws-report` and `edgekws-bench` documents, version 2, as types; schema.json says the same to others.
+
+A report's own fields are exactly these. The sections that come from a bench may have more fields than are named here;
+readers leave those alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgekws.errors import ArtifactError
+from edgekws.types import How
+
+KIND, VERSION = "edgekws-report", 2
+BENCH_KIND, BENCH_VERSION = "edgekws-bench", 2
+MODES = ("performance", "accuracy", "energy")
+_READABLE = {(kind, version) for kind in (KIND, BENCH_KIND) for version in (1, 2)}
+Row = dict[str, Any]
+
+
+class _Own(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow", allow_inf_nan=False)
+
+
+class Bounds(_Own):
+    low: float
+    high: float
+
+
+class Figure(_Own):
+    """A measurement. n: clips, windows or runs behind it. board: "" for none."""
+
+    name: str
+    value: float
+    unit: str
+    how: How
+    n: int
+    interval: Bounds | None
+    board: str
+    artifact_sha256: str
+
+
+class Board(_Section):
+    """icount_shift: an emulator counts 2**shift ns for every instruction; -1 for boards that are not emulated."""
+
+    name: str
+    title: str
+    how: How
+    icount_shift: int
+    flash_bytes: int
+    ram_bytes: int
+
+
+class Performance(_Section):
+    """Windows on the device's clock. spread: (slowest - fastest) / median; drift: last / first - 1.
+
+    clock_us: that clock before and after each window, when it is known.
+    """
+
+    clock: str
+    iterations: list[int] = Field(min_length=1)
+    windows_s: list[float] = Field(min_length=1)
+    latencies_us: list[float] = Field(min_length=1)
+    latency_us: float = Field(gt=0)
+    inferences_per_s: float
+    spread: float
+    instructions: float | None
+    drift: float | None
+    host_s: list[float] | None
+    clock_us: list[list[int]] | None = None
+
+
+class Recall(_Section):
+    label: str
+    hits: int
+    n: int
+    value: float | None
+    interval: Bounds
+
+
+class Accuracy(_Section):
+    """correct, confusion, recalls and macro_auc are null or empty when the clips have no labels."""
+
+    dataset: str
+    n: int = Field(gt=0)
+    compared: str
+    matches: int
+    mismatches: list[Row]
+    correct: int | None
+    confusion: list[list[int]]
+    recalls: list[Recall]
+    macro_auc: float | None
+
+
+class EnergyWindow(_Section):
+    """One window between two edges of the timestamp pin."""
+
+    iterations: int
+    seconds: float
+    joules: float
+    idle_watts: float | None
+    uj_per_inference: float
+    uj_per_inference_above_idle: float | None
+
+
+class Trace(_Section):
+    """Mean watts of each point, at most 4000 points; edges of the timestamp pin in seconds from the first point."""
+
+    seconds_per_point: float = Field(gt=0)
+    watts: list[float] = Field(min_length=1, max_length=4000)
+    edges_s: list[float]
+
+
+class Energy(_Section):
+    """Medians over the windows, microjoules. interval: of an estimate. source: whose constants it was made with."""
+
+    meter: str
+    how: Literal["measured", "emulated", "estimated"]
+    rate_hz: float
+    volts: float | None
+    dropped: int
+    windows: list[EnergyWindow]
+    uj_per_inference: float
+    uj_per_inference_above_idle: float | None
+    interval: Bounds | None
+    spread: float
+    source: str
+    trace: Trace | None
+
+
+class Transfers(_Section):
+    """checked: the device proved every exchange. repeated: exchanges that were damaged and done again."""
+
+    checked: bool
+    commands: int
+    repeated: int
+
+
+class BenchGraph(_Section):
+    name: str
+    sha256: str
+    labels: list[str]
+
+
+class Firmware(_Section):
+    sha256: str
+    flash_bytes: int
+    ram_bytes: int
+
+
+class Answer(_Section):
+    """What the board printed for one clip, in thousandths; `class` is an index into the graph's labels."""
+
+    file: str
+    label: int = Field(alias="class")
+    permille: list[int] = Field(min_length=1)
+
+
+class Bench(_Section):
+    """`edgekws-bench`. incomplete: the error that broke the run off, "" for none; reasons has it too."""
+
+    kind: Literal["edgekws-bench"]
+    version: Literal[2]
+    valid: bool
+    verdict: str
+    reasons: list[str]
+    warnings: list[str]
+    incomplete: str
+    modes: list[Literal["performance", "accuracy", "energy"]]
+    board: Board
+    graph: BenchGraph
+    firmware: Firmware | None
+    performance: Performance | None
+    accuracy: Accuracy | None
+    energy: Energy | None
+    transfers: Transfers | None
+    layers_us: list[float]
+    measurements: list[Figure]
+    answers: list[Answer] | None = None
+
+
+class Verdict(_Own):
+    """valid: null when no board was measured."""
+
+    valid: bool | None
+    text: str
+    reasons: list[str]
+
+
+class GraphSummary(_Own):
+    name: str
+    target: str
+    sha256: str
+    labels: list[str]
+    macs: int
+    parameter_bytes: int
+    peak_activation_bytes: int
+
+
+class Layer(_Own):
+    """us and instructions of the board, null when it cannot tell; estimated_instructions null without a cost model."""
+
+    name: str
+    op: str
+    out_shape: list[int]
+    weight_bits: int
+    macs: int
+    macs_share: float
+    parameter_bytes: int
+    activation_bytes: int
+    us: float | None
+    instructions: float | None
+    estimated_instructions: float | None
+
+
+class Memory(_Own):
+    """Bytes; budget 0: none is set."""
+
+    name: str
+    used: int
+    budget: int
+
+
+class Parity(_Section):
+    artifact: str
+    runtime: str
+    n: int
+    differences: int
+
+
+class ReportDocument(_Own):
+    """`edgekws-report`. board, device, performance, accuracy, energy, transfers: null without a board."""
+
+    kind: Literal["edgekws-report"]
+    version: Literal[2]
+    edgekws: str
+    title: str
+    created: str
+    verdict: Verdict
+    incomplete: str
+    modes: list[Literal["performance", "accuracy", "energy"]]
+    warnings: list[str]
+    figures: list[Figure]
+    graph: GraphSummary
+    layers: list[Layer]
+    memory: list[Memory]
+    board: Board | None
+    device: Row | None
+    performance: Performance | None
+    accuracy: Accuracy | None
+    energy: Energy | None
+    transfers: Transfers | None
+    parity: list[Parity]
+    manifests: dict[str, Row]
+
+
+def upgraded(document: Mapping[str, Any], where: str = "the document") -> Row:
+    """A report or bench of this version or of version 1, whose missing sections are null.
+
+    Raises ArtifactError for any other document.
+    """
+    kind, version = document.get("kind"), document.get("version")
+    if not isinstance(kind, str) or type(version) is not int or (kind, version) not in _READABLE:
+        wanted = f"{where} should be an {KIND} or {BENCH_KIND} document, version 1 or 2"
+        got = f"{ascii(kind)[:60]} version {ascii(version)[:20]}"
+        raise ArtifactError(wanted, got=got, hint="run `edgekws bench` again, or use the edgekws that wrote it")
+    if version == VERSION:
+        return dict(document)
+    modes = [mode for mode in MODES if document.get(mode)]
+    added = {"version": VERSION, "modes": modes, "incomplete": "", "transfers": None, "energy": None}
+    return {**document, **added, "performance": _with_drift(document.get("performance"))}
+
+
+def _with_drift(performance: object) -> object:
+    """Version 1 knew no drift and did not keep the host's seconds; a damaged section is left to `checked`."""
+    if not isinstance(performance, dict):
+        return performance
+    found = performance.get("latencies_us")
+    numbers = isinstance(found, list) and found and all(isinstance(us, int | float) and us > 0 for us in found)
+    return {**performance, "drift": found[-1] / found[0] - 1 if numbers and found else None, "host_s": None}
+
+
+def checked(document: Mapping[str, Any], where: str) -> Row:
+    """The document in this version. Raises ArtifactError that names the first field which is not as documented."""
+    found = upgraded(document, where)
+    try:
+        (ReportDocument if found["kind"] == KIND else Bench).model_validate_json(json.dumps(found))
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"{where} should be as schema.json says", got=_first(error)) from error
+    return found
+
+
+def read(path: Path) -> Row:
+    """The document in a file. Raises ArtifactError for anything that is not a sound report or bench."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no JSON"
+        raise ArtifactError(f"{path} should be an {KIND} or {BENCH_KIND} file", got=why or str(error)) from error
+    return checked(value if isinstance(value, dict) else {}, str(path))
+
+
+def _first(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)[:200]
+    found = error.errors(include_url=False, include_input=False)
+    place = ".".join(str(part) for part in found[0]["loc"])
+    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"{ascii(place)[1:-1][:120]}: {found[0]['msg']}{more}"

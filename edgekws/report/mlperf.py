@@ -1,0 +1,202 @@
+"""MLPerf Tiny: a run as a session folder that a submission takes.
+
+    sessions/<YYYYmmdd_HHMMSS>/
+        performance/    results.txt  results.json  log.txt
+        accuracy/       the same three
+        energy/         the same three
+
+One folder for each mode of the run, with exactly the files that tools/submission/submission_checker.py of
+mlcommons/tiny wants in results/<system>/kws/<mode>/; copy them there. The lines of results.txt and the fields of
+results.json are those of the runner of mlcommons/tiny (benchmark/runner). Ours are stricter: a run that is not valid
+has no median and no accuracy in its results.txt, so no checker takes it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from edgekws import stats
+from edgekws.errors import ArtifactError
+from edgekws.files import write_json, write_text
+from edgekws.report.document import MODES, checked
+from edgekws.report.traces import window_edges
+
+WINDOWS, WINDOW_S = 5, 10.0
+"""How many windows of how many seconds at least (rules of the runners)."""
+FILES = 1000
+"""How many files the benchmark's own accuracy set has."""
+Row = dict[str, Any]
+
+
+def write_session(
+    document: Mapping[str, Any], folder: Path, log: str, *, invalid_too: bool = False, at: datetime | None = None
+) -> Path:
+    """Write folder/sessions/<time>/ and give its path; a killed run leaves none.
+
+    document: an `edgekws-bench` document; accuracy and performance need its `answers`. log: what went over the wire.
+    invalid_too: write a run that no submission takes too, with its reasons where the results would be.
+    Raises ArtifactError when the run is not valid for a submission, or the folder cannot be written.
+    """
+    bench = checked(document, "the bench")
+    faults = problems(bench)
+    if faults and not invalid_too:
+        hint = "measure again; without --mlperf the run is reported as it is"
+        raise ArtifactError("only a valid run can become a session of MLPerf Tiny", got="; ".join(faults), hint=hint)
+    time = at or datetime.now()
+    target = folder / "sessions" / time.strftime("%Y%m%d_%H%M%S")
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        for mode in (mode for mode in MODES if bench[mode]):
+            _write_mode(partial / mode, mode, bench, log, faults, time)
+        partial.rename(target)
+    except OSError as error:
+        got = error.strerror or str(error)
+        raise ArtifactError(f"{target} should be a new folder that can be written", got=got) from error
+    return target
+
+
+def problems(bench: Mapping[str, Any]) -> list[str]:
+    """Why a submission cannot take the run; empty when it can."""
+    found = [] if bench["valid"] else list(bench["reasons"]) or ["the run is not valid"]
+    if bench["incomplete"] and bench["incomplete"] not in found:
+        found.append(bench["incomplete"])
+    if not any(bench[mode] for mode in MODES):
+        found.append("nothing was measured")
+    if bench["accuracy"] and len(bench.get("answers") or ()) != bench["accuracy"]["n"]:
+        found.append(f"{len(bench.get('answers') or ())} answers are kept of {bench['accuracy']['n']} clips")
+    if bench["performance"]:
+        found += _window_problems("performance", bench["performance"]["windows_s"])
+    if bench["energy"]:
+        found += _window_problems("energy", [window["seconds"] for window in bench["energy"]["windows"]])
+        found += ["the energy is estimated, not measured"] if bench["energy"]["how"] == "estimated" else []
+    return found
+
+
+def _window_problems(mode: str, seconds: Sequence[float]) -> list[str]:
+    found = [f"{mode}: {len(seconds)} windows, not {WINDOWS}"] if len(seconds) != WINDOWS else []
+    short = [f"{value:.3f} s" for value in seconds if value < WINDOW_S]
+    return [*found, f"{mode}: windows of {', '.join(short)}, shorter than {WINDOW_S:g} s"] if short else found
+
+
+def _write_mode(folder: Path, mode: str, bench: Row, log: str, faults: list[str], time: datetime) -> None:
+    prefix = time.strftime("%m%d.%H%M%S ulp-mlperf: ")
+    head = _origin(bench, mode)
+    details, summary, entries = _WRITERS[mode](bench)
+    lines = [*head, *details, *(summary if not faults else [f"ERROR: not valid: {fault}" for fault in faults])]
+    text = "".join(f"{prefix}{' '.join(line.splitlines())}\n" for line in lines)
+    write_text(folder / "results.txt", text)
+    write_json(folder / "results.json", [{**entry, "mode": mode[0]} for entry in entries])
+    write_text(folder / "log.txt", text + log + ("" if log.endswith("\n") or not log else "\n"))
+
+
+def _origin(bench: Row, mode: str) -> list[str]:
+    """What no checker asks, and every reader should know."""
+    how = bench["energy"]["how"] if mode == "energy" else bench["board"]["how"]
+    lines = [f"edgekws: {bench['board']['title']}, graph {bench['graph']['sha256']}"]
+    if how != "measured":
+        lines.append(f"NOT OF A BOARD: the figures are {how}")
+    if mode == "accuracy" and bench["accuracy"]["n"] != FILES:
+        found = bench["accuracy"]
+        lines.append(f"NOT THE BENCHMARK'S {FILES} FILES: {found['n']} clips of {found['dataset']}")
+    return lines
+
+
+Written = tuple[list[str], list[str], list[Row]]
+"""(lines on each window, lines with the result, entries of results.json)"""
+
+
+def _performance(bench: Row) -> Written:
+    found, lines, entries, rates = bench["performance"], [], [], []
+    for number, (count, seconds) in enumerate(zip(found["iterations"], found["windows_s"], strict=True), 1):
+        rate = count / seconds if seconds > 0 else 0.0
+        rates.append(rate)
+        lines += [
+            f"Performance results for window {number}:",
+            f"  # Inferences : {count:>13}",
+            f"  Runtime      : {seconds:>10.3f} sec.",
+            f"  Throughput   : {rate:>10.3f} inf./sec.",
+        ]
+        infer = {"elapsed_time": round(seconds * 1e6), "iterations": count, "throughput": rate}
+        if found.get("clock_us"):
+            infer["start_time"], infer["end_time"] = found["clock_us"][number - 1]
+        entries.append(_entry(bench, number - 1, infer))
+    return lines, _framed(f"Median throughput is {median(rates):>10.3f} inf./sec."), entries
+
+
+def _accuracy(bench: Row) -> Written:
+    answers = bench.get("answers") or []
+    infer = {"total_inferences": 1, "iterations": 1, "warmups": 0}
+    entries = [_entry(bench, index, infer) for index in range(len(answers))]
+    if not answers:
+        return [], [], []
+    truth = np.array([answer["class"] for answer in answers])
+    values = np.array([answer["permille"] for answer in answers], np.float64)
+    scores = values / np.maximum(values.sum(axis=1, keepdims=True), 1)  # the runner's probabilities add up to one
+    tenths = int((scores.argmax(axis=1) == truth).sum()) * 1000 // len(truth)  # never rounded up to the next bar
+    area = stats.macro_auc(truth, scores)
+    summary = [f"Top 1% = {tenths // 10}.{tenths % 10}", *([] if area is None else [f"AUC = {area:.3f}"])]
+    return [f"{len(truth)} files"], summary, entries
+
+
+def _energy(bench: Row) -> Written:
+    found, lines, entries = bench["energy"], [], []
+    for number, (window, power) in enumerate(zip(found["windows"], _power(found), strict=True)):
+        lines += [
+            f"Energy data for trial {number}",
+            f"  Elapsed time  : {window['seconds']:.3f}",
+            f"  Inferences    : {window['iterations']}",
+            f"  Power         : {1e3 * window['joules'] / max(window['seconds'], 1e-9):5.4f} mW.",
+            f"  Total Energy  : {window['joules'] * 1e6:.3f} uJ",
+            f"  Energy/Inf    : {window['uj_per_inference']:.3f} uJ/inf",
+        ]
+        entry = _entry(bench, number, {"iterations": window["iterations"]})
+        more = {"voltage": found["volts"], "joules": window["joules"], "meter": found["meter"]}
+        entries.append({**entry, "power": {**power, **more}})
+    return lines, _framed(f"Median energy cost is {found['uj_per_inference']:5.4f} uJ/inf."), entries
+
+
+def _power(energy: Row) -> list[Row]:
+    """For each window: joules of each point of the trace from the window before to the one after, and its edges."""
+    empty: Row = {"samples": [], "timestamps": []}
+    if energy["trace"] is None:
+        return [empty] * len(energy["windows"])
+    step = energy["trace"]["seconds_per_point"]
+    joules = [watts * step for watts in energy["trace"]["watts"]]
+    edges = [place and (round(place[0] / step), round(place[1] / step)) for place in window_edges(energy)]
+    found = []
+    for number, place in enumerate(edges):
+        first = max((other[1] for other in edges[:number] if other), default=0)
+        last = min((other[0] for other in edges[number + 1 :] if other), default=len(joules))
+        stamps = place and [["000", place[0] - first], ["001", place[1] - first]]
+        power = {"samples": joules[first:last], "timestamps": stamps, "seconds_per_sample": step}
+        found.append(power if place else empty)
+    return found
+
+
+def _entry(bench: Row, index: int, infer: Row) -> Row:
+    """One clip in the runner's words; windows take the clips in turn. Without answers only the figures are known."""
+    answers = bench.get("answers") or []
+    if not answers:
+        return {"infer": infer}
+    answer = answers[index % len(answers)]
+    known = {"file": answer["file"], "classes": str(len(bench["graph"]["labels"])), "class": str(answer["class"])}
+    return {**known, "infer": {"results": [value / 1000 for value in answer["permille"]], **infer}}
+
+
+def _framed(line: str) -> list[str]:
+    return ["-" * 57, line, "-" * 57]
+
+
+_WRITERS: dict[str, Callable[[Row], Written]] = {
+    "performance": _performance,
+    "accuracy": _accuracy,
+    "energy": _energy,
+}

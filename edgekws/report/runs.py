@@ -1,0 +1,197 @@
+"""Runs that were reported or benched before, as figures that can stand side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any, Literal
+
+from edgekws import stats
+from edgekws.errors import ArtifactError
+from edgekws.report import document
+from edgekws.types import How
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a row of a comparison is about. change: how two values of it are compared."""
+
+    title: str
+    better: Literal["less", "more"]
+    change: Literal["ratio", "points"] = "ratio"
+
+
+METRICS = {
+    "latency": Metric("latency", "less"),
+    "instructions": Metric("instructions per inference", "less"),
+    "energy": Metric("energy per inference", "less"),
+    "energy-above-idle": Metric("energy per inference, above idle", "less"),
+    "accuracy": Metric("top-1 accuracy", "more", "points"),
+    "auc": Metric("macro AUC", "more", "points"),
+    "flash": Metric("flash", "less"),
+    "ram": Metric("RAM", "less"),
+    "parameters": Metric("parameters", "less"),
+}
+
+
+@dataclass(frozen=True)
+class Value:
+    """One figure of a run. unit: of `text.quantity`.
+
+    spread: (low, high) between which the true value lies: a 95 % interval of a share, the extremes of the windows, or
+    the bounds of an estimate; None for a value without one; (value, value) when it is exact.
+    basis: values can be compared when this is the same.
+    """
+
+    value: float
+    unit: str
+    how: How
+    spread: tuple[float, float] | None
+    basis: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """name: a letter. valid: None when no board was measured. how: of the board, "computed" without one."""
+
+    name: str
+    source: str
+    title: str
+    how: How
+    board: str
+    graph: str
+    graph_sha256: str
+    dataset: str
+    valid: bool | None
+    why: str
+    values: dict[str, Value]
+
+
+def load(paths: Sequence[Path]) -> list[Run]:
+    """The runs in files or folders, named A, B, C and so on.
+
+    Raises ArtifactError for a file that is no report and no bench, or a folder that holds none.
+    """
+    return [run(_name(number), str(path), document.read(_file(path))) for number, path in enumerate(paths)]
+
+
+def run(name: str, source: str, found: Row) -> Run:
+    """found: a sound document of this version (document.read or document.checked)."""
+    board, graph, accuracy = found["board"] or {}, found["graph"], found["accuracy"] or {}
+    reported = found["kind"] == document.KIND
+    verdict = found["verdict"] if reported else found
+    return Run(
+        name=name,
+        source=source,
+        title=found["title"] if reported else f"{graph['name']} on {board['title']}",
+        how=board.get("how", "computed"),
+        board=board.get("name", ""),
+        graph=graph["name"],
+        graph_sha256=graph["sha256"],
+        dataset=accuracy.get("dataset", ""),
+        valid=verdict["valid"],
+        why=found["incomplete"] or "; ".join(verdict["reasons"]),
+        values={key: value for key, read in _READERS.items() if (value := read(found)) is not None},
+    )
+
+
+def _name(number: int) -> str:
+    return ascii_uppercase[number] if number < len(ascii_uppercase) else f"R{number + 1}"
+
+
+def _file(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    for name in ("report.json", "bench.json"):
+        if (path / name).is_file():
+            return path / name
+    below = [str(found.parent) for found in islice(path.glob("**/report.json"), 4)]
+    hint = f"give {' or '.join(sorted(below))}" if below else "run `edgekws bench` first"
+    raise ArtifactError(f"{path} should be a folder with a report.json", got="none in it", hint=hint)
+
+
+def _latency(found: Row) -> Value | None:
+    performance = found["performance"]
+    if not performance:
+        return None
+    board, each = found["board"], performance["latencies_us"]
+    clock = f", {1 << board['icount_shift']} ns for every instruction" if board["icount_shift"] >= 0 else ""
+    unit = "us (virtual)" if clock else "us"
+    return Value(performance["latency_us"], unit, board["how"], (min(each), max(each)), f"{board['how']}{clock}")
+
+
+def _instructions(found: Row) -> Value | None:
+    value = (found["performance"] or {}).get("instructions")
+    return None if value is None else _exact(value, "instructions", found["board"]["how"])
+
+
+def _energy(key: str) -> Callable[[Row], Value | None]:
+    def read(found: Row) -> Value | None:
+        energy = found["energy"]
+        if not energy or energy[key] is None:
+            return None
+        each = [window[key] for window in energy["windows"] if window[key] is not None]
+        spread = (min(each), max(each)) if each else None
+        if energy["interval"] and key == "uj_per_inference":
+            spread = (energy["interval"]["low"], energy["interval"]["high"])
+        return Value(energy[key], "uJ", energy["how"], spread, energy["how"])
+
+    return read
+
+
+def _accuracy(found: Row) -> Value | None:
+    accuracy = found["accuracy"]
+    if not accuracy or accuracy["correct"] is None:
+        return None
+    if not 0 <= accuracy["correct"] <= accuracy["n"]:
+        raise ArtifactError("right answers should be as many as clips at most", got=f"{accuracy['correct']}")
+    bounds = stats.wilson(accuracy["correct"], accuracy["n"])
+    basis = f"{found['board']['how']}, {accuracy['dataset']}"
+    share = accuracy["correct"] / accuracy["n"]
+    return Value(share, "share", found["board"]["how"], (bounds.low, bounds.high), basis)
+
+
+def _auc(found: Row) -> Value | None:
+    accuracy = found["accuracy"]
+    if not accuracy or accuracy["macro_auc"] is None:
+        return None
+    how = found["board"]["how"]
+    return Value(accuracy["macro_auc"], "area", how, None, f"{how}, {accuracy['dataset']}")
+
+
+def _memory(name: str) -> Callable[[Row], Value | None]:
+    def read(found: Row) -> Value | None:
+        firmware = found.get("firmware") or {}
+        rows = {row["name"].lower(): row["used"] for row in found.get("memory", ())}
+        used = rows.get(name, firmware.get(f"{name}_bytes"))
+        # The files of the computer's own firmware say nothing of a board.
+        return None if used is None or found["board"]["how"] == "computed" else _exact(used, "bytes", "computed")
+
+    return read
+
+
+def _parameters(found: Row) -> Value | None:
+    size = found["graph"].get("parameter_bytes")
+    return _exact(size, "bytes", "computed") if isinstance(size, int) else None
+
+
+def _exact(value: float, unit: str, how: How) -> Value:
+    return Value(value, unit, how, (value, value), how)
+
+
+_READERS: dict[str, Callable[[Row], Value | None]] = {
+    "latency": _latency,
+    "instructions": _instructions,
+    "energy": _energy("uj_per_inference"),
+    "energy-above-idle": _energy("uj_per_inference_above_idle"),
+    "accuracy": _accuracy,
+    "auc": _auc,
+    "flash": _memory("flash"),
+    "ram": _memory("ram"),
+    "parameters": _parameters,
+}

@@ -1,0 +1,133 @@
+"""Plots of a board's time and energy: latency per window, power over time, time of each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from edgekws.report.svg import ACCENT, BAD, INK, SOFT, WARN, grid, legend, plain, to_svg
+
+Row = Mapping[str, Any]
+_WIDTH_IN = 6.4
+_LEAST_SPAN = 0.01
+"""Half the height of the latency plot, as a share of the median, at least: less is noise, and looks like it."""
+
+
+def latency_svg(performance: Row, how: str) -> str:
+    """Latency of each window with the median; a slope is drift."""
+    from matplotlib.figure import Figure
+
+    latencies, middle = performance["latencies_us"], performance["latency_us"]
+    scale, unit = (1e3, "ms") if middle >= 1000 else (1.0, "us")
+    numbers = range(1, len(latencies) + 1)
+    figure = Figure(figsize=(_WIDTH_IN, 2.6))
+    axes = figure.add_axes((0.14, 0.2, 0.83, 0.66))
+    axes.axhline(middle / scale, color=SOFT, lw=1.2, ls="--", label=f"median {middle / scale:,.4g} {unit}")
+    axes.plot(numbers, [us / scale for us in latencies], color=ACCENT, lw=1.4, marker="o", markersize=6, label="window")
+    half = max(_LEAST_SPAN * middle, 1.3 * max(abs(us - middle) for us in latencies)) / scale
+    axes.set_ylim(middle / scale - half, middle / scale + half)
+    axes.set_xlim(0.5, len(latencies) + 0.5)
+    axes.set_xticks(list(numbers))
+    axes.ticklabel_format(axis="y", useOffset=False, style="plain")
+    axes.set_xlabel("window")
+    axes.set_ylabel(f"{unit} an inference ({how})", fontsize=9)
+    grid(axes, "y")
+    plain(axes)
+    legend(axes, 2)
+    return to_svg(figure, "latency", f"Latency of each window, {how}")
+
+
+def energy_svg(energy: Row) -> str:
+    """Power over time: edges as lines, windows shaded, the level of the idle board dashed."""
+    from matplotlib.figure import Figure
+
+    trace = energy["trace"]
+    watts, step = trace["watts"], trace["seconds_per_point"]
+    scale, unit = (1e3, "mW") if max(watts) < 1 else (1.0, "W")
+    figure = Figure(figsize=(2 * _WIDTH_IN, 3.0))
+    axes = figure.add_axes((0.065, 0.17, 0.92, 0.71))
+    colour = WARN if energy["how"] == "estimated" else ACCENT
+    axes.plot([step * (place + 0.5) for place in range(len(watts))], [w * scale for w in watts], color=colour, lw=1)
+    for number, place in enumerate(filter(None, window_edges(energy))):
+        axes.axvspan(*place, color=colour, alpha=0.14, lw=0, label=None if number else "window")
+    for number, edge in enumerate(trace["edges_s"]):
+        axes.axvline(edge, color=BAD, lw=0.9, label=None if number else "edge of the timestamp pin")
+    idle = idle_watts(energy)
+    if idle is not None:
+        axes.axhline(idle * scale, color=INK, lw=1.2, ls="--", label=f"idle, {idle * scale:.4g} {unit}")
+    axes.set_xlim(0, step * len(watts))
+    axes.set_ylim(bottom=min(0.0, *watts) * scale)
+    axes.set_xlabel("seconds")
+    axes.set_ylabel(f"{unit} ({energy['how']})")
+    grid(axes, "y")
+    plain(axes)
+    legend(axes, 3)
+    return to_svg(figure, "energy", f"Power over time, {energy['meter']}, {energy['how']}")
+
+
+def window_edges(energy: Row) -> list[tuple[float, float] | None]:
+    """(begin, end) in seconds of each window; None for one that is not in the trace.
+
+    A trace has other edges too: a single one at its begin, and those of windows that were too short and run again. So
+    each window takes the last two neighbours that are as far apart as it was long, from the end to the begin.
+    """
+    edges, tolerance = energy["trace"]["edges_s"], energy["trace"]["seconds_per_point"]
+    found: list[tuple[float, float] | None] = []
+    end = len(edges)
+    for window in reversed(energy["windows"]):
+        fits = (at for at in range(end - 2, -1, -1) if _is_long(edges[at : at + 2], window["seconds"], tolerance))
+        begin = next(fits, None)
+        found.append(None if begin is None else (edges[begin], edges[begin + 1]))
+        end = end if begin is None else begin
+    return found[::-1]
+
+
+def _is_long(pair: Sequence[float], seconds: float, tolerance: float) -> bool:
+    return abs(pair[1] - pair[0] - seconds) <= tolerance
+
+
+def idle_watts(energy: Row) -> float | None:
+    """Median over the windows; None when no idle time was seen."""
+    found = [window["idle_watts"] for window in energy["windows"] if window["idle_watts"] is not None]
+    return median(found) if found else None
+
+
+def layers_svg(layers: Sequence[Row], how: str) -> str:
+    """What each layer took on the board beside what the cost model says; in instructions, else in shares."""
+    from matplotlib.figure import Figure
+
+    board, model, unit = layer_bars(layers)
+    pitch = 0.44 if model else 0.32
+    height = pitch * len(layers) + 1.0
+    figure = Figure(figsize=(_WIDTH_IN, height))
+    axes = figure.add_axes((0.16, 0.55 / height, 0.81, 1 - 0.9 / height))
+    thick, shift = (0.38, 0.2) if model else (0.62, 0.0)
+    rows = range(len(layers))
+    axes.barh([row - shift for row in rows], board, height=thick, color=ACCENT, alpha=0.8, lw=0, label=how)
+    if model:
+        look: Any = {"height": thick, "facecolor": "none", "edgecolor": WARN, "hatch": "////", "lw": 1.0}
+        axes.barh([row + shift for row in rows], model, label="estimated", **look)
+    axes.set_ylim(len(layers) - 0.4, -0.6)
+    axes.set_yticks(list(rows), [row["name"] for row in layers], parse_math=False)
+    axes.set_xlabel(unit)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    grid(axes, "x")
+    plain(axes)
+    legend(axes, 2)
+    return to_svg(figure, "layers", f"Layers, {how} and estimated, {unit}")
+
+
+def layer_bars(layers: Sequence[Row]) -> tuple[list[float], list[float], str]:
+    """(board, model or nothing, unit). A board that counts no instructions can be compared in shares alone."""
+    counted = [row["instructions"] for row in layers]
+    estimated = [row["estimated_instructions"] for row in layers]
+    modelled = all(value is not None for value in estimated)
+    if all(value is not None for value in counted):
+        return counted, estimated if modelled else [], "instructions"
+    return _shares([row["us"] or 0.0 for row in layers]), _shares(estimated) if modelled else [], "% of all layers"
+
+
+def _shares(values: Sequence[float]) -> list[float]:
+    total = sum(values) or 1.0
+    return [100 * value / total for value in values]

@@ -1,0 +1,95 @@
+"""model:[?volts=3.0]: no meter. Energy estimated from the device's time, or from instructions, and published currents.
+
+    joules = cycles x amperes per hertz x volts
+
+On a physical board the cycles are its own time times its clock. An emulator counts instructions, and a cycle count is
+made of them with the cycles of an instruction of such a core: an emulated Cortex-M4F is taken to be an STM32L4R5 at
+3.0 V. devices.toml has the constants, their bounds and where they are from. The interval is that of the bounds
+multiplied; idle time, the radio, a microphone and a regulator's losses are not in it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekws.errors import ConfigError
+from edgekws.types import Interval
+from firmware_io.board import Board
+from firmware_io.monitors import Capabilities, Estimate, _url
+
+CAPABILITIES = Capabilities(title="model of published currents", kind="model")
+_CONSTANTS = Path(__file__).with_name("devices.toml")
+_OPTIONS = ("volts",)
+
+
+@dataclass(frozen=True)
+class Range:
+    typical: float
+    lowest: float
+    highest: float
+
+
+ONE = Range(1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Constants:
+    """active_ua_per_mhz: of the device while it computes. cycles: of one instruction. volts: of the supply."""
+
+    title: str
+    volts: float
+    active_ua_per_mhz: Range
+    cycles: Range
+    source: str
+
+
+def estimate(board: Board, us: float, instructions: float | None = None, rest: str = "") -> Estimate:
+    """Joules of one inference of `us` microseconds and so many instructions (of an emulated board; from its time
+    when not given).
+
+    Raises ConfigError for a core that has no constants, and for options in `rest` other than volts.
+    """
+    path, options = _url.split("model", rest, _OPTIONS)
+    if path:
+        raise ConfigError("model: takes nothing but ?volts=N", got=path)
+    constants = load(board)
+    volts = _url.number("model", options, "volts", constants.volts) or constants.volts
+    cycles, per_cycle = _cycles(board, us, instructions, constants.cycles)
+    current = constants.active_ua_per_mhz
+    joules = cycles * volts * 1e-12  # of a microampere per megahertz
+    return Estimate(
+        joules * per_cycle.typical * current.typical,
+        Interval(joules * per_cycle.lowest * current.lowest, joules * per_cycle.highest * current.highest),
+        f"{constants.title} at {volts:g} V: {constants.source}",
+    )
+
+
+def load(board: Board) -> Constants:
+    """The constants of the board's core. Raises ConfigError when there are none."""
+    value: dict[str, Any] = tomllib.loads(_CONSTANTS.read_text(encoding="utf-8"))
+    core = value["core"].get(board.core)
+    if core is None:
+        raise ConfigError(
+            f"the meter `model:` should know what a {board.core} draws",
+            got=f"constants for {', '.join(value['core'])}",
+            hint="measure it: --meter lpm01a:PORT or csv:FILE",
+        )
+    device = value["device"][core["device"]]
+    source = device["source"] if board.how == "measured" else f"{device['source']}. Cycles: {core['source']}"
+    return Constants(
+        device["title"], device["volts"], Range(*device["active_ua_per_mhz"]), Range(*core["cycles"]), source
+    )
+
+
+def _cycles(board: Board, us: float, instructions: float | None, per_instruction: Range) -> tuple[float, Range]:
+    """(count, cycles of each): of the clock where the time is real, of instructions where an emulator made it."""
+    if board.how == "measured":
+        return us * board.clock_hz / 1e6, ONE
+    if instructions is None:
+        if board.icount_shift < 0:
+            raise ConfigError(f"{board.name} should count instructions for an estimate of energy", got="time only")
+        instructions = us * 1000 / 2**board.icount_shift
+    return instructions, per_instruction

@@ -1,0 +1,111 @@
+"""The commands of the protocol: each one exchange on a line, or several, with every answer that is not allowed refused.
+
+Nothing here repeats or proves anything; that is the session's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from firmware_io.protocol import parser as msg
+from firmware_io.protocol.line import COMMAND_CHARACTERS, Line, first
+from firmware_io.protocol.values import Identity
+
+CHUNK_BYTES = (COMMAND_CHARACTERS - len("db ")) // 2
+"""Input bytes in one `db` command, as many as the device's command buffer takes."""
+_MOST_LAYERS = 1000
+
+
+@dataclass(frozen=True)
+class Run:
+    """One `infer`. laps_us: two of the device's clock, none in energy mode; host_s: of this computer."""
+
+    laps_us: tuple[int, ...]
+    permille: tuple[int, ...]
+    host_s: float
+
+
+def identity(line: Line, name: str = "") -> Identity:
+    """name: when it is known already."""
+    name = name or first(line.ask("name", msg.Name, msg.Ready), msg.Name).vendor
+    answer = line.ask("profile", msg.Profile, msg.Model, msg.Ready)
+    return Identity(name, first(answer, msg.Profile).text, first(answer, msg.Model).id)
+
+
+def lap_us(line: Line) -> int | None:
+    """Microseconds of the device's clock; None in energy mode, where `timestamp` is an edge and no line."""
+    answer = line.command("timestamp")
+    if len(answer) == 1:
+        return None
+    line.verify("timestamp", answer, (msg.LapUs, msg.Ready))
+    return first(answer, msg.LapUs).us
+
+
+def load(line: Line, content: bytes) -> None:
+    command = f"db load {len(content)}"
+    expecting = first(line.ask(command, msg.Expecting, msg.Ready), msg.Expecting)
+    if expecting.size != len(content):
+        line.unexpected(command, f"m-[Expecting {len(content)} bytes]", f"{expecting.size} bytes")
+    *chunks, last = [content[at : at + CHUNK_BYTES] for at in range(0, len(content), CHUNK_BYTES)]
+    for chunk in chunks:
+        line.ask(f"db {chunk.hex()}", msg.Ready)
+    line.ask(f"db {last.hex()}", msg.LoadDone, msg.Ready)
+
+
+def infer(line: Line, iterations: int, warmups: int, wait_s: float, laps: bool, clock: Callable[[], float]) -> Run:
+    """laps: whether the device prints time stamps. wait_s: longest silence."""
+    command, start = f"infer {iterations} {warmups}", clock()
+    stamps = (msg.LapUs, msg.LapUs) if laps else ()
+    kinds = (msg.WarmupStart, msg.WarmupDone, msg.InferStart, *stamps, msg.InferDone, msg.Results, msg.Ready)
+    answer = line.ask(command, *kinds, timeout_s=wait_s)
+    host_s = clock() - start
+    said = first(answer, msg.InferStart).count, first(answer, msg.WarmupStart).count
+    if said != (iterations, warmups):
+        line.unexpected(command, f"{iterations} inferences after {warmups} warm-ups", f"{said[0]} after {said[1]}")
+    laps_us = tuple(message.us for message in answer if isinstance(message, msg.LapUs))
+    return Run(laps_us, first(answer, msg.Results).permille, host_s)
+
+
+def results(line: Line) -> tuple[int, ...]:
+    return first(line.ask("results", msg.Results, msg.Ready), msg.Results).permille
+
+
+def raw(line: Line) -> tuple[tuple[int, ...], int] | None:
+    """(scores, CRC-32 of the input); None when the command is unknown, as in the next two."""
+    answer = line.command("raw")
+    if _unknown(answer, "raw"):
+        return None
+    line.verify("raw", answer, (msg.Raw, msg.InputCrc, msg.Ready))
+    return first(answer, msg.Raw).scores, first(answer, msg.InputCrc).crc32
+
+
+def stack(line: Line) -> msg.StackUse | None:
+    answer = line.command("memory")
+    if _unknown(answer, "memory"):
+        return None
+    if isinstance(answer[0], msg.StackUnknown):
+        line.verify("memory", answer, (msg.StackUnknown, msg.Ready))
+        return None
+    line.verify("memory", answer, (msg.StackUse, msg.Ready))
+    return first(answer, msg.StackUse)
+
+
+def layers(line: Line, iterations: int, wait_s: float) -> tuple[float, ...] | None:
+    command = f"layers {iterations}"
+    answer = line.command(command, wait_s, _MOST_LAYERS)
+    if _unknown(answer, "layers"):
+        return None
+    rows = [message for message in answer if isinstance(message, msg.Layer)]
+    line.verify(command, answer, (msg.Layers, *[msg.Layer] * len(rows), msg.Ready))
+    head = first(answer, msg.Layers)
+    if (head.count, head.iterations) != (len(rows), iterations) or head.ticks_per_s == 0:
+        got = f"{len(rows)} layers, {head}"
+        line.unexpected(command, f"{head.count} layers of {iterations} iterations", got)
+    if [row.number for row in rows] != list(range(len(rows))):
+        line.unexpected(command, "layers in order", str([row.number for row in rows]))
+    return tuple(row.ticks * 1e6 / head.ticks_per_s / iterations for row in rows)
+
+
+def _unknown(answer: list[msg.Message], command: str) -> bool:
+    return isinstance(answer[0], msg.DeviceError) and answer[0].unknown(command)

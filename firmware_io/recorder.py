@@ -1,0 +1,135 @@
+"""Reads a live meter on a thread of its own, while the board is being talked to, and keeps every sample in a file.
+
+energy.f32    joules of each sample period, float32, little-endian, in order
+energy.json   kind and version, meter, rate_hz, volts, samples, edges (samples in which the pin fell), complete
+
+Both grow while the meter runs, so that a killed run leaves all but its last moments.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from edgekws.errors import ArtifactError, BoardError, EdgeKwsError
+from edgekws.files import write_json
+from firmware_io.monitors import Monitor, Trace
+
+KIND, VERSION = "edgekws-energy-trace", 1
+_READ_S = 0.1
+_SILENCE_S = 5.0
+_LAST_S = 0.5
+"""After `stop` a meter is silent this long when it has told everything."""
+_FORMAT = np.dtype("<f4")
+
+
+class Recorder:
+    """`with` starts the meter and, at its end, stops it. Only the thread talks to the meter in between.
+
+    What the thread runs into (an unplugged meter, a full disk) is raised by the next `check` or `take_edges`.
+    """
+
+    def __init__(self, monitor: Monitor, folder: Path, meter: str, rate_hz: float, volts: float | None) -> None:
+        self._monitor, self._meter, self._rate_hz, self._volts = monitor, meter, rate_hz, volts
+        self._spool, self._sidecar = folder / "energy.f32", folder / "energy.json"
+        self._samples, self._edges, self._taken = 0, list[int](), 0
+        self._error: EdgeKwsError | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._guarded, name="meter", daemon=True)
+
+    def __enter__(self) -> Recorder:
+        self._monitor.start(self._rate_hz)
+        self._spool.parent.mkdir(parents=True, exist_ok=True)
+        self._spool.write_bytes(b"")
+        self._note(complete=False)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *what: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raises what the meter ran into, if anything."""
+        if self._error is not None:
+            raise self._error
+
+    def take_edges(self, count: int, timeout_s: float) -> tuple[int, ...]:
+        """Edges since the last call, after at most `timeout_s` of waiting for `count` of them."""
+        deadline = time.monotonic() + timeout_s
+        while len(self._edges) < self._taken + count and time.monotonic() < deadline:
+            self.check()
+            time.sleep(_READ_S / 10)
+        self.check()
+        found = tuple(self._edges[self._taken :])
+        self._taken += len(found)
+        return found
+
+    def trace(self) -> Trace:
+        """Everything up to now; a meter that ran into something keeps what came before."""
+        joules: np.ndarray = np.zeros(0, _FORMAT)
+        if self._samples:
+            joules = np.memmap(self._spool, _FORMAT, "r", shape=(self._samples,))
+        return Trace(self._meter, self._rate_hz, joules, tuple(self._edges), self._volts)
+
+    def _guarded(self) -> None:
+        try:
+            self._record()
+        except EdgeKwsError as error:
+            self._error = error
+        except OSError as error:
+            hint = "free some space or give another output folder"
+            self._error = ArtifactError(f"{self._spool} should take the samples", got=str(error), hint=hint)
+        except Exception as error:  # of a vendor's package: the run must learn of it, on its own thread
+            got = f"{type(error).__name__}: {error}"
+            self._error = BoardError(f"{self._meter} should tell its samples", got=got, hint="start it again")
+
+    def _record(self) -> None:
+        with self._spool.open("ab", buffering=0) as file:
+            self._read_until(file, self._stopping.is_set, _READ_S)
+            self._monitor.stop()
+            while self._keep(file, _LAST_S):
+                pass
+        self._note(complete=True)
+
+    def _read_until(self, file: BinaryIO, done: Callable[[], bool], timeout_s: float) -> None:
+        heard = time.monotonic()
+        while not done():
+            if self._keep(file, timeout_s):
+                heard = time.monotonic()
+            elif time.monotonic() - heard > _SILENCE_S:
+                raise BoardError(
+                    f"{self._meter} should send samples",
+                    got=f"silence for {_SILENCE_S:g} s after {self._samples} samples",
+                    hint="check its cable and power, and start it again",
+                )
+
+    def _keep(self, file: BinaryIO, timeout_s: float) -> bool:
+        """Read once; whether anything came. Samples reach the file before they are counted."""
+        joules = self._monitor.samples(timeout_s)
+        edges = self._monitor.edges()
+        file.write(joules.astype(_FORMAT).tobytes())
+        self._samples += len(joules)
+        self._edges += edges
+        if edges:
+            self._note(complete=False)
+        return len(joules) > 0
+
+    def _note(self, complete: bool) -> None:
+        write_json(self._sidecar, self._described() | {"complete": complete})
+
+    def _described(self) -> dict[str, Any]:
+        return {
+            "kind": KIND,
+            "version": VERSION,
+            "meter": self._meter,
+            "rate_hz": self._rate_hz,
+            "volts": self._volts,
+            "samples": self._samples,
+            "edges": list(self._edges),
+        }

@@ -1,0 +1,93 @@
+"""The real firmware, compiled for this computer, on its pseudo-terminal, in real time."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import random
+import select
+import tempfile
+import time
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+
+from edgekws.emit.c import emit
+from firmware_io import board as boards
+from firmware_io.build import build
+from firmware_io.flash import host
+from firmware_io.protocol.session import Timeouts
+from fuzz import faults
+
+TIMEOUTS = Timeouts(line_s=0.3, infer_s=1.0, quiet_s=0.02)
+BUDGET_S = 60.0
+_BYTES = 1024
+
+
+class Firmware:
+    """One process of the firmware at a time. The pty is opened without pyserial, which would empty it."""
+
+    def __init__(self, elf: Path, energy: bool) -> None:
+        self._elf = elf
+        self._energy = energy
+        self._running = ExitStack()
+        self.reset()
+
+    def reset(self) -> None:
+        """Its new banner is the next that will be read."""
+        self._running.close()
+        self._waiting = b""
+        self._line = os.open(self._started(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        self._running.callback(os.close, self._line)
+
+    def _started(self) -> str:
+        board = boards.load("host")
+        if not self._energy:
+            return self._running.enter_context(host.start(board, self._elf))
+        return self._running.enter_context(host.start_with_events(board, self._elf)).line
+
+    def close(self) -> None:
+        self._running.close()
+
+    def clock(self) -> float:
+        return time.monotonic()
+
+    def read(self, timeout_s: float) -> bytes:
+        if not self._waiting:
+            self._wait([], timeout_s)
+        content, self._waiting = self._waiting, b""
+        return content
+
+    def write(self, content: bytes) -> None:
+        """What the firmware says meanwhile is read: a full pty would stop it, and it us."""
+        while content:
+            if self._wait([self._line], 1.0):
+                content = content[os.write(self._line, content[:_BYTES]) :]
+
+    def _wait(self, writers: list[int], timeout_s: float) -> bool:
+        """Read what there is; whether there is room to write."""
+        readable, writable, _ = select.select([self._line], writers, [], timeout_s)
+        if readable:
+            self._waiting += os.read(self._line, _BYTES)
+        return bool(writable)
+
+
+@cache
+def _elfs_and_clips() -> tuple[dict[bool, Path], faults.Clips]:
+    """The firmware of both modes, by whether it is that of energy mode."""
+    graph, board = faults.wide_graph(), boards.load("host")
+    folder = tempfile.TemporaryDirectory(prefix="edgekws-faults-")
+    atexit.register(folder.cleanup)
+    model = emit(graph)
+    elfs = {energy: build(board, model, Path(folder.name) / f"{energy}.elf", energy).elf for energy in (False, True)}
+    return elfs, faults.clips_of(graph)
+
+
+def attempt(rng: random.Random) -> str:
+    elfs, clips = _elfs_and_clips()
+    energy = rng.random() < 0.3
+    firmware = Firmware(elfs[energy], energy)
+    try:
+        return faults.run(rng, firmware, clips, TIMEOUTS, BUDGET_S)
+    finally:
+        firmware.close()

@@ -1,0 +1,190 @@
+"""A wire that is not to be trusted: a transport between a session and a device, with faults at given bytes.
+
+What the device truly said is kept, so that what the session made of it can be judged.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from edgekws.errors import BoardError
+
+Direction = Literal["to", "from"]
+KINDS = (
+    *("drop", "duplicate", "repeat", "corrupt", "digit", "reorder"),
+    *("delay", "noise", "flood", "lines", "reset", "cut"),
+)
+_HISTORY_BYTES = 400
+_LINES = (
+    *(b"m-ready\r\n", b"m-load-done\r\n", b"m-lap-us-7\r\n", b"m-init-done\r\n", b"e-[Unknown command: raw]\r\n"),
+    *(b"m-check-[00000000,00000000]\r\n", b"m-input-crc32-[00000000]\r\n", b"%", b"name%", b"infer 1 0%", b"db 00%"),
+)
+
+
+class Device(Protocol):
+    """What is at the far end: a transport that can be reset, and whose clock its time-outs are counted by."""
+
+    def read(self, timeout_s: float) -> bytes: ...
+    def write(self, content: bytes) -> None: ...
+    def reset(self) -> None: ...
+    def clock(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Fault:
+    """at: byte of its direction that it strikes, counted from 0. size: bytes that it takes or makes."""
+
+    kind: str
+    direction: Direction
+    at: int
+    size: int
+    seconds: float
+
+
+def random_faults(rng: random.Random, count: int, bytes_to: int, bytes_from: int) -> list[Fault]:
+    """So many faults, within the first bytes of each direction. A cut ends everything, so it is rare."""
+    kinds = rng.choices(KINDS, [1 if kind == "cut" else 4 for kind in KINDS], k=count)
+    return [_random_fault(rng, kind, bytes_to, bytes_from) for kind in kinds]
+
+
+def _random_fault(rng: random.Random, kind: str, bytes_to: int, bytes_from: int) -> Fault:
+    direction: Direction = rng.choice(("to", "from", "from"))
+    at = rng.randrange(bytes_to if direction == "to" else bytes_from)
+    size = rng.randrange(5_000, 50_000) if kind == "flood" else rng.choice((1, 1, 2, 5, 20, 80, 300))
+    return Fault(kind, direction, at, size, rng.choice((0.001, 0.02, 0.1, 0.3, 1.0, 3.0)))
+
+
+class Wire:
+    """A Transport with `faults`. Raises AssertionError when it is still in use `budget_s` after its making: a hang."""
+
+    def __init__(self, device: Device, faults: list[Fault], rng: random.Random, budget_s: float) -> None:
+        self._device = device
+        self._lanes = {
+            "to": _Lane([f for f in faults if f.direction == "to"], rng, self._strike),
+            "from": _Lane([f for f in faults if f.direction == "from"], rng, self._strike),
+        }
+        self._until = device.clock() + budget_s
+        self._cut = False
+        self.resets = 0
+        self.said = bytearray()
+
+    def read(self, timeout_s: float) -> bytes:
+        deadline = self._now() + timeout_s
+        while True:
+            self._move()
+            content = self._lanes["from"].taken(self._device.clock())
+            now = self._now()
+            if content or now >= deadline:
+                return content
+            due = min(lane.due for lane in self._lanes.values())
+            said = self._device.read(max(0.0, min(deadline, due) - now))
+            self.said += said
+            self._lanes["from"].feed(said, self._device.clock())
+
+    def write(self, content: bytes) -> None:
+        self._lanes["to"].feed(content, self._now())
+        self._move()
+
+    def close(self) -> None:
+        self._cut = True
+
+    def _move(self) -> None:
+        """What is due on its way to the device."""
+        if content := self._lanes["to"].taken(self._device.clock()):
+            self._device.write(content)
+
+    def _now(self) -> float:
+        if self._cut:
+            raise BoardError("the wire should stay connected", got="it was cut", hint="check the cable")
+        now = self._device.clock()
+        assert now < self._until, "a hang: the session is not over in time"
+        return now
+
+    def _strike(self, kind: str) -> None:
+        if kind == "cut":
+            self._cut = True
+        else:
+            self.resets += 1
+            self._device.reset()
+
+
+class _Lane:
+    """One direction: bytes in, and out again when they are due."""
+
+    def __init__(self, faults: list[Fault], rng: random.Random, strike: Callable[[str], None]) -> None:
+        self._faults = deque(sorted(faults, key=lambda fault: fault.at))
+        self._rng = rng
+        self._strike = strike
+        self._passed = 0
+        self._history = b""
+        self._held: deque[tuple[float, bytes]] = deque()
+        self._hold_until = 0.0
+
+    @property
+    def due(self) -> float:
+        return self._held[0][0] if self._held else float("inf")
+
+    def taken(self, now: float) -> bytes:
+        content = b""
+        while self._held and self._held[0][0] <= now:
+            content += self._held.popleft()[1]
+        return content
+
+    def feed(self, content: bytes, now: float) -> None:
+        while content and self._faults and self._faults[0].at < self._passed + len(content):
+            fault = self._faults.popleft()
+            ahead = max(0, fault.at - self._passed)
+            self._pass(content[:ahead], now)
+            content = self._struck(fault, content[ahead:], now)
+        self._pass(content, now)
+
+    def _pass(self, content: bytes, now: float) -> None:
+        self._passed += len(content)
+        if content:
+            self._history = (self._history + content)[-_HISTORY_BYTES:]
+            self._held.append((max(now, self._hold_until), content))
+
+    def _struck(self, fault: Fault, content: bytes, now: float) -> bytes:
+        """What is left of `content`, to be passed on."""
+        head, rest = content[: fault.size], content[fault.size :]
+        if fault.kind in ("reset", "cut"):
+            self._strike(fault.kind)
+        elif fault.kind == "delay":
+            self._hold_until = now + fault.seconds
+        elif fault.kind == "drop":
+            self._passed += len(head)
+            return rest
+        elif fault.kind == "reorder":
+            middle = len(content) // 2 if not rest else fault.size
+            return content[middle : 2 * middle] + content[:middle] + content[2 * middle :]
+        elif fault.kind in ("corrupt", "digit"):
+            return _changed(self._rng, fault.kind, content, fault.size)
+        else:
+            self._held.append((max(now, self._hold_until), self._added(fault, head)))
+        return content
+
+    def _added(self, fault: Fault, head: bytes) -> bytes:
+        if fault.kind == "duplicate":
+            return head
+        if fault.kind == "repeat":
+            return self._history[-fault.size :]
+        if fault.kind == "lines":
+            return b"".join(self._rng.choices(_LINES, k=self._rng.choice((1, 1, 2, 40))))
+        return self._rng.randbytes(fault.size)
+
+
+def _changed(rng: random.Random, kind: str, content: bytes, size: int) -> bytes:
+    """The first `size` bytes with other bits, or, worse, the first digits with other digits."""
+    found = bytearray(content)
+    if kind == "corrupt":
+        for at in range(min(size, len(found))):
+            found[at] ^= rng.randrange(1, 256) if size > 1 else 1 << rng.randrange(8)
+        return bytes(found)
+    digits = [at for at, byte in enumerate(found) if chr(byte).isdecimal() and byte < 0x80]
+    for at in digits[: 1 + size // 20]:
+        found[at] = rng.choice(b"0123456789")
+    return bytes(found)

@@ -1,0 +1,131 @@
+"""Sessions on a wire with faults: never a wrong result, never a hang; and the campaign would find both."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import shutil
+
+import pytest
+
+from edgekws.errors import BoardError
+from firmware_io.protocol.session import Session, Timeouts
+from fuzz import campaign, faults, faults_fake
+from fuzz.wire import KINDS, Fault, Wire
+
+
+def tally(module: str, runs: int, seed: int, first: int = 0) -> campaign.Tally:
+    return campaign.chunk((module, seed, first, runs))
+
+
+def test_no_fault_breaks_a_session() -> None:
+    found = tally("fuzz.faults_fake", 600, 5)
+    assert found.findings == []
+    right = {"right", "right, repeated", "without check: right"}
+    assert {*right, "RestartedError", "ProtocolError", "BoardError"} <= set(found.outcomes)
+    assert found.outcomes["right, repeated"] > 200
+
+
+def test_a_run_is_made_by_its_number() -> None:
+    assert tally("fuzz.faults_fake", 40, 6).outcomes == sum(
+        (tally("fuzz.faults_fake", 20, 6, first).outcomes for first in (0, 20)), start=campaign.Tally().outcomes
+    )
+
+
+def test_a_session_that_proves_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "_prove", lambda self: None)
+    said = "".join(tally("fuzz.faults_fake", 300, 5).findings)
+    assert "WRONG SCORES" in said and "WRONG PROBABILITIES" in said and "A WRONG TIME" in said
+
+
+def test_a_session_that_hides_resets_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("firmware_io.protocol.session._BANNER", ())
+    monkeypatch.setattr("firmware_io.protocol.line._is_end_of", lambda sent, crc: False)
+    monkeypatch.setattr(Session, "_synchronise", lambda self: self._line.check())
+    assert "A RESET was hidden" in "".join(tally("fuzz.faults_fake", 100, 5).findings)
+
+
+def test_a_session_that_hangs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults_fake, "TIMEOUTS", Timeouts(line_s=1e4))
+    assert "a hang" in "".join(tally("fuzz.faults_fake", 100, 5).findings)
+
+
+class Echo:
+    """Sends back what it gets."""
+
+    def __init__(self) -> None:
+        self.now, self.content, self.resets = 0.0, b"", 0
+
+    def clock(self) -> float:
+        return self.now
+
+    def read(self, timeout_s: float) -> bytes:
+        content, self.content = self.content, b""
+        self.now += 0 if content else timeout_s
+        return content
+
+    def write(self, content: bytes) -> None:
+        self.content += content
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+def through(*struck: Fault, content: bytes = b"0123456789") -> tuple[bytes, Echo]:
+    echo = Echo()
+    wire = Wire(echo, list(struck), random.Random(0), 60.0)
+    wire.write(content)
+    return b"".join(itertools.takewhile(bool, (wire.read(0.05) for _ in range(9)))), echo
+
+
+@pytest.mark.parametrize("direction", ["to", "from"])
+def test_what_faults_do(direction: str) -> None:
+    def one(kind: str, at: int = 4, size: int = 2, seconds: float = 0.0) -> bytes:
+        return through(Fault(kind, direction, at, size, seconds))[0]
+
+    whole = b"0123456789"
+    assert through()[0] == one("drop", at=10) == whole
+    assert one("drop") == b"01236789"
+    assert one("duplicate") == b"012345" + b"456789" or one("duplicate") == b"0123" + b"45" + b"456789"
+    assert one("repeat") == b"0123" + b"23" + b"456789"
+    assert one("reorder") == b"0123674589"
+    assert one("corrupt")[:4] == b"0123" and one("corrupt")[6:] == b"6789" and one("corrupt") != whole
+    assert one("digit").isdigit() and len(one("digit")) == 10
+    assert len(one("noise")) == 12 and one("lines").startswith(b"0123") and len(one("lines")) > 10
+    assert one("delay", seconds=0.04) == whole and one("delay", seconds=3.0) == b"0123"
+    assert through(Fault("reset", direction, 4, 0, 0.0))[1].resets == 1
+    with pytest.raises(BoardError, match="was cut"):
+        one("cut")
+
+
+def test_every_kind_of_fault_is_drawn() -> None:
+    assert {fault.kind for fault in faults.random_faults(random.Random(0), 500, 100, 100)} == set(KINDS)
+
+
+def test_the_fake_device_is_a_device_with_check() -> None:
+    device, clips = faults_fake._device_and_clips()
+    assert device.has_check and len({*clips.scores}) == len(clips.scores)
+
+
+def needs_firmware() -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("cc is not installed")
+
+
+@pytest.mark.slow
+def test_no_fault_breaks_a_session_with_the_real_firmware() -> None:
+    needs_firmware()
+    found = tally("fuzz.faults_host", 100, 1)
+    assert found.findings == [] and found.outcomes["right, repeated"] > 20
+
+
+def test_a_few_faults_with_the_real_firmware() -> None:
+    needs_firmware()
+    found = tally("fuzz.faults_host", 10, 2)
+    assert found.findings == [] and sum(found.outcomes.values()) == 10
+
+
+def test_what_a_device_without_check_does_not_prove() -> None:
+    """A digit that became another digit: documented, and the reason for `check`."""
+    found = tally("fuzz.faults_fake", 60, 5, first=150).outcomes
+    assert any(outcome.startswith("without check: WRONG") for outcome in found)
