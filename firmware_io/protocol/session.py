@@ -63,7 +63,7 @@ class Session:
 
     def start(self) -> Identity:
         """Find the device's voice, whatever it was doing before, and ask who it is and what it can."""
-        self._started, self.has_check, self.mode = False, None, None
+        self._started, self.has_check, self.mode, self._proven_us = False, None, None, 0
         name = self._find()
         identity, _ = self._proven(lambda _: self._introduce("" if self.has_check else name))
         self._started = True

@@ -243,6 +243,15 @@ def test_a_restart_is_never_hidden(graph, clip):
         session.classify(clip)
 
 
+def test_a_session_can_be_started_again_after_a_reset(graph):
+    session, device = direct(graph, check=True)
+    session.start()
+    device.boot()
+    session.start()
+    device.faults.garbage, device.faults.command = True, device.commands
+    assert session.timestamp_us() < 200
+
+
 def test_a_reset_whose_banner_was_lost_shows_in_the_clock(graph, clip):
     session, device = direct(graph, check=True)
     session.start()
