@@ -8,6 +8,7 @@ a digit that became another digit: in a probability, a score, a time stamp or, w
 
 from __future__ import annotations
 
+import re
 import time
 import zlib
 from collections.abc import Callable
@@ -26,12 +27,12 @@ __all__ = ["Answer", "EnergyRun", "Identity", "Mode", "Session", "Timeouts", "Tr
 
 PROBES = 3
 ATTEMPTS = 3
-_BANNER = (b"m-timestamp-mode-", b"m-init-done")
+_BANNER = re.compile(rb"(?:^|\n)m-(?:timestamp-mode-|init-done)")
 T = TypeVar("T")
 
 
 class Session:
-    """Commands of the protocol as methods.
+    """Commands of the protocol as methods; `start` comes first, before it nothing is proven.
 
     BoardError: the device is silent, stops in the middle or restarts. ProtocolError: it says something else than
     the protocol allows here, or damage does not end. Both name the command.
@@ -62,7 +63,7 @@ class Session:
 
     def start(self) -> Identity:
         """Find the device's voice, whatever it was doing before, and ask who it is and what it can."""
-        self._started, self.has_check, self.mode = False, None, None
+        self._started, self.has_check, self.mode, self._proven_us = False, None, None, 0
         name = self._find()
         identity, _ = self._proven(lambda _: self._introduce("" if self.has_check else name))
         self._started = True
@@ -298,7 +299,7 @@ class Session:
 
     def _drain(self) -> None:
         content = self._line.drain()
-        if self._started and any(line in content for line in _BANNER):
+        if self._started and _BANNER.search(content):
             self._line.restarted("name")
 
     def _probe_once(self, wait_s: float) -> str:
