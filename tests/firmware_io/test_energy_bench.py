@@ -137,6 +137,34 @@ def test_an_unplugged_meter_keeps_the_windows_before(measure, tmp_path):
     assert not sidecar["complete"] and 0 < sidecar["samples"] <= 14_000
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "drop_sample_at",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("drop_byte_at", "garbage_at")),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("overcurrent_at", "overflow_at")),
+    ],
+)
+def test_a_meter_that_loses_something_never_makes_a_valid_run(measure, fault):
+    plan = Plan(("energy",), window_s=0.2, windows=5, idle_s=0.1)
+    run, _, _ = measure(plan, MeterFaults(**{fault: 9_000}))
+    assert not run.valid and isinstance(run.cause, BoardError)
+    for window in run.energy.windows:
+        assert window.joules == pytest.approx(ACTIVE_WATTS * window.seconds, rel=2e-3)
+
+
+def test_ctrl_c_keeps_the_windows_before_and_switches_the_board_off(graph, vectors, tmp_path):
+    def interrupt(mode, done, total):
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with rig(graph) as (device, _, url, transport):
+        meter, board = Meter(url, tmp_path, 3.0), boards.load("qemu-an386")
+        run = bench(Session(transport), board, graph, vectors, PLAN, progress=interrupt, meter=meter)
+    assert isinstance(run.cause, KeyboardInterrupt) and len(run.energy.windows) == 1
+    assert device.powered[-1] == 0 and json.loads((tmp_path / "energy.json").read_text())["complete"]
+
+
 def test_a_silent_board_keeps_the_windows_before_and_is_switched_off(graph, vectors, tmp_path):
     with rig(graph, silent_after=5) as (device, _, url, transport):
         plan = Plan(("energy",), window_s=0.2, windows=5, idle_s=0.1)
