@@ -22,13 +22,15 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument("what", choices=["protocol", "answers", "graph", "faults"])
-    parser.add_argument("--inputs", "--runs", type=int, default=100_000)
+    parser.add_argument("--inputs", "--runs", type=int, help="by default 500 runs of faults, 100,000 of the others")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--libfuzzer", type=int, metavar="SECONDS", help="protocol under clang's libFuzzer instead")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes of answers, graph and faults")
     parser.add_argument("--device", choices=["host", "fake"], default="host", help="what faults has at the far end")
     parser.add_argument("--first", type=int, default=0, help="number of the first input of answers, graph and faults")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.inputs = options.inputs or (500 if options.what == "faults" else 100_000)
+    return options
 
 
 def _run(options: argparse.Namespace) -> bool:

@@ -53,7 +53,7 @@ def _device_and_clips() -> tuple[Any, faults.Clips]:
 
 def attempt(rng: random.Random) -> str:
     device, clips = _device_and_clips()
-    device.energy = rng.random() < 0.3
+    device.energy, device.has_check = rng.random() < 0.3, rng.random() < 0.9
     virtual = Virtual(device)
     virtual.reset()
-    return faults.run(rng, virtual, clips, TIMEOUTS, BUDGET_S)
+    return faults.run(rng, virtual, clips, TIMEOUTS, BUDGET_S, device.has_check)

@@ -27,8 +27,9 @@ _BYTES = 1024
 class Firmware:
     """One process of the firmware at a time. The pty is opened without pyserial, which would empty it."""
 
-    def __init__(self, elf: Path) -> None:
+    def __init__(self, elf: Path, energy: bool) -> None:
         self._elf = elf
+        self._energy = energy
         self._running = ExitStack()
         self.reset()
 
@@ -36,9 +37,14 @@ class Firmware:
         """Its new banner is the next that will be read."""
         self._running.close()
         self._waiting = b""
-        path = self._running.enter_context(host.start(boards.load("host"), self._elf))
-        self._line = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        self._line = os.open(self._started(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         self._running.callback(os.close, self._line)
+
+    def _started(self) -> str:
+        board = boards.load("host")
+        if not self._energy:
+            return self._running.enter_context(host.start(board, self._elf))
+        return self._running.enter_context(host.start_with_events(board, self._elf)).line
 
     def close(self) -> None:
         self._running.close()
@@ -67,16 +73,20 @@ class Firmware:
 
 
 @cache
-def _elf_and_clips() -> tuple[Path, faults.Clips]:
-    graph = faults.wide_graph()
+def _elfs_and_clips() -> tuple[dict[bool, Path], faults.Clips]:
+    """The firmware of both modes, by whether it is that of energy mode."""
+    graph, board = faults.wide_graph(), boards.load("host")
     folder = tempfile.TemporaryDirectory(prefix="edgekws-faults-")
     atexit.register(folder.cleanup)
-    return build(boards.load("host"), emit(graph), Path(folder.name) / "firmware.elf").elf, faults.clips_of(graph)
+    model = emit(graph)
+    elfs = {energy: build(board, model, Path(folder.name) / f"{energy}.elf", energy).elf for energy in (False, True)}
+    return elfs, faults.clips_of(graph)
 
 
 def attempt(rng: random.Random) -> str:
-    elf, clips = _elf_and_clips()
-    firmware = Firmware(elf)
+    elfs, clips = _elfs_and_clips()
+    energy = rng.random() < 0.3
+    firmware = Firmware(elfs[energy], energy)
     try:
         return faults.run(rng, firmware, clips, TIMEOUTS, BUDGET_S)
     finally:

@@ -8,8 +8,7 @@ import shutil
 
 import pytest
 
-from edgekws.errors import BoardError, ProtocolError
-from firmware_io.build import FIRMWARE
+from edgekws.errors import BoardError
 from firmware_io.protocol.session import Session, Timeouts
 from fuzz import campaign, faults, faults_fake
 from fuzz.wire import KINDS, Fault, Wire
@@ -22,7 +21,8 @@ def tally(module: str, runs: int, seed: int, first: int = 0) -> campaign.Tally:
 def test_no_fault_breaks_a_session() -> None:
     found = tally("fuzz.faults_fake", 600, 5)
     assert found.findings == []
-    assert {"right", "right, repeated", "RestartedError", "ProtocolError", "BoardError"} == set(found.outcomes)
+    right = {"right", "right, repeated", "without check: right"}
+    assert {*right, "RestartedError", "ProtocolError", "BoardError"} <= set(found.outcomes)
     assert found.outcomes["right, repeated"] > 200
 
 
@@ -34,7 +34,7 @@ def test_a_run_is_made_by_its_number() -> None:
 
 def test_a_session_that_proves_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Session, "_prove", lambda self: None)
-    said = "".join(tally("fuzz.faults_fake", 800, 5).findings)
+    said = "".join(tally("fuzz.faults_fake", 300, 5).findings)
     assert "WRONG SCORES" in said and "WRONG PROBABILITIES" in said and "A WRONG TIME" in said
 
 
@@ -42,7 +42,7 @@ def test_a_session_that_hides_resets_is_found(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("firmware_io.protocol.session._BANNER", ())
     monkeypatch.setattr("firmware_io.protocol.line._is_end_of", lambda sent, crc: False)
     monkeypatch.setattr(Session, "_synchronise", lambda self: self._line.check())
-    assert "A RESET was hidden" in "".join(tally("fuzz.faults_fake", 1000, 5).findings)
+    assert "A RESET was hidden" in "".join(tally("fuzz.faults_fake", 100, 5).findings)
 
 
 def test_a_session_that_hangs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,8 +110,6 @@ def test_the_fake_device_is_a_device_with_check() -> None:
 def needs_firmware() -> None:
     if shutil.which("cc") is None:
         pytest.skip("cc is not installed")
-    if not (FIRMWARE / "app" / "check.c").is_file():
-        pytest.skip("the firmware has no `check`")
 
 
 @pytest.mark.slow
@@ -123,13 +121,11 @@ def test_no_fault_breaks_a_session_with_the_real_firmware() -> None:
 
 def test_a_few_faults_with_the_real_firmware() -> None:
     needs_firmware()
-    found = tally("fuzz.faults_host", 12, 2)
-    assert found.findings == [] and sum(found.outcomes.values()) == 12
+    found = tally("fuzz.faults_host", 10, 2)
+    assert found.findings == [] and sum(found.outcomes.values()) == 10
 
 
-def test_a_device_without_check_is_no_subject(monkeypatch: pytest.MonkeyPatch) -> None:
-    device, _ = faults_fake._device_and_clips()
-    monkeypatch.setattr(device, "has_check", False)
-    with pytest.raises((AssertionError, BoardError, ProtocolError)):
-        for number in range(20):
-            faults_fake.attempt(random.Random(number))
+def test_what_a_device_without_check_does_not_prove() -> None:
+    """A digit that became another digit: documented, and the reason for `check`."""
+    found = tally("fuzz.faults_fake", 60, 5, first=150).outcomes
+    assert any(outcome.startswith("without check: WRONG") for outcome in found)

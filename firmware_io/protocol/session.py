@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Session:
-    """Commands of the protocol as methods.
+    """Commands of the protocol as methods; `start` comes first, before it nothing is proven.
 
     BoardError: the device is silent, stops in the middle or restarts. ProtocolError: it says something else than
     the protocol allows here, or damage does not end. Both name the command.

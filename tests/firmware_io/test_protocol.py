@@ -243,6 +243,26 @@ def test_a_restart_is_never_hidden(graph, clip):
         session.classify(clip)
 
 
+def test_a_reset_whose_banner_was_lost_shows_in_the_clock(graph, clip):
+    session, device = direct(graph, check=True)
+    session.start()
+    session.classify(clip)
+    device.boot()
+    with pytest.raises(BoardError, match=r"\d+ us after \d+ us: it was reset"):
+        session.results()
+
+
+@pytest.mark.parametrize("command", range(8, 22))
+def test_a_reset_whose_banner_was_lost_shows_in_the_checksums(graph, clip, command):
+    """Energy mode has no clock."""
+    session, device = direct(graph, check=True, energy=True, reset=True, command=command)
+    session.start()
+    boot = device.boot
+    device.boot = lambda: boot()[:0]
+    with pytest.raises(BoardError, match="checksums as after a reset"):
+        session.classify(clip)
+
+
 def test_a_late_banner_on_a_pty(graph):
     timeouts = Timeouts(line_s=2.0, quiet_s=0.05)
     device = FakeDevice(graph)
