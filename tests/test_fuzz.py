@@ -151,9 +151,13 @@ def test_kernels_of_many_graphs_are_clean_under_sanitizers(target: str, sanitize
         parity_under_sanitizers(seed, target, tmp_path)
 
 
-@pytest.mark.parametrize("name", board.names())
-def test_the_analyzer_finds_nothing(name: str, tmp_path: Path) -> None:
-    """Everything that a board is built of: app, port and a model with most of the kernels."""
+ANALYZED = [(name, energy) for name in board.names() for energy in (False, True)]
+ANALYZED = [(name, energy) for name, energy in ANALYZED if not energy or board.load(name).energy_edge]
+
+
+@pytest.mark.parametrize(("name", "energy"), ANALYZED)
+def test_the_analyzer_finds_nothing(name: str, energy: bool, tmp_path: Path) -> None:
+    """Everything that a board is built of: app, port and a model with most of the kernels (once)."""
     target = board.load(name)
     needs(target.compiler)
     (tmp_path / "nothing.c").write_text("int nothing;\n")
@@ -161,6 +165,7 @@ def test_the_analyzer_finds_nothing(name: str, tmp_path: Path) -> None:
     if subprocess.run(probe, check=False, capture_output=True).returncode != 0:
         pytest.skip(f"{target.compiler} has no -fanalyzer: it is gcc's")
     build.write_model(emit(random_dag(2)), tmp_path)
-    for line in build.commands(target, tmp_path, tmp_path / "firmware.elf"):
-        done = subprocess.run([*line, "-fanalyzer"], check=False, capture_output=True, text=True)
+    model, firmware = build.commands(target, tmp_path, tmp_path / "firmware.elf", energy)
+    for line in (model if energy else [*model, "-fanalyzer"], [*firmware, "-fanalyzer"]):
+        done = subprocess.run(line, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]

@@ -1,6 +1,7 @@
 """Every literal of the MLPerf Tiny protocol, device side, as mlcommons/tiny (benchmark/api) prints it, on every board.
 
-Where the reference firmware is at fault or reads a typing error as something else, ours refuses: DIFFERENT says so.
+DIFFERENT has what is not as there: the reference is at fault, or takes a damaged command for another one. And two
+complaints, about sizes, end there with a lone LF; every line of ours ends with CR LF.
 """
 
 from __future__ import annotations
@@ -59,25 +60,21 @@ AS_THE_REFERENCE: dict[str, Conversation] = {
         ("db load 4", ["m-[Expecting 4 bytes]"]),
         ("db aBCd", []),
         ("db EFef", ["m-load-done"]),
-        ("db print", ["m-buffer-ab-cd-ef-ef"]),
     ],
     "surplus digits": [
         ("db load 3", ["m-[Expecting 3 bytes]"]),
         ("db 01020304", ["m-load-done"]),
-        ("db print", ["m-buffer-01-02-03"]),
         ("db load 1", ["m-[Expecting 1 bytes]"]),
         ("db 07zz", ["m-load-done"]),
-        ("db print", ["m-buffer-07"]),
+        ("db load 1", ["m-[Expecting 1 bytes]"]),
+        ("db 07081", [ODD]),
     ],
     "print in lines of eight": [
-        ("db load 17", ["m-[Expecting 17 bytes]"]),
-        ("db 00112233445566778899aabbccddeeff", []),
-        ("db 7f", ["m-load-done"]),
-        (
-            "db print",
-            ["m-buffer-00-11-22-33-44-55-66-77", "m-buffer-88-99-aa-bb-cc-dd-ee-ff", "m-buffer-7f"],
-        ),
-        ("db print 4 2", ["m-buffer-00-11-22-33-44-55-66-77", "m-buffer-88-99-aa-bb-cc-dd-ee-ff", "m-buffer-7f"]),
+        ("db load 16", ["m-[Expecting 16 bytes]"]),
+        ("db print", ["m-buffer-00-00-00-00-00-00-00-00", "m-buffer-00-00-00-00-00-00-00-00"]),
+        ("db 00112233445566778899aabbccddeeff", ["m-load-done"]),
+        ("db print", ["m-buffer-00-11-22-33-44-55-66-77", "m-buffer-88-99-aa-bb-cc-dd-ee-ff"]),
+        ("db print 4 2", ["m-buffer-00-11-22-33-44-55-66-77", "m-buffer-88-99-aa-bb-cc-dd-ee-ff"]),
         ("db load 8", ["m-[Expecting 8 bytes]"]),
         ("db 0102030405060708", ["m-load-done"]),
         ("db print", ["m-buffer-01-02-03-04-05-06-07-08"]),
@@ -87,7 +84,6 @@ AS_THE_REFERENCE: dict[str, Conversation] = {
         ("db 0102", []),
         ("db load 2", ["m-[Expecting 2 bytes]"]),
         ("db 0304", ["m-load-done"]),
-        ("db print", ["m-buffer-03-04"]),
     ],
     "errors of infer": [
         ("infer 0", [ITERATIONS]),
@@ -104,6 +100,19 @@ DIFFERENT: dict[str, Conversation] = {
     "ends of lines: there they begin the next command": [
         ("\r\nprofile", ["m-profile-[ULPMark for tinyML Firmware V0.0.1]", "m-model-[kws01]"]),
         ("pro\nfile\r", ["m-profile-[ULPMark for tinyML Firmware V0.0.1]", "m-model-[kws01]"]),
+    ],
+    "part of a line: there an empty one follows": [
+        ("db load 10", ["m-[Expecting 10 bytes]"]),
+        ("db aBCdEFef", []),
+        ("db print", ["m-buffer-ab-cd-ef-ef-00-00-00-00", "m-buffer-00-00"]),
+        ("db load 2", ["m-[Expecting 2 bytes]"]),
+        ("db 0304050607", ["m-load-done"]),
+        ("db print", ["m-buffer-03-04"]),
+    ],
+    "no scores yet: there the results are those of an input before": [
+        ("db load 490", ["m-[Expecting 490 bytes]"]),
+        ("results", ["e-[No inference has been run on this input]"]),
+        ("infer 1 0", [NOT_LOADED]),
     ],
     "noise: there it is quoted as it is": [
         ("\x07\xffx", ["e-[Unknown command: ??x]"]),

@@ -17,7 +17,7 @@ uint64_t ekw_port_ticks(void);
 
 /* Energy mode (EKW_ENERGY_MODE 1, else 0; not every board can). An idle pin is high; an edge is that it falls, at
  * once, and rises again EKW_EDGE_US later at the earliest. Boards that are emulated send a byte instead. */
-#define EKW_EDGE_US 100u /* ten samples of a meter that looks at its digital inputs 100,000 times a second */
+#define EKW_EDGE_US 100u /* EEMBC's host filters 50 us; a PPK2 looks at its inputs every 10 us */
 void ekw_port_edge(void);
 
 /* Returns when the last byte that was written has left the line. */
