@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import shutil
 
 import pytest
@@ -26,6 +27,21 @@ def test_no_fault_breaks_a_session() -> None:
     assert found.outcomes["right, repeated"] > 200
 
 
+def test_one_fault_of_the_wire_costs_a_repetition_and_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but a reset, a cut, and what looks like a banner."""
+    drawn = faults.random_faults
+    told = {"reset", "cut", "lines", "repeat"}
+
+    def one(rng: random.Random, *limits: int) -> list[Fault]:
+        return next([fault] for fault in drawn(rng, 30, *limits[1:]) if fault.kind not in told)
+
+    monkeypatch.setattr(faults, "random_faults", one)
+    found = tally("fuzz.faults_fake", 300, 8)
+    with_check = {outcome for outcome in found.outcomes if not outcome.startswith("without check")}
+    assert found.findings == [] and with_check == {"right", "right, repeated"}
+    assert found.outcomes["right, repeated"] > 150
+
+
 def test_a_run_is_made_by_its_number() -> None:
     assert tally("fuzz.faults_fake", 40, 6).outcomes == sum(
         (tally("fuzz.faults_fake", 20, 6, first).outcomes for first in (0, 20)), start=campaign.Tally().outcomes
@@ -39,7 +55,7 @@ def test_a_session_that_proves_nothing_is_found(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_session_that_hides_resets_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firmware_io.protocol.session._BANNER", ())
+    monkeypatch.setattr("firmware_io.protocol.session._BANNER", re.compile(b"never"))
     monkeypatch.setattr("firmware_io.protocol.line._is_end_of", lambda sent, crc: False)
     monkeypatch.setattr(Session, "_synchronise", lambda self: self._line.check())
     assert "A RESET was hidden" in "".join(tally("fuzz.faults_fake", 100, 5).findings)

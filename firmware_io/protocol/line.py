@@ -46,6 +46,7 @@ class Line:
         self._received = 0  # CRC-32 since the last `check`
         self._pending = bytearray()  # has come and is no message yet
         self._checks = 0
+        self._answers = 0  # of checks, since the last that was waited for
         self._proving = False  # there was a `check`: both sides know since when they count
         self.commands = 0
         self.busy_s = 0.0
@@ -93,11 +94,11 @@ class Line:
             if isinstance(message, msg.TimestampMode | msg.InitDone):
                 self.restarted(command)
             self.unexpected(command, "m-check-[...]", type(message).__name__)
-        proving = self._proving
+        only = self._proving and self._answers == 1  # half a `check` and the next command are a `check` as well
         self._end_of_check(command)
         self._proving = True
         damage = _damage(message, sent, received)
-        if proving and message.sent != received and _is_end_of(sent, message.received):
+        if only and message.sent != received and _is_end_of(sent, message.received):
             self.restarted(command, "checksums as after a reset, whose banner was lost")
         return damage
 
@@ -105,7 +106,7 @@ class Line:
         ready = self.next(command, self._timeouts.line_s)
         if not isinstance(ready, msg.Ready):
             self.unexpected(command, "m-ready in the end", type(ready).__name__)
-        self._sent, self._received = b"", 0
+        self._sent, self._received, self._answers = b"", 0, 0
 
     def write(self, command: str) -> None:
         content = f"{command}%".encode("ascii")
@@ -126,6 +127,7 @@ class Line:
                 ) from error
             if message is not None:
                 self._count(len(self._parser.line))
+                self._answers += isinstance(message, msg.Check)
                 return message
             content = self._transport.read(max(0.0, deadline - self._clock()))
             if not content:

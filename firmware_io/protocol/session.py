@@ -8,6 +8,7 @@ a digit that became another digit: in a probability, a score, a time stamp or, w
 
 from __future__ import annotations
 
+import re
 import time
 import zlib
 from collections.abc import Callable
@@ -26,7 +27,7 @@ __all__ = ["Answer", "EnergyRun", "Identity", "Mode", "Session", "Timeouts", "Tr
 
 PROBES = 3
 ATTEMPTS = 3
-_BANNER = (b"m-timestamp-mode-", b"m-init-done")
+_BANNER = re.compile(rb"(?:^|\n)m-(?:timestamp-mode-|init-done)")
 T = TypeVar("T")
 
 
@@ -298,7 +299,7 @@ class Session:
 
     def _drain(self) -> None:
         content = self._line.drain()
-        if self._started and any(line in content for line in _BANNER):
+        if self._started and _BANNER.search(content):
             self._line.restarted("name")
 
     def _probe_once(self, wait_s: float) -> str:
