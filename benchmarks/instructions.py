@@ -1,7 +1,8 @@
 """Instructions, flash and RAM of the released DS-CNN on every emulated board, at every width.
 
     python benchmarks/instructions.py              measure, print the table, write results/instructions.json
-    python benchmarks/instructions.py --check      measure and compare: exit 1 when a figure grew by more than 2 %
+    python benchmarks/instructions.py --check      measure and compare: exit 1 when a figure grew by more than 2 % or an
+                                                   image is over its budget of flash
     python benchmarks/instructions.py --fit        also print the costs for edgekws/targets/_kernels.py, from all models
     python benchmarks/instructions.py --data work/data --clips 500     also send so many test clips to every image
     ... [--boards qemu-an386 ...] [--min-ram]
@@ -45,6 +46,8 @@ RESULTS = HERE / "results" / "instructions.json"
 GRAPHS = {"w8": "graph.npz", "w4": "graph-w4-qat.npz", "w2": "graph-w2-qat.npz"}
 COMPARED = ("instructions", "flash_bytes", "ram_bytes")
 CLIPS, ITERATIONS, TOLERANCE = 4, 16, 1.02
+FLASH_BUDGETS = {"w8": 40 << 10, "w4": 29 << 10, "w2": 23 << 10}
+"""Bytes that the whole image of the DS-CNN may have, protocol and all, on any of the boards."""
 
 
 def main() -> None:
@@ -56,8 +59,8 @@ def main() -> None:
     found = {name: measured(boards.load(name), options) for name in options.boards}
     print_table(found)
     if options.check:
-        worse = grown(json.loads(RESULTS.read_text()), found)
-        print("\n".join(worse) or "nothing grew by more than 2 %")
+        worse = grown(json.loads(RESULTS.read_text()), found) + over_budget(found)
+        print("\n".join(worse) or "nothing grew by more than 2 %, all images are within their budgets")
         sys.exit(1 if worse else 0)
     if not options.min_ram:
         known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
@@ -149,6 +152,15 @@ def grown(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         f"{name} {width}: {key} {before[name][width][key]:,} -> {now[name][width][key]:,}"
         for name, width, key in known
         if now[name][width][key] > before[name][width][key] * TOLERANCE
+    ]
+
+
+def over_budget(now: dict[str, Any]) -> list[str]:
+    rows = [(name, width, row["flash_bytes"]) for name, widths in now.items() for width, row in widths.items()]
+    return [
+        f"{name} {width}: {flash:,} bytes of flash, the budget is {FLASH_BUDGETS[width]:,}"
+        for name, width, flash in rows
+        if flash > FLASH_BUDGETS[width]
     ]
 
 

@@ -26,7 +26,7 @@ class Board:
     port: folders of firmware/ whose sources belong to this board. symbols: linker symbols (memory
     origins, stack). defines: numbers for its drivers.
     usb: ids ("vid:pid", hexadecimal) of the probes that carry its serial line.
-    flash_command: what a person runs where the flash tool is `manual`; {elf} is the firmware.
+    flash_options: settings of the flash tool, by the names of its OPTIONS.
     qemu_program, qemu_machine, qemu_args: the emulator and its board; empty: no emulator.
     energy_edge: what shows the time stamps in energy mode, in words; "" for a board that has no energy mode.
     energy_baud: of its serial line then.
@@ -53,7 +53,7 @@ class Board:
     linker_script: str = ""
     symbols: dict[str, int] = field(default_factory=dict)
     defines: dict[str, int] = field(default_factory=dict)
-    flash_command: tuple[str, ...] = ()
+    flash_options: dict[str, str] = field(default_factory=dict)
     qemu_program: str = ""
     qemu_machine: str = ""
     qemu_args: tuple[str, ...] = ()
@@ -120,5 +120,9 @@ _RULES: dict[object, tuple[str, Callable[[object], bool]]] = {
     dict[str, int]: (
         "a table of integers",
         lambda value: isinstance(value, dict) and all(map(_is_integer, value.values())),
+    ),
+    dict[str, str]: (
+        "a table of strings",
+        lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
     ),
 }

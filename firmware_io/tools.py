@@ -22,6 +22,7 @@ _PACKAGES = {  # program -> package of apt, command for brew
         "brew install riscv-software-src/riscv/riscv-gnu-toolchain",
     ),
     "qemu-system-riscv32": ("qemu-system-misc", "brew install qemu"),
+    "openocd": ("openocd", "brew install open-ocd"),
     "cc": ("gcc", "xcode-select --install"),
     "size": ("binutils", "xcode-select --install"),
 }

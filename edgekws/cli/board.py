@@ -11,10 +11,12 @@ from rich.table import Table
 
 from edgekws import console
 from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, OutOption
+from edgekws.errors import BoardError, ConfigError
 
 if TYPE_CHECKING:
     from edgekws.graph.ir import Graph
     from firmware_io.board import Board
+    from firmware_io.build import Firmware
 
 
 def boards() -> None:
@@ -33,37 +35,94 @@ def flash(
     board: BoardOption = BOARD,
     out: OutOption = OUT,
     min_ram: MinRamOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be run; change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be run or sent.")] = False,
+    tool: Annotated[str, typer.Option(help="Flash tool. Default: the one in the board's file.")] = "",
+    image: Annotated[Path | None, typer.Option(help="Write this file; build nothing.")] = None,
+    port: Annotated[str, typer.Option(help="Serial port of the board. Default: the one in its file.")] = "",
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the flash tool; repeatable.")] = None,
+    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare the flash with the image.")] = True,
 ) -> None:
     """Build the firmware with the model, load it on the board and ask who answers."""
-    load(board, out, dry_run, min_ram)
+    from firmware_io import board as boards
+    from firmware_io import flash as tools
+
+    entry = boards.load(board)
+    chosen = tool or entry.flash_tool
+    if not tools.capabilities(chosen).persistent:
+        if image or port or option or tool not in ("", entry.flash_tool):
+            raise ConfigError(
+                "--image, --port, --option and another --tool are for boards that keep what is written",
+                got=f"{chosen}, which starts a program that ends with it",
+                hint="name a physical board (edgekws boards) or one of its tools",
+            )
+        load(board, out, dry_run, min_ram)
+    elif image:
+        write(entry, chosen, image, port, _options(option), dry_run, verify)
+    else:
+        build_and_write(entry, out, min_ram, chosen, port, _options(option), dry_run, verify)
 
 
 def load(name: str, out: Path, dry_run: bool, min_ram: bool = False) -> None:
-    """Build, load and greet; or only say how."""
+    """Build, load and greet; or only say how. A physical board is written with the tool of its file."""
     from firmware_io import board as boards
-    from firmware_io import build, flash
-    from firmware_io.protocol.session import Session
-    from firmware_io.transport import open_transport
+    from firmware_io import flash as tools
 
     board = boards.load(name)
-    tool = flash.load(board.flash_tool)
-    elf = out / "firmware" / f"{name}.elf"
-    _, model = emitted_model(board, out, min_ram)
+    if tools.capabilities(board.flash_tool).persistent:
+        build_and_write(board, out, min_ram, board.flash_tool, "", {}, dry_run, verify=True)
+        return
+    elf, firmware = _built(board, out, min_ram, dry_run)
+    if not firmware:
+        console.out.print("load:  " + shlex.join(tools.load(board.flash_tool).command(board, elf)))
+        return
+    _greet(board, board.transport, elf)
+    _sizes(board, firmware)
+
+
+def build_and_write(
+    board: Board,
+    out: Path,
+    min_ram: bool,
+    tool: str,
+    port: str,
+    options: dict[str, str],
+    dry_run: bool,
+    verify: bool,
+) -> None:
+    """Build, write to a physical board, greet it."""
+    if not board.linker_script or board.how != "measured":
+        raise ConfigError(
+            f"{tool} writes physical boards", got=f"the board {board.name}", hint="name one with --board, or an --image"
+        )
+    elf, firmware = _built(board, out, min_ram, dry_run)
+    if not firmware and not elf.is_file():
+        console.out.print(f"load:  with {tool}; what it would send is known once {elf} is built")
+        return
+    write(board, tool, elf, port, options, dry_run, verify)
+    if firmware:
+        _greet_written(board, port, elf)
+        _sizes(board, firmware)
+
+
+def write(
+    board: Board, tool: str, image: Path, port: str, options: dict[str, str], dry_run: bool, verify: bool
+) -> None:
+    """Write `image` with `tool`; or only say what would be run or sent."""
+    from firmware_io import flash as tools
+
+    flasher = tools.flasher(tool)
+    own = board.transport if board.flash_tool == tool or board.how == "measured" else ""
+    needs_port = flasher.CAPABILITIES.port
+    job = tools.job(tool, board, image, _port(port, own, dry_run) if needs_port else "", options, verify)
     if dry_run:
-        for line in build.commands(board, elf.parent / "src", elf):
-            console.out.print("build: " + shlex.join(line))
-        console.out.print("load:  " + shlex.join(tool.command(board, elf)))
+        for line in flasher.plan(job):
+            console.out.print(f"load:  {line}", markup=False)
         return
-    firmware = build.build(board, model, elf)
-    if not tool.CAPABILITIES.loads:
-        console.out.print(f"{elf} is built, not loaded. Run: {shlex.join(tool.command(board, elf))}")
-        return
-    with open_transport(board.transport, elf) as transport:
-        identity = Session(transport).start()
-    budgets = [f"of {size}" if size else "used" for size in (board.flash_bytes, board.ram_bytes)]
-    console.out.print(f"{name}: {identity.name} answers, {identity.profile}, model {identity.model}")
-    console.out.print(f"flash {firmware.flash_bytes} {budgets[0]} B, RAM {firmware.ram_bytes} {budgets[1]} B, {elf}")
+    flasher.require(job)
+    flasher.plan(job)  # whatever is wrong with image and options is said before the board is touched
+    with console.progress() as report:
+        done = flasher.flash(job, report)
+    console.out.print(f"{image}: {done}", markup=False)
 
 
 def emitted_model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[str, bytes]]:
@@ -75,3 +134,71 @@ def emitted_model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[s
     graph = io.load(out / "graph.npz")
     console.out.print(plan.checked(board, graph, min_ram))
     return graph, c.emit(graph, min_ram)
+
+
+def _built(board: Board, out: Path, min_ram: bool, dry_run: bool) -> tuple[Path, Firmware | None]:
+    """The firmware; None in a dry run, which prints the compiler's lines."""
+    from firmware_io import build
+
+    elf = out / "firmware" / f"{board.name}.elf"
+    _, model = emitted_model(board, out, min_ram)
+    if not dry_run:
+        return elf, build.build(board, model, elf)
+    for line in build.commands(board, elf.parent / "src", elf):
+        console.out.print("build: " + shlex.join(line))
+    return elf, None
+
+
+def _greet(board: Board, transport: str, elf: Path) -> None:
+    from firmware_io.protocol.session import Session
+    from firmware_io.transport import open_transport
+
+    with open_transport(transport, elf) as opened:
+        identity = Session(opened).start()
+    console.out.print(f"{board.name}: {identity.name} answers, {identity.profile}, model {identity.model}")
+
+
+def _greet_written(board: Board, port: str, elf: Path) -> None:
+    """The board keeps its firmware whether or not its port is here."""
+    path = port or board.transport.removeprefix("serial:").partition("?")[0]
+    if Path(path).exists():
+        _greet(board, f"serial:{port}?baud={board.baud}" if port else board.transport, elf)
+        return
+    console.out.print(
+        f"{board.name} is written, nobody was asked who answers: {path} is not here. "
+        "Run `edgekws bench` with its port when it is.",
+        markup=False,
+    )
+
+
+def _sizes(board: Board, firmware: Firmware) -> None:
+    budgets = [f"of {size}" if size else "used" for size in (board.flash_bytes, board.ram_bytes)]
+    used = f"flash {firmware.flash_bytes} {budgets[0]} B, RAM {firmware.ram_bytes} {budgets[1]} B"
+    console.out.print(f"{used}, {firmware.elf}")
+
+
+def _options(texts: list[str] | None) -> dict[str, str]:
+    """Raises ConfigError for a text without `=`."""
+    pairs = [text.partition("=") for text in texts or []]
+    for name, equals, value in pairs:
+        if not name or not equals:
+            raise ConfigError("--option should be NAME=VALUE", got=f"{name}{equals}{value}")
+    return {name: value for name, _, value in pairs}
+
+
+def _port(port: str, transport: str, dry_run: bool) -> str:
+    """The port to open: what was asked for, else that of the board's file when it is there.
+
+    Never another one: bytes for a boot loader do harm elsewhere. Raises BoardError that lists the ports there are.
+    """
+    from serial.tools import list_ports
+
+    own = transport.removeprefix("serial:").partition("?")[0] if transport.startswith("serial:") else ""
+    if port or dry_run or (own and Path(own).exists()):
+        return port or own
+    there = ", ".join(sorted(f"{found.device} ({found.description})" for found in list_ports.comports()))
+    raise BoardError(
+        f"the board's port {own} should be here" if own else "this tool needs the serial port of the board",
+        got=f"{there or 'no serial port'} on this computer",
+        hint="plug the board in, or name its port with --port",
+    )

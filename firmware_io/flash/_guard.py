@@ -1,10 +1,12 @@
 """Runs a command and kills it as soon as stdin ends. A program of its own: imports nothing of ours.
 
-QEMU has no such option, and would otherwise idle for ever after its parent was killed.
+QEMU has no such option, and would otherwise idle for ever after its parent was killed. What a command
+starts (UniFlash is a script around a program) is killed with it: they are one process group.
 """
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,15 +15,26 @@ import threading
 def _kill_at_end_of_stdin(child: "subprocess.Popen[bytes]") -> None:
     while os.read(sys.stdin.fileno(), 4096):
         continue
-    child.kill()
+    _kill(child)
+
+
+def _kill(child: "subprocess.Popen[bytes]") -> None:
+    if os.name == "posix":
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+    else:
+        child.kill()
 
 
 def main() -> int:
-    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, close_fds=False)  # sockets are passed on
+    command = sys.argv[1:]
+    child = subprocess.Popen(  # open sockets are passed on
+        command, stdin=subprocess.DEVNULL, close_fds=False, start_new_session=True
+    )
     threading.Thread(target=_kill_at_end_of_stdin, args=(child,), daemon=True).start()
-    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C reaches the whole group; our parent decides
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C reaches our parent and us, not the command's group
         return child.wait()
-    child.kill()
+    _kill(child)
     return child.wait()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import intelhex
 import pytest
 
 from edgekws.errors import BoardError, ConfigError
@@ -53,18 +54,27 @@ PHYSICAL = [name for name in board.names() if board.load(name).how == "measured"
 
 
 @pytest.mark.parametrize("name", PHYSICAL)
-def test_a_board_that_is_loaded_by_hand_says_how(name: str) -> None:
-    loaded, tool = board.load(name), flash.load("manual")
-    assert loaded.flash_tool == "manual" and not tool.CAPABILITIES.loads
+def test_a_physical_board_says_how_it_is_written(name: str, tmp_path: Path) -> None:
+    loaded = board.load(name)
     assert "not run on hardware" in loaded.title
-    assert any("out/fw.elf" in word for word in tool.command(loaded, Path("out/fw.elf")))
-    with pytest.raises(BoardError, match=r"by hand.*run `.*out/fw\.elf"), tool.start(loaded, Path("out/fw.elf")):
-        pass
+    origin, image = loaded.symbols["EKW_FLASH_ORIGIN"], tmp_path / "fw.hex"
+    for size, fits in ((loaded.flash_bytes, True), (loaded.flash_bytes + 1, False)):
+        records = intelhex.IntelHex()
+        records.puts(origin, bytes(1))
+        records.puts(origin + size - 1, bytes(1))
+        records.write_hex_file(str(image))
+        job = flash.job(loaded.flash_tool, loaded, image, "", {})
+        assert (job.origin, job.size) == (origin, loaded.flash_bytes)
+        if fits:
+            assert flash.flasher(loaded.flash_tool).plan(job)
+            continue
+        with pytest.raises(BoardError, match="nothing was written"):
+            flash.flasher(loaded.flash_tool).plan(job)
 
 
 def test_tools_refuse_a_foreign_board() -> None:
-    with pytest.raises(ConfigError, match="flash_command"):
-        flash.load("manual").command(board.load("host"), Path("fw.elf"))
+    with pytest.raises(ConfigError, match=r"c2000_sci, .*openocd.*Got: qemu"):
+        flash.flasher("qemu")
     with pytest.raises(ConfigError, match="qemu_machine"):
         flash.load("qemu").command(board.load("host"), Path("fw.elf"))
     with pytest.raises(ConfigError, match="of the board host"):
@@ -86,6 +96,7 @@ def test_unknown_names_list_the_known() -> None:
         ('how = "computed"', 'how = "guessed"', "measured, emulated, estimated, computed"),
         ('port = ["port/host"]', "port = [1]", "port should be a list of strings"),
         ('port = ["port/host"]', 'port = ["port/host"]\nsymbols = { A = "b" }', "table of integers"),
+        ('port = ["port/host"]', 'port = ["port/host"]\nflash_options = { a = 1 }', "table of strings"),
         ("baud = 115_200", "", "missing baud"),
         ("baud = 115_200", "baud = 115_200\nenergy_baud = 9600.0", "energy_baud should be an integer"),
         ("baud = 115_200", "baud = 1\nbuad = 2", "unknown buad"),

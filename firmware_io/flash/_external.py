@@ -1,0 +1,144 @@
+"""Flash programs of others: run, watched for their stages, their complaints explained."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from edgekws.errors import BoardError
+from edgekws.types import Progress
+from firmware_io.flash._process import guarded
+
+TIMEOUT_S = 300.0
+_KEPT_LINES = 200
+_SHOWN_LINES = 4
+
+
+@dataclass(frozen=True)
+class Stage:
+    """name: for the progress bar. seen: what the program prints when the stage begins."""
+
+    name: str
+    seen: re.Pattern[str]
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """seen: what the program prints. meaning, hint: the same in our words."""
+
+    seen: re.Pattern[str]
+    meaning: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is known of a program. proofs: each has to be printed by a run that did what it should."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    complaints: tuple[Complaint, ...]
+
+
+def line(command: Sequence[str]) -> str:
+    """As one would type it."""
+    return "run: " + shlex.join(command)
+
+
+def run(
+    program: Program,
+    command: Sequence[str],
+    proofs: Sequence[re.Pattern[str]],
+    progress: Progress,
+    timeout_s: float = TIMEOUT_S,
+) -> str:
+    """Run to the end; give what it printed. It dies with us.
+
+    Raises BoardError, with what it complained about, when it fails, hangs, or ends without all proofs:
+    several of these programs exit with 0 after a failure.
+    """
+    what = f"{program.name} should write the image and say so"
+    lines: deque[str] = deque(maxlen=_KEPT_LINES)
+    with _started(command, what, timeout_s) as (process, expired):
+        for text in _output(process):
+            lines.append(text)
+            _report(program, text, progress)
+        status = process.wait()
+    said = "\n".join(lines)
+    if expired.is_set():
+        raise BoardError(
+            what, got=f"no end after {timeout_s:g} s; {_last(lines)}", hint="unplug the board and try again"
+        )
+    missing = [proof.pattern for proof in proofs if not proof.search(said)]
+    if status != 0 or missing:
+        raise _explained(program, what, lines, status, missing)
+    progress(program.name, len(program.stages), len(program.stages))
+    return said
+
+
+class _started:  # noqa: N801 (a context manager)
+    """The child, and the event that is set when it had to be killed."""
+
+    def __init__(self, command: Sequence[str], what: str, timeout_s: float) -> None:
+        self._expired = threading.Event()
+        try:
+            self._process = subprocess.Popen(
+                guarded(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
+        except OSError as error:
+            raise BoardError(what, got=f"{command[0]}: {error.strerror}") from error
+        self._timer = threading.Timer(timeout_s, self._expire)
+
+    def __enter__(self) -> tuple[subprocess.Popen[str], threading.Event]:
+        self._timer.start()
+        return self._process, self._expired
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream:
+                stream.close()  # the end of its stdin tells the guard to kill the program
+        self._process.wait()
+
+    def _expire(self) -> None:
+        self._expired.set()
+        if self._process.stdin:
+            self._process.stdin.close()
+
+
+def _output(process: subprocess.Popen[str]) -> Iterator[str]:
+    if process.stdout:
+        for text in process.stdout:
+            yield text.rstrip()
+
+
+def _report(program: Program, text: str, progress: Progress) -> None:
+    for index, stage in enumerate(program.stages):
+        if stage.seen.search(text):
+            progress(f"{program.name} ({stage.name})", index, len(program.stages))
+
+
+def _explained(program: Program, what: str, lines: Sequence[str], status: int, missing: Sequence[str]) -> BoardError:
+    said = "\n".join(lines)
+    for complaint in program.complaints:
+        found = complaint.seen.search(said)
+        if found:
+            quoted = next((text for text in lines if found.group(0).split("\n")[0] in text), found.group(0))
+            return BoardError(what, got=f"{complaint.meaning} ({quoted.strip()})", hint=complaint.hint)
+    ended = f"it ended with status {status}" if status else f"it never printed {missing[0]!r}"
+    return BoardError(what, got=f"{ended}; {_last(lines)}", hint="run the same command by hand to see all of it")
+
+
+def _last(lines: Sequence[str]) -> str:
+    errors = [text for text in lines if re.search(r"error|fail|fatal", text, re.IGNORECASE)] or list(lines)
+    return "it said: " + " / ".join(text.strip() for text in errors[-_SHOWN_LINES:]) if errors else "it said nothing"

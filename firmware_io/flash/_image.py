@@ -1,0 +1,139 @@
+"""Images to write: what of an ELF, Intel HEX or binary file goes to which address."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekws.errors import ArtifactError, BoardError
+
+BLANK = 0xFF
+_ELF_MAGIC = b"\x7fELF"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """`content` (not empty) goes to `address` (bytes) and what follows it."""
+
+    address: int
+    content: bytes
+
+    @property
+    def end(self) -> int:
+        return self.address + len(self.content)
+
+
+@dataclass(frozen=True)
+class Image:
+    """Segments in the order of their addresses; they neither touch nor overlap."""
+
+    segments: tuple[Segment, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(len(segment.content) for segment in self.segments)
+
+    def describe(self) -> str:
+        ranges = ", ".join(f"0x{segment.address:08x}..0x{segment.end - 1:08x}" for segment in self.segments)
+        return f"{self.size} bytes at {ranges}"
+
+
+def read(path: Path, origin: int = 0) -> Image:
+    """ELF by its magic, Intel HEX by its first character, anything called .bin as it is, at `origin`.
+
+    An ELF's segments go to their load addresses (p_paddr). Raises ArtifactError for a file that is
+    missing, empty, damaged or of another kind.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        hint = "build it first: edgekws flash"
+        raise ArtifactError(f"{path} should be an image", got=error.strerror or str(error), hint=hint) from error
+    if content.startswith(_ELF_MAGIC):
+        segments = _elf(path, content)
+    elif content[:1] == b":":
+        segments = _hex(path, content)
+    elif path.suffix == ".bin" and content:
+        segments = [Segment(origin, content)]
+    else:
+        raise _foreign(path, "another kind of file" if content else "an empty file")
+    return Image(tuple(joined(path, segments)))
+
+
+def check_range(image: Image, origin: int, size: int, what: str) -> None:
+    """Raises BoardError when `image` does not lie in the `size` bytes at `origin`, called `what`."""
+    for segment in image.segments:
+        if segment.address < origin or segment.end > origin + size:
+            raise BoardError(
+                f"the image should lie in {what}, 0x{origin:08x}..0x{origin + size - 1:08x}",
+                got=f"a segment at 0x{segment.address:08x}..0x{segment.end - 1:08x}",
+                hint="build it for this board; nothing was written",
+            )
+
+
+def sectors(image: Image, sector_bytes: int) -> dict[int, bytes]:
+    """Address -> content of each whole sector that the image touches, gaps filled as erased flash."""
+    found: dict[int, bytearray] = {}
+    for segment in image.segments:
+        for address in range(segment.address - segment.address % sector_bytes, segment.end, sector_bytes):
+            sector = found.setdefault(address, bytearray([BLANK]) * sector_bytes)
+            first, last = max(address, segment.address), min(address + sector_bytes, segment.end)
+            sector[first - address : last - address] = segment.content[first - segment.address : last - segment.address]
+    return {address: bytes(content) for address, content in sorted(found.items())}
+
+
+def joined(path: Path, segments: list[Segment]) -> Iterator[Segment]:
+    """In the order of their addresses, neighbours as one. Raises ArtifactError at an overlap."""
+    waiting: Segment | None = None
+    for segment in sorted(segments, key=lambda each: each.address):
+        if waiting is None:
+            waiting = segment
+        elif segment.address == waiting.end:
+            waiting = Segment(waiting.address, waiting.content + segment.content)
+        elif segment.address < waiting.end:
+            raise _foreign(path, f"two segments that overlap at 0x{segment.address:08x}")
+        else:
+            yield waiting
+            waiting = segment
+    if waiting:
+        yield waiting
+
+
+def _elf(path: Path, content: bytes) -> list[Segment]:
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        headers = list(ELFFile(io.BytesIO(content)).iter_segments("PT_LOAD"))
+        loads = [(header["p_paddr"], header["p_filesz"], header.data()) for header in headers if header["p_filesz"]]
+    except (ELFError, ValueError, KeyError, OverflowError) as error:
+        raise _foreign(path, f"a damaged ELF file ({error})") from error
+    if any(len(data) != size for _, size, data in loads):
+        raise _foreign(path, "an ELF file that ends in the middle of a segment")
+    if not loads:
+        raise _foreign(path, "an ELF file without anything to load")
+    return [Segment(address, data) for address, _, data in loads]
+
+
+def _hex(path: Path, content: bytes) -> list[Segment]:
+    import intelhex
+
+    records = intelhex.IntelHex()
+    try:
+        records.loadhex(io.StringIO(content.decode("ascii")))
+    except (intelhex.IntelHexError, UnicodeDecodeError) as error:
+        raise _foreign(path, f"a damaged Intel HEX file ({error})") from error
+    if b":00000001FF" not in content.upper():
+        raise _foreign(path, "an Intel HEX file without its last record: it is cut off")
+    found = [Segment(start, records.tobinstr(start=start, end=end - 1)) for start, end in records.segments()]
+    if not found:
+        raise _foreign(path, "an Intel HEX file without data")
+    return found
+
+
+def _foreign(path: Path, got: str) -> ArtifactError:
+    return ArtifactError(
+        f"{path} should be an ELF, Intel HEX or .bin image", got=got, hint="build it again: edgekws flash"
+    )

@@ -1,0 +1,140 @@
+"""`edgekws flash` on physical boards: built, written over an emulated boot loader, greeted; or only said how."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from edgekws.cli import board as cli
+from edgekws.errors import BoardError, ConfigError
+from edgekws.graph import io
+from edgekws.graph.ir import Graph
+from firmware_io.flash import _hex2000
+from firmware_io.flash._image import read, sectors
+from tests.firmware_io.emulated_bsl import EmulatedBsl
+from tests.firmware_io.emulated_line import on_pty
+from tests.firmware_io.emulated_sci import EmulatedSci
+from tests.firmware_io.fake_device import FakeDevice
+from tests.firmware_io.test_flash_sci import KERNEL, boot_image
+
+MSPM0, NUCLEO = "lp-mspm0g5187", "nucleo-l4r5zi"
+QUICK = ["patience_ms=1000"]
+Capture = pytest.CaptureFixture[str]
+
+
+class Board:
+    """A boot loader until it starts the application, which then answers."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.bsl, self.firmware = EmulatedBsl(), FakeDevice(graph)
+
+    def receive(self, content: bytes, baud: int) -> Iterable[bytes]:
+        if not self.bsl.started:
+            return self.bsl.receive(content, baud)
+        return [self.firmware.receive(content) if baud == 115_200 else b"\xf8"]
+
+
+@pytest.fixture
+def out(graph: Graph, tmp_path: Path) -> Path:
+    io.save(graph, tmp_path / "graph.npz")
+    return tmp_path
+
+
+def flash(out: Path, **options: object) -> None:
+    cli.flash(**{"board": MSPM0, "out": out, **options})  # type: ignore[arg-type]
+
+
+def test_build_write_and_greet(out: Path, graph: Graph, capsys: Capture) -> None:
+    board = Board(graph)
+    with on_pty(board) as port:
+        flash(out, port=port, option=QUICK)
+    said = capsys.readouterr().out
+    written = sectors(read(out / "firmware" / f"{MSPM0}.elf"), 1024)
+    assert len(written) > 10
+    assert all(board.bsl.flash[address : address + 1024] == content for address, content in written.items())
+    assert f"{len(written)} of {len(written)} sectors written, all verified" in said
+    assert f"{MSPM0}: fake answers" in said and "flash" in said.splitlines()[-1]
+
+
+def test_a_dry_run_says_what_would_be_sent(out: Path, capsys: Capture) -> None:
+    flash(out, dry_run=True)
+    assert not (out / "firmware").exists()
+    assert re.search(r"build: .*arm-none-eabi-gcc.*\nload:  with mspm0_bsl", capsys.readouterr().out, re.DOTALL)
+    image = out / "fw.bin"
+    image.write_bytes(bytes(3_000))
+    flash(out, image=image, dry_run=True)
+    said = capsys.readouterr().out
+    assert "load:  send: open /dev/ttyACM0 with 9600 baud" in said
+    assert "program at most 3 packets (20), 0x00000000..0x00000bff" in said
+
+
+def test_a_dry_run_says_what_would_be_run(out: Path, capsys: Capture) -> None:
+    image = out / "fw.hex"
+    image.write_text(":020000040800F2\n:0400000001020304F2\n:00000001FF\n")
+    flash(out, board=NUCLEO, image=image, dry_run=True)
+    assert "load:  run: openocd -f board/st_nucleo_l4.cfg -c 'program {" in capsys.readouterr().out
+    flash(out, board=NUCLEO, tool="pyocd", option=["target=stm32l4r5zitx"], image=image, dry_run=True)
+    assert "pyocd flash --no-wait --target stm32l4r5zitx" in capsys.readouterr().out
+
+
+def test_a_given_image_over_another_tool_needs_no_board(out: Path, capsys: Capture) -> None:
+    image, kernel = out / "app.txt", out / "kernel.txt"
+    image.write_text(_hex2000.text(boot_image(bytes(range(200))).stream()))
+    kernel.write_text(_hex2000.text(KERNEL.stream()))
+    board = EmulatedSci(KERNEL.stream())
+    with on_pty(board) as port:
+        options = [*QUICK, f"kernel={kernel}", "settle_ms=0"]
+        flash(out, board="qemu-an386", tool="c2000_sci", image=image, port=port, option=options)
+    assert board.flash[:200] == bytes(range(200)) and "all verified" in capsys.readouterr().out
+
+
+def test_no_port_lists_what_is_there(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from serial.tools import list_ports
+    from serial.tools.list_ports_common import ListPortInfo
+
+    found = [ListPortInfo("/dev/ttyACM8"), ListPortInfo("/dev/ttyACM9")]
+    found[0].description = "XDS110"
+    monkeypatch.setattr(list_ports, "comports", lambda: found)
+    image = out / "fw.bin"
+    image.write_bytes(bytes(64))
+    message = r"port /dev/ttyACM0 should be here.*ttyACM8 \(XDS110\), /dev/ttyACM9.*--port"
+    with pytest.raises(BoardError, match=message):
+        flash(out, image=image)
+    monkeypatch.setattr(list_ports, "comports", list)
+    with pytest.raises(BoardError, match="no serial port on this computer"):
+        flash(out, board="qemu-an386", tool="mspm0_bsl", image=image)
+
+
+def test_a_written_board_whose_port_is_gone_is_no_failure(out: Path, graph: Graph, capsys: Capture) -> None:
+    from firmware_io import board as boards
+
+    cli._greet_written(boards.load(NUCLEO), "/dev/no-such-port", out / "fw.elf")
+    assert "nobody was asked who answers: /dev/no-such-port is not here" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"board": "qemu-an386", "tool": "mspm0_bsl"}, r"mspm0_bsl writes physical boards.*qemu-an386.*--image"),
+        ({"board": "qemu-an386", "port": "/dev/ttyACM0"}, "boards that keep what is written.*Got: qemu"),
+        ({"tool": "host"}, "boards that keep what is written.*Got: host"),
+        ({"tool": "jlink"}, r"one of c2000_sci, dslite, host, mspm0_bsl, openocd, pyocd, qemu"),
+        ({"image": Path("fw.elf"), "option": ["baud"], "dry_run": True}, "NAME=VALUE"),
+        ({"image": Path("fw.elf"), "option": ["bad=1"], "dry_run": True}, "mspm0_bsl has the options baud: "),
+    ],
+)
+def test_bad_use(out: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        flash(out, **options)
+
+
+def test_nothing_is_sent_when_the_image_is_bad(out: Path, graph: Graph) -> None:
+    board = Board(graph)
+    image = out / "fw.bin"
+    image.write_bytes(bytes(128 * 1024 + 1))
+    with on_pty(board) as port, pytest.raises(BoardError, match="nothing was written"):
+        flash(out, image=image, port=port)
+    assert board.bsl.packets == 0
