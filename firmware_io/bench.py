@@ -60,7 +60,7 @@ def bench(
     itself is raised: BoardError, ProtocolError, or ConfigError for a plan that cannot be run.
     """
     plan, found = _checked(plan or Plan(), meter, board), _Found()
-    setup = Setup(session, board, graph, vectors, plan, progress or _ignore, meter)
+    setup = Setup(session, board, graph, vectors, plan, progress or _ignore, firmware, meter)
     try:
         with _power(plan, meter) as monitor:
             found.identity = session.start()
@@ -69,7 +69,7 @@ def bench(
             found.stack = session.stack()  # last: it tells of everything before
     except (EdgeKwsError, KeyboardInterrupt) as error:
         found.cause = error
-    run = _collected(setup, found, firmware)
+    run = _collected(setup, found)
     if found.cause is not None and not (run.performance or run.accuracy or run.energy):
         raise found.cause
     return _judged(run, plan)
@@ -137,7 +137,7 @@ def _estimate(setup: Setup, found: _Found) -> Energy | None:
     return energy.estimated(setup.meter, setup.board, speed) if setup.meter and speed else None
 
 
-def _collected(setup: Setup, found: _Found, firmware: Firmware | None) -> BenchRun:
+def _collected(setup: Setup, found: _Found) -> BenchRun:
     sections: dict[str, Any] = {mode: runner.section() for mode, runner in found.runners.items()}
     sections.setdefault("energy", found.estimate)
     answered = found.runners.get("accuracy")
@@ -148,7 +148,7 @@ def _collected(setup: Setup, found: _Found, firmware: Firmware | None) -> BenchR
         labels=setup.graph.labels,
         modes=setup.plan.modes,
         identity=found.identity,
-        firmware=firmware,
+        firmware=setup.firmware,
         **sections,
         answers=answered.answers() if isinstance(answered, accuracy.Runner) else (),
         stack=found.stack,

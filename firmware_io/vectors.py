@@ -3,7 +3,7 @@
 vectors.npz   format (kind and version), spec (the feature specification, JSON), dataset, ids,
               features int8 [n, frames, coefficients], labels int64 [n] or [0] when they are not known
 
-The golden vectors of `edgekws export` are read as well.
+The golden vectors of `edgekws export` are read as well, and the folder of MLPerf Tiny's official inputs.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from edgekws.features.spec import FeatureSpec
 from edgekws.files import check_kind, npz_arrays, npz_bytes, read_content, write_bytes
 from edgekws.graph.io import digest
 from edgekws.graph.ir import Graph
+from firmware_io import mlperf_bins
 from firmware_io.modes import Vectors
 
 KIND, VERSION = "edgekws-vectors", 1
@@ -41,6 +42,8 @@ def write(path: Path, vectors: Vectors, spec: FeatureSpec) -> None:
 
 def read(path: Path, graph: Graph) -> Vectors:
     """Vectors that `graph` takes. Raises ArtifactError for a foreign or damaged file, and for other features."""
+    if path.is_dir():
+        return mlperf_bins.read(path, graph)
     arrays = npz_arrays(read_content(path, _WHAT, _HINT), f"{path}: {_WHAT}", _HINT)
     kind, _, version = str(arrays.get("format", "?")).rpartition(" ")
     if kind == golden.KIND:

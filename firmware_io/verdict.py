@@ -155,8 +155,8 @@ def _run_warnings(run: BenchRun, plan: Plan) -> Iterator[str]:
         )
     if run.performance is not None and run.board.how == "computed":
         yield "the times are of this computer and say nothing of a board"
-    if run.board.flash_tool == "manual" and run.identity is not None:
-        yield "the firmware was loaded by hand: that it is the one named here is not known"
+    if run.board.how == "measured" and run.identity is not None and run.firmware is not None:
+        yield "hash and sizes are of the firmware that was built here; that the board holds this one is not proven"
 
 
 def _performance_warnings(run: BenchRun, found: Performance) -> Iterator[str]:

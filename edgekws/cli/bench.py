@@ -30,7 +30,10 @@ WindowOption = Annotated[
     float | None, typer.Option("--window-s", help="Seconds of one window, at least. Default: 10.", min=0.01)
 ]
 ClipsOption = Annotated[int, typer.Option(help="Test clips to send over serial; 0 is all.", min=0)]
-VectorsOption = Annotated[Path | None, typer.Option("--vectors", help="Clips from this .npz instead of --data.")]
+VectorsOption = Annotated[
+    Path | None,
+    typer.Option("--vectors", help="Clips from this .npz, or MLPerf Tiny's folder kws01, instead of --data."),
+]
 SaveOption = Annotated[Path | None, typer.Option("--save-vectors", help="Write the clips into a file for --vectors.")]
 MlperfOption = Annotated[
     Path | None, typer.Option("--mlperf", help="Also write a session folder of MLPerf Tiny into this folder.")

@@ -22,6 +22,7 @@ from edgekws.graph.ir import Graph
 from edgekws.graph.softmax import permille
 from edgekws.types import Progress
 from firmware_io.board import Board
+from firmware_io.build import Firmware
 from firmware_io.meter import Meter
 from firmware_io.monitors import Monitor
 from firmware_io.protocol.session import Session
@@ -70,7 +71,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Setup:
-    """What every mode works with. meter, monitor: of energy mode with a live meter, which is switched on."""
+    """What every mode works with. firmware: that the device should have. meter, monitor: a live meter, switched on."""
 
     session: Session
     board: Board
@@ -78,6 +79,7 @@ class Setup:
     vectors: Vectors
     plan: Plan
     report: Progress
+    firmware: Firmware | None = None
     meter: Meter | None = None
     monitor: Monitor | None = None
 

@@ -79,11 +79,10 @@ class Runner:
         """Raises BoardError or ProtocolError when device or meter breaks off, holds another model, or gives no edge."""
         setup, total = self._setup, self._setup.plan.windows
         if setup.session.mode == "performance":
-            raise BoardError(
-                "the device should be in energy mode",
-                got="its firmware is built for performance mode, which gives no edges",
-                hint="flash the firmware of energy mode: edgekws flash --energy",
-            )
+            got = "its firmware is built for performance mode, which gives no edges"
+            image = setup.firmware.elf if setup.firmware else "FIRMWARE"
+            hint = f"flash the firmware of energy mode: edgekws flash --board {setup.board.name} --image {image}"
+            raise BoardError("the device should be in energy mode", got=got, hint=hint)
         require_this_graph(setup, 0)
         inference_s = self._calibrate()
         with self._recorder:

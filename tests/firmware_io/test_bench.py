@@ -17,7 +17,7 @@ from edgekws.graph import interp
 from edgekws.report.document import checked
 from firmware_io import board as boards
 from firmware_io.bench import Plan, Vectors, bench
-from firmware_io.build import build
+from firmware_io.build import Firmware, build
 from firmware_io.meter import Meter
 from firmware_io.protocol.session import Session, Timeouts
 from firmware_io.transport import open_transport
@@ -74,10 +74,13 @@ def test_figures_say_how_they_were_got(graph, vectors):
     assert host.performance.instructions is None and "this computer" in host.warnings[0]
 
 
-def test_a_board_that_was_loaded_by_hand_is_measured_with_a_warning(graph, vectors):
-    found = run(graph, vectors, Plan(("accuracy",)), board="nucleo-l4r5zi", stack="900,4096")
+def test_whether_a_physical_board_holds_the_firmware_is_not_proven(graph, vectors):
+    device = FakeDevice(graph, stack="900,4096")
+    firmware = Firmware(Path("firmware.elf"), "0" * 64, 30_000, 100, 20_000)
+    board, plan = boards.load("nucleo-l4r5zi"), Plan(("accuracy",))
+    found = bench(Session(Direct(device)), board, graph, vectors, plan, firmware)
     assert found.valid and {figure.how for figure in found.measurements()} == {"measured"}
-    assert any("loaded by hand" in warning for warning in found.warnings)
+    assert any("is not proven" in warning for warning in found.warnings)
 
 
 def test_layers_are_told_where_the_device_can(graph, vectors):

@@ -22,9 +22,8 @@ PLAN = Plan(("energy",), window_s=0.2, windows=2, idle_s=0.1)
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
-    monkeypatch.setattr("firmware_io.modes.energy._SETTLE_S", 0.05)
     monkeypatch.setattr("firmware_io.modes.energy._CALIBRATION_S", 0.1)
-    monkeypatch.setattr("firmware_io.modes.energy._EDGE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("firmware_io.modes.energy._EDGE_TIMEOUT_S", 1.5)
     monkeypatch.setattr("firmware_io.recorder._LAST_S", 0.1)
 
 
@@ -113,7 +112,7 @@ def test_a_pin_that_is_not_wired_stops_at_once(measure):
 def test_firmware_of_performance_mode_is_refused(graph, vectors, tmp_path):
     with rig(graph) as (device, _, url, transport):
         device.energy = False
-        with pytest.raises(BoardError, match=r"energy mode.*edgekws flash --energy"):
+        with pytest.raises(BoardError, match=r"energy mode.*edgekws flash --board host --image"):
             bench(Session(transport), boards.load("host"), graph, vectors, PLAN, meter=Meter(url, tmp_path, 3.0))
         assert device.powered[-1] == 0
 
@@ -130,11 +129,39 @@ def test_accuracy_and_energy_share_a_firmware(measure):
 
 def test_an_unplugged_meter_keeps_the_windows_before(measure, tmp_path):
     plan = Plan(("accuracy", "energy"), window_s=0.3, windows=5, idle_s=0.1)
-    run, _, _ = measure(plan, MeterFaults(unplug_at=14_000))
+    run, _, _ = measure(plan, MeterFaults(unplug_at=16_000))
     assert not run.valid and isinstance(run.cause, BoardError) and run.incomplete in run.reasons[0]
     assert run.accuracy.matches == 4 and 1 <= len(run.energy.windows) < 5
     sidecar = json.loads((tmp_path / "energy.json").read_text())
-    assert not sidecar["complete"] and 0 < sidecar["samples"] <= 14_000
+    assert not sidecar["complete"] and 0 < sidecar["samples"] <= 16_000
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "drop_sample_at",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("drop_byte_at", "garbage_at")),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("overcurrent_at", "overflow_at")),
+    ],
+)
+def test_a_meter_that_loses_something_never_makes_a_valid_run(measure, fault):
+    plan = Plan(("energy",), window_s=0.2, windows=5, idle_s=0.1)
+    run, _, _ = measure(plan, MeterFaults(**{fault: 15_000}))
+    assert not run.valid and isinstance(run.cause, BoardError)
+    for window in run.energy.windows:
+        assert window.joules == pytest.approx(ACTIVE_WATTS * window.seconds, rel=2e-3)
+
+
+def test_ctrl_c_keeps_the_windows_before_and_switches_the_board_off(graph, vectors, tmp_path):
+    def interrupt(mode, done, total):
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with rig(graph) as (device, _, url, transport):
+        meter, board = Meter(url, tmp_path, 3.0), boards.load("qemu-an386")
+        run = bench(Session(transport), board, graph, vectors, PLAN, progress=interrupt, meter=meter)
+    assert isinstance(run.cause, KeyboardInterrupt) and len(run.energy.windows) == 1
+    assert device.powered[-1] == 0 and json.loads((tmp_path / "energy.json").read_text())["complete"]
 
 
 def test_a_silent_board_keeps_the_windows_before_and_is_switched_off(graph, vectors, tmp_path):

@@ -98,7 +98,8 @@ def set_up(elf, dialect):
 
 
 @pytest.mark.parametrize("dialect", ["eembc"])
-def test_joules_of_an_emulated_board_behind_an_io_manager(graph, vectors, tmp_path, dialect):
+def test_joules_of_an_emulated_board_behind_an_io_manager(graph, vectors, tmp_path, dialect, monkeypatch):
+    monkeypatch.setattr("firmware_io.modes.energy._CALIBRATION_S", 0.1)
     plan = Plan(("accuracy", "energy"), window_s=0.5, windows=2, idle_s=0.2)
     with set_up(tmp_path / "energy.elf", dialect) as (device, port, meter):
         firmware = build(device.board, c.emit(graph), device.elf, energy=True)

@@ -66,7 +66,7 @@ def energy(uj=(10.0,) * 5, seconds=10.5, **more):
 def judge(board=NUCLEO, plan=None, **sections):
     modes = tuple(sorted(set(sections) & {"performance", "energy"}))
     sections.setdefault("identity", IDENTITY)
-    run = BenchRun(replace(boards.load(board), flash_tool="openocd"), "graph", "0" * 64, ("yes",), modes, **sections)
+    run = BenchRun(boards.load(board), "graph", "0" * 64, ("yes",), modes, **sections)
     plan = plan or Plan(modes)
     return verdict.reasons(run, plan), verdict.warnings(run, plan)
 
