@@ -27,6 +27,8 @@ class Board:
     origins, stack). defines: numbers for its drivers.
     flash_options: settings of the flash tool, by the names of its OPTIONS.
     qemu_program, qemu_machine, qemu_args: the emulator and its board; empty: no emulator.
+    energy_edge: what shows the time stamps in energy mode, in words; "" for a board that has no energy mode.
+    energy_baud: of its serial line then.
     icount_shift: on an emulator one instruction takes 2^shift ns of virtual time; -1: no emulator.
     """
 
@@ -54,6 +56,8 @@ class Board:
     qemu_machine: str = ""
     qemu_args: tuple[str, ...] = ()
     icount_shift: int = -1
+    energy_edge: str = ""
+    energy_baud: int = 9600
 
 
 def names() -> list[str]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekws.emit import c
-from edgekws.errors import ArtifactError, BoardError
+from edgekws.errors import ArtifactError, BoardError, ConfigError
 from edgekws.files import replacing, sha256_file
+from firmware_io import board as boards
 from firmware_io import tools
 from firmware_io.board import Board
 
@@ -49,21 +50,34 @@ class Firmware:
         return self.data_bytes + self.bss_bytes
 
 
-def build(board: Board, model: Mapping[str, bytes], out: Path) -> Firmware:
+def build(board: Board, model: Mapping[str, bytes], out: Path, energy: bool = False) -> Firmware:
     """Compile the C of edgekws.emit.c for `board` into `out`, which is written as a whole or not at all.
 
-    Raises BoardError when a tool is missing, the C does not compile or a memory budget is exceeded,
-    ArtifactError when `model` is no emitted model or `out` cannot be written.
+    energy: the firmware of energy mode, whose time stamps are edges of a pin and whose serial line is slower.
+
+    Raises ConfigError for a board without energy mode, BoardError when a tool is missing, the C does not
+    compile or a memory budget is exceeded, ArtifactError when `model` is no emitted model or `out` cannot be written.
     """
     with tempfile.TemporaryDirectory(prefix="edgekws-build-") as folder:
         elf = Path(folder) / "firmware.elf"
         write_model(model, Path(folder))
-        _compile(board, Path(folder), elf)
+        _compile(board, Path(folder), elf, energy)
         text, data, bss = sizes(board, elf)
         with replacing(out) as partial:
             shutil.copyfile(elf, partial)
             partial.chmod(0o755)
     return Firmware(out, sha256_file(out), text, data, bss)
+
+
+def require_energy_mode(board: Board) -> None:
+    """Raises ConfigError that says which boards have one."""
+    if not board.energy_edge:
+        able = [name for name in boards.names() if boards.load(name).energy_edge]
+        raise ConfigError(
+            f"energy mode needs something that shows the time stamps: energy_edge in {board.name}.toml",
+            got="a board without it",
+            hint=f"take {', '.join(able)}",
+        )
 
 
 def write_model(model: Mapping[str, bytes], folder: Path) -> None:
@@ -77,13 +91,18 @@ def write_model(model: Mapping[str, bytes], folder: Path) -> None:
             raise BoardError(f"{folder} should take temporary files", got=str(error), hint="free some space") from error
 
 
-def commands(board: Board, folder: Path, elf: Path) -> list[list[str]]:
-    """The compiler's command lines for the model in `folder`: kernels for speed, all that is around them for size."""
+def commands(board: Board, folder: Path, elf: Path, energy: bool = False) -> list[list[str]]:
+    """The compiler's command lines for the model in `folder`: kernels for speed, all that is around them for size.
+
+    Raises ConfigError for the energy mode of a board that has none.
+    """
+    if energy:
+        require_energy_mode(board)
     symbols = {"EKW_FLASH_BYTES": board.flash_bytes, "EKW_RAM_BYTES": board.ram_bytes, **board.symbols}
     model, around = folder / "model.o", [*map(str, sources(("app", *board.port)))]
     return [
-        [*compile_line(board, [str(folder / "model.c")]), f"-I{folder}", "-c", "-o", str(model)],
-        [*compile_line(board, [*around, str(model)], symbols), "-Os", f"-I{folder}", "-o", str(elf)],
+        [*compile_line(board, [str(folder / "model.c")], None, energy), f"-I{folder}", "-c", "-o", str(model)],
+        [*compile_line(board, [*around, str(model)], symbols, energy), "-Os", f"-I{folder}", "-o", str(elf)],
     ]
 
 
@@ -97,14 +116,16 @@ def core_of(board: Board) -> str:
     return next(name for name, macro in c.CORES.items() if macro == chosen)
 
 
-def compile_line(board: Board, files: Iterable[str], symbols: Mapping[str, int] | None = None) -> list[str]:
+def compile_line(
+    board: Board, files: Iterable[str], symbols: Mapping[str, int] | None = None, energy: bool = False
+) -> list[str]:
     """The compiler's command line for C files, without the output. symbols: of the linker script; None: no linking."""
     return [
         tools.require(board.compiler, f"building for {board.name}"),
         *CFLAGS,
         *board.cflags,
         *(_BARE_METAL_CFLAGS if board.linker_script else ()),
-        *_definitions(board),
+        *_definitions(board, energy),
         f"-I{FIRMWARE}",
         *files,
         *(_linking(board, symbols) if board.linker_script and symbols is not None else ()),
@@ -119,8 +140,8 @@ def sizes(board: Board, elf: Path) -> tuple[int, int, int]:
     return int(first), int(second), int(third)
 
 
-def _compile(board: Board, folder: Path, elf: Path) -> None:
-    for line in commands(board, folder, elf):
+def _compile(board: Board, folder: Path, elf: Path, energy: bool) -> None:
+    for line in commands(board, folder, elf, energy):
         done = subprocess.run(line, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
         if done.returncode != 0:
             complaint = done.stderr.replace(f"{folder}/", "").replace(f"{FIRMWARE}/", "")
@@ -151,11 +172,12 @@ def sources(folders: Iterable[str]) -> list[Path]:
     return [path for folder in folders for path in sorted((FIRMWARE / folder).glob("*.c"))]
 
 
-def _definitions(board: Board) -> list[str]:
+def _definitions(board: Board, energy: bool = False) -> list[str]:
     numbers = {
         "EKW_CLOCK_HZ": board.clock_hz,
         "EKW_TIMER_HZ": board.timer_hz,
-        "EKW_BAUD": board.baud,
+        "EKW_BAUD": board.energy_baud if energy else board.baud,
+        "EKW_ENERGY_MODE": int(energy),
         **board.defines,
     }
     return [f'-DEKW_BOARD_NAME="{board.name}"', *(f"-D{key}={value}u" for key, value in numbers.items())]

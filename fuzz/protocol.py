@@ -1,4 +1,4 @@
-"""The firmware's protocol: app/*.c between the harness of c/ and a model of a few bytes."""
+"""The firmware's protocol: app/*.c between the harness of c/ and a model of a few bytes. In both of its modes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from fuzz import sanitized
 CLANG = "clang-14"
 APP = FIRMWARE / "app"
 _DEFINITIONS = ("-DEKW_TIMER_HZ=25000000u", '-DEKW_BOARD_NAME="fuzz"')
-_HARNESS = ("harness.c", "oracle.c", "port.c", "counted_model.c")
+_HARNESS = ("harness.c", "oracle.c", "port.c", "counted_model.c", "counted_protocol.c")
+_NOT_ALONE = ("main.c", "protocol.c")
+"""The harness has a main of its own, and takes the protocol into counted_protocol.c."""
 
 
 def tiny_graph() -> Graph:
@@ -33,24 +35,35 @@ def tiny_graph() -> Graph:
 
 
 def build(
-    folder: Path, main: str = "main.c", compiler: str = "cc", options: tuple[str, ...] = (), app: Path = APP
+    folder: Path,
+    main: str = "main.c",
+    compiler: str = "cc",
+    options: tuple[str, ...] = (),
+    app: Path = APP,
+    energy: bool = False,
 ) -> Path:
-    """The fuzzer as a program in `folder`."""
+    """The fuzzer as a program in `folder`. energy: of the firmware in energy mode."""
     write_model(emit(tiny_graph()), folder)
     names = (*_HARNESS, main) if main == "libfuzzer.c" else (*_HARNESS, "generator.c", main)
-    firmware = [path for path in sorted(app.glob("*.c")) if path.name != "main.c"]
+    firmware = [path for path in sorted(app.glob("*.c")) if path.name not in _NOT_ALONE]
     sources = [*firmware, *(sanitized.HERE / name for name in names)]
-    return sanitized.compile_c(sources, folder, folder / "fuzz", *_DEFINITIONS, *options, compiler=compiler)
+    more = (*_DEFINITIONS, f"-DEKW_ENERGY_MODE={int(energy)}", f"-I{app}", *options)
+    return sanitized.compile_c(sources, folder, folder / "fuzz", *more, compiler=compiler)
 
 
 def run(inputs: int, seed: int, say: Callable[[str], None]) -> bool:
-    """That many commands; True when there was no finding."""
+    """That many commands to the firmware of either mode; True when there was no finding."""
+    return all(_run(inputs, seed, say, energy) for energy in (False, True))
+
+
+def _run(inputs: int, seed: int, say: Callable[[str], None], energy: bool) -> bool:
+    say(f"{'energy' if energy else 'performance'} mode")
     with tempfile.TemporaryDirectory(prefix="edgekws-fuzz-") as folder:
-        return watch(sanitized.start(build(Path(folder)), inputs, seed), say)
+        return watch(sanitized.start(build(Path(folder), energy=energy), inputs, seed), say)
 
 
 def run_libfuzzer(seconds: int, seed: int, say: Callable[[str], None]) -> bool:
-    """libFuzzer looks for new paths itself, so long; needs clang with its runtime."""
+    """libFuzzer looks for new paths in performance mode itself, so long; needs clang with its runtime."""
     with tempfile.TemporaryDirectory(prefix="edgekws-fuzz-") as folder:
         program = build(Path(folder), "libfuzzer.c", CLANG, ("-fsanitize=fuzzer",))
         options = (f"-max_total_time={seconds}", f"-seed={seed + 1}", "-max_len=2048", "-print_final_stats=1")
@@ -66,6 +79,7 @@ _WORDS = (
     "%raw",
     "%layers 2",
     "%memory",
+    "%check",
     "%results",
     "%timestamp",
     "%name",

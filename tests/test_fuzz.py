@@ -16,7 +16,7 @@ from edgekws.graph import interp
 from firmware_io import board, build
 from firmware_io.build import FIRMWARE
 from fuzz import campaign, model, protocol, sanitized
-from tests.firmware_io.test_firmware import needs
+from tests.firmware_io.lines import needs
 from tests.graphs import TARGETS, random_dag
 
 
@@ -32,21 +32,33 @@ def fuzzed(program: Path, inputs: int, seed: int) -> tuple[bool, str]:
     return clean, "\n".join(lines)
 
 
-def test_no_command_breaks_the_firmware(sanitizers: None, tmp_path: Path) -> None:
-    program = protocol.build(tmp_path)
+@pytest.mark.parametrize("energy", [False, True], ids=["performance", "energy"])
+def test_no_command_breaks_the_firmware(energy: bool, sanitizers: None, tmp_path: Path) -> None:
+    program = protocol.build(tmp_path, energy=energy)
     clean, said = fuzzed(program, 50_000, 1)
     assert clean, said
     assert said.splitlines()[-1].startswith("50000 inputs: ")
+    assert ", at most 80 characters in the command buffer, " in said.splitlines()[-1]
     assert fuzzed(program, 50_000, 1) == (clean, said)
     assert fuzzed(program, 50_000, 2)[1] != said
 
 
 FAULTS = {  # those of MLPerf Tiny's reference firmware, and some of our own making
-    "a write past the input": ("input.c", "loaded < expected", "true", "out of bounds"),
+    "a write past the input": ("input.c", "loaded < expected", "true", "FINDING"),
     "an oversize load is kept": ("input.c", "refuse_size(size);\n        return;", "refuse_size(size);", "FINDING"),
     "bytes without a load": ("input.c", "if (expected == 0)", "if (false)", "FINDING"),
     "an empty command": ("protocol.c", "if (words[0][0] == '\\0')", "if (false)", "FINDING"),
-    "a command too long": ("protocol.c", "used == COMMAND_CHARACTERS", "false", "runtime error"),
+    "a command too long": ("protocol.c", "line.used == COMMAND_CHARACTERS", "false", "runtime error"),
+    "a longer buffer": ("protocol.c", "#define COMMAND_CHARACTERS 80", "#define COMMAND_CHARACTERS 81", "FINDING"),
+    "a count that goes on": ("check.c", "received = sent = 0", "received = 0", "FINDING"),
+    "a byte that is not counted": ("check.c", "received = more(received, c)", "received += c == '7'", "FINDING"),
+    "an edge before the text has left": ("inference.c", "    ekw_port_flush();\n", "", "FINDING"),
+    "an edge too late": (
+        "inference.c",
+        "ekw_port_edge();\n    run(times);",
+        "run(times);\n    ekw_port_edge();",
+        "FINDING",
+    ),
     "noise is quoted": ("protocol.c", "c >= ' ' && c <= '~' ? c : '?'", "c", "FINDING"),
 }
 
@@ -61,7 +73,9 @@ def test_a_fault_of_the_firmware_is_found(fault: str, sanitizers: None, tmp_path
     text = (app / name).read_text()
     assert right in text
     (app / name).write_text(text.replace(right, wrong))
-    clean, complaint = fuzzed(protocol.build(tmp_path, options=("-O0", "-Wno-error"), app=app), 50_000, 1)
+    energy = fault.startswith("an edge")
+    program = protocol.build(tmp_path, options=("-O0", "-Wno-error"), app=app, energy=energy)
+    clean, complaint = fuzzed(program, 50_000, 1)
     assert not clean and said in complaint
 
 
@@ -137,9 +151,13 @@ def test_kernels_of_many_graphs_are_clean_under_sanitizers(target: str, sanitize
         parity_under_sanitizers(seed, target, tmp_path)
 
 
-@pytest.mark.parametrize("name", board.names())
-def test_the_analyzer_finds_nothing(name: str, tmp_path: Path) -> None:
-    """Everything that a board is built of: app, port and a model with most of the kernels."""
+ANALYZED = [(name, energy) for name in board.names() for energy in (False, True)]
+ANALYZED = [(name, energy) for name, energy in ANALYZED if not energy or board.load(name).energy_edge]
+
+
+@pytest.mark.parametrize(("name", "energy"), ANALYZED)
+def test_the_analyzer_finds_nothing(name: str, energy: bool, tmp_path: Path) -> None:
+    """Everything that a board is built of: app, port and a model with most of the kernels (once)."""
     target = board.load(name)
     needs(target.compiler)
     (tmp_path / "nothing.c").write_text("int nothing;\n")
@@ -147,6 +165,7 @@ def test_the_analyzer_finds_nothing(name: str, tmp_path: Path) -> None:
     if subprocess.run(probe, check=False, capture_output=True).returncode != 0:
         pytest.skip(f"{target.compiler} has no -fanalyzer: it is gcc's")
     build.write_model(emit(random_dag(2)), tmp_path)
-    for line in build.commands(target, tmp_path, tmp_path / "firmware.elf"):
-        done = subprocess.run([*line, "-fanalyzer"], check=False, capture_output=True, text=True)
+    model, firmware = build.commands(target, tmp_path, tmp_path / "firmware.elf", energy)
+    for line in (model if energy else [*model, "-fanalyzer"], [*firmware, "-fanalyzer"]):
+        done = subprocess.run(line, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgekws.errors import BoardError
@@ -20,6 +21,14 @@ _POLL_S = 0.005
 _GUARD = Path(__file__).parent / "_guard.py"
 
 
+@dataclass(frozen=True)
+class Lines:
+    """What serial.serial_for_url opens. events: gives a byte `T` for each time stamp of a firmware in energy mode."""
+
+    line: str
+    events: str
+
+
 def guarded(command: Sequence[str]) -> list[str]:
     """`command` under a watcher that ends it when our end of its stdin closes, be it by a kill -9."""
     return [sys.executable, "-I", str(_GUARD), *command]
@@ -27,14 +36,24 @@ def guarded(command: Sequence[str]) -> list[str]:
 
 @contextmanager
 def running(command: Sequence[str], announcement: re.Pattern[str], what: str) -> Iterator[str]:
-    """Start `command`, wait until its stdout or stderr matches, give group 1; end it on exit.
+    """As `matching`; gives group 1 of what matched."""
+    with matching(command, announcement, what) as found:
+        yield found.group(1)
 
-    The process has to end when its stdin closes. Raises BoardError with what it wrote when it ends or
-    stays silent before the announcement, and in place of an error inside of the context when that is
-    explained by the death of the process.
+
+@contextmanager
+def matching(
+    command: Sequence[str], announcement: re.Pattern[str], what: str, inherited: Sequence[int] = ()
+) -> Iterator[re.Match[str]]:
+    """Start `command`, wait until its stdout or stderr matches, give the match; end it on exit.
+
+    inherited: descriptors of ours that the process keeps open under the same numbers. The process has to end
+    when its stdin closes. Raises BoardError with what it wrote when it ends or stays silent before the
+    announcement, and in place of an error inside of the context when that is explained by the death of the
+    process.
     """
     with tempfile.TemporaryFile() as output:
-        process = _launch(command, output.fileno(), what)
+        process = _launch(command, output.fileno(), what, inherited)
         try:
             yield _announced(process, output.fileno(), announcement, what)
         except Exception as error:
@@ -51,20 +70,22 @@ def existing(elf: Path) -> Path:
     return elf
 
 
-def _launch(command: Sequence[str], output: int, what: str) -> subprocess.Popen[bytes]:
+def _launch(command: Sequence[str], output: int, what: str, inherited: Sequence[int]) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, pass_fds=inherited)
     except OSError as error:
         raise BoardError(f"{what} should start", got=f"{command[0]}: {error.strerror}") from error
 
 
-def _announced(process: subprocess.Popen[bytes], output: int, announcement: re.Pattern[str], what: str) -> str:
+def _announced(
+    process: subprocess.Popen[bytes], output: int, announcement: re.Pattern[str], what: str
+) -> re.Match[str]:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         ended = process.poll() is not None  # looked at before its output: what it wrote last is in there
         found = announcement.search(_written(output))
         if found:
-            return found.group(1)
+            return found
         if ended:
             break
         time.sleep(_POLL_S)

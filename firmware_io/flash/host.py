@@ -9,11 +9,13 @@ from pathlib import Path
 
 from edgekws.errors import ConfigError
 from firmware_io.board import Board
+from firmware_io.build import require_energy_mode
 from firmware_io.flash import Capabilities
-from firmware_io.flash._process import existing, running
+from firmware_io.flash._process import Lines, existing, matching, running
 
 CAPABILITIES = Capabilities(emulated=False, persistent=False, sees_banner=False)
 _PATH = re.compile(r"^(/dev/\S+)\n", re.MULTILINE)
+_PATHS = re.compile(r"^(/dev/\S+)\n(/dev/\S+)\n", re.MULTILINE)
 
 
 def require(board: Board) -> str:  # noqa: ARG001
@@ -32,3 +34,14 @@ def start(board: Board, elf: Path) -> Iterator[str]:
     """Run the firmware; give the path of its pseudo-terminal. It ends with the context or with this process."""
     with running(command(board, existing(elf)), _PATH, f"the firmware of {board.name}") as path:
         yield path
+
+
+@contextmanager
+def start_with_events(board: Board, elf: Path) -> Iterator[Lines]:
+    """As `start`, for a firmware in energy mode. Events that come before their terminal is opened are lost.
+
+    Raises ConfigError for a board without energy mode.
+    """
+    require_energy_mode(board)
+    with matching(command(board, existing(elf)), _PATHS, f"the energy-mode firmware of {board.name}") as found:
+        yield Lines(found.group(1), found.group(2))

@@ -63,7 +63,7 @@ static void put_number(generator *random, buffer *to) {
 }
 
 static void put_db(generator *random, buffer *to) {
-    static const size_t longest[] = {252, 253, 254, 255, 700};
+    static const size_t longest[] = {76, 77, 78, 79, 700}; /* with "db " around the 80 of a command */
     const size_t kind = below(random, 32);
     put_text(to, "db ");
     if (kind < 24) {
@@ -73,7 +73,7 @@ static void put_db(generator *random, buffer *to) {
     } else if (kind < 28) {
         put_hex(random, to, longest[below(random, COUNT(longest))]);
     } else {
-        put_hex(random, to, 1 + below(random, 80));
+        put_hex(random, to, 1 + below(random, 60));
     }
 }
 
@@ -100,7 +100,7 @@ static void put_infer(generator *random, buffer *to) {
 static void put_words(generator *random, buffer *to) {
     static const char *const vocabulary[] = {"db",     "load",  "print", "infer",   "results", "raw",
                                              "name",   "help",  "timestamp", "profile", "m-ready", "e-[x]",
-                                             "layers", "memory"};
+                                             "layers", "memory", "check"};
     for (size_t i = below(random, 5); i > 0; i--) {
         put_text(to, vocabulary[below(random, COUNT(vocabulary))]);
         put(to, ' ');
@@ -111,17 +111,18 @@ static void put_words(generator *random, buffer *to) {
 }
 
 static void put_noise(generator *random, buffer *to) {
-    static const size_t sizes[] = {4, 40, 255, 256, 257, 1024};
+    static const size_t sizes[] = {4, 40, 79, 80, 81, 1024};
     const bool text = below(random, 2) == 0;
     const size_t limit = sizes[below(random, COUNT(sizes))];
-    const size_t size = limit > 250 && below(random, 2) == 0 ? limit : below(random, limit);
+    const size_t size = limit > 75 && below(random, 2) == 0 ? limit : below(random, limit);
     for (size_t i = 0; i < size; i++) {
         put(to, text ? ' ' + (int)below(random, 95) : (int)below(random, 256));
     }
 }
 
 static void put_plain(generator *random, buffer *to) {
-    static const char *const plain[] = {"name", "profile", "timestamp", "help", "results", "raw", "memory", "", " "};
+    static const char *const plain[] = {"name",    "profile", "timestamp", "help",  "results",
+                                        "raw",     "memory",  "check",     "check", "", " "};
     put_text(to, plain[below(random, COUNT(plain))]);
 }
 

@@ -40,7 +40,7 @@ static const char *fault_of_form(const char *text, size_t size) {
     }
     for (size_t i = 0; i < size; i++) {
         const bool ends = text[i] == '\r' && i + 1 < size && text[i + 1] == '\n';
-        if (!ends && (text[i] < ' ' || text[i] > '~')) {
+        if (!ends && !IS_MARK(text[i]) && (text[i] < ' ' || text[i] > '~')) {
             return "a character that is no printable ASCII";
         }
         i += ends ? 1 : 0;
@@ -60,6 +60,14 @@ static void check(const oracle_answer *expected) {
     if (!same && !expected->free_text) {
         stop("another answer than the oracle's", expected);
     }
+}
+
+static void check_buffer(const oracle_answer *expected) {
+    const size_t characters = fuzz_written_buffer() - 1;
+    if (characters > ORACLE_LONGEST_COMMAND) {
+        stop("more written of the command buffer than a command may have", expected);
+    }
+    fuzz_counted.longest = characters > fuzz_counted.longest ? characters : fuzz_counted.longest;
 }
 
 static void count(const oracle_answer *expected) {
@@ -82,6 +90,9 @@ static void end_command(void) {
     } else if (!expected.endless) {
         stop("more inferences than were asked for", &expected);
     }
+    oracle_sent(line.answer, line.used);
+    check_buffer(&expected);
+    fuzz_paint_buffer();
     count(&expected);
     line.ticks += (fuzz_counted.commands * 2654435761u) >> (fuzz_counted.commands % 64);
     line.ticks &= UINT64_MAX >> 12; /* 5 years at 25 MHz */
@@ -91,7 +102,10 @@ static void end_command(void) {
 
 void fuzz_feed(uint8_t byte) {
     static oracle_answer none;
-    fuzz_counted.bytes++;
+    if (fuzz_counted.bytes++ == 0) {
+        fuzz_paint_buffer();
+    }
+    oracle_received(byte);
     if (byte == '%') {
         end_command();
         return;

@@ -16,8 +16,13 @@ typedef struct {
     uint64_t inferences; /* commands that ran the model to their end */
     uint64_t cut;        /* inferences that would have taken years, ended by the harness */
     uint64_t bytes;      /* from the host */
+    size_t longest;      /* characters that were ever in the firmware's command buffer */
 } fuzz_counts;
 
 extern fuzz_counts fuzz_counted;
+
+/* Of counted_protocol.c: before a command, and how many bytes of the buffer it has written, its NUL included. */
+void fuzz_paint_buffer(void);
+size_t fuzz_written_buffer(void);
 
 #endif

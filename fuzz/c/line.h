@@ -9,6 +9,11 @@
 
 #define ANSWER_BYTES 8192
 #define RUNS_PER_COMMAND 64
+/* What is no text leaves a mark between the bytes of the answer, so that their order is compared too. */
+#define EDGE_MARK '\x01'  /* the pin falls */
+#define FLUSH_MARK '\x02' /* waited until all text has left */
+#define RUN_MARK '\x03'   /* the model, or one of its layers, ran */
+#define IS_MARK(c) ((c) >= EDGE_MARK && (c) <= RUN_MARK)
 #define STACK_SIZE 2048
 #define STACK_USED 777
 
@@ -21,5 +26,7 @@ typedef struct {
 } fuzz_line;
 
 extern fuzz_line line;
+
+void fuzz_answered(char byte_or_mark);
 
 #endif

@@ -10,9 +10,9 @@
 
 static void report(uint64_t digest) {
     printf("%" PRIu64 " inputs: %" PRIu64 " known, %" PRIu64 " refused, %" PRIu64 " inferred, %" PRIu64
-           " cut off, %" PRIu64 " bytes, digest %016" PRIx64 "\n",
+           " cut off, %" PRIu64 " bytes, at most %zu characters in the command buffer, digest %016" PRIx64 "\n",
            fuzz_counted.commands, fuzz_counted.known, fuzz_counted.refused, fuzz_counted.inferences, fuzz_counted.cut,
-           fuzz_counted.bytes, digest);
+           fuzz_counted.bytes, fuzz_counted.longest, digest);
     fflush(stdout);
 }
 

@@ -9,7 +9,7 @@
 #include "line.h"
 #include "model.h"
 
-#define LONGEST_COMMAND 256
+#define LONGEST_COMMAND ORACLE_LONGEST_COMMAND
 #define WORDS 3
 #define SIZE EKW_MODEL_INPUT_BYTES
 
@@ -19,6 +19,12 @@ static struct {
     long long expected, loaded;
     bool has_scores;
 } device;
+
+/* CRC-32 of the bytes on the line since the last answer to `check`. */
+static struct {
+    uint32_t received, sent;
+    bool restarts; /* with the next byte that is received */
+} traffic;
 
 typedef struct {
     char text[LONGEST_COMMAND + 1];
@@ -104,13 +110,15 @@ static void load(const char *size, oracle_answer *answer) {
     say(answer, "m-[Expecting %lld bytes]\r\n", count);
 }
 
+/* Surplus digits, after the last byte that is expected, are not looked at, but have to be whole bytes too. */
 static bool refuse_digits(const char *digits, oracle_answer *answer) {
     if (strlen(digits) % 2 != 0) {
         refuse(answer, "e-[Insufficent number of hex digits]");
         return true;
     }
     const size_t good = strspn(digits, "0123456789abcdefABCDEF");
-    if (digits[good] != '\0') {
+    const size_t needed = 2u * (size_t)(device.expected - device.loaded);
+    if (digits[good] != '\0' && good < needed) {
         refuse(answer, "e-[Invalid hex digit '%.2s']", digits + good / 2 * 2);
         return true;
     }
@@ -155,6 +163,20 @@ static void lap(uint64_t ticks, oracle_answer *answer) {
     say(answer, "m-lap-us-%" PRIu64 "\r\n", (uint64_t)((wide)ticks * 1000000u / EKW_TIMER_HZ));
 }
 
+static void mark(oracle_answer *answer, char kind, long long times) {
+    for (; times > 0; times--) {
+        say(answer, "%c", kind);
+    }
+}
+
+static void stamp(uint64_t ticks, oracle_answer *answer) {
+    if (EKW_ENERGY_MODE) {
+        mark(answer, EDGE_MARK, 1);
+    } else {
+        lap(ticks, answer);
+    }
+}
+
 static bool refuse_without_scores(oracle_answer *answer) {
     if (!device.has_scores) {
         refuse(answer, "e-[No inference has been run on this input]");
@@ -196,9 +218,13 @@ static void infer(const char *const word[WORDS], uint64_t ticks, oracle_answer *
     } else if (iterations + warmups > RUNS_PER_COMMAND) {
         answer->endless = true;
     } else {
-        say(answer, "m-warmup-start-%lld\r\nm-warmup-done\r\nm-infer-start-%lld\r\n", warmups, iterations);
-        lap(ticks, answer);
-        lap(ticks, answer);
+        say(answer, "m-warmup-start-%lld\r\n", warmups);
+        mark(answer, RUN_MARK, warmups);
+        say(answer, "m-warmup-done\r\nm-infer-start-%lld\r\n", iterations);
+        mark(answer, FLUSH_MARK, EKW_ENERGY_MODE ? 1 : 0);
+        stamp(ticks, answer);
+        mark(answer, RUN_MARK, iterations);
+        stamp(ticks, answer);
         say(answer, "m-infer-done\r\n");
         device.has_scores = answer->inferred = true;
         results(answer);
@@ -215,12 +241,14 @@ static void layers(const char *const word[WORDS], oracle_answer *answer) {
     } else if (iterations > RUNS_PER_COMMAND) {
         answer->endless = true;
     } else {
-        say(answer, "m-layers-[1,%lld,%u]\r\nm-layer-[0,0]\r\n", iterations, EKW_TIMER_HZ);
+        say(answer, "m-layers-[1,%lld,%u]\r\n", iterations, EKW_TIMER_HZ);
+        mark(answer, RUN_MARK, iterations);
+        say(answer, "m-layer-[0,0]\r\n");
     }
 }
 
 /* CRC-32 as zlib's, by the table that everyone else uses; the firmware goes bit by bit. */
-static uint32_t crc32(const uint8_t *bytes, long long count) {
+static uint32_t crc32(uint32_t before, const uint8_t *bytes, long long count) {
     static uint32_t table[256];
     for (uint32_t i = 0; table[255] == 0 && i < 256; i++) {
         uint32_t value = i;
@@ -229,7 +257,7 @@ static uint32_t crc32(const uint8_t *bytes, long long count) {
         }
         table[i] = value;
     }
-    uint32_t crc = UINT32_MAX;
+    uint32_t crc = before ^ UINT32_MAX;
     for (long long i = 0; i < count; i++) {
         crc = table[(crc ^ bytes[i]) & 255u] ^ (crc >> 8);
     }
@@ -245,7 +273,27 @@ static void raw(oracle_answer *answer) {
         }
         say(answer, "]\r\n");
     }
-    say(answer, "m-input-crc32-[%08" PRIx32 "]\r\n", crc32(device.tensor, device.loaded));
+    say(answer, "m-input-crc32-[%08" PRIx32 "]\r\n", crc32(0, device.tensor, device.loaded));
+}
+
+void oracle_received(uint8_t byte) {
+    if (traffic.restarts) {
+        memset(&traffic, 0, sizeof traffic);
+    }
+    traffic.received = crc32(traffic.received, &byte, 1);
+}
+
+void oracle_sent(const char *answer, size_t size) {
+    for (size_t i = 0; i < size && !traffic.restarts; i++) {
+        if (!IS_MARK(answer[i])) {
+            traffic.sent = crc32(traffic.sent, (const uint8_t *)answer + i, 1);
+        }
+    }
+}
+
+static void check(oracle_answer *answer) {
+    say(answer, "m-check-[%08" PRIx32 ",%08" PRIx32 "]\r\n", traffic.received, traffic.sent);
+    traffic.restarts = true;
 }
 
 static void answer_words(const char *const word[WORDS], uint64_t ticks, oracle_answer *answer) {
@@ -255,7 +303,7 @@ static void answer_words(const char *const word[WORDS], uint64_t ticks, oracle_a
     } else if (strcmp(word[0], "profile") == 0) {
         say(answer, "m-profile-[ULPMark for tinyML Firmware V0.0.1]\r\nm-model-[kws01]\r\n");
     } else if (strcmp(word[0], "timestamp") == 0) {
-        lap(ticks, answer);
+        stamp(ticks, answer);
     } else if (strcmp(word[0], "help") == 0) {
         answer->free_text = true;
     } else if (strcmp(word[0], "db") == 0) {
@@ -266,7 +314,9 @@ static void answer_words(const char *const word[WORDS], uint64_t ticks, oracle_a
         results(answer);
     } else if (strcmp(word[0], "raw") == 0) {
         raw(answer);
-    } else if (strcmp(word[0], "layers") == 0) {
+    } else if (strcmp(word[0], "check") == 0) {
+        check(answer);
+    } else if (strcmp(word[0], "layers") == 0 && !EKW_ENERGY_MODE) {
         layers(word, answer);
     } else if (strcmp(word[0], "memory") == 0) {
         say(answer, "m-memory-stack-[%d,%d]\r\n", STACK_USED, STACK_SIZE);

@@ -18,6 +18,12 @@ typedef struct {
     bool free_text; /* help: only its form is prescribed */
 } oracle_answer;
 
+#define ORACLE_LONGEST_COMMAND 80
+
+/* Every byte on the line, in both directions, for `check`; marks (line.h) are none. */
+void oracle_received(uint8_t byte);
+void oracle_sent(const char *answer, size_t size);
+
 /* `command`: the `size` bytes before a '%'. The state of the device goes on from command to command. */
 void oracle_answer_to(const uint8_t *command, size_t size, uint64_t ticks, oracle_answer *answer);
 

@@ -12,11 +12,23 @@ int ekw_port_getc(void) {
     abort(); /* the harness feeds bytes itself */
 }
 
-void ekw_port_putc(char c) {
+void fuzz_answered(char byte_or_mark) {
     if (line.used == ANSWER_BYTES) {
         abort(); /* no answer of this model is as long */
     }
-    line.answer[line.used++] = c;
+    line.answer[line.used++] = byte_or_mark;
+}
+
+void ekw_port_putc(char c) {
+    fuzz_answered(c);
+}
+
+void ekw_port_edge(void) {
+    fuzz_answered(EDGE_MARK);
+}
+
+void ekw_port_flush(void) {
+    fuzz_answered(FLUSH_MARK);
 }
 
 uint32_t ekw_port_stack_size(void) {

@@ -42,6 +42,14 @@ def test_dry_run_of_qemu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"-icount shift={loaded.icount_shift},sleep=on" in line and line.endswith("-kernel fw.elf")
 
 
+def test_energy_mode_is_for_boards_that_show_their_time_stamps() -> None:
+    edges = {name: board.load(name).energy_edge for name in board.names()}
+    assert [name for name, edge in edges.items() if not edge] == ["qemu-riscv32"]
+    assert all("UART1" in edges[name] for name in EMULATED if edges[name])
+    assert "PF13" in edges["nucleo-l4r5zi"] and "PA25" in edges["lp-mspm0g5187"]
+    assert {board.load(name).energy_baud for name in board.names()} == {9600}  # the reference's
+
+
 PHYSICAL = [name for name in board.names() if board.load(name).how == "measured"]
 
 
@@ -90,6 +98,7 @@ def test_unknown_names_list_the_known() -> None:
         ('port = ["port/host"]', 'port = ["port/host"]\nsymbols = { A = "b" }', "table of integers"),
         ('port = ["port/host"]', 'port = ["port/host"]\nflash_options = { a = 1 }', "table of strings"),
         ("baud = 115_200", "", "missing baud"),
+        ("baud = 115_200", "baud = 115_200\nenergy_baud = 9600.0", "energy_baud should be an integer"),
         ("baud = 115_200", "baud = 1\nbuad = 2", "unknown buad"),
         ('core = "host"', "core = ", "readable TOML"),
     ],

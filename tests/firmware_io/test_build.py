@@ -39,6 +39,30 @@ def test_every_board_builds_repeatably(name: str, graph: Graph, tmp_path: Path) 
     assert not list(tmp_path.glob("*.partial"))
 
 
+@pytest.mark.parametrize("name", [name for name in board.names() if board.load(name).energy_edge])
+def test_energy_mode_is_built_with_its_own_baud_rate(name: str, tmp_path: Path) -> None:
+    target = replace(board.load(name), energy_baud=19_200)
+    if shutil.which(target.compiler) is None:
+        pytest.skip(f"{target.compiler} is missing: {tools.install_hint(target.compiler)}")
+    for energy, words in ((False, {"-DEKW_ENERGY_MODE=0u", f"-DEKW_BAUD={target.baud}u"}), (True, ENERGY_WORDS)):
+        lines = build.commands(target, tmp_path, tmp_path / "fw.elf", energy)
+        assert all(words <= set(line) for line in lines)
+
+
+ENERGY_WORDS = {"-DEKW_ENERGY_MODE=1u", "-DEKW_BAUD=19200u"}
+LOWEST_BAUD, HIGHEST_BAUD = 2400, 921_600
+
+
+@pytest.mark.parametrize("name", ["nucleo-l4r5zi", "lp-mspm0g5187"])
+@pytest.mark.parametrize("baud", [LOWEST_BAUD, HIGHEST_BAUD])
+def test_baud_rates_in_reach_of_the_boards(name: str, baud: int, graph: Graph, tmp_path: Path) -> None:
+    """The drivers have static assertions about their dividers."""
+    target = replace(board.load(name), baud=baud, energy_baud=baud)
+    if shutil.which(target.compiler) is None:
+        pytest.skip(f"{target.compiler} is missing: {tools.install_hint(target.compiler)}")
+    assert build.build(target, emit(graph), tmp_path / "fw.elf", energy=True).flash_bytes > 0
+
+
 ARCHITECTURE = {  # patterns of what `readelf -A` calls the code that a board can run
     "qemu-an385-v6m": "v6S-M",
     "lp-mspm0g5187": "v6S-M",

@@ -15,7 +15,7 @@ from edgekws.graph.ir import Graph
 from firmware_io import board, build
 from firmware_io.protocol.session import Session
 from firmware_io.transport import open_transport
-from tests.firmware_io.test_firmware import EMULATED, Line, crashing, needs_for, running, started, started_board
+from tests.firmware_io.lines import EMULATED, Line, crashing, needs_for, running, started, started_board
 
 UNALIGNED = """
 void ekw_model_run(const int8_t *input, int8_t *scores) {

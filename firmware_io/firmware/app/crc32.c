@@ -1,7 +1,7 @@
 #include "app/crc32.h"
 
-uint32_t ekw_crc32(const uint8_t *bytes, int32_t count) {
-    uint32_t crc = 0xFFFFFFFFu;
+uint32_t ekw_crc32(uint32_t crc, const uint8_t *bytes, int32_t count) {
+    crc = ~crc;
     for (int32_t i = 0; i < count; i++) {
         crc ^= bytes[i];
         for (int32_t bit = 0; bit < 8; bit++) {

@@ -30,8 +30,12 @@ static void print_microseconds(uint64_t ticks) {
     ekw_put_line("");
 }
 
-void ekw_inference_print_time(void) {
-    print_microseconds(ekw_port_ticks());
+void ekw_inference_stamp(void) {
+    if (EKW_ENERGY_MODE) {
+        ekw_port_edge();
+    } else {
+        print_microseconds(ekw_port_ticks());
+    }
 }
 
 static bool refuse_without_scores(void) {
@@ -70,7 +74,7 @@ static void print_scores(void) {
 void ekw_inference_print_raw(void) {
     print_scores();
     ekw_put("m-input-crc32-[");
-    ekw_put_hex(ekw_crc32((const uint8_t *)ekw_input_tensor(), ekw_input_loaded()), 8);
+    ekw_put_hex(ekw_crc32(0, (const uint8_t *)ekw_input_tensor(), ekw_input_loaded()), 8);
     ekw_put_line("]");
 }
 
@@ -88,17 +92,33 @@ static void run(int32_t times) {
 
 /* The host takes the difference of the two lap lines. Writing the first one takes time of its own, on a
  * real UART 2 ms, so the second is the first plus the duration of the inferences alone. */
+static void run_between_laps(int32_t times) {
+    const uint64_t lap = ekw_port_ticks();
+    print_microseconds(lap);
+    const uint64_t start = ekw_port_ticks();
+    run(times);
+    const uint64_t duration = ekw_port_ticks() - start;
+    print_microseconds(lap + duration);
+}
+
+/* The meter takes the energy between the two edges: no text may still be on its way after the first. */
+static void run_between_edges(int32_t times) {
+    ekw_port_flush();
+    ekw_port_edge();
+    run(times);
+    ekw_port_edge();
+}
+
 static void measure(int32_t iterations, int32_t warmups) {
     print_count("m-warmup-start-", warmups);
     run(warmups);
     ekw_put_line("m-warmup-done");
     print_count("m-infer-start-", iterations);
-    const uint64_t lap = ekw_port_ticks();
-    print_microseconds(lap);
-    const uint64_t start = ekw_port_ticks();
-    run(iterations);
-    const uint64_t duration = ekw_port_ticks() - start;
-    print_microseconds(lap + duration);
+    if (EKW_ENERGY_MODE) {
+        run_between_edges(iterations);
+    } else {
+        run_between_laps(iterations);
+    }
     ekw_put_line("m-infer-done");
     has_scores = true;
     ekw_inference_print_results();

@@ -54,8 +54,9 @@ static void start_load(const char *argument) {
     ekw_put_line(" bytes]");
 }
 
-/* True when `digits` are whole bytes; says what is wrong otherwise. */
-static bool check_digits(const char *digits) {
+/* True when `digits` are whole bytes, of which those after the first `bytes` do not matter; says what is wrong
+ * otherwise. */
+static bool check_digits(const char *digits, int32_t bytes) {
     int32_t count = 0;
     while (digits[count] != '\0') {
         count++;
@@ -64,7 +65,7 @@ static bool check_digits(const char *digits) {
         ekw_put_line("e-[Insufficent number of hex digits]");
         return false;
     }
-    for (int32_t i = 0; i < count; i += 2) {
+    for (int32_t i = 0; i < count && i < 2 * bytes; i += 2) {
         if (ekw_hex_digit(digits[i]) < 0 || ekw_hex_digit(digits[i + 1]) < 0) {
             const char pair[3] = {digits[i], digits[i + 1], '\0'};
             ekw_put("e-[Invalid hex digit '");
@@ -81,7 +82,7 @@ static void take(const char *digits) {
         ekw_put_line("e-[Command 'db' needs a 'db load' before]");
         return;
     }
-    if (!check_digits(digits)) {
+    if (!check_digits(digits, expected - loaded)) {
         return;
     }
     for (; *digits != '\0' && loaded < expected; digits += 2) {

@@ -3,14 +3,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "app/check.h"
 #include "app/inference.h"
 #include "app/input.h"
 #include "app/layers.h"
 #include "app/memory.h"
 #include "app/text.h"
+#include "port/port.h"
 
-#define COMMAND_CHARACTERS 256
+#define COMMAND_CHARACTERS 80 /* as many as the reference firmware takes */
 #define WORDS_MAX 3
+
+#if EKW_ENERGY_MODE
+#define MODE "energy"
+#define STAMP "falling edge of the pin"
+#else
+#define MODE "performance"
+#define STAMP "microseconds since boot"
+#endif
+
+#define EXTENSION "edgekws extension: "
 
 typedef struct {
     const char *name;
@@ -31,7 +43,7 @@ static void answer_profile(const char *first, const char *second) {
 
 static void answer_timestamp(const char *first, const char *second) {
     (void)first, (void)second;
-    ekw_inference_print_time();
+    ekw_inference_stamp();
 }
 
 static void answer_results(const char *first, const char *second) {
@@ -55,13 +67,16 @@ static const command commands[] = {
     {"help", "this list", answer_help},
     {"name", "vendor and board", answer_name},
     {"profile", "benchmark profile and model", answer_profile},
-    {"timestamp", "microseconds since boot", answer_timestamp},
+    {"timestamp", STAMP, answer_timestamp},
     {"db", "load N: expect N bytes; HH..: hexadecimal bytes; print: show them", ekw_input_command},
     {"infer", "N W: N timed inferences (1) after W untimed ones (10)", ekw_inference_command},
     {"results", "probabilities of the last inference", answer_results},
-    {"raw", "edgekws extension: int8 scores of the last inference, CRC-32 of the input", answer_raw},
-    {"layers", "edgekws extension: N (1): clock ticks of each layer, all layers before it untimed", ekw_layers_command},
-    {"memory", "edgekws extension: bytes of the stack used at most since the reset, and there are", answer_memory},
+    {"check", EXTENSION "CRC-32 of the bytes received and sent since the last check", ekw_check_command},
+    {"raw", EXTENSION "int8 scores of the last inference, CRC-32 of the input", answer_raw},
+#if !EKW_ENERGY_MODE /* no clock runs */
+    {"layers", EXTENSION "N (1): clock ticks of each layer, all layers before it untimed", ekw_layers_command},
+#endif
+    {"memory", EXTENSION "bytes of the stack used at most since the reset, and there are", answer_memory},
 };
 
 static void answer_help(const char *first, const char *second) {
@@ -118,34 +133,46 @@ static char readable(char c) {
     return (char)(c >= ' ' && c <= '~' ? c : '?');
 }
 
-void ekw_protocol_feed(char c) {
-    static char text[COMMAND_CHARACTERS + 1];
-    static size_t used;
-    static bool too_long;
-    if (c == '\r' || c == '\n') {
-        return; /* a person at a terminal */
+/* What has come of a command. */
+static struct {
+    char text[COMMAND_CHARACTERS + 1];
+    size_t used;
+    bool too_long;
+} line;
+
+static void keep(char c) {
+    line.too_long = line.too_long || line.used == COMMAND_CHARACTERS;
+    if (!line.too_long) {
+        line.text[line.used++] = readable(c);
     }
-    if (c != '%') {
-        too_long = too_long || used == COMMAND_CHARACTERS;
-        if (!too_long) {
-            text[used++] = readable(c);
-        }
-        return;
-    }
-    text[used] = '\0';
-    used = 0;
-    if (too_long) {
+}
+
+static void end_command(void) {
+    line.text[line.used] = '\0';
+    line.used = 0;
+    if (line.too_long) {
         ekw_put_line("e-[Command too long]");
     } else {
-        execute(text);
+        execute(line.text);
     }
-    too_long = false;
+    line.too_long = false;
     ekw_put_line("m-ready");
 }
 
+void ekw_protocol_feed(char c) {
+    ekw_check_received(c);
+    if (c == '%') {
+        end_command();
+    } else if (c != '\r' && c != '\n') { /* as a person at a terminal sends them */
+        keep(c);
+    }
+}
+
 void ekw_protocol_boot(void) {
-    ekw_put_line("m-timestamp-mode-performance");
-    ekw_inference_print_time();
+    ekw_put_line("m-timestamp-mode-" MODE);
+    if (!EKW_ENERGY_MODE) { /* an edge would be one that nobody has asked for */
+        ekw_inference_stamp();
+    }
     ekw_put_line("m-init-done");
     ekw_put_line("m-ready");
 }

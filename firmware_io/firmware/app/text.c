@@ -2,11 +2,17 @@
 
 #include <stddef.h>
 
+#include "app/check.h"
 #include "port/port.h"
+
+static void put(char c) {
+    ekw_check_sent(c);
+    ekw_port_putc(c);
+}
 
 void ekw_put(const char *text) {
     while (*text != '\0') {
-        ekw_port_putc(*text++);
+        put(*text++);
     }
 }
 
@@ -37,26 +43,26 @@ void ekw_put_unsigned(uint64_t value) {
         digits[count++] = (char)('0' + digit);
     } while (value != 0);
     while (count > 0) {
-        ekw_port_putc(digits[--count]);
+        put(digits[--count]);
     }
 }
 
 void ekw_put_signed(int32_t value) {
     if (value < 0) {
-        ekw_port_putc('-');
+        put('-');
     }
     ekw_put_unsigned(value < 0 ? (uint64_t)(-(int64_t)value) : (uint64_t)value);
 }
 
 void ekw_put_hex(uint32_t value, int32_t digits) {
     for (int32_t i = digits - 1; i >= 0; i--) {
-        ekw_port_putc("0123456789abcdef"[(value >> (4 * i)) & 15u]);
+        put("0123456789abcdef"[(value >> (4 * i)) & 15u]);
     }
 }
 
 void ekw_put_permille(uint32_t thousandths) {
     ekw_put_unsigned(thousandths / 1000);
-    ekw_port_putc('.');
+    put('.');
     for (uint32_t unit = 100; unit > 0; unit /= 10) {
         ekw_put_unsigned(thousandths / unit % 10);
     }

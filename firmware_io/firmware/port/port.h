@@ -12,8 +12,16 @@ int ekw_port_getc(void);
 /* Writes one byte to the host; may keep it until the end of the line. */
 void ekw_port_putc(char c);
 
-/* Ticks of EKW_TIMER_HZ since ekw_port_init. 64 bits: never wraps. */
+/* Ticks of EKW_TIMER_HZ since ekw_port_init. 64 bits: never wraps. Stands still in energy mode. */
 uint64_t ekw_port_ticks(void);
+
+/* Energy mode (EKW_ENERGY_MODE 1, else 0; not every board can). An idle pin is high; an edge is that it falls, at
+ * once, and rises again EKW_EDGE_US later at the earliest. Boards that are emulated send a byte instead. */
+#define EKW_EDGE_US 100u /* EEMBC's host filters 50 us; a PPK2 looks at its inputs every 10 us */
+void ekw_port_edge(void);
+
+/* Returns when the last byte that was written has left the line. */
+void ekw_port_flush(void);
 
 /* Bytes of the stack: there are, and were in use at the deepest moment since the reset, interrupts
  * included. Both 0: this board cannot tell. */

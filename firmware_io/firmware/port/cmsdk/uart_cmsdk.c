@@ -1,5 +1,6 @@
 /* Driver of the CMSDK APB UART (Arm DDI 0479), as the MPS2 and MPS3 boards have it. */
 #include "port/common/core.h"
+#include "port/common/pause.h"
 #include "port/common/ring.h"
 #include "port/common/uart.h"
 
@@ -32,4 +33,11 @@ void ekw_uart_putc_blocking(char c) {
     while ((STATE & STATE_TX_FULL) != 0) {
     }
     DATA = (uint8_t)c;
+}
+
+/* No bit tells when the last byte is out of the shift register. */
+void ekw_uart_flush(void) {
+    while ((STATE & STATE_TX_FULL) != 0) {
+    }
+    ekw_pause(EKW_BYTE_CLOCKS);
 }

@@ -5,3 +5,7 @@
 void ekw_port_putc(char c) {
     ekw_uart_putc_blocking(c);
 }
+
+void ekw_port_flush(void) {
+    ekw_uart_flush();
+}

@@ -9,4 +9,7 @@ void ekw_uart_receive_interrupt(void);
 /* Uses neither the receive buffer nor interrupts: also works inside a fault. */
 void ekw_uart_putc_blocking(char c);
 
+/* Waits until the last byte is on the line, its stop bit included. */
+void ekw_uart_flush(void);
+
 #endif

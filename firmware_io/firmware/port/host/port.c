@@ -1,10 +1,12 @@
-/* The firmware as a program: its serial line is a pseudo-terminal whose path is printed on stdout. */
+/* The firmware as a program: its serial line is a pseudo-terminal whose path is printed on stdout. In energy mode a
+ * second line tells a second one, which gets a byte `T` for every edge. */
 #define _XOPEN_SOURCE 600
 #include "port/port.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +15,15 @@
 #include <unistd.h>
 
 #define LINE_BYTES 256
+#define PATH_BYTES 64
 
-static int line = -1; /* our end of the pseudo-terminal */
-static const char *announced; /* path of the other end, until it has been printed */
+typedef struct {
+    int ours;              /* our end */
+    char path[PATH_BYTES]; /* of the other end */
+} terminal;
+
+static terminal line, events;
+static bool announced; /* the paths have been printed */
 static struct timespec boot;
 
 static void stop_with(const char *what) {
@@ -50,42 +58,56 @@ static void make_raw(int device) {
     }
 }
 
-void ekw_port_init(void) {
-    pthread_t watcher;
-    line = posix_openpt(O_RDWR | O_NOCTTY);
-    if (line < 0 || grantpt(line) != 0 || unlockpt(line) != 0) {
+static terminal opened(int flags) {
+    terminal made = {.ours = posix_openpt(O_RDWR | O_NOCTTY | flags)};
+    if (made.ours < 0 || grantpt(made.ours) != 0 || unlockpt(made.ours) != 0) {
         stop_with("no pseudo-terminal");
     }
-    const char *path = ptsname(line);
+    const char *path = ptsname(made.ours);
+    if (path == NULL || strlen(path) >= PATH_BYTES) {
+        stop_with("pseudo-terminal without a name");
+    }
+    (void)strcpy(made.path, path);
     /* Never closed: without a holder of the other end, reading ours would fail between two hosts. */
-    const int held = path == NULL ? -1 : open(path, O_RDWR | O_NOCTTY);
+    const int held = open(path, O_RDWR | O_NOCTTY);
     if (held < 0) {
         stop_with("pseudo-terminal cannot be opened");
     }
     make_raw(held);
+    return made;
+}
+
+void ekw_port_init(void) {
+    pthread_t watcher;
+    line = opened(0);
+    if (EKW_ENERGY_MODE) {
+        events = opened(O_NONBLOCK);
+    }
     if (pthread_create(&watcher, NULL, end_with_stdin, NULL) != 0) {
         stop_with("no thread");
     }
     clock_gettime(CLOCK_MONOTONIC, &boot);
-    announced = path;
 }
 
 /* Once the boot banner is written: a host that empties the line when it opens it, as pyserial does,
  * then never finds the banner in front of its first answer. */
 static void announce(void) {
-    printf("%s\n", announced);
+    printf("%s\n", line.path);
+    if (EKW_ENERGY_MODE) {
+        printf("%s\n", events.path);
+    }
     fflush(stdout);
-    announced = NULL;
+    announced = true;
 }
 
 int ekw_port_getc(void) {
     unsigned char byte;
     ssize_t got;
-    if (announced != NULL) {
+    if (!announced) {
         announce();
     }
     do {
-        got = read(line, &byte, 1);
+        got = read(line.ours, &byte, 1);
     } while (got < 0 && errno == EINTR);
     if (got != 1) {
         stop_with("serial line lost");
@@ -95,7 +117,7 @@ int ekw_port_getc(void) {
 
 static void write_all(const char *bytes, size_t count) {
     while (count > 0) {
-        const ssize_t done = write(line, bytes, count);
+        const ssize_t done = write(line.ours, bytes, count);
         if (done < 0 && errno != EINTR) {
             stop_with("serial line lost");
         }
@@ -111,6 +133,21 @@ void ekw_port_putc(char c) {
     if (c == '\n' || used == LINE_BYTES) {
         write_all(text, used);
         used = 0;
+    }
+}
+
+/* Lines are written as a whole. */
+void ekw_port_flush(void) {
+}
+
+/* As with a pin, an edge that nobody watches is gone: when the terminal is full, nobody has read thousands. */
+void ekw_port_edge(void) {
+    ssize_t done;
+    do {
+        done = write(events.ours, "T", 1);
+    } while (done < 0 && errno == EINTR);
+    if (done < 0 && errno != EAGAIN) {
+        stop_with("event channel lost");
     }
 }
 

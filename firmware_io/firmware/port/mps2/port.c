@@ -2,6 +2,7 @@
  * TIMER0 at the same place (Arm DAI 0385, 0386 and 0500, memory map and interrupt tables). */
 #include "port/port.h"
 
+#include "port/cmsdk/event_cmsdk.h"
 #include "port/common/uart.h"
 #include "port/common/wide.h"
 #include "port/cortexm/cortexm.h"
@@ -28,11 +29,19 @@ __attribute__((section(".isr_vector"), used)) static const ekw_vector vectors[EK
     [EKW_FIRST_IRQ + TIMER0_IRQ] = {.handler = timer_interrupt},
 };
 
-void ekw_port_init(void) {
+static void start_timer(void) {
     TIMER_RELOAD = UINT32_MAX;
     TIMER_VALUE = UINT32_MAX;
     TIMER_CTRL = TIMER_ENABLE_WITH_IRQ;
     ekw_irq_enable(TIMER0_IRQ);
+}
+
+void ekw_port_init(void) {
+    if (EKW_ENERGY_MODE) {
+        ekw_event_init();
+    } else {
+        start_timer();
+    }
     ekw_uart_init();
     ekw_irq_enable(UART0_RECEIVE_IRQ);
 }

@@ -2,6 +2,7 @@
  * 64-bit system counter (Arm DAI 0547; Corstone SSE-300 reference manual, system counter frames). */
 #include "port/port.h"
 
+#include "port/cmsdk/event_cmsdk.h"
 #include "port/common/uart.h"
 #include "port/cortexm/cortexm.h"
 
@@ -19,7 +20,11 @@ __attribute__((section(".isr_vector"), used)) static const ekw_vector
 };
 
 void ekw_port_init(void) {
-    COUNTER_CONTROL = COUNTER_ENABLE;
+    if (EKW_ENERGY_MODE) {
+        ekw_event_init();
+    } else {
+        COUNTER_CONTROL = COUNTER_ENABLE;
+    }
     ekw_uart_init();
     ekw_irq_enable(UART0_RECEIVE_IRQ);
 }

@@ -42,6 +42,16 @@
 #define PINCM_CONNECTED (1u << 7)
 #define PINCM_INPUT (1u << 18)
 
+/* General-purpose I/Os, port A: hw_gpio.h. */
+#define GPIOA(offset) EKW_REGISTER(0x400A0000u + (offset))
+#define GPIOA_PWREN GPIOA(0x800u)
+#define GPIOA_PWREN_ON 0x26000001u
+#define GPIOA_RSTCTL GPIOA(0x804u)
+#define GPIOA_RSTCTL_RESET 0xB1000003u
+#define GPIOA_DOUTSET GPIOA(0x1290u)
+#define GPIOA_DOUTCLR GPIOA(0x12A0u)
+#define GPIOA_DOESET GPIOA(0x12D0u)
+
 /* Universal communication module 0: hw_unicomm.h and, as a UART, hw_unicommuart.h (EKW_UART_BASE). */
 #define UC0(offset) EKW_REGISTER(0x40A80000u + (offset))
 #define UC0_PWREN UC0(0x800u)
@@ -64,6 +74,7 @@
 #define UART_LCRH_8N1 (3u << 4)
 #define UART_STAT UART(0x1108u)
 #define UART_STAT_RX_EMPTY (1u << 2)
+#define UART_STAT_TX_EMPTY (1u << 5)
 #define UART_STAT_TX_FULL (1u << 6)
 #define UART_IFLS UART(0x110Cu)
 #define UART_IFLS_RX_NOT_EMPTY (4u << 4)

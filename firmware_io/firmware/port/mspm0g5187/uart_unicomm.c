@@ -2,6 +2,7 @@
  * from TI's examples, which wake from standby with it; no document that we found says so. If it were
  * MCLK, the line would run at twice the rate: then EKW_UART_CLOCK_HZ is wrong. Of the errata of this
  * module (UNICOMMUART_ERR_01 to 11 in SLVSJM6) only the titles were seen. */
+#include "port/common/pause.h"
 #include "port/common/ring.h"
 #include "port/common/uart.h"
 #include "port/mspm0g5187/registers.h"
@@ -46,4 +47,11 @@ void ekw_uart_putc_blocking(char c) {
     while ((UART_STAT & UART_STAT_TX_FULL) != 0) {
     }
     UART_TXDATA = (uint8_t)c;
+}
+
+/* The last byte has left the FIFO, and had the time to leave the shift register too. */
+void ekw_uart_flush(void) {
+    while ((UART_STAT & UART_STAT_TX_EMPTY) == 0) {
+    }
+    ekw_pause(EKW_BYTE_CLOCKS);
 }

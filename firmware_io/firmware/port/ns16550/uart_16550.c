@@ -20,6 +20,7 @@
 #define LINE_DIVISOR (1u << 7)
 #define STATUS_RECEIVED (1u << 0)
 #define STATUS_CAN_SEND (1u << 5)
+#define STATUS_ALL_SENT (1u << 6)
 
 #define DIVISOR (EKW_UART_CLOCK_HZ / 16u / EKW_BAUD)
 
@@ -44,4 +45,9 @@ void ekw_uart_putc_blocking(char c) {
     while ((STATUS & STATUS_CAN_SEND) == 0) {
     }
     DATA = (uint8_t)c;
+}
+
+void ekw_uart_flush(void) {
+    while ((STATUS & STATUS_ALL_SENT) == 0) {
+    }
 }

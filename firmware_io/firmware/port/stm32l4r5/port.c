@@ -1,8 +1,10 @@
 /* NUCLEO-L4R5ZI. Written against ST's RM0432 (reference manual) and UM2179 (board), NOT RUN ON HARDWARE.
  * Serial line: LPUART1 on PG7 and PG8, which ST-LINK shows as virtual COM port (UM2179).
- * Time: the 32-bit TIM2 at the core's clock. */
+ * Time: the 32-bit TIM2 at the core's clock; in energy mode it is off, and the edges are on PF13, which is D7 of the
+ * Arduino connector (UM2179, CN10), the pin that the reference firmware takes on this board. */
 #include "port/port.h"
 
+#include "port/common/pause.h"
 #include "port/common/uart.h"
 #include "port/common/wide.h"
 #include "port/cortexm/cortexm.h"
@@ -12,6 +14,7 @@
 #define TIM2_IRQ 28 /* RM0432, vector table */
 #define LPUART1_IRQ 70
 
+#define EDGE_PIN 13u /* of port F */
 #define ALTERNATE_8 8u /* LPUART1, DS12023, alternate functions */
 
 static volatile uint32_t wraps;
@@ -37,6 +40,20 @@ static void connect_pins(void) {
     GPIOG_MODER = (GPIOG_MODER & ~((3u << 14) | (3u << 16))) | (2u << 14) | (2u << 16); /* alternate functions */
 }
 
+/* High before it is an output: its first edge is one that was asked for. */
+static void prepare_edges(void) {
+    RCC_AHB2ENR |= RCC_AHB2ENR_GPIOF;
+    (void)RCC_AHB2ENR;
+    GPIOF_BSRR = GPIO_SET(EDGE_PIN);
+    GPIOF_MODER = (GPIOF_MODER & ~(3u << (2u * EDGE_PIN))) | (1u << (2u * EDGE_PIN));
+}
+
+void ekw_port_edge(void) {
+    GPIOF_BSRR = GPIO_RESET(EDGE_PIN);
+    ekw_pause(EKW_EDGE_CLOCKS);
+    GPIOF_BSRR = GPIO_SET(EDGE_PIN);
+}
+
 static void start_timer(void) {
     RCC_APB1ENR1 |= RCC_APB1ENR1_TIM2;
     (void)RCC_APB1ENR1;
@@ -50,7 +67,11 @@ static void start_timer(void) {
 void ekw_port_init(void) {
     ekw_clock_init();
     connect_pins();
-    start_timer();
+    if (EKW_ENERGY_MODE) {
+        prepare_edges();
+    } else {
+        start_timer();
+    }
     ekw_uart_init();
     ekw_irq_enable(LPUART1_IRQ);
 }

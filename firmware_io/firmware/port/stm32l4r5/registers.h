@@ -34,6 +34,7 @@
 #define RCC_PLLCFGR_N(factor) ((factor) << 8)
 #define RCC_PLLCFGR_R_2 (1u << 24) /* output on, divided by 2 */
 #define RCC_AHB2ENR EKW_REGISTER(0x4002104Cu)
+#define RCC_AHB2ENR_GPIOF (1u << 5)
 #define RCC_AHB2ENR_GPIOG (1u << 6)
 #define RCC_APB1ENR1 EKW_REGISTER(0x40021058u)
 #define RCC_APB1ENR1_TIM2 (1u << 0)
@@ -41,7 +42,11 @@
 #define RCC_APB1ENR2 EKW_REGISTER(0x4002105Cu)
 #define RCC_APB1ENR2_LPUART1 (1u << 0)
 
-/* General-purpose I/Os (GPIO), port G. */
+/* General-purpose I/Os (GPIO), ports F and G. */
+#define GPIOF_MODER EKW_REGISTER(0x48001400u)
+#define GPIOF_BSRR EKW_REGISTER(0x48001418u)
+#define GPIO_SET(pin) (1u << (pin))
+#define GPIO_RESET(pin) (1u << ((pin) + 16u))
 #define GPIOG_MODER EKW_REGISTER(0x48001800u)
 #define GPIOG_AFRL EKW_REGISTER(0x48001820u)
 #define GPIOG_AFRH EKW_REGISTER(0x48001824u)
@@ -62,10 +67,14 @@
 #define LPUART_BRR EKW_REGISTER(EKW_UART_BASE + 0x0Cu)
 #define LPUART_ISR EKW_REGISTER(EKW_UART_BASE + 0x1Cu)
 #define LPUART_ISR_RXNE (1u << 5)
+#define LPUART_ISR_TC (1u << 6)
 #define LPUART_ISR_TXE (1u << 7)
 #define LPUART_ICR EKW_REGISTER(EKW_UART_BASE + 0x20u)
 #define LPUART_ICR_ALL_ERRORS 15u /* parity, framing, noise, overrun */
 #define LPUART_RDR EKW_REGISTER(EKW_UART_BASE + 0x24u)
 #define LPUART_TDR EKW_REGISTER(EKW_UART_BASE + 0x28u)
+#define LPUART_PRESC EKW_REGISTER(EKW_UART_BASE + 0x2Cu)
+#define LPUART_PRESC_1 0u
+#define LPUART_PRESC_16 7u
 
 #endif
