@@ -94,7 +94,7 @@ def build_and_write(
     dry_run: bool,
     verify: bool,
 ) -> None:
-    """Build, write to a physical board, greet it. A dry run builds in a temporary folder, to know what would be sent."""
+    """Build, write to a physical board, greet it. A dry run builds in a temporary folder."""
     from firmware_io import build
 
     if not board.linker_script or board.how != "measured":

@@ -71,6 +71,7 @@ def test_a_port_on_the_network(image: Path) -> None:
     def serve(server: socket.socket) -> None:
         connection, _ = server.accept()
         with connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while received := connection.recv(1 << 16):
                 for answer in device.receive(received, device.baud):
                     connection.sendall(answer)
