@@ -175,7 +175,7 @@ def _greet(board: Board, transport: str, elf: Path) -> None:
 def _greet_written(board: Board, port: str, elf: Path) -> None:
     """The board keeps its firmware whether or not its port is here."""
     path = port or board.transport.removeprefix("serial:").partition("?")[0]
-    if Path(path).exists():
+    if _is_here(path):
         _greet(board, f"serial:{port}?baud={board.baud}" if port else board.transport, elf)
         return
     console.out.print(
@@ -208,7 +208,7 @@ def _port(port: str, transport: str, dry_run: bool) -> str:
     from serial.tools import list_ports
 
     own = transport.removeprefix("serial:").partition("?")[0] if transport.startswith("serial:") else ""
-    if port or dry_run or (own and Path(own).exists()):
+    if port or dry_run or (own and _is_here(own)):
         return port or own
     there = ", ".join(sorted(f"{found.device} ({found.description})" for found in list_ports.comports()))
     raise BoardError(
@@ -216,3 +216,10 @@ def _port(port: str, transport: str, dry_run: bool) -> str:
         got=f"{there or 'no serial port'} on this computer",
         hint="plug the board in, or name its port with --port",
     )
+
+
+def _is_here(port: str) -> bool:
+    """Windows has no paths for its ports."""
+    from serial.tools import list_ports
+
+    return Path(port).exists() or port in {found.device for found in list_ports.comports()}
