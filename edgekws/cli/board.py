@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,16 +66,20 @@ def flash(
 def load(name: str, out: Path, dry_run: bool, min_ram: bool = False) -> None:
     """Build, load and greet; or only say how. A physical board is written with the tool of its file."""
     from firmware_io import board as boards
+    from firmware_io import build
     from firmware_io import flash as tools
 
     board = boards.load(name)
     if tools.capabilities(board.flash_tool).persistent:
         build_and_write(board, out, min_ram, board.flash_tool, "", {}, dry_run, verify=True)
         return
-    elf, firmware = _built(board, out, min_ram, dry_run)
-    if not firmware:
+    elf = out / "firmware" / f"{name}.elf"
+    _, model = emitted_model(board, out, min_ram)
+    if dry_run:
+        _say_build(board, elf)
         console.out.print("load:  " + shlex.join(tools.load(board.flash_tool).command(board, elf)))
         return
+    firmware = build.build(board, model, elf)
     _greet(board, board.transport, elf)
     _sizes(board, firmware)
 
@@ -89,34 +94,48 @@ def build_and_write(
     dry_run: bool,
     verify: bool,
 ) -> None:
-    """Build, write to a physical board, greet it."""
+    """Build, write to a physical board, greet it. A dry run builds in a temporary folder."""
+    from firmware_io import build
+
     if not board.linker_script or board.how != "measured":
         raise ConfigError(
             f"{tool} writes physical boards", got=f"the board {board.name}", hint="name one with --board, or an --image"
         )
-    elf, firmware = _built(board, out, min_ram, dry_run)
-    if not firmware and not elf.is_file():
-        console.out.print(f"load:  with {tool}; what it would send is known once {elf} is built")
+    elf = out / "firmware" / f"{board.name}.elf"
+    _, model = emitted_model(board, out, min_ram)
+    if dry_run:
+        _say_build(board, elf)
+        with tempfile.TemporaryDirectory(prefix="edgekws-dry-") as folder:
+            build.build(board, model, Path(folder) / elf.name)
+            write(board, tool, elf, port, options, True, verify, Path(folder))
         return
-    write(board, tool, elf, port, options, dry_run, verify)
-    if firmware:
-        _greet_written(board, port, elf)
-        _sizes(board, firmware)
+    firmware = build.build(board, model, elf)
+    write(board, tool, elf, port, options, False, verify)
+    _greet_written(board, port, elf)
+    _sizes(board, firmware)
 
 
 def write(
-    board: Board, tool: str, image: Path, port: str, options: dict[str, str], dry_run: bool, verify: bool
+    board: Board,
+    tool: str,
+    image: Path,
+    port: str,
+    options: dict[str, str],
+    dry_run: bool,
+    verify: bool,
+    built_in: Path | None = None,
 ) -> None:
-    """Write `image` with `tool`; or only say what would be run or sent."""
+    """Write `image` with `tool`; or only say what would be run or sent, were the file of `built_in` there."""
     from firmware_io import flash as tools
 
     flasher = tools.flasher(tool)
     own = board.transport if board.flash_tool == tool or board.how == "measured" else ""
-    needs_port = flasher.CAPABILITIES.port
-    job = tools.job(tool, board, image, _port(port, own, dry_run) if needs_port else "", options, verify)
+    read_from = built_in / image.name if built_in else image
+    opened = _port(port, own, dry_run) if flasher.CAPABILITIES.port else ""
+    job = tools.job(tool, board, read_from, opened, options, verify)
     if dry_run:
         for line in flasher.plan(job):
-            console.out.print(f"load:  {line}", markup=False)
+            console.out.print(f"load:  {line.replace(str(read_from), str(image))}", markup=False)
         return
     flasher.require(job)
     flasher.plan(job)  # whatever is wrong with image and options is said before the board is touched
@@ -136,17 +155,12 @@ def emitted_model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[s
     return graph, c.emit(graph, min_ram)
 
 
-def _built(board: Board, out: Path, min_ram: bool, dry_run: bool) -> tuple[Path, Firmware | None]:
-    """The firmware; None in a dry run, which prints the compiler's lines."""
+def _say_build(board: Board, elf: Path) -> None:
+    """Print the compiler's lines."""
     from firmware_io import build
 
-    elf = out / "firmware" / f"{board.name}.elf"
-    _, model = emitted_model(board, out, min_ram)
-    if not dry_run:
-        return elf, build.build(board, model, elf)
     for line in build.commands(board, elf.parent / "src", elf):
         console.out.print("build: " + shlex.join(line))
-    return elf, None
 
 
 def _greet(board: Board, transport: str, elf: Path) -> None:
@@ -161,7 +175,7 @@ def _greet(board: Board, transport: str, elf: Path) -> None:
 def _greet_written(board: Board, port: str, elf: Path) -> None:
     """The board keeps its firmware whether or not its port is here."""
     path = port or board.transport.removeprefix("serial:").partition("?")[0]
-    if Path(path).exists():
+    if _is_here(path):
         _greet(board, f"serial:{port}?baud={board.baud}" if port else board.transport, elf)
         return
     console.out.print(
@@ -194,7 +208,7 @@ def _port(port: str, transport: str, dry_run: bool) -> str:
     from serial.tools import list_ports
 
     own = transport.removeprefix("serial:").partition("?")[0] if transport.startswith("serial:") else ""
-    if port or dry_run or (own and Path(own).exists()):
+    if port or dry_run or (own and _is_here(own)):
         return port or own
     there = ", ".join(sorted(f"{found.device} ({found.description})" for found in list_ports.comports()))
     raise BoardError(
@@ -202,3 +216,10 @@ def _port(port: str, transport: str, dry_run: bool) -> str:
         got=f"{there or 'no serial port'} on this computer",
         hint="plug the board in, or name its port with --port",
     )
+
+
+def _is_here(port: str) -> bool:
+    """Windows has no paths for its ports."""
+    from serial.tools import list_ports
+
+    return Path(port).exists() or port in {found.device for found in list_ports.comports()}

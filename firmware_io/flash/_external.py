@@ -38,7 +38,7 @@ class Complaint:
 
 @dataclass(frozen=True)
 class Program:
-    """What is known of a program. proofs: each has to be printed by a run that did what it should."""
+    """What is known of a program: its stages in their order, its complaints with the most telling first."""
 
     name: str
     stages: tuple[Stage, ...]
@@ -57,28 +57,28 @@ def run(
     progress: Progress,
     timeout_s: float = TIMEOUT_S,
 ) -> str:
-    """Run to the end; give what it printed. It dies with us.
+    """Run to the end; give what it printed last. It dies with us. proofs: each is a line that has to be printed.
 
     Raises BoardError, with what it complained about, when it fails, hangs, or ends without all proofs:
     several of these programs exit with 0 after a failure.
     """
     what = f"{program.name} should write the image and say so"
     lines: deque[str] = deque(maxlen=_KEPT_LINES)
+    pending = list(proofs)
     with _started(command, what, timeout_s) as (process, expired):
         for text in _output(process):
             lines.append(text)
+            pending = [proof for proof in pending if not proof.search(text)]
             _report(program, text, progress)
         status = process.wait()
-    said = "\n".join(lines)
     if expired.is_set():
         raise BoardError(
             what, got=f"no end after {timeout_s:g} s; {_last(lines)}", hint="unplug the board and try again"
         )
-    missing = [proof.pattern for proof in proofs if not proof.search(said)]
-    if status != 0 or missing:
-        raise _explained(program, what, lines, status, missing)
+    if status != 0 or pending:
+        raise _explained(program, what, lines, status, [proof.pattern for proof in pending])
     progress(program.name, len(program.stages), len(program.stages))
-    return said
+    return "\n".join(lines)
 
 
 class _started:  # noqa: N801 (a context manager)

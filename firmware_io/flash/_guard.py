@@ -27,10 +27,8 @@ def _kill(child: "subprocess.Popen[bytes]") -> None:
 
 
 def main() -> int:
-    command = sys.argv[1:]
-    child = subprocess.Popen(  # open sockets are passed on
-        command, stdin=subprocess.DEVNULL, close_fds=False, start_new_session=True
-    )
+    # close_fds: sockets are passed on
+    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, close_fds=False, start_new_session=True)
     threading.Thread(target=_kill_at_end_of_stdin, args=(child,), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C reaches our parent and us, not the command's group
         return child.wait()

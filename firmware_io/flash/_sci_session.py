@@ -12,7 +12,6 @@ and its kernel for F28004x.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -257,10 +256,6 @@ def lost(address: int, what: str) -> BoardError:
         got=f"{what}; stopped at word 0x{address:06x}",
         hint=f"the kernel cannot break off, so {BOOT}; all is written again",
     )
-
-
-def pause(seconds: float) -> None:
-    time.sleep(seconds)
 
 
 def _word(value: int) -> bytes:

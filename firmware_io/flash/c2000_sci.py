@@ -10,6 +10,7 @@ Sectors of the image that are blank throughout are left as they are (the kernel 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def flash(job: Job, progress: Progress) -> str:
         session = sci.Session(line)
         session.lock_baud("the boot loader in ROM")
         session.load_kernel(kernel, lambda done, total: progress("kernel", done, total))
-        sci.pause(number("settle_ms", _option(job, "settle_ms"), 0, 60_000) / 1000)
+        time.sleep(number("settle_ms", _option(job, "settle_ms"), 0, 60_000) / 1000)
         session.lock_baud("the flash kernel")
         written = _write(session, job, image.head, content, progress)
         started = session.run(image.entry) if _option(job, "finish") == "run" else session.reset()

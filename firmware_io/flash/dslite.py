@@ -15,7 +15,7 @@ from firmware_io.flash._image import check_range, read
 
 CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, takes=("elf", "out", "hex"))
 OPTIONS = {"config": "target configuration (.ccxml), written by UniFlash or Code Composer Studio"}
-_SUCCESS = re.compile(r"^Success", re.MULTILINE)
+_SUCCESS = re.compile(r"^Success")
 _VERIFIED = re.compile(r"[Vv]erification successful")
 _PROGRAM = Program(
     "dslite",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -60,6 +62,26 @@ def test_an_image_of_128_kb(image: Path) -> None:
     assert "128 of 128 sectors written, all verified, 0 packets repeated, application started" in said
     assert device.programmed == 128 and device.erased == 128
     assert seen[-1] == ("verify", 128, 128) and any(what.startswith("write (0x00001c00)") for what, _, _ in seen)
+
+
+def test_a_port_on_the_network(image: Path) -> None:
+    """A serial server: rates are its business."""
+    device = EmulatedBsl()
+
+    def serve(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while received := connection.recv(1 << 16):
+                for answer in device.receive(received, device.baud):
+                    connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        written(device, image, f"socket://127.0.0.1:{server.getsockname()[1]}", **CALM)
+        thread.join()
+    assert device.flash == image.read_bytes() and device.started
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -62,7 +62,9 @@ def test_build_write_and_greet(out: Path, graph: Graph, capsys: Capture) -> None
 def test_a_dry_run_says_what_would_be_sent(out: Path, capsys: Capture) -> None:
     flash(out, dry_run=True)
     assert not (out / "firmware").exists()
-    assert re.search(r"build: .*arm-none-eabi-gcc.*\nload:  with mspm0_bsl", capsys.readouterr().out, re.DOTALL)
+    said = capsys.readouterr().out
+    assert re.search(r"build: .*arm-none-eabi-gcc.*\nload:  send: open /dev/ttyACM0", said, re.DOTALL)
+    assert re.search(r"program at most [12]\d packets \(20\), 0x00000000\.\.0x0000[0-9a-f]{4}\n", said)
     image = out / "fw.bin"
     image.write_bytes(bytes(3_000))
     flash(out, image=image, dry_run=True)
@@ -74,6 +76,8 @@ def test_a_dry_run_says_what_would_be_sent(out: Path, capsys: Capture) -> None:
 def test_a_dry_run_says_what_would_be_run(out: Path, capsys: Capture) -> None:
     image = out / "fw.hex"
     image.write_text(":020000040800F2\n:0400000001020304F2\n:00000001FF\n")
+    flash(out, board=NUCLEO, dry_run=True)
+    assert f"program {{{out}/firmware/{NUCLEO}.elf}} verify reset exit" in capsys.readouterr().out
     flash(out, board=NUCLEO, image=image, dry_run=True)
     assert "load:  run: openocd -f board/st_nucleo_l4.cfg -c 'program {" in capsys.readouterr().out
     flash(out, board=NUCLEO, tool="pyocd", option=["target=stm32l4r5zitx"], image=image, dry_run=True)
