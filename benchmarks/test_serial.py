@@ -6,8 +6,8 @@ A board at 115,200 baud sends 11,520 bytes/s, a meter up to 100,000 samples/s; w
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
+from firmware_io.monitors._lpm01a_stream import AsciiDecoder, BinaryDecoder, Clock
 from firmware_io.protocol.parser import Parser, Ready
 
 CLIP = (
@@ -58,12 +58,11 @@ def lines(rate_hz: int) -> bytes:
 
 
 def test_samples_of_a_meter_in_words(benchmark):
-    lpm = pytest.importorskip("firmware_io.monitors._lpm01a_stream")
     second = words(RATE_HZ)
     benchmark.extra_info |= {"samples": SECONDS * RATE_HZ, "samples_per_s_of_the_meter": RATE_HZ}
 
     def decode() -> int:
-        decoder = lpm.BinaryDecoder(lpm.Clock(RATE_HZ), 1.0)
+        decoder = BinaryDecoder(Clock(RATE_HZ), 1.0)
         for number in range(SECONDS):
             stamp = b"\xf0\xf3" + (1000 * number).to_bytes(4, "big") + b"\0\xff\xff"
             stream = stamp + second
@@ -75,13 +74,12 @@ def test_samples_of_a_meter_in_words(benchmark):
 
 
 def test_samples_of_a_meter_in_text(benchmark):
-    lpm = pytest.importorskip("firmware_io.monitors._lpm01a_stream")
     rate_hz = 5_000  # as fast as the instrument sends text
     second = lines(rate_hz)
     benchmark.extra_info |= {"samples": SECONDS * rate_hz, "samples_per_s_of_the_meter": rate_hz}
 
     def decode() -> int:
-        decoder = lpm.AsciiDecoder(lpm.Clock(rate_hz), 1.0)
+        decoder = AsciiDecoder(Clock(rate_hz), 1.0)
         for number in range(SECONDS):
             stream = b"TimeStamp: %03ds 000ms, buff 00%%\r\n" % number + second
             for at in range(0, len(stream), 4096):

@@ -56,9 +56,7 @@ class Line:
 
     def set_baud(self, baud: int) -> None:
         """What is on its way out leaves at the old rate. Means nothing to sockets."""
-        raw = self._port._port
-        raw.flush()
-        raw.baudrate = baud
+        self._port.set_baud(baud)
         self.baud = baud
 
 

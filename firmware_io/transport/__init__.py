@@ -5,6 +5,7 @@ serial:0483:374b                    the same by USB id, serial:sn=... by serial 
 tcp:HOST:PORT                       a serial port on the network
 qemu:BOARD                          the board emulated by QEMU, started with a firmware ELF
 host:                               the firmware compiled for this machine, started on a pty
+io:URL[?baud=N&dialect=eembc|mlc]   a device behind an IO manager of MLPerf's energy set-up
 spy:FILE:URL                        any of these, recorded
 replay:FILE                         traffic that was recorded, played back
 """

@@ -44,6 +44,12 @@ class Port:
         with _gone(self._url):
             self._port.write(content)
 
+    def set_baud(self, baud: int) -> None:
+        """What is on its way out leaves at the old rate. Means nothing to sockets."""
+        with _gone(self._url):
+            self._port.flush()
+            self._port.baudrate = baud
+
     def close(self) -> None:
         self._port.close()
 
