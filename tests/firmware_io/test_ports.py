@@ -18,10 +18,9 @@ from edgekws.cli import app
 from edgekws.errors import BoardError, ConfigError, ProtocolError
 from firmware_io import ports, probe
 from firmware_io.ports import Port
-from firmware_io.protocol.session import Identity, Session, Timeouts
+from firmware_io.protocol.session import Identity, Session
 from firmware_io.transport import _port, _refused, open_transport, serial
 
-QUICK = Timeouts(line_s=0.2, quiet_s=0.02)
 STLINK, XDS110, LPM01A = (0x0483, 0x374B), (0x0451, 0xBEF3), (0x0483, 0x5740)
 
 
@@ -175,11 +174,12 @@ class Console:
 
 
 @pytest.mark.parametrize(("echo", "said"), [(True, "an echo: 'name%'"), (False, "temperature 21")])
-def test_other_firmware_and_a_console_are_told(echo, said):
+def test_other_firmware_and_a_console_are_told(echo, said, monkeypatch):
+    monkeypatch.setattr(probe, "BAUDS", (115_200,))
     with on_pty(Console(echo)) as path:
-        found = probe.probe(Port(path), QUICK)
+        found = probe.probe(Port(path))
         with open_transport(f"serial:{path}") as opened, pytest.raises(ProtocolError, match=r"Got: .*What to do: "):
-            Session(opened, QUICK).start()
+            Session(opened, probe.TIMEOUTS).start()
     assert found.identity is None and said in found.verdict
 
 
