@@ -92,12 +92,12 @@ def one(wanted: str, found: list[Port], ports: list[Port]) -> Port:
         raise BoardError(
             f"serial:{wanted} should mean one port",
             got=f"{len(found)} candidates: {'; '.join(map(str, found))}",
-            hint=f"name one, for example serial:{found[0].device}"
+            hint=f"name one with --port, for example serial:{found[0].device}"
             + (f" or serial:sn={found[0].serial}" if len({port.serial for port in found}) == len(found) else ""),
         )
     there = "; ".join(f"{port}: {port.may_be}" for port in ports)
     raise BoardError(
         f"serial:{wanted} should be plugged in",
         got=f"{len(ports)} other ports: {there}" if ports else "no serial port at all",
-        hint="check the cable (many carry power alone) and the power of the board, and run `edgekws ports`",
+        hint="check its cable (many carry power alone) and power, run `edgekws ports`, or name another with --port",
     )

@@ -174,7 +174,7 @@ def _greet(board: Board, transport: str, elf: Path) -> None:
 
 def _greet_written(board: Board, port: str, elf: Path) -> None:
     """The board keeps its firmware whether or not its port is here."""
-    path = port or board.transport.removeprefix("serial:").partition("?")[0]
+    path = port or _which(board.transport)
     if _is_here(path):
         _greet(board, f"serial:{port}?baud={board.baud}" if port else board.transport, elf)
         return
@@ -201,25 +201,34 @@ def _options(texts: list[str] | None) -> dict[str, str]:
 
 
 def _port(port: str, transport: str, dry_run: bool) -> str:
-    """The port to open: what was asked for, else that of the board's file when it is there.
+    """The port to open: what was asked for, else the one that the board's file means.
 
     Never another one: bytes for a boot loader do harm elsewhere. Raises BoardError that lists the ports there are.
     """
-    from serial.tools import list_ports
+    from firmware_io import ports
 
-    own = transport.removeprefix("serial:").partition("?")[0] if transport.startswith("serial:") else ""
-    if port or dry_run or (own and _is_here(own)):
-        return port or own
-    there = ", ".join(sorted(f"{found.device} ({found.description})" for found in list_ports.comports()))
-    raise BoardError(
-        f"the board's port {own} should be here" if own else "this tool needs the serial port of the board",
-        got=f"{there or 'no serial port'} on this computer",
-        hint="plug the board in, or name its port with --port",
-    )
+    if port or dry_run:
+        return port or transport
+    found = ports.listed()
+    if not transport.startswith("serial:"):
+        raise BoardError(
+            "this tool needs the serial port of the board",
+            got=f"{'; '.join(map(str, found)) or 'no serial port'} on this computer",
+            hint="name it with --port",
+        )
+    own = _which(transport)
+    return own if ports.is_path(own) else ports.one(own, ports.matching(own, found), found).device
 
 
-def _is_here(port: str) -> bool:
-    """Windows has no paths for its ports."""
-    from serial.tools import list_ports
+def _which(transport: str) -> str:
+    return transport.removeprefix("serial:").partition("?")[0]
 
-    return Path(port).exists() or port in {found.device for found in list_ports.comports()}
+
+def _is_here(which: str) -> bool:
+    """A path (Windows has none for its ports), or what the file of a board says instead."""
+    from firmware_io import ports
+
+    found = ports.listed()
+    if not ports.is_path(which):
+        return bool(ports.matching(which, found))
+    return Path(which).exists() or which in {port.device for port in found}

@@ -38,6 +38,8 @@ EEMBC_BAUD = 9600
 _DIALECTS = ("eembc", "mlc")
 _START_S = 8.0  # an Arduino's boot loader waits for some seconds
 _ANSWER_S = 1.0
+_LATE_S = 0.3
+"""A device that has just started answers within this time what it was asked meanwhile."""
 _LONGEST_LINE = 1 << 16
 _ECHO = re.compile(rb"m-dut-passthrough\((.*)\)", re.DOTALL)
 
@@ -113,6 +115,7 @@ class IoManager:
         self._answering = not banner and line != READY
         if banner and self._dialect == "mlc":
             rest = self._rest_of_banner()
+            time.sleep(_LATE_S)  # or the manager, new, takes the answer to the first command for one to the second
             self._restart(self._baud())
             if self._last == b"name":
                 self._pass_on(self._last)

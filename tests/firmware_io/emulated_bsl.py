@@ -111,6 +111,10 @@ class EmulatedBsl:
             yield bytes([ACK if payload[1] in BAUDS else BAUD_UNKNOWN])
             self.baud = BAUDS.get(payload[1], self.baud)
             return
+        if payload[0] == 0x40:  # before the acknowledgment: who reads that may invoke the loader again at once
+            self.started = self.application = True
+            yield bytes([ACK])
+            return
         yield bytes([ACK])
         answer = self._command(payload[0], payload[1:])
         if answer:
@@ -122,9 +126,6 @@ class EmulatedBsl:
         if command == 0x19:
             rest = self.buffer.to_bytes(2, "little") + b"\x60\x01\x00\x20" + b"\x01\0\0\0" * 2
             return b"\x31\x00\x01\x00\x01\0\0\0\0\x01\x00" + rest
-        if command == 0x40:
-            self.started = self.application = True
-            return b""
         if command == 0x21:
             return self._unlock(data)
         if command not in (0x15, 0x20, 0x23, 0x26):

@@ -12,8 +12,10 @@ from edgekws.cli import board as cli
 from edgekws.errors import BoardError, ConfigError
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
+from firmware_io import ports
 from firmware_io.flash import _hex2000
 from firmware_io.flash._image import read, sectors
+from firmware_io.ports import Port
 from tests.firmware_io.emulated_bsl import EmulatedBsl
 from tests.firmware_io.emulated_line import on_pty
 from tests.firmware_io.emulated_sci import EmulatedSci
@@ -63,13 +65,13 @@ def test_a_dry_run_says_what_would_be_sent(out: Path, capsys: Capture) -> None:
     flash(out, dry_run=True)
     assert not (out / "firmware").exists()
     said = capsys.readouterr().out
-    assert re.search(r"build: .*arm-none-eabi-gcc.*\nload:  send: open /dev/ttyACM0", said, re.DOTALL)
+    assert re.search(r"build: .*arm-none-eabi-gcc.*\nload:  send: open serial:board=lp-mspm0g5187", said, re.DOTALL)
     assert re.search(r"program at most [12]\d packets \(20\), 0x00000000\.\.0x0000[0-9a-f]{4}\n", said)
     image = out / "fw.bin"
     image.write_bytes(bytes(3_000))
     flash(out, image=image, dry_run=True)
     said = capsys.readouterr().out
-    assert "load:  send: open /dev/ttyACM0 with 9600 baud" in said
+    assert "load:  send: open serial:board=lp-mspm0g5187 with 9600 baud" in said
     assert "program at most 3 packets (20), 0x00000000..0x00000bff" in said
 
 
@@ -96,20 +98,26 @@ def test_a_given_image_over_another_tool_needs_no_board(out: Path, capsys: Captu
 
 
 def test_no_port_lists_what_is_there(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from serial.tools import list_ports
-    from serial.tools.list_ports_common import ListPortInfo
-
-    found = [ListPortInfo("/dev/ttyACM8"), ListPortInfo("/dev/ttyACM9")]
-    found[0].description = "XDS110"
-    monkeypatch.setattr(list_ports, "comports", lambda: found)
     image = out / "fw.bin"
     image.write_bytes(bytes(64))
-    message = r"port /dev/ttyACM0 should be here.*ttyACM8 \(XDS110\), /dev/ttyACM9.*--port"
-    with pytest.raises(BoardError, match=message):
+    stlink = Port("/dev/ttyACM8", "0483:374b", title="ST-LINK")
+    monkeypatch.setattr(ports, "listed", lambda: [stlink])
+    with pytest.raises(BoardError, match=r"serial:board=lp-mspm0g5187 should be plugged in.*ttyACM8.*--port"):
         flash(out, image=image)
-    monkeypatch.setattr(list_ports, "comports", list)
-    with pytest.raises(BoardError, match="no serial port on this computer"):
+    with pytest.raises(BoardError, match=r"needs the serial port of the board.*ttyACM8.*--port"):
         flash(out, board="qemu-an386", tool="mspm0_bsl", image=image)
+    monkeypatch.setattr(ports, "listed", list)
+    with pytest.raises(BoardError, match="no serial port"):
+        flash(out, image=image)
+
+
+def test_the_two_ports_of_a_probe_are_not_guessed(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = out / "fw.bin"
+    image.write_bytes(bytes(64))
+    both = [Port(f"/dev/ttyACM{number}", "0451:bef3", boards=(MSPM0,)) for number in (2, 3)]
+    monkeypatch.setattr(ports, "listed", lambda: both)
+    with pytest.raises(BoardError, match=r"2 candidates.*ttyACM2.*ttyACM3.*--port"):
+        flash(out, image=image)
 
 
 def test_a_written_board_whose_port_is_gone_is_no_failure(out: Path, graph: Graph, capsys: Capture) -> None:
