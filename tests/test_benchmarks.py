@@ -97,6 +97,7 @@ def test_a_damaged_file_is_named(script, save, tmp_path, content):
 
 def test_what_pytest_benchmark_saves_is_read(script, tmp_path):
     """The real plug-in, on a benchmark of nothing, twice."""
+    import os
     import subprocess
     import sys
 
@@ -114,10 +115,11 @@ def test_what_pytest_benchmark_saves_is_read(script, tmp_path):
         "--rootdir",
         tmp_path,
     ]
+    apart = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}  # not one of xdist's own
     more = [f"--benchmark-storage={tmp_path / 'saved'}", "--benchmark-max-time=0.01", "-q"]
     for _ in range(2):
         command = [sys.executable, "-m", "pytest", suite, *options, *more]
-        subprocess.run(list(map(str, command)), check=True, cwd=tmp_path, capture_output=True)
+        subprocess.run(list(map(str, command)), check=True, cwd=tmp_path, capture_output=True, env=apart)
     out = tmp_path / "compare.md"
     subprocess.run(
         [sys.executable, SCRIPT, "--storage", tmp_path / "saved", "--out", out], check=True, capture_output=True
