@@ -30,7 +30,8 @@ def headline(report: Mapping[str, Any]) -> str:
 
 def reasons(report: Mapping[str, Any]) -> list[str]:
     """Why a run is not valid, but for what broke it off, which is said on its own."""
-    return [reason for reason in report["verdict"]["reasons"] if reason != report["incomplete"]]
+    said = report["incomplete"]
+    return [reason for reason in report["verdict"]["reasons"] if not said or said not in reason]
 
 
 def number(value: float) -> str:

@@ -97,9 +97,9 @@ def load(path: Path) -> list[Event]:
         check_kind(path, header if isinstance(header, dict) else {}, KIND, VERSION)
         return [_event(row) for row in rows]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtifactError(
-            f"{path} should be recorded traffic", got=str(error), hint="record it again with --record"
-        ) from error
+        why = error.strerror if isinstance(error, OSError) else "no JSON lines of ours"
+        hint = "record it with `edgekws bench --spy FILE`"
+        raise ArtifactError(f"{path} should be recorded traffic", got=why or str(error), hint=hint) from error
 
 
 def _event(row: dict[str, Any]) -> Event:
