@@ -21,8 +21,8 @@ from rich.progress import (
 from edgekws.errors import EdgeKwsError
 from edgekws.types import Progress as ProgressReport
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)  # serial:1234:5678 is a port, and :1234: a picture to rich
 
 _STOPPED, _STOPPED_TEXT = 130, "stopped; the same command continues or starts anew by itself"
 _QUIET_SECONDS = 30.0

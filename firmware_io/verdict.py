@@ -185,7 +185,9 @@ def _energy_warnings(found: Energy, plan: Plan) -> Iterator[str]:
         yield "the energy is of an emulated board: it tests the set-up and says nothing of a chip"
     if found.uj_per_inference_above_idle is None:
         yield f"power at rest is not known: no {plan.idle_s:g} s beside a window lie outside of the windows"
-    elif plan.idle_s < IDLE_S:
+    elif found.uj_per_inference_above_idle <= 0:
+        yield "the board draws as much at rest as in its windows: nothing of the energy is that of inferences"
+    if found.uj_per_inference_above_idle is not None and plan.idle_s < IDLE_S:
         yield f"power at rest was taken over {plan.idle_s:g} s, less than {IDLE_S:g} s"
     if found.spread > ENERGY_SPREAD:
         yield f"the energy of the windows differs by {100 * found.spread:.1f} % of its median"

@@ -30,6 +30,13 @@ def test_a_stopped_command_says_so(
         assert end.value.code == 130 and said.startswith("stopped; the same command")
 
 
+def test_text_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    console.out.print("serial:1234:5678 and :100:")
+    console.err.print("serial:1234:5678")
+    said = capsys.readouterr()
+    assert said.out == "serial:1234:5678 and :100:\n" and said.err == "serial:1234:5678\n"
+
+
 def test_an_end_on_its_own_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit), console.readable_errors(debug=False):
         sys.exit(2)

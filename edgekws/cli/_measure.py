@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
+
 from edgekws import console
 from edgekws.cli._options import BOARD, DATA, OUT
 from edgekws.cli.board import emitted_model, image_path
@@ -255,7 +257,7 @@ def _finish(job: _Job, run: BenchRun, origin: dict[str, Any]) -> None:
         console.out.print(_line(figure), markup=False)
     for warning in run.warnings:
         console.err.print(f"warning: {warning}", style="yellow", markup=False)
-    console.out.print(f"[bold]{run.verdict}[/], report in {path}")
+    console.out.print(f"[bold]{run.verdict}[/], report in {escape(str(path))}")
     if run.cause is not None:
         raise run.cause
     if not run.valid:
@@ -283,4 +285,4 @@ def _write_session(options: Options, run: BenchRun) -> None:
     recorded = options.spy or _log(options)
     log = traffic_log.text(recorded) if recorded is not None and recorded.exists() else ""
     folder = write_session(run.submission(), options.mlperf, log)
-    console.out.print(f"MLPerf Tiny session in {folder}")
+    console.out.print(f"MLPerf Tiny session in {folder}", markup=False)

@@ -100,7 +100,7 @@ def load(name: str, out: Path, dry_run: bool, min_ram: bool = False, energy: boo
     _, model = emitted_model(board, out, min_ram)
     if dry_run:
         _say_build(board, elf, energy)
-        console.out.print("load:  " + shlex.join(tools.load(board.flash_tool).command(board, elf)))
+        console.out.print("load:  " + shlex.join(tools.load(board.flash_tool).command(board, elf)), markup=False)
         return
     firmware = build.build(board, model, elf, energy)
     _greet(board, board.transport, elf)
@@ -184,7 +184,7 @@ def _say_build(board: Board, elf: Path, energy: bool) -> None:
     from firmware_io import build
 
     for line in build.commands(board, elf.parent / "src", elf, energy):
-        console.out.print("build: " + shlex.join(line))
+        console.out.print("build: " + shlex.join(line), markup=False)
 
 
 def _greet(board: Board, transport: str, elf: Path) -> None:
@@ -215,7 +215,7 @@ def _greet_written(board: Board, port: str, elf: Path, energy: bool = False) -> 
 def _sizes(board: Board, firmware: Firmware) -> None:
     budgets = [f"of {size}" if size else "used" for size in (board.flash_bytes, board.ram_bytes)]
     used = f"flash {firmware.flash_bytes} {budgets[0]} B, RAM {firmware.ram_bytes} {budgets[1]} B"
-    console.out.print(f"{used}, {firmware.elf}")
+    console.out.print(f"{used}, {firmware.elf}", markup=False)
 
 
 def _options(texts: list[str] | None) -> dict[str, str]:
