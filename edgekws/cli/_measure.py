@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,11 @@ from edgekws.errors import ConfigError, DataError, ParityError
 if TYPE_CHECKING:
     from edgekws.data.dataset import Dataset
     from edgekws.graph.ir import Graph
-    from edgekws.types import Measurement
+    from edgekws.types import Manifest, Measurement
     from firmware_io.bench import Vectors
     from firmware_io.bench_run import BenchRun
     from firmware_io.board import Board
+    from firmware_io.build import Firmware
     from firmware_io.meter import Meter
     from firmware_io.modes import Plan
 
@@ -165,11 +167,23 @@ def _run(job: _Job) -> tuple[BenchRun, dict[str, Any]]:
         vectors.write(options.save_vectors, clips, job.graph.features)
     elf = image_path(options.out, job.board, live)
     firmware = build.build(job.board, job.model, elf, energy=live)
+    origin = {**origin, "manifests": {**origin.get("manifests", {}), "firmware": _built(job, firmware)}}
     record = options.spy or _log(options)
     console.out.print(f"device at {job.port}", markup=False)
     with open_transport(job.port, elf, record) as transport, console.progress() as report:
         run = bench(Session(transport), job.board, job.graph, clips, job.plan, firmware, report, job.meter)
     return run, origin
+
+
+def _built(job: _Job, firmware: Firmware) -> Manifest:
+    from edgekws.graph.io import digest
+    from edgekws.types import Manifest
+    from firmware_io import build
+
+    inputs = {"graph": digest(job.graph), "firmware": firmware.sha256}
+    flags = " ".join((*build.CFLAGS, *job.board.cflags))
+    recipe = {"flags": flags, "min_ram": job.options.min_ram}
+    return Manifest("firmware", inputs, recipe, {"compiler": build.compiler_version(job.board)})
 
 
 def _require_labels(job: _Job, clips: Vectors) -> None:
@@ -251,8 +265,9 @@ def _spread(there: int, wanted: int) -> Any:  # noqa: ANN401 (int64 [n])
 def _finish(job: _Job, run: BenchRun, origin: dict[str, Any]) -> None:
     from edgekws.report import build_report, write_report
 
-    title = f"{job.graph.name} on {job.board.title}"
-    path = write_report(build_report(title, job.graph, run.to_json(), **origin), job.options.folder)[-1]
+    title, now = f"{job.graph.name} on {job.board.title}", datetime.now().astimezone().isoformat(" ", "seconds")
+    written = build_report(title, job.graph, run.to_json(), **origin, created=now)
+    path = write_report(written, job.options.folder)[-1]
     for figure in run.measurements():
         console.out.print(_line(figure), markup=False)
     for warning in run.warnings:

@@ -69,6 +69,13 @@ def interval(figure: Mapping[str, Any]) -> str:
     return f"{low} to {high} {unit}".strip()
 
 
+def exchanges(transfers: Mapping[str, Any]) -> str:
+    """How the commands of a session went over the wire."""
+    proofs = {True: "every exchange proved by its checksums", False: "the device has no checksums of its exchanges"}
+    proof = proofs[transfers["checked"]]
+    return f"{transfers['commands']:,} commands, {transfers['repeated']:,} sent again; {proof}"
+
+
 def signed_percent(share: float) -> str:
     return f"{100 * share:+.3f} %"
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from edgekws.cli import _measure
 from edgekws.cli._measure import Options
 from edgekws.data.dataset import Dataset
 from edgekws.errors import ArtifactError, DataError
-from edgekws.files import write_json
+from edgekws.files import sha256_file, write_json
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
 from firmware_io import board as boards
@@ -58,6 +60,15 @@ def test_a_graph_alone_is_enough(options: Options, of_words: Graph) -> None:
     found = report_of(options, of_words)
     assert found["accuracy"]["n"] == CLIPS and "float network" not in names(found)  # type: ignore[index]
     assert "quantize.json of this graph is not here" in found["manifests"]["graph"]["notes"][0]  # type: ignore[index]
+
+
+def test_a_report_says_when_and_with_which_compiler(options: Options, of_words: Graph) -> None:
+    found: dict[str, Any] = report_of(options, of_words)
+    built, page = found["manifests"]["firmware"], (options.folder / "report.md").read_text()
+    assert built["inputs"]["firmware"] == sha256_file(options.out / "firmware" / f"{BOARD}.elf")
+    assert "gcc" in built["versions"]["compiler"] and "-mcpu=cortex-m4" in built["recipe"]["flags"]
+    assert datetime.fromisoformat(found["created"]).tzinfo and f"Written {found['created']}." in page
+    assert "Device: fake, " in page and "sent again; the device has no checksums" in page and "gcc" in page
 
 
 def test_what_quantize_found_is_in_the_report(options: Options, of_words: Graph) -> None:
