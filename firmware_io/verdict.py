@@ -150,8 +150,8 @@ def _run_warnings(run: BenchRun, plan: Plan) -> Iterator[str]:
     counted = plan.windows if run.identity is not None or run.energy is None else len(run.energy.windows)
     if timed and (plan.window_s < MLPERF_WINDOW_S or counted < MLPERF_WINDOWS):
         yield (
-            f"{counted} windows of {plan.window_s:g} s: fewer or shorter than MLPerf Tiny's "
-            f"{MLPERF_WINDOWS} of {MLPERF_WINDOW_S:g} s"
+            f"{counted} window{'' if counted == 1 else 's'} of {plan.window_s:g} s: fewer or shorter than "
+            f"MLPerf Tiny's {MLPERF_WINDOWS} of {MLPERF_WINDOW_S:g} s"
         )
     if run.performance is not None and run.board.how == "computed":
         yield "the times are of this computer and say nothing of a board"

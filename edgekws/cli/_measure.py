@@ -265,13 +265,13 @@ def _spread(there: int, wanted: int) -> Any:  # noqa: ANN401 (int64 [n])
 def _finish(job: _Job, run: BenchRun, origin: dict[str, Any]) -> None:
     from edgekws.report import build_report, write_report
 
-    title, now = f"{job.graph.name} on {job.board.title}", datetime.now().astimezone().isoformat(" ", "seconds")
-    written = build_report(title, job.graph, run.to_json(), **origin, created=now)
-    path = write_report(written, job.options.folder)[-1]
-    for figure in run.measurements():
+    for figure in run.measurements():  # first: a full disk must not hide them
         console.out.print(_line(figure), markup=False)
     for warning in run.warnings:
         console.err.print(f"warning: {warning}", style="yellow", markup=False)
+    title, now = f"{job.graph.name} on {job.board.title}", datetime.now().astimezone().isoformat(" ", "seconds")
+    written = build_report(title, job.graph, run.to_json(), **origin, created=now)
+    path = write_report(written, job.options.folder)[-1]
     console.out.print(f"[bold]{run.verdict}[/], report in {escape(str(path))}")
     if run.cause is not None:
         raise run.cause

@@ -26,6 +26,7 @@ from firmware_io.transport import Transport
 
 KIND, VERSION = "edgekws-traffic", 1
 _ENCODING = "latin-1"
+_HEAD = f'{{"kind": "{KIND}"'.encode()
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Spy:
         self._start = time.monotonic()
         self._path = path
         with self._written():
+            _require_free(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("wb", buffering=0)
         self._header = {"kind": KIND, "version": VERSION, "url": url}
@@ -87,6 +89,16 @@ class Spy:
                 got=error.strerror or str(error),
                 hint="free some space or give another file",
             ) from error
+
+
+def _require_free(path: Path) -> None:
+    """Raises ArtifactError when a file is there that is no recording: it may be the clips, or someone's work."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return
+    with path.open("rb") as file:
+        if file.read(len(_HEAD)) != _HEAD:
+            hint = "give another file; only a recording is replaced"
+            raise ArtifactError(f"{path} should be free for recorded traffic", got="a file of another kind", hint=hint)
 
 
 def load(path: Path) -> list[Event]:

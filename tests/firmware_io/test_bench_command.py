@@ -179,6 +179,13 @@ def test_bad_options_are_one_paragraph_before_anything_is_sent(options, changes,
     assert not options.folder.exists()
 
 
+def test_figures_are_printed_even_if_no_report_can_be_written(graph, options, capsys):
+    (options.out / "bench").touch()
+    with pytest.raises(ArtifactError, match="could not be written"):
+        measure(FakeDevice(graph), options, modes=("accuracy",))
+    assert "top-1 accuracy, dev split: 100.00 %" in capsys.readouterr().out
+
+
 def test_clips_of_other_features_are_refused(graph, options, tmp_path):
     clips = vectors.read(options.vectors, graph)
     vectors.write(tmp_path / "other.npz", clips, replace(graph.features, high_hz=8000.0))
