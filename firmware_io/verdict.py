@@ -150,8 +150,8 @@ def _run_warnings(run: BenchRun, plan: Plan) -> Iterator[str]:
     counted = plan.windows if run.identity is not None or run.energy is None else len(run.energy.windows)
     if timed and (plan.window_s < MLPERF_WINDOW_S or counted < MLPERF_WINDOWS):
         yield (
-            f"{counted} windows of {plan.window_s:g} s: fewer or shorter than MLPerf Tiny's "
-            f"{MLPERF_WINDOWS} of {MLPERF_WINDOW_S:g} s"
+            f"{counted} window{'' if counted == 1 else 's'} of {plan.window_s:g} s: fewer or shorter than "
+            f"MLPerf Tiny's {MLPERF_WINDOWS} of {MLPERF_WINDOW_S:g} s"
         )
     if run.performance is not None and run.board.how == "computed":
         yield "the times are of this computer and say nothing of a board"
@@ -185,7 +185,9 @@ def _energy_warnings(found: Energy, plan: Plan) -> Iterator[str]:
         yield "the energy is of an emulated board: it tests the set-up and says nothing of a chip"
     if found.uj_per_inference_above_idle is None:
         yield f"power at rest is not known: no {plan.idle_s:g} s beside a window lie outside of the windows"
-    elif plan.idle_s < IDLE_S:
+    elif found.uj_per_inference_above_idle <= 0:
+        yield "the board draws as much at rest as in its windows: nothing of the energy is that of inferences"
+    if found.uj_per_inference_above_idle is not None and plan.idle_s < IDLE_S:
         yield f"power at rest was taken over {plan.idle_s:g} s, less than {IDLE_S:g} s"
     if found.spread > ENERGY_SPREAD:
         yield f"the energy of the windows differs by {100 * found.spread:.1f} % of its median"

@@ -278,6 +278,13 @@ def test_the_command_shows_sorts_and_writes(tmp_path):
     assert (tmp_path / "out" / "compare.html").exists()
 
 
+def test_titles_are_text_and_no_markup(tmp_path):
+    titled = bench()
+    titled["board"] = {**titled["board"], "title": "a board [/red] [dim]"}
+    done = invoke(tmp_path, documents=(titled, bench()))
+    assert done.exit_code == 0 and "a board [/red] [dim]" in done.output
+
+
 @pytest.mark.parametrize(("how", "sort"), list(product(["measured", "computed"], ["latency", "accuracy"])))
 def test_the_command_refuses_to_rank_kinds(tmp_path, how, sort):
     done = invoke(tmp_path, "--sort", sort, documents=(bench(), bench(how)))

@@ -66,7 +66,7 @@ def write_session(
 def problems(bench: Mapping[str, Any]) -> list[str]:
     """Why a submission cannot take the run; empty when it can."""
     found = [] if bench["valid"] else list(bench["reasons"]) or ["the run is not valid"]
-    if bench["incomplete"] and bench["incomplete"] not in found:
+    if bench["incomplete"] and not any(bench["incomplete"] in fault for fault in found):
         found.append(bench["incomplete"])
     if not any(bench[mode] for mode in MODES):
         found.append("nothing was measured")

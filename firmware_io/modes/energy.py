@@ -80,8 +80,7 @@ class Runner:
         setup, total = self._setup, self._setup.plan.windows
         if setup.session.mode == "performance":
             got = "its firmware is built for performance mode, which gives no edges"
-            image = setup.firmware.elf if setup.firmware else "FIRMWARE"
-            hint = f"flash the firmware of energy mode: edgekws flash --board {setup.board.name} --image {image}"
+            hint = f"flash the firmware of energy mode: edgekws flash --board {setup.board.name} --energy"
             raise BoardError("the device should be in energy mode", got=got, hint=hint)
         require_this_graph(setup, 0)
         inference_s = self._calibrate()

@@ -161,6 +161,7 @@ def test_short_energy_windows_are_reasons():
     ("change", "warning"),
     [
         ({"uj_per_inference_above_idle": None}, "power at rest is not known"),
+        ({"uj_per_inference_above_idle": -0.1}, "draws as much at rest as in its windows"),
         ({"spread": 0.06}, "differs by 6.0 % of its median"),
         ({"volts": None}, "voltage is not known"),
         ({"how": "emulated"}, "emulated board"),
