@@ -36,6 +36,8 @@ IDLE_S = 1.0
 MARGIN, MORE_MARGIN = 1.05, 0.1
 """A window is planned this much longer than it must be, and so much longer again each time that it came out short."""
 WINDOW_ATTEMPTS = 4
+MOST_GROWTH = 4
+"""Times the iterations of the attempt before, at most: a clock that jumped back must not make a window of hours."""
 WARMUPS = 1
 """Inferences before a window's first time stamp, as both MLPerf Tiny hosts ask for."""
 
@@ -102,6 +104,11 @@ class Runner(Protocol):
 def planned(seconds: float, inference_s: float, attempt: int = 0) -> int:
     """Iterations of a window that has to last `seconds`, when one inference was seen to take `inference_s`."""
     return max(1, math.ceil(seconds * (MARGIN + MORE_MARGIN * attempt) / inference_s))
+
+
+def longer(seconds: float, iterations: int, lasted_s: float, attempt: int) -> int:
+    """Iterations of the next attempt at a window, after so many lasted less than `seconds`."""
+    return min(planned(seconds, lasted_s / iterations, attempt), iterations * MOST_GROWTH)
 
 
 def in_order(names: list[str]) -> tuple[Mode, ...]:

@@ -18,7 +18,7 @@ from firmware_io import energy
 from firmware_io.board import Board
 from firmware_io.energy import EnergyWindow, Points, Span
 from firmware_io.meter import Meter
-from firmware_io.modes import MARGIN, WARMUPS, WINDOW_ATTEMPTS, Plan, Setup, planned
+from firmware_io.modes import MARGIN, WARMUPS, WINDOW_ATTEMPTS, Plan, Setup, longer, planned
 from firmware_io.modes._clip import require_this_graph
 from firmware_io.modes.performance import Performance
 from firmware_io.monitors import Estimate, Trace
@@ -136,8 +136,8 @@ class Runner:
             span = self._between_edges(number, run)
             if span is None or (span.last - span.first) >= plan.window_s * self._meter.rate_hz:
                 break
-            seconds = max(1, span.last - span.first) / self._meter.rate_hz
-            iterations = planned(plan.window_s, seconds / iterations, attempt)
+            lasted_s = max(1, span.last - span.first) / self._meter.rate_hz
+            iterations = longer(plan.window_s, iterations, lasted_s, attempt)
         if span is not None:
             self._spans.append(span)
         if run.permille != self._setup.expected(index)[1]:

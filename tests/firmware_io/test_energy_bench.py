@@ -89,6 +89,11 @@ def test_a_lost_edge_is_a_reason_and_the_other_windows_are_kept(measure):
     assert len(run.energy.windows) == 1
 
 
+def test_an_edge_that_came_twice_for_one_that_was_lost_does_not_make_a_window_of_hours(measure):
+    run, device, _ = measure(echo=(1,), mute=(2,))
+    assert run.valid and len(device.busy) < 20 and max(end - begin for begin, end in device.busy) < 5
+
+
 def test_an_edge_too_many_is_a_reason(measure):
     run, _, _ = measure(echo=(4,))
     assert not run.valid and run.reasons[0].startswith("window 2: 3 edges")
