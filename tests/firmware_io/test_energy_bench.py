@@ -70,6 +70,8 @@ def test_the_order_of_the_instrument_and_the_document(measure, tmp_path):
     document = checked(run.to_json(), "the bench")
     assert document["modes"] == ["energy"] and document["performance"] is None
     assert document["energy"]["how"] == "emulated" and len(document["energy"]["windows"]) == 2
+    pairs = zip(document["energy"]["windows"], document["energy"]["host_s"], strict=True)
+    assert all(0 < window["seconds"] <= host_s + 0.01 for window, host_s in pairs)
     assert len(document["energy"]["trace"]["edges_s"]) == 1 + 2 * 2
     assert 0 < len(document["energy"]["trace"]["watts"]) <= 4000
     assert document["transfers"]["checked"] is True
