@@ -155,7 +155,7 @@ def _energy_reasons(run: BenchRun, found: Energy, plan: Plan) -> Iterator[str]:
             yield f"energy window {number}: {window.seconds:.3f} s, shorter than {plan.window_s:g} s"
     if found.dropped:
         yield f"the meter lost {found.dropped} samples"
-    if found.uj_per_inference <= 0:
+    if not found.uj_per_inference > 0:  # nor when it is no number
         yield "the energy of an inference is not positive: the meter's terminals may be swapped"
     if found.limit_a and found.peak_a is not None and found.peak_a > found.limit_a:
         yield f"the current reached {1000 * found.peak_a:.1f} mA; the meter is good for {1000 * found.limit_a:g} mA"

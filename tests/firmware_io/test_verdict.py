@@ -162,6 +162,7 @@ def test_a_clock_that_goes_back_between_windows_is_a_reason():
         ({"dropped": 3}, "lost 3 samples"),
         ({"peak_a": 0.051}, "reached 51.0 mA; the meter is good for 50 mA"),
         ({"uj_per_inference": -1.0}, "terminals may be swapped"),
+        ({"uj_per_inference": float("nan")}, "is not positive"),
         ({"faults": ("window 2: 1 edges",)}, "window 2: 1 edges"),
         ({"wrong": ("clip3",)}, "clip3 differs"),
     ],
