@@ -109,6 +109,7 @@ def test_throttling_of_this_computer_warns_only():
     [
         (1.0, False, False),
         (1.009, False, False),
+        (1.025, False, False),  # 0.26 s of 10.76, of which 0.1 are the line's
         (1.04, True, False),
         (1.08, False, True),
         (0.97, True, False),
