@@ -111,6 +111,12 @@ def test_a_run_that_was_repeated_counts_with_its_last_two_edges(measure, damage)
         assert window.joules == pytest.approx(ACTIVE_WATTS * window.seconds, rel=2e-3)
 
 
+def test_an_edge_that_was_lost_in_a_repeated_run_is_a_reason(measure):
+    """Three edges of two runs: which two are those of the run that counts is not known."""
+    run, _, _ = measure(mute=(3,), garble={"infer": 2})
+    assert "window 2: 3 edges of the timestamp pin where 2 should be" in run.reasons and len(run.energy.windows) == 1
+
+
 def test_a_pin_that_is_not_wired_stops_at_once(measure):
     with pytest.raises(BoardError, match=r"timestamp pin should fall.*wire"):
         measure(mute=range(1000))
