@@ -21,8 +21,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from edgekws.rules import WINDOW_S, WINDOWS
 from firmware_io.bench_run import BenchRun
-from firmware_io.modes import IDLE_S, MLPERF_WINDOW_S, MLPERF_WINDOWS, WARMUPS, Plan
+from firmware_io.modes import IDLE_S, WARMUPS, Plan
 from firmware_io.modes.accuracy import Accuracy
 from firmware_io.modes.energy import Energy
 from firmware_io.modes.performance import Performance
@@ -183,10 +184,9 @@ def _run_warnings(run: BenchRun, plan: Plan) -> Iterator[str]:
         yield f"the device says that its model is {run.identity.model}, not {MODEL_ID}"
     timed = run.performance is not None or (run.energy is not None and bool(run.energy.windows))
     counted = plan.windows if run.identity is not None or run.energy is None else len(run.energy.windows)
-    if timed and (plan.window_s < MLPERF_WINDOW_S or counted < MLPERF_WINDOWS):
+    if timed and (plan.window_s < WINDOW_S or counted < WINDOWS):
         yield (
-            f"{counted} windows of {plan.window_s:g} s: fewer or shorter than MLPerf Tiny's "
-            f"{MLPERF_WINDOWS} of {MLPERF_WINDOW_S:g} s"
+            f"{counted} windows of {plan.window_s:g} s: fewer or shorter than MLPerf Tiny's {WINDOWS} of {WINDOW_S:g} s"
         )
     if run.performance is not None and run.board.how == "computed":
         yield "the times are of this computer and say nothing of a board"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekws import console
+from edgekws import console, rules
 from edgekws.cli._options import BOARD, DATA, OUT
 from edgekws.cli.board import emitted_model
 from edgekws.errors import ConfigError, ParityError
@@ -81,8 +81,8 @@ def _plan(options: Options) -> Plan:
     names = [name.strip() for text in options.modes for name in text.split(",") if name.strip()]
     return modes.Plan(
         modes=modes.in_order(names),
-        window_s=options.window_s or modes.MLPERF_WINDOW_S,
-        windows=options.windows or modes.MLPERF_WINDOWS,
+        window_s=options.window_s or rules.WINDOW_S,
+        windows=options.windows or rules.WINDOWS,
         host_clock="replay:" not in options.port,
     )
 

@@ -20,6 +20,7 @@ from edgekws.errors import ConfigError
 from edgekws.graph import interp
 from edgekws.graph.ir import Graph
 from edgekws.graph.softmax import permille
+from edgekws.rules import WINDOW_S, WINDOWS
 from edgekws.types import Progress
 from firmware_io.board import Board
 from firmware_io.build import Firmware
@@ -30,7 +31,6 @@ from firmware_io.protocol.session import Session
 Mode = Literal["performance", "accuracy", "energy"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 """In the order in which a bench runs them."""
-MLPERF_WINDOW_S, MLPERF_WINDOWS = 10.0, 5
 IDLE_S = 1.0
 """A board rests this long, at least, before and after each window of energy mode."""
 MARGIN, MORE_MARGIN = 1.05, 0.1
@@ -65,8 +65,8 @@ class Plan:
     """
 
     modes: tuple[Mode, ...] = ("performance", "accuracy")
-    window_s: float = MLPERF_WINDOW_S
-    windows: int = MLPERF_WINDOWS
+    window_s: float = WINDOW_S
+    windows: int = WINDOWS
     idle_s: float = IDLE_S
     host_clock: bool = True
 
