@@ -182,6 +182,8 @@ def _meter_clock_reasons(found: Energy) -> Iterator[str]:
 def _run_warnings(run: BenchRun, plan: Plan) -> Iterator[str]:
     if run.identity is not None and run.identity.model != MODEL_ID:
         yield f"the device says that its model is {run.identity.model}, not {MODEL_ID}"
+    if run.identity is None and run.energy is not None:
+        yield "a recorded trace: that the board ran this graph, and as often as was said, is not proven"
     timed = run.performance is not None or (run.energy is not None and bool(run.energy.windows))
     counted = plan.windows if run.identity is not None or run.energy is None else len(run.energy.windows)
     if timed and (plan.window_s < WINDOW_S or counted < WINDOWS):

@@ -215,6 +215,8 @@ def _write_session(options: Options, run: BenchRun) -> None:
     if options.mlperf is None:
         return
     recorded = options.spy or _log(options)
+    if run.identity is None:  # no board was asked: what is there is of another run
+        recorded = None
     log = traffic_log.text(recorded) if recorded is not None and recorded.exists() else ""
     folder = write_session(run.submission(), options.mlperf, log)
     console.out.print(f"MLPerf Tiny session in {folder}")
