@@ -65,3 +65,25 @@ def test_an_exchange_that_is_played_again_proves_nothing(device):
     first = session.timestamp_us()
     assert first < session.timestamp_us() == device.clock_us and session.transfers.repeated == 1
     assert played[0] != played[2]
+
+
+@pytest.mark.parametrize("damage", [b"infer 2 1", b"infer 20 11", b"infer 202 1"])
+@pytest.mark.parametrize("check", [False, True])
+def test_a_count_that_changed_on_the_way_never_becomes_a_latency(graph, check, damage):
+    """Another count than was asked for is a latency of another device; without `check` its echo shows it."""
+    device = FakeDevice(graph, check=check)
+    session = Session(Wire(device, b"infer 20 1", damage))
+    session.start()
+    session.load(bytes(490))
+    window = session.infer(20, 1)
+    assert window.device_us == 20 * device.us + 5 and session.transfers.repeated == 1
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_command_that_became_one_for_the_input_costs_a_repetition(graph, check):
+    device = FakeDevice(graph, check=check)
+    session = Session(Wire(device, b"infer 20 1", b"db load 490"))
+    session.start()
+    session.load(bytes([7] * 490))
+    assert session.infer(20, 1).iterations == 20
+    assert device.buffer == bytes([7] * 490) and session.transfers.repeated == 1
