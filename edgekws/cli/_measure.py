@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from edgekws import console
+from edgekws import console, rules
 from edgekws.cli._options import BOARD, DATA, OUT
 from edgekws.cli.board import emitted_model, image_path
 from edgekws.errors import ConfigError, DataError, ParityError
@@ -102,8 +102,8 @@ def _plan(options: Options) -> Plan:
     names = [name.strip() for text in options.modes for name in text.split(",") if name.strip()]
     return modes.Plan(
         modes=modes.in_order(names),
-        window_s=options.window_s or modes.MLPERF_WINDOW_S,
-        windows=options.windows or modes.MLPERF_WINDOWS,
+        window_s=options.window_s or rules.WINDOW_S,
+        windows=options.windows or rules.WINDOWS,
         host_clock="replay:" not in options.port,
     )
 
@@ -130,11 +130,10 @@ def _is_live(meter: Meter | None) -> bool:
 
 def _require_a_session(plan: Plan, meter: Meter | None) -> None:
     """Raises ConfigError for a run that cannot become a session of MLPerf Tiny, before it takes minutes."""
-    from edgekws.report.mlperf import WINDOW_S, WINDOWS
-
-    if plan.modes != ("accuracy",) and (plan.windows != WINDOWS or plan.window_s < WINDOW_S):
+    exact = plan.windows == rules.WINDOWS and plan.window_s >= rules.WINDOW_S
+    if plan.modes != ("accuracy",) and not exact:
         raise ConfigError(
-            f"a session of MLPerf Tiny has {WINDOWS} windows of at least {WINDOW_S:g} s",
+            f"a session of MLPerf Tiny has {rules.WINDOWS} windows of at least {rules.WINDOW_S:g} s",
             got=f"{plan.windows} of {plan.window_s:g} s",
             hint="leave out --windows and --window-s, or --mlperf",
         )
@@ -298,6 +297,8 @@ def _write_session(options: Options, run: BenchRun) -> None:
     if options.mlperf is None:
         return
     recorded = options.spy or _log(options)
+    if run.identity is None:  # no board was asked: what is there is of another run
+        recorded = None
     log = traffic_log.text(recorded) if recorded is not None and recorded.exists() else ""
     folder = write_session(run.submission(), options.mlperf, log)
     console.out.print(f"MLPerf Tiny session in {folder}", markup=False)

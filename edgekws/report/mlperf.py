@@ -27,11 +27,8 @@ from edgekws.errors import ArtifactError
 from edgekws.files import write_json, write_text
 from edgekws.report.document import MODES, checked
 from edgekws.report.traces import window_edges
+from edgekws.rules import FILES, WINDOW_S, WINDOWS
 
-WINDOWS, WINDOW_S = 5, 10.0
-"""How many windows of how many seconds at least (rules of the runners)."""
-FILES = 1000
-"""How many files the benchmark's own accuracy set has."""
 Row = dict[str, Any]
 
 

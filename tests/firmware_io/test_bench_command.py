@@ -215,12 +215,15 @@ def test_serial_lines_get_the_baud_rate_of_the_firmware(options):
 
 @pytest.fixture
 def recorded(tmp_path):
-    """A table of another meter: three windows of 10.4 s at 12 mW, rest at 2 mW, 3.0 V, 100 rows a second."""
+    return table(tmp_path / "trace.csv", windows=3)
+
+
+def table(path, windows):
+    """A table of another meter: windows of 10.4 s at 12 mW, rest at 2 mW, 3.0 V, 100 rows a second."""
     amperes = [0.002 / 3.0] * 200
-    for _ in range(3):
+    for _ in range(windows):
         amperes += [0.012 / 3.0] * 1040 + [0.002 / 3.0] * 200
-    edges = [200, 1240, 1440, 2480, 2680, 3720]
-    path = tmp_path / "trace.csv"
+    edges = [edge for number in range(windows) for edge in (200 + 1240 * number, 1240 + 1240 * number)]
     rows = [f"{at / 100:.2f},{value:.9f},{0 if at in edges else 1}" for at, value in enumerate(amperes)]
     path.write_text("\n".join(["time [s],current [A],pin", *rows]) + "\n")
     return path
@@ -238,6 +241,16 @@ def test_the_trace_of_another_meter_is_imported_without_a_board(options, recorde
     assert found["device"] is None and found["performance"] is None and found["verdict"]["valid"]
     assert [window["seconds"] for window in found["energy"]["windows"]] == [10.4] * 3
     assert any("3 windows of 10 s" in warning for warning in found["warnings"])
+
+
+def test_the_session_of_an_imported_trace_has_no_log_of_another_run(options, tmp_path):
+    nucleo = replace(options, board="nucleo-l4r5zi", vectors=None, modes=("energy",), iterations=230)
+    nucleo.folder.mkdir(parents=True)
+    (nucleo.folder / "traffic.jsonl").write_text("traffic of a run before")
+    meter = f"csv:{table(tmp_path / 'five.csv', windows=5)}?volts=3.0&edge=pin"
+    _measure.measure(replace(nucleo, meter=meter, mlperf=tmp_path / "mlperf"))
+    (log,) = (tmp_path / "mlperf").glob("sessions/*/energy/log.txt")
+    assert log.read_text() == log.with_name("results.txt").read_text()
 
 
 def test_an_imported_trace_needs_its_iterations_and_its_edges(options, recorded):
