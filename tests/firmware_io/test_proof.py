@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from fake_device import Direct, FakeDevice
 
+from edgekws.errors import ProtocolError
 from firmware_io.protocol.session import Session
 
 
@@ -87,3 +88,30 @@ def test_a_command_that_became_one_for_the_input_costs_a_repetition(graph, check
     session.load(bytes([7] * 490))
     assert session.infer(20, 1).iterations == 20
     assert device.buffer == bytes([7] * 490) and session.transfers.repeated == 1
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("m-layers-[2,4,1000000]", "m-layers-[2,4,0]"),
+        ("m-layer-[1,", "m-layer-[0,"),
+        ("m-layers-[2,4", "m-layers-[2,5"),
+    ],
+)
+def test_layers_out_of_order_or_without_a_clock_are_refused(graph, monkeypatch, right, wrong):
+    device = FakeDevice(graph, layers_us=[900, 300], check=True)
+    monkeypatch.setattr(device, "_layers", lambda n, told=device._layers: told(n).replace(right, wrong))
+    session = Session(Direct(device))
+    session.start()
+    with pytest.raises(ProtocolError, match="layers"):
+        session.layers(4)
+
+
+def test_a_device_that_knew_raw_has_to_know_it(graph, random_features):
+    device = FakeDevice(graph)
+    session = Session(Direct(device))
+    session.start()
+    assert session.classify(random_features(1)[0]).scores is not None
+    device.has_raw = False
+    with pytest.raises(ProtocolError, match="that it is unknown"):
+        session.classify(random_features(1)[0])
