@@ -21,9 +21,10 @@ from rich.progress import (
 from edgekws.errors import EdgeKwsError
 from edgekws.types import Progress as ProgressReport
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)  # serial:1234:5678 is a port, and :1234: a picture to rich
 
+_STOPPED, _STOPPED_TEXT = 130, "stopped; the same command continues or starts anew by itself"
 _QUIET_SECONDS = 30.0
 """Without a terminal a line is printed this often."""
 
@@ -67,8 +68,12 @@ def readable_errors(debug: bool) -> Iterator[None]:
         err.print(f"[bold red]error:[/] {_escaped(str(error))}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        err.print("stopped; the same command continues or starts again by itself")
-        sys.exit(130)
+        err.print(_STOPPED_TEXT)
+        sys.exit(_STOPPED)
+    except SystemExit as end:
+        if end.code == _STOPPED:  # Typer has made this of a KeyboardInterrupt, in silence
+            err.print(_STOPPED_TEXT)
+        raise
 
 
 class _Lines:

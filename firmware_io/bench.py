@@ -28,6 +28,7 @@ from firmware_io.protocol.session import Identity, Session
 
 __all__ = ["Plan", "Vectors", "bench", "import_trace"]
 _OUR_NAME = "edgekws-"
+_METERS = "give --meter URL, for example lpm01a:/dev/ttyACM1, csv:FILE, or model: for an estimate"
 _OTHER_MODELS = {"vww01": "person detection", "ad01": "anomaly detection", "ic01": "image classification"}
 _OTHER_MODELS |= {"sww01": "streaming wake word", "strww01": "streaming wake word"}
 
@@ -91,7 +92,7 @@ def _checked(plan: Plan, meter: Meter | None, board: Board) -> Plan:
     if "energy" not in plan.modes:
         return plan
     if meter is None:
-        raise ConfigError("energy mode needs a meter", got="none", hint="give --meter URL, or --meter model:")
+        raise ConfigError("energy mode needs a meter", got="none", hint=_METERS)
     meters.check(meter)
     kind = meter.capabilities.kind
     if kind == "file":

@@ -168,6 +168,13 @@ def _broken(board: Board, complaint: str) -> BoardError:
     return BoardError(f"the firmware for {board.name} should compile and link", got=got, hint=hint)
 
 
+def compiler_version(board: Board) -> str:
+    """The compiler's own words about itself."""
+    compiler = tools.require(board.compiler, f"building for {board.name}")
+    text = tools.run([compiler, "--version"], f"{compiler} should say its version", "update it")
+    return text.splitlines()[0]
+
+
 def sources(folders: Iterable[str]) -> list[Path]:
     return [path for folder in folders for path in sorted((FIRMWARE / folder).glob("*.c"))]
 

@@ -61,7 +61,7 @@ def spans(edges: Sequence[int], iterations: int) -> tuple[Span, ...]:
 
     Raises ConfigError without a pair, or with edges that are not in order.
     """
-    hint = "the pin falls once before and once after the inferences of each window; give the column or file of it"
+    hint = "the pin falls before and after each window; say where that is: csv:FILE?edge=COLUMN or ?edges=FILE"
     if len(edges) < 2:
         raise ConfigError("the trace should have two edges for each window", got=f"{len(edges)} edges", hint=hint)
     if any(later <= earlier for earlier, later in pairwise(edges)):

@@ -63,6 +63,13 @@ def check(meter: Meter) -> None:
     if able.kind == "file" and meter.iterations < 1:
         hint = "give --iterations N, the N of the `infer N W` that the board ran between two edges"
         raise ConfigError("a recorded trace needs the inferences of one window", got="none", hint=hint)
+    if able.kind != "file" and meter.iterations:
+        hint = "leave out --iterations; how long a window is, --window-s says"
+        raise ConfigError("--iterations tells of a recorded trace (csv:)", got=able.title, hint=hint)
+    if able.kind == "live" and able.supplies_v is not None and meter.volts is not None:
+        low, high = able.supplies_v
+        if not low <= meter.volts <= high:
+            raise ConfigError(f"{able.title} feeds a board with {low:g} to {high:g} V", got=f"{meter.volts:g} V")
 
 
 @contextmanager

@@ -98,6 +98,6 @@ def one(wanted: str, found: list[Port], ports: list[Port]) -> Port:
     there = "; ".join(f"{port}: {port.may_be}" for port in ports)
     raise BoardError(
         f"serial:{wanted} should be plugged in",
-        got=f"{len(ports)} other ports: {there}" if ports else "no serial port at all",
+        got=f"{len(ports)} other port{'s' if len(ports) > 1 else ''}: {there}" if ports else "no serial port at all",
         hint="check its cable (many carry power alone) and power, run `edgekws ports`, or name another with --port",
     )

@@ -50,7 +50,7 @@ def all_of(found: list[Port], named: Iterable[str] = (), ask: Callable[[Port], P
 def summary(probes: list[Probe]) -> str:
     asked = [probe for probe in probes if probe.asked]
     answered = [probe for probe in asked if probe.identity is not None]
-    return f"{len(probes)} ports; {len(asked)} asked; {len(answered)} answered"
+    return f"{len(probes)} port{'' if len(probes) == 1 else 's'}; {len(asked)} asked; {len(answered)} answered"
 
 
 def _left_alone(port: Port) -> Probe:

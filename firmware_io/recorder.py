@@ -25,6 +25,8 @@ _READ_S = 0.1
 _SILENCE_S = 5.0
 _LAST_S = 0.5
 """After `stop` a meter is silent this long when it has told everything."""
+_STOP_S = 60.0
+"""And it has told everything by then."""
 _FORMAT = np.dtype("<f4")
 
 
@@ -43,10 +45,14 @@ class Recorder:
         self._thread = threading.Thread(target=self._guarded, name="meter", daemon=True)
 
     def __enter__(self) -> Recorder:
+        """Raises ArtifactError for a folder that cannot be written, before the meter starts."""
+        try:
+            self._spool.parent.mkdir(parents=True, exist_ok=True)
+            self._spool.write_bytes(b"")
+            self._note(complete=False)
+        except OSError as error:
+            raise self._unwritable(error) from error
         self._monitor.start(self._rate_hz)
-        self._spool.parent.mkdir(parents=True, exist_ok=True)
-        self._spool.write_bytes(b"")
-        self._note(complete=False)
         self._thread.start()
         return self
 
@@ -83,19 +89,28 @@ class Recorder:
         except EdgeKwsError as error:
             self._error = error
         except OSError as error:
-            hint = "free some space or give another output folder"
-            self._error = ArtifactError(f"{self._spool} should take the samples", got=str(error), hint=hint)
+            self._error = self._unwritable(error)
         except Exception as error:  # of a vendor's package: the run must learn of it, on its own thread
             got = f"{type(error).__name__}: {error}"
             self._error = BoardError(f"{self._meter} should tell its samples", got=got, hint="start it again")
+
+    def _unwritable(self, error: OSError) -> ArtifactError:
+        hint = "free some space or give another output folder"
+        return ArtifactError(f"{self._spool} should take the samples", got=str(error), hint=hint)
 
     def _record(self) -> None:
         with self._spool.open("ab", buffering=0) as file:
             self._read_until(file, self._stopping.is_set, _READ_S)
             self._monitor.stop()
-            while self._keep(file, _LAST_S):
-                pass
+            self._read_rest(file)
         self._note(complete=True)
+
+    def _read_rest(self, file: BinaryIO) -> None:
+        deadline = time.monotonic() + _STOP_S
+        while self._keep(file, _LAST_S):
+            if time.monotonic() > deadline:
+                got = f"samples for {_STOP_S:g} s after it was told to"
+                raise BoardError(f"{self._meter} should stop", got=got, hint="unplug it and measure again")
 
     def _read_until(self, file: BinaryIO, done: Callable[[], bool], timeout_s: float) -> None:
         heard = time.monotonic()
@@ -113,6 +128,10 @@ class Recorder:
         """Read once; whether anything came. Samples reach the file before they are counted."""
         joules = self._monitor.samples(timeout_s)
         edges = self._monitor.edges()
+        wrong = np.flatnonzero(~np.isfinite(joules))
+        if wrong.size:
+            got = f"{joules[wrong[0]]} at sample {self._samples + int(wrong[0])}"
+            raise BoardError(f"{self._meter} should give a number for every sample", got=got, hint="measure again")
         file.write(joules.astype(_FORMAT).tobytes())
         self._samples += len(joules)
         self._edges += edges

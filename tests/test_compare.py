@@ -49,6 +49,30 @@ def test_ratios_are_against_the_first_run():
     assert (found["C"]["verdict"], found["C"]["change"]) == ("unclear", 1.0)
 
 
+def test_one_window_of_real_time_proves_no_difference():
+    """Virtual time is exact."""
+    found = cells(compare(runs(bench("measured", (100.0,) * 2), bench("measured", (99.0,) * 2))), "latency")
+    assert found["B"]["verdict"] == "better"
+    one = [bench(how, (100.0, 100.0)) for how in ("measured", "emulated")]
+    less = [bench(how, (99.0, 99.0)) for how in ("measured", "emulated")]
+    for single in (*one, *less):
+        single["performance"]["latencies_us"].pop()
+    for pair in ((one[0], less[0]), (one[0], bench("measured", (99.0,) * 2)), (bench("measured", (99.0,) * 2), one[0])):
+        assert cells(compare(runs(*pair)), "latency")["B"]["verdict"] == "unclear"
+    assert cells(compare(runs(one[1], less[1])), "latency")["B"]["verdict"] == "better"
+
+
+def test_one_window_of_energy_proves_no_difference():
+    def document_of(uj, windows):
+        section = energy_section("measured")
+        each = [{**section["windows"][0], "uj_per_inference": uj}] * windows
+        return bench("measured", energy={**section, "windows": each, "uj_per_inference": uj})
+
+    for windows, verdict in ((1, "unclear"), (2, "better")):
+        compared = compare(runs(document_of(1000.0, windows), document_of(990.0, windows)))
+        assert cells(compared, "energy")["B"]["verdict"] == verdict
+
+
 def test_an_accuracy_is_better_only_when_the_intervals_lie_apart():
     found = cells(compare(runs(bench(right=60), bench(right=70), bench(right=105), bench(right=20))), "accuracy")
     assert [found[name]["verdict"] for name in "ABCD"] == ["base", "unclear", "better", "worse"]
@@ -276,6 +300,13 @@ def test_the_command_shows_sorts_and_writes(tmp_path):
     assert done.exit_code == 0, done.output
     assert done.output.index("1.json") < done.output.index("0.json") and "× 2.000, worse" in done.output
     assert (tmp_path / "out" / "compare.html").exists()
+
+
+def test_titles_are_text_and_no_markup(tmp_path):
+    titled = bench()
+    titled["board"] = {**titled["board"], "title": "a board [/red] [dim]"}
+    done = invoke(tmp_path, documents=(titled, bench()))
+    assert done.exit_code == 0 and "a board [/red] [dim]" in done.output
 
 
 @pytest.mark.parametrize(("how", "sort"), list(product(["measured", "computed"], ["latency", "accuracy"])))

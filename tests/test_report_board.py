@@ -115,7 +115,8 @@ def test_lost_samples_are_loud(make):
 
 def test_a_run_that_broke_off_keeps_what_was_measured(make, graph, tmp_path):
     why = "The meter should go on sampling. Got: the port is gone."
-    broken = {"incomplete": why, "valid": False, "reasons": [why, "window 2: too short"], "accuracy": None}
+    reasons = [f"the run broke off: {why}", "window 2: too short"]
+    broken = {"incomplete": why, "valid": False, "reasons": reasons, "accuracy": None}
     report = make(**broken, verdict="incomplete, not valid; half way")
     markdown, shown = to_markdown(report), Page(to_html(report))
     assert "**INCOMPLETE, NOT VALID: half way**" in markdown and markdown.count(why) == 1

@@ -73,6 +73,9 @@ def test_the_checker_finds_its_figures(make, tmp_path):
     rate = round(40 / 10.5, 3)
     assert grepped(session / "performance") == {"throughput": rate}
     assert grepped(session / "energy") == {"energy": 10500.0}
+    said = (session / "energy" / "results.txt").read_text()
+    for line in ("Power         : 40.0000 mW.", "Total Energy  : 420000.000 uJ", "Energy/Inf    : 10500.000 uJ/inf"):
+        assert said.count(line) == 5  # 0.42 J of 40 inferences in 10.5 s
     found = grepped(session / "accuracy")
     assert found["top-1"] == 90.0 and 0.9 < found["auc"] < 1.0
 
@@ -106,6 +109,8 @@ def test_results_json_gives_the_runners_own_figures_again(make, tmp_path):
     assert sum(right) == 36 and entries["accuracy"][0]["classes"] == "12"
     rates = [1e6 * e["infer"]["iterations"] / e["infer"]["elapsed_time"] for e in entries["performance"]]
     assert rates == pytest.approx([e["infer"]["throughput"] for e in entries["performance"]]) and len(rates) == 5
+    for mode in ("performance", "energy"):  # windows take the clips in turn
+        assert [entry["file"] for entry in entries[mode]] == [f"clip_{number:04d}.bin" for number in range(5)]
     assert [len(entry["power"]["samples"]) for entry in entries["energy"]] == [625] * 5  # 1 s of rest on each side
     for entry in entries["energy"]:
         begin, end = (stamp[1] for stamp in entry["power"]["timestamps"][-2:])

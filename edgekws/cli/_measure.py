@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekws import console
+from rich.markup import escape
+
+from edgekws import console, rules
 from edgekws.cli._options import BOARD, DATA, OUT
-from edgekws.cli.board import emitted_model
-from edgekws.errors import ConfigError, ParityError
+from edgekws.cli.board import emitted_model, image_path
+from edgekws.errors import ConfigError, DataError, ParityError
 
 if TYPE_CHECKING:
     from edgekws.data.dataset import Dataset
     from edgekws.graph.ir import Graph
+    from edgekws.types import Manifest, Measurement
     from firmware_io.bench import Vectors
     from firmware_io.bench_run import BenchRun
     from firmware_io.board import Board
+    from firmware_io.build import Firmware
     from firmware_io.meter import Meter
     from firmware_io.modes import Plan
 
@@ -44,35 +50,50 @@ class Options:
 
     @property
     def folder(self) -> Path:
-        """Where the report goes."""
-        return self.out / "bench" / self.board
+        """Where the report goes. Energy that a meter measured needs a firmware and so a run of its own, whose report
+        stands beside the one of performance mode.
+        """
+        return self.out / "bench" / f"{self.board}{'-energy' if self.metered else ''}"
+
+    @property
+    def metered(self) -> bool:
+        """Whether an instrument measures, and not the model. Raises ConfigError for a meter that does not exist."""
+        from firmware_io import monitors
+
+        return bool(self.meter) and monitors.load(self.meter)[0].CAPABILITIES.kind != "model"
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What a run is made of."""
+    """What a run is made of. model: its C; empty when no board is asked."""
 
     options: Options
     board: Board
     graph: Graph
-    model: dict[str, bytes]
     plan: Plan
     meter: Meter | None
+    port: str = ""
+    model: dict[str, bytes] = field(default_factory=dict)
 
 
 def measure(options: Options) -> None:
     """Measure, write the report, print the figures; then raise what broke the run off or made it invalid."""
+    from edgekws.graph import io
     from firmware_io import board as boards
 
     board = boards.load(options.board)
     plan, meter = _plan(options), _meter(options)
-    graph, model = emitted_model(board, options.out, options.min_ram)
-    job = _Job(options, board, graph, model, plan, meter)
+    if options.mlperf is not None:
+        _require_a_session(plan, meter)
     if meter is not None and meter.capabilities.kind == "file":
-        run, dataset = _imported(job, meter), None
-    else:
-        run, dataset = _run(job)
-    _finish(job, run, dataset)
+        job = _Job(options, board, io.load(options.out / "graph.npz"), plan, meter)
+        _finish(job, _imported(job, meter), {})
+        return
+    port = _port(options, board, _is_live(meter))
+    graph, model = emitted_model(board, options.out, options.min_ram)
+    job = _Job(options, board, graph, plan, meter, port, model)
+    run, origin = _run(job)
+    _finish(job, run, origin)
 
 
 def _plan(options: Options) -> Plan:
@@ -81,8 +102,8 @@ def _plan(options: Options) -> Plan:
     names = [name.strip() for text in options.modes for name in text.split(",") if name.strip()]
     return modes.Plan(
         modes=modes.in_order(names),
-        window_s=options.window_s or modes.MLPERF_WINDOW_S,
-        windows=options.windows or modes.MLPERF_WINDOWS,
+        window_s=options.window_s or rules.WINDOW_S,
+        windows=options.windows or rules.WINDOWS,
         host_clock="replay:" not in options.port,
     )
 
@@ -92,12 +113,33 @@ def _meter(options: Options) -> Meter | None:
     from firmware_io.meter import Meter, check
 
     if not options.meter:
+        if options.voltage is not None or options.iterations:
+            got = "--voltage" if options.voltage is not None else "--iterations"
+            raise ConfigError("--voltage and --iterations belong to --meter", got=f"{got} alone", hint="give --meter")
         return None
     if "energy" not in _plan(options).modes:
         raise ConfigError("--meter belongs to --mode energy", got=", ".join(options.modes), hint="add --mode energy")
     meter = Meter(options.meter, options.folder, options.voltage, options.iterations)
     check(meter)
     return meter
+
+
+def _is_live(meter: Meter | None) -> bool:
+    return meter is not None and meter.capabilities.kind == "live"
+
+
+def _require_a_session(plan: Plan, meter: Meter | None) -> None:
+    """Raises ConfigError for a run that cannot become a session of MLPerf Tiny, before it takes minutes."""
+    exact = plan.windows == rules.WINDOWS and plan.window_s >= rules.WINDOW_S
+    if plan.modes != ("accuracy",) and not exact:
+        raise ConfigError(
+            f"a session of MLPerf Tiny has {rules.WINDOWS} windows of at least {rules.WINDOW_S:g} s",
+            got=f"{plan.windows} of {plan.window_s:g} s",
+            hint="leave out --windows and --window-s, or --mlperf",
+        )
+    if meter is not None and meter.capabilities.kind == "model":
+        hint = "measure the energy, or leave it out of this run"
+        raise ConfigError("a session of MLPerf Tiny takes no estimates", got="--meter model:", hint=hint)
 
 
 def _imported(job: _Job, meter: Meter) -> BenchRun:
@@ -109,31 +151,75 @@ def _imported(job: _Job, meter: Meter) -> BenchRun:
     return import_trace(job.board, job.graph, meter, job.plan)
 
 
-def _run(job: _Job) -> tuple[BenchRun, Dataset | None]:
-    """The run, and the data set of its clips when they come from one."""
+def _run(job: _Job) -> tuple[BenchRun, dict[str, Any]]:
+    """The run, and what a report says of its origin."""
     from firmware_io import build, vectors
     from firmware_io.bench import bench
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport
 
-    options, board = job.options, job.board
+    options, live = job.options, _is_live(job.meter)
     clips, dataset = _clips(job)
+    _require_labels(job, clips)
+    origin = {} if dataset is None else _origin(job, dataset)  # a damaged file is found before minutes of windows
     if options.save_vectors is not None:
         vectors.write(options.save_vectors, clips, job.graph.features)
-    live = job.meter is not None and job.meter.capabilities.kind == "live"
-    elf = options.out / "firmware" / f"{board.name}{'-energy' if live else ''}.elf"
-    firmware = build.build(board, job.model, elf, energy=live)
-    port, record = _port(job, live), options.spy or _log(options)
-    with open_transport(port, elf, record) as transport, console.progress() as report:
-        run = bench(Session(transport), board, job.graph, clips, job.plan, firmware, report, job.meter)
-    return run, dataset
+    elf = image_path(options.out, job.board, live)
+    firmware = build.build(job.board, job.model, elf, energy=live)
+    origin = {**origin, "manifests": {**origin.get("manifests", {}), "firmware": _built(job, firmware)}}
+    record = options.spy or _log(options)
+    console.out.print(f"device at {job.port}", markup=False)
+    with open_transport(job.port, elf, record) as transport, console.progress() as report:
+        run = bench(Session(transport), job.board, job.graph, clips, job.plan, firmware, report, job.meter)
+    return run, origin
 
 
-def _port(job: _Job, energy: bool) -> str:
-    """The URL of the device; a serial line gets the baud rate of the firmware when none is given."""
-    port = job.options.port or job.board.transport
-    serial = port.startswith("serial:") and "baud=" not in port
-    baud = job.board.energy_baud if energy else job.board.baud
+def _built(job: _Job, firmware: Firmware) -> Manifest:
+    from edgekws.graph.io import digest
+    from edgekws.types import Manifest
+    from firmware_io import build
+
+    inputs = {"graph": digest(job.graph), "firmware": firmware.sha256}
+    flags = " ".join((*build.CFLAGS, *job.board.cflags))
+    recipe = {"flags": flags, "min_ram": job.options.min_ram}
+    return Manifest("firmware", inputs, recipe, {"compiler": build.compiler_version(job.board)})
+
+
+def _require_labels(job: _Job, clips: Vectors) -> None:
+    if job.options.mlperf is not None and "accuracy" in job.plan.modes and clips.labels is None:
+        hint = "leave out --mlperf, or give clips with labels"
+        raise ConfigError("an MLPerf Tiny session needs the label of each clip", got="clips without", hint=hint)
+
+
+def _origin(job: _Job, dataset: Dataset) -> dict[str, Any]:
+    """Arguments of build_report: figures, parity, manifests and warnings of what made the graph."""
+    from edgekws import pipeline
+
+    out, graph = job.options.out, job.graph
+    return {
+        "figures": pipeline.figures(out, dataset, graph),
+        "parity": pipeline.parity_rows(out / "export" / "parity.json", graph),
+        "manifests": pipeline.manifests(out, dataset, graph),
+        "warnings": dataset.notes,
+    }
+
+
+def _port(options: Options, board: Board, energy: bool) -> str:
+    """The URL of the device; a serial line gets the baud rate of the firmware when none is given.
+
+    Raises ConfigError for a URL that starts another board: its figures would carry the wrong name.
+    """
+    from firmware_io import board as boards
+    from firmware_io import transport
+
+    port = options.port or board.transport
+    started = transport.board_of(port)
+    if started not in ("", board.name):
+        hint = f"give --board {boards.load(started).name}, or leave out --port"
+        got = f"{port}, which starts {started}"
+        raise ConfigError(f"--port should be one of the board {board.name}", got=got, hint=hint)
+    serial = re.match(r"(spy:.*:)?serial:", port) and "baud=" not in port
+    baud = board.energy_baud if energy else board.baud
     return f"{port}{'&' if '?' in port else '?'}baud={baud}" if serial else port
 
 
@@ -158,6 +244,10 @@ def _clips(job: _Job) -> tuple[Vectors, Dataset | None]:
         ids = tuple(found.ids[at] for at in chosen)
         return Vectors(found.dataset, ids, np.ascontiguousarray(found.features[chosen]), labels), None
     loaded = dataset.load(job.options.data)
+    if loaded.labels != job.graph.labels:
+        wanted = f"the data set should have the labels of the graph: {', '.join(job.graph.labels)}"
+        hint = "give the data set of its training with --data, or the folder of another model with --out"
+        raise DataError(wanted, got=", ".join(loaded.labels), hint=hint)
     test = loaded.splits["test"]
     chosen = _spread(len(test), job.options.clips)
     features = cache.int8_features(loaded, "test", job.graph.features)[chosen]
@@ -171,17 +261,17 @@ def _spread(there: int, wanted: int) -> Any:  # noqa: ANN401 (int64 [n])
     return np.unique(np.linspace(0, there - 1, count).astype(int))
 
 
-def _finish(job: _Job, run: BenchRun, dataset: Dataset | None) -> None:
-    from edgekws.report import write_report
+def _finish(job: _Job, run: BenchRun, origin: dict[str, Any]) -> None:
+    from edgekws.report import build_report, write_report
 
-    path = write_report(_report(job, run, dataset), job.options.folder)[-1]
-    for figure in run.measurements():
-        bounds = f", {figure.interval.low:.6g} to {figure.interval.high:.6g}" if figure.interval else ""
-        line = f"{figure.name}: {figure.value:.6g} {figure.unit} ({figure.how}, n = {figure.n}{bounds})"
-        console.out.print(line, markup=False)
+    for figure in run.measurements():  # first: a full disk must not hide them
+        console.out.print(_line(figure), markup=False)
     for warning in run.warnings:
         console.err.print(f"warning: {warning}", style="yellow", markup=False)
-    console.out.print(f"[bold]{run.verdict}[/], report in {path}")
+    title, now = f"{job.graph.name} on {job.board.title}", datetime.now().astimezone().isoformat(" ", "seconds")
+    written = build_report(title, job.graph, run.to_json(), **origin, created=now)
+    path = write_report(written, job.options.folder)[-1]
+    console.out.print(f"[bold]{run.verdict}[/], report in {escape(str(path))}")
     if run.cause is not None:
         raise run.cause
     if not run.valid:
@@ -189,22 +279,14 @@ def _finish(job: _Job, run: BenchRun, dataset: Dataset | None) -> None:
     _write_session(job.options, run)
 
 
-def _report(job: _Job, run: BenchRun, dataset: Dataset | None) -> Any:  # noqa: ANN401
-    from edgekws import pipeline
-    from edgekws.report import build_report
+def _line(figure: Measurement) -> str:
+    """A figure as the report has it, on one line."""
+    from edgekws.report import text
 
-    title, out = f"{job.graph.name} on {job.board.title}", job.options.out
-    if dataset is None:
-        return build_report(title, job.graph, run.to_json())
-    return build_report(
-        title,
-        job.graph,
-        run.to_json(),
-        figures=pipeline.figures(out, dataset),
-        parity=pipeline.parity_rows(out / "export" / "parity.json", job.graph),
-        manifests=pipeline.manifests(out, dataset, job.graph),
-        warnings=dataset.notes,
-    )
+    value, unit = text.quantity(figure.value, figure.unit)
+    bounds = text.interval(figure.to_json())
+    about = f"{figure.how}, n = {figure.n}" + (f", {bounds}" if bounds else "")
+    return f"{figure.name}: {f'{value} {unit}'.strip()} ({about})"
 
 
 def _write_session(options: Options, run: BenchRun) -> None:
@@ -215,6 +297,8 @@ def _write_session(options: Options, run: BenchRun) -> None:
     if options.mlperf is None:
         return
     recorded = options.spy or _log(options)
+    if run.identity is None:  # no board was asked: what is there is of another run
+        recorded = None
     log = traffic_log.text(recorded) if recorded is not None and recorded.exists() else ""
     folder = write_session(run.submission(), options.mlperf, log)
-    console.out.print(f"MLPerf Tiny session in {folder}")
+    console.out.print(f"MLPerf Tiny session in {folder}", markup=False)

@@ -14,10 +14,22 @@ ModeOption = Annotated[
     list[str],
     typer.Option("--mode", help="performance, accuracy, energy; several with commas, or the option again."),
 ]
-PortOption = Annotated[str, typer.Option("--port", help="URL of the device instead of the board's own transport.")]
+PortOption = Annotated[
+    str,
+    typer.Option(
+        "--port",
+        help="URL of the device instead of the board's own: serial:/dev/ttyACM0, serial:VID:PID, serial:sn=NUMBER, "
+        "tcp:HOST:PORT, io:URL (behind an IO manager), spy:FILE:URL, replay:FILE.",
+    ),
+]
 SpyOption = Annotated[Path | None, typer.Option("--spy", help="Record the traffic; `--port replay:FILE` plays it.")]
 MeterOption = Annotated[
-    str, typer.Option("--meter", help="URL of the energy meter, such as lpm01a:PORT, csv:FILE, model:")
+    str,
+    typer.Option(
+        "--meter",
+        help="URL of the energy meter: lpm01a:PORT, ppk2:PORT, joulescope:, otii:, csv:FILE (what any other wrote), "
+        "model: (an estimate).",
+    ),
 ]
 VoltageOption = Annotated[
     float | None, typer.Option("--voltage", help="Volts that the meter feeds the board with.", min=0.1, max=6.0)
@@ -62,6 +74,7 @@ def bench(
 
     Examples:
 
+    - no recordings, no board: `edgekws bench --out models/dscnn --vectors models/dscnn/golden.npz`
     - latency and accuracy, emulated: `edgekws bench --board qemu-an386 --clips 200`
     - five windows of 10 s: `edgekws bench --board nucleo-l4r5zi --mode performance --port serial:/dev/ttyACM0`
     - every answer against the interpreter: `edgekws bench --board nucleo-l4r5zi --mode accuracy --spy traffic.jsonl`

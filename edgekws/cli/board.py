@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from edgekws import console
 from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, OutOption
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 
 def boards() -> None:
-    """List the boards."""
+    """List the boards: what each is, how much fits, how its figures are got, and what writes its firmware."""
     from firmware_io import board
 
-    table = Table("board", "what it is", "core", "flash", "RAM", "figures are", box=None)
+    whole = [Column(title, no_wrap=True) for title in ("flash", "RAM", "figures", "flash tool")]
+    table = Table(Column("board", no_wrap=True), "what it is", *whole, box=None)
     for name in board.names():
         entry = board.load(name)
         sizes = [f"{size // 1024} KB" if size else "no limit" for size in (entry.flash_bytes, entry.ram_bytes)]
-        table.add_row(name, entry.title, entry.core, *sizes, entry.how)
+        table.add_row(name, entry.title, *sizes, entry.how, entry.flash_tool)
     console.out.print(table)
 
 
@@ -37,17 +38,34 @@ def flash(
     out: OutOption = OUT,
     min_ram: MinRamOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be run or sent.")] = False,
-    tool: Annotated[str, typer.Option(help="Flash tool. Default: the one in the board's file.")] = "",
+    tool: Annotated[str, typer.Option(help="Flash tool. Default: the board's own, as `edgekws boards` says.")] = "",
     image: Annotated[Path | None, typer.Option(help="Write this file; build nothing.")] = None,
-    port: Annotated[str, typer.Option(help="Serial port of the board. Default: the one in its file.")] = "",
-    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the flash tool; repeatable.")] = None,
+    port: Annotated[str, typer.Option(help="Serial port of the board. Default: found by its USB id.")] = "",
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE for the flash tool; repeatable. A wrong name lists them.")
+    ] = None,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare the flash with the image.")] = True,
+    energy: Annotated[
+        bool, typer.Option("--energy", help="The firmware of energy mode: edges of a pin instead of times.")
+    ] = False,
 ) -> None:
-    """Build the firmware with the model, load it on the board and ask who answers."""
+    """Build the firmware with the model, load it on the board and ask who answers.
+
+    Examples:
+
+    - what would be run: `edgekws flash --board nucleo-l4r5zi --dry-run`
+    - over TI's boot loader: `edgekws flash --board lp-mspm0g5187 --port /dev/ttyACM0`
+    - for `bench --mode energy` with a meter: `edgekws flash --board nucleo-l4r5zi --energy`
+    - another tool: `edgekws flash --board lp-mspm0g5187 --tool dslite --option config=MSPM0G5187.ccxml`
+    - a file that is there: `edgekws flash --board nucleo-l4r5zi --image firmware.elf`
+    """
     from firmware_io import board as boards
     from firmware_io import flash as tools
 
     entry = boards.load(board)
+    port = port.removeprefix("serial:")  # as `bench` and `ports` write it
+    if energy and image:
+        raise ConfigError("--energy chooses what is built, --image what is written", got="both", hint="leave out one")
     chosen = tool or entry.flash_tool
     if not tools.capabilities(chosen).persistent:
         if image or port or option or tool not in ("", entry.flash_tool):
@@ -56,14 +74,19 @@ def flash(
                 got=f"{chosen}, which starts a program that ends with it",
                 hint="name a physical board (edgekws boards) or one of its tools",
             )
-        load(board, out, dry_run, min_ram)
+        load(board, out, dry_run, min_ram, energy)
     elif image:
         write(entry, chosen, image, port, _options(option), dry_run, verify)
     else:
-        build_and_write(entry, out, min_ram, chosen, port, _options(option), dry_run, verify)
+        build_and_write(entry, out, min_ram, chosen, port, _options(option), dry_run, verify, energy)
 
 
-def load(name: str, out: Path, dry_run: bool, min_ram: bool = False) -> None:
+def image_path(out: Path, board: Board, energy: bool) -> Path:
+    """Where the firmware of a board lies below the model's folder."""
+    return out / "firmware" / f"{board.name}{'-energy' if energy else ''}.elf"
+
+
+def load(name: str, out: Path, dry_run: bool, min_ram: bool = False, energy: bool = False) -> None:
     """Build, load and greet; or only say how. A physical board is written with the tool of its file."""
     from firmware_io import board as boards
     from firmware_io import build
@@ -71,15 +94,15 @@ def load(name: str, out: Path, dry_run: bool, min_ram: bool = False) -> None:
 
     board = boards.load(name)
     if tools.capabilities(board.flash_tool).persistent:
-        build_and_write(board, out, min_ram, board.flash_tool, "", {}, dry_run, verify=True)
+        build_and_write(board, out, min_ram, board.flash_tool, "", {}, dry_run, verify=True, energy=energy)
         return
-    elf = out / "firmware" / f"{name}.elf"
+    elf = image_path(out, board, energy)
     _, model = emitted_model(board, out, min_ram)
     if dry_run:
-        _say_build(board, elf)
-        console.out.print("load:  " + shlex.join(tools.load(board.flash_tool).command(board, elf)))
+        _say_build(board, elf, energy)
+        console.out.print("load:  " + shlex.join(tools.load(board.flash_tool).command(board, elf)), markup=False)
         return
-    firmware = build.build(board, model, elf)
+    firmware = build.build(board, model, elf, energy)
     _greet(board, board.transport, elf)
     _sizes(board, firmware)
 
@@ -93,6 +116,7 @@ def build_and_write(
     options: dict[str, str],
     dry_run: bool,
     verify: bool,
+    energy: bool = False,
 ) -> None:
     """Build, write to a physical board, greet it. A dry run builds in a temporary folder."""
     from firmware_io import build
@@ -101,17 +125,17 @@ def build_and_write(
         raise ConfigError(
             f"{tool} writes physical boards", got=f"the board {board.name}", hint="name one with --board, or an --image"
         )
-    elf = out / "firmware" / f"{board.name}.elf"
+    elf = image_path(out, board, energy)
     _, model = emitted_model(board, out, min_ram)
     if dry_run:
-        _say_build(board, elf)
+        _say_build(board, elf, energy)
         with tempfile.TemporaryDirectory(prefix="edgekws-dry-") as folder:
-            build.build(board, model, Path(folder) / elf.name)
+            build.build(board, model, Path(folder) / elf.name, energy)
             write(board, tool, elf, port, options, True, verify, Path(folder))
         return
-    firmware = build.build(board, model, elf)
+    firmware = build.build(board, model, elf, energy)
     write(board, tool, elf, port, options, False, verify)
-    _greet_written(board, port, elf)
+    _greet_written(board, port, elf, energy)
     _sizes(board, firmware)
 
 
@@ -155,12 +179,12 @@ def emitted_model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[s
     return graph, c.emit(graph, min_ram)
 
 
-def _say_build(board: Board, elf: Path) -> None:
+def _say_build(board: Board, elf: Path, energy: bool) -> None:
     """Print the compiler's lines."""
     from firmware_io import build
 
-    for line in build.commands(board, elf.parent / "src", elf):
-        console.out.print("build: " + shlex.join(line))
+    for line in build.commands(board, elf.parent / "src", elf, energy):
+        console.out.print("build: " + shlex.join(line), markup=False)
 
 
 def _greet(board: Board, transport: str, elf: Path) -> None:
@@ -168,15 +192,18 @@ def _greet(board: Board, transport: str, elf: Path) -> None:
     from firmware_io.transport import open_transport
 
     with open_transport(transport, elf) as opened:
-        identity = Session(opened).start()
-    console.out.print(f"{board.name}: {identity.name} answers, {identity.profile}, model {identity.model}")
+        session = Session(opened)
+        identity = session.start()
+    who = f"{identity.name} answers, {identity.profile}, model {identity.model}, {session.mode} mode"
+    console.out.print(f"{board.name}: {who}", markup=False)
 
 
-def _greet_written(board: Board, port: str, elf: Path) -> None:
+def _greet_written(board: Board, port: str, elf: Path, energy: bool = False) -> None:
     """The board keeps its firmware whether or not its port is here."""
     path = port or _which(board.transport)
     if _is_here(path):
-        _greet(board, f"serial:{port}?baud={board.baud}" if port else board.transport, elf)
+        baud = board.energy_baud if energy else board.baud
+        _greet(board, f"{f'serial:{port}' if port else board.transport}?baud={baud}", elf)
         return
     console.out.print(
         f"{board.name} is written, nobody was asked who answers: {path} is not here. "
@@ -188,7 +215,7 @@ def _greet_written(board: Board, port: str, elf: Path) -> None:
 def _sizes(board: Board, firmware: Firmware) -> None:
     budgets = [f"of {size}" if size else "used" for size in (board.flash_bytes, board.ram_bytes)]
     used = f"flash {firmware.flash_bytes} {budgets[0]} B, RAM {firmware.ram_bytes} {budgets[1]} B"
-    console.out.print(f"{used}, {firmware.elf}")
+    console.out.print(f"{used}, {firmware.elf}", markup=False)
 
 
 def _options(texts: list[str] | None) -> dict[str, str]:

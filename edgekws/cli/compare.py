@@ -45,7 +45,7 @@ def _show(document: dict[str, Any]) -> None:
 
     for run in document["runs"]:
         colour = "red" if run["valid"] is False else "default"
-        line = f"{run['title']}, [{colour}]{verdict(run)}[/], {run['how']}"
+        line = f"{escape(run['title'])}, [{colour}]{verdict(run)}[/], {run['how']}"
         console.out.print(f"[bold]{run['name']}[/]  {line}  [dim]{escape(run['source'])}[/]")
     for group in document["groups"]:
         console.out.print(_table(group))
@@ -62,5 +62,5 @@ def _table(group: dict[str, Any]) -> Table:
         for cell in row["cells"]:
             style = _STYLES[cell["verdict"]] if cell else ""
             cells.append(f"{escape(value(row, cell))}\n[{style}]{escape(change(row, cell))}[/]" if cell else "")
-        table.add_row(title(row, group), *cells)
+        table.add_row(escape(title(row, group)), *cells)
     return table

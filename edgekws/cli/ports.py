@@ -27,7 +27,8 @@ def ports(
     if not probe:
         for port in found:
             console.out.print(escape(f"{port}: {port.may_be}"))
-        console.out.print(f"{len(found)} ports" + ("" if found else ": plug the board in"))
+        number = f"{len(found)} port{'' if len(found) == 1 else 's'}"
+        console.out.print(f"{number}; --probe asks who is there" if found else f"{number}: plug the board in")
         return
     answers = []
     for port in found:

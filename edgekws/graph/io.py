@@ -21,7 +21,7 @@ from edgekws.files import check_kind, npz_arrays, npz_bytes, read_content, write
 from edgekws.graph.ir import Graph, Node, Requant
 
 KIND, VERSION = "edgekws-graph", 2
-HINT = "run edgekws quantize first"
+HINT = "run edgekws quantize first, or name a folder that has one, such as models/dscnn"
 _SEAL = ("kind", "version", "sha256")
 _GRAPH = {
     "nodes": several(fields.OBJECT),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from edgekws import __version__
 from edgekws.data.dataset import Dataset
@@ -16,9 +17,9 @@ from edgekws.types import Interval, Manifest, Measurement
 _PACKAGES = ("numpy", "torch", "onnx", "onnxruntime", "ai-edge-litert")
 
 
-def figures(out: Path, data: Dataset) -> list[Measurement]:
-    """The accuracies that `quantize` computed on this machine."""
-    rows = read_scores(out / "quantize.json")["scores"]
+def figures(out: Path, data: Dataset, graph: Graph) -> list[Measurement]:
+    """The accuracies that `quantize` computed on this machine; none when it made another graph, or none here."""
+    rows = _quantized(out, graph).get("scores", {})
     named = (("float", "float network"), ("graph", "integer graph"))
     return [
         Measurement(
@@ -36,12 +37,20 @@ def figures(out: Path, data: Dataset) -> list[Measurement]:
 
 def manifests(out: Path, data: Dataset, graph: Graph) -> dict[str, Manifest]:
     """Where the data, the network and the graph came from."""
-    quantized = read_scores(out / "quantize.json")
-    software = versions()
+    recipe = _quantized(out, graph).get("recipe", {})
+    notes = () if recipe else ("quantize.json of this graph is not here: its recipe and accuracies are not known",)
+    inputs = {**graph.provenance, "graph": io.digest(graph)}
     return {
         "data": Manifest("data set", {data.name: data.sha256}, notes=data.notes),
-        "graph": Manifest("graph", {**graph.provenance, "graph": io.digest(graph)}, quantized["recipe"], software),
+        "graph": Manifest("graph", inputs, recipe, versions(), notes),
     }
+
+
+def _quantized(out: Path, graph: Graph) -> dict[str, Any]:
+    """What `quantize` wrote about this very graph. Raises ArtifactError when its file is damaged."""
+    path = out / "quantize.json"
+    found = read_scores(path) if path.exists() else {}
+    return found if found.get("graph") == io.digest(graph) else {}
 
 
 def versions() -> dict[str, str]:

@@ -43,7 +43,17 @@ def _head(report: Row) -> list[str]:
     board = f"Board: {report['board']['title']}. " if report["board"] else ""
     graph = report["graph"]
     lines += ["", f"{board}Graph: {graph['name']}, target {graph['target']}, sha256 {graph['sha256']}.", ""]
-    return lines
+    return [*lines, *_device(report)]
+
+
+def _device(report: Row) -> list[str]:
+    """When, what answered, and over which wire."""
+    parts = [f"Written {report['created']}."] if report["created"] else []
+    if device := report["device"]:
+        parts.append(f"Device: {device['name']}, {device['profile']}, model {device['model']}.")
+    if report["transfers"]:
+        parts.append(f"{text.exchanges(report['transfers'])}.")
+    return [" ".join(parts), ""] if parts else []
 
 
 def _figures(report: Row) -> list[str]:

@@ -27,11 +27,8 @@ from edgekws.errors import ArtifactError
 from edgekws.files import write_json, write_text
 from edgekws.report.document import MODES, checked
 from edgekws.report.traces import window_edges
+from edgekws.rules import FILES, WINDOW_S, WINDOWS
 
-WINDOWS, WINDOW_S = 5, 10.0
-"""How many windows of how many seconds at least (rules of the runners)."""
-FILES = 1000
-"""How many files the benchmark's own accuracy set has."""
 Row = dict[str, Any]
 
 
@@ -66,7 +63,7 @@ def write_session(
 def problems(bench: Mapping[str, Any]) -> list[str]:
     """Why a submission cannot take the run; empty when it can."""
     found = [] if bench["valid"] else list(bench["reasons"]) or ["the run is not valid"]
-    if bench["incomplete"] and bench["incomplete"] not in found:
+    if bench["incomplete"] and not any(bench["incomplete"] in fault for fault in found):
         found.append(bench["incomplete"])
     if not any(bench[mode] for mode in MODES):
         found.append("nothing was measured")

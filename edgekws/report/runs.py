@@ -44,7 +44,8 @@ class Value:
     """One figure of a run. unit: of `text.quantity`.
 
     spread: (low, high) between which the true value lies: a 95 % interval of a share, the extremes of the windows, or
-    the bounds of an estimate; None for a value without one; (value, value) when it is exact.
+    the bounds of an estimate; None for a value without one, as of a single window of real time; (value, value) when it
+    is exact.
     basis: values can be compared when this is the same.
     """
 
@@ -122,7 +123,8 @@ def _latency(found: Row) -> Value | None:
     board, each = found["board"], performance["latencies_us"]
     clock = f", {1 << board['icount_shift']} ns for every instruction" if board["icount_shift"] >= 0 else ""
     unit = "us (virtual)" if clock else "us"
-    return Value(performance["latency_us"], unit, board["how"], (min(each), max(each)), f"{board['how']}{clock}")
+    spread = (min(each), max(each)) if clock or len(each) > 1 else None
+    return Value(performance["latency_us"], unit, board["how"], spread, f"{board['how']}{clock}")
 
 
 def _instructions(found: Row) -> Value | None:
@@ -136,7 +138,7 @@ def _energy(key: str) -> Callable[[Row], Value | None]:
         if not energy or energy[key] is None:
             return None
         each = [window[key] for window in energy["windows"] if window[key] is not None]
-        spread = (min(each), max(each)) if each else None
+        spread = (min(each), max(each)) if len(each) > 1 else None
         if energy["interval"] and key == "uj_per_inference":
             spread = (energy["interval"]["low"], energy["interval"]["high"])
         return Value(energy[key], "uJ", energy["how"], spread, energy["how"])

@@ -30,7 +30,8 @@ def headline(report: Mapping[str, Any]) -> str:
 
 def reasons(report: Mapping[str, Any]) -> list[str]:
     """Why a run is not valid, but for what broke it off, which is said on its own."""
-    return [reason for reason in report["verdict"]["reasons"] if reason != report["incomplete"]]
+    said = report["incomplete"]
+    return [reason for reason in report["verdict"]["reasons"] if not said or said not in reason]
 
 
 def number(value: float) -> str:
@@ -66,6 +67,13 @@ def interval(figure: Mapping[str, Any]) -> str:
     low, unit = quantity(bounds["low"], figure["unit"])
     high, _ = quantity(bounds["high"], figure["unit"])
     return f"{low} to {high} {unit}".strip()
+
+
+def exchanges(transfers: Mapping[str, Any]) -> str:
+    """How the commands of a session went over the wire."""
+    proofs = {True: "every exchange proved by its checksums", False: "the device has no checksums of its exchanges"}
+    proof = proofs[transfers["checked"]]
+    return f"{transfers['commands']:,} commands, {transfers['repeated']:,} sent again; {proof}"
 
 
 def signed_percent(share: float) -> str:

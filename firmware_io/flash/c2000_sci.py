@@ -5,7 +5,7 @@ sector is a transfer of its own, since the kernel erases a sector when the first
 falls into it: damage on the wire costs one sector, not the image. Success is said after a comparison
 of all sectors with nothing written since. The kernel can neither break off nor say what it holds, so a
 killed flash is not continued: reset the board into SCI boot mode, and the same command writes all again.
-Sectors of the image that are blank throughout are left as they are (the kernel skips blank words).
+Sectors of the image that are blank throughout are left as they are (the kernel skips blank words), which is said.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from edgekws.errors import BoardError, ConfigError
+from edgekws.errors import ArtifactError, BoardError, ConfigError
 from edgekws.types import Progress
 from firmware_io.flash import Capabilities, Job
 from firmware_io.flash import _sci_session as sci
@@ -79,6 +79,8 @@ def flash(job: Job, progress: Progress) -> str:
         written = _write(session, job, image.head, content, progress)
         started = session.run(image.entry) if _option(job, "finish") == "run" else session.reset()
     verified = "all verified" if job.verify else "none verified"
+    if blank := _blank_sectors(job, image):
+        verified += f", {blank} that the image leaves blank were neither erased nor compared"
     end = "started" if started else "start not acknowledged: reset the board when nobody answers"
     return f"{len(content)} sectors, {written} transfers, {verified}, {session.repeated} exchanges repeated, {end}"
 
@@ -108,12 +110,23 @@ def _checked(job: Job) -> tuple[BootImage, BootImage, dict[int, bytes]]:
     origin = number("origin", _option(job, "origin"), 0, 0x3F_FFFF)
     words = number("words", _option(job, "words"), 4, 0x40_0000)
     check_range(image.image, origin * WORD_BYTES, words * WORD_BYTES, "the flash (byte addresses, two per word)")
+    whole = sectors(image.image, _sector_bytes(job))
+    trimmed = dict(_trimmed(address, sector) for address, sector in whole.items() if sector.strip(b"\xff"))
+    if not trimmed:
+        raise ArtifactError(f"{job.image} should have something to write", got="blank words alone")
+    return image, kernel, trimmed
+
+
+def _sector_bytes(job: Job) -> int:
     sector_words = number("sector_words", _option(job, "sector_words"), 0x80, 0x8000)
     if sector_words % 0x80:
         raise ConfigError("option sector_words should be a multiple of 128", got=str(sector_words))
-    whole = sectors(image.image, sector_words * WORD_BYTES)
-    trimmed = (_trimmed(address, sector) for address, sector in whole.items() if sector.strip(b"\xff"))
-    return image, kernel, dict(trimmed)
+    return sector_words * WORD_BYTES
+
+
+def _blank_sectors(job: Job, image: BootImage) -> int:
+    """Of those that the image touches; in flash they may hold what was there before."""
+    return sum(not sector.strip(b"\xff") for sector in sectors(image.image, _sector_bytes(job)).values())
 
 
 def _trimmed(address: int, sector: bytes) -> tuple[int, bytes]:

@@ -20,6 +20,7 @@ from edgekws.errors import ConfigError
 from edgekws.graph import interp
 from edgekws.graph.ir import Graph
 from edgekws.graph.softmax import permille
+from edgekws.rules import WINDOW_S, WINDOWS
 from edgekws.types import Progress
 from firmware_io.board import Board
 from firmware_io.build import Firmware
@@ -30,12 +31,13 @@ from firmware_io.protocol.session import Session
 Mode = Literal["performance", "accuracy", "energy"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 """In the order in which a bench runs them."""
-MLPERF_WINDOW_S, MLPERF_WINDOWS = 10.0, 5
 IDLE_S = 1.0
 """A board rests this long, at least, before and after each window of energy mode."""
 MARGIN, MORE_MARGIN = 1.05, 0.1
 """A window is planned this much longer than it must be, and so much longer again each time that it came out short."""
 WINDOW_ATTEMPTS = 4
+MOST_GROWTH = 4
+"""Times the iterations of the attempt before, at most: a clock that jumped back must not make a window of hours."""
 WARMUPS = 1
 """Inferences before a window's first time stamp, as both MLPerf Tiny hosts ask for."""
 
@@ -63,8 +65,8 @@ class Plan:
     """
 
     modes: tuple[Mode, ...] = ("performance", "accuracy")
-    window_s: float = MLPERF_WINDOW_S
-    windows: int = MLPERF_WINDOWS
+    window_s: float = WINDOW_S
+    windows: int = WINDOWS
     idle_s: float = IDLE_S
     host_clock: bool = True
 
@@ -102,6 +104,11 @@ class Runner(Protocol):
 def planned(seconds: float, inference_s: float, attempt: int = 0) -> int:
     """Iterations of a window that has to last `seconds`, when one inference was seen to take `inference_s`."""
     return max(1, math.ceil(seconds * (MARGIN + MORE_MARGIN * attempt) / inference_s))
+
+
+def longer(seconds: float, iterations: int, lasted_s: float, attempt: int) -> int:
+    """Iterations of the next attempt at a window, after so many lasted less than `seconds`."""
+    return min(planned(seconds, lasted_s / iterations, attempt), iterations * MOST_GROWTH)
 
 
 def in_order(names: list[str]) -> tuple[Mode, ...]:

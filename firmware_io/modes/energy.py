@@ -18,7 +18,7 @@ from firmware_io import energy
 from firmware_io.board import Board
 from firmware_io.energy import EnergyWindow, Points, Span
 from firmware_io.meter import Meter
-from firmware_io.modes import MARGIN, WARMUPS, WINDOW_ATTEMPTS, Plan, Setup, planned
+from firmware_io.modes import MARGIN, WARMUPS, WINDOW_ATTEMPTS, Plan, Setup, longer, planned
 from firmware_io.modes._clip import require_this_graph
 from firmware_io.modes.performance import Performance
 from firmware_io.monitors import Estimate, Trace
@@ -38,7 +38,8 @@ class Energy:
 
     spread: (highest - lowest window) / median. interval, source: of an estimate (microjoules). peak_a: highest
     current of a sample, None without a voltage; limit_a: of the meter, 0 for none. faults: what was wrong with the
-    edges, in sentences. wrong: clips whose answer differs from the interpreter's.
+    edges, in sentences. wrong: clips whose answer differs from the interpreter's. host_s: of each window with its
+    warm-ups and its answer, on this computer's clock; None when no board was asked.
     """
 
     meter: str
@@ -57,6 +58,7 @@ class Energy:
     limit_a: float = 0.0
     faults: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    host_s: tuple[float, ...] | None = None
 
 
 class Runner:
@@ -71,7 +73,7 @@ class Runner:
         title, rate_hz = meter.capabilities.title, meter.rate_hz
         self._recorder = Recorder(monitor, meter.folder, title, rate_hz, meter.volts)
         self._started = False
-        self._spans: list[Span] = []
+        self._spans: list[tuple[Span, float]] = []  # and the run's seconds on this computer
         self._faults: list[str] = []
         self._wrong: list[str] = []
 
@@ -80,8 +82,7 @@ class Runner:
         setup, total = self._setup, self._setup.plan.windows
         if setup.session.mode == "performance":
             got = "its firmware is built for performance mode, which gives no edges"
-            image = setup.firmware.elf if setup.firmware else "FIRMWARE"
-            hint = f"flash the firmware of energy mode: edgekws flash --board {setup.board.name} --image {image}"
+            hint = f"flash the firmware of energy mode: edgekws flash --board {setup.board.name} --energy"
             raise BoardError("the device should be in energy mode", got=got, hint=hint)
         require_this_graph(setup, 0)
         inference_s = self._calibrate()
@@ -99,10 +100,12 @@ class Runner:
         if not self._started:
             return None
         trace = self._recorder.trace()
-        spans = [span for span in self._spans if span.last <= len(trace.joules)]  # a meter may have gone in between
-        if not spans:
+        found = [pair for pair in self._spans if pair[0].last <= len(trace.joules)]  # a meter may have gone in between
+        if not found:
             return None
-        return measured(trace, spans, self._meter, self._setup.board, self._setup.plan, self._faults, self._wrong)
+        section = measured(trace, [span for span, _ in found], self._meter, self._setup.board, self._setup.plan)
+        host_s = tuple(seconds for _, seconds in found) if self._setup.plan.host_clock else None
+        return replace(section, faults=tuple(self._faults), wrong=tuple(self._wrong), host_s=host_s)
 
     def _calibrate(self) -> float:
         """Seconds of one inference, from two runs on this computer's clock: what both have in common falls out."""
@@ -136,10 +139,10 @@ class Runner:
             span = self._between_edges(number, run)
             if span is None or (span.last - span.first) >= plan.window_s * self._meter.rate_hz:
                 break
-            seconds = max(1, span.last - span.first) / self._meter.rate_hz
-            iterations = planned(plan.window_s, seconds / iterations, attempt)
+            lasted_s = max(1, span.last - span.first) / self._meter.rate_hz
+            iterations = longer(plan.window_s, iterations, lasted_s, attempt)
         if span is not None:
-            self._spans.append(span)
+            self._spans.append((span, run.host_s))
         if run.permille != self._setup.expected(index)[1]:
             self._wrong.append(self._setup.vectors.ids[index])
 
@@ -164,15 +167,7 @@ class Runner:
         return (*edges, *self._recorder.take_edges(0, 0.0))
 
 
-def measured(
-    trace: Trace,
-    spans: list[Span],
-    meter: Meter,
-    board: Board,
-    plan: Plan,
-    faults: list[str] | None = None,
-    wrong: list[str] | None = None,
-) -> Energy:
+def measured(trace: Trace, spans: list[Span], meter: Meter, board: Board, plan: Plan) -> Energy:
     """The section of a trace, live or recorded. `spans` is not empty."""
     windows = energy.windows(trace, spans, plan.idle_s)
     totals = [window.uj_per_inference for window in windows]
@@ -194,8 +189,6 @@ def measured(
         trace=energy.points(_of_windows(trace, spans)),
         peak_a=energy.peak_watts(trace) / trace.volts if trace.volts else None,
         limit_a=meter.capabilities.max_current_a,
-        faults=tuple(faults or ()),
-        wrong=tuple(wrong or ()),
     )
 
 

@@ -9,7 +9,7 @@ from statistics import median
 
 from edgekws.errors import BoardError, ProtocolError
 from firmware_io.board import Board
-from firmware_io.modes import MARGIN, WARMUPS, WINDOW_ATTEMPTS, Setup, planned
+from firmware_io.modes import MARGIN, WARMUPS, WINDOW_ATTEMPTS, Setup, longer, planned
 from firmware_io.modes._clip import FLASH, classify, require_this_graph
 from firmware_io.protocol.session import Window
 
@@ -101,7 +101,7 @@ class Runner:
             window = self._setup.session.infer(iterations, WARMUPS, timeout_s=30.0 + 5 * iterations * host_s)
             if not 0 < window.device_us < seconds * 1e6:
                 break
-            iterations = planned(seconds, window.device_us / 1e6 / iterations, attempt)
+            iterations = longer(seconds, iterations, window.device_us / 1e6, attempt)
         self._windows.append(window)
         if window.permille != self._setup.expected(index)[1]:
             self._wrong.append(self._setup.vectors.ids[index])

@@ -23,9 +23,8 @@ _EXACT = {
     "power": {"power", "p", "main power", "power avg", "leistung"},
     "edge": {"edge", "d0", "gpi0", "gpi 0", "gpi[0]", "in0", "i1", "gpi1", "timestamp pin", "sync"},
 }
-_WORDS = {"time": "time", "current": "current", "voltage": "voltage", "power": "power"}
 _UNIT = re.compile(r"(.*?)[\s_]*[(\[]\s*([^()\[\]]*?)\s*[)\]]\s*")
-_LAST_WORD = re.compile(r"(.+?)[\s_]+(\w+)")
+_LAST_WORD = re.compile(r"(.+)[\s_]+([^\W_]+)")
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def _said(role: str, text: str, header: list[str], width: int) -> Column:
         if _plain(unit) not in UNITS[role]:
             raise ConfigError(f"the unit of {role} should be one of {', '.join(UNITS[role])}", got=unit)
         return Column(index, UNITS[role][_plain(unit)])
-    return Column(index, _split(header[index])[1].get(role, 1.0) if header else 1.0)
+    return Column(index, _scale(role, header[index]) if header else 1.0)
 
 
 def _index(name: str, header: list[str], width: int) -> int:
@@ -92,16 +91,31 @@ def _index(name: str, header: list[str], width: int) -> int:
 
 def _recognised(role: str, header: list[str], taken: set[int]) -> Column | None:
     titles = [(index, *_split(title)) for index, title in enumerate(header) if index not in taken]
-    exact = [Column(index, units.get(role, 1.0)) for index, name, units in titles if _fits(role, name, units)]
-    word = _WORDS.get(role)
-    loose = [Column(index, units.get(role, 1.0)) for index, name, units in titles if word and word in name.split()]
+    exact = [index for index, name, units in titles if _fits(role, name, units)]
+    loose = [index for index, name, units in titles if role in name.split()]
     candidates = exact or loose
     if len(candidates) > 1:
-        several = ", ".join(header[column.index] for column in candidates)
+        several = ", ".join(header[index] for index in candidates)
         raise ConfigError(
-            f"one column should be the {role}", got=several, hint=f"say which: ?{role}={header[candidates[0].index]}"
+            f"one column should be the {role}", got=several, hint=f"say which: ?{role}={header[candidates[0]]}"
         )
-    return candidates[0] if candidates else None
+    if loose and not exact and role not in _split(header[loose[0]])[1]:
+        raise _unknown_unit(role, header[loose[0]])
+    return Column(candidates[0], _scale(role, header[candidates[0]])) if candidates else None
+
+
+def _scale(role: str, title: str) -> float:
+    """1 without a unit. Raises ConfigError for one in brackets that is none of the role's: it is never guessed."""
+    units = _split(title)[1]
+    if role != "edge" and role not in units and _UNIT.fullmatch(_plain(title)):
+        raise _unknown_unit(role, title)
+    return units.get(role, 1.0)
+
+
+def _unknown_unit(role: str, title: str) -> ConfigError:
+    known = ", ".join(UNITS[role])
+    hint = f"say it, as in ?{role}={title}:{list(UNITS[role])[1]}"
+    return ConfigError(f"the column of {role} should tell its unit, one of {known}", got=repr(title), hint=hint)
 
 
 def _fits(role: str, name: str, units: dict[str, float]) -> bool:

@@ -7,7 +7,8 @@ logic port belongs at the board's supply.
 The kit sends one word of four bytes per 10 us:
     bits  0-13  reading of the converter
     bits 14-16  measuring range
-    bits 18-23  counter, one more in every word: a lost word or byte is noticed by it
+    bits 18-23  counter, one more in every word: a lost word or byte is noticed by it, but not a loss of exactly 64
+                words (0.64 ms) or a multiple of that
     bits 24-31  logic inputs D0 to D7 at that moment
 The package turns readings into amperes by the kit's own calibration, and smooths the three words after a change of
 range.

@@ -155,7 +155,8 @@ class Line:
         raise BoardError(
             f"the device should answer `{short(command)}`",
             got=got,
-            hint="check power, port and baud rate, reset the board, and flash the firmware again if it stays silent",
+            hint="check power, port and baud rate (`edgekws ports PORT --probe` tries several), reset the board, "
+            "and flash the firmware again if it stays silent",
         )
 
     def _refuse_echo(self, command: str, content: bytes) -> None:

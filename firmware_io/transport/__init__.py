@@ -16,7 +16,7 @@ import importlib
 import pkgutil
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from edgekws.errors import ConfigError
 
@@ -48,6 +48,27 @@ def open_transport(url: str, elf: Path | None = None, record: Path | None = None
     record: the traffic is also written to this file, as with `spy:`.
     Raises ConfigError for an unknown scheme and BoardError when the device cannot be reached.
     """
+    module, rest = _load(url)
+    opened: AbstractContextManager[Transport] = module.connect(rest, elf)
+    if record is None:
+        return opened
+    from firmware_io.transport.spy import recorded
+
+    return recorded(opened, url, record)
+
+
+def board_of(url: str) -> str:
+    """The board that `url` starts on this computer; "" for a device that is there anyway, and for a recording.
+
+    Raises ConfigError for an unknown scheme.
+    """
+    module, rest = _load(url)
+    found: str = module.board_of(rest) if hasattr(module, "board_of") else ""
+    return found
+
+
+def _load(url: str) -> tuple[Any, str]:
+    """(module of the scheme, the rest of the URL)."""
     scheme, separator, rest = url.partition(":")
     if not separator or scheme not in schemes():
         raise ConfigError(
@@ -55,10 +76,4 @@ def open_transport(url: str, elf: Path | None = None, record: Path | None = None
             got=url or "nothing",
             hint="for a serial port write serial:PATH, for example serial:/dev/ttyACM0",
         )
-    module = importlib.import_module(f"{__name__}.{scheme}")
-    opened: AbstractContextManager[Transport] = module.connect(rest, elf)
-    if record is None:
-        return opened
-    from firmware_io.transport.spy import recorded
-
-    return recorded(opened, url, record)
+    return importlib.import_module(f"{__name__}.{scheme}"), rest

@@ -24,6 +24,9 @@ def refused(url: str, error: Exception) -> BoardError:
     if number == errno.ENOENT:
         got, hint = "there is no such port", "plug the board in, switch it on, and run `edgekws ports`"
         return BoardError(wanted, got=got, hint=hint)
+    if url.startswith("socket:"):
+        hint = "check host and port, and that the program there which passes the serial line on is running"
+        return BoardError(wanted, got=str(error).removeprefix(f"Could not open port {url}: "), hint=hint)
     return BoardError(wanted, got=str(error), hint="check the cable and the name, and run `edgekws ports`")
 
 

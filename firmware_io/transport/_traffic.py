@@ -26,6 +26,7 @@ from firmware_io.transport import Transport
 
 KIND, VERSION = "edgekws-traffic", 1
 _ENCODING = "latin-1"
+_HEAD = f'{{"kind": "{KIND}"'.encode()
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Spy:
         self._start = time.monotonic()
         self._path = path
         with self._written():
+            _require_free(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("wb", buffering=0)
         self._header = {"kind": KIND, "version": VERSION, "url": url}
@@ -89,6 +91,16 @@ class Spy:
             ) from error
 
 
+def _require_free(path: Path) -> None:
+    """Raises ArtifactError when a file is there that is no recording: it may be the clips, or someone's work."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return
+    with path.open("rb") as file:
+        if file.read(len(_HEAD)) != _HEAD:
+            hint = "give another file; only a recording is replaced"
+            raise ArtifactError(f"{path} should be free for recorded traffic", got="a file of another kind", hint=hint)
+
+
 def load(path: Path) -> list[Event]:
     """Raises ArtifactError for anything but recorded traffic of this version."""
     try:
@@ -97,9 +109,9 @@ def load(path: Path) -> list[Event]:
         check_kind(path, header if isinstance(header, dict) else {}, KIND, VERSION)
         return [_event(row) for row in rows]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtifactError(
-            f"{path} should be recorded traffic", got=str(error), hint="record it again with --record"
-        ) from error
+        why = error.strerror if isinstance(error, OSError) else "no JSON lines of ours"
+        hint = "record it with `edgekws bench --spy FILE`"
+        raise ArtifactError(f"{path} should be recorded traffic", got=why or str(error), hint=hint) from error
 
 
 def _event(row: dict[str, Any]) -> Event:

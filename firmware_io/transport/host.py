@@ -13,3 +13,7 @@ DEFAULT_BOARD = "host"
 
 def connect(rest: str, elf: Path | None = None) -> AbstractContextManager[Port]:
     return connect_launched("host", rest or DEFAULT_BOARD, elf)
+
+
+def board_of(rest: str) -> str:
+    return rest or DEFAULT_BOARD

@@ -11,3 +11,7 @@ from firmware_io.transport._port import Port
 
 def connect(rest: str, elf: Path | None = None) -> AbstractContextManager[Port]:
     return connect_launched("qemu", rest, elf)
+
+
+def board_of(rest: str) -> str:
+    return rest

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from edgekws.errors import ConfigError
+from firmware_io import transport as transports
 from firmware_io.transport import Transport, open_transport, schemes
 from firmware_io.transport._traffic import Spy
 
@@ -21,6 +22,10 @@ def recorded(opened: AbstractContextManager[Transport], url: str, path: Path) ->
 def connect(rest: str, elf: Path | None = None) -> AbstractContextManager[Transport]:
     path, url = _parts(rest)
     return recorded(open_transport(url, elf), url, path)
+
+
+def board_of(rest: str) -> str:
+    return transports.board_of(_parts(rest)[1])
 
 
 def _parts(rest: str) -> tuple[Path, str]:

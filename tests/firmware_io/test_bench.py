@@ -159,6 +159,21 @@ def test_a_window_that_came_out_short_is_run_again(graph, vectors, monkeypatch):
     assert found.valid and min(found.performance.windows_s) >= 10
 
 
+def test_a_clock_that_jumps_back_does_not_make_a_window_of_hours(graph, vectors, monkeypatch):
+    device, asked = FakeDevice(graph), []
+
+    def jumping(n, w, original=device._infer):
+        asked.append(n)
+        lines = original(n, w).split("\r\n")
+        if n >= 5000 and max(asked[:-1]) < 5000:  # the first window: no more than 1 us passes in it
+            lines[4] = f"m-lap-us-{int(lines[3].removeprefix('m-lap-us-')) + 1}"
+        return "\r\n".join(lines)
+
+    monkeypatch.setattr(device, "_infer", jumping)
+    found = bench(Session(Direct(device, chunk=4096)), boards.load("qemu-an386"), graph, vectors)
+    assert found.valid and max(asked) <= 4 * 5250
+
+
 def test_shorter_plans_are_named(graph, vectors):
     found = run(graph, vectors, Plan(("performance",), window_s=0.5, windows=2))
     assert found.valid and "2 windows of 0.5 s" in found.warnings[0]

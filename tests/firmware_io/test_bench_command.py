@@ -14,7 +14,7 @@ from fake_device import CLASSIFY_COMMANDS, START_COMMANDS, FakeDevice, Faults, o
 
 from edgekws.cli import _measure
 from edgekws.cli._measure import Options
-from edgekws.errors import ArtifactError, BoardError, ConfigError, ParityError
+from edgekws.errors import ArtifactError, BoardError, ConfigError, ParityError, ProtocolError
 from edgekws.graph import interp, io
 from firmware_io import board as boards
 from firmware_io import vectors
@@ -50,7 +50,8 @@ def report(options):
 def test_figures_are_printed_and_reported(graph, options, capsys):
     measure(FakeDevice(graph, layers_us=[900, 300, 500, 200, 100], check=True), options)
     printed = capsys.readouterr().out
-    assert "latency: 2000 us (virtual) (emulated, n = 5)" in printed
+    assert "latency: 2.00 ms (virtual) (emulated, n = 5)" in printed
+    assert "top-1 accuracy, dev split: 100.00 % (emulated, n = 12, 75.75 to 100.00 %)" in printed
     assert f"board equals interpreter: {CLIPS} of {CLIPS}, report in" in printed
     found = report(options)
     assert found["verdict"]["valid"] and found["incomplete"] == "" and found["modes"] == ["performance", "accuracy"]
@@ -68,10 +69,28 @@ def test_a_session_of_mlperf_tiny(graph, options, tmp_path):
     assert len(json.loads((session / "accuracy" / "results.json").read_text())) == CLIPS
 
 
-def test_a_run_that_no_submission_takes_makes_no_session(graph, options, tmp_path):
-    with pytest.raises(ArtifactError, match="session of MLPerf Tiny"):
-        measure(FakeDevice(graph), options, windows=3, mlperf=tmp_path / "submission")
-    assert report(options)["verdict"]["valid"] and not list((tmp_path / "submission").glob("sessions/2*"))
+def test_a_run_that_is_not_valid_makes_no_session(graph, options, tmp_path):
+    with pytest.raises(ParityError, match="differ on 1 of 12 clips"):
+        submission = replace(options, modes=("accuracy",), mlperf=tmp_path / "submission")
+        measure(FakeDevice(graph, Faults(wrong_score_at=5)), submission)
+    assert report(options)["accuracy"] and not (tmp_path / "submission").exists()
+
+
+def without_labels(options, graph, tmp_path):
+    clips = replace(vectors.read(options.vectors, graph), labels=None)
+    vectors.write(tmp_path / "bare.npz", clips, graph.features)
+    return replace(options, vectors=tmp_path / "bare.npz")
+
+
+def test_what_no_submission_takes_is_refused_before_it_is_measured(graph, options, tmp_path):
+    submission = replace(options, port="serial:/nowhere", mlperf=tmp_path / "submission")
+    with pytest.raises(ConfigError, match=r"5 windows of at least 10 s.*3 of 10 s"):
+        _measure.measure(replace(submission, windows=3))
+    with pytest.raises(ConfigError, match="takes no estimates"):
+        _measure.measure(replace(submission, modes=("energy",), meter="model:"))
+    with pytest.raises(ConfigError, match="the label of each clip"):
+        _measure.measure(without_labels(submission, graph, tmp_path))
+    assert not (tmp_path / "submission").exists() and not options.folder.exists()
 
 
 def test_what_was_measured_before_a_break_is_reported(graph, options):
@@ -119,6 +138,13 @@ def test_recorded_traffic_gives_the_same_figures(graph, options, tmp_path):
     assert second["accuracy"]["confusion"] == first["accuracy"]["confusion"]
 
 
+def test_what_came_before_a_deviation_from_a_recording_is_reported(graph, options, tmp_path):
+    measure(FakeDevice(graph), options, modes=("accuracy",), clips=4, spy=tmp_path / "traffic.jsonl")
+    with pytest.raises(ProtocolError, match=r"clip clip2.*step \d+ of the recorded traffic is"):
+        _measure.measure(replace(options, modes=("accuracy",), port=f"replay:{tmp_path / 'traffic.jsonl'}", clips=6))
+    assert report(options)["accuracy"]["n"] == 1 and "recorded traffic" in report(options)["incomplete"]
+
+
 def test_fewer_clips_are_spread_and_can_be_saved(graph, options, tmp_path):
     saved = tmp_path / "four.npz"
     measure(FakeDevice(graph), options, modes=("accuracy",), clips=4, save_vectors=saved)
@@ -134,7 +160,15 @@ def test_fewer_clips_are_spread_and_can_be_saved(graph, options, tmp_path):
         ({"meter": "lpm01a:/nowhere"}, ConfigError, "--meter belongs to --mode energy"),
         ({"modes": ("energy",), "meter": "lpm01a:/nowhere"}, ConfigError, "--voltage"),
         ({"modes": ("energy",), "meter": "abacus:"}, ConfigError, "one of the schemes"),
+        ({"modes": ("energy",), "meter": "lpm01a:/nowhere", "voltage": 5.0}, ConfigError, "1.8 to 3.3 V.*5 V"),
+        ({"modes": ("energy",), "meter": "model:", "iterations": 9}, ConfigError, "recorded trace"),
+        ({"voltage": 3.0}, ConfigError, "belong to --meter.*--voltage alone"),
+        ({"iterations": 9}, ConfigError, "belong to --meter.*--iterations alone"),
         ({"board": "toaster"}, ConfigError, "toaster"),
+        ({"port": "host:"}, ConfigError, "host:, which starts host.*--board host"),
+        ({"port": "spy:x.jsonl:qemu:qemu-an500"}, ConfigError, "which starts qemu-an500.*--board qemu-an500"),
+        ({"port": "qemu:toaster"}, ConfigError, "the board should be one of.*toaster"),
+        ({"port": "replay:nowhere"}, ArtifactError, "nowhere should be recorded traffic.*No such file.*--spy"),
         ({"port": "pigeon:home"}, ConfigError, "one of the schemes"),
         ({"vectors": Path("nowhere.npz")}, ArtifactError, r"nowhere\.npz"),
     ],
@@ -143,6 +177,13 @@ def test_bad_options_are_one_paragraph_before_anything_is_sent(options, changes,
     with pytest.raises(error, match=message):
         _measure.measure(replace(options, **changes))
     assert not options.folder.exists()
+
+
+def test_figures_are_printed_even_if_no_report_can_be_written(graph, options, capsys):
+    (options.out / "bench").touch()
+    with pytest.raises(ArtifactError, match="could not be written"):
+        measure(FakeDevice(graph), options, modes=("accuracy",))
+    assert "top-1 accuracy, dev split: 100.00 %" in capsys.readouterr().out
 
 
 def test_clips_of_other_features_are_refused(graph, options, tmp_path):
@@ -157,27 +198,32 @@ def test_modes_come_with_commas_or_one_by_one():
         assert _measure._plan(Options(modes=texts)).modes == ("performance", "accuracy")
 
 
-def test_serial_lines_get_the_baud_rate_of_the_firmware(graph, options):
-    job = _measure._Job(options, boards.load(BOARD), graph, {}, _measure._plan(options), None)
+def test_serial_lines_get_the_baud_rate_of_the_firmware(options):
+    board = boards.load(BOARD)
     for port, wanted in [
         ("serial:/dev/x", "serial:/dev/x?baud=115200"),
         ("serial:/dev/x?baud=9600", "serial:/dev/x?baud=9600"),
+        ("spy:t.jsonl:serial:/dev/x", "spy:t.jsonl:serial:/dev/x?baud=115200"),
+        ("io:serial:/dev/x", "io:serial:/dev/x"),
         ("tcp:host:1", "tcp:host:1"),
         ("", "qemu:qemu-an386"),
     ]:
-        assert _measure._port(replace(job, options=replace(options, port=port)), energy=False) == wanted
-    assert _measure._port(replace(job, options=replace(options, port="serial:x")), energy=True) == "serial:x?baud=9600"
+        assert _measure._port(replace(options, port=port), board, energy=False) == wanted
+    assert _measure._port(replace(options, port="serial:x"), board, energy=True) == "serial:x?baud=9600"
     assert np.array_equal(_measure._spread(5, 0), [0, 1, 2, 3, 4])
 
 
 @pytest.fixture
 def recorded(tmp_path):
-    """A table of another meter: three windows of 10.4 s at 12 mW, rest at 2 mW, 3.0 V, 100 rows a second."""
+    return table(tmp_path / "trace.csv", windows=3)
+
+
+def table(path, windows):
+    """A table of another meter: windows of 10.4 s at 12 mW, rest at 2 mW, 3.0 V, 100 rows a second."""
     amperes = [0.002 / 3.0] * 200
-    for _ in range(3):
+    for _ in range(windows):
         amperes += [0.012 / 3.0] * 1040 + [0.002 / 3.0] * 200
-    edges = [200, 1240, 1440, 2480, 2680, 3720]
-    path = tmp_path / "trace.csv"
+    edges = [edge for number in range(windows) for edge in (200 + 1240 * number, 1240 + 1240 * number)]
     rows = [f"{at / 100:.2f},{value:.9f},{0 if at in edges else 1}" for at, value in enumerate(amperes)]
     path.write_text("\n".join(["time [s],current [A],pin", *rows]) + "\n")
     return path
@@ -188,19 +234,30 @@ def test_the_trace_of_another_meter_is_imported_without_a_board(options, recorde
     _measure.measure(replace(nucleo, meter=f"csv:{recorded}?volts=3.0&edge=pin"))
     printed = capsys.readouterr().out
     wanted = 0.012 * 10.4 / 230 * 1e6, 0.010 * 10.4 / 230 * 1e6
-    assert f"energy per inference: {wanted[0]:.6g} uJ (measured, n = 3)" in printed
-    assert f"energy per inference, above idle: {wanted[1]:.6g} uJ (measured, n = 3)" in printed
-    found = report(nucleo)
+    assert f"energy per inference: {wanted[0]:.4g} uJ (measured, n = 3)" in printed
+    assert f"energy per inference, above idle: {wanted[1]:.4g} uJ (measured, n = 3)" in printed
+    assert f"report in {options.out}/bench/nucleo-l4r5zi-energy/" in printed, "beside that of performance mode"
+    found = report(replace(nucleo, meter="csv:"))
     assert found["device"] is None and found["performance"] is None and found["verdict"]["valid"]
     assert [window["seconds"] for window in found["energy"]["windows"]] == [10.4] * 3
     assert any("3 windows of 10 s" in warning for warning in found["warnings"])
+
+
+def test_the_session_of_an_imported_trace_has_no_log_of_another_run(options, tmp_path):
+    nucleo = replace(options, board="nucleo-l4r5zi", vectors=None, modes=("energy",), iterations=230)
+    nucleo.folder.mkdir(parents=True)
+    (nucleo.folder / "traffic.jsonl").write_text("traffic of a run before")
+    meter = f"csv:{table(tmp_path / 'five.csv', windows=5)}?volts=3.0&edge=pin"
+    _measure.measure(replace(nucleo, meter=meter, mlperf=tmp_path / "mlperf"))
+    (log,) = (tmp_path / "mlperf").glob("sessions/*/energy/log.txt")
+    assert log.read_text() == log.with_name("results.txt").read_text()
 
 
 def test_an_imported_trace_needs_its_iterations_and_its_edges(options, recorded):
     energy = replace(options, board="nucleo-l4r5zi", modes=("energy",))
     with pytest.raises(ConfigError, match="--iterations"):
         _measure.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0&edge=pin"))
-    with pytest.raises(ConfigError, match="two edges"):
+    with pytest.raises(ConfigError, match=r"two edges.*edge=COLUMN or \?edges=FILE"):
         _measure.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0", iterations=9))
     with pytest.raises(ConfigError, match="--mode energy alone"):
         both = ("performance", "energy")

@@ -74,6 +74,24 @@ def test_the_quietest_stretch_is_found_to_a_hundredth(before, quiet, after):
     assert energy.quietest_watts(trace(watts, rate_hz=100.0), 0, 99, seconds=1.0) is None
 
 
+@pytest.mark.parametrize(("rate_hz", "seconds"), [(1000.0, 0.25), (50.0, 4.0), (10_000.0, 0.5), (1.0, 3.0)])
+def test_rest_is_as_long_as_was_asked_for_at_any_rate(rate_hz, seconds):
+    """Rest of that length between loads is found whole; a gap a sample shorter has none."""
+    watts = steps((2 * seconds, 5.0), (seconds, 1.0), (2 * seconds, 4.0), rate_hz=rate_hz)
+    assert energy.quietest_watts(trace(watts, rate_hz), 0, len(watts), seconds) == pytest.approx(1.0)
+    assert energy.quietest_watts(trace(watts, rate_hz), 0, round(seconds * rate_hz) - 1, seconds) is None
+    longer = energy.quietest_watts(trace(watts, rate_hz), 0, len(watts), 2 * seconds)
+    assert longer == pytest.approx(2.5, rel=0.02)
+
+
+def test_sums_of_blocks_do_not_depend_on_how_many_are_read_at_once(monkeypatch):
+    whole = trace(np.random.default_rng(7).uniform(0, 1, 5000))
+    once = energy.quietest_watts(whole, 1234, 4321, 0.3), energy.points(whole, 90)
+    monkeypatch.setattr("firmware_io.energy._CHUNK", 64)
+    assert (energy.quietest_watts(whole, 1234, 4321, 0.3), energy.points(whole, 90)) == once
+    assert energy.total_joules(whole.joules, 1234, 4321) == pytest.approx(whole.joules[1234:4321].sum())
+
+
 def test_an_odd_first_edge_is_the_lone_timestamp():
     assert energy.spans((5, 10, 20, 30, 40), 7) == (Span(10, 20, 7), Span(30, 40, 7))
     assert energy.spans((10, 20), 7) == (Span(10, 20, 7),)

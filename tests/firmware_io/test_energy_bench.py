@@ -70,6 +70,8 @@ def test_the_order_of_the_instrument_and_the_document(measure, tmp_path):
     document = checked(run.to_json(), "the bench")
     assert document["modes"] == ["energy"] and document["performance"] is None
     assert document["energy"]["how"] == "emulated" and len(document["energy"]["windows"]) == 2
+    pairs = zip(document["energy"]["windows"], document["energy"]["host_s"], strict=True)
+    assert all(0 < window["seconds"] <= host_s + 0.01 for window, host_s in pairs)
     assert len(document["energy"]["trace"]["edges_s"]) == 1 + 2 * 2
     assert 0 < len(document["energy"]["trace"]["watts"]) <= 4000
     assert document["transfers"]["checked"] is True
@@ -89,6 +91,11 @@ def test_a_lost_edge_is_a_reason_and_the_other_windows_are_kept(measure):
     assert len(run.energy.windows) == 1
 
 
+def test_an_edge_that_came_twice_for_one_that_was_lost_does_not_make_a_window_of_hours(measure):
+    run, device, _ = measure(echo=(1,), mute=(2,))
+    assert run.valid and len(device.busy) < 20 and max(end - begin for begin, end in device.busy) < 5
+
+
 def test_an_edge_too_many_is_a_reason(measure):
     run, _, _ = measure(echo=(4,))
     assert not run.valid and run.reasons[0].startswith("window 2: 3 edges")
@@ -102,6 +109,12 @@ def test_a_run_that_was_repeated_counts_with_its_last_two_edges(measure, damage)
     assert run.transfers.repeated == 2 and len(run.energy.trace.edges_s) == 5
     for window in run.energy.windows:
         assert window.joules == pytest.approx(ACTIVE_WATTS * window.seconds, rel=2e-3)
+
+
+def test_an_edge_that_was_lost_in_a_repeated_run_is_a_reason(measure):
+    """Three edges of two runs: which two are those of the run that counts is not known."""
+    run, _, _ = measure(mute=(3,), garble={"infer": 2})
+    assert "window 2: 3 edges of the timestamp pin where 2 should be" in run.reasons and len(run.energy.windows) == 1
 
 
 def test_a_pin_that_is_not_wired_stops_at_once(measure):

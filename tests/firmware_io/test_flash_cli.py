@@ -12,6 +12,7 @@ from edgekws.cli import board as cli
 from edgekws.errors import BoardError, ConfigError
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
+from firmware_io import board as boards
 from firmware_io import ports
 from firmware_io.flash import _hex2000
 from firmware_io.flash._image import read, sectors
@@ -86,6 +87,38 @@ def test_a_dry_run_says_what_would_be_run(out: Path, capsys: Capture) -> None:
     assert "pyocd flash --no-wait --target stm32l4r5zitx" in capsys.readouterr().out
 
 
+def test_the_firmware_of_energy_mode(out: Path, capsys: Capture) -> None:
+    """Its line has another baud rate, its file another name."""
+    flash(out, board=NUCLEO, energy=True, dry_run=True)
+    said = capsys.readouterr().out
+    assert f"program {{{out}/firmware/{NUCLEO}-energy.elf}} verify" in said
+    assert "-DEKW_ENERGY_MODE=1u" in said and "-DEKW_BAUD=9600u" in said
+    flash(out, board="host", energy=True)
+    assert "edgekws-host answers" in (said := capsys.readouterr().out) and "energy mode" in said
+    assert (out / "firmware" / "host-energy.elf").exists() and not (out / "firmware" / "host.elf").exists()
+
+
+def test_a_board_in_energy_mode_is_greeted_at_its_baud_rate(
+    out: Path, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(cli, "_greet", lambda board, transport, elf: asked.append(transport))
+    monkeypatch.setattr(cli, "_is_here", lambda which: True)
+    for port in ("", "/dev/ttyACM1"):
+        cli._greet_written(boards.load(NUCLEO), port, out / "fw.elf", energy=True)
+        cli._greet_written(boards.load(NUCLEO), port, out / "fw.elf")
+    own = f"serial:board={NUCLEO}"
+    given = "serial:/dev/ttyACM1"
+    assert asked == [f"{where}?baud={baud}" for where in (own, given) for baud in (9_600, 115_200)]
+
+
+def test_a_port_may_be_written_as_bench_writes_it(out: Path) -> None:
+    image = out / "fw.bin"
+    image.write_bytes(bytes(64))
+    with pytest.raises(BoardError, match=r"^/dev/ttyNONE7 should be a port.*no such port"):
+        flash(out, image=image, port="serial:/dev/ttyNONE7")
+
+
 def test_a_given_image_over_another_tool_needs_no_board(out: Path, capsys: Capture) -> None:
     image, kernel = out / "app.txt", out / "kernel.txt"
     image.write_text(_hex2000.text(boot_image(bytes(range(200))).stream()))
@@ -121,8 +154,6 @@ def test_the_two_ports_of_a_probe_are_not_guessed(out: Path, monkeypatch: pytest
 
 
 def test_a_written_board_whose_port_is_gone_is_no_failure(out: Path, graph: Graph, capsys: Capture) -> None:
-    from firmware_io import board as boards
-
     cli._greet_written(boards.load(NUCLEO), "/dev/no-such-port", out / "fw.elf")
     assert "nobody was asked who answers: /dev/no-such-port is not here" in capsys.readouterr().out
 
@@ -132,6 +163,7 @@ def test_a_written_board_whose_port_is_gone_is_no_failure(out: Path, graph: Grap
     [
         ({"board": "qemu-an386", "tool": "mspm0_bsl"}, r"mspm0_bsl writes physical boards.*qemu-an386.*--image"),
         ({"board": "qemu-an386", "port": "/dev/ttyACM0"}, "boards that keep what is written.*Got: qemu"),
+        ({"energy": True, "image": Path("fw.elf")}, "--energy chooses what is built.*both"),
         ({"tool": "host"}, "boards that keep what is written.*Got: host"),
         ({"tool": "jlink"}, r"one of c2000_sci, dslite, host, mspm0_bsl, openocd, pyocd, qemu"),
         ({"image": Path("fw.elf"), "option": ["baud"], "dry_run": True}, "NAME=VALUE"),

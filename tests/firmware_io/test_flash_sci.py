@@ -74,6 +74,17 @@ def test_packets_are_those_of_ti() -> None:
     assert sci.packet(sci.RUN, b"\2\0\x08\0").hex(" ") == "e4 1b 04 00 0e 00 02 00 08 00 18 00 1b e4"
 
 
+def test_blank_sectors_of_the_image_are_not_called_verified(tmp_path: Path, kernel: str) -> None:
+    image = tmp_path / "app.txt"
+    image.write_text(_hex2000.text(boot_image(content(8 * KB) + b"\xff" * 16 * KB + content(8 * KB, 1)).stream()))
+    with on_pty(device()) as path:
+        said = written(image, path, kernel, **CALM)
+    assert "2 sectors, 2 transfers, all verified, 2 that the image leaves blank were neither erased" in said
+    image.write_text(_hex2000.text(boot_image(b"\xff" * 8 * KB).stream()))
+    with pytest.raises(ArtifactError, match="something to write"):
+        SCI.plan(job(image, "", kernel))
+
+
 def test_an_image_of_128_kb(image: Path, kernel: str) -> None:
     board, seen = device(), []
     with on_pty(board) as path:

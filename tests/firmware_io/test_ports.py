@@ -240,6 +240,11 @@ def test_a_port_that_is_not_there():
         pass
 
 
+def test_nobody_listens_at_an_address():
+    with pytest.raises(BoardError, match=r"Connection refused.*check host and port"), open_transport("tcp:127.0.0.1:9"):
+        pass
+
+
 def test_a_port_that_vanishes_in_a_session(graph, monkeypatch):
     """The master's end closes, as when the cable is pulled; then the path is gone as well."""
     master, slave = os.openpty()

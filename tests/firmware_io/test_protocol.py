@@ -291,7 +291,7 @@ def test_a_slow_device_is_waited_for(graph, clip):
 def test_a_dead_device_is_noticed_in_time(graph):
     device = FakeDevice(graph, Faults(silent=True, always=True))
     start = time.monotonic()
-    silence = pytest.raises(BoardError, match=r"`name`.*silence for 0.2 s")
+    silence = pytest.raises(BoardError, match=r"`name`.*silence for 0.2 s.*ports PORT --probe")
     with on_pty(device) as path, open_transport(f"serial:{path}") as opened, silence:
         Session(opened, Timeouts(line_s=0.4, quiet_s=0.02)).start()
     assert time.monotonic() - start < 3

@@ -86,6 +86,31 @@ def test_a_full_disk_is_one_paragraph(tmp_path, monkeypatch):
         running.take_edges(1, 5.0)
 
 
+def test_a_folder_that_cannot_be_written_is_one_paragraph_before_the_meter_starts(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    meter = Meter([[1]])
+    with pytest.raises(ArtifactError, match="take the samples"), recorder(meter, tmp_path / "file" / "below"):
+        pass
+    assert not hasattr(meter, "rate_hz")
+
+
+def test_a_meter_that_does_not_stop_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr("firmware_io.recorder._STOP_S", 0.1)
+    meter = Meter([])
+    monkeypatch.setattr(meter, "samples", lambda timeout_s: time.sleep(0.01) or np.ones(10))
+    with recorder(meter, tmp_path) as running:
+        running.take_edges(1, 0.05)
+    with pytest.raises(BoardError, match="should stop"):
+        running.check()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_sample_that_is_no_number_is_never_added_up(tmp_path, value):
+    with recorder(Meter([[1, 2], [3, value]]), tmp_path) as running, pytest.raises(BoardError, match="at sample 3"):
+        running.take_edges(1, 5.0)
+    assert running.trace().joules.tolist() == [1, 2]
+
+
 def test_an_error_of_a_vendors_package_reaches_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(Meter, "edges", lambda meter: {}["no such channel"])
     with recorder(Meter([[1]]), tmp_path) as running, pytest.raises(BoardError, match=r"KeyError: .*no such channel"):

@@ -19,6 +19,7 @@ from firmware_io import board as boards
 from firmware_io.build import build
 from firmware_io.protocol.session import Session, Timeouts
 from firmware_io.transport import open_transport
+from firmware_io.transport._traffic import load
 
 DATA = Path(__file__).parent / "data"
 WORDS = 12
@@ -131,6 +132,19 @@ def test_a_line_that_a_kill_cut_off_does_not_count(tmp_path):
     path.write_text("".join(whole[:5]) + whole[5][:20])
     with pytest.raises(ProtocolError, match="is the end of the session"), open_transport(f"replay:{path}") as opened:
         Session(opened).start()
+
+
+def test_only_a_recording_is_replaced_by_another(graph, tmp_path):
+    mine, recording = tmp_path / "clips.npz", tmp_path / "traffic.jsonl"
+    mine.write_bytes(b"PK of a week")
+    with on_pty(FakeDevice(graph)) as port:
+        refused = pytest.raises(ArtifactError, match=r"clips\.npz should be free.*another file")
+        with refused, open_transport(f"serial:{port}", record=mine):
+            pass
+        for _ in range(2):
+            with open_transport(f"serial:{port}", record=recording) as opened:
+                Session(opened).start()
+    assert mine.read_bytes() == b"PK of a week" and len(load(recording)) > 2
 
 
 @pytest.mark.parametrize("rest", ["", "x.jsonl", "x.jsonl:", ":host:", "x.jsonl:telnet:y"])

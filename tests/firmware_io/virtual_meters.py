@@ -11,13 +11,35 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 
+from firmware_io import monitors
+from firmware_io.monitors import Monitor
 from tests.firmware_io.virtual_lpm01a import Faults, VirtualLpm01a, on_pty
 
 Profile = Callable[[np.ndarray], np.ndarray]
 Factory = Callable[..., AbstractContextManager[tuple[str, object]]]
+
+
+def connect(url: str) -> AbstractContextManager[Any]:
+    module, rest = monitors.load(url)
+    return cast(ModuleType, module).connect(rest)
+
+
+def record(meter: Monitor, seconds: float, rate_hz: float) -> tuple[np.ndarray, list[int]]:
+    """Every sample of the first `seconds` and of what comes until it has stopped, and every edge."""
+    meter.start(rate_hz)
+    blocks: list[np.ndarray] = []
+    while sum(block.size for block in blocks) < seconds * rate_hz:
+        blocks.append(meter.samples(5.0))
+        assert blocks[-1].size, "silence"
+    meter.stop()
+    while (block := meter.samples(0.0)).size:
+        blocks.append(block)
+    return np.concatenate(blocks), list(meter.edges())
 
 
 @contextmanager

@@ -32,6 +32,7 @@ EXPORTS = {
     "energytrace": "us,nA,mV,nJ\n0,10000000,3000,0\n500000,20000000,3000,15000000\n",
     "german": "Zeit [ms];Strom [mA];Spannung [V]\n0,0;10,0;3,0\n500,0;20,0;3,0\n",
     "tabs": "time_s\tpower_mw\n0\t30\n0.5\t60\n",
+    "underscores": "time_ms,current_avg_ma,voltage_v\n0,10,3\n500,20,3\n",
     "spaces": "# made by a script\n# time current_ma voltage\n0 10 3\n0.5 20 3\n",
     "preamble": 'Model,X1\nSerial,17\n"Time (s)","Current (mA)","Voltage (V)"\n"0","10","3"\n"0.5","20","3"\n',
     "micro": "time (s),current (µA),voltage (V)\n0,10000,3\n0.5,20000,3\n",
@@ -181,6 +182,33 @@ def test_lines_are_counted_across_blocks(table, monkeypatch):
 def test_options_that_do_not_fit(table, text, options, message):
     with pytest.raises(ConfigError, match=message):
         csv.load(table(text, options))
+
+
+@pytest.mark.parametrize(
+    ("title", "role"),
+    [
+        ("Time (min)", "time"),
+        ("Elapsed Time (h)", "time"),
+        ("time of day", "time"),
+        ("Current (pA)", "current"),
+        ("Current mA avg", "current"),
+        ("Current [mA] CH1", "current"),
+        ("Power (mWh)", "power"),
+    ],
+)
+def test_a_unit_that_is_not_known_is_never_guessed(table, title, role):
+    titles = {"time": "time (s)", "current": "current (A)"} | {role: title}
+    rows = "".join(",".join([time, *["1"] * (len(titles) - 1)]) + "\n" for time in "012")
+    rest = table(f"{','.join(titles.values())}\n{rows}")
+    with pytest.raises(ConfigError, match=f"the column of {role} should tell its unit"):
+        csv.load(f"{rest}?volts=3")
+
+
+def test_a_column_that_the_user_names_needs_its_unit_too(table):
+    rest = table("time,current (pA)\n0,1\n1,1\n", "?volts=3&current=2")
+    with pytest.raises(ConfigError, match=r"current=current \(pA\):ma"):
+        csv.load(rest)
+    assert csv.load(f"{rest}:nA").joules == pytest.approx([3e-9] * 2)
 
 
 def test_a_file_that_is_not_there():

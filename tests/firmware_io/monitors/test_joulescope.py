@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from edgekws.errors import BoardError, ConfigError
-from firmware_io import monitors
 from tests.firmware_io.fake_joulescope import COUNT_HZ, Driver, virtual_joulescope
 from tests.firmware_io.profiles import bursts, constant, joules
+from tests.firmware_io.virtual_meters import connect, record
 
 EDGES = (0.2503217, 0.7004444)
 RATE_HZ = {"js110": 2_000_000, "js220": 1_000_000}
@@ -21,24 +21,6 @@ RATE_HZ = {"js110": 2_000_000, "js220": 1_000_000}
 @pytest.fixture(params=["js110", "js220"])
 def model(request):
     return request.param
-
-
-def connect(url):
-    module, rest = monitors.load(url)
-    return module.connect(rest)
-
-
-def record(meter, seconds, rate_hz):
-    meter.start(rate_hz)
-    blocks, edges = [], []
-    while sum(block.size for block in blocks) < seconds * rate_hz:
-        blocks.append(meter.samples(5.0))
-        assert blocks[-1].size, "silence"
-    meter.stop()
-    while (block := meter.samples(0.0)).size:
-        blocks.append(block)
-    edges += meter.edges()
-    return np.concatenate(blocks), edges
 
 
 @pytest.mark.parametrize("asked_hz", [None, 100_000, 1_000])

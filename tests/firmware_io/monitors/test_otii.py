@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from edgekws.errors import BoardError, ConfigError
-from firmware_io import monitors
 from tests.firmware_io import fake_otii
 from tests.firmware_io.fake_otii import virtual_otii
 from tests.firmware_io.profiles import bursts, constant, joules
+from tests.firmware_io.virtual_meters import connect, record
 
 EDGES = (0.2503217, 1.0004444)
 NATIVE_HZ = {"Arc": 4_000, "Ace": 50_000}
@@ -29,23 +29,6 @@ def api(request):
 @pytest.fixture(params=["Arc", "Ace"])
 def model(request):
     return request.param
-
-
-def connect(url):
-    module, rest = monitors.load(url)
-    return module.connect(rest)
-
-
-def record(meter, seconds, rate_hz):
-    meter.start(rate_hz)
-    blocks = []
-    while sum(block.size for block in blocks) < seconds * rate_hz:
-        blocks.append(meter.samples(5.0))
-        assert blocks[-1].size, "silence"
-    meter.stop()
-    while (block := meter.samples(0.0)).size:
-        blocks.append(block)
-    return np.concatenate(blocks), list(meter.edges())
 
 
 @pytest.mark.parametrize("asked_hz", [None, 1_000])

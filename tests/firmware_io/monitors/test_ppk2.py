@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekws.errors import BoardError, ConfigError
-from firmware_io import monitors
 from firmware_io.monitors.ppk2 import Ppk2
 from tests.firmware_io import fake_ppk2
 from tests.firmware_io.fake_ppk2 import META, RATE_HZ, START, STOP, virtual_ppk2
 from tests.firmware_io.profiles import bursts, constant, joules
+from tests.firmware_io.virtual_meters import connect, record
 
 EDGES = (0.2503217, 1.0004444)
 
@@ -26,23 +26,6 @@ EDGES = (0.2503217, 1.0004444)
 def api(request):
     with fake_ppk2.package(real=request.param == "real"):
         yield
-
-
-def connect(url):
-    module, rest = monitors.load(url)
-    return module.connect(rest)
-
-
-def record(meter, seconds, rate_hz=RATE_HZ):
-    """All samples of the first `seconds`, and all edges."""
-    meter.start(rate_hz)
-    blocks, edges = [], []
-    while sum(block.size for block in blocks) < seconds * rate_hz:
-        blocks.append(meter.samples(5.0))
-        assert blocks[-1].size, "silence"
-        edges += meter.edges()
-    meter.stop()
-    return np.concatenate(blocks), edges
 
 
 def between(found, edges, rate_hz=RATE_HZ):
@@ -68,7 +51,7 @@ def test_a_minute_at_the_full_rate_loses_nothing(api):
     start = time.perf_counter()
     with virtual_ppk2(profile, edges_s, speed=4.0) as (url, _), connect(url) as meter:
         meter.set_voltage(1.8)
-        found, edges = record(meter, 60.0)
+        found, edges = record(meter, 60.0, RATE_HZ)
     print(f"{found.size / (time.perf_counter() - start):.0f} samples/s")
     assert found.size >= 60 * RATE_HZ
     assert np.abs(np.array(edges) - np.array(edges_s) * RATE_HZ).max() <= 1
@@ -81,7 +64,7 @@ def test_a_minute_at_the_full_rate_loses_nothing(api):
 def test_every_range_has_its_calibration(api, watts):
     with virtual_ppk2(constant(watts)) as (url, _), connect(url) as meter:
         meter.set_voltage(3.0)
-        found, edges = record(meter, 0.1)
+        found, edges = record(meter, 0.1, RATE_HZ)
     assert found.sum() == pytest.approx(watts * found.size / RATE_HZ, rel=1e-3)
     assert edges == []
 
@@ -89,7 +72,7 @@ def test_every_range_has_its_calibration(api, watts):
 def test_ampere_mode_takes_the_voltage_of_the_other_supply(api):
     with virtual_ppk2(constant(0.02), supply_v=2.5) as (url, kit), connect(f"{url}?mode=ampere&volts=2.5") as meter:
         meter.set_voltage(2.5)
-        found, _ = record(meter, 0.1)
+        found, _ = record(meter, 0.1, RATE_HZ)
         with pytest.raises(ConfigError, match="another supply"):
             meter.set_voltage(3.0)
         assert kit.mode == 1 and kit.powered
@@ -99,8 +82,8 @@ def test_ampere_mode_takes_the_voltage_of_the_other_supply(api):
 def test_a_second_start_begins_at_sample_0(api):
     with virtual_ppk2(bursts(EDGES), EDGES) as (url, _), connect(url) as meter:
         meter.set_voltage(3.0)
-        first = record(meter, 0.3)
-        second = record(meter, 0.3)
+        first = record(meter, 0.3, RATE_HZ)
+        second = record(meter, 0.3, RATE_HZ)
     assert first[1] == second[1] == [int(EDGES[0] * RATE_HZ)]
     size = int(0.3 * RATE_HZ)
     np.testing.assert_allclose(first[0][100:size], second[0][100:size], rtol=1e-6)
@@ -122,7 +105,7 @@ def test_what_came_before_the_stop_is_kept_and_then_nothing_comes(api):
 def test_pin_3(api):
     with virtual_ppk2(bursts(EDGES), EDGES, pin=3) as (url, _), connect(f"{url}?pin=3") as meter:
         meter.set_voltage(3.0)
-        assert record(meter, 0.3)[1] == [int(EDGES[0] * RATE_HZ)]
+        assert record(meter, 0.3, RATE_HZ)[1] == [int(EDGES[0] * RATE_HZ)]
 
 
 def test_unplugged_in_the_middle(api):
@@ -155,7 +138,7 @@ def test_a_lost_word_or_byte_is_noticed(api, faults):
 def test_a_kit_that_was_left_streaming(api):
     with virtual_ppk2(constant(0.01), streaming=True, supply_v=3.0) as (url, kit), connect(url) as meter:
         meter.set_voltage(3.0)
-        found, _ = record(meter, 0.05)
+        found, _ = record(meter, 0.05, RATE_HZ)
         assert kit.commands[0] == STOP
     assert found.sum() == pytest.approx(0.01 * found.size / RATE_HZ, rel=1e-3)
 
