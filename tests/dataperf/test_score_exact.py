@@ -63,9 +63,9 @@ def test_probabilities_are_those_of_scikit_learn(made, golden, numerics):
     np.testing.assert_allclose(model.probabilities(evaluated), golden[numerics][f"{name}.chances"], rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize(("date", "column"), [("2022-11", 1), ("2023-03", 2)])
-def test_older_protocols_take_one_seed_and_their_own_measure(made, golden, date, column):
+def test_older_protocols_take_one_seed_and_their_own_measure(made, golden):
     name, case, task = made
-    options = score.Options("2023", protocols.named(date), case.seeds[:1], strict_peer=True)
-    found = score.score(task, options)
-    assert abs(found.value - golden["2023"][f"{name}.scores"][0, column]) < 1e-12
+    for date, column in (("2022-11", 1), ("2023-03", 2)):
+        options = score.Options("2023", protocols.named(date), case.seeds[:1], strict_peer=True)
+        found = score.score(task, options)
+        assert abs(found.value - golden["2023"][f"{name}.scores"][0, column]) < 1e-12
