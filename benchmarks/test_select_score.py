@@ -1,7 +1,7 @@
-"""`edgekws select score` at the challenge's full size: 5 targets, 10,000 allowed nontargets, 30,860 clips to evaluate.
+"""`edgekws select score` at full size: 5 targets, 10,000 allowed nontargets, 30,860 clips to evaluate, ten seeds.
 
-The case is synthetic and made in a temporary folder (250 MB); the command runs in a process of its own, so that the time
-is that of a person who types it and the memory its own peak.
+The case is synthetic and made in a temporary folder (250 MB); the command runs in a process of its own, so that the
+time is that of a person who types it and the memory its own peak.
 
     pytest benchmarks/test_select_score.py -s          or          python benchmarks/test_select_score.py [folder]
 """
@@ -52,7 +52,9 @@ def names() -> list[str]:
 def write(rng, folder: Path, word: str, centre: np.ndarray, count: int) -> list[str]:
     ids = [f"{word}/common_voice_en_{n}.wav" for n in range(count)]
     x = centre + 4 * rng.normal(0, 1, (count, DIMENSIONS))
-    words.write(folder / f"{word}.parquet", ids, np.where(x > 0, 1.05 * x, 1.76 * np.expm1(np.minimum(x, 0))).astype("f4"))
+    words.write(
+        folder / f"{word}.parquet", ids, np.where(x > 0, 1.05 * x, 1.76 * np.expm1(np.minimum(x, 0))).astype("f4")
+    )
     return ids
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -27,11 +27,12 @@ app = typer.Typer(
 
 _Language = Annotated[str, typer.Option("--language", help="en, id, pt, ...: names the default files.")]
 _Size = Annotated[
-    int | None, typer.Option("--train-size", "--train_size", help="Clips that a selection may have: 25 or 60 on the boards.")
-]  # fmt: skip
+    int | None, typer.Option("--train-size", "--train_size", help="Clips it may have: 25 or 60 on the boards.")
+]
 
 
-def _file(name: str, text: str) -> Any:
+def _file(name: str, text: str) -> object:
+    """A file's option in our spelling and in the challenge's."""
     dashed = f"--{name.replace('_', '-')}"
     return typer.Option(dashed, f"--{name}", help=text)
 
@@ -44,10 +45,12 @@ def score(
     train_file: Annotated[Path | None, _file("train_file", "The selection: .json, .yaml, or train.npz.")] = None,
     allowed: Annotated[Path | None, _file("allowed_training_set", "Ids that may be chosen.")] = None,
     eval_file: Annotated[Path | None, _file("eval_file", "eval.yaml, or eval.pb of the first generation.")] = None,
-    train_dir: Annotated[Path | None, _file("train_embeddings_dir", "Folder of <word>.parquet to train.")] = None,
-    eval_dir: Annotated[Path | None, _file("eval_embeddings_dir", "Folder of <word>.parquet to evaluate.")] = None,
+    train_dir: Annotated[Path | None, _file("train_embeddings_dir", "Folder of word.parquet files to train.")] = None,
+    eval_dir: Annotated[Path | None, _file("eval_embeddings_dir", "Folder of word.parquet files to evaluate.")] = None,
     input_samples: Annotated[Path | None, _file("input_samples", "samples.pb that a train.yaml chooses from.")] = None,
-    config_file: Annotated[Path | None, _file("config_file", "YAML with eval_random_seeds. Default: the official.")] = None,
+    config_file: Annotated[
+        Path | None, _file("config_file", "YAML with eval_random_seeds. Default: the official.")
+    ] = None,
     numerics: Annotated[str, typer.Option(help="2023 (the leaderboard's), 2024, or native.")] = "2023",
     protocol: Annotated[str, typer.Option(help="2022-02, -04, -09, -11, 2023-03, -05. Default: by the files.")] = "",
     strict_peer: Annotated[
@@ -95,6 +98,7 @@ def _show_score(found: Score) -> None:
         f"numerics {options.numerics} ({document['numerics']['means']})"
     )
     console.out.print(_class_table(found))
+    console.out.print(_confusion_table(found))
     low, high = found.interval.low, found.interval.high
     values = list(found.by_seed.values())
     spread = f"; seeds {min(values):.4f} to {max(values):.4f}" if len(values) > 1 else ""
@@ -104,18 +108,25 @@ def _show_score(found: Score) -> None:
 
 
 def _class_table(found: Score) -> Table:
-    names = [row.name for row in found.classes]
-    table = Table("class", "F1", "precision", "recall", "clips", *names, box=None, header_style="bold")
-    seeds = len(found.by_seed)
-    for row, counts in zip(found.classes, found.confusion.tolist(), strict=True):
+    table = Table("class", "F1", "precision", "recall", "clips", box=None, header_style="bold")
+    for row in found.classes:
         figures = [f"{value:.4f}" for value in (row.f1, row.precision, row.recall)]
-        table.add_row(escape(row.name), *figures, f"{row.support:,}", *(f"{count / seeds:,.1f}" for count in counts))
+        table.add_row(escape(row.name), *figures, f"{row.support:,}")
+    return table
+
+
+def _confusion_table(found: Score) -> Table:
+    """Clips by truth (row) and prediction (column), mean over seeds."""
+    names, seeds = [row.name for row in found.classes], len(found.by_seed)
+    table = Table("truth \\ predicted", *map(escape, names), box=None, header_style="bold")
+    for name, counts in zip(names, found.confusion.tolist(), strict=True):
+        table.add_row(escape(name), *(f"{count / seeds:,.1f}" for count in counts))
     return table
 
 
 @app.command()
 def inspect(
-    paths: Annotated[list[Path], typer.Argument(help="Files of the challenge, or folders of <word>.parquet.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files of the challenge, or folders of word.parquet files.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print what is there as JSON.")] = False,
 ) -> None:
     """Say what is in these files: kind, counts, and every problem. Exits with 3 when there is one.

@@ -54,7 +54,7 @@ class Logistic:
             return np.stack([1 - second, second], axis=1)
         raw -= raw.max(axis=1, keepdims=True)
         np.exp(raw, out=raw)
-        return raw / raw.sum(axis=1, keepdims=True)
+        return np.asarray(raw / raw.sum(axis=1, keepdims=True))
 
 
 def fit(x: np.ndarray, y: np.ndarray, objective: Objective) -> Logistic:
@@ -115,7 +115,7 @@ def _penalized(loss: float, weights: np.ndarray, strength: float) -> float:
 
 def _expit(z: np.ndarray) -> np.ndarray:
     small = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, small) / (1.0 + small)
+    return np.asarray(np.where(z >= 0, 1.0, small) / (1.0 + small))
 
 
 class Native:

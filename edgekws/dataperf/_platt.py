@@ -68,7 +68,7 @@ def sigmoid(decisions: np.ndarray, a: float, b: float) -> np.ndarray:
     """1 / (1 + exp(a * decision + b)), without overflow."""
     z = decisions * a + b
     small = np.exp(-np.abs(z))
-    return np.where(z >= 0, small, 1.0) / (1.0 + small)
+    return np.asarray(np.where(z >= 0, small, 1.0) / (1.0 + small))
 
 
 def pairs(classes: int) -> list[tuple[int, int]]:
@@ -119,7 +119,7 @@ def _coupled(r: np.ndarray) -> np.ndarray:
 
 
 def _quadratic(r: np.ndarray) -> np.ndarray:
-    q = -r.transpose(1, 0, 2) * r
+    q: np.ndarray = -r.transpose(1, 0, 2) * r
     for t in range(len(r)):
         q[t, t] = _ordered(np.delete(r[:, t], t, axis=0) ** 2)
     return q
@@ -131,7 +131,7 @@ def _product(q: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 
 def _ordered(rows: np.ndarray) -> np.ndarray:
-    total = rows[0].copy()
+    total: np.ndarray = rows[0].copy()
     for row in rows[1:]:
         total += row
     return total

@@ -14,13 +14,18 @@ from typing import Any
 
 from edgekws.errors import ArtifactError
 
+Value = Any
+"""dict, list, str, int or NotText."""
+Event = Any
+"""Of PyYAML, which has no types."""
+
 _DEPTH = 8
 _HINT = "write plain lists of quoted ids, without anchors, aliases or tags"
 _INDICATORS = "~-+.0123456789=yYnNtTfFoO<"
 """First characters of plain text that YAML 1.1 may read as something else than text."""
 
 
-def read(text: str, path: Path) -> Any:
+def read(text: str, path: Path) -> Value:
     """Dicts, lists and strings; int and NotText where YAML reads plain text so.
 
     Raises ArtifactError with the line.
@@ -55,7 +60,7 @@ class _Reader:
 
         self._events, self._path, self._resolver = events, path, Resolver()
 
-    def document(self) -> Any:
+    def document(self) -> Value:
         next(self._events)
         if type(next(self._events)).__name__ == "StreamEndEvent":
             return None
@@ -66,7 +71,7 @@ class _Reader:
             raise self._wrong("a second document", rest)
         return value
 
-    def _value(self, event: Any, depth: int) -> Any:
+    def _value(self, event: Event, depth: int) -> Value:
         name = type(event).__name__
         if name == "AliasEvent":
             raise self._wrong(f"the alias *{event.anchor}", event)
@@ -96,15 +101,15 @@ class _Reader:
             values[key] = self._value(next(self._events), depth + 1)
         return values
 
-    def _scalar(self, event: Any) -> Any:
+    def _scalar(self, event: Event) -> Value:
         text: str = event.value
-        if not event.implicit[0] or event.style is not None and event.style != "":
+        if not event.implicit[0] or event.style:
             return text
         if text and text[0] not in _INDICATORS:
             return text
         return self._plain(text)
 
-    def _plain(self, text: str) -> Any:
+    def _plain(self, text: str) -> Value:
         """What YAML 1.1 makes of unquoted text."""
         from yaml.nodes import ScalarNode
 
@@ -115,6 +120,6 @@ class _Reader:
             return int(text)
         return NotText(tag, text)
 
-    def _wrong(self, got: str, event: Any) -> ArtifactError:
+    def _wrong(self, got: str, event: Event) -> ArtifactError:
         place = event.start_mark.line + 1
         return ArtifactError(f"{self._path} should hold lists and text only", got=f"{got}, line {place}", hint=_HINT)

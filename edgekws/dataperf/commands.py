@@ -58,14 +58,14 @@ def scored(request: Request) -> Score:
     if first:
         return score_first(_first_task(request, evaluation), Options(request.numerics, protocol, (0,)))
     config = _config(request.config_file)
-    seeds = _seeds(config, protocol)
-    return score(_task(request, evaluation, protocol, config), Options(request.numerics, protocol, seeds, request.strict_peer))  # fmt: skip
+    task = _task(request, evaluation, protocol, config)
+    return score(task, Options(request.numerics, protocol, _seeds(config, protocol), request.strict_peer))
 
 
 def is_first_generation(path: Path) -> bool:
     """A protobuf of samples begins with field 1, whose key is a line feed, and text does not hold its other bytes."""
     head = read_content(path, "the evaluation's file", "give --eval-file")[:4096]
-    return head[:1] == b"\n" and any(byte < 9 for byte in head) or path.suffix == ".pb"
+    return path.suffix == ".pb" or (head[:1] == b"\n" and any(byte < 9 for byte in head))
 
 
 def _first_task(request: Request, evaluation: Path) -> FirstTask:
@@ -87,7 +87,11 @@ def _task(request: Request, evaluation: Path, protocol: protocols.Protocol, conf
         size = int(named[1]) if named else None
     limit = _limit(config, protocol) if protocol.limit is not None and request.train_size is None else size
     if limit is None:
-        raise ConfigError("A selection has a limit", got=f"no --train-size, and {selection.name} does not say it", hint="give --train-size 25, 60, ...")  # fmt: skip
+        raise ConfigError(
+            "A selection has a limit",
+            got=f"no --train-size, and {selection.name} does not say it",
+            hint="give --train-size 25, 60, ...",
+        )
     return Task(
         selection,
         request.allowed or data / "allowed_training_set.yaml",

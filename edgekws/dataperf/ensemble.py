@@ -24,6 +24,9 @@ NUMERICS = {
 }
 
 
+_Machine = Any
+
+
 class _Probabilities(Protocol):
     def probabilities(self, x: np.ndarray) -> np.ndarray: ...
 
@@ -105,7 +108,11 @@ def logistic(x: np.ndarray, codes: np.ndarray, numerics: str) -> _Probabilities:
 def _codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     classes, codes = np.unique(np.asarray(y, np.int64), return_inverse=True)
     if len(classes) < 2:
-        raise DataError("a classifier needs clips of two classes or more", got=f"only class {classes}", hint="select clips of targets and of other words")  # fmt: skip
+        raise DataError(
+            "A classifier needs clips of two classes or more",
+            got=f"only class {classes.tolist()}",
+            hint="select clips of targets and of other words",
+        )
     return classes, codes
 
 
@@ -114,9 +121,12 @@ def _gamma(x: np.ndarray) -> float:
     return 1.0 / (x.shape[1] * spread) if spread else 1.0
 
 
-def _svc(gamma: float) -> Any:
+def _svc(gamma: float) -> _Machine:
+    """scikit-learn's, not fitted."""
     try:
         from sklearn.svm import SVC
     except ImportError as error:
-        raise ConfigError("scikit-learn has the SVC of the score", got="it is not installed", hint="pip install 'edgekws[select]'") from error  # fmt: skip
+        raise ConfigError(
+            "scikit-learn has the SVC of the score", got="it is not installed", hint="pip install 'edgekws[select]'"
+        ) from error
     return SVC(kernel="rbf", C=1.0, gamma=gamma, decision_function_shape="ovo")

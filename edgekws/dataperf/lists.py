@@ -161,7 +161,9 @@ def _check_word(path: Path, word: str) -> None:
 def _kind(value: object) -> str:
     if value == "" or value is None:
         return "empty"
-    return {dict: "a mapping", list: "a list", str: "text"}.get(type(value), str(value)[:60])
+    if isinstance(value, dict | list | str):
+        return {"dict": "a mapping", "list": "a list", "str": "text"}[type(value).__name__]
+    return str(value)[:60]
 
 
 def _wrong(path: Path, got: str) -> ArtifactError:

@@ -79,8 +79,9 @@ def _target(word: words.Word, ids: tuple[str, ...], name: str, label: int, warn:
     taken = tuple(word.ids[row] for row in rows)
     missing = wanted - set(taken)
     if missing:
-        warn(f"{word.path} lacks {len(missing)} of the clips listed for {name} ({min(missing)}); passed over, as the challenge does")
-    if len(rows) > len(wanted) - len(missing):
+        some = f"{len(missing)} of the clips listed for {name} ({min(missing)})"
+        warn(f"{word.path} lacks {some}; passed over, as the challenge does")
+    if len(rows) > len(set(taken)):
         warn(f"{word.path} has {len(rows) - len(set(taken))} ids twice; every row counts, as in the challenge")
     return Block(taken, np.full(len(rows), label, np.int64), word.vectors(rows))
 

@@ -34,33 +34,28 @@ def _measures(tables: np.ndarray, which: Measure) -> np.ndarray:
     hits = np.diagonal(tables, axis1=1, axis2=2)
     truth, predicted = tables.sum(axis=2), tables.sum(axis=1)
     if which == "accuracy":
-        found: np.ndarray = hits.sum(axis=1) / truth.sum(axis=1)
-        return found
+        return np.asarray(hits.sum(axis=1) / truth.sum(axis=1))
     if which == "balanced accuracy":
         return _mean(_ratio(hits, truth), truth > 0)
     return _mean(_ratio(2 * hits, truth + predicted), truth + predicted > 0)
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.divide(above, below, out=np.zeros_like(above, np.float64), where=below > 0)
+    return np.asarray(np.divide(above, below, out=np.zeros_like(above, np.float64), where=below > 0))
 
 
 def _mean(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    return (values * counts).sum(axis=1) / counts.sum(axis=1)
+    return np.asarray((values * counts).sum(axis=1) / counts.sum(axis=1))
 
 
 def per_class(tables: np.ndarray, names: tuple[str, ...]) -> tuple[ClassScore, ...]:
     """tables: int [seeds, classes, classes]."""
     hits = np.diagonal(tables, axis1=1, axis2=2)
     truth, predicted = tables.sum(axis=2), tables.sum(axis=1)
-    f1, precision, recall = (
-        _ratio(above, below).mean(axis=0)
-        for above, below in ((2 * hits, truth + predicted), (hits, predicted), (hits, truth))
-    )
-    return tuple(
-        ClassScore(name, *(float(values[n]) for values in (f1, precision, recall)), int(truth[0, n]))
-        for n, name in enumerate(names)
-    )
+    f1 = _ratio(2 * hits, truth + predicted).mean(axis=0).tolist()
+    precision, recall = (_ratio(hits, below).mean(axis=0).tolist() for below in (predicted, truth))
+    rows = zip(names, f1, precision, recall, truth[0].tolist(), strict=True)
+    return tuple(ClassScore(*row) for row in rows)
 
 
 def interval(truth: np.ndarray, labels: np.ndarray, classes: int, which: Measure) -> Interval:

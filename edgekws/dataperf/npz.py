@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
 
 
-def _exactly(stream: io.BufferedIOBase | zipfile.ZipExtFile, size: int, name: str) -> bytes:
+def _exactly(stream: IO[bytes], size: int, name: str) -> bytes:
     """`size` bytes and then the end; memory grows with what is there, not with what a header says."""
     content = stream.read(size)
     if len(content) != size or stream.read(1):

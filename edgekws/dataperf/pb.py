@@ -34,7 +34,7 @@ class Samples:
     vectors: np.ndarray
 
 
-class _Wrong(ValueError):
+class _WrongError(ValueError):
     """What is wrong with the bytes, and where."""
 
 
@@ -43,7 +43,7 @@ def read(path: Path) -> Samples:
     content = memoryview(read_content(path, _WHAT, _HINT))
     try:
         return _samples(content)
-    except _Wrong as error:
+    except _WrongError as error:
         raise ArtifactError(f"{path} should be {_WHAT}", got=str(error), hint=_HINT) from error
 
 
@@ -74,25 +74,29 @@ def _varint(value: int) -> bytes:
 
 
 def _samples(content: memoryview) -> Samples:
-    ids, types, vectors = [], [], []
+    ids: list[str] = []
+    types: list[int] = []
+    vectors: list[np.ndarray] = []
     for number, value, place in _fields(content, 0):
         if number != 1 or not isinstance(value, memoryview):
-            raise _Wrong(f"field {number} at byte {place}, where only samples (field 1) may be")
+            raise _WrongError(f"field {number} at byte {place}, where only samples (field 1) may be")
         clip, kind, vector = _sample(value, place)
         if vectors and len(vector) != len(vectors[0]):
-            raise _Wrong(f"a vector of {len(vector)} numbers at byte {place} ({clip}); the first has {len(vectors[0])}")
+            raise _WrongError(
+                f"a vector of {len(vector)} numbers at byte {place} ({clip}); the first has {len(vectors[0])}"
+            )
         ids.append(clip)
         types.append(kind)
         vectors.append(vector)
     if not ids:
-        raise _Wrong("no clips")
+        raise _WrongError("no clips")
     return Samples(tuple(ids), np.array(types, np.int8), _finite(np.stack(vectors), ids))
 
 
 def _finite(vectors: np.ndarray, ids: list[str]) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):
-        raise _Wrong(f"a vector with NaN or infinity, clip {bad[0] + 1} ({ids[bad[0]]})")
+        raise _WrongError(f"a vector with NaN or infinity, clip {bad[0] + 1} ({ids[bad[0]]})")
     return vectors
 
 
@@ -106,11 +110,11 @@ def _sample(content: memoryview, start: int) -> tuple[str, int, np.ndarray]:
         elif number == 3 and isinstance(value, memoryview) and len(value) % 4 == 0:
             runs.append(value)
         else:
-            raise _Wrong(f"field {number} of a sample at byte {place} is of another type")
+            raise _WrongError(f"field {number} of a sample at byte {place} is of another type")
     if kind not in (TARGET, NONTARGET):
-        raise _Wrong(f"sample type {kind} at byte {start}; 0 (target) and 1 (nontarget) are known")
+        raise _WrongError(f"sample type {kind} at byte {start}; 0 (target) and 1 (nontarget) are known")
     if clip is None or not runs:
-        raise _Wrong(f"a sample at byte {start} without {'an id' if clip is None else 'a vector'}")
+        raise _WrongError(f"a sample at byte {start} without {'an id' if clip is None else 'a vector'}")
     return clip, kind, np.frombuffer(runs[0] if len(runs) == 1 else b"".join(runs), "<f4")
 
 
@@ -118,7 +122,7 @@ def _text(value: memoryview, place: int) -> str:
     try:
         return bytes(value).decode()
     except UnicodeDecodeError as error:
-        raise _Wrong(f"an id at byte {place} that is not UTF-8") from error
+        raise _WrongError(f"an id at byte {place} that is not UTF-8") from error
 
 
 def _fields(content: memoryview, start: int) -> Iterator[tuple[int, int | memoryview, int]]:
@@ -137,9 +141,11 @@ def _fields(content: memoryview, start: int) -> Iterator[tuple[int, int | memory
         elif wire in (_FIXED32, _FIXED64):
             size = struct.calcsize("<f") if wire == _FIXED32 else struct.calcsize("<d")
         else:
-            raise _Wrong(f"wire type {wire} at byte {place}")
+            raise _WrongError(f"wire type {wire} at byte {place}")
         if at + size > len(content):
-            raise _Wrong(f"the file ends within field {number} at byte {place}, {at + size - len(content)} bytes short")
+            raise _WrongError(
+                f"the file ends within field {number} at byte {place}, {at + size - len(content)} bytes short"
+            )
         yield number, content[at : at + size], place
         at += size
 
@@ -148,10 +154,10 @@ def _read_varint(content: memoryview, at: int, start: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(content):
-            raise _Wrong(f"the file ends within a number at byte {start + at}")
+            raise _WrongError(f"the file ends within a number at byte {start + at}")
         byte = content[at]
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
-    raise _Wrong(f"a number of more than ten bytes at byte {start + at}")
+    raise _WrongError(f"a number of more than ten bytes at byte {start + at}")

@@ -16,7 +16,7 @@ Measure = Literal["accuracy", "balanced accuracy", "macro F1"]
 
 @dataclass(frozen=True)
 class Protocol:
-    """by_name: classes are numbered by sorted word, not by the order of the keys. limit: clips; None: the size given."""
+    """by_name: classes are numbered by sorted word, not by order of keys. limit: clips; None: the size given."""
 
     date: str
     measure: Measure

@@ -125,7 +125,7 @@ def score_first(task: FirstTask, options: Options) -> Score:
     truth = (samples.types == pb.TARGET).astype(np.int64)
 
     def predict(vectors: np.ndarray) -> np.ndarray:
-        return model.probabilities(vectors).argmax(axis=1)[None]
+        return np.asarray(model.probabilities(vectors).argmax(axis=1)[None])
 
     blocks = _same_size([Block(samples.ids, truth, samples.vectors.astype(np.float64))], x)
     found = _predicted(predict, blocks)

@@ -1,4 +1,4 @@
-"""<word>.parquet: the embeddings of one word. clip_id: text; mswc_embedding_vector: list of float, all of one length."""
+"""<word>.parquet: embeddings of one word. clip_id: text; mswc_embedding_vector: list of float, all of one length."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import numpy as np
 
 from edgekws.errors import ArtifactError, ConfigError, DataError
 from edgekws.files import replacing
+
+_Arrow = Any
+"""Of pyarrow, which has no types."""
 
 ID, VECTOR = "clip_id", "mswc_embedding_vector"
 _HINT = "compute the embeddings of this word again"
@@ -87,12 +90,12 @@ def read(path: Path) -> Word:
     ids, vectors = (table.column(name).combine_chunks() for name in (ID, VECTOR))
     if ids.null_count:
         raise _foreign(path, f"{ids.null_count} clips without an id")
-    flat, starts = _flattened(path, vectors)
+    flat, starts = _flattened(vectors)
     present = np.asarray(vectors.is_valid()) if vectors.null_count else np.ones(len(vectors), np.bool_)
     return Word(path, ids.to_pylist(), flat, starts, present)
 
 
-def _table(path: Path) -> Any:
+def _table(path: Path) -> _Arrow:
     parquet, pyarrow = _parquet()
     try:
         schema = parquet.read_schema(path)
@@ -105,7 +108,7 @@ def _table(path: Path) -> Any:
         raise _foreign(path, f"a file that parquet cannot read ({str(error).splitlines()[0][:120]})") from error
 
 
-def _check_types(path: Path, schema: Any, pyarrow: Any) -> None:
+def _check_types(path: Path, schema: _Arrow, pyarrow: _Arrow) -> None:
     kind, vector = schema.field(ID).type, schema.field(VECTOR).type
     if not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
         raise _foreign(path, f"{ID} of type {kind}, and it should be text")
@@ -114,7 +117,7 @@ def _check_types(path: Path, schema: Any, pyarrow: Any) -> None:
         raise _foreign(path, f"{VECTOR} of type {vector}, and it should be a list of float")
 
 
-def _flattened(path: Path, vectors: Any) -> tuple[np.ndarray, np.ndarray]:
+def _flattened(vectors: _Arrow) -> tuple[np.ndarray, np.ndarray]:
     """(all numbers, where each row starts and the last ends), without a copy when there are no gaps."""
     if hasattr(vectors.type, "list_size"):
         size = vectors.type.list_size
@@ -122,8 +125,10 @@ def _flattened(path: Path, vectors: Any) -> tuple[np.ndarray, np.ndarray]:
     else:
         starts = vectors.offsets.to_numpy().astype(np.int64)
     flat = vectors.values
-    return (np.where(np.asarray(flat.is_valid()), flat.to_numpy(zero_copy_only=False), np.nan) if flat.null_count
-            else flat.to_numpy()), starts  # fmt: skip
+    if not flat.null_count:
+        return flat.to_numpy(), starts
+    numbers = flat.to_numpy(zero_copy_only=False)
+    return np.where(np.asarray(flat.is_valid()), numbers, np.nan).astype(numbers.dtype), starts
 
 
 def write(path: Path, ids: Iterable[str], vectors: np.ndarray) -> None:
@@ -136,12 +141,14 @@ def write(path: Path, ids: Iterable[str], vectors: np.ndarray) -> None:
         parquet.write_table(table, partial, use_dictionary=False)
 
 
-def _parquet() -> tuple[Any, Any]:
+def _parquet() -> tuple[_Arrow, _Arrow]:
     try:
         import pyarrow
-        import pyarrow.parquet as parquet
+        from pyarrow import parquet
     except ImportError as error:
-        raise ConfigError("pyarrow reads parquet files", got="it is not installed", hint="pip install 'edgekws[select]'") from error  # fmt: skip
+        raise ConfigError(
+            "pyarrow reads parquet files", got="it is not installed", hint="pip install 'edgekws[select]'"
+        ) from error
     return parquet, pyarrow
 
 

@@ -157,3 +157,21 @@ def choose(case, maker, train, others):
     if "empty" in case.odd:
         targets[first] = []
     return {"targets": targets, "nontargets": nontargets}
+
+
+FIRST = {"first-balanced": (40, 10, 10), "first-unequal": (41, 3, 30), "first-wide": (42, 8, 8)}
+
+
+def first(name):
+    """First generation: (train_x float64, train_y, types of evaluation clips, their float32 vectors)."""
+    seed, targets, others = FIRST[name]
+    rng = np.random.RandomState(seed)
+    centre = rng.normal(0, 0.7, 1024 if name == "first-wide" else 24)
+
+    def draw(count, wanted):
+        return (centre * wanted + rng.normal(0, 1, (count, len(centre)))).astype(np.float32)
+
+    train_x = np.vstack([draw(targets, 1), draw(others, 0)]).astype(np.float64)
+    evaluated = np.vstack([draw(60, 1), draw(140, 0)])
+    order = rng.permutation(200)
+    return train_x, np.repeat([1, 0], [targets, others]), np.repeat([0, 1], [60, 140])[order], evaluated[order]
