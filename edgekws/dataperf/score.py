@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,7 @@ def _predicted(predict: Callable[[np.ndarray], np.ndarray], blocks: Iterable[Blo
     if not held:
         raise DataError("The evaluation should have clips", got="none")
     ids, truth, labels = zip(*held, strict=True)
-    return _Found(sum(ids, ()), np.concatenate(truth), np.concatenate(labels, axis=1))
+    return _Found(tuple(chain.from_iterable(ids)), np.concatenate(truth), np.concatenate(labels, axis=1))
 
 
 def _batches(blocks: Iterable[Block], rows: int = 4096) -> Iterable[list[Block]]:

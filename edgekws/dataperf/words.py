@@ -110,6 +110,7 @@ def _table(path: Path) -> _Arrow:
 
 def _check_types(path: Path, schema: _Arrow, pyarrow: _Arrow) -> None:
     kind, vector = schema.field(ID).type, schema.field(VECTOR).type
+    kind = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
     if not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
         raise _foreign(path, f"{ID} of type {kind}, and it should be text")
     lists = (pyarrow.types.is_list, pyarrow.types.is_large_list, pyarrow.types.is_fixed_size_list)

@@ -238,7 +238,7 @@ def test_an_alias_is_the_list_of_its_anchor(tmp_path):
 
 def test_json_nested_by_the_thousands_is_refused(tmp_path):
     (tmp_path / "t.json").write_text('{"targets":' + "[" * 100_000)
-    with pytest.raises(ArtifactError, match="t.json"):
+    with pytest.raises(ArtifactError, match=r"t\.json"):
         lists.read(tmp_path / "t.json")
 
 
@@ -263,12 +263,14 @@ def test_words_round_trip_in_their_own_type(kind, tmp_path):
     np.testing.assert_array_equal(found.vectors([3, 0, 3]), vectors[[3, 0, 3]])
 
 
-@pytest.mark.parametrize("form", ["list", "large_list", "fixed", "chunks"])
+@pytest.mark.parametrize("form", ["list", "large_list", "fixed", "chunks", "categories", "large_string"])
 def test_words_of_any_list_type_and_of_several_row_groups_are_read(form, tmp_path):
     vectors = np.arange(12, dtype=np.float32).reshape(4, 3)
     kinds = {"large_list": pa.large_list(pa.float32()), "fixed": pa.list_(pa.float32(), 3)}
     column = pa.array(vectors.tolist(), kinds.get(form, pa.list_(pa.float32())))
-    table = pa.table({"other": [1, 2, 3, 4], "clip_id": list("abcd"), "mswc_embedding_vector": column})
+    texts = {"categories": pa.dictionary(pa.int8(), pa.string()), "large_string": pa.large_string()}
+    ids = pa.array(list("abcd")).cast(texts.get(form, pa.string()))
+    table = pa.table({"other": [1, 2, 3, 4], "clip_id": ids, "mswc_embedding_vector": column})
     pq.write_table(table, tmp_path / "w.parquet", row_group_size=2 if form == "chunks" else 4)
     np.testing.assert_array_equal(words.read(tmp_path / "w.parquet").vectors([1, 2]), vectors[1:3])
 
@@ -305,14 +307,14 @@ def test_a_truncated_or_foreign_parquet_is_refused(share, tmp_path):
     path = tmp_path / "w.parquet"
     words.write(path, map(str, range(50)), np.ones((50, 9)))
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(ArtifactError, match=r"w.parquet"):
+    with pytest.raises(ArtifactError, match=r"w\.parquet"):
         words.read(path)
 
 
 def test_a_word_is_found_by_either_unicode_form_of_its_name(tmp_path):
     words.write(tmp_path / "ac\u0327a\u0303o.parquet", ["a"], np.ones((1, 2)))
     assert words.path_of(tmp_path, "ação").exists()
-    with pytest.raises(DataError, match="não.parquet"):
+    with pytest.raises(DataError, match=r"não\.parquet"):
         words.path_of(tmp_path, "não")
 
 
