@@ -8,8 +8,9 @@ the whole of the logistic regression are computed once for all seeds.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,15 +40,16 @@ class Ensemble:
         wide = np.ascontiguousarray(x, np.float64)
         self._gamma = _gamma(wide)
         self._svc = _svc(self._gamma).fit(wide, codes)
-        self._logistic = logistic(x, codes, numerics)
+        with _one_blas_thread():
+            self._logistic = logistic(x, codes, numerics)
         self._native = numerics == "native"
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with _pool() as pool:
             self.sigmoids = list(pool.map(lambda seed: self._calibrated(wide, codes, seed), seeds))
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Class numbers, int64 [seeds, n], of float [n, dimensions]."""
         blocks = [x[start : start + _ROWS] for start in range(0, len(x), _ROWS)]
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with _pool() as pool:
             found = list(pool.map(self._predict_block, blocks))
         return np.concatenate(found, axis=1) if found else np.empty((len(self.sigmoids), 0), np.int64)
 
@@ -92,6 +94,22 @@ class Ensemble:
             elif len(trained):
                 decisions[tested] = _svc(self._gamma).fit(x[trained], signs).decision_function(x[tested])
         return decisions
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """The matrices are small: more threads inside of a product only wait for each other."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+@contextmanager
+def _pool() -> Iterator[ThreadPoolExecutor]:
+    """libsvm and numpy release the interpreter's lock."""
+    with _one_blas_thread(), ThreadPoolExecutor(_THREADS) as pool:
+        yield pool
 
 
 def logistic(x: np.ndarray, codes: np.ndarray, numerics: str) -> _Probabilities:
