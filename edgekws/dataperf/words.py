@@ -85,8 +85,16 @@ def path_of(folder: Path, word: str) -> Path:
 
 
 def read(path: Path) -> Word:
-    """Raises ArtifactError for a file of another kind, other columns or types."""
-    table = _table(path)
+    """Raises ArtifactError for a file of another kind, other columns or types, and for a damaged one."""
+    parquet, pyarrow = _parquet()
+    try:
+        return _word(path, _table(path, parquet, pyarrow))
+    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise _foreign(path, f"a file that parquet cannot read ({first[:120]})") from error
+
+
+def _word(path: Path, table: _Arrow) -> Word:
     ids, vectors = (table.column(name).combine_chunks() for name in (ID, VECTOR))
     if ids.null_count:
         raise _foreign(path, f"{ids.null_count} clips without an id")
@@ -95,17 +103,13 @@ def read(path: Path) -> Word:
     return Word(path, ids.to_pylist(), flat, starts, present)
 
 
-def _table(path: Path) -> _Arrow:
-    parquet, pyarrow = _parquet()
-    try:
-        schema = parquet.read_schema(path)
-        missing = [name for name in (ID, VECTOR) if name not in schema.names]
-        if missing:
-            raise _foreign(path, f"no column {missing[0]}; there are {', '.join(schema.names)[:100]}")
-        _check_types(path, schema, pyarrow)
-        return parquet.read_table(path, columns=[ID, VECTOR])
-    except (pyarrow.ArrowException, OSError) as error:
-        raise _foreign(path, f"a file that parquet cannot read ({str(error).splitlines()[0][:120]})") from error
+def _table(path: Path, parquet: _Arrow, pyarrow: _Arrow) -> _Arrow:
+    schema = parquet.read_schema(path)
+    missing = [name for name in (ID, VECTOR) if name not in schema.names]
+    if missing:
+        raise _foreign(path, f"no column {missing[0]}; there are {', '.join(schema.names)[:100]}")
+    _check_types(path, schema, pyarrow)
+    return parquet.read_table(path, columns=[ID, VECTOR])
 
 
 def _check_types(path: Path, schema: _Arrow, pyarrow: _Arrow) -> None:
