@@ -46,7 +46,7 @@ def _loss(decisions: np.ndarray, targets: np.ndarray, a: float, b: float) -> flo
 
 
 def _newton(decisions: np.ndarray, targets: np.ndarray, a: float, b: float) -> tuple[float, float, float] | None:
-    """(step of A, step of B, slope along it); None where the gradient has vanished."""
+    """(step of A, step of B, slope along it); None where the gradient has vanished or has no direction."""
     p = sigmoid(decisions, a, b)
     weight, error = p * (1 - p), targets - p
     g1, g2 = _sum(decisions * error), _sum(error)
@@ -55,6 +55,8 @@ def _newton(decisions: np.ndarray, targets: np.ndarray, a: float, b: float) -> t
     h11, h22 = _RIDGE + _sum(decisions * decisions * weight), _RIDGE + _sum(weight)
     h21 = _sum(decisions * weight)
     det = h11 * h22 - h21 * h21
+    if det == 0:
+        return None  # where C divides by zero, no step lowers the loss either
     da, db = -(h22 * g1 - h21 * g2) / det, -(-h21 * g1 + h11 * g2) / det
     return da, db, g1 * da + g2 * db
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,15 @@ def scored(request: Request) -> Score:
         return score_first(_first_task(request, evaluation), Options(request.numerics, protocol, (0,)))
     config = _config(request.config_file)
     task = _task(request, evaluation, protocol, config)
-    return score(task, Options(request.numerics, protocol, _seeds(config, protocol), request.strict_peer))
+    found = score(task, Options(request.numerics, protocol, _seeds(config, protocol), request.strict_peer))
+    return replace(found, warnings=(*found.warnings, *_no_board(task.limit, protocol)))
+
+
+def _no_board(limit: int | None, protocol: protocols.Protocol) -> list[str]:
+    """The challenge warns, too."""
+    if protocol.limit is not None or limit in protocols.SIZES:
+        return []
+    return [f"no leaderboard has the size {limit}; they are of {' and '.join(map(str, protocols.SIZES))} clips"]
 
 
 def is_first_generation(path: Path) -> bool:
