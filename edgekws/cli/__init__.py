@@ -10,7 +10,7 @@ import sys
 import typer
 
 from edgekws import console
-from edgekws.cli import bench, board, check, compare, data, demo, export, ports, quantize, train
+from edgekws.cli import bench, board, check, compare, data, demo, export, ports, quantize, select, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,6 +32,7 @@ app.command()(bench.bench)
 app.command()(compare.compare)
 app.command()(demo.demo)
 app.add_typer(data.app, name="data")
+app.add_typer(select.app, name="select")
 
 
 def main() -> None:

@@ -1,0 +1,151 @@
+"""`edgekws select`: choose few recordings of many, and score the choice as the DataPerf speech challenge does.
+
+Options are spelled with dashes; the challenge's own spelling (`--train_file=...`) works as well.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from edgekws import console
+
+if TYPE_CHECKING:
+    from edgekws.dataperf.commands import Request
+    from edgekws.dataperf.score import Score
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The data track: choose few recordings of many, and score the choice as DataPerf's speech challenge does.\n\n"
+    "Exit codes: 3 the rules refuse the selection, 4 options, 8 a damaged or foreign file.",
+)
+
+_Language = Annotated[str, typer.Option("--language", help="en, id, pt, ...: names the default files.")]
+_Size = Annotated[
+    int | None, typer.Option("--train-size", "--train_size", help="Clips it may have: 25 or 60 on the boards.")
+]
+
+
+def _file(name: str, text: str) -> object:
+    """A file's option in our spelling and in the challenge's."""
+    dashed = f"--{name.replace('_', '-')}"
+    return typer.Option(dashed, f"--{name}", help=text)
+
+
+@app.command()
+@app.command("eval", hidden=True)
+def score(
+    language: _Language = "en",
+    train_size: _Size = None,
+    train_file: Annotated[Path | None, _file("train_file", "The selection: .json, .yaml, or train.npz.")] = None,
+    allowed: Annotated[Path | None, _file("allowed_training_set", "Ids that may be chosen.")] = None,
+    eval_file: Annotated[Path | None, _file("eval_file", "eval.yaml, or eval.pb of the first generation.")] = None,
+    train_dir: Annotated[Path | None, _file("train_embeddings_dir", "Folder of word.parquet files to train.")] = None,
+    eval_dir: Annotated[Path | None, _file("eval_embeddings_dir", "Folder of word.parquet files to evaluate.")] = None,
+    input_samples: Annotated[Path | None, _file("input_samples", "samples.pb that a train.yaml chooses from.")] = None,
+    config_file: Annotated[
+        Path | None, _file("config_file", "YAML with eval_random_seeds. Default: the official.")
+    ] = None,
+    numerics: Annotated[str, typer.Option(help="2023 (the leaderboard's), 2024, or native.")] = "2023",
+    protocol: Annotated[str, typer.Option(help="2022-02, -04, -09, -11, 2023-03, -05. Default: by the files.")] = "",
+    strict_peer: Annotated[
+        bool, typer.Option("--strict-peer", help="Score what the challenge scores, surprises included.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Also write the report, a JSON file.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Write each clip's label by seed, a CSV file.")] = None,
+) -> None:
+    """Score a selection: the challenge's number, and each class, the confusion and an interval beside it.
+
+    Example: `edgekws select score --language en --train-size 25 --train-file en_25_train.json`
+    """
+    from edgekws.dataperf import commands
+
+    request = commands.Request(
+        language, train_size, train_file, allowed, eval_file, train_dir, eval_dir, input_samples, config_file,
+        numerics, protocol, strict_peer,
+    )  # fmt: skip
+    _deliver(request, as_json, out, predictions)
+
+
+def _deliver(request: Request, as_json: bool, out: Path | None, predictions: Path | None) -> None:
+    from edgekws.dataperf import commands
+    from edgekws.files import write_json, write_text
+
+    found = commands.scored(request)
+    document = found.to_json()
+    if predictions is not None:
+        write_text(predictions, commands.predictions_csv(found))
+    if out is not None:
+        write_json(out, document)
+    if as_json:
+        print(json.dumps(document, indent=1))
+        return
+    _show_score(found)
+    print(commands.peer_line(found))
+
+
+def _show_score(found: Score) -> None:
+    options, document = found.options, found.to_json()
+    console.out.print(
+        f"{options.protocol.measure}, {found.trained} clips to train, {found.evaluated:,} evaluated, "
+        f"{len(found.by_seed)} seeds, protocol {options.protocol.date}, "
+        f"numerics {options.numerics} ({document['numerics']['means']})"
+    )
+    console.out.print(_class_table(found))
+    console.out.print(_confusion_table(found))
+    low, high = found.interval.low, found.interval.high
+    values = list(found.by_seed.values())
+    spread = f"; seeds {min(values):.4f} to {max(values):.4f}" if len(values) > 1 else ""
+    console.out.print(f"95 % interval over evaluation clips: {low:.4f} to {high:.4f}{spread}")
+    for note in found.warnings:
+        console.err.print(f"[yellow]warning:[/] {escape(note)}")
+
+
+def _class_table(found: Score) -> Table:
+    table = Table("class", "F1", "precision", "recall", "clips", box=None, header_style="bold")
+    for row in found.classes:
+        figures = [f"{value:.4f}" for value in (row.f1, row.precision, row.recall)]
+        table.add_row(escape(row.name), *figures, f"{row.support:,}")
+    return table
+
+
+def _confusion_table(found: Score) -> Table:
+    """Clips by truth (row) and prediction (column), mean over seeds."""
+    names, seeds = [row.name for row in found.classes], len(found.by_seed)
+    table = Table("truth \\ predicted", *map(escape, names), box=None, header_style="bold")
+    for name, counts in zip(names, found.confusion.tolist(), strict=True):
+        table.add_row(escape(name), *(f"{count / seeds:,.1f}" for count in counts))
+    return table
+
+
+@app.command()
+def inspect(
+    paths: Annotated[list[Path], typer.Argument(help="Files of the challenge, or folders of word.parquet files.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print what is there as JSON.")] = False,
+) -> None:
+    """Say what is in these files: kind, counts, and every problem. Exits with 3 when there is one.
+
+    Given a selection beside allowed_training_set.yaml, or lists beside folders of embeddings, checks one by the other.
+
+    Example: `edgekws select inspect en_25_train.json allowed_training_set.yaml train_embeddings`
+    """
+    from edgekws.dataperf import inspect as inspecting
+
+    found = inspecting.inspect(paths)
+    if as_json:
+        print(json.dumps([each.to_json() for each in found], indent=1))
+    else:
+        for each in found:
+            console.out.print(f"[bold]{escape(str(each.path))}[/]  {escape(each.kind)}")
+            for name, value in each.facts.items():
+                console.out.print(f"  {name}: {escape(str(value))}")
+            for problem in each.problems:
+                console.out.print(f"  [red]problem:[/] {escape(problem)}")
+    if any(each.problems for each in found):
+        raise typer.Exit(3)
