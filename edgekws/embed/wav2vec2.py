@@ -48,7 +48,8 @@ class Model(nn.Module):
         margin = self.field - self.hop
         short = max(0, self.hop - audio.shape[1])
         padded = functional.pad(audio, (margin // 2, margin - margin // 2 + short))
-        states: torch.Tensor = self.encoder(padded, output_hidden_states=True).hidden_states[self.layer]
+        with torch.no_grad():
+            states: torch.Tensor = self.encoder(padded, output_hidden_states=True).hidden_states[self.layer]
         return states
 
 
