@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
@@ -60,18 +61,31 @@ def run(request: Request, progress: Progress = lambda *_: None) -> Index:
     """
     _parts.require_pyarrow()
     workers = _workers(request)
+    _require_apart(request)
     source = open_source(request.source, request.split)
     model = open_model(request.model)
     about = _about(request, source, model)
     key = stamp_of([json.dumps({name: about[name] for name in about if name != "source"}, sort_keys=True)])
-    store = Store(request.out, key)
-    plans = [_plan(word, request.settings, key) for word in source.words()]
+    with closing(Store(request.out, key)) as store:
+        return _filled(store, request, source, model, about, workers, progress)
+
+
+def _filled(
+    store: Store,
+    request: Request,
+    source: Source,
+    model: Model,
+    about: dict[str, Any],
+    workers: int,
+    progress: Progress,
+) -> Index:
+    plans = [_plan(word, request.settings, store.key) for word in source.words()]
     missing = [plan for plan in plans if not store.is_done(plan.word.name, plan.stamp)]
     words, unfinished = {plan.word.name for plan in plans}, {plan.word.name for plan in missing}
     if store.finished is None or missing or store.done.keys() - words:
         store.begin(words - unfinished)
         _embed(store, missing, Work(source, request.model, request.settings, store.work), model, workers, progress)
-    found = Index(request.out, key, about, dict(store.done))
+    found = Index(store.folder, store.key, about, dict(store.done))
     _require_some(found, request.source)
     if request.strict and found.skipped:
         raise _refusal(found.skipped)
@@ -122,6 +136,12 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
+
+
+def _require_apart(request: Request) -> None:
+    """Embeddings among the recordings would be a word of the next run."""
+    if request.source.resolve() in (request.out.resolve(), *request.out.resolve().parents):
+        raise ConfigError(f"--out should be outside of {request.source}", got=str(request.out))
 
 
 def _workers(request: Request) -> int:

@@ -87,6 +87,9 @@ def _word(root: Path, name: str) -> Word:
             clip = f"{name}/{entry.name}"
             if entry.name.startswith("."):
                 continue
+            if not _is_text(clip):
+                skipped.append(Skipped(ascii(clip)[1:-1], "its name should be UTF-8"))
+                continue
             if not entry.is_file() or Path(entry.name).suffix.lower() not in _audio.SUFFIXES:
                 skipped.append(Skipped(clip, f"it should be a recording ({', '.join(_audio.SUFFIXES)})"))
                 continue
@@ -94,6 +97,11 @@ def _word(root: Path, name: str) -> Word:
             ids.append(clip)
             stamps.append(f"{state.st_size} {state.st_mtime_ns}")
     return Word(name, tuple(ids), tuple(stamps), tuple(skipped))
+
+
+def _is_text(name: str) -> bool:
+    """Parquet holds no other names."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 @dataclass(frozen=True)

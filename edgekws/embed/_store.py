@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from edgekws.embed import _parts
 from edgekws.embed._audio import Skipped
@@ -23,7 +23,7 @@ from edgekws.embed._parts import KIND, VERSION
 from edgekws.errors import ArtifactError, ConfigError
 from edgekws.files import read_json, sha256_file, write_json, write_text
 
-INDEX, WORK, _JOURNAL = "index.json", ".work", "words.jsonl"
+INDEX, WORK, _JOURNAL, _LOCK = "index.json", ".work", "words.jsonl", "lock"
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Store:
     def __init__(self, folder: Path, key: str) -> None:
         """Raises ConfigError when the folder holds finished embeddings of another model or other settings."""
         self.folder, self.key = folder, key
+        self._held: IO[str] | None = None
         self.work = folder / WORK
         self.finished = read_index(folder) if (folder / INDEX).exists() else None
         if self.finished and self.finished.key != key:
@@ -104,6 +105,7 @@ class Store:
 
     def begin(self, kept: AbstractSet[str]) -> None:
         """Open for work: from here on there is no index until `finish`. kept: words to keep; others are removed."""
+        self._lock()
         removed = [record for word, record in self.done.items() if word not in kept]
         self.done = {word: record for word, record in self.done.items() if word in kept}
         lines = [{"key": self.key}, *(record.to_json() for record in self.done.values())]
@@ -136,6 +138,28 @@ class Store:
         write_json(self.folder / INDEX, index.to_json())
         shutil.rmtree(self.work, ignore_errors=True)
         return index
+
+    def _lock(self) -> None:
+        """Held until this process ends, in whichever way. Raises ConfigError while another run has it."""
+        try:
+            import fcntl
+        except ModuleNotFoundError:  # Windows
+            return
+        self.work.mkdir(parents=True, exist_ok=True)
+        self._held = (self.work / _LOCK).open("w")
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._held.close()
+            hint = "wait for it, or give another folder with --out"
+            raise ConfigError(
+                f"{self.folder} should be written by one run", got="another at work", hint=hint
+            ) from error
+
+    def close(self) -> None:
+        """Let another run begin."""
+        if self._held is not None:
+            self._held.close()
 
     def _journal(self) -> dict[str, WordRecord]:
         """Words that an unfinished run has done. What one with another key has done is removed."""

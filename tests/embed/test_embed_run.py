@@ -274,6 +274,31 @@ def test_a_split_is_one_that_there_is(request_of, spoken):
         embed.run(request_of(source=spoken[1].folder, split="dev"))
 
 
+def test_a_name_that_is_no_text_is_left_out(request_of, words):
+    os.rename(os.fsencode(words / "up" / "0.wav"), os.fsencode(words / "up") + b"/\xff.wav")  # noqa: PTH104
+    (named,) = embed.run(request_of()).skipped
+    assert named.reason == "its name should be UTF-8" and "udcff" in named.id
+
+
+def test_a_second_run_at_the_same_time_is_refused(request_of, words):
+    """The second begins from within the first, by its report of progress."""
+    refused = []
+
+    def meanwhile(*_):
+        with pytest.raises(ConfigError, match="another at work") as caught:
+            embed.run(request_of())
+        refused.append(caught.value)
+
+    assert embed.run(request_of(), meanwhile).clips == 12
+    assert len(refused) == 3
+
+
+def test_the_result_is_not_put_among_the_recordings(request_of, words):
+    with pytest.raises(ConfigError, match="should be outside of"):
+        embed.run(request_of(out=words / "embeddings"))
+    assert not (words / "embeddings").exists()
+
+
 def test_impossible_settings_are_refused(request_of):
     with pytest.raises(ConfigError, match="batches 1 clip or more"):
         Settings(batch=0)
