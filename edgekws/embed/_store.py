@@ -94,7 +94,7 @@ class Store:
             got = f"embeddings by {model} with other code, weights, options, settings or library versions"
             hint = "give another folder with --out, or remove this one"
             raise ConfigError(f"{folder} should be empty or hold embeddings of this model", got=got, hint=hint)
-        self.done = dict(self.finished.words) if self.finished else self._journal()
+        self.done, self._foreign = (dict(self.finished.words), {}) if self.finished else self._journal()
 
     def is_done(self, word: str, stamp: str) -> bool:
         record = self.done.get(word)
@@ -107,6 +107,9 @@ class Store:
         """Open for work: from here on there is no index until `finish`. kept: words to keep; others are removed."""
         self._lock()
         removed = [record for word, record in self.done.items() if word not in kept]
+        removed += [record for word, record in self._foreign.items() if word not in kept]
+        if self._foreign:
+            self._remove_parts()
         self.done = {word: record for word, record in self.done.items() if word in kept}
         lines = [{"key": self.key}, *(record.to_json() for record in self.done.values())]
         write_text(self.work / _JOURNAL, "".join(json.dumps(line) + "\n" for line in lines))
@@ -161,24 +164,21 @@ class Store:
         if self._held is not None:
             self._held.close()
 
-    def _journal(self) -> dict[str, WordRecord]:
-        """Words that an unfinished run has done. What one with another key has done is removed."""
+    def _journal(self) -> tuple[dict[str, WordRecord], dict[str, WordRecord]]:
+        """What an unfinished run has done: (words of this run's key, words of another)."""
         path = self.work / _JOURNAL
         if not path.exists():
-            return {}
+            return {}, {}
         lines = path.read_text(errors="replace").splitlines()
         try:
-            first = json.loads(lines[0])["key"]
+            ours = json.loads(lines[0])["key"] == self.key
         except (ValueError, LookupError, TypeError):
-            first = ""
-        records = _records(lines[1:])
-        if first == self.key:
-            return records
-        for record in records.values():
-            if record.file:
-                (self.folder / record.file).unlink(missing_ok=True)
-        shutil.rmtree(self.work)
-        return {}
+            ours = False
+        return (_records(lines[1:]), {}) if ours else ({}, _records(lines[1:]))
+
+    def _remove_parts(self) -> None:
+        for path in self.work.glob("*.parquet"):
+            path.unlink()
 
 
 def _records(lines: Sequence[str]) -> dict[str, WordRecord]:
