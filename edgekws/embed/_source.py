@@ -96,7 +96,8 @@ def _word(root: Path, name: str) -> Word:
             state = entry.stat()
             ids.append(clip)
             stamps.append(f"{state.st_size} {state.st_mtime_ns}")
-    return Word(name, tuple(ids), tuple(stamps), tuple(skipped))
+    shown = name if _is_text(name) else ascii(name)[1:-1]
+    return Word(shown, tuple(ids), tuple(stamps), tuple(skipped))
 
 
 def _is_text(name: str) -> bool:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from edgekws import fields
 from edgekws.embed import _parts
 from edgekws.embed._audio import Skipped
 from edgekws.embed._parts import KIND, VERSION
@@ -24,6 +25,24 @@ from edgekws.errors import ArtifactError, ConfigError
 from edgekws.files import read_json, sha256_file, write_json, write_text
 
 INDEX, WORK, _JOURNAL, _LOCK = "index.json", ".work", "words.jsonl", "lock"
+
+
+_RECORD = {
+    **dict.fromkeys(("word", "file", "sha256", "stamp"), fields.TEXT),
+    "clips": fields.INTEGER,
+    "skipped": fields.several(fields.several(fields.TEXT, 2)),
+}
+_MODEL = {
+    **dict.fromkeys(("name", "version", "module_sha256", "weights_sha256"), fields.TEXT),
+    "options": fields.OBJECT,
+    **dict.fromkeys(("sample_rate", "dimensions"), fields.COUNT),
+}
+_INDEX = {
+    "kind": fields.TEXT,
+    "version": fields.INTEGER,
+    **dict.fromkeys(("key", "source"), fields.TEXT),
+    **dict.fromkeys(("counts", "model", "settings", "versions", "words"), fields.OBJECT),
+}
 
 
 @dataclass(frozen=True)
@@ -41,8 +60,17 @@ class WordRecord:
         return {**self.__dict__, "skipped": [[each.id, each.reason] for each in self.skipped]}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> WordRecord:
+    def from_json(cls, value: Any) -> WordRecord:  # noqa: ANN401
+        """Raises ArtifactError for other fields, and for a file that is not the word's own."""
+        fields.require("a word of embeddings", value, _RECORD)
+        word, file = value["word"], value["file"]
+        if Path(word).name != word or file not in ("", file_of(word)):
+            raise ArtifactError("a word should have a file of its own", got=f"{word!a} with {file!a}")
         return cls(**{**value, "skipped": tuple(Skipped(clip, reason) for clip, reason in value["skipped"])})
+
+
+def file_of(word: str) -> str:
+    return f"{word}.parquet"
 
 
 @dataclass(frozen=True)
@@ -72,12 +100,13 @@ def read_index(folder: Path) -> Index:
     """Raises ArtifactError when there is none, or one that is not ours."""
     path = folder / INDEX
     value = read_json(path, KIND, VERSION)
-    try:
-        words = {word: WordRecord.from_json(row) for word, row in value["words"].items()}
-        about = {name: value[name] for name in ("model", "source", "settings", "versions")}
-        return Index(folder, str(value["key"]), about, words)
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
-        raise ArtifactError(f"{path} should be an index of edgekws embed", got=f"{error!r}") from error
+    fields.require(str(path), value, _INDEX)
+    fields.require(f"{path}: model", value["model"], _MODEL)
+    words = {word: WordRecord.from_json(row) for word, row in value["words"].items()}
+    if any(word != record.word for word, record in words.items()):
+        raise ArtifactError(f"{path} should list words under their names", got="another name")
+    about = {name: value[name] for name in ("model", "source", "settings", "versions")}
+    return Index(folder, value["key"], about, words)
 
 
 class Store:
@@ -121,7 +150,7 @@ class Store:
 
     def add(self, word: str, stamp: str, parts: Sequence[Path], skipped: Sequence[Skipped]) -> WordRecord:
         """Put the parts of a word together and remember that it is done."""
-        path = self.folder / f"{word}.parquet"
+        path = self.folder / file_of(word)
         clips, bad = _parts.merge(path, parts)
         everything = tuple(sorted([*skipped, *bad], key=lambda each: each.id))
         record = WordRecord(
@@ -187,7 +216,7 @@ def _records(lines: Sequence[str]) -> dict[str, WordRecord]:
     for line in lines:
         try:
             record = WordRecord.from_json(json.loads(line))
-        except (TypeError, ValueError, LookupError):
+        except (ValueError, ArtifactError):
             break
         found[record.word] = record
     return found

@@ -274,6 +274,39 @@ def test_a_split_is_one_that_there_is(request_of, spoken):
         embed.run(request_of(source=spoken[1].folder, split="dev"))
 
 
+def test_a_folder_whose_name_is_no_text_is_left_out(request_of, words):
+    os.rename(os.fsencode(words / "up"), os.fsencode(words) + b"/\xff")  # noqa: PTH104
+    index = embed.run(request_of())
+    assert index.clips == 8 and len(index.skipped) == 4
+    assert embed.run(request_of()) == index == embed.read_index(index.folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda index: index.update(version=2),
+        lambda index: index.pop("key"),
+        lambda index: index.update(words=[]),
+        lambda index: index["model"].update(dimensions="3"),
+        lambda index: index["words"].update(up={}),
+        lambda index: index["words"]["up"].update(skipped=[["up/0.wav"]]),
+        lambda index: index["words"]["up"].update(file="../words/up/0.wav"),
+        lambda index: index["words"]["up"].update(word="../words", file="../words.parquet"),
+        lambda index: index["words"]["up"].update(word="no", file="no.parquet"),
+    ],
+)
+def test_an_index_of_others_is_refused_and_touches_nothing(request_of, words, change):
+    index = embed.run(request_of())
+    path = index.folder / "index.json"
+    value = json.loads(path.read_text())
+    change(value)
+    path.write_text(json.dumps(value))
+    before = contents(words.parent)
+    with pytest.raises(ArtifactError):
+        embed.run(request_of())
+    assert contents(words.parent) == before
+
+
 def test_a_name_that_is_no_text_is_left_out(request_of, words):
     os.rename(os.fsencode(words / "up" / "0.wav"), os.fsencode(words / "up") + b"/\xff.wav")  # noqa: PTH104
     (named,) = embed.run(request_of()).skipped
