@@ -40,6 +40,9 @@ def embed(
     ] = 1_000,
     batch: Annotated[int, typer.Option(min=1, help="Clips of one second that the model sees at once.")] = 64,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core. The result is the same.")] = 0,
+    engine: Annotated[
+        str, typer.Option(help="Where workers live: process (this computer), ray (a cluster).")
+    ] = "process",
     device: Annotated[str, typer.Option(help="As torch names it: cpu, cuda, mps.")] = "cpu",
     strict: Annotated[bool, typer.Option(help="Fail when one recording cannot be embedded.")] = False,
 ) -> None:
@@ -60,7 +63,7 @@ def embed(
     from edgekws.embed._shard import Settings
 
     spec = ModelSpec(model, weights, options, device)
-    request = Request(source, out, spec, Settings(clip_ms, batch), split, workers, strict)
+    request = Request(source, out, spec, Settings(clip_ms, batch), split, workers, strict, engine)
     began = time.monotonic()
     with console.progress() as report:
         index = library.run(request, report)

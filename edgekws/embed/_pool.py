@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import islice
@@ -22,6 +22,7 @@ from edgekws.embed._shard import Settings, embed_clips, one_thread
 from edgekws.embed._source import Shard, Source
 from edgekws.errors import EdgeKwsError
 
+PROCESS = "process"
 _QUEUED = 2
 """Shards per worker that are handed out ahead."""
 
@@ -40,18 +41,35 @@ class Work:
         _parts.write(_parts.path_of(self.folder, shard), part)
 
 
-def embedded(work: Work, shards: Iterable[Shard], model: Model, workers: int) -> Iterator[Shard]:
-    """Each shard once its file is written, in any order. One worker is this process."""
-    if workers == 1:
+def embedded(work: Work, shards: Sequence[Shard], model: Model, workers: int, engine: str) -> Iterator[Shard]:
+    """Each shard once its file is written, in any order.
+
+    engine: "process", where one worker is this process, or another of edgekws.scale.engines. Its workers read the
+    recordings and write their parts under the same paths as this process.
+    """
+    if engine != PROCESS:
+        yield from _elsewhere(work, shards, workers, engine)
+    elif workers == 1:
         with one_thread():
             for shard in shards:
                 work.do(shard, model)
                 yield shard
-        return
+    else:
+        yield from _on_processes(work, shards, workers)
+
+
+def _elsewhere(work: Work, shards: Sequence[Shard], workers: int, engine: str) -> Iterator[Shard]:
+    engines = importlib.import_module("edgekws.scale.engines")
+    with engines.start(engine, workers) as running:
+        for _, shard in running.map(_do, ((work, shard) for shard in shards)):
+            yield shard
+
+
+def _on_processes(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[Shard]:
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     with ProcessPoolExecutor(workers, context, initializer=_begin) as pool:
         try:
-            yield from _bounded(lambda shard: pool.submit(_do, work, shard), shards, workers * _QUEUED)
+            yield from _bounded(lambda shard: pool.submit(_do, (work, shard)), shards, workers * _QUEUED)
         except BrokenProcessPool as error:
             raise EdgeKwsError(
                 "every worker should live to the end of its work",
@@ -62,7 +80,7 @@ def embedded(work: Work, shards: Iterable[Shard], model: Model, workers: int) ->
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _bounded(submit: Callable[[Shard], Future[Shard]], shards: Iterable[Shard], most: int) -> Iterator[Shard]:
+def _bounded(submit: Callable[[Shard], Future[Shard]], shards: Sequence[Shard], most: int) -> Iterator[Shard]:
     """A map over all would hold all."""
     left = iter(shards)
     running = {submit(shard) for shard in islice(left, most)}
@@ -76,7 +94,6 @@ def _bounded(submit: Callable[[Shard], Future[Shard]], shards: Iterable[Shard], 
 def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says that it stops, once
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    ExitStack().enter_context(one_thread())
 
 
 def _end_with_parent() -> None:
@@ -87,12 +104,15 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _do(work: Work, shard: Shard) -> Shard:
-    work.do(shard, _loaded(json.dumps(asdict(work.spec), sort_keys=True)))
+def _do(task: tuple[Work, Shard]) -> Shard:
+    """In a worker of any engine."""
+    work, shard = task
+    with one_thread():
+        work.do(shard, _loaded(json.dumps(asdict(work.spec), sort_keys=True)))
     return shard
 
 
 @cache
 def _loaded(spec: str) -> Model:
-    """In a worker, which serves one run."""
+    """Once in the life of a worker, which serves one run."""
     return open_model(ModelSpec(**json.loads(spec)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +15,7 @@ from typing import Any
 from edgekws.embed import _parts
 from edgekws.embed._audio import Skipped
 from edgekws.embed._model import Model, ModelSpec, identity, open_model
-from edgekws.embed._pool import Work, embedded
+from edgekws.embed._pool import PROCESS, Work, embedded
 from edgekws.embed._shard import Settings
 from edgekws.embed._source import Shard, Source, Word, open_source, shards, stamp_of
 from edgekws.embed._store import Index, Store
@@ -34,6 +34,7 @@ class Request:
     """source: a folder of word folders, or a prepared data set with its split ("train" when None).
 
     workers: processes, 1 for this one, 0 for one a core; the bytes written do not depend on it.
+    engine: "process", or another of edgekws.scale.engines ("ray").
     strict: one recording that cannot be embedded is an error.
     """
 
@@ -44,6 +45,7 @@ class Request:
     split: str | None = None
     workers: int = 0
     strict: bool = False
+    engine: str = PROCESS
 
 
 @dataclass(frozen=True)
@@ -60,31 +62,25 @@ def run(request: Request, progress: Progress = lambda *_: None) -> Index:
     ConfigError for a model that breaks its contract and for a folder that holds other embeddings.
     """
     _parts.require_pyarrow()
-    workers = _workers(request)
+    _require_workers(request)
     _require_apart(request)
     source = open_source(request.source, request.split)
     model = open_model(request.model)
     about = _about(request, source, model)
     key = stamp_of([json.dumps({name: about[name] for name in about if name != "source"}, sort_keys=True)])
     with closing(Store(request.out, key)) as store:
-        return _filled(store, request, source, model, about, workers, progress)
+        return _filled(store, request, source, model, about, progress)
 
 
 def _filled(
-    store: Store,
-    request: Request,
-    source: Source,
-    model: Model,
-    about: dict[str, Any],
-    workers: int,
-    progress: Progress,
+    store: Store, request: Request, source: Source, model: Model, about: dict[str, Any], progress: Progress
 ) -> Index:
     plans = [_plan(word, request.settings, store.key) for word in source.words()]
     missing = [plan for plan in plans if not store.is_done(plan.word.name, plan.stamp)]
     words, unfinished = {plan.word.name for plan in plans}, {plan.word.name for plan in missing}
     if store.finished is None or missing or store.done.keys() - words:
         store.begin(words - unfinished)
-        _embed(store, missing, Work(source, request.model, request.settings, store.work), model, workers, progress)
+        _embed(store, missing, _job(request, source, model, store), progress)
     found = Index(store.folder, store.key, about, dict(store.done))
     _require_some(found, request.source)
     if request.strict and found.skipped:
@@ -92,7 +88,16 @@ def _filled(
     return store.finished or store.finish(about)
 
 
-def _embed(store: Store, plans: list[_Plan], work: Work, model: Model, workers: int, progress: Progress) -> None:
+_Job = Callable[[list[Shard]], Iterator[Shard]]
+"""Shards to embed -> each of them once it is done."""
+
+
+def _job(request: Request, source: Source, model: Model, store: Store) -> _Job:
+    work, most = Work(source, request.model, request.settings, store.work), _workers(request)
+    return lambda shards: embedded(work, shards, model, max(1, min(most, len(shards))), request.engine)
+
+
+def _embed(store: Store, plans: list[_Plan], job: _Job, progress: Progress) -> None:
     """Words are put together as soon as their last shard is there."""
     every = [shard for plan in plans for shard in plan.shards]
     todo = [shard for shard in every if not _parts.path_of(store.work, shard).exists()]
@@ -102,7 +107,7 @@ def _embed(store: Store, plans: list[_Plan], work: Work, model: Model, workers: 
     left = {plan.word.name: len(plan.shards) for plan in plans}
     by_word = {plan.word.name: plan for plan in plans}
     _put_together(store, (plan for plan in plans if not plan.shards))
-    for shard in chain(ready, embedded(work, todo, model, max(1, min(workers, len(todo))))):
+    for shard in chain(ready, job(todo)):
         done, left[shard.word] = done + len(shard.ids), left[shard.word] - 1
         progress(f"embed ({shard.word})", done, total)
         if not left[shard.word]:
@@ -144,10 +149,13 @@ def _require_apart(request: Request) -> None:
         raise ConfigError(f"--out should be outside of {request.source}", got=str(request.out))
 
 
-def _workers(request: Request) -> int:
-    """Only a CPU is shared out: a second process on an accelerator would load the model a second time."""
+def _require_workers(request: Request) -> None:
     if request.workers < 0:
         raise ConfigError("workers should be 1 or more, or 0 for one a core", got=str(request.workers))
+
+
+def _workers(request: Request) -> int:
+    """Only a CPU is shared out: a second process on an accelerator would load the model a second time."""
     if request.model.device != "cpu":
         return 1
     return request.workers or _cores()
