@@ -15,6 +15,9 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 """What soundfile decodes; MSWC comes as .opus."""
 SILENT_PEAK = 4 / 32_768
 """A recording whose samples all stay within so much of their mean is silent: a few steps of 16 bits."""
+RATES_HZ = range(1_000, 384_001)
+LONGEST = 1 << 28
+"""Samples of all channels together: an hour and a half at 48 kHz. A damaged header may claim any number."""
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 """What programs that write to a pipe leave in the header."""
 _LAST_PAGE = 4
@@ -40,6 +43,7 @@ def read(path: Path) -> tuple[np.ndarray, int]:
     try:
         with soundfile.SoundFile(path) as file:
             expected, rate = file.frames, file.samplerate
+            _require_sensible(expected * file.channels, rate)
             samples = file.read(dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:
         raise DataError("it should be a recording", got=f"something unreadable ({_first_line(error)})") from error
@@ -89,6 +93,13 @@ def loudest(samples: np.ndarray, length: int) -> np.ndarray:
     energy = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
     start = int(np.argmax(energy[length:] - energy[:-length]))
     return samples[start : start + length]
+
+
+def _require_sensible(values: int, rate_hz: int) -> None:
+    if not 0 <= values <= LONGEST:
+        raise DataError(f"it should have at most {LONGEST:,} samples", got=f"{values:,}")
+    if rate_hz not in RATES_HZ:
+        raise DataError(f"its rate should be {RATES_HZ.start:,} to {RATES_HZ.stop - 1:,} Hz", got=f"{rate_hz:,} Hz")
 
 
 def _require_whole(path: Path) -> None:

@@ -24,6 +24,8 @@ from edgekws.types import Progress
 
 SHARD_CLIPS = 256
 """What a killed run loses, at most, for each worker."""
+_ALGORITHM = 1
+"""Raise when recordings become other samples than before, or our models other numbers: nothing older is continued."""
 _SHOWN = 5
 _PACKAGES = ("edgekws", "numpy", "torch", "scipy", "soundfile", "transformers")
 """What may change a number, and is named in the index. Other packages that a module uses are its own affair."""
@@ -67,7 +69,7 @@ def run(request: Request, progress: Progress = lambda *_: None) -> Index:
     source = open_source(request.source, request.split)
     model = open_model(request.model)
     about = _about(request, source, model)
-    key = stamp_of([json.dumps({name: about[name] for name in about if name != "source"}, sort_keys=True)])
+    key = stamp_of([str(_ALGORITHM), json.dumps(about | {"source": ""}, sort_keys=True)])
     with closing(Store(request.out, key)) as store:
         return _filled(store, request, source, model, about, progress)
 

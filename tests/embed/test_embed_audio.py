@@ -123,3 +123,40 @@ def test_what_cannot_be_used_is_named(tmp_path):
     assert "silence" in reason(tmp_path / "offset.wav")
     assert "NaN or infinity" in reason(tmp_path / "nan.wav")
     assert "No such file" in reason(tmp_path / "absent.wav")
+
+
+def test_a_header_that_claims_too_much_is_refused(tmp_path):
+    write_noise(tmp_path / "a.wav", 0)
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    struct.pack_into("<I", content, 24, 3)
+    (tmp_path / "slow.wav").write_bytes(content)
+    assert "its rate should be 1,000 to 384,000 Hz. Got: 3 Hz" in reason(tmp_path / "slow.wav")
+    soundfile.write(tmp_path / "a.flac", np.zeros(RATE_HZ), RATE_HZ)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[21] |= 0x0F  # STREAMINFO's 36 bits of total samples begin here
+    (tmp_path / "long.flac").write_bytes(content)
+    assert "at most 268,435,456 samples" in reason(tmp_path / "long.flac")
+
+
+@pytest.fixture(scope="module")
+def wholes(tmp_path_factory):
+    home = tmp_path_factory.mktemp("wholes")
+    tone = np.sin(np.arange(2_000) / 20) * 0.5
+    for suffix in ("wav", "flac", "ogg"):
+        soundfile.write(home / f"a.{suffix}", tone, RATE_HZ)
+    return {path.suffix: path.read_bytes() for path in home.iterdir()}
+
+
+@given(suffix=st.sampled_from([".wav", ".flac", ".ogg"]), data=st.data())
+def test_damage_gives_numbers_or_a_reason(tmp_path_factory, wholes, suffix, data):
+    content = bytearray(wholes[suffix])
+    for _ in range(data.draw(st.integers(1, 6))):
+        place = data.draw(st.integers(0, min(len(content) - 1, 400)))
+        content[place] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / f"damaged{suffix}"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    try:
+        samples = _audio.fitted(*_audio.read(path), RATE_HZ, 1_000)
+    except DataError:
+        return
+    assert len(samples) == 1_000 and np.isfinite(samples).all() and np.abs(samples).max() <= 1

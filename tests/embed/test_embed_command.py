@@ -83,11 +83,12 @@ def test_killed_and_called_again_it_goes_on(many, module, tmp_path):
     assert len(children) >= 2
     assert until(lambda: not living(children), 20)
     assert not (out / "index.json").exists()
-    done = len(list(out.glob("word*.parquet"))) + len(list(out.glob(".work/*.parquet")))
+    whole_words, parts = len(list(out.glob("word*.parquet"))), len(list(out.glob(".work/*.parquet")))
     calls = tmp_path / "calls.txt"
     calls.unlink()
     edgekws(*arguments)
-    assert len(calls.read_text().split()) == 9 - done
+    again = len(calls.read_text().split())
+    assert 9 - whole_words - parts <= again <= 9 - whole_words  # a part may outlive the word that it went into
     whole = embed.run(embed.Request(many, tmp_path / "whole", embed.ModelSpec(slow), workers=1))
     assert contents(out) == contents(whole.folder)
 
