@@ -13,19 +13,41 @@ from edgekws.errors import ArtifactError, ConfigError
 transformers = pytest.importorskip("transformers")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def tiny(family, path):
+    """A random encoder of that family, in the files of a real one."""
     torch.manual_seed(0)
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 37}
-    config = transformers.Wav2Vec2Config(**sizes, conv_dim=(32,) * 7, num_conv_pos_embeddings=16)
-    path = tmp_path_factory.mktemp("wav2vec2")
-    transformers.Wav2Vec2Model(config).save_pretrained(path)
+    config = getattr(transformers, f"{family}Config")(**sizes, conv_dim=(32,) * 7, num_conv_pos_embeddings=16)
+    getattr(transformers, f"{family}Model")(config).save_pretrained(path)
     transformers.Wav2Vec2FeatureExtractor(do_normalize=True).save_pretrained(path)
     return path
 
 
-def test_it_follows_the_hear_api(folder):
-    assert embed.check_module("wav2vec2", str(folder)) == []
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny("Wav2Vec2", tmp_path_factory.mktemp("wav2vec2"))
+
+
+@pytest.mark.parametrize("family", ["Wav2Vec2", "Hubert", "WavLM", "Data2VecAudio"])
+def test_it_follows_the_hear_api(family, tmp_path):
+    assert embed.check_module("wav2vec2", str(tiny(family, tmp_path))) == []
+
+
+def test_an_encoder_of_something_else_is_refused(tmp_path):
+    config = transformers.BertConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, vocab_size=30
+    )
+    transformers.BertModel(config).save_pretrained(tmp_path)
+    transformers.Wav2Vec2FeatureExtractor().save_pretrained(tmp_path)
+    with pytest.raises(ArtifactError, match="a speech encoder like wav2vec"):
+        embed.open_model(embed.ModelSpec("wav2vec2", str(tmp_path)))
+
+
+def test_a_run_writes_its_vectors(folder, words, tmp_path):
+    request = embed.Request(words, tmp_path / "out", embed.ModelSpec("wav2vec2", str(folder)), workers=2)
+    index = embed.run(request)
+    assert index.clips == 12 and index.about["model"]["dimensions"] == 32
+    assert len(index.about["model"]["weights_sha256"]) == 64
 
 
 def test_vectors_are_the_mean_of_the_hidden_layer(folder):
