@@ -59,8 +59,7 @@ def embed(
         hint = "edgekws embed RECORDINGS --model dscnn --out FOLDER, or edgekws embed --check MODULE"
         raise ConfigError("embed needs recordings and a folder for the result", got="none", hint=hint)
     from edgekws import embed as library
-    from edgekws.embed import ModelSpec, Request
-    from edgekws.embed._shard import Settings
+    from edgekws.embed import ModelSpec, Request, Settings
 
     spec = ModelSpec(model, weights, options, device)
     request = Request(source, out, spec, Settings(clip_ms, batch), split, workers, strict, engine)
@@ -93,9 +92,10 @@ def _check(name: str, weights: str, options: dict[str, Any], device: str) -> Non
     if findings:
         console.out.print(_findings(findings))
     if errors:
-        got = f"{len(errors)} errors, the first of them: {errors[0].text}"
+        more = f" (and {len(errors) - 1} more above)" if len(errors) > 1 else ""
+        got = errors[0].text.rstrip(".") + more
         raise ConfigError(f"{name} should follow the HEAR API", got=got)
-    console.out.print(f"{name} follows the HEAR API" + (f", with {len(findings)} warnings" if findings else ""))
+    console.out.print(f"{name} follows the HEAR API" + (", with the warnings above" if findings else ""))
 
 
 def _findings(findings: list[Finding]) -> Table:

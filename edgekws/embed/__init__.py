@@ -21,6 +21,7 @@ from edgekws.embed._audio import Skipped
 from edgekws.embed._check import Finding, check_module
 from edgekws.embed._model import Model, ModelSpec, open_model
 from edgekws.embed._runner import Request, run
+from edgekws.embed._shard import Settings
 from edgekws.embed._store import Index, read_index
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Model",
     "ModelSpec",
     "Request",
+    "Settings",
     "Skipped",
     "check_module",
     "names",

@@ -16,7 +16,6 @@ from embed_recordings import RATE_HZ, write_noise
 from edgekws import embed
 from edgekws.data import dataset, folder
 from edgekws.embed import _audio, _runner, _store
-from edgekws.embed._shard import Settings
 from edgekws.errors import ArtifactError, ConfigError, DataError, EdgeKwsError
 
 LOGGED = """
@@ -92,7 +91,7 @@ def test_the_index_says_what_was_made_of_what(request_of, words):
 
 def test_any_number_of_workers_writes_the_same_bytes(request_of, tmp_path, monkeypatch):
     monkeypatch.setattr(_runner, "SHARD_CLIPS", 2)
-    settings = Settings(batch=2)
+    settings = embed.Settings(batch=2)
     for workers in (1, 3):
         embed.run(request_of(out=tmp_path / f"out{workers}", workers=workers, settings=settings))
     assert contents(tmp_path / "out1") == contents(tmp_path / "out3")
@@ -167,7 +166,7 @@ def test_embeddings_of_another_model_are_left_alone(request_of):
     before = contents(request.out)
     refusal = "should be empty or hold embeddings of this model"
     with pytest.raises(ConfigError, match=refusal):
-        embed.run(replace(request, settings=Settings(clip_ms=500)))
+        embed.run(replace(request, settings=embed.Settings(clip_ms=500)))
     with Path(request.model.name).open("a") as module:
         module.write("# other code\n")
     with pytest.raises(ConfigError, match=refusal):
@@ -235,7 +234,7 @@ def test_a_worker_that_dies_is_said_and_what_was_done_is_kept(request_of, module
 
 
 def test_whole_recordings_go_into_batches_of_one_length(request_of, words):
-    index = embed.run(request_of(settings=Settings(clip_ms=0, batch=3)))
+    index = embed.run(request_of(settings=embed.Settings(clip_ms=0, batch=3)))
     model = embed.open_model(request_of().model)
     for record in index.words.values():
         for clip, row in zip(*vectors(index.folder / record.file), strict=True):
@@ -334,7 +333,7 @@ def test_the_result_is_not_put_among_the_recordings(request_of, words):
 
 def test_impossible_settings_are_refused(request_of):
     with pytest.raises(ConfigError, match="batches 1 clip or more"):
-        Settings(batch=0)
+        embed.Settings(batch=0)
     with pytest.raises(ConfigError, match="workers should be"):
         embed.run(request_of(workers=-1))
 
