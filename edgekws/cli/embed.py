@@ -1,0 +1,121 @@
+"""`edgekws embed`: recordings become vectors, by any model that follows the HEAR API."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from edgekws import console
+from edgekws.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edgekws.embed import Finding, Index
+
+_SHOWN = 10
+
+
+def embed(
+    source: Annotated[
+        Path | None, typer.Argument(help="A folder of word folders, or a data set made by `data prepare`.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="logmel, dscnn, wav2vec2; or a module or a .py file that follows the HEAR API.")
+    ] = "dscnn",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the embeddings: parquet a word, index.json.")
+    ] = None,
+    check: Annotated[str | None, typer.Option(help="Say what is wrong with this module, and embed nothing.")] = None,
+    weights: Annotated[str, typer.Option(help="What the model loads: its model_file_path.")] = "",
+    option: Annotated[
+        list[str] | None, typer.Option(help="name=value for the model's load_model; may be given again.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Of a prepared data set.", show_default="train")] = None,
+    clip_ms: Annotated[
+        int, typer.Option(min=0, help="Clips are padded or cut to this; 0 takes them as they are.")
+    ] = 1_000,
+    batch: Annotated[int, typer.Option(min=1, help="Clips of one second that the model sees at once.")] = 64,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core. The result is the same.")] = 0,
+    engine: Annotated[
+        str, typer.Option(help="Where workers live: process (this computer), ray (a cluster).")
+    ] = "process",
+    device: Annotated[str, typer.Option(help="As torch names it: cpu, cuda, mps.")] = "cpu",
+    strict: Annotated[bool, typer.Option(help="Fail when one recording cannot be embedded.")] = False,
+) -> None:
+    """One vector for each recording, as the data track takes them: a parquet file a word and an index.
+
+    A run that was stopped, or killed, goes on with the same command; with more recordings, only words that changed
+    are done again. Recordings that cannot be used are left out, and the index says why.
+    """
+    options = _options(option or [])
+    if check is not None:
+        _check(check, weights, options, device)
+        return
+    if source is None or out is None:
+        hint = "edgekws embed RECORDINGS --model dscnn --out FOLDER, or edgekws embed --check MODULE"
+        raise ConfigError("embed needs recordings and a folder for the result", got="none", hint=hint)
+    from edgekws import embed as library
+    from edgekws.embed import ModelSpec, Request, Settings
+
+    spec = ModelSpec(model, weights, options, device)
+    request = Request(source, out, spec, Settings(clip_ms, batch), split, workers, strict, engine)
+    began = time.monotonic()
+    with console.progress() as report:
+        index = library.run(request, report)
+    _show(index, time.monotonic() - began)
+
+
+def _options(given: list[str]) -> dict[str, Any]:
+    """Values are JSON where they can be: numbers, true, lists; text otherwise."""
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise ConfigError("an option of the model should be name=value", got=text)
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def _check(name: str, weights: str, options: dict[str, Any], device: str) -> None:
+    """Raises ConfigError (exit code 4) when there is an error."""
+    from edgekws import embed as library
+
+    findings = library.check_module(name, weights, options, device)
+    errors = [each for each in findings if each.level == "error"]
+    if findings:
+        console.out.print(_findings(findings))
+    if errors:
+        more = f" (and {len(errors) - 1} more above)" if len(errors) > 1 else ""
+        got = errors[0].text.rstrip(".") + more
+        raise ConfigError(f"{name} should follow the HEAR API", got=got)
+    console.out.print(f"{name} follows the HEAR API" + (", with the warnings above" if findings else ""))
+
+
+def _findings(findings: list[Finding]) -> Table:
+    table = Table("", "check", "what", box=None)
+    for each in findings:
+        color = "red" if each.level == "error" else "yellow"
+        table.add_row(f"[{color}]{each.level}[/]", each.check, each.text.replace("[", "\\["))
+    return table
+
+
+def _show(index: Index, seconds: float) -> None:
+    model = index.about["model"]
+    console.out.print(
+        f"{index.folder}: {index.clips:,} clips of {len(index.words)} words, {model['dimensions']} numbers each, by "
+        f"{model['name']} in {seconds:.1f} s"
+    )
+    if not index.skipped:
+        return
+    console.out.print(f"[yellow]left out:[/] {len(index.skipped)} recordings, named in index.json")
+    for each in index.skipped[:_SHOWN]:
+        console.out.print(f"  {each.id}: {each.reason}".replace("[", "\\["))
+    if len(index.skipped) > _SHOWN:
+        console.out.print(f"  and {len(index.skipped) - _SHOWN} more")

@@ -1,0 +1,104 @@
+"""Embeddings of some clips: decode, put clips of one length into batches, run the model. Pure but for reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekws.embed import _audio
+from edgekws.embed._audio import Skipped
+from edgekws.embed._model import Model
+from edgekws.embed._source import Source
+from edgekws.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """clip_ms: length of every clip, 0 for as recorded. batch: clips of one second in a batch; fewer if longer.
+
+    The batch counts, because a matrix product may round otherwise with another number of rows.
+    """
+
+    clip_ms: int = 1_000
+    batch: int = 64
+
+    def __post_init__(self) -> None:
+        if self.clip_ms < 0 or self.batch < 1:
+            got = f"{self.clip_ms} ms, batches of {self.batch}"
+            raise ConfigError("clips should have a length of 0 ms or more, batches 1 clip or more", got=got)
+
+    def clip_samples(self, rate_hz: int) -> int | None:
+        return max(1, rate_hz * self.clip_ms // 1_000) if self.clip_ms else None
+
+    def batch_of(self, samples: int, rate_hz: int) -> int:
+        return max(1, min(self.batch, self.batch * rate_hz // max(1, samples)))
+
+
+@dataclass(frozen=True)
+class Part:
+    """ids, sorted, and vectors float32 [n, dimensions] of what could be embedded; what could not."""
+
+    ids: tuple[str, ...]
+    vectors: np.ndarray
+    skipped: tuple[Skipped, ...]
+
+
+def embed_clips(source: Source, ids: Sequence[str], model: Model, settings: Settings) -> Part:
+    """The same ids give the same bytes, whatever was embedded before.
+
+    Raises ConfigError when the model breaks its contract.
+    """
+    found: dict[str, np.ndarray] = {}
+    skipped: dict[str, str] = {}
+    for names, audio in _batches(source, ids, model.rate_hz, settings, skipped):
+        vectors = model.scene(audio)
+        sound = np.isfinite(vectors).all(axis=1)
+        found.update((name, row) for name, row, good in zip(names, vectors, sound, strict=True) if good)
+        skipped.update(
+            (name, "its embedding should be numbers. Got: NaN or infinity from the model.")
+            for name, good in zip(names, sound, strict=True)
+            if not good
+        )
+    kept = tuple(clip for clip in ids if clip in found)
+    rows = np.stack([found[clip] for clip in kept]) if kept else np.zeros((0, model.dimensions), np.float32)
+    return Part(kept, rows, tuple(Skipped(clip, skipped[clip]) for clip in ids if clip in skipped))
+
+
+def _batches(
+    source: Source, ids: Sequence[str], rate_hz: int, settings: Settings, skipped: dict[str, str]
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """(ids, float32 [n, samples]): clips of one length, in their order."""
+    waiting: dict[int, list[tuple[str, np.ndarray]]] = {}
+    for clip in ids:
+        try:
+            audio = _audio.fitted(*source.read(clip), rate_hz, settings.clip_samples(rate_hz))
+        except DataError as error:
+            skipped[clip] = str(error)
+            continue
+        group = waiting.setdefault(len(audio), [])
+        group.append((clip, audio))
+        if len(group) == settings.batch_of(len(audio), rate_hz):
+            yield _stacked(waiting.pop(len(audio)))
+    yield from map(_stacked, waiting.values())
+
+
+def _stacked(group: list[tuple[str, np.ndarray]]) -> tuple[list[str], np.ndarray]:
+    return [clip for clip, _ in group], np.stack([audio for _, audio in group])
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums in the same order on every machine; cores are used by processes."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
