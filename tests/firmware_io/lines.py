@@ -78,7 +78,7 @@ def running(target: board.Board, elf: Path) -> Iterator[tuple[Line, list[str]]]:
     tool = flash.load(target.flash_tool)
     with (
         tool.start(target, elf) as url,
-        serial.serial_for_url(url, baudrate=target.baud, timeout=30) as port,
+        serial.serial_for_url(url, baudrate=target.baud, timeout=120) as port,
     ):
         line = Line(port)
         banner = line.until_ready() if tool.CAPABILITIES.sees_banner else line.synchronize()

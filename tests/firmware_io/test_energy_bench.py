@@ -125,7 +125,7 @@ def test_a_pin_that_is_not_wired_stops_at_once(measure):
 def test_firmware_of_performance_mode_is_refused(graph, vectors, tmp_path):
     with rig(graph) as (device, _, url, transport):
         device.energy = False
-        with pytest.raises(BoardError, match=r"energy mode.*edgekws flash --board host --image"):
+        with pytest.raises(BoardError, match=r"energy mode.*edgekws flash --board host --energy"):
             bench(Session(transport), boards.load("host"), graph, vectors, PLAN, meter=Meter(url, tmp_path, 3.0))
         assert device.powered[-1] == 0
 
