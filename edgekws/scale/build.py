@@ -1,0 +1,291 @@
+"""Shards in, store out: a shuffle in two steps, each a map over independent pieces that a killed run keeps.
+
+    spread   row groups  ->  a piece: their clips as int8, sorted by part
+    gather   the clips of one part out of every piece  ->  the part, sorted by hash
+
+Both steps write under a temporary name and rename; a piece that is there is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekws.errors import ArtifactError, DataError
+from edgekws.files import replacing, sha256_file, write_json
+from edgekws.scale import source, store
+from edgekws.scale.arithmetic import check_dimensions, hashes, quantize
+from edgekws.scale.engines import Engine
+from edgekws.scale.source import Batch, Shard, Span
+from edgekws.scale.store import Layout, Part, Store
+from edgekws.types import Progress
+
+_DIGESTS = "digests.json"
+_WRITTEN_ROWS = 4096
+_READ_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class _Spread:
+    folder: Path
+    number: int
+    spans: tuple[Span, ...]
+    parts: int
+
+
+@dataclass(frozen=True)
+class _Gather:
+    folder: Path
+    out: Path
+    part: int
+    pieces: int
+    dimensions: int
+
+
+def build(folder: Path, work: Path, engine: Engine, layout: Layout, progress: Progress) -> Store:
+    """The store of the shards in `folder`, made in `work` or found there. Raises DataError, ArtifactError."""
+    found = source.shards(folder)
+    known = _known(found, work, layout)
+    if known is not None:
+        return known
+    shutil.rmtree(work / "runs", ignore_errors=True)
+    pieces = work / f"pieces-{_key(found, layout)}"
+    _drop_others(work, pieces)
+    sources = _sources(found, folder, pieces, engine, progress)
+    _check_hashes(folder, sources)
+    units = source.units(found, layout.part_rows)
+    parts = max(1, -(-sum(shard.rows for shard in found) // layout.part_rows))
+    spread = [_Spread(pieces, number, spans, parts) for number, spans in enumerate(units)]
+    metas = _all(engine, _spread, spread, progress, "reading shards")
+    dimensions = _dimensions(metas)
+    gather = [_Gather(pieces, work, part, len(units), dimensions) for part in range(parts)]
+    made = _all(engine, _gather, gather, progress, "sorting clips")
+    words = tuple(sorted({word for _, part_words in made for word in part_words}))
+    left_out = sum(meta["left_out"] for meta in metas)
+    result = Store(work, dimensions, layout, tuple(part for part, _ in made), words, left_out)
+    if not result.rows:
+        raise DataError(f"{folder} should hold a vector that is not all zeros", got=f"{left_out:,} vectors of zeros")
+    store.save(result, sources)
+    shutil.rmtree(pieces)
+    return result
+
+
+def _all(engine: Engine, function: Callable[[Any], Any], tasks: list[Any], progress: Progress, what: str) -> list[Any]:
+    """Results in the order of the tasks."""
+    results: dict[int, Any] = {}
+    for index, result in engine.map(function, tasks):
+        results[index] = result
+        progress(what, len(results), len(tasks))
+    return [results[index] for index in range(len(tasks))]
+
+
+def _known(found: tuple[Shard, ...], work: Path, layout: Layout) -> Store | None:
+    """A store of these very files; None when there is none, or when they have changed since."""
+    if not (work / store.MANIFEST).exists():
+        return None
+    result, sources = store.load(work)
+    stamps = {entry["path"]: tuple(entry["stamp"]) for entry in sources}
+    same = stamps == {shard.path: shard.stamp for shard in found} and result.layout == layout
+    return result if same else None
+
+
+def _key(found: Iterable[Shard], layout: Layout) -> str:
+    said = json.dumps([[s.path, s.groups, s.stamp] for s in found] + [[layout.part_rows, layout.block_rows]])
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _drop_others(work: Path, pieces: Path) -> None:
+    """What was begun for files that are no longer the same; the old store goes too, before its parts do."""
+    work.mkdir(parents=True, exist_ok=True)
+    (work / store.MANIFEST).unlink(missing_ok=True)
+    for old in work.glob("pieces-*"):
+        if old != pieces:
+            shutil.rmtree(old)
+    if not pieces.exists():
+        for part in work.glob("part-*"):
+            part.unlink()
+    pieces.mkdir(exist_ok=True)
+
+
+def _sources(
+    found: tuple[Shard, ...], folder: Path, pieces: Path, engine: Engine, progress: Progress
+) -> list[dict[str, Any]]:
+    path = pieces / _DIGESTS
+    if path.exists():
+        sources: list[dict[str, Any]] = json.loads(path.read_text())
+        return sources
+    digests = dict(_all(engine, source.digest, [shard.path for shard in found], progress, "hashing shards"))
+    names = source.relative((shard.path for shard in found), folder)
+    sources = [
+        {"name": name, "path": s.path, "rows": s.rows, "sha256": digests[s.path], "stamp": list(s.stamp)}
+        for name, s in zip(names, found, strict=True)
+    ]
+    write_json(path, sources)
+    return sources
+
+
+def write_manifest(folder: Path) -> None:
+    """shards.json: the hash of every shard of a folder; a later run refuses shards that differ from it."""
+    files = [Path(shard.path) for shard in source.shards(folder)]
+    shards = {
+        name: sha256_file(path) for name, path in zip(source.relative(map(str, files), folder), files, strict=True)
+    }
+    write_json(folder / "shards.json", {"kind": "edgekws-shards", "version": 1, "shards": shards})
+
+
+def _check_hashes(folder: Path, sources: list[dict[str, Any]]) -> None:
+    from edgekws.files import read_json
+
+    path = folder / "shards.json"
+    if not path.exists():
+        return
+    said = read_json(path, "edgekws-shards", 1).get("shards")
+    found = {entry["name"]: entry["sha256"] for entry in sources}
+    if said != found:
+        names = said if isinstance(said, dict) else {}
+        wrong = sorted(name for name in {*names, *found} if names.get(name) != found.get(name))
+        raise ArtifactError(
+            f"the shards of {folder} should be those that {path.name} names",
+            got=f"{len(wrong)} that differ, are new or are missing, the first is {', '.join(wrong[:1])}",
+            hint=f"get them again, or make {path.name} again if the change is wanted",
+        )
+
+
+def _dimensions(metas: list[dict[str, Any]]) -> int:
+    first = next(meta for meta in metas if meta["dimensions"])
+    for meta in metas:
+        if meta["dimensions"] not in (0, first["dimensions"]):
+            expected = f"{meta['path']} should have vectors of {first['dimensions']} numbers, as {first['path']}"
+            raise DataError(expected, got=str(meta["dimensions"]))
+    return int(first["dimensions"])
+
+
+# spread
+
+
+def _piece(folder: Path, number: int) -> tuple[Path, Path, Path]:
+    return tuple(folder / f"{number:06}.{kind}" for kind in ("q8", "arrow", "json"))  # type: ignore[return-value]
+
+
+def _spread(task: _Spread) -> dict[str, Any]:
+    """Write one piece; its .json comes last and says that it is whole: offsets of the parts, dimensions."""
+    content, index, meta_path = _piece(task.folder, task.number)
+    if meta_path.exists():
+        known: dict[str, Any] = json.loads(meta_path.read_text())
+        return known
+    rows, columns, left_out, dimensions, path = _quantized(task.spans)
+    part = ((columns["hash"] >> np.uint64(32)) * np.uint64(task.parts)) >> np.uint64(32)
+    order = np.argsort(part, kind="stable")
+    with replacing(content) as partial, partial.open("wb") as file:
+        for start in range(0, len(order), _WRITTEN_ROWS):
+            file.write(rows[order[start : start + _WRITTEN_ROWS]].tobytes())
+    _write_index(index, {name: column[order] for name, column in columns.items()})
+    offsets = np.searchsorted(part[order], np.arange(task.parts + 1)).tolist()
+    meta = {"path": path, "dimensions": dimensions, "left_out": left_out, "offsets": offsets}
+    write_json(meta_path, meta)
+    return meta
+
+
+def _quantized(spans: tuple[Span, ...]) -> tuple[np.ndarray, dict[str, np.ndarray], int, int, str]:
+    blocks: list[np.ndarray] = []
+    columns: dict[str, list[Any]] = {"hash": [], "id": [], "word": [], "path": [], "row": []}
+    left_out = dimensions = 0
+    path = ""
+    for batch in source.read(spans, _READ_ROWS):
+        if not dimensions:
+            dimensions, path = batch.vectors.shape[1], batch.path
+            check_dimensions(dimensions, path)
+        elif batch.vectors.shape[1] != dimensions:
+            expected = f"{batch.path} should have vectors of {dimensions} numbers, as {path}"
+            raise DataError(expected, got=str(batch.vectors.shape[1]))
+        quantized = quantize(batch.vectors)
+        kept = np.flatnonzero(quantized.any(axis=1))
+        left_out += len(quantized) - len(kept)
+        blocks.append(quantized if len(kept) == len(quantized) else quantized[kept])
+        _append(columns, batch, kept)
+    joined = {name: np.concatenate(values) if values else np.empty(0) for name, values in columns.items()}
+    joined["hash"] = joined["hash"].astype(np.uint64)
+    return np.concatenate(blocks) if blocks else np.empty((0, 0), np.int8), joined, left_out, dimensions, path
+
+
+def _append(columns: dict[str, list[Any]], batch: Batch, kept: np.ndarray) -> None:
+    columns["hash"].append(hashes(batch.ids)[kept])
+    columns["id"].append(np.array(batch.ids, object)[kept])
+    columns["word"].append(np.array(batch.words, object)[kept])
+    columns["path"].append(np.full(len(kept), batch.path, object))
+    columns["row"].append(batch.first_row + kept)
+
+
+def _write_index(path: Path, columns: dict[str, np.ndarray]) -> None:
+    import pyarrow
+    from pyarrow import feather
+
+    text = {name for name, column in columns.items() if column.dtype == object}
+    arrays = {n: pyarrow.array(c, pyarrow.string()) if n in text else pyarrow.array(c) for n, c in columns.items()}
+    repeated = text & {"word", "path"}
+    table = pyarrow.table({n: a.dictionary_encode() if n in repeated else a for n, a in arrays.items()})
+    with replacing(path) as partial:
+        feather.write_feather(table, str(partial), compression="uncompressed", chunksize=(1 << 31) - 1)
+
+
+# gather
+
+
+def _gather(task: _Gather) -> tuple[Part, list[str]]:
+    content, index = store.q8_path(task.out, task.part), store.index_path(task.out, task.part)
+    done = task.folder / f"part-{task.part:05}.json"
+    if done.exists():
+        known = json.loads(done.read_text())
+        return Part(**known["part"]), known["words"]
+    rows, columns = _collected(task)
+    order = np.argsort(columns["hash"], kind="stable")
+    order = _settled(order, columns)
+    with replacing(content) as partial, partial.open("wb") as file:
+        for start in range(0, len(order), _WRITTEN_ROWS):
+            file.write(rows[order[start : start + _WRITTEN_ROWS]].tobytes())
+    _write_index(index, {name: columns[name][order] for name in ("hash", "id", "word")})
+    part = Part(len(order), sha256_file(content), sha256_file(index))
+    words = sorted(set(columns["word"]))
+    write_json(done, {"part": vars(part), "words": words})
+    return part, words
+
+
+def _collected(task: _Gather) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    from pyarrow import feather
+
+    blocks, columns = [np.empty((0, task.dimensions), np.int8)], []
+    for number in range(task.pieces):
+        content, index, meta_path = _piece(task.folder, number)
+        start, stop = json.loads(meta_path.read_text())["offsets"][task.part : task.part + 2]
+        if start == stop:
+            continue
+        d = task.dimensions
+        blocks.append(np.fromfile(content, np.int8, (stop - start) * d, offset=start * d).reshape(-1, d))
+        columns.append(feather.read_table(index, use_threads=False, memory_map=True).slice(start, stop - start))
+    names = ("hash", "id", "word", "path", "row")
+    joined = {n: [np.asarray(c.column(n).to_numpy()) for c in columns] for n in names}
+    empty = {n: np.empty(0, np.uint64 if n == "hash" else object) for n in names}
+    return np.concatenate(blocks), {n: np.concatenate(v) if v else empty[n] for n, v in joined.items()}
+
+
+def _settled(order: np.ndarray, columns: dict[str, np.ndarray]) -> np.ndarray:
+    """The order by hash; where two ids share one, by id. Raises DataError when the same id is there twice."""
+    places = columns["hash"][order]
+    if not (places[1:] == places[:-1]).any():
+        return order
+    exact = np.array(sorted(order, key=lambda i: (columns["hash"][i], columns["id"][i])))
+    ids = columns["id"][exact]
+    twice = np.flatnonzero(ids[1:] == ids[:-1])
+    if len(twice):
+        first, second = exact[twice[0]], exact[twice[0] + 1]
+        where = [f"{columns['path'][i]}, row {columns['row'][i]}" for i in (first, second)]
+        where.sort()
+        raise DataError("every clip_id should be there once", got=f"{ids[twice[0]]} in {where[0]} and in {where[1]}")
+    return exact
