@@ -23,6 +23,7 @@ import numpy as np
 from edgekws.errors import ConfigError
 from edgekws.files import write_json
 from edgekws.scale import build, engines, methods, source
+from edgekws.scale.methods.facility import candidates
 from edgekws.scale.run import Plan, Run, alone, plan
 from edgekws.scale.store import Layout, Store
 from edgekws.select import Selection
@@ -89,7 +90,7 @@ def select(
     if size < 1:
         raise ConfigError("the size of a selection should be 1 or more", got=f"{size:,}")
     work = work or folder.with_name(f"{folder.name}.work")
-    limits = _planned(folder, memory_bytes, layout, workers or _processors())
+    limits = _planned(folder, size, memory_bytes, layout, workers or _processors())
     with alone(work), engines.start(engine, limits.workers) as running:
         began = time.monotonic()
         store = build.build(folder, work, running, layout, progress)
@@ -109,9 +110,10 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _planned(folder: Path, memory_bytes: int, layout: Layout, workers: int) -> Plan:
+def _planned(folder: Path, size: int, memory_bytes: int, layout: Layout, workers: int) -> Plan:
     found = source.shards(folder)
-    return plan(sum(shard.rows for shard in found), source.dimensions(found), layout, memory_bytes, workers)
+    rows = sum(shard.rows for shard in found)
+    return plan(rows, source.dimensions(found), min(rows, candidates(size)), layout, memory_bytes, workers)
 
 
 def _run_folder(work: Path, store: Store, method: str, size: int, seed: int) -> Path:

@@ -80,6 +80,7 @@ def build(folder: Path, work: Path, engine: Engine, layout: Layout, progress: Pr
 def _all(engine: Engine, function: Callable[[Any], Any], tasks: list[Any], progress: Progress, what: str) -> list[Any]:
     """Results in the order of the tasks."""
     results: dict[int, Any] = {}
+    progress(what, 0, len(tasks))
     for index, result in engine.map(function, tasks):
         results[index] = result
         progress(what, len(results), len(tasks))

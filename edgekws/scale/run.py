@@ -60,6 +60,7 @@ class Run:
         """A pure function over every part: part -> partial. Partials of disjoint parts merge as dicts do."""
         partials: dict[int, Any] = {}
         total = len(self.store.parts)
+        self.progress(what, 0, total)
         for part, partial in self.engine.map(function, map(task, range(total))):
             partials |= {part: partial}
             self.progress(what, len(partials), total)
@@ -72,6 +73,7 @@ class Run:
         total = len(self.store.parts)
         partials = {part: known for part in range(total) if (known := self.saved(f"{name}-{part:05}")) is not None}
         missing = [part for part in range(total) if part not in partials]
+        self.progress(what, len(partials), total)
         for index, partial in self.engine.map(function, map(task, missing)):
             part = missing[index]
             self.save(f"{name}-{part:05}", **partial)
@@ -80,9 +82,12 @@ class Run:
         return partials
 
 
-def plan(rows: int, dimensions: int, layout: Layout, memory_bytes: int, workers: int) -> Plan:
-    """Raises ConfigError that names the least memory when `memory_bytes` is not enough for one worker."""
-    lead = _BASE_BYTES + rows * _BYTES_PER_CLIP
+def plan(rows: int, dimensions: int, held: int, layout: Layout, memory_bytes: int, workers: int) -> Plan:
+    """held: clips whose vectors the process that leads needs at once.
+
+    Raises ConfigError that names the least memory when `memory_bytes` is not enough for one worker.
+    """
+    lead = _BASE_BYTES + rows * _BYTES_PER_CLIP + 5 * held * dimensions
     worker = worker_bytes(dimensions, layout)
     least = lead + worker
     if memory_bytes < least:

@@ -24,8 +24,8 @@ from edgekws.scale.store import Store
 _FINAL = 8192
 _WINNERS = 32
 """Least number of winners of a block."""
-_SPARE = 4
-"""Winners of all blocks together, for each clip that is chosen at the end."""
+_SPARE = 8
+"""Winners of all blocks together, for each clip that is chosen at the end; fewer lose value, see the tests."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class _Blocks:
     part: int
     rows: np.ndarray
     """int64, rows of the part that may be chosen"""
-    winners_per_clip: float
+    winners: int
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def among(run: Run, allowed: np.ndarray, size: int, seed: int) -> Picks:
     """Choose from the allowed rows (bool [rows]); clips that are not allowed need no one to stand for them."""
     rows = np.flatnonzero(allowed)
     weights = np.ones(len(rows), np.int64)
-    final = max(_FINAL, _SPARE * size)
+    final = candidates(size)
     if len(rows) > final:
         rows, weights = _winners_of_parts(run, allowed, size, len(rows))
         while len(rows) > final:
@@ -74,16 +74,22 @@ def among(run: Run, allowed: np.ndarray, size: int, seed: int) -> Picks:
     return Picks(chosen, "mean cosine of a clip to its nearest choice", value, counts)
 
 
+def candidates(size: int) -> int:
+    """Most clips that the last greedy chooses from."""
+    return max(_FINAL, _SPARE * size)
+
+
 def _share(size: int, clips: int, block: int) -> int:
     return max(_WINNERS, -(-_SPARE * size * block // clips))
 
 
 def _winners_of_parts(run: Run, allowed: np.ndarray, size: int, clips: int) -> tuple[np.ndarray, np.ndarray]:
     store = run.store
+    winners = _share(size, clips, store.layout.block_rows)
 
     def task(part: int) -> _Blocks:
         start, stop = store.part_rows(part)
-        return _Blocks(store, part, np.flatnonzero(allowed[start:stop]), _SPARE * size / clips)
+        return _Blocks(store, part, np.flatnonzero(allowed[start:stop]), winners)
 
     found = run.map_kept(_part_winners, task, "winners", "facility location (blocks)")
     order = range(len(store.parts))
@@ -95,8 +101,7 @@ def _part_winners(task: _Blocks) -> dict[str, np.ndarray]:
     found = []
     for start in range(0, len(task.rows), step):
         rows = task.rows[start : start + step]
-        count = max(_WINNERS, int(np.ceil(task.winners_per_clip * len(rows))))
-        block = _Block(store, rows + store.starts[task.part], np.ones(len(rows), np.int64), count)
+        block = _Block(store, rows + store.starts[task.part], np.ones(len(rows), np.int64), task.winners)
         found.append(_block_winners(block))
     empty = {"rows": np.empty(0, np.int64), "weights": np.empty(0, np.int64)}
     return {name: np.concatenate([empty[name], *(block[name] for block in found)]) for name in empty}
