@@ -125,6 +125,7 @@ def measured(home: Path, method: str, options: argparse.Namespace) -> dict[str, 
     result = attempts[-1].pop("result")
     row = {
         "seconds": round(sum(a["seconds"] for a in attempts), 1),
+        "processor_seconds": round(sum(a["processor_seconds"] for a in attempts), 1),
         "peak_bytes": max(a["peak_bytes"] for a in attempts),
         "load_average": os.getloadavg()[1],
         "attempts": attempts,
@@ -147,10 +148,11 @@ def attempt(home: Path, method: str, options: argparse.Namespace, kill_after: fl
     out.unlink(missing_ok=True)
     command = [sys.executable, __file__, "--child", method, "--folder", str(home), "--engine", options.engine]
     command += ["--size", str(options.size), "--memory", str(options.memory)]
-    began, peak = time.monotonic(), 0
+    began, peak, ticks = time.monotonic(), 0, dict[int, int]()
     with subprocess.Popen(command) as process:
         while process.poll() is None:
-            peak = max(peak, held_bytes(process.pid))
+            held, used = family_of(process.pid)
+            peak, ticks = max(peak, held), ticks | used
             if kill_after and time.monotonic() - began > kill_after:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
@@ -159,17 +161,21 @@ def attempt(home: Path, method: str, options: argparse.Namespace, kill_after: fl
     if process.returncode and not killed:
         sys.exit(process.returncode)
     row = {"killed": killed, "seconds": round(time.monotonic() - began, 1), "peak_bytes": peak}
+    row["processor_seconds"] = round(sum(ticks.values()) / os.sysconf("SC_CLK_TCK"), 1)
     return row if killed else row | {"result": json.loads(out.read_text())}
 
 
-def held_bytes(parent: int) -> int:
-    """Memory of a process and all that descend from it; a page that several share counts once."""
-    parents: dict[int, int] = {}
+def family_of(parent: int) -> tuple[int, dict[int, int]]:
+    """Memory of a process and all that descend from it, where a page that several share counts once, and the
+    ticks that each spent on a processor."""
+    parents, ticks = dict[int, int](), dict[int, int]()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+            fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue
+        pid = int(stat.parent.name)
+        parents[pid], ticks[pid] = int(fields[1]), int(fields[11]) + int(fields[12])
     family, total = {parent}, 0
     while more := {pid for pid, of in parents.items() if of in family} - family:
         family |= more
@@ -179,7 +185,7 @@ def held_bytes(parent: int) -> int:
         except OSError:
             continue
         total += next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0) << 10
-    return total
+    return total, {pid: ticks[pid] for pid in family if pid in ticks}
 
 
 def stages_path(home: Path, method: str) -> Path:
@@ -261,16 +267,23 @@ def markdown(result: dict[str, Any]) -> str:
         f"{result['size']:,} of {result['clips']:,} clips x {result['dimensions']:,} float32 in {result['shards']} "
         f"shards, {result['memory'] / 1e9:.1f} GB at most, engine {result['engine']}, {result['processors']} cores.",
         "",
-        "| method | time, s (killed once, resumed) | peak memory, GB | value | what it did | load average |",
-        "|---|---|---|---|---|---|",
+        "| method | time, s (killed once, resumed) | on processors, s | peak memory, GB | value | what it did "
+        "| load average |",
+        "|---|---|---|---|---|---|---|",
     ]
     for method, run in result["runs"].items():
         did = ", ".join(f"{value:,} {name}" for name, value in run["counts"].items())
         shown = " + ".join(f"{a['seconds']:.0f}" for a in run["attempts"])
-        lines.append(
-            f"| {method} | {run['seconds']:.0f} ({shown}) | {run['peak_bytes'] / 1e9:.2f} | {run['value']:.4f} "
-            f"({run['measure']}) | {did} | {run['load_average']:.1f} |"
+        cells = (
+            method,
+            f"{run['seconds']:.0f} ({shown})",
+            f"{run['processor_seconds']:.0f}",
+            f"{run['peak_bytes'] / 1e9:.2f}",
+            f"{run['value']:.4f} ({run['measure']})",
+            did,
+            f"{run['load_average']:.1f}",
         )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", *estimate_lines(result.get("estimate"))]) + "\n"
 
 

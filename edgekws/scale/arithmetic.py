@@ -65,10 +65,17 @@ def nearest(rows: np.ndarray, centres: np.ndarray, rows_inverse: np.ndarray | No
     return best
 
 
-def on_grid(values: np.ndarray) -> np.ndarray:
-    """Cosines float32 -> int16 on the grid; changes `values`."""
-    values *= np.float32(GRID)
-    steps: np.ndarray = np.rint(values, out=values).astype(np.int16)
+def grid_norms(rows: np.ndarray) -> np.ndarray:
+    """As `inverse_norms`, for `similarities`."""
+    scaled: np.ndarray = inverse_norms(rows) * np.float32(math.sqrt(GRID))
+    return scaled
+
+
+def similarities(rows: np.ndarray, others: np.ndarray, norms: np.ndarray, other_norms: np.ndarray) -> np.ndarray:
+    """Cosines on the grid, int16 [n, k], for sums; with the `grid_norms` of both. Symmetric to the last bit."""
+    result: np.ndarray = rows @ others.T
+    result *= norms[:, None] * other_norms
+    steps: np.ndarray = np.rint(result, out=result).astype(np.int16)
     return steps
 
 

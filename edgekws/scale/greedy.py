@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekws.scale.arithmetic import GRID, cosines, inverse_norms, on_grid
+from edgekws.scale.arithmetic import GRID, grid_norms, similarities
 
-_BATCH = 512
+_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,19 @@ class _Similar:
     """Similarities of candidates to all clips, on the grid: from memory, or computed again each time."""
 
     def __init__(self, rows: np.ndarray, stored: bool) -> None:
-        self._rows, self._inverse = rows, inverse_norms(rows)
+        self._rows, self._norms = rows, grid_norms(rows)
         self._stored: np.ndarray | None = None
         if stored:
             self._stored = np.empty((len(rows), len(rows)), np.int16)
             for start in range(0, len(rows), _BATCH):
-                wanted = np.arange(start, min(start + _BATCH, len(rows)))
-                self._stored[wanted] = self._computed(wanted)
+                block = self._computed(slice(start, start + _BATCH), start)
+                self._stored[start : start + _BATCH, start:] = block
+                self._stored[start:, start : start + _BATCH] = block.T
 
     def rows(self, candidates: np.ndarray) -> np.ndarray:
         """int16 [candidates, clips]"""
         return self._computed(candidates) if self._stored is None else self._stored[candidates]
 
-    def _computed(self, candidates: np.ndarray) -> np.ndarray:
-        return on_grid(cosines(self._rows[candidates], self._rows, self._inverse[candidates], self._inverse))
+    def _computed(self, candidates: np.ndarray | slice, first: int = 0) -> np.ndarray:
+        rows, norms = self._rows, self._norms
+        return similarities(rows[candidates], rows[first:], norms[candidates], norms[first:])

@@ -33,6 +33,10 @@ def test_cosines_do_not_depend_on_the_block_they_are_computed_in(seed, count, ce
             one = arithmetic.cosines(rows[i : i + 1], others[j : j + 1], norms[i : i + 1], other_norms[j : j + 1])
             assert one[0, 0] == whole[i, j]
     assert (arithmetic.nearest(rows, others) == whole.max(axis=1)).all()
+    grid = arithmetic.grid_norms(rows)
+    similar = arithmetic.similarities(rows, rows, grid, grid)
+    assert (similar == similar.T).all()
+    assert (np.diag(similar) == arithmetic.GRID).all()
     exact = (rows @ others.T) / np.outer(np.linalg.norm(rows, axis=1), np.linalg.norm(others, axis=1))
     assert np.abs(whole - exact).max() < 1e-6
 

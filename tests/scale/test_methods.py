@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgekws.scale import build, confidence, greedy
-from edgekws.scale.arithmetic import GRID, inverse_norms, quantize
+from edgekws.scale.arithmetic import GRID, grid_norms, inverse_norms, quantize, similarities
 from edgekws.scale.engines import process
 from edgekws.scale.methods import balanced, facility, filtered, kcenter, random
 from edgekws.scale.methods import confidence as confident
@@ -98,9 +98,7 @@ def test_lazy_greedy_is_the_plain_one(stored, seed):
     rows[70:80] = rows[60:70]  # equal gains: the first must win
     weights = rng.integers(1, 1000, 150)
     found = greedy.summarize(rows, weights, 25, stored)
-    inverse = inverse_norms(rows)
-    cosine = ((rows @ rows.T) * inverse) * inverse[:, None]
-    similar = np.rint(cosine * np.float32(GRID)).astype(np.int64)
+    similar = similarities(rows, rows, grid_norms(rows), grid_norms(rows)).astype(np.int64)
     expected, _ = plain_greedy(similar, weights, 25)
     assert found.picks.tolist() == expected
     nearest = similar[expected].argmax(axis=0)

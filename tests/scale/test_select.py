@@ -69,10 +69,11 @@ def test_two_processes_choose_what_one_does(method, tmp_path, many_stages):
 
 
 def test_ray_chooses_what_processes_do(tmp_path, many_stages):
-    pytest.importorskip("ray")
+    ray = pytest.importorskip("ray")
     folder = shard(tmp_path / "d", *clips(), 3)
-    import ray
-
+    own = chosen(folder, "facility", tmp_path / "own", engine="ray", workers=2)  # a cluster that it starts and stops
+    assert not ray.is_initialized()
+    assert own.ids == chosen(folder, "facility", tmp_path / "one").ids
     ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100 << 20, log_to_driver=False)
     try:
         for method in METHODS:

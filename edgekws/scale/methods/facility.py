@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekws.scale.arithmetic import GRID, cosines, inverse_norms, on_grid, shuffled
+from edgekws.scale.arithmetic import GRID, grid_norms, shuffled, similarities
 from edgekws.scale.greedy import Summary, summarize
 from edgekws.scale.methods import Picks
 from edgekws.scale.run import Run
@@ -157,12 +157,12 @@ def _valued(run: Run, allowed: np.ndarray, chosen: np.ndarray) -> tuple[float, n
 
 def _value(task: _Value) -> dict[str, np.ndarray]:
     centres = task.vectors.astype(np.float32)
-    inverse = inverse_norms(centres)
+    norms = grid_norms(centres)
     total, counts = 0, np.zeros(len(centres), np.int64)
     for start, stop in task.store.blocks(task.part):
         wanted = task.rows[np.searchsorted(task.rows, start) : np.searchsorted(task.rows, stop)]
         rows = task.store.read(task.part, start, stop)[wanted - start]
-        similar = on_grid(cosines(rows, centres, inverse_norms(rows), inverse))
+        similar = similarities(rows, centres, grid_norms(rows), norms)
         total += int(similar.max(axis=1, initial=-GRID).sum(dtype=np.int64))
         counts += np.bincount(similar.argmax(axis=1), minlength=len(centres))
     return {"total": np.array(total), "counts": counts}
