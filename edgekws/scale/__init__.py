@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ from edgekws.files import write_json
 from edgekws.scale import build, engines, methods, source
 from edgekws.scale.methods.facility import candidates
 from edgekws.scale.run import Plan, Run, alone, plan
+from edgekws.scale.source import Shard
 from edgekws.scale.store import Layout, Store
 from edgekws.select import Selection
 from edgekws.types import Progress
@@ -89,11 +91,13 @@ def select(
     choose, layout = methods.load(method), layout or Layout()
     if size < 1:
         raise ConfigError("the size of a selection should be 1 or more", got=f"{size:,}")
+    folder = folder.resolve()  # a killed run is known again from any current directory
     work = work or folder.with_name(f"{folder.name}.work")
-    limits = _planned(folder, size, memory_bytes, layout, workers or _processors())
+    found = source.shards(folder)
+    limits = _planned(found, size, memory_bytes, layout, workers or _processors())
     with alone(work), engines.start(engine, limits.workers) as running:
         began = time.monotonic()
-        store = build.build(folder, work, running, layout, progress)
+        store = build.build(folder, work, running, layout, progress, found)
         if size > store.rows:
             raise ConfigError(f"a selection should have at most the {store.rows:,} clips there are", got=f"{size:,}")
         built = time.monotonic()
@@ -106,12 +110,20 @@ def select(
     return result
 
 
+def bytes_of(text: str) -> int:
+    """The bytes of "2GB", "1.5 GiB", "800MB" or "2000000000". Raises ConfigError for anything else."""
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*(?:([kmgt])(i?)b?|b)?", text.strip().lower())
+    if match is None:
+        raise ConfigError("an amount of memory should be a number with a unit, such as 2GB or 1.5GiB", got=text[:40])
+    number, prefix, binary = match.groups()
+    return int(float(number) * (1024 if binary else 1000) ** (" kmgt".index(prefix) if prefix else 0))
+
+
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _planned(folder: Path, size: int, memory_bytes: int, layout: Layout, workers: int) -> Plan:
-    found = source.shards(folder)
+def _planned(found: tuple[Shard, ...], size: int, memory_bytes: int, layout: Layout, workers: int) -> Plan:
     rows = sum(shard.rows for shard in found)
     return plan(rows, source.dimensions(found), min(rows, candidates(size)), layout, memory_bytes, workers)
 

@@ -49,9 +49,19 @@ class _Gather:
     dimensions: int
 
 
-def build(folder: Path, work: Path, engine: Engine, layout: Layout, progress: Progress) -> Store:
-    """The store of the shards in `folder`, made in `work` or found there. Raises DataError, ArtifactError."""
-    found = source.shards(folder)
+def build(
+    folder: Path,
+    work: Path,
+    engine: Engine,
+    layout: Layout,
+    progress: Progress,
+    listed: tuple[Shard, ...] | None = None,
+) -> Store:
+    """The store of the shards in `folder`, made in `work` or found there. Raises DataError, ArtifactError.
+
+    listed: the shards, when they are known; to open very many files takes time.
+    """
+    found = listed or source.shards(folder)
     known = _known(found, work, layout)
     if known is not None:
         return known

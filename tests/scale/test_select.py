@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekws.errors import ConfigError, DataError
-from edgekws.scale import DEFAULT_MEMORY_BYTES, engines, methods, select
+from edgekws.scale import DEFAULT_MEMORY_BYTES, bytes_of, engines, methods, select
 from edgekws.scale.methods import facility
 from edgekws.scale.store import Layout
 from tests.scale.clips import SMALL, KilledError, clips, shard, until
@@ -188,6 +188,20 @@ def test_a_second_run_in_the_same_folder_waits_for_nobody(tmp_path):
 
 
 # options
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("2GB", 2_000_000_000), ("1.5 GiB", 1_610_612_736), ("800mb", 800_000_000), ("1000", 1000), ("64k", 64_000)],
+)
+def test_amounts_of_memory_are_read(text, expected):
+    assert bytes_of(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "GB", "-1GB", "2 GBs", "1e9", "nan", "2,5GB"])
+def test_other_amounts_are_refused(text):
+    with pytest.raises(ConfigError, match="2GB"):
+        bytes_of(text)
 
 
 def test_wrong_options_are_refused(tmp_path):
