@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class _Spread:
     number: int
     spans: tuple[Span, ...]
     parts: int
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class _Gather:
     folder: Path
     out: Path
     part: int
-    pieces: int
+    units: int
     dimensions: int
 
 
@@ -72,7 +73,7 @@ def build(
     _check_hashes(folder, sources)
     units = source.units(found, layout.part_rows)
     parts = max(1, -(-sum(shard.rows for shard in found) // layout.part_rows))
-    spread = [_Spread(pieces, number, spans, parts) for number, spans in enumerate(units)]
+    spread = [_Spread(pieces, number, spans, parts, layout.part_rows) for number, spans in enumerate(units)]
     metas = _all(engine, _spread, spread, progress, "reading shards")
     dimensions = _dimensions(metas)
     gather = [_Gather(pieces, work, part, len(units), dimensions) for part in range(parts)]
@@ -181,57 +182,78 @@ def _dimensions(metas: list[dict[str, Any]]) -> int:
 # spread
 
 
-def _piece(folder: Path, number: int) -> tuple[Path, Path, Path]:
-    return tuple(folder / f"{number:06}.{kind}" for kind in ("q8", "arrow", "json"))  # type: ignore[return-value]
+def _piece(folder: Path, number: int, turn: int) -> tuple[Path, Path]:
+    return folder / f"{number:06}-{turn:03}.q8", folder / f"{number:06}-{turn:03}.arrow"
 
 
 def _spread(task: _Spread) -> dict[str, Any]:
-    """Write one piece; its .json comes last and says that it is whole: offsets of the parts, dimensions."""
-    content, index, meta_path = _piece(task.folder, task.number)
-    if meta_path.exists():
-        known: dict[str, Any] = json.loads(meta_path.read_text())
+    """Write the pieces of a unit: one, or more where a row group is larger than a part.
+
+    The unit's .json comes last and says that they are whole: of each the offsets of the parts.
+    """
+    done = task.folder / f"{task.number:06}.json"
+    if done.exists():
+        known: dict[str, Any] = json.loads(done.read_text())
         return known
-    rows, columns, left_out, dimensions, path = _quantized(task.spans)
-    part = ((columns["hash"] >> np.uint64(32)) * np.uint64(task.parts)) >> np.uint64(32)
-    order = np.argsort(part, kind="stable")
-    with replacing(content) as partial, partial.open("wb") as file:
-        for start in range(0, len(order), _WRITTEN_ROWS):
-            file.write(rows[order[start : start + _WRITTEN_ROWS]].tobytes())
-    _write_index(index, {name: column[order] for name, column in columns.items()})
-    offsets = np.searchsorted(part[order], np.arange(task.parts + 1)).tolist()
-    meta = {"path": path, "dimensions": dimensions, "left_out": left_out, "offsets": offsets}
-    write_json(meta_path, meta)
+    meta: dict[str, Any] = {"path": task.spans[0].path, "dimensions": 0, "left_out": 0, "offsets": []}
+    for turn, batches in enumerate(_portions(task)):
+        meta["offsets"].append(_write_piece(task, turn, [_quantized(batch, meta) for batch in batches]))
+    write_json(done, meta)
     return meta
 
 
-def _quantized(spans: tuple[Span, ...]) -> tuple[np.ndarray, dict[str, np.ndarray], int, int, str]:
-    blocks: list[np.ndarray] = []
-    columns: dict[str, list[Any]] = {"hash": [], "id": [], "word": [], "path": [], "row": []}
-    left_out = dimensions = 0
-    path = ""
-    for batch in source.read(spans, _READ_ROWS):
-        if not dimensions:
-            dimensions, path = batch.vectors.shape[1], batch.path
-            check_dimensions(dimensions, path)
-        elif batch.vectors.shape[1] != dimensions:
-            expected = f"{batch.path} should have vectors of {dimensions} numbers, as {path}"
-            raise DataError(expected, got=str(batch.vectors.shape[1]))
-        quantized = quantize(batch.vectors)
-        kept = np.flatnonzero(quantized.any(axis=1))
-        left_out += len(quantized) - len(kept)
-        blocks.append(quantized if len(kept) == len(quantized) else quantized[kept])
-        _append(columns, batch, kept)
-    joined = {name: np.concatenate(values) if values else np.empty(0) for name, values in columns.items()}
-    joined["hash"] = joined["hash"].astype(np.uint64)
-    return np.concatenate(blocks) if blocks else np.empty((0, 0), np.int8), joined, left_out, dimensions, path
+def _portions(task: _Spread) -> Iterator[Iterator[Batch]]:
+    """Batches of about part_rows rows together; each portion is to be used up before the next."""
+    batches = source.read(task.spans, _READ_ROWS)
+    for first in batches:
+        yield _until(first, batches, task.rows)
 
 
-def _append(columns: dict[str, list[Any]], batch: Batch, kept: np.ndarray) -> None:
-    columns["hash"].append(hashes(batch.ids)[kept])
-    columns["id"].append(np.array(batch.ids, object)[kept])
-    columns["word"].append(np.array(batch.words, object)[kept])
-    columns["path"].append(np.full(len(kept), batch.path, object))
-    columns["row"].append(batch.first_row + kept)
+def _until(first: Batch, batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
+    yield first
+    held = len(first.ids)
+    while held < rows and (batch := next(batches, None)) is not None:
+        yield batch
+        held += len(batch.ids)
+
+
+def _quantized(batch: Batch, meta: dict[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    dimensions = batch.vectors.shape[1]
+    if not meta["dimensions"]:
+        check_dimensions(dimensions, batch.path)
+        meta |= {"dimensions": dimensions, "path": batch.path}
+    elif dimensions != meta["dimensions"]:
+        expected = f"{batch.path} should have vectors of {meta['dimensions']} numbers, as {meta['path']}"
+        raise DataError(expected, got=str(dimensions))
+    rows = quantize(batch.vectors)
+    kept = np.flatnonzero(rows.any(axis=1))
+    meta["left_out"] += len(rows) - len(kept)
+    columns = {
+        "hash": hashes(batch.ids)[kept],
+        "id": np.array(batch.ids, object)[kept],
+        "word": np.array(batch.words, object)[kept],
+        "path": np.full(len(kept), batch.path, object),
+        "row": batch.first_row + kept,
+    }
+    return rows[kept] if len(kept) < len(rows) else rows, columns
+
+
+def _write_piece(task: _Spread, turn: int, blocks: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> list[int]:
+    columns = {name: np.concatenate([block[name] for _, block in blocks]) for name in blocks[0][1]}
+    rows = np.concatenate([rows for rows, _ in blocks])
+    part = ((columns["hash"] >> np.uint64(32)) * np.uint64(task.parts)) >> np.uint64(32)
+    order = np.argsort(part, kind="stable")
+    content, index = _piece(task.folder, task.number, turn)
+    _write_rows(content, rows, order)
+    _write_index(index, {name: column[order] for name, column in columns.items()})
+    offsets: list[int] = np.searchsorted(part[order], np.arange(task.parts + 1)).tolist()
+    return offsets
+
+
+def _write_rows(path: Path, rows: np.ndarray, order: np.ndarray) -> None:
+    with replacing(path) as partial, partial.open("wb") as file:
+        for start in range(0, len(order), _WRITTEN_ROWS):
+            file.write(rows[order[start : start + _WRITTEN_ROWS]].tobytes())
 
 
 def _write_index(path: Path, columns: dict[str, np.ndarray]) -> None:
@@ -258,9 +280,7 @@ def _gather(task: _Gather) -> tuple[Part, list[str]]:
     rows, columns = _collected(task)
     order = np.argsort(columns["hash"], kind="stable")
     order = _settled(order, columns)
-    with replacing(content) as partial, partial.open("wb") as file:
-        for start in range(0, len(order), _WRITTEN_ROWS):
-            file.write(rows[order[start : start + _WRITTEN_ROWS]].tobytes())
+    _write_rows(content, rows, order)
     _write_index(index, {name: columns[name][order] for name in ("hash", "id", "word")})
     part = Part(len(order), sha256_file(content), sha256_file(index))
     words = sorted(set(columns["word"]))
@@ -272,14 +292,14 @@ def _collected(task: _Gather) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     from pyarrow import feather
 
     blocks, columns = [np.empty((0, task.dimensions), np.int8)], []
-    for number in range(task.pieces):
-        content, index, meta_path = _piece(task.folder, number)
-        start, stop = json.loads(meta_path.read_text())["offsets"][task.part : task.part + 2]
-        if start == stop:
-            continue
-        d = task.dimensions
-        blocks.append(np.fromfile(content, np.int8, (stop - start) * d, offset=start * d).reshape(-1, d))
-        columns.append(feather.read_table(index, use_threads=False, memory_map=True).slice(start, stop - start))
+    d = task.dimensions
+    for number in range(task.units):
+        offsets = json.loads((task.folder / f"{number:06}.json").read_text())["offsets"]
+        for turn, piece in enumerate(offsets):
+            start, stop = piece[task.part : task.part + 2]
+            content, index = _piece(task.folder, number, turn)
+            blocks.append(np.fromfile(content, np.int8, (stop - start) * d, offset=start * d).reshape(-1, d))
+            columns.append(feather.read_table(index, use_threads=False, memory_map=True).slice(start, stop - start))
     names = ("hash", "id", "word", "path", "row")
     joined = {n: [np.asarray(c.column(n).to_numpy()) for c in columns] for n in names}
     empty = {n: np.empty(0, np.uint64 if n == "hash" else object) for n in names}

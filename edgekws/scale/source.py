@@ -82,7 +82,7 @@ def _open(path: Path) -> ParquetFile:
     from pyarrow import parquet
 
     try:
-        file = parquet.ParquetFile(path, buffer_size=_BUFFER_BYTES)
+        file = parquet.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path} should be {_FORM}", got=_short(error)) from error
     missing = {ID, VECTOR} - set(file.schema_arrow.names)

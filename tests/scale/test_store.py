@@ -212,3 +212,25 @@ def test_all_errors_can_cross_processes():
         copy = pickle.loads(pickle.dumps(error))
         assert isinstance(copy, EdgeKwsError)
         assert (str(copy), copy.got, copy.hint) == (str(error), error.got, error.hint)
+
+
+def test_a_shard_of_one_row_group_is_streamed(tmp_path):
+    ids, vectors = clips(20_000, 128)
+    path = shard(tmp_path / "d", ids, vectors, group_rows=20_000) / "shard0.parquet"
+    assert parquet.ParquetFile(path).metadata.num_row_groups == 1
+    held, before = [], pyarrow.total_allocated_bytes()
+    for _ in source.read([source.Span(str(path), 0, 1, 0)], 512):
+        held.append(pyarrow.total_allocated_bytes() - before)
+    assert len(held) == 40
+    assert max(held) < path.stat().st_size / 2
+
+
+def test_a_row_group_larger_than_a_part_is_written_in_pieces(tmp_path, monkeypatch):
+    ids, vectors = clips()
+    monkeypatch.setattr(build, "_READ_ROWS", 32)
+    sizes = []
+    original = build._write_piece
+    monkeypatch.setattr(build, "_write_piece", lambda *a: (sizes.append(sum(len(r) for r, _ in a[2])), original(*a))[1])
+    made = built(shard(tmp_path / "one", ids, vectors, group_rows=300), tmp_path / "w1")
+    assert sizes == [64, 64, 64, 64, 44]
+    assert made.fingerprint() == built(shard(tmp_path / "many", ids, vectors, 7), tmp_path / "w2").fingerprint()
