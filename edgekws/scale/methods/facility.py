@@ -75,8 +75,8 @@ def among(run: Run, allowed: np.ndarray, size: int, seed: int) -> Picks:
 
 
 def candidates(size: int) -> int:
-    """Most clips that the last greedy chooses from."""
-    return max(_FINAL, _SPARE * size)
+    """Most clips that the last greedy chooses from: twice what the stages leave, so that no stage is for a few."""
+    return max(_FINAL, 2 * _SPARE * size)
 
 
 def _share(size: int, clips: int, block: int) -> int:
