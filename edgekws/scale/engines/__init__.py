@@ -1,0 +1,54 @@
+"""Who runs the pieces of a large job. An engine is one file here, found by its name.
+
+A module has one function
+
+    start(workers: int) -> ContextManager[Engine]
+
+An engine maps a pure function over small descriptions of work and gives the results in any order, each with the
+index of its task. It keeps no state, so that a method cannot tell engines apart; what the results are merged with
+is associative and does not mind their order.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from edgekws.errors import ConfigError
+
+Task = Any
+Partial = Any
+
+
+class Engine(Protocol):
+    workers: int
+
+    def map(self, function: Callable[[Task], Partial], tasks: Iterable[Task]) -> Iterator[tuple[int, Partial]]:
+        """(index of the task, its result) as they come. An EdgeKwsError of the function is raised here."""
+
+    def peak_bytes(self) -> int:
+        """Most memory that the workers held, added up; 0 when the work was done in this process."""
+
+
+def names() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def start(name: str, workers: int) -> AbstractContextManager[Engine]:
+    """Raises ConfigError that lists the engines there are, or names the package that is missing."""
+    if name not in names():
+        raise ConfigError(f"the engine should be one of {', '.join(names())}", got=name)
+    context: AbstractContextManager[Engine] = importlib.import_module(f"{__name__}.{name}").start(workers)
+    return context
+
+
+def own_peak_bytes() -> int:
+    """Most memory that this process ever held (pages of code that others share included)."""
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,31 @@
+"""The surer half of every word, then facility location: what wrong labels and noise do to a choice is undone first."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekws.errors import ConfigError
+from edgekws.scale.confidence import margins
+from edgekws.scale.methods import Picks
+from edgekws.scale.methods.balanced import words_of
+from edgekws.scale.methods.facility import among
+from edgekws.scale.run import Run
+
+
+def choose(run: Run, size: int, seed: int) -> Picks:
+    allowed = surer_half(words_of(run), margins(run))
+    if size > allowed.sum():
+        got = f"{size:,} wanted"
+        raise ConfigError(f"at most the surer half can be chosen: {int(allowed.sum()):,} clips", got=got)
+    return among(run, allowed, size, seed)
+
+
+def surer_half(words: np.ndarray, margin: np.ndarray) -> np.ndarray:
+    """bool [rows]: the better half of each word's clips by margin, the middle one included."""
+    order = np.lexsort((-margin, words))
+    starts = np.flatnonzero(np.diff(words[order], prepend=-1))
+    counts = np.diff([*starts, len(words)])
+    turn = np.arange(len(words)) - np.repeat(starts, counts)
+    result = np.zeros(len(words), bool)
+    result[order] = turn < np.repeat((counts + 1) // 2, counts)
+    return result

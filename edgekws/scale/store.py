@@ -1,0 +1,178 @@
+"""The working copy of a data set: one byte per number, clips in the order of their hash.
+
+    work/store.json            kind, version, sizes, the sources and the parts with their hashes
+    work/part-00000.q8         int8 [rows, d]: clips whose hash lies in the part's range, sorted by hash
+    work/part-00000.arrow      hash, id, word of the same rows
+
+A clip's place depends on its id and on how many clips there are, not on the shard that it came in: any sharding
+of the same clips makes the same store, byte for byte. Its parts are uniformly random parts of the data, which is
+what the guarantees of two-stage selection (GreeDi) ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgekws.errors import ArtifactError
+from edgekws.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from pyarrow import ChunkedArray
+
+KIND, VERSION = "edgekws-scale-store", 1
+MANIFEST = "store.json"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """part_rows: about how many clips a part has (a task of an engine); block_rows: clips in a block at once."""
+
+    part_rows: int = 65536
+    block_rows: int = 4096
+
+
+@dataclass(frozen=True)
+class Part:
+    rows: int
+    sha256: str
+    index_sha256: str
+
+
+@dataclass(frozen=True)
+class Store:
+    """Rows are counted through all parts. Small enough to be sent to workers."""
+
+    folder: Path
+    dimensions: int
+    layout: Layout
+    parts: tuple[Part, ...]
+    words: tuple[str, ...]
+    left_out: int
+    """Clips whose vector is all zeros: they have no direction."""
+
+    @property
+    def rows(self) -> int:
+        return sum(part.rows for part in self.parts)
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """int64 [parts + 1]: first row of each part."""
+        return np.cumsum([0, *(part.rows for part in self.parts)]).astype(np.int64)
+
+    def part_rows(self, part: int) -> tuple[int, int]:
+        return int(self.starts[part]), int(self.starts[part + 1])
+
+    def blocks(self, part: int) -> Iterator[tuple[int, int]]:
+        """(start, stop) of each block of a part, in rows of that part."""
+        step = self.layout.block_rows
+        return ((start, min(start + step, self.parts[part].rows)) for start in range(0, self.parts[part].rows, step))
+
+    def read(self, part: int, start: int, stop: int) -> np.ndarray:
+        """Integers as float32 [stop - start, d]. Raises ArtifactError for a store that has lost rows."""
+        d = self.dimensions
+        path = q8_path(self.folder, part)
+        try:
+            flat = np.fromfile(path, np.int8, (stop - start) * d, offset=start * d)
+        except OSError as error:
+            raise _damaged(path, error.strerror or str(error)) from error
+        if flat.size < (stop - start) * d:
+            raise _damaged(path, f"{flat.size // d:,} rows from row {start:,}, not {stop - start:,}")
+        return flat.reshape(-1, d).astype(np.float32)
+
+    def vectors(self, rows: np.ndarray) -> np.ndarray:
+        """int8 [n, d] of rows anywhere, in the order given."""
+        result = np.empty((len(rows), self.dimensions), np.int8)
+        order = np.argsort(rows, kind="stable")
+        parts = np.searchsorted(self.starts, rows[order], side="right") - 1
+        for part in np.unique(parts):
+            wanted = order[parts == part]
+            result[wanted] = self._scattered(int(part), rows[wanted] - self.starts[part])
+        return result
+
+    def _scattered(self, part: int, rows: np.ndarray) -> np.ndarray:
+        d = self.dimensions
+        path = q8_path(self.folder, part)
+        with path.open("rb", buffering=0) as file:
+            content = [(file.seek(int(row) * d), file.read(d))[1] for row in rows]
+        joined = b"".join(content)
+        if len(joined) != len(rows) * d:
+            raise _damaged(path, "fewer rows than its manifest says")
+        return np.frombuffer(joined, np.int8).reshape(-1, d)
+
+    def places(self, part: int) -> np.ndarray:
+        """uint64 [rows of the part]: the hashes."""
+        return np.asarray(self._index(part, "hash"), np.uint64)
+
+    def word_numbers(self, part: int) -> np.ndarray:
+        """int32 [rows of the part]: index into `words`."""
+        column = self._index(part, "word").combine_chunks()
+        chunk = column.chunk(0) if hasattr(column, "chunk") else column
+        known = {word: number for number, word in enumerate(self.words)}
+        table = np.array([known[word] for word in chunk.dictionary.to_pylist()], np.int32)
+        numbers: np.ndarray = table[np.asarray(chunk.indices)]
+        return numbers
+
+    def ids(self, rows: np.ndarray) -> list[str]:
+        result = [""] * len(rows)
+        parts = np.searchsorted(self.starts, rows, side="right") - 1
+        for part in np.unique(parts):
+            wanted = np.flatnonzero(parts == part)
+            found = self._index(int(part), "id").take(rows[wanted] - self.starts[part]).to_pylist()
+            for place, name in zip(wanted, found, strict=True):
+                result[place] = name
+        return result
+
+    def _index(self, part: int, column: str) -> ChunkedArray:
+        import pyarrow
+        from pyarrow import feather
+
+        path = index_path(self.folder, part)
+        try:
+            return feather.read_table(path, columns=[column], use_threads=False, memory_map=False).column(column)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise _damaged(path, str(error)[:200]) from error
+
+    def fingerprint(self) -> str:
+        """What selections from this store depend on; the same for any sharding of the same clips."""
+        import hashlib
+
+        said = [str(self.dimensions), str(asdict(self.layout)), *(p.sha256 + p.index_sha256 for p in self.parts)]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+
+def q8_path(folder: Path, part: int) -> Path:
+    return folder / f"part-{part:05}.q8"
+
+
+def index_path(folder: Path, part: int) -> Path:
+    return folder / f"part-{part:05}.arrow"
+
+
+def _damaged(path: Path, got: str) -> ArtifactError:
+    hint = f"delete {path.parent} and run the same command again"
+    return ArtifactError(f"{path} should be a whole part of the working copy", got=got, hint=hint)
+
+
+def save(store: Store, sources: list[dict[str, Any]]) -> None:
+    value = {"kind": KIND, "version": VERSION, **asdict(store), "sources": sources}
+    value.pop("folder")
+    write_json(store.folder / MANIFEST, value)
+
+
+def load(folder: Path) -> tuple[Store, list[dict[str, Any]]]:
+    """The store and its sources. Raises ArtifactError for a manifest of another kind."""
+    path = folder / MANIFEST
+    value = read_json(path, KIND, VERSION)
+    try:
+        parts = tuple(Part(**part) for part in value["parts"])
+        layout, words = Layout(**value["layout"]), tuple(value["words"])
+        store = Store(folder, int(value["dimensions"]), layout, parts, words, int(value["left_out"]))
+        return store, list(value["sources"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, f"a field that is wrong or missing ({error})") from error
