@@ -31,8 +31,10 @@ def select(pool: Pool, size: int, seed: int) -> Selection:
     for targets, nontargets in itertools.product(left, right):
         rows = np.concatenate([targets, nontargets])
         rest = np.setdiff1d(np.arange(len(truth)), rows)
-        guess = SVC().fit(pool.vectors[rows], truth[rows]).predict(pool.vectors[rest])
-        score = macro_f1(truth[rest], guess, len(own) + 1)
+        score = 0.0
+        if len(rest):
+            guess = SVC(random_state=0).fit(pool.vectors[rows], truth[rows]).predict(pool.vectors[rest])
+            score = macro_f1(truth[rest], guess, len(own) + 1)
         if score > best:
             best, best_rows = score, rows
     return selection(pool, [best_rows[truth[best_rows] == label] for label in range(len(own) + 1)])
