@@ -9,24 +9,51 @@ from typing import Any, cast
 import numpy as np
 
 from edgekws import files
-from edgekws.errors import ArtifactError
+from edgekws.errors import ArtifactError, ConfigError
 from edgekws.select import Pool, Selection
 
 _NAMES = ("ids", "words", "targets")
+_HINT = "make it with edgekws select"
+ONE_TARGET = "target"
+"""The first generation has one."""
 
 
 def read_pool(allowed: Path, embeddings: Path) -> Pool:
     """allowed: allowed_training_set.yaml; embeddings: a folder with a parquet file per word."""
-    return cast(Pool, _dataperf().read_pool(allowed, embeddings))
+    return cast(Pool, _dataperf("").read_pool(allowed, embeddings))
 
 
 def write_selection(selection: Selection, path: Path) -> None:
     """DataPerf's JSON."""
-    _dataperf().write_selection(selection, path)
+    _dataperf("").write_selection(selection, path)
 
 
-def _dataperf() -> Any:
-    return importlib.import_module("edgekws.dataperf")
+def read_samples(path: Path) -> Pool:
+    """samples.pb of the first generation: one target, whatever the words are. Vectors become float64, as there."""
+    found = _dataperf(".pb").read(path)
+    words = tuple(name.split("/")[-2] if name.count("/") else "" for name in found.ids)
+    classes = np.where(np.asarray(found.types) == 0, 0, -1)
+    return Pool((ONE_TARGET,), tuple(found.ids), classes, np.asarray(found.vectors, np.float64), words)
+
+
+def write_train_npz(selection: Selection, pool: Pool, path: Path) -> None:
+    """train.npz of the first generation: vectors in the order of choice, targets (1) first, then others (0)."""
+    place = {name: row for row, name in enumerate(pool.ids)}
+    targets = [place[name] for name in selection.targets[ONE_TARGET]]
+    others = [place[name] for name in selection.nontargets]
+    labels = np.repeat(np.array([1, 0]), [len(targets), len(others)])
+    npz = _dataperf(".npz")
+    npz.write(path, npz.TrainingSet(pool.vectors[[*targets, *others]], labels))
+
+
+def _dataperf(module: str) -> Any:  # noqa: ANN401  a package that this one must not need
+    try:
+        return importlib.import_module(f"edgekws.dataperf{module}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("edgekws"):
+            raise
+        hint = "pip install 'edgekws[select]'"
+        raise ConfigError("DataPerf's files need a package that is missing", got=str(error.name), hint=hint) from error
 
 
 def write_npz(pool: Pool, path: Path) -> None:
@@ -36,12 +63,11 @@ def write_npz(pool: Pool, path: Path) -> None:
 
 def read_npz(path: Path) -> Pool:
     """Raises ArtifactError for anything that write_npz did not write."""
-    content = files.read_content(path, "a pool of clips", "make it with edgekws select")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in (*_NAMES, "vectors", "classes")}
-    except (OSError, ValueError, KeyError) as error:
-        raise ArtifactError(f"{path} should be a pool of clips", got=f"{len(content)} bytes, {error}") from error
+    content = files.read_content(path, "a pool of clips", _HINT)
+    arrays = files.npz_arrays(content, f"{path}: a pool of clips", _HINT)
+    missing = {*_NAMES, "vectors", "classes"} - set(arrays)
+    if missing:
+        raise ArtifactError(f"{path} should be a pool of clips", got=f"nothing named {min(missing)}", hint=_HINT)
     ids, words, targets = (tuple(map(str, arrays[name].tolist())) for name in _NAMES)
     return Pool(targets, ids, arrays["classes"], arrays["vectors"], words)
 

@@ -124,7 +124,7 @@ def _offer_base() -> None:
     sys.modules |= {"selection": package, "selection.selection": module}
 
 
-def _from_strategy(strategy: Any, config: Mapping[str, Any], pool: Pool, size: int, seed: int) -> Selection:
+def _from_strategy(strategy: type[Any], config: Mapping[str, Any], pool: Pool, size: int, seed: int) -> Selection:
     given = {
         "allowed_embeddings": embeddings(pool), "train_size": size, "audio_flag": False,
         "config": {"selection_random_seed": seed, "random_seed": seed, "train_set_size_limit": size, **config},

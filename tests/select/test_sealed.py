@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from edgekws import sealed
 from edgekws.errors import ConfigError, DataError, EdgeKwsError
-from edgekws.select._run import run, run_sealed
 from edgekws.sealed import Limits
+from edgekws.select._run import run, run_sealed
 from tests.select.pools import pool
 
 HERE = [name for name, missing in sealed.walls().items() if not missing]
@@ -55,7 +57,7 @@ def test_a_socket_does_not_reach_even_this_computer(wall, attempt):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         server.settimeout(0.2)
-        with pytest.raises(EdgeKwsError, match="PermissionError|OSError|ConnectionRefusedError|unreachable|refused"):
+        with pytest.raises(EdgeKwsError, match=r"PermissionError|OSError|ConnectionRefusedError|unreachable|refused"):
             attempt(f"import socket; socket.create_connection(('127.0.0.1', {port}), timeout=2)", wall)
         with pytest.raises(TimeoutError):
             server.accept()
@@ -70,14 +72,14 @@ def test_a_selector_without_malice_passes_where_the_server_would_be_reached(wall
 @pytest.mark.parametrize("wall", HERE)
 def test_nothing_is_written_beside_the_output_folder(wall, attempt, tmp_path):
     stranger = tmp_path / "stranger"
-    with pytest.raises(EdgeKwsError, match="Permission|No such file|Read-only"):
+    with pytest.raises(EdgeKwsError, match=r"Permission|No such file|Read-only"):
         attempt(f"open({str(stranger)!r}, 'w').write('x')", wall)
     assert not stranger.exists()
 
 
 @pytest.mark.parametrize("wall", HERE)
 def test_inputs_are_read_only(wall, attempt):
-    with pytest.raises(EdgeKwsError, match="Permission|Read-only"):
+    with pytest.raises(EdgeKwsError, match=r"Permission|Read-only"):
         attempt("import pathlib; p = pathlib.Path(__file__).parent / 'pool.npz'; p.write_bytes(b'')", wall)
 
 
@@ -85,7 +87,7 @@ def test_inputs_are_read_only(wall, attempt):
 def test_other_files_of_this_computer_are_not_even_seen(wall, attempt, tmp_path):
     secret = tmp_path / "eval.yaml"
     secret.write_text("targets: {}")
-    with pytest.raises(EdgeKwsError, match="FileNotFoundError"):
+    with pytest.raises(EdgeKwsError, match=r"FileNotFoundError"):
         attempt(f"open({str(secret)!r}).read()", wall)
 
 
@@ -128,7 +130,7 @@ def test_a_selector_that_never_ends_is_stopped(wall, attempt):
 @pytest.mark.parametrize("wall", HERE)
 @pytest.mark.parametrize("lines", ["x = bytearray(600 << 20)", "x = []\nwhile True: x.append(bytearray(1 << 20))"])
 def test_too_much_memory_is_refused(wall, lines, attempt):
-    with pytest.raises(EdgeKwsError, match="memory"):
+    with pytest.raises(EdgeKwsError, match=r"memory"):
         attempt(lines, wall, Limits(seconds=60, memory_bytes=400 << 20))
 
 
@@ -141,7 +143,7 @@ def test_children_share_the_memory_limit_and_die_with_it(wall, attempt):
         [job.wait() for job in jobs]
     """
     begin = time.monotonic()
-    with pytest.raises(EdgeKwsError, match="memory"):
+    with pytest.raises(EdgeKwsError, match=r"memory"):
         attempt(lines, wall, Limits(seconds=50, memory_bytes=400 << 20))
     assert time.monotonic() - begin < 45
 
@@ -149,7 +151,7 @@ def test_children_share_the_memory_limit_and_die_with_it(wall, attempt):
 @pytest.mark.parametrize("wall", KERNEL)
 def test_many_processes_are_stopped(wall, attempt):
     lines = "import subprocess, time\njobs = [subprocess.Popen(['sleep', '60']) for _ in range(40)]\ntime.sleep(30)"
-    with pytest.raises(EdgeKwsError, match="processes"):
+    with pytest.raises(EdgeKwsError, match=r"processes"):
         attempt(lines, wall, Limits(seconds=50, processes=20))
 
 
@@ -162,7 +164,7 @@ def test_a_flood_of_output_is_stopped(wall, attempt):
         import time
         time.sleep(20)
     """
-    with pytest.raises(EdgeKwsError, match="wrote"):
+    with pytest.raises(EdgeKwsError, match=r"wrote"):
         attempt(lines, wall, Limits(seconds=40, output_bytes=8 << 20))
 
 
@@ -190,13 +192,13 @@ def test_a_link_in_the_place_of_the_answer_is_not_followed(wall, tmp_path, clips
         "import os\ndef select(*_):\n    try:\n        os.symlink('/etc/passwd', 'selection.json')\n"
         "    finally:\n        os._exit(0)\n"
     )
-    with pytest.raises(DataError, match="selection.json"):
+    with pytest.raises(DataError, match=r"selection.json"):
         run_sealed(str(path), clips, 10, 0, wall=wall)
 
 
 @pytest.mark.parametrize("wall", HERE)
 def test_what_a_selector_raises_is_told(wall, attempt):
-    with pytest.raises(EdgeKwsError, match="ZeroDivisionError"):
+    with pytest.raises(EdgeKwsError, match=r"ZeroDivisionError"):
         attempt("1 / 0", wall)
 
 
@@ -211,9 +213,9 @@ def test_the_first_wall_that_works_is_used(clips):
 
 
 def test_an_unknown_wall_and_a_container_without_an_image_are_refused(clips):
-    with pytest.raises(ConfigError, match="auto or one of"):
+    with pytest.raises(ConfigError, match=r"auto or one of"):
         run_sealed("random", clips, 10, 0, wall="paper")
-    with pytest.raises(ConfigError, match="image"):
+    with pytest.raises(ConfigError, match=r"image"):
         run_sealed("random", clips, 10, 0, wall="container")
 
 
@@ -229,9 +231,7 @@ exec python3 -m edgekws.select._inside "$in" "$out"
     )
     engine.chmod(0o755)
     python = tmp_path / "python3"
-    import sys
-
-    python.write_text(f'#!/bin/sh\nPYTHONPATH={os.getcwd()} exec {sys.executable} "$@"\n')
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={Path.cwd()} exec {sys.executable} "$@"\n')
     python.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     found, how = run_sealed(
