@@ -17,7 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekws.errors import ConfigError, EdgeKwsError
+from edgekws.errors import ConfigError, DataError
 from edgekws.sealed import _walls
 from edgekws.sealed._watch import Ended, Limits, watched
 
@@ -45,7 +45,8 @@ def run(
 ) -> Sealed:
     """Run `python -m module INPUTS OUTPUT` behind a wall. inputs: a folder to read; output: one to write, exists.
 
-    Raises ConfigError for a wall that is not there, EdgeKwsError when the program fails or breaks a limit.
+    Raises ConfigError for a wall that is not there, DataError when the program fails or breaks a limit, and
+    ConfigError when its own exit code says so.
     """
     name = _chosen(wall, image)
     limited = limits or Limits()
@@ -71,11 +72,12 @@ def _chosen(wall: str, image: str) -> str:
 
 def _check(ended: Ended, limits: Limits, wall: str) -> None:
     if ended.broke:
-        raise EdgeKwsError(
+        raise DataError(
             f"the sealed program should stay within {limits.described()}",
             got=f"{ended.broke}, after {ended.seconds:.1f} s; it was stopped",
             hint="raise the limit, or let the program do less",
         )
     if ended.code != 0:
         said = " | ".join(line.strip() for line in ended.said.strip().splitlines()[-4:]) or "nothing was printed"
-        raise EdgeKwsError(f"the sealed program (wall: {wall}) failed with exit code {ended.code}", got=said)
+        kind = ConfigError if ended.code == ConfigError.exit_code else DataError
+        raise kind(f"the sealed program (wall: {wall}) failed with exit code {ended.code}", got=said)

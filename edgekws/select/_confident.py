@@ -35,13 +35,23 @@ def calibrated_joint(labels: np.ndarray, guess: np.ndarray) -> np.ndarray:
     return np.asarray(table * (counts / table.sum(axis=1))[:, None])
 
 
+def whole(table: np.ndarray) -> np.ndarray:
+    """int, nearest to `table`, whose rows keep their (whole) sums: the largest remainders are evened out first."""
+    found = np.round(table).astype(int)
+    for exact, row in zip(table, found, strict=True):
+        off = round(float(exact.sum())) - int(row.sum())
+        order = np.argsort((row - exact) * (1 if off > 0 else -1), kind="stable")
+        row[order[: abs(off)]] += np.sign(off)
+    return found
+
+
 def label_errors(labels: np.ndarray, guess: np.ndarray) -> np.ndarray:
     """bool [n]: likely wrong. Prunes by noise rate: for each pair of classes the worst margins first.
 
     A clip that its probe itself puts into the class of its label is never named.
     """
     wrong = np.zeros(len(labels), bool)
-    counts = np.round(calibrated_joint(labels, guess)).astype(int)
+    counts = whole(calibrated_joint(labels, guess))
     for label in range(len(counts)):
         rows = np.flatnonzero(labels == label)
         for other in np.flatnonzero(counts[label]):

@@ -202,6 +202,11 @@ def test_what_a_selector_raises_is_told(wall, attempt):
         attempt("1 / 0", wall)
 
 
+def test_without_room_for_every_class_it_is_an_option_that_is_wrong(clips):
+    with pytest.raises(ConfigError, match=r"3 or more"):
+        run_sealed("facility", clips, 2, 0)
+
+
 def test_secrets_of_the_environment_stay_outside(attempt, monkeypatch):
     monkeypatch.setenv("A_TOKEN", "secret")
     for wall in HERE:
