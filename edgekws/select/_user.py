@@ -11,11 +11,11 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from edgekws.errors import ConfigError
 from edgekws.select import Pool, Selection, Selector
@@ -102,11 +102,7 @@ def _from_package(name: str) -> ModuleType:
     return cast(ModuleType, _imported(name, lambda: importlib.import_module(name)))
 
 
-class _Import(Protocol):
-    def __call__(self) -> ModuleType | None: ...
-
-
-def _imported(name: str, run: _Import) -> ModuleType | None:
+def _imported(name: str, run: Callable[[], ModuleType | None]) -> ModuleType | None:
     try:
         return run()
     except Exception as error:  # it is not our code
