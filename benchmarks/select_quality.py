@@ -61,10 +61,10 @@ def main() -> None:
 
 
 def from_folder(folder: Path) -> Case:
-    from edgekws import dataperf
+    from edgekws.select import _files
 
-    pool = dataperf.read_pool(folder / "allowed_training_set.yaml", folder / "train_embeddings")
-    test = dataperf.read_pool(folder / "eval.yaml", folder / "eval_embeddings")
+    pool = _files.read_pool(folder / "allowed_training_set.yaml", folder / "train_embeddings")
+    test = _files.read_pool(folder / "eval.yaml", folder / "eval_embeddings")
     truth = np.where(test.classes < 0, len(test.targets), test.classes)
     return Case(pool, np.zeros(len(pool.ids), bool), test.vectors, truth)
 

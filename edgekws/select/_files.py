@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from edgekws import files
-from edgekws.errors import ArtifactError, ConfigError
+from edgekws.errors import ArtifactError, ConfigError, DataError
 from edgekws.select import Pool, Selection
 
 _NAMES = ("ids", "words", "targets")
@@ -19,13 +19,32 @@ ONE_TARGET = "target"
 
 
 def read_pool(allowed: Path, embeddings: Path) -> Pool:
-    """allowed: allowed_training_set.yaml; embeddings: a folder with a parquet file per word."""
-    return cast(Pool, _dataperf("").read_pool(allowed, embeddings))
+    """allowed: allowed_training_set.yaml, or eval.yaml; embeddings: a folder with a parquet file per word.
+
+    Targets in the order of the list. An id that is listed twice is one clip, and in one class: DataError otherwise.
+    """
+    lists, loader = _dataperf(".lists"), _dataperf(".loader")
+    listed = lists.read(allowed)
+    numbers = loader.class_ids(listed)
+    places = {numbers[word]: place for place, word in enumerate(listed.targets)}
+    classes: dict[str, int] = {}
+    vectors: list[np.ndarray] = []
+    for block in loader.load(listed, embeddings, lambda _: None):
+        for name, number, vector in zip(block.ids, block.classes.tolist(), block.vectors, strict=True):
+            label = places.get(number, -1)
+            if classes.setdefault(name, label) != label:
+                raise DataError(f"{allowed} should have an id in one class only", got=ascii(name)[:80])
+            if len(vectors) < len(classes):
+                vectors.append(vector)
+    ids = tuple(classes)
+    words = tuple(name.rpartition("/")[0] for name in ids)
+    return Pool(tuple(listed.targets), ids, np.array([*classes.values()], int), np.array(vectors), words)
 
 
 def write_selection(selection: Selection, path: Path) -> None:
     """DataPerf's JSON."""
-    _dataperf("").write_selection(selection, path)
+    lists = _dataperf(".lists")
+    lists.write_json(path, lists.IdLists(selection.targets, selection.nontargets))
 
 
 def read_samples(path: Path) -> Pool:
