@@ -5,7 +5,8 @@ A module has one function
     select(pool: Pool, size: int, seed: int) -> Selection
 
 which is deterministic: the same pool, size and seed give the same selection on every machine. It sees vectors and
-ids, never recordings, and returns at most `size` clips of the pool.
+ids, never recordings, and returns at most `size` clips of the pool. A user's is such a file anywhere (_user.py), or
+one in a package that EDGEKWS_PLUGS names. _run.py runs one and checks its choice, behind a wall if wanted.
 """
 
 from __future__ import annotations

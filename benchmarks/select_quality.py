@@ -1,0 +1,126 @@
+"""Every selector on synthetic tasks with planted wrong clips, or on a folder of embeddings, by the official score.
+
+    python benchmarks/select_quality.py [--seeds 5] [--folder work/embeddings] [--out benchmarks/results/selectors.json]
+
+A folder is laid out as DataPerf's: allowed_training_set.yaml, eval.yaml, train_embeddings/, eval_embeddings/; there
+the seeds change the selectors only. The table has the mean of macro F1 and, against each other selector, the mean
+difference of ours with its 95 % interval over the seeds, which are paired.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _card import T_95
+from _tasks import TASKS, Case, case
+
+from edgekws import select
+from edgekws.files import write_json
+from edgekws.select import Selection
+from edgekws.select._scores import macro_f1
+
+SIZES = (25, 60)
+OURS = "honed"
+SCORER_SEEDS = (5, 69, 98)
+"""The first of the challenge's ten."""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    options.add_argument("--seeds", type=int, default=5)
+    options.add_argument("--folder", type=Path)
+    options.add_argument("--tasks", default=",".join(TASKS))
+    options.add_argument("--out", type=Path, default=Path("benchmarks/results/selectors.json"))
+    given = options.parse_args()
+    if given.folder:
+        fixed = from_folder(given.folder)
+        cases: dict[str, tuple[str, Callable[[int], Case]]] = {given.folder.name: ("a folder", lambda _: fixed)}
+    else:
+        cases = {
+            name: (TASKS[name].title, lambda seed, name=name: case(name, seed))  # type: ignore[misc]
+            for name in given.tasks.split(",")
+        }
+    rows: list[dict[str, Any]] = []
+    head = {"kind": "edgekws-selectors", "version": 1, "ours": OURS, "seeds": given.seeds}
+    head |= {"scorer": {"numerics": "2023", "seeds": SCORER_SEEDS}}
+    for name, (title, make) in cases.items():
+        for size in SIZES:
+            rows.append(row(name, title, size, make, range(given.seeds)))
+            write_json(given.out, {**head, "rows": rows})  # as far as it went
+    print("\n".join(table(rows)))
+
+
+def from_folder(folder: Path) -> Case:
+    from edgekws.select import _files
+
+    pool = _files.read_pool(folder / "allowed_training_set.yaml", folder / "train_embeddings")
+    test = _files.read_pool(folder / "eval.yaml", folder / "eval_embeddings")
+    truth = np.where(test.classes < 0, len(test.targets), test.classes)
+    return Case(pool, np.zeros(len(pool.ids), bool), test.vectors, truth)
+
+
+def row(name: str, title: str, size: int, make: Callable[[int], Case], seeds: Iterable[int]) -> dict[str, Any]:
+    """Scores of all selectors at one size of one task, and ours against each of them."""
+    scores: dict[str, list[float]] = {selector: [] for selector in select.names()}
+    seconds = dict.fromkeys(scores, 0.0)
+    for seed in seeds:
+        found = make(seed)
+        for selector, values in scores.items():
+            begin = time.perf_counter()
+            chosen = select.load(selector)(found.pool, size, seed)
+            seconds[selector] += time.perf_counter() - begin
+            values.append(score(found, chosen))
+    ours = scores[OURS]
+    against = {other: difference(ours, theirs) for other, theirs in scores.items() if other != OURS}
+    print(f"{name} {size}: " + ", ".join(f"{key} {statistics.mean(value):.3f}" for key, value in scores.items()))
+    return {
+        "task": name, "title": title, "size": size, "macro_f1": scores, "ours_minus": against,
+        "seconds": {selector: total / len(ours) for selector, total in seconds.items()},
+    }  # fmt: skip
+
+
+def score(found: Case, chosen: Selection) -> float:
+    """The official score of a selection: mean macro F1 over the scorer's seeds."""
+    from edgekws.dataperf.ensemble import Ensemble
+
+    place = {name: row for row, name in enumerate(found.pool.ids)}
+    blocks = [*(chosen.targets[target] for target in found.pool.targets), chosen.nontargets]
+    rows = [place[name] for block in blocks for name in block]
+    labels = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
+    guesses = Ensemble(found.pool.vectors[rows], labels, SCORER_SEEDS).predict(found.vectors)
+    return statistics.mean(macro_f1(found.truth, guess, len(blocks)) for guess in guesses)
+
+
+def difference(ours: list[float], theirs: list[float]) -> dict[str, float]:
+    """Mean of the paired differences and half of its 95 % interval."""
+    pairs = [mine - other for mine, other in zip(ours, theirs, strict=True)]
+    if len(pairs) not in T_95:
+        return {"mean": statistics.mean(pairs), "half": math.nan}
+    return {"mean": statistics.mean(pairs), "half": T_95[len(pairs)] * statistics.stdev(pairs) / math.sqrt(len(pairs))}
+
+
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    names = list(rows[0]["macro_f1"])
+    lines = [f"| task | size | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
+    for one in rows:
+        means = [f"{statistics.mean(one['macro_f1'][name]):.3f}" for name in names]
+        lines.append(f"| {one['task']} | {one['size']} | {' | '.join(means)} |")
+    lines += ["", "Ours minus the other, mean +- 95 % interval:"]
+    for one in rows:
+        shown = ", ".join(f"{k} {v['mean']:+.3f} +- {v['half']:.3f}" for k, v in one["ours_minus"].items())
+        lines.append(f"- {one['task']} {one['size']}: {shown}")
+    return lines
+
+
+if __name__ == "__main__":
+    main()

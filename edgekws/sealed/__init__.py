@@ -1,0 +1,83 @@
+"""A foreign program behind a wall: no network, read-only inputs, one output folder, limited time and memory.
+
+Which wall is used is said in the result, for they are not equally high:
+
+container    docker or podman, in an image of yours        (only when an image is named)
+bubblewrap   `bwrap`, an unprivileged sandbox
+namespaces   the kernel's user, mount, network and process namespaces by `unshare`, and no capabilities
+plain        a subprocess that refuses itself sockets, other programs and files to write; stops mistakes, not malice
+
+Behind the first three the program sees the system's libraries, this Python, this package and its input, nothing else.
+Time, memory, number of processes and size of the output are limited behind all of them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekws.errors import ConfigError, DataError
+from edgekws.sealed import _walls
+from edgekws.sealed._watch import Ended, Limits, watched
+
+__all__ = ["Ended", "Limits", "Sealed", "run", "walls"]
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """How it went. wall: which one; peak_bytes: resident memory of all processes together, at its highest."""
+
+    wall: str
+    seconds: float
+    peak_bytes: int
+
+
+def walls() -> dict[str, str]:
+    """Each wall that needs no image, best first, with what is missing for it here; "" when it can be used."""
+    return {name: wall.missing() for name, wall in _walls.WALLS.items() if name != "container"}
+
+
+def run(
+    module: str, inputs: Path, output: Path, limits: Limits | None = None, wall: str = AUTO, image: str = ""
+) -> Sealed:
+    """Run `python -m module INPUTS OUTPUT` behind a wall. inputs: a folder to read; output: one to write, exists.
+
+    Raises ConfigError for a wall that is not there, DataError when the program fails or breaks a limit, and
+    ConfigError when its own exit code says so.
+    """
+    name = _chosen(wall, image)
+    limited = limits or Limits()
+    with tempfile.TemporaryDirectory(prefix="edgekws-sealed-") as scratch:
+        job = _walls.Job(module, inputs.resolve(), output.resolve(), Path(scratch), limited, image)
+        ended = watched(_walls.WALLS[name].command(job), job.environment(name), output, limited, Path(scratch))
+    _check(ended, limited, name)
+    return Sealed(name, ended.seconds, ended.peak_bytes)
+
+
+def _chosen(wall: str, image: str) -> str:
+    if wall == AUTO:
+        wall = "container" if image else next(name for name, missing in walls().items() if not missing)
+    if wall not in _walls.WALLS:
+        raise ConfigError(f"the wall should be auto or one of {', '.join(_walls.WALLS)}", got=wall)
+    if wall == "container" and not image:
+        raise ConfigError("a container should be told its image", hint="give --image")
+    missing = _walls.WALLS[wall].missing()
+    if missing:
+        raise ConfigError(f"the wall {wall} cannot be built here", got=missing, hint="use --wall auto")
+    return wall
+
+
+def _check(ended: Ended, limits: Limits, wall: str) -> None:
+    if ended.broke:
+        raise DataError(
+            f"the sealed program should stay within {limits.described()}",
+            got=f"{ended.broke}, after {ended.seconds:.1f} s; it was stopped",
+            hint="raise the limit, or let the program do less",
+        )
+    if ended.code != 0:
+        said = " | ".join(line.strip() for line in ended.said.strip().splitlines()[-4:]) or "nothing was printed"
+        kind = ConfigError if ended.code == ConfigError.exit_code else DataError
+        raise kind(f"the sealed program (wall: {wall}) failed with exit code {ended.code}", got=said)

@@ -1,0 +1,170 @@
+"""The walls: what each needs, and the command that runs a job behind it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+from edgekws.sealed._watch import Limits
+
+_SYSTEM = (
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/alternatives",
+)
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
+_IN, _OUT, _APP = "/in", "/out", "/app"
+_SCRATCH_BYTES = 64 << 20
+_PACKAGES = ("edgekws", "firmware_io")
+
+
+@dataclass(frozen=True)
+class Job:
+    """See run() of the package. scratch: an empty folder of the parent's."""
+
+    module: str
+    inputs: Path
+    output: Path
+    scratch: Path
+    limits: Limits
+    image: str
+
+    def environment(self, wall: str) -> dict[str, str]:
+        """What the program may know of ours: nothing but where its things are."""
+        apart = wall != "plain"
+        path = _APP if apart else os.pathsep.join(dict.fromkeys(str(folder.parent) for folder in _packages()))
+        wanted = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin") if wall == "container" else "/usr/bin:/bin",
+            "PYTHONPATH": path, "HOME": _OUT if apart else str(self.output),
+            "TMPDIR": "/tmp" if apart else str(self.output), "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+            "OPENBLAS_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        }  # fmt: skip
+        kept = ("EDGEKWS_PLUGS",) if wall != "container" else ("DOCKER_HOST", "XDG_RUNTIME_DIR", "HOME")
+        return wanted | {name: os.environ[name] for name in kept if name in os.environ}
+
+    def binds(self) -> list[tuple[str, str, bool]]:
+        """(from, to, may be written) of what is seen behind a wall that hides the rest."""
+        seen = [path for path in _SYSTEM if Path(path).exists() and not Path(path).is_symlink()]
+        python = (sys.base_prefix, sys.prefix)
+        seen += [path for path in dict.fromkeys(python) if not any(Path(path).is_relative_to(one) for one in seen)]
+        same = [(path, path, False) for path in seen]
+        ours = [(str(folder), f"{_APP}/{folder.name}", False) for folder in _packages()]
+        return [*same, *ours, (str(self.inputs), _IN, False), (str(self.output), _OUT, True)]
+
+
+class Wall(Protocol):
+    def missing(self) -> str: ...
+
+    def command(self, job: Job) -> list[str]: ...
+
+
+class Container:
+    def missing(self) -> str:
+        return "" if _engine() else "neither docker nor podman was found"
+
+    def command(self, job: Job) -> list[str]:
+        limits = job.limits
+        return [
+            _engine(), "run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL",
+            "--security-opt", "no-new-privileges", "--memory", str(limits.memory_bytes),
+            "--memory-swap", str(limits.memory_bytes), "--pids-limit", str(limits.processes),
+            "--user", f"{os.getuid()}:{os.getgid()}", "--tmpfs", f"/tmp:size={_SCRATCH_BYTES}",
+            "--volume", f"{job.inputs}:{_IN}:ro", "--volume", f"{job.output}:{_OUT}", "--workdir", _OUT,
+            "--entrypoint", "timeout", job.image,
+            "--signal=KILL", f"{limits.seconds:g}", "python", "-m", job.module, _IN, _OUT,
+        ]  # fmt: skip
+
+
+class Bubblewrap:
+    def missing(self) -> str:
+        if not shutil.which("bwrap"):
+            return "bwrap was not found"
+        return _tried(("bwrap", "--ro-bind", "/", "/", "--unshare-all", "true"))
+
+    def command(self, job: Job) -> list[str]:
+        command = [
+            str(shutil.which("bwrap")), "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+            "--dev", "/dev", "--size", str(_SCRATCH_BYTES), "--tmpfs", "/tmp",
+        ]  # fmt: skip
+        for source, target in _links():
+            command += ["--symlink", target, source]
+        for source, target, writable in job.binds():
+            command += ["--bind" if writable else "--ro-bind", source, target]
+        return [*command, "--proc", "/proc", "--chdir", _OUT, "--remount-ro", "/", *_python(job.module, _IN, _OUT)]
+
+
+class Namespaces:
+    def missing(self) -> str:
+        if not shutil.which("unshare"):
+            return "unshare was not found"
+        return _tried((*_UNSHARE, "mount", "-t", "tmpfs", "none", "/tmp"))
+
+    def command(self, job: Job) -> list[str]:
+        root, spec = job.scratch / "root", job.scratch / "spec.json"
+        root.mkdir()
+        devices = [(device, device, True) for device in _DEVICES]
+        content = {
+            "root": str(root), "binds": [*job.binds(), *devices], "links": _links(), "folder": _OUT,
+            "scratch_bytes": _SCRATCH_BYTES, "command": _python(job.module, _IN, _OUT),
+        }  # fmt: skip
+        spec.write_text(json.dumps(content))
+        return [*_UNSHARE, sys.executable, "-I", "-S", str(Path(__file__).with_name("_enter.py")), str(spec)]
+
+
+class Plain:
+    def missing(self) -> str:
+        return ""
+
+    def command(self, job: Job) -> list[str]:
+        script = str(Path(__file__).with_name("_guarded.py"))
+        return [sys.executable, script, str(job.output), job.module, str(job.inputs), str(job.output)]
+
+
+WALLS: dict[str, Wall] = {
+    "container": Container(), "bubblewrap": Bubblewrap(), "namespaces": Namespaces(), "plain": Plain(),
+}  # fmt: skip
+_UNSHARE = (
+    "unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child",
+)  # fmt: skip
+
+
+def _python(*rest: str) -> list[str]:
+    return [sys.executable, "-m", *rest]
+
+
+def _engine() -> str:
+    return shutil.which("docker") or shutil.which("podman") or ""
+
+
+def _links() -> list[tuple[str, str]]:
+    """/bin and the like are links into /usr on most systems."""
+    return [(path, str(Path(path).readlink())) for path in _SYSTEM if Path(path).is_symlink()]
+
+
+def _packages() -> list[Path]:
+    """The folders of this package and of those that plugs may come from."""
+    outside = [name.strip() for name in os.environ.get("EDGEKWS_PLUGS", "").split(",") if name.strip()]
+    found = [importlib.util.find_spec(name) for name in [*_PACKAGES, *outside]]
+    return [Path(place) for spec in found if spec for place in spec.submodule_search_locations or ()]
+
+
+@cache
+def _tried(command: tuple[str, ...]) -> str:
+    """What a small run of it complains about; "" when it works."""
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    return "" if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"

@@ -1,0 +1,124 @@
+"""Runs a command, looks at all its processes twenty times a second, and kills them when a limit is broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_PERIOD_S = 0.05
+_OUT_OF_MEMORY = ("MemoryError", "Unable to allocate", "Cannot allocate memory")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """memory_bytes: of all processes together; output_bytes: all files of the output folder."""
+
+    seconds: float = 600.0
+    memory_bytes: int = 4 << 30
+    output_bytes: int = 64 << 20
+    processes: int = 64
+
+    def described(self) -> str:
+        size = f"{self.memory_bytes >> 20} MiB of memory, {self.output_bytes >> 20} MiB of output"
+        return f"{self.seconds:g} s, {size} and {self.processes} processes"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """broke: the limit that was broken, or "". said: the end of what was printed."""
+
+    code: int
+    said: str
+    broke: str
+    seconds: float
+    peak_bytes: int
+
+
+def watched(
+    command: Sequence[str], environment: Mapping[str, str], output: Path, limits: Limits, scratch: Path
+) -> Ended:
+    """Run `command` until it ends or breaks a limit; none of its processes is left."""
+    begin, peak, broke = time.monotonic(), 0, ""
+    log = scratch / "printed"
+    with log.open("wb") as printed:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(__file__).with_name("_limited.py")), _rlimits(limits), *command],
+            stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
+            env=dict(environment), cwd=output, start_new_session=True,
+        )  # fmt: skip
+        try:
+            while process.poll() is None:
+                family = _family(process.pid)
+                used = sum(_resident(pid) for pid in family)
+                peak = max(peak, used)
+                broke = _broken(limits, time.monotonic() - begin, used, len(family), output)
+                if broke:
+                    break
+                time.sleep(_PERIOD_S)
+        finally:
+            _kill(process)
+    said = log.read_bytes()[-4000:].decode(errors="replace")
+    if not broke and process.returncode and any(sign in said for sign in _OUT_OF_MEMORY):
+        broke = "it ran out of memory"
+    return Ended(process.returncode, said, broke, time.monotonic() - begin, peak)
+
+
+def _rlimits(limits: Limits) -> str:
+    """The kernel's own limits, one process each, for what grows faster than this module looks."""
+    values = {"RLIMIT_DATA": limits.memory_bytes, "RLIMIT_FSIZE": limits.output_bytes, "RLIMIT_CORE": 0}
+    return json.dumps(values)
+
+
+def _broken(limits: Limits, seconds: float, used: int, processes: int, output: Path) -> str:
+    if seconds > limits.seconds:
+        return f"it ran for more than {limits.seconds:g} s"
+    if used > limits.memory_bytes:
+        return f"it used {used >> 20} MiB of memory"
+    if processes > limits.processes:
+        return f"it started {processes} processes"
+    written = sum(_size(path) for path in output.rglob("*"))
+    return f"it wrote {written >> 20} MiB" if written > limits.output_bytes else ""
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.lstat().st_size
+    return 0
+
+
+def _family(ancestor: int) -> list[int]:
+    """The process and all that come from it."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(entry.name))
+    family = [ancestor]
+    for pid in family:  # grows while it is read
+        family.extend(children.get(pid, ()))
+    return family
+
+
+def _resident(pid: int) -> int:
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """All of them, also those that made a session of their own."""
+    family = _family(process.pid) if process.poll() is None else []
+    for pid in reversed(family):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

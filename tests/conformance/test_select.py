@@ -1,0 +1,92 @@
+"""Every selector keeps the rules, is repeatable, and is no worse than chance on a clean pool."""
+
+import numpy as np
+import pytest
+
+from edgekws import select
+from edgekws.errors import ConfigError
+from edgekws.select import Pool
+from edgekws.select._check import check
+from tests.select.pools import chosen_rows, planted, pool
+
+EXPECTED = {
+    "balanced", "confident", "crossval", "el2n", "entropy", "facility", "filtered", "forgetting", "herding", "honed",
+    "kcenter", "kmeans", "margin", "random",
+}  # fmt: skip
+BY_CHANCE = {"random", "balanced", "crossval", "confident", "kmeans", "honed"}
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return pool()
+
+
+def test_the_selectors_are_found_by_their_files():
+    assert set(select.names()) >= EXPECTED
+
+
+@pytest.mark.parametrize("name", select.names())
+@pytest.mark.parametrize("size", [3, 10, 25, 60])
+def test_a_selection_keeps_the_rules_and_uses_the_size(name, size, clips):
+    found = check(select.load(name)(clips, size, 0), clips, size)
+    assert found.size == size
+
+
+@pytest.mark.parametrize("name", select.names())
+def test_the_same_seed_gives_the_same_selection(name, clips):
+    assert select.load(name)(clips, 25, 7) == select.load(name)(clips, 25, 7)
+
+
+@pytest.mark.parametrize("name", sorted(BY_CHANCE))
+def test_another_seed_gives_another_selection(name, clips):
+    run = select.load(name)
+    assert len({str(run(clips, 12, seed)) for seed in range(4)}) > 1
+
+
+@pytest.mark.parametrize("name", select.names())
+def test_numpys_and_pythons_global_random_numbers_play_no_part(name, clips):
+    np.random.seed(1)
+    before = np.random.get_state()[1].copy()
+    first = select.load(name)(clips, 12, 3)
+    assert np.array_equal(before, np.random.get_state()[1])
+    np.random.seed(2)
+    assert select.load(name)(clips, 12, 3) == first
+
+
+@pytest.mark.parametrize("name", select.names())
+def test_a_pool_smaller_than_the_size_is_taken_whole(name):
+    small = pool(each=5)
+    assert check(select.load(name)(small, 60, 0), small, 60).size <= len(small.ids)
+    assert select.load(name)(small, len(small.ids), 0).size == len(small.ids) or name == "crossval"
+
+
+@pytest.mark.parametrize("name", select.names())
+def test_without_room_for_every_class_it_says_so(name, clips):
+    with pytest.raises(ConfigError, match="3 or more"):
+        select.load(name)(clips, 2, 0)
+
+
+@pytest.mark.parametrize("name", select.names())
+def test_a_pool_without_a_class_is_refused(name, clips):
+    keep = clips.classes != 1
+    bare = Pool(
+        clips.targets, tuple(np.array(clips.ids)[keep]), clips.classes[keep], clips.vectors[keep],
+        tuple(np.array(clips.words)[keep]),
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match="jalape"):
+        select.load(name)(bare, 10, 0)
+
+
+@pytest.mark.parametrize("name", select.names())
+def test_clips_that_are_all_alike_are_no_trouble(name, clips):
+    alike = Pool(clips.targets, clips.ids, clips.classes, np.ones_like(clips.vectors), clips.words)
+    assert check(select.load(name)(alike, 12, 0), alike, 12).size == 12
+
+
+@pytest.mark.parametrize("name", ["confident", "filtered", "margin", "entropy", "el2n", "forgetting", "honed"])
+def test_those_that_clean_choose_half_as_many_wrong_clips_as_chance(name):
+    found = []
+    for seed in range(3):
+        clips, wrong = planted(each=60, wrong=0.2, seed=seed)
+        found.append(wrong[chosen_rows(clips, select.load(name)(clips, 30, seed))].mean())
+    assert np.mean(found) < 0.1
