@@ -10,7 +10,7 @@ import sys
 import typer
 
 from edgekws import console
-from edgekws.cli import bench, board, check, compare, data, demo, export, ports, quantize, train
+from edgekws.cli import bench, board, check, clean, compare, data, demo, export, ports, quantize, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,6 +31,8 @@ app.command()(board.flash)
 app.command()(bench.bench)
 app.command()(compare.compare)
 app.command()(demo.demo)
+data.app.command("clean")(clean.clean)
+data.app.command("drop")(clean.drop)
 app.add_typer(data.app, name="data")
 
 
