@@ -134,22 +134,25 @@ function move(from, by, sound) {
   if (sound) listen(next);
 }
 
-function load(start) {
-  return attempt(async () => {
-    silence();
+async function load(start) {
+  silence();
+  byId("before").disabled = byId("after").disabled = true;  // a second click would turn from the old page
+  await attempt(async () => {
+    const turn = state.turn = (state.turn || 0) + 1;
     const query = new URLSearchParams({ start, count: COUNT, reason: byId("reason").value });
     if (byId("undecided").checked) query.set("undecided", "1");
     const page = await ask(`api/clips?${query}`);
+    if (turn !== state.turn) return;  // another page was asked for meanwhile
     Object.assign(state, { start, total: page.total, clips: page.clips, current: undefined });
     byId("clips").replaceChildren(...page.clips.map(row));
     for (const clip of page.clips) draw(clip.canvas, clip.wave);
     const last = start + page.clips.length;
     byId("empty").hidden = page.total > 0;
     byId("place").textContent = page.total ? `${start + 1} to ${last} of ${page.total}` : "";
-    byId("before").disabled = start === 0;
-    byId("after").disabled = last >= page.total;
     window.scrollTo(0, 0);
   });
+  byId("before").disabled = state.start === 0;
+  byId("after").disabled = state.start + state.clips.length >= state.total;
 }
 
 function pressed(event) {

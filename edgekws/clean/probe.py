@@ -34,7 +34,9 @@ _WIDTH = 16
 _BATCH = 128
 _PEAK_RATE, _WEIGHT_DECAY, _SMOOTHING = 6e-3, 1e-2, 0.1
 _SHIFT_FRAMES, _MASK_FRAMES, _MASK_CEPSTRA = 5, 8, 6
-_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
+_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
+_MOST_LEVERAGE = 0.98
+"""Beyond it a clip decides its own prediction, and leaving it out divides rounding errors by nearly nothing."""
 _TEMPERATURES = tuple(np.geomspace(1, 64, 13).tolist())
 _LEAST_CLIPS = 8
 _LEAST_STEPS, _MOST_EPOCHS = 450, 60
@@ -118,7 +120,9 @@ def linear(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     trials = []
     for penalty in _PENALTIES:
         shrunk = rotated / (np.maximum(values, 0) + penalty * values.mean() + 1e-9)
-        leverage = np.minimum((shrunk * rotated).sum(axis=1), 0.999)[:, None]
+        leverage = (shrunk * rotated).sum(axis=1)[:, None]
+        if leverage.max() > _MOST_LEVERAGE and penalty != _PENALTIES[-1]:
+            continue
         left_out = base + (shrunk @ projected - leverage * (truth - base)) / (1 - leverage)
         trials += [(_likelihood(made, labels), made) for made in _tempered(left_out)]
     return max(trials, key=lambda trial: trial[0])[1]

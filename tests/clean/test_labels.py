@@ -51,7 +51,7 @@ def test_leaving_one_out_in_closed_form_equals_doing_it():
     truth, base = np.eye(3)[given], np.eye(3)[given].mean(axis=0)
     found = probe.linear(vectors, given, 3)
     trials = []
-    for penalty in (1e-3, 1e-2, 1e-1, 1.0):
+    for penalty in probe._PENALTIES:
         ridge = (penalty * np.linalg.eigvalsh(vectors.T @ vectors).mean() + 1e-9) * np.eye(5)
         rows = []
         for left in range(40):
@@ -61,6 +61,13 @@ def test_leaving_one_out_in_closed_form_equals_doing_it():
         trials.append(np.array(rows))
     ratios = np.log(found) - np.log(found[:, :1])
     assert any(np.linalg.matrix_rank(_columns(trial, ratios), tol=1e-6) == 1 for trial in trials)
+
+
+def test_more_values_than_clips_do_not_let_a_clip_judge_itself():
+    rng = np.random.default_rng(3)
+    vectors, given = rng.normal(size=(60, 300)), rng.integers(0, 2, 60)
+    found = probe.linear(vectors, given, 2)
+    assert (found.argmax(axis=1) == given).mean() < 0.7, "nothing can be learned from noise"
 
 
 def _columns(scores, ratios):
