@@ -107,8 +107,8 @@ def probabilities(
 def linear(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Ridge regression on one-hot labels; row i is what the regression without clip i says. float64 [n, classes].
 
-    Leaving one out costs no second fit: its residual is (y - prediction) / (1 - leverage). The classes' frequencies,
-    which are its constant, are those of all clips. Penalty and the
+    Leaving one out costs no second fit: its residual is (y - prediction) / (1 - leverage). The constant,
+    which is not penalized, adds 1 / n to each leverage: it and the means are those without the clip, too. Penalty and the
     temperature that makes probabilities of scores are those of the highest likelihood of the labels.
     """
     centred = vectors.astype(np.float64) - vectors.mean(axis=0)
@@ -120,10 +120,10 @@ def linear(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     trials = []
     for penalty in _PENALTIES:
         shrunk = rotated / (np.maximum(values, 0) + penalty * values.mean() + 1e-9)
-        leverage = (shrunk * rotated).sum(axis=1)[:, None]
+        leverage = 1 / len(labels) + (shrunk * rotated).sum(axis=1)[:, None]
         if leverage.max() > _MOST_LEVERAGE and penalty != _PENALTIES[-1]:
             continue
-        left_out = base + (shrunk @ projected - leverage * (truth - base)) / (1 - leverage)
+        left_out = truth - (truth - base - shrunk @ projected) / (1 - leverage)
         trials += [(_likelihood(made, labels), made) for made in _tempered(left_out)]
     return max(trials, key=lambda trial: trial[0])[1]
 

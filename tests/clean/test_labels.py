@@ -47,17 +47,18 @@ def test_a_clip_that_could_not_be_judged_is_not_accused():
 def test_leaving_one_out_in_closed_form_equals_doing_it():
     rng = np.random.default_rng(0)
     vectors, given = rng.normal(size=(40, 5)), rng.integers(0, 3, 40)
-    vectors -= vectors.mean(axis=0)
-    truth, base = np.eye(3)[given], np.eye(3)[given].mean(axis=0)
+    truth, spread = np.eye(3)[given], np.linalg.eigvalsh(40 * np.cov(vectors.T, bias=True)).mean()
     found = probe.linear(vectors, given, 3)
     trials = []
     for penalty in probe._PENALTIES:
-        ridge = (penalty * np.linalg.eigvalsh(vectors.T @ vectors).mean() + 1e-9) * np.eye(5)
+        ridge = (penalty * spread + 1e-9) * np.eye(5)
         rows = []
         for left in range(40):
             rest = np.arange(40) != left
-            weights = np.linalg.solve(vectors[rest].T @ vectors[rest] + ridge, vectors[rest].T @ (truth - base)[rest])
-            rows.append(base + vectors[left] @ weights)
+            centre, base = vectors[rest].mean(axis=0), truth[rest].mean(axis=0)
+            others = vectors[rest] - centre
+            weights = np.linalg.solve(others.T @ others + ridge, others.T @ (truth[rest] - base))
+            rows.append(base + (vectors[left] - centre) @ weights)
         trials.append(np.array(rows))
     ratios = np.log(found) - np.log(found[:, :1])
     assert any(np.linalg.matrix_rank(_columns(trial, ratios), tol=1e-6) == 1 for trial in trials)
