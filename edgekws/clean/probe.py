@@ -107,8 +107,8 @@ def probabilities(
 def linear(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Ridge regression on one-hot labels; row i is what the regression without clip i says. float64 [n, classes].
 
-    Leaving one out costs no second fit: its residual is (y - prediction) / (1 - leverage). The constant,
-    which is not penalized, adds 1 / n to each leverage: it and the means are those without the clip, too. Penalty and the
+    Leaving one out costs no second fit: its residual is (y - prediction) / (1 - leverage). The constant, which is not
+    penalized, adds 1 / n to each leverage: it and the means are those without the clip, too. Penalty and the
     temperature that makes probabilities of scores are those of the highest likelihood of the labels.
     """
     centred = vectors.astype(np.float64) - vectors.mean(axis=0)
