@@ -20,8 +20,8 @@ from edgekws.clean.faults import unpadded
 
 DUPLICATE = "duplicate"
 _ALIKE = 0.82
-"""Cosine of two standardized spectra. Among 4,000 clips of Speech Commands, copies at half the volume or through Vorbis have 0.92 at the
-median and more, different takes of one speaker 0.7 at most."""
+"""Cosine of two standardized spectra. Among 4,000 clips of Speech Commands, copies at half the volume or through
+Vorbis have 0.92 at the median and more, different takes of one speaker 0.7 at most."""
 _SKETCH, _SKETCH_ALIKE = 96, 0.68
 _ROWS = 1024
 

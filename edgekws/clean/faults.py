@@ -101,7 +101,7 @@ def _cut_off(levels: np.ndarray) -> tuple[str, float, str] | None:
     where = max(ends, key=lambda end: float(ends[end]))
     below = float(ends[where] - levels.max())
     score = _sure(below, _CUT_DB, _SURELY_CUT_DB) * _CUT_TRUST
-    return (CUT_OFF, score, f"{-below:.0f} dB below its loudest at its {where}") if score else None
+    return (CUT_OFF, score, f"{abs(below):.0f} dB below its loudest at its {where}") if score else None
 
 
 def _clipped(sound: np.ndarray) -> tuple[str, float, str] | None:
