@@ -47,6 +47,19 @@ def test_a_folder_of_recordings_is_ranked(spoken, tmp_path):
     assert "of 240 clips" in run("data", "clean", "--root", words, "--out", out, *QUICK)
 
 
+def test_folders_that_cannot_be_looked_at_are_refused_with_the_place(spoken, tmp_path):
+    look = ["data", "clean", "--out", tmp_path / "out", *QUICK, "--root"]
+    assert "no such folder" in run(*look, tmp_path / "none", fails=DataError)
+    for word, rate_hz in (("yes", 16_000), ("no", 44_100)):
+        (tmp_path / "words" / word).mkdir(parents=True)
+        soundfile.write(tmp_path / "words" / word / "a.wav", spoken[0][0], rate_hz)
+    assert "no/a.wav should have 16000 Hz" in run(*look, tmp_path / "words", fails=DataError)
+    (tmp_path / "words" / "no" / "a.wav").write_bytes(b"RIFF")
+    assert "no/a.wav should be a .wav file" in run(*look, tmp_path / "words", fails=DataError)
+    assert not (tmp_path / "out").exists()
+    assert "network, linear" in run(*look, tmp_path / "words", "--probe", "magic", fails=ConfigError)
+
+
 def test_a_prepared_set_is_ranked_and_goes_on_without_what_was_dropped(prepared, tmp_path):
     out, made = tmp_path / "clean", tmp_path / "made"
     run("data", "clean", "--data", prepared.folder, "--split", "train", "--split", "test", "--out", out, *QUICK)
