@@ -46,16 +46,19 @@ KINDS = ("network", "linear")
 
 @dataclass(frozen=True)
 class ProbePlan:
-    """folds and epochs are those of the network; `linear` has none."""
+    """folds and epochs are those of the network; embedding is what `linear` learns from, a model of edgekws/embed."""
 
     kind: str = "network"
     folds: int = 3
     epochs: int = 8
     seed: int = 0
+    embedding: str = "statistics"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ConfigError(f"a probe should be one of {', '.join(KINDS)}", got=self.kind)
+        if self.kind == "network" and self.embedding != "statistics":
+            raise ConfigError("the network learns from spectra", got=self.embedding, hint="give --probe linear too")
         if self.folds < 2 or self.epochs < 1:
             raise ConfigError(
                 "a probe needs 2 folds and 1 epoch at least", got=f"{self.folds} folds, {self.epochs} epochs"

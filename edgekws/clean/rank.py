@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.clean import duplicates, faults, labels, probe
+from edgekws.clean import duplicates, embeddings, faults, labels, probe
 from edgekws.clean.clips import Clips, require
 from edgekws.clean.probe import ProbePlan
 from edgekws.data.listing import SILENCE
@@ -78,7 +78,8 @@ def rank(clips: Clips, plan: ProbePlan, progress: Progress) -> Ranking:
     """Look at every clip. Raises DataError where there are too few to judge labels."""
     require(clips)
     made = probe.spectra(clips, progress)
-    said = probe.probabilities(made, clips.labels, len(clips.words), plan, progress)
+    seen = made if plan.embedding == embeddings.STATISTICS else embeddings.of(clips, plan.embedding, progress)
+    said = probe.probabilities(seen, clips.labels, len(clips.words), plan, progress)
     judged = labels.judge(said, clips.labels)
     reasons = _reasons(clips, made, judged, progress)
     scores = np.where(judged.flagged, judged.score, _UNFLAGGED * judged.score)

@@ -29,6 +29,9 @@ def clean(
     split: Annotated[list[str] | None, typer.Option(help="train (default), validation, test; may be repeated.")] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for ranking.json and decisions.json.")] = OUT,
     probe: Annotated[str, typer.Option(help="network (finds more), linear (seconds).")] = "network",
+    embedding: Annotated[
+        str, typer.Option(help="What linear learns from: statistics, or a model of edgekws/embed.")
+    ] = ("statistics"),
     folds: Annotated[int, typer.Option(help="Each clip is judged by a network that learned from the others.")] = 3,
     epochs: Annotated[int, typer.Option(help="Of each such network.")] = 8,
     seed: Annotated[int, typer.Option(help="Of folds and networks.")] = 0,
@@ -43,7 +46,7 @@ def clean(
     from edgekws.clean.probe import ProbePlan
 
     clips = _clips(data, root, split or ["train"])
-    ranking = _ranking(clips, ProbePlan(probe, folds, epochs, seed), out / RANKING)
+    ranking = _ranking(clips, ProbePlan(probe, folds, epochs, seed, embedding), out / RANKING)
     _show(ranking)
     console.out.print(f"ranking: {escape(str(out / RANKING))}")
     if serve:

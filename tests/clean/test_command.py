@@ -1,5 +1,13 @@
 """`data clean` and `data drop` on prepared and on plain recordings."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -45,6 +53,40 @@ def test_a_folder_of_recordings_is_ranked(spoken, tmp_path):
     assert (out / "ranking.json").stat().st_mtime_ns == before, "a ranking of the same clips is not made again"
     (words / "low" / "empty.wav").unlink()
     assert "of 240 clips" in run("data", "clean", "--root", words, "--out", out, *QUICK)
+
+
+def test_the_page_is_served_until_ctrl_c(spoken, tmp_path):
+    for number, (samples, label) in enumerate(zip(*spoken, strict=True)):
+        if number < 40:
+            (tmp_path / "words" / WORDS[label]).mkdir(parents=True, exist_ok=True)
+            soundfile.write(tmp_path / "words" / WORDS[label] / f"{number}.wav", samples, 16_000)
+    command = [
+        sys.executable,
+        "-m",
+        "edgekws.cli",
+        "data",
+        "clean",
+        "--root",
+        "words",
+        "--probe",
+        "linear",
+        "--out",
+        "out",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            url = next(line for line in running.stdout if "listen and decide" in line).split(" at ")[1].split()[0]
+            with urllib.request.urlopen(f"{url}api/clips?count=1", timeout=10) as answer:
+                worst = json.load(answer)["clips"][0]["id"]
+            body = json.dumps({"id": worst, "decision": "drop"}).encode()
+            posted = urllib.request.Request(f"{url}api/decisions", body, {"Content-Type": "application/json"})
+            urllib.request.urlopen(posted, timeout=10).close()
+            running.send_signal(signal.SIGINT)
+            assert "decisions.json" in running.stdout.read() and running.wait(timeout=20) == 0
+        finally:
+            running.kill()
+    assert decisions.load(tmp_path / "out" / "decisions.json").dropped == {worst}
 
 
 def test_folders_that_cannot_be_looked_at_are_refused_with_the_place(spoken, tmp_path):

@@ -145,7 +145,23 @@ def test_rare_words_are_not_judged_and_one_word_alone_is_refused(spoken):
         rank.rank(replace(clips, ids=()), ProbePlan("linear"), quiet)
 
 
+def test_a_linear_probe_learns_from_any_embedding(corrupted, monkeypatch):
+    clips, bad = corrupted
+    true = clips.labels.copy()
+    true[bad] = -1
+
+    def made(_, name, __):
+        assert name == "mine"
+        rng = np.random.default_rng(0)
+        return rng.normal(0, 0.1, (len(true), 5)) + np.eye(5)[np.where(true < 0, 4, true)]
+
+    monkeypatch.setattr(rank.embeddings, "of", made)
+    ranking = rank.rank(clips, ProbePlan("linear", embedding="mine"), quiet)
+    first = {entry.id for entry in ranking.entries[: len(bad)]}
+    assert first == {clips.ids[number] for number in bad}
+
+
 def test_plans_that_cannot_be_are_refused():
-    for wrong in ({"kind": "magic"}, {"folds": 1}, {"epochs": 0}):
+    for wrong in ({"embedding": "mine"}, {"kind": "magic"}, {"folds": 1}, {"epochs": 0}):
         with pytest.raises(ConfigError):
             ProbePlan(**wrong)

@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from edgekws import recipe, select
+from edgekws.clean import embeddings
 from edgekws.cli import select_loop
 from edgekws.errors import ArtifactError, ConfigError, DataError
 from edgekws.files import read_json
@@ -133,9 +134,9 @@ def test_plans_that_cannot_be_are_refused():
 def test_vectors_are_made_once_and_a_wrong_model_is_named(prepared, tmp_path, monkeypatch):
     one = vectors.of(prepared, "statistics", tmp_path, quiet)
     assert one.shape == (len(prepared.splits["train"]), 360) and abs(float(one.mean())) < 1e-3
-    monkeypatch.setattr(vectors.probe, "spectra", None)  # would fail if it were asked
+    monkeypatch.setattr(embeddings.probe, "spectra", None)  # would fail if it were asked
     assert np.array_equal(vectors.of(prepared, "statistics", tmp_path, quiet), one)
-    monkeypatch.setattr(vectors, "_embedded", lambda *_: np.full((3, 2), np.nan, np.float32))
+    monkeypatch.setattr(embeddings, "_embedded", lambda *_: np.full((3, 2), np.nan, np.float32))
     with pytest.raises(DataError, match="broken should give one finite vector"):
         vectors.of(prepared, "broken", tmp_path, quiet)
 
@@ -156,7 +157,9 @@ class _Hear:
 
 
 def test_any_embedding_model_is_what_selectors_may_see(prepared, tmp_path, monkeypatch):
-    monkeypatch.setattr(vectors.plugs, "load", lambda kind, name: _Hear if (kind, name) == ("embed", "hear") else None)
+    monkeypatch.setattr(
+        embeddings.plugs, "load", lambda kind, name: _Hear if (kind, name) == ("embed", "hear") else None
+    )
     found = vectors.of(prepared, "hear", tmp_path, quiet)
     highest = prepared.splits["train"].samples.max(axis=1) / 32_768
     assert np.allclose(found[:, 0], highest) and (found[:, 1] == 16_000).all()
