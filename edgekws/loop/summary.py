@@ -24,7 +24,7 @@ from edgekws.loop.runs import Plan, Result
 KIND, VERSION = "edgekws-loop", 1
 BASELINE = "random"
 _T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""Two-sided 95 % points of Student's t, 1 to 9 degrees of freedom; beyond them that of 10, which is a little too wide."""
+"""Two-sided 95 % points of Student's t, 1 to 9 degrees of freedom; beyond them that of 10, a little too wide."""
 
 
 def mean_and_half(values: Sequence[float]) -> dict[str, float | None]:
