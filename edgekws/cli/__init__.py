@@ -10,7 +10,7 @@ import sys
 import typer
 
 from edgekws import console
-from edgekws.cli import bench, board, check, compare, data, demo, embed, export, ports, quantize, select, train
+from edgekws.cli import bench, board, check, clean, compare, data, demo, embed, export, ports, quantize, select, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,6 +32,8 @@ app.command()(bench.bench)
 app.command()(compare.compare)
 app.command()(embed.embed)
 app.command()(demo.demo)
+data.app.command("clean")(clean.clean)
+data.app.command("drop")(clean.drop)
 app.add_typer(data.app, name="data")
 app.add_typer(select.app, name="select")
 

@@ -1,0 +1,116 @@
+"""`edgekws data clean` and `edgekws data drop`: find bad recordings, listen, decide, go on without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from edgekws import console
+from edgekws.cli._options import DATA, DataOption
+from edgekws.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edgekws.clean.clips import Clips
+    from edgekws.clean.probe import ProbePlan
+    from edgekws.clean.rank import Ranking
+
+OUT = Path("work/clean")
+RANKING, DECISIONS = "ranking.json", "decisions.json"
+_SHOWN = 12
+
+
+def clean(
+    data: DataOption = DATA,
+    root: Annotated[Path | None, typer.Option(help="Any folder of word folders, instead of --data.")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="train (default), validation, test; may be repeated.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for ranking.json and decisions.json.")] = OUT,
+    probe: Annotated[str, typer.Option(help="network (finds more), linear (seconds).")] = "network",
+    embedding: Annotated[
+        str, typer.Option(help="What linear learns from: statistics, or a model of edgekws/embed.")
+    ] = ("statistics"),
+    folds: Annotated[int, typer.Option(help="Each clip is judged by a network that learned from the others.")] = 3,
+    epochs: Annotated[int, typer.Option(help="Of each such network.")] = 8,
+    seed: Annotated[int, typer.Option(help="Of folds and networks.")] = 0,
+    serve: Annotated[bool, typer.Option(help="Open the page to listen and decide; else only rank.")] = True,
+    port: Annotated[int, typer.Option(help="Of the page; 0 is any free one.")] = 0,
+) -> None:
+    """Rank likely bad recordings: wrong label, silent, clipped, cut off, duplicates; then listen and decide.
+
+    A ranking that was made before of the same clips in the same way is taken from --out. Decisions are saved with
+    each click; `edgekws data drop` makes a data set without what was dropped.
+    """
+    from edgekws.clean.probe import ProbePlan
+
+    clips = _clips(data, root, split or ["train"])
+    ranking = _ranking(clips, ProbePlan(probe, folds, epochs, seed, embedding), out / RANKING)
+    _show(ranking)
+    console.out.print(f"ranking: {escape(str(out / RANKING))}")
+    if serve:
+        _serve(clips, ranking, out / DECISIONS, port)
+
+
+def drop(
+    data: DataOption = DATA,
+    decisions: Annotated[Path, typer.Option(help="What `data clean` saved.")] = OUT / DECISIONS,
+    out: Annotated[Path, typer.Option("--out", help="Where the data set without them goes.")] = Path("work/data-clean"),
+) -> None:
+    """Write a prepared data set without the clips that were dropped on the page of `data clean`."""
+    from edgekws.clean import decisions as deciding
+    from edgekws.data import dataset
+
+    dropped = deciding.load(decisions).dropped
+    with console.progress() as report:
+        made = deciding.apply(dataset.load(data), dropped, out, report)
+    sizes = ", ".join(f"{len(split)} {name}" for name, split in made.splits.items())
+    console.out.print(f"{len(dropped)} clips dropped; {sizes} in {escape(str(made.folder))}, hash {made.sha256[:16]}")
+
+
+def _clips(data: Path, root: Path | None, splits: list[str]) -> Clips:
+    from edgekws.clean import clips
+    from edgekws.data import dataset
+    from edgekws.features.spec import FeatureSpec
+
+    if root is None:
+        return clips.of_dataset(dataset.load(data), splits)
+    if splits != ["train"]:
+        raise ConfigError("a folder of recordings has no splits", got=f"--root with --split {', '.join(splits)}")
+    return clips.of_folder(root, FeatureSpec().rate_hz, FeatureSpec().clip_samples)
+
+
+def _ranking(clips: Clips, plan: ProbePlan, path: Path) -> Ranking:
+    from edgekws.clean import rank
+
+    if path.exists():
+        found = rank.load(path)
+        if found.sha256 == clips.sha256 and found.plan == plan:
+            return found
+    with console.progress() as report:
+        made = rank.rank(clips, plan, report)
+    rank.save(made, path)
+    return made
+
+
+def _show(ranking: Ranking) -> None:
+    for reason, clips in ranking.found().items():
+        console.out.print(f"{reason}: {clips} of {len(ranking.entries)} clips")
+    table = Table("score", "clip", "label", "why", box=None)
+    for entry in ranking.entries[:_SHOWN]:
+        why = "; ".join(f"{reason.reason}: {reason.detail}" for reason in entry.reasons)
+        table.add_row(f"{entry.score:.2f}", escape(entry.id), escape(entry.label), escape(why))
+    console.out.print(table)
+
+
+def _serve(clips: Clips, ranking: Ranking, path: Path, port: int) -> None:
+    from edgekws.clean.review import Review
+    from edgekws.clean.server import serve, url_of
+
+    with serve(Review(clips, ranking, path), port) as server:
+        console.out.print(f"listen and decide at {url_of(server)} (this machine only; Ctrl-C ends it)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            console.out.print(f"decisions: {escape(str(path))}")

@@ -1,0 +1,187 @@
+"""The page in a real browser (playwright and Chromium): what a person sees, hears, clicks and types."""
+
+import os
+import shutil
+import threading
+
+import pytest
+
+from edgekws.clean import decisions, rank
+from edgekws.clean.probe import ProbePlan
+from edgekws.clean.review import Review
+from edgekws.clean.server import serve, url_of
+from tests.clean.conftest import clips_of
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested where playwright is")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def ranked(spoken):
+    samples, labels = spoken[0][:60].copy(), spoken[1][:60].copy()
+    samples[7] = 0
+    labels[[12, 21]] = 3, 0
+    clips = clips_of(samples, labels)
+    return clips, rank.rank(clips, ProbePlan("linear"), lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    flags = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"] if os.geteuid() == 0 else []
+    with playwright.sync_playwright() as run:
+        try:
+            opened = run.chromium.launch(executable_path=CHROMIUM, args=flags)
+        except playwright.Error as error:
+            pytest.skip(f"Chromium does not start: {error}")
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def opened(browser, ranked, tmp_path):
+    """(page, decisions.json); page.errors has what the console said and requests that left the server."""
+    path = tmp_path / "decisions.json"
+    server = serve(Review(*ranked, path), 0)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.set_default_timeout(10_000)
+    errors = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "request",
+        lambda request: None if request.url.startswith((url_of(server), "data:")) else errors.append(request.url),
+    )
+    page.goto(url_of(server))
+    page.locator("#clips li").first.wait_for()
+    page.errors = errors
+    yield page, path
+    page.close()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def rows(page):
+    return page.locator("#clips li")
+
+
+def saved(page, path, count):
+    """Decisions on disk, once the page says that there are so many."""
+    page.wait_for_function(
+        """n => { const [kept, dropped] = document.getElementById('counts').textContent.match(/\\d+/g);
+        return Number(kept) + Number(dropped) === n; }""",
+        arg=count,
+    )
+    return decisions.load(path).made
+
+
+def test_what_a_person_sees(opened, ranked):
+    page, _ = opened
+    first = ranked[1].entries[0]
+    assert page.title() == "made: 60 recordings, the worst first" and rows(page).count() == 25
+    text = rows(page).first.inner_text()
+    assert first.id in text and first.label in text and first.reasons[0].reason in text
+    drawn = page.evaluate("""() => { const c = document.querySelector('canvas');
+        return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((value) => value > 0); }""")
+    assert drawn and page.errors == []
+    if os.environ.get("EDGEKWS_SCREENSHOT"):
+        page.screenshot(path=os.environ["EDGEKWS_SCREENSHOT"])
+
+
+def test_a_clip_is_heard(opened):
+    page, _ = opened
+    rows(page).nth(1).locator(".play").click()
+    page.wait_for_function("() => document.getElementById('player').currentTime > 0.05")
+    assert page.evaluate("() => document.getElementById('player').duration") == pytest.approx(1.0)
+    assert page.locator(".play.on").count() == 1
+    page.wait_for_function("() => !document.querySelector('.play.on')")  # it ends by itself
+    assert page.errors == []
+
+
+def test_clicks_keep_drop_and_undo(opened, ranked):
+    page, path = opened
+    one, two = (entry.id for entry in ranked[1].entries[:2])
+    page.locator("#onward").uncheck()
+    rows(page).nth(0).locator("button.drop").click()
+    rows(page).nth(1).locator("button.keep").click()
+    assert saved(page, path, 2) == {one: "drop", two: "keep"}
+    assert rows(page).nth(0).locator("button.drop").get_attribute("aria-pressed") == "true"
+    page.reload()
+    assert rows(page).nth(0).get_attribute("data-decision") == "drop", "a reload shows what is saved"
+    rows(page).nth(0).locator("button.drop").click()
+    assert saved(page, path, 1) == {two: "keep"}
+    assert page.errors == []
+
+
+def test_the_keyboard_alone_is_enough(opened, ranked):
+    page, path = opened
+    ids = [entry.id for entry in ranked[1].entries[:3]]
+    page.keyboard.press("d")
+    assert saved(page, path, 1) == {ids[0]: "drop"}
+    page.wait_for_function(
+        "() => document.activeElement.dataset.id === document.querySelectorAll('#clips li')[1].dataset.id"
+    )
+    page.keyboard.press("k")
+    assert saved(page, path, 2) == {ids[0]: "drop", ids[1]: "keep"}
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("u")
+    assert saved(page, path, 1) == {ids[0]: "drop"}
+    page.keyboard.press(" ")
+    page.wait_for_function("() => document.getElementById('player').currentTime > 0")
+    assert page.errors == []
+
+
+def test_reasons_and_undecided_ones_are_filtered(opened, ranked):
+    page, path = opened
+    page.locator("#reason").select_option("silent")
+    page.wait_for_function("() => document.querySelectorAll('#clips li').length === 1")
+    assert ranked[0].ids[7] in rows(page).first.inner_text()
+    rows(page).first.locator("button.drop").click()
+    saved(page, path, 1)
+    page.locator("#undecided").check()
+    page.locator("#empty").wait_for()
+    page.locator("#reason").select_option("")
+    page.wait_for_function("() => document.querySelectorAll('#clips li').length === 25")
+    assert "of 59" in page.locator("#place").inner_text() and page.errors == []
+
+
+def test_no_clip_is_skipped_when_decided_ones_leave_the_list(opened, ranked):
+    page, path = opened
+    ids = [entry.id for entry in ranked[1].entries]
+    page.locator("#onward").uncheck()
+    with page.expect_response("**/api/clips?*undecided=1"):
+        page.locator("#undecided").check()
+    page.wait_for_function("() => document.querySelectorAll('#clips li').length === 25")
+    rows(page).nth(0).locator("button.keep").click()
+    rows(page).nth(3).locator("button.keep").click()
+    saved(page, path, 2)
+    page.locator("#after").click()
+    page.wait_for_function("id => document.querySelector('#clips li').dataset.id === id", arg=ids[25])
+    assert page.errors == []
+
+
+def test_pages_turn(opened, ranked):
+    page, _ = opened
+    assert page.locator("#before").is_disabled()
+    page.locator("#after").click()
+    page.locator("#after").click()
+    page.wait_for_function("() => document.querySelectorAll('#clips li').length === 10")
+    assert page.locator("#after").is_disabled() and page.locator("#place").inner_text() == "51 to 60 of 60"
+
+
+def test_a_server_that_is_gone_is_said_and_nothing_seems_decided(opened):
+    page, path = opened
+    page.context.set_offline(True)
+    rows(page).first.locator("button.drop").click()
+    page.locator("#problem").wait_for()
+    assert "Nothing was saved" in page.locator("#problem").inner_text()
+    assert rows(page).first.get_attribute("data-decision") == "" and not path.exists()
+
+
+def test_a_narrow_window_needs_no_sideways_scrolling(opened):
+    page, _ = opened
+    page.set_viewport_size({"width": 380, "height": 800})
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 380
