@@ -10,7 +10,7 @@ import sys
 import typer
 
 from edgekws import console
-from edgekws.cli import bench, board, check, clean, compare, data, demo, embed, export, ports, quantize, select, train
+from edgekws.cli import bench, board, check, clean, compare, data, demo, embed, export, ports, quantize, select, select_loop, select_run, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,6 +35,8 @@ app.command()(demo.demo)
 data.app.command("clean")(clean.clean)
 data.app.command("drop")(clean.drop)
 app.add_typer(data.app, name="data")
+select.app.command("run")(select_run.run)
+select.app.command("loop")(select_loop.loop)
 app.add_typer(select.app, name="select")
 
 
