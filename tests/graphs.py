@@ -26,7 +26,7 @@ def random_dag(seed: int, target: str = "tinpu", bits: tuple[int, ...] = (8, 4, 
     first = (int(rng.integers(1, 11)), int(rng.integers(1, 9)))
     build.conv("conv2d", first, channels, stride=(2, int(rng.integers(1, 3))), signed=bool(rng.random() < 0.3))
     for _ in range(rng.integers(1, 4)):
-        rng.choice([build.separable, build.residual, build.general, build.pooled])()  # type: ignore[operator]
+        rng.choice([build.separable, build.residual, build.general, build.pooled])()  # type: ignore[operator,arg-type]
     if rng.random() < 0.8:
         build.plain("global_sum_pool", signed=build.last.requant.lo < 0)
     build.linear(12, signed=True)

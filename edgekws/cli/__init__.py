@@ -10,7 +10,23 @@ import sys
 import typer
 
 from edgekws import console
-from edgekws.cli import bench, board, check, clean, compare, data, demo, embed, export, ports, quantize, select, select_loop, select_run, train
+from edgekws.cli import (
+    bench,
+    board,
+    check,
+    clean,
+    compare,
+    data,
+    demo,
+    embed,
+    export,
+    ports,
+    quantize,
+    select,
+    select_loop,
+    select_run,
+    train,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
