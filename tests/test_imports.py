@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted([*ROOT.glob("edgekws/**/*.py"), *ROOT.glob("firmware_io/**/*.py")])
-HEAVY = {"torch", "onnx", "onnxruntime", "ai_edge_litert", "matplotlib", "tensorflow"}
+HEAVY = {"torch", "sklearn", "pyarrow", "onnx", "onnxruntime", "ai_edge_litert", "matplotlib", "tensorflow"}
 TORCH_AT_HOME = ("edgekws.nets", "edgekws.quant", "edgekws.train", "edgekws.checkpoint", "edgekws.embed")
 
 FORBIDDEN = {
@@ -45,6 +45,9 @@ FORBIDDEN = {
     "edgekws.cost": ("edgekws.data", "edgekws.quant", "edgekws.emit", "edgekws.train", "edgekws.vendor", "firmware_io"),
     "edgekws.vendor": ("edgekws.data", "edgekws.quant", "edgekws.train", "edgekws.pipeline", "firmware_io"),
     "edgekws.api": ("edgekws.data", "edgekws.train", "edgekws.pipeline", "firmware_io"),
+    "edgekws.select": ("edgekws.cli", "edgekws.train", "edgekws.quant", "edgekws.loop", "firmware_io"),
+    "edgekws.dataperf": ("edgekws.cli", "edgekws.train", "edgekws.quant", "edgekws.loop", "firmware_io"),
+    "edgekws.scale": ("edgekws.cli", "edgekws.train", "edgekws.quant", "edgekws.loop", "firmware_io"),
     "edgekws.emit": ("edgekws.data", "edgekws.quant", "edgekws.train", "firmware_io"),
     "edgekws": ("edgekws.cli", "firmware_io"),
     "firmware_io": (
