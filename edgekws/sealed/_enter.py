@@ -70,11 +70,11 @@ def enter() -> None:
     root = Path(spec["root"])
     mount("none", Path("/"), None, MS_REC | MS_PRIVATE)
     mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755")
-    for source, target, writable in spec["binds"]:
-        bind(source, root / target.lstrip("/"), writable)
     for name in ("tmp", "proc"):
         (root / name).mkdir(exist_ok=True)
     mount("tmpfs", root / "tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"size={spec['scratch_bytes']},mode=1777")
+    for source, target, writable in spec["binds"]:  # some may lie in /tmp
+        bind(source, root / target.lstrip("/"), writable)
     for source, target in spec["links"]:
         (root / source.lstrip("/")).symlink_to(target)
     change_root(root)

@@ -55,6 +55,11 @@ def test_a_folder_of_recordings_is_ranked(spoken, tmp_path):
     assert "of 240 clips" in run("data", "clean", "--root", words, "--out", out, *QUICK)
 
 
+def heeding_ctrl_c():
+    """Whoever runs the tests in the background may have it ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_the_page_is_served_until_ctrl_c(spoken, tmp_path):
     for number, (samples, label) in enumerate(zip(*spoken, strict=True)):
         if number < 40:
@@ -74,7 +79,9 @@ def test_the_page_is_served_until_ctrl_c(spoken, tmp_path):
         "out",
     ]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=heeding_ctrl_c
+    ) as running:
         try:
             url = next(line for line in running.stdout if "listen and decide" in line).split(" at ")[1].split()[0]
             with urllib.request.urlopen(f"{url}api/clips?count=1", timeout=10) as answer:
