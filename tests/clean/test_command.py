@@ -55,9 +55,10 @@ def test_a_folder_of_recordings_is_ranked(spoken, tmp_path):
     assert "of 240 clips" in run("data", "clean", "--root", words, "--out", out, *QUICK)
 
 
-def heeding_ctrl_c():
-    """Whoever runs the tests in the background may have it ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+HEEDING_CTRL_C = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from edgekws.cli import main; main()"
+)
+"""Whoever runs the tests in the background may have it ignored, and children inherit that."""
 
 
 def test_the_page_is_served_until_ctrl_c(spoken, tmp_path):
@@ -67,8 +68,8 @@ def test_the_page_is_served_until_ctrl_c(spoken, tmp_path):
             soundfile.write(tmp_path / "words" / WORDS[label] / f"{number}.wav", samples, 16_000)
     command = [
         sys.executable,
-        "-m",
-        "edgekws.cli",
+        "-c",
+        HEEDING_CTRL_C,
         "data",
         "clean",
         "--root",
@@ -79,9 +80,7 @@ def test_the_page_is_served_until_ctrl_c(spoken, tmp_path):
         "out",
     ]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=heeding_ctrl_c
-    ) as running:
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as running:
         try:
             url = next(line for line in running.stdout if "listen and decide" in line).split(" at ")[1].split()[0]
             with urllib.request.urlopen(f"{url}api/clips?count=1", timeout=10) as answer:
