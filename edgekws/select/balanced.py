@@ -14,14 +14,14 @@ def select(pool: Pool, size: int, seed: int) -> Selection:
     counts = quotas(pool, size, target_share=targets / (targets + 1))
     *own, others = groups(pool)
     chosen = [rng.choice(rows, count, replace=False) for rows, count in zip(own, counts, strict=False)]
-    return selection(pool, [*chosen, in_turn(others, np.array(pool.words)[others], rng)[: counts[-1]]])
+    mixed = others[rng.permutation(len(others))]
+    return selection(pool, [*chosen, in_turn(mixed, np.array(pool.words)[mixed])[: counts[-1]]])
 
 
-def in_turn(rows: np.ndarray, words: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The rows in a random order in which every word has its n-th clip before any word has its n+1st."""
-    mixed = rng.permutation(len(rows))
+def in_turn(rows: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """The rows so that every word has its n-th before any word has its n+1st, otherwise in their order. words: [rows]"""
     seen: dict[str, int] = {}
     turn = np.empty(len(rows), int)
-    for place in mixed:
-        turn[place] = seen[words[place]] = seen.get(words[place], 0) + 1
-    return np.asarray(rows[mixed[np.argsort(turn[mixed], kind="stable")]])
+    for place, word in enumerate(words.tolist()):
+        turn[place] = seen[word] = seen.get(word, 0) + 1
+    return np.asarray(rows[np.argsort(turn, kind="stable")])
