@@ -36,9 +36,15 @@ def selector(name: str, config: Mapping[str, Any] | None = None) -> Selector:
 
 
 def asked(name: str, function: Selector, pool: Pool, size: int, seed: int) -> Selection:
-    """What it chooses, unchecked. Raises DataError when it fails in any way: it may be anybody's code."""
+    """What it chooses, unchecked. Raises DataError when it fails in any way: it may be anybody's code.
+
+    Linear algebra gets one thread: sums come out in another order with two, and a close choice otherwise.
+    """
+    from threadpoolctl import threadpool_limits
+
     try:
-        found = function(pool, size, seed)
+        with threadpool_limits(1):
+            found = function(pool, size, seed)
     except (EdgeKwsError, MemoryError):
         raise
     except (Exception, SystemExit) as error:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from edgekws.select import Pool, Selection
-from edgekws.select._pool import generator, groups, quotas, selection
+from edgekws.select._pool import generator, quotas, selection, split
 
 
 def select(pool: Pool, size: int, seed: int) -> Selection:
     rng = generator(seed, "balanced")
     targets = len(pool.targets)
     counts = quotas(pool, size, target_share=targets / (targets + 1))
-    *own, others = groups(pool)
+    own, others = split(pool)
     chosen = [rng.choice(rows, count, replace=False) for rows, count in zip(own, counts, strict=False)]
-    return selection(pool, [*chosen, in_turn(others, np.array(pool.words)[others], rng)[: counts[-1]]])
+    rest = sum(counts[targets:])
+    return selection(pool, [*chosen, in_turn(others, np.array(pool.words)[others], rng)[:rest]])
 
 
 def in_turn(rows: np.ndarray, words: np.ndarray, rng: np.random.Generator) -> np.ndarray:

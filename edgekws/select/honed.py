@@ -74,7 +74,8 @@ def _prepare(pool: Pool, most: list[int], rng: np.random.Generator) -> tuple[Pro
         reliable = upper(rows, sure, int(np.ceil(JUDGING * len(rows))))
         judges.append(thinned(reliable, rng, JUDGES))
         weights.append(np.full(len(judges[-1]), len(reliable) / len(judges[-1])))
-    weights[-1] *= OTHERS
+    if len(weights) > len(pool.targets):
+        weights[-1] *= OTHERS
     order = np.argsort(np.concatenate(judges))
     judging = np.concatenate(judges)[order], np.concatenate(weights)[order]
     return Proxy(vectors, truth, np.concatenate(candidates), *judging), ranked
