@@ -49,9 +49,15 @@ def asked(name: str, function: Selector, pool: Pool, size: int, seed: int) -> Se
         raise
     except (Exception, SystemExit) as error:
         raise DataError(f"the selector {name} failed", got=f"{type(error).__name__}: {error}") from error
-    if not isinstance(found, Selection):
-        raise DataError(f"the selector {name} should return a Selection", got=type(found).__name__)
-    return found
+    try:
+        return _files.selection_from({"targets": _lists(found.targets), "nontargets": list(found.nontargets)})
+    except (AttributeError, TypeError, ValueError) as error:
+        got = type(found).__name__ if not isinstance(found, Selection) else f"one with something else in it: {error}"
+        raise DataError(f"the selector {name} should return a Selection of ids, which are texts", got=got) from error
+
+
+def _lists(targets: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {word: list(ids) for word, ids in targets.items()}
 
 
 def _check_pool(pool: Pool) -> None:

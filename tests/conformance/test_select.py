@@ -7,7 +7,6 @@ from edgekws import select
 from edgekws.errors import ConfigError
 from edgekws.select import Pool
 from edgekws.select._check import check
-from edgekws.select._run import run
 from tests.select.pools import chosen_rows, planted, pool
 
 EXPECTED = {
@@ -92,20 +91,6 @@ def part(clips, rows):
     rows = np.asarray(rows)
     ids, words = (tuple(np.array(values)[rows].tolist()) for values in (clips.ids, clips.words))
     return Pool(clips.targets, ids, clips.classes[rows], clips.vectors[rows], words)
-
-
-@pytest.mark.parametrize("name", select.names())
-def test_the_number_of_threads_plays_no_part(name):
-    """Two threads sum in another order: run() allows one."""
-    from threadpoolctl import threadpool_info, threadpool_limits
-
-    clips = pool(each=200, dimensions=64, apart=0.6)
-    found = []
-    for threads in (1, 2):
-        with threadpool_limits(threads):
-            found.append(run(name, clips, 40, 5))
-            assert {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"} == {threads}
-    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("name", select.names())
