@@ -22,7 +22,10 @@ MODELS = Path("models")
 
 def loop(
     net: Annotated[str, typer.Option("--for", help="The network: models/NET/recipe.toml, or a file of edgekws/nets.")],
-    selector: Annotated[list[str] | None, typer.Option(help="May be repeated. Default: every selector.")] = None,
+    selector: Annotated[
+        list[str] | None,
+        typer.Option(help="A name, file.py, file.py:Class or module:Class; may be repeated. Default: every name."),
+    ] = None,
     share: Annotated[list[float] | None, typer.Option(help="Of the training clips, 0..1; may be repeated.")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Of selection and training; may be repeated.")] = None,
     steps: Annotated[int, typer.Option(help="Batches of each training, whatever the size.")] = 1500,
@@ -39,7 +42,7 @@ def loop(
     Default: 10 % of the clips, seeds 0, 1 and 2. The same command continues where it was stopped; the table is
     written after each run.
 
-    Example: `edgekws select loop --for dscnn --selector random --selector filtered --share 0.1 --share 0.25`
+    Example: `edgekws select loop --for dscnn --selector random --selector mine.py --share 0.1 --share 0.25`
     """
     from edgekws import select
     from edgekws.data import dataset

@@ -11,7 +11,7 @@ from edgekws.select import Pool, Selection
 
 
 def of(data: Dataset, vectors: np.ndarray) -> Pool:
-    """The training clips. Each label is a target, silence too; `_unknown_` has the other words.
+    """The training clips. Each label is a target, silence too; `_unknown_`, where there is one, has the other words.
 
     vectors: float32 [training clips, dimensions].
     """

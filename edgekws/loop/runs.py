@@ -1,17 +1,21 @@
 """One run: a selector's share of the training clips -> training -> int8 graph -> accuracy. Many runs: a plan.
 
     OUT/vectors-<hash>.npz              what selectors see, made once
-    OUT/<selector>-<share>-seed<n>/     selection.txt, float/, graph.npz, quantize.json, result.json
+    OUT/<selector>-<share>-seed<n>/     run.json, selection.txt, float/, graph.npz, quantize.json, result.json
     OUT/loop.json, loop.md, loop.svg    after each run, from all that are done
+    OUT/.lock                           held while a loop works there
 
 A run whose result.json is there is not made again; one that was killed continues in the middle of its training.
+run.json says from the first moment what the run is made of. A selector in a file is known by what stands in it: after a
+change its runs are others, in folders of their own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,22 +27,24 @@ from edgekws.data import dataset as datasets
 from edgekws.data import subset
 from edgekws.data.dataset import Dataset
 from edgekws.errors import ArtifactError, ConfigError
-from edgekws.files import read_json, write_json, write_text
+from edgekws.files import read_json, sha256_file, write_json, write_text
 from edgekws.loop import pool as pools
 from edgekws.loop import vectors
 from edgekws.recipe import Recipe, changed
-from edgekws.select import Pool
+from edgekws.select import Pool, _run
 from edgekws.types import Progress
 
 KIND, VERSION = "edgekws-loop-run", 1
-RESULT, SELECTION = "result.json", "selection.txt"
+RESULT, SELECTION, ABOUT = "result.json", "selection.txt", "run.json"
 _WARMUP = 0.05
 _EVERYTHING = 1.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is compared. steps: batches of each training, the same for every size of selection.
+    """What is compared. selectors: plugs, or files and classes as for `select run`.
+
+    steps: batches of each training, the same for every size of selection.
 
     validation: clips of the validation split that choose the best epoch (0: all); they are drawn once for all runs.
     """
@@ -81,20 +87,40 @@ def run(
 ) -> list[Result]:
     """Make every run of `plan` that is not there yet, seed by seed; `done` gets all results after each.
 
-    Raises ConfigError for unknown selectors before anything is trained, and ArtifactError when a run in `out` was
-    made of other data, another recipe or another plan.
+    Raises ConfigError for unknown selectors before anything is trained and when another loop works in `out`, DataError
+    for a selector that fails or chooses badly, and ArtifactError when a run in `out` was made of other data, another
+    recipe or another plan.
     """
-    chosen = {name: select.load(name) for name in plan.selectors}
+    chosen = {name: _run.selector(name) for name in plan.selectors}
     sizes = {share: pools.size_of(share, len(data.splits["train"]), len(data.labels)) for share in plan.shares}
-    seen = pools.of(data, vectors.of(data, plan.embedding, out, progress))
     results: list[Result] = []
-    for seed in plan.seeds:
-        for share in plan.shares:
-            for name, selector in chosen.items():
-                one = _Run(plan, _recipe(recipe, seed), data, seen, out, name, share, seed)
-                results.append(one.result(selector, sizes[share], progress))
-                done(results)
+    with _alone(out):
+        seen = pools.of(data, vectors.of(data, plan.embedding, out, progress))
+        for seed in plan.seeds:
+            for share in plan.shares:
+                for name, selector in chosen.items():
+                    one = _Run(plan, _recipe(recipe, seed), data, seen, out, name, share, seed)
+                    results.append(one.result(selector, sizes[share], progress))
+                    done(results)
     return results
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Two loops in one folder would write the same files. The lock ends with its process, however that ends."""
+    import fcntl
+
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                f"{out} should be the folder of one loop at a time",
+                got="another process that works there",
+                hint="wait for it, or give another folder with --out",
+            ) from error
+        yield
 
 
 def _recipe(recipe: Recipe, seed: int) -> Recipe:
@@ -121,6 +147,7 @@ class _Run:
     def result(self, selector: select.Selector, size: int, progress: Progress) -> Result:
         if (self.folder / RESULT).exists():
             return self._recorded()
+        self._begin()
         part = self._part(self._chosen(selector, size))
         recipe, report = self._paced(part), self._labelled(progress)
         best = pipeline.train(recipe, part, self.folder, report)
@@ -130,6 +157,13 @@ class _Run:
         )
         return self._recorded()
 
+    def _begin(self) -> None:
+        path = self.folder / ABOUT
+        if path.exists():
+            self._check(read_json(path, KIND, VERSION))
+        else:
+            write_json(path, {"kind": KIND, "version": VERSION, "run": self._header()})
+
     def _chosen(self, selector: select.Selector, size: int) -> np.ndarray:
         """Kept in a file: a slow selector is asked once, whatever is killed after it."""
         path = self.folder / SELECTION
@@ -138,7 +172,8 @@ class _Run:
         if self.share == _EVERYTHING:
             numbers = np.arange(len(self.pool.ids))
         else:
-            numbers = pools.numbers_of(selector(self.pool, size, self.seed), self.pool, size, self.selector)
+            found = _run.asked(self.selector, selector, self.pool, size, self.seed)
+            numbers = pools.numbers_of(found, self.pool, size, self.selector)
         write_text(path, "\n".join(self.pool.ids[number] for number in numbers) + "\n")
         return numbers
 
@@ -160,7 +195,7 @@ class _Run:
         )
 
     def _header(self) -> dict[str, Any]:
-        told = {**self.recipe.to_json(), "dataset": self.data.sha256, "selector": self.selector, "share": self.share}
+        told = {**self.recipe.to_json(), "dataset": self.data.sha256, "share": self.share, **_known(self.selector)}
         return told | {key: getattr(self.plan, key) for key in ("steps", "validation", "embedding")}
 
     def _scores(self, part: Dataset) -> dict[str, Any]:
@@ -171,24 +206,36 @@ class _Run:
 
     def _recorded(self) -> Result:
         value = read_json(self.folder / RESULT, KIND, VERSION)
+        self._check(value)
+        figures = {key: value[key] for key in ("clips", "int8", "float32", "validation", "n")}
+        return Result(self.selector, self.share, self.seed, **figures)
+
+    def _check(self, value: dict[str, Any]) -> None:
         wanted = json.loads(json.dumps(self._header()))
-        if value["run"] != wanted:
-            keys = sorted(key for key in wanted if value["run"].get(key) != wanted[key])
+        keys = sorted(key for key in wanted if value["run"].get(key) != wanted[key])
+        if keys:
             raise ArtifactError(
                 f"{self.folder} should be a run of this plan, recipe and data",
                 got="another " + ", ".join(keys),
                 hint="give another folder with --out",
             )
-        figures = {key: value[key] for key in ("clips", "int8", "float32", "validation", "n")}
-        return Result(self.selector, self.share, self.seed, **figures)
 
     def _labelled(self, progress: Progress) -> Progress:
         name = f"{self.selector}, {100 * self.share:g} %, seed {self.seed}"
         return lambda what, done, total: progress(f"{name}: {what}", done, total)
 
 
+def _known(selector: str) -> dict[str, str]:
+    """A plug by its name; a file by its name and what stands in it, wherever it lies."""
+    place, colon, wanted = selector.partition(":")
+    if not place.endswith(".py"):
+        return {"selector": selector}
+    return {"selector": f"{Path(place).name}{colon}{wanted}", "selector_sha256": sha256_file(Path(place))}
+
+
 def _safe(selector: str) -> str:
-    """A selector given by its path is told apart by a hash."""
+    """A name for a folder; a file, or a class, is told apart by a hash."""
     if selector.replace("-", "").replace("_", "").isalnum():
         return selector
-    return f"{Path(selector).stem}-{hashlib.sha256(selector.encode()).hexdigest()[:8]}"
+    told = hashlib.sha256(" ".join(_known(selector).values()).encode()).hexdigest()[:8]
+    return f"{Path(selector.partition(':')[0]).stem}-{told}"

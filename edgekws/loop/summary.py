@@ -23,6 +23,9 @@ from edgekws.loop.runs import Plan, Result
 
 KIND, VERSION = "edgekws-loop", 1
 BASELINE = "random"
+_APART, _MARGIN = 1.015, 1.25
+"""Factors on the axis of clips: between neighbours, and beside the smallest and the largest size."""
+_MARKS = "osD^"
 _T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """Two-sided 95 % points of Student's t, 1 to 9 degrees of freedom; beyond them that of 10, a little too wide."""
 
@@ -105,23 +108,36 @@ def percent(value: dict[str, float | None]) -> str:
 
 
 def draw(found: Sequence[dict[str, Any]], title: str, path: Path) -> None:
-    """Accuracy against clips, a line for each selector; whiskers are the intervals."""
+    """Accuracy against clips, a line for each selector; whiskers are the intervals.
+
+    Selectors stand a little beside each other, else their whiskers would hide one another.
+    """
     import matplotlib as mpl
 
     mpl.use("svg")
     from matplotlib import pyplot
+    from matplotlib.ticker import NullFormatter
 
+    names = sorted({row["selector"] for row in found})
+    sizes = sorted(
+        {max(row["clips"] for row in found if row["share"] == share) for share in {r["share"] for r in found}}
+    )
     with mpl.rc_context({"svg.hashsalt": "loop"}):
-        figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
-        for selector in sorted({row["selector"] for row in found}):
+        figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
+        for number, selector in enumerate(names):
             mine = sorted((row for row in found if row["selector"] == selector), key=lambda row: row["clips"])
+            beside = _APART ** (number - (len(names) - 1) / 2)
             heights = [100 * row["int8"]["mean"] for row in mine]
             whiskers = [100 * (row["int8"]["half"] or 0.0) for row in mine]
-            style = {"color": "#555555", "ls": "--"} if selector == BASELINE else {}
-            axes.errorbar([r["clips"] for r in mine], heights, whiskers, label=selector, marker="o", capsize=3, **style)
+            style = {"color": "#555555", "ls": "--"} if selector == BASELINE else {"color": f"C{number % 10}"}
+            places, mark = [row["clips"] * beside for row in mine], _MARKS[number // 10 % len(_MARKS)]
+            axes.errorbar(places, heights, whiskers, label=Path(selector).name, marker=mark, capsize=3, **style)
         axes.set(xlabel="training clips chosen", ylabel="int8 test accuracy, %", xscale="log", title=title)
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlim(sizes[0] / _MARGIN, sizes[-1] * _MARGIN)
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
+        figure.legend(frameon=False, loc="outside right upper")
         with replacing(path) as partial:
             figure.savefig(partial, format="svg", metadata={"Date": None})
         pyplot.close(figure)

@@ -5,25 +5,33 @@ Which wall is used is said in the result, for they are not equally high:
 container    docker or podman, in an image of yours        (only when an image is named)
 bubblewrap   `bwrap`, an unprivileged sandbox
 namespaces   the kernel's user, mount, network and process namespaces by `unshare`, and no capabilities
-plain        a subprocess that refuses itself sockets, other programs and files to write; stops mistakes, not malice
+plain        a subprocess that refuses itself sockets, other programs and files to write; stops mistakes, not malice:
+             it reads what you may read, and native code can start programs that outlive it
 
 Behind the first three the program sees the system's libraries, this Python, this package and its input, nothing else.
-Time, memory, number of processes and size of the output are limited behind all of them.
+Behind the last three the kernel refuses sockets, new namespaces and memory without an owner (_filtered.py). Time,
+memory, number of processes, and size and number of the output's files are limited behind all of them, by looking
+twenty times a second: a program may pass a limit for that long. Not counted are what the kernel itself holds for its
+pipes and at most 64 MiB in /tmp. The processor's and the disk's speed are shared, not limited.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekws.errors import ConfigError, DataError
 from edgekws.sealed import _walls
+from edgekws.sealed._output import emptied
 from edgekws.sealed._watch import Ended, Limits, watched
 
 __all__ = ["Ended", "Limits", "Sealed", "run", "walls"]
 
 AUTO = "auto"
+_LINE = 300
+"""Characters of a printed line that an error shows at most."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +54,19 @@ def run(
     """Run `python -m module INPUTS OUTPUT` behind a wall. inputs: a folder to read; output: one to write, exists.
 
     Raises ConfigError for a wall that is not there, DataError when the program fails or breaks a limit, and
-    ConfigError when its own exit code says so.
+    ConfigError when its own exit code says so; the output folder is then empty.
     """
     name = _chosen(wall, image)
     limited = limits or Limits()
     with tempfile.TemporaryDirectory(prefix="edgekws-sealed-") as scratch:
-        job = _walls.Job(module, inputs.resolve(), output.resolve(), Path(scratch), limited, image)
-        ended = watched(_walls.WALLS[name].command(job), job.environment(name), output, limited, Path(scratch))
+        once = f"{Path(scratch).name}-{os.getpid()}"
+        job = _walls.Job(module, inputs.resolve(), output.resolve(), Path(scratch), limited, image, once)
+        try:
+            ended = watched(_walls.WALLS[name].command(job), job.environment(name), output, limited, Path(scratch))
+        finally:
+            _walls.WALLS[name].stop(job)
+    if ended.broke or ended.code:
+        emptied(output)
     _check(ended, limited, name)
     return Sealed(name, ended.seconds, ended.peak_bytes)
 
@@ -78,6 +92,11 @@ def _check(ended: Ended, limits: Limits, wall: str) -> None:
             hint="raise the limit, or let the program do less",
         )
     if ended.code != 0:
-        said = " | ".join(line.strip() for line in ended.said.strip().splitlines()[-4:]) or "nothing was printed"
+        said = " | ".join(_plainly(line) for line in ended.said.strip().splitlines()[-4:]) or "nothing was printed"
         kind = ConfigError if ended.code == ConfigError.exit_code else DataError
         raise kind(f"the sealed program (wall: {wall}) failed with exit code {ended.code}", got=said)
+
+
+def _plainly(line: str) -> str:
+    """What a stranger's program printed, without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "?" for sign in line.strip())[-_LINE:]

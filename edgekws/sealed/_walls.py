@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from edgekws.sealed import _filtered as _filters
 from edgekws.sealed._watch import Limits
 
 _SYSTEM = (
@@ -29,12 +31,13 @@ _SYSTEM = (
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 _IN, _OUT, _APP = "/in", "/out", "/app"
 _SCRATCH_BYTES = 64 << 20
+_SCRIPTS = Path(__file__).parent
 _PACKAGES = ("edgekws", "firmware_io")
 
 
 @dataclass(frozen=True)
 class Job:
-    """See run() of the package. scratch: an empty folder of the parent's."""
+    """See run() of the package. scratch: an empty folder of the parent's; name: of this run alone."""
 
     module: str
     inputs: Path
@@ -42,6 +45,7 @@ class Job:
     scratch: Path
     limits: Limits
     image: str
+    name: str
 
     def environment(self, wall: str) -> dict[str, str]:
         """What the program may know of ours: nothing but where its things are."""
@@ -72,15 +76,20 @@ class Wall(Protocol):
 
     def command(self, job: Job) -> list[str]: ...
 
+    def stop(self, job: Job) -> None:
+        """End what is left once the command was killed."""
+
 
 class Container:
     def missing(self) -> str:
-        return "" if _engine() else "neither docker nor podman was found"
+        if not _engine():
+            return "neither docker nor podman was found"
+        return _tried((_engine(), "version"))
 
     def command(self, job: Job) -> list[str]:
         limits = job.limits
         return [
-            _engine(), "run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL",
+            _engine(), "run", "--rm", "--name", job.name, "--network", "none", "--read-only", "--cap-drop", "ALL",
             "--security-opt", "no-new-privileges", "--memory", str(limits.memory_bytes),
             "--memory-swap", str(limits.memory_bytes), "--pids-limit", str(limits.processes),
             "--user", f"{os.getuid()}:{os.getgid()}", "--tmpfs", f"/tmp:size={_SCRATCH_BYTES}",
@@ -89,29 +98,42 @@ class Container:
             "--signal=KILL", f"{limits.seconds:g}", "python", "-m", job.module, _IN, _OUT,
         ]  # fmt: skip
 
+    def stop(self, job: Job) -> None:
+        """The engine runs a container on when the command that started it is killed."""
+        subprocess.run([_engine(), "kill", job.name], capture_output=True, check=False)
+
 
 class Bubblewrap:
     def missing(self) -> str:
         if not shutil.which("bwrap"):
             return "bwrap was not found"
+        if not _known_calls():
+            return f"the system calls of {platform.machine()} are not known"
         return _tried(("bwrap", "--ro-bind", "/", "/", "--unshare-all", "true"))
 
     def command(self, job: Job) -> list[str]:
         command = [
             str(shutil.which("bwrap")), "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
-            "--dev", "/dev", "--size", str(_SCRATCH_BYTES), "--tmpfs", "/tmp",
+            "--size", str(_SCRATCH_BYTES), "--tmpfs", "/tmp",
         ]  # fmt: skip
+        for device in _DEVICES:  # not all of --dev, which brings memory to write in, without a limit
+            command += ["--dev-bind", device, device]
         for source, target in _links():
             command += ["--symlink", target, source]
         for source, target, writable in job.binds():
             command += ["--bind" if writable else "--ro-bind", source, target]
-        return [*command, "--proc", "/proc", "--chdir", _OUT, "--remount-ro", "/", *_python(job.module, _IN, _OUT)]
+        return [*command, "--proc", "/proc", "--chdir", _OUT, "--remount-ro", "/", *_inside(job.module)]
+
+    def stop(self, job: Job) -> None:
+        """--die-with-parent has done it."""
 
 
 class Namespaces:
     def missing(self) -> str:
         if not shutil.which("unshare"):
             return "unshare was not found"
+        if not _known_calls():
+            return f"the system calls of {platform.machine()} are not known"
         return _tried((*_UNSHARE, "mount", "-t", "tmpfs", "none", "/tmp"))
 
     def command(self, job: Job) -> list[str]:
@@ -120,10 +142,13 @@ class Namespaces:
         devices = [(device, device, True) for device in _DEVICES]
         content = {
             "root": str(root), "binds": [*job.binds(), *devices], "links": _links(), "folder": _OUT,
-            "scratch_bytes": _SCRATCH_BYTES, "command": _python(job.module, _IN, _OUT),
+            "scratch_bytes": _SCRATCH_BYTES, "command": _inside(job.module),
         }  # fmt: skip
         spec.write_text(json.dumps(content))
-        return [*_UNSHARE, sys.executable, "-I", "-S", str(Path(__file__).with_name("_enter.py")), str(spec)]
+        return [*_UNSHARE, sys.executable, "-I", "-S", str(_SCRIPTS / "_enter.py"), str(spec)]
+
+    def stop(self, job: Job) -> None:
+        """--kill-child has done it."""
 
 
 class Plain:
@@ -131,8 +156,11 @@ class Plain:
         return ""
 
     def command(self, job: Job) -> list[str]:
-        script = str(Path(__file__).with_name("_guarded.py"))
-        return [sys.executable, script, str(job.output), job.module, str(job.inputs), str(job.output)]
+        guarded = [sys.executable, str(_SCRIPTS / "_guarded.py"), str(job.output)]
+        return _filtered(_SCRIPTS, [*guarded, job.module, str(job.inputs), str(job.output)])
+
+    def stop(self, job: Job) -> None:
+        """The watcher has done it."""
 
 
 WALLS: dict[str, Wall] = {
@@ -143,8 +171,17 @@ _UNSHARE = (
 )  # fmt: skip
 
 
-def _python(*rest: str) -> list[str]:
-    return [sys.executable, "-m", *rest]
+def _inside(module: str) -> list[str]:
+    """What runs in the small root."""
+    return _filtered(Path(_APP, "edgekws", "sealed"), [sys.executable, "-m", module, _IN, _OUT])
+
+
+def _filtered(scripts: Path, command: list[str]) -> list[str]:
+    return [sys.executable, "-I", "-S", str(scripts / "_filtered.py"), *command]
+
+
+def _known_calls() -> bool:
+    return platform.machine() in _filters.TABLES
 
 
 def _engine() -> str:

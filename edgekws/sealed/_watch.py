@@ -13,22 +13,36 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekws.errors import ConfigError
+from edgekws.sealed import _output
+
 _PERIOD_S = 0.05
+_OPEN_FILES = 256
+_SAID_BYTES = 4000
 _OUT_OF_MEMORY = ("MemoryError", "Unable to allocate", "Cannot allocate memory")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """memory_bytes: of all processes together; output_bytes: all files of the output folder."""
+    """memory_bytes: of all processes together; output_bytes, files: of the output folder, with all below it.
+
+    Raises ConfigError for a limit that is no limit.
+    """
 
     seconds: float = 600.0
     memory_bytes: int = 4 << 30
     output_bytes: int = 64 << 20
     processes: int = 64
+    files: int = 1000
+
+    def __post_init__(self) -> None:
+        values = (self.seconds, self.memory_bytes, self.output_bytes, self.processes, self.files)
+        if not all(value > 0 for value in values):  # NaN is not above 0 either
+            raise ConfigError("the limits of a sealed run should be above 0", got=self.described())
 
     def described(self) -> str:
         size = f"{self.memory_bytes >> 20} MiB of memory, {self.output_bytes >> 20} MiB of output"
-        return f"{self.seconds:g} s, {size} and {self.processes} processes"
+        return f"{self.seconds:g} s, {size}, {self.files} files and {self.processes} processes"
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,8 @@ def watched(
     log = scratch / "printed"
     with log.open("wb") as printed:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(__file__).with_name("_limited.py")), _rlimits(limits), *command],
+            [sys.executable, "-I", "-S", str(Path(__file__).with_name("_limited.py")), _rlimits(limits),
+             str(os.getpid()), *command],
             stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
             env=dict(environment), cwd=output, start_new_session=True,
         )  # fmt: skip
@@ -59,39 +74,53 @@ def watched(
                 family = _family(process.pid)
                 used = sum(_resident(pid) for pid in family)
                 peak = max(peak, used)
-                broke = _broken(limits, time.monotonic() - begin, used, len(family), output)
+                broke = _broken(limits, time.monotonic() - begin, used, family, output)
                 if broke:
                     break
                 time.sleep(_PERIOD_S)
         finally:
             _kill(process)
-    said = log.read_bytes()[-4000:].decode(errors="replace")
+    said = _end_of(log)
+    broke = broke or _too_much(limits, [], output)  # it may have ended before the next look
     if not broke and process.returncode and any(sign in said for sign in _OUT_OF_MEMORY):
         broke = "it ran out of memory"
     return Ended(process.returncode, said, broke, time.monotonic() - begin, peak)
 
 
+def _end_of(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _SAID_BYTES))
+        return file.read().decode(errors="replace")
+
+
 def _rlimits(limits: Limits) -> str:
     """The kernel's own limits, one process each, for what grows faster than this module looks."""
-    values = {"RLIMIT_DATA": limits.memory_bytes, "RLIMIT_FSIZE": limits.output_bytes, "RLIMIT_CORE": 0}
+    values = {
+        "RLIMIT_DATA": limits.memory_bytes, "RLIMIT_FSIZE": limits.output_bytes, "RLIMIT_NOFILE": _OPEN_FILES,
+        "RLIMIT_CORE": 0,
+    }  # fmt: skip
     return json.dumps(values)
 
 
-def _broken(limits: Limits, seconds: float, used: int, processes: int, output: Path) -> str:
+def _broken(limits: Limits, seconds: float, used: int, family: list[int], output: Path) -> str:
     if seconds > limits.seconds:
         return f"it ran for more than {limits.seconds:g} s"
     if used > limits.memory_bytes:
         return f"it used {used >> 20} MiB of memory"
-    if processes > limits.processes:
-        return f"it started {processes} processes"
-    written = sum(_size(path) for path in output.rglob("*"))
-    return f"it wrote {written >> 20} MiB" if written > limits.output_bytes else ""
+    if len(family) > limits.processes:
+        return f"it started {len(family)} processes"
+    return _too_much(limits, family, output)
 
 
-def _size(path: Path) -> int:
-    with suppress(OSError):
-        return path.lstat().st_size
-    return 0
+def _too_much(limits: Limits, family: list[int], output: Path) -> str:
+    try:
+        size, entries = _output.written(output, limits.files)
+    except OSError as error:
+        return f"its output folder cannot be looked into: {error.strerror}"
+    if entries > limits.files:
+        return f"it made more than {limits.files} files and folders"
+    size += _output.deleted(family, output)
+    return f"it wrote {size >> 20} MiB" if size > limits.output_bytes else ""
 
 
 def _family(ancestor: int) -> list[int]:

@@ -4,9 +4,11 @@ A module has one function
 
     select(pool: Pool, size: int, seed: int) -> Selection
 
-which is deterministic: the same pool, size and seed give the same selection on every machine. It sees vectors and
-ids, never recordings, and returns at most `size` clips of the pool. A user's is such a file anywhere (_user.py), or
-one in a package that EDGEKWS_PLUGS names. _run.py runs one and checks its choice, behind a wall if wanted.
+which is deterministic: the same pool, size and seed give the same selection in every process, whatever its hash seed
+and number of threads. Another machine's linear algebra rounds otherwise, and may break a close tie otherwise. The order
+of the clips belongs to the pool: the same clips in another order may give another selection. It sees vectors and ids,
+never recordings, and returns at most `size` clips of the pool. A user's is such a file anywhere (_user.py), or one in a
+package that EDGEKWS_PLUGS names. _run.py runs one and checks its choice, behind a wall if wanted.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ class Pool:
     """Clips that may be chosen. targets: words to be detected, in their order.
 
     ids [n]; classes: int [n], index into targets, -1 for clips of other words; vectors: float [n, dimensions].
-    words [n]: what each clip says (a target's own name, or that of another word).
+    words [n]: what each clip says (a target's own name, or that of another word). DataPerf's pools always have other
+    words; a pool of the loop has none when the data set has none.
     """
 
     targets: tuple[str, ...]

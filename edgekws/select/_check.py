@@ -36,7 +36,7 @@ def _check_ids(places: list[tuple[str, tuple[str, ...]]], pool: Pool) -> None:
         strangers = [name for name in ids if name not in home]
         if strangers:
             raise _wrong(f"{place} should have ids of the allowed pool only", _few(strangers))
-        twice = [name for name in dict.fromkeys(ids) if ids.count(name) > 1] if len(set(ids)) < len(ids) else []
+        twice = [name for name, times in Counter(ids).items() if times > 1]
         if twice:
             raise _wrong(f"{place} should have every id once", f"twice or more: {_few(twice)}")
         both = [name for name in ids if count[name] > 1]
@@ -49,7 +49,7 @@ def _check_ids(places: list[tuple[str, tuple[str, ...]]], pool: Pool) -> None:
 
 
 def _few(names: list[str]) -> str:
-    shown = ", ".join(ascii(name)[1:61] for name in names[:3])
+    shown = ", ".join(ascii(name)[1:-1][:60] for name in names[:3])
     return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 
 

@@ -14,13 +14,22 @@ TARGET_SHARE = 0.6
 
 
 def groups(pool: Pool) -> list[np.ndarray]:
-    """Row numbers of each target's clips, in the order of the targets, and of other words' clips last."""
-    order = [*range(len(pool.targets)), -1]
-    found = [np.flatnonzero(pool.classes == label) for label in order]
-    empty = [name for name, rows in zip([*pool.targets, "other words"], found, strict=True) if not len(rows)]
+    """Row numbers of each target's clips, in the order of the targets, and of other words' clips last, if it has any.
+
+    Raises ConfigError for a target without clips.
+    """
+    found = [np.flatnonzero(pool.classes == label) for label in range(len(pool.targets))]
+    empty = [name for name, rows in zip(pool.targets, found, strict=True) if not len(rows)]
     if empty:
-        raise ConfigError("a pool should have clips of every target and of other words", got=f"none of {empty}")
-    return found
+        raise ConfigError("a pool should have clips of every target", got=f"none of {', '.join(empty)}")
+    others = np.flatnonzero(pool.classes < 0)
+    return [*found, others] if len(others) else found
+
+
+def split(pool: Pool) -> tuple[list[np.ndarray], np.ndarray]:
+    """groups(), those of the targets and that of other words, which may be empty."""
+    found, count = groups(pool), len(pool.targets)
+    return found[:count], found[count] if len(found) > count else np.empty(0, int)
 
 
 def labels(pool: Pool) -> np.ndarray:
@@ -29,31 +38,35 @@ def labels(pool: Pool) -> np.ndarray:
 
 
 def quotas(pool: Pool, size: int, target_share: float = TARGET_SHARE) -> list[int]:
-    """Clips to take of each target and of other words, at least one of each; together at most `size`.
+    """Clips to take of each of groups(), at least one of each; together at most `size`.
 
     What a small class cannot give goes to the others. Raises ConfigError when `size` has no room for every class.
     """
     room = [len(rows) for rows in groups(pool)]
-    targets = len(pool.targets)
-    if size < targets + 1:
+    targets, others = len(pool.targets), len(room) - len(pool.targets)
+    if size < len(room):
         raise ConfigError(
-            f"a selection of {targets} targets should have room for one clip of each and one of another word",
+            f"a selection of {targets} targets should have room for one clip of each"
+            + " and one of another word" * others,
             got=f"a size of {size}",
-            hint=f"ask for {targets + 1} or more",
+            hint=f"ask for {len(room)} or more",
         )
-    each = min(max(1, round(size * target_share / targets)), (size - 1) // targets)
-    taken = [min(each, have) for have in room[:-1]]
-    taken.append(min(size - sum(taken), room[-1]))
-    while sum(taken) < min(size, sum(room)):  # another word's clips ran out
+    share = target_share if others else 1.0
+    each = min(max(1, round(size * share / targets)), (size - others) // targets)
+    taken = [min(each, have) for have in room[:targets]]
+    if others:
+        taken.append(min(size - sum(taken), room[-1]))
+    while sum(taken) < min(size, sum(room)):  # another word's clips ran out, or do not come out even
         _, label = min((taken[label], label) for label in range(targets) if taken[label] < room[label])
         taken[label] += 1
     return taken
 
 
 def selection(pool: Pool, chosen: Sequence[np.ndarray]) -> Selection:
-    """chosen: row numbers of each target, in the order of choice, and of other words last."""
+    """chosen: row numbers of each of groups(), in the order of choice."""
     named = [tuple(pool.ids[row] for row in rows) for rows in chosen]
-    return Selection(dict(zip(pool.targets, named[:-1], strict=True)), named[-1])
+    count = len(pool.targets)
+    return Selection(dict(zip(pool.targets, named[:count], strict=True)), named[count] if len(named) > count else ())
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:

@@ -2,36 +2,68 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edgekws import sealed
-from edgekws.errors import ArtifactError, DataError, EdgeKwsError
-from edgekws.select import Pool, Selection, _files, _user, load
+from edgekws.errors import ArtifactError, ConfigError, DataError, EdgeKwsError
+from edgekws.select import Pool, Selection, Selector, _files, _user, load
 from edgekws.select._check import check
 
 _INSIDE = "edgekws.select._inside"
 
 
 def run(name: str, pool: Pool, size: int, seed: int, config: Mapping[str, Any] | None = None) -> Selection:
-    """A checked selection. name: a plug, "file.py", "file.py:Class" or "module:Class"; config: for a class.
+    """A checked selection. name: as for selector(); config: for a class.
 
-    Raises ConfigError when there is no such selector, DataError for a bad selection and when the selector fails.
+    Raises ConfigError when there is no such selector or the pool lacks a class, DataError for a bad selection and
+    when the selector fails.
     """
-    selector = _user.load(_user.Named(name, config or {})) if is_users(name) else load(name)
+    _check_pool(pool)
+    return check(asked(name, selector(name, config), pool, size, seed), pool, size)
+
+
+def selector(name: str, config: Mapping[str, Any] | None = None) -> Selector:
+    """name: a plug, "file.py", "file.py:Class" or "module:Class". Raises ConfigError when there is none."""
+    return _user.load(_user.Named(name, config or {})) if is_users(name) else load(name)
+
+
+def asked(name: str, function: Selector, pool: Pool, size: int, seed: int) -> Selection:
+    """What it chooses, unchecked. Raises DataError when it fails in any way: it may be anybody's code.
+
+    Linear algebra gets one thread: sums come out in another order with two, and a close choice otherwise.
+    """
+    from threadpoolctl import threadpool_limits
+
     try:
-        found = selector(pool, size, seed)
+        with threadpool_limits(1):
+            found = function(pool, size, seed)
     except (EdgeKwsError, MemoryError):
         raise
-    except Exception as error:  # it may be anybody's code
+    except (Exception, SystemExit) as error:
         raise DataError(f"the selector {name} failed", got=f"{type(error).__name__}: {error}") from error
-    if not isinstance(found, Selection):
-        raise DataError(f"the selector {name} should return a Selection", got=type(found).__name__)
-    return check(found, pool, size)
+    try:
+        return _files.selection_from({"targets": _lists(found.targets), "nontargets": list(found.nontargets)})
+    except (AttributeError, TypeError, ValueError) as error:
+        got = type(found).__name__ if not isinstance(found, Selection) else f"one with something else in it: {error}"
+        raise DataError(f"the selector {name} should return a Selection of ids, which are texts", got=got) from error
+
+
+def _lists(targets: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {word: list(ids) for word, ids in targets.items()}
+
+
+def _check_pool(pool: Pool) -> None:
+    """The challenge scores targets against other words; a pool without them cannot give a selection."""
+    if not (pool.classes < 0).any():
+        raise ConfigError("a pool should have clips of every target and of other words", got="none of other words")
 
 
 def is_users(name: str) -> bool:
@@ -53,13 +85,14 @@ def run_sealed(
 
     What comes back is JSON, checked here. Raises as run() and sealed.run() do.
     """
+    _check_pool(pool)
     with tempfile.TemporaryDirectory(prefix="edgekws-select-") as folder:
         inputs, output = Path(folder) / "in", Path(folder) / "out"
         inputs.mkdir()
         output.mkdir()
         _stage(inputs, name, pool, {"size": size, "seed": seed, "config": dict(config or {})})
         how = sealed.run(_INSIDE, inputs, output, limits, wall, image)
-        return check(_answer(output / "selection.json", limits or sealed.Limits()), pool, size), how
+        return check(_answer(output / "selection.json", pool), pool, size), how
 
 
 def _stage(inputs: Path, name: str, pool: Pool, request: dict[str, Any]) -> None:
@@ -76,10 +109,26 @@ def _stage(inputs: Path, name: str, pool: Pool, request: dict[str, Any]) -> None
     (inputs / "request.json").write_text(json.dumps({"selector": f"{place}{colon}{wanted}", **request}))
 
 
-def _answer(path: Path, limits: sealed.Limits) -> Selection:
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > limits.output_bytes:
-        raise DataError("a sealed selector should leave selection.json", got="none, or no plain file")
+def _answer(path: Path, pool: Pool) -> Selection:
     try:
-        return _files.selection_from(json.loads(path.read_bytes()))
+        return _files.selection_from(json.loads(_plain_bytes(path, _longest(pool))))
+    except OSError as error:
+        raise DataError("a sealed selector should leave selection.json", got=f"{error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise DataError("a sealed selector should leave a selection as JSON", got=str(error)) from error
+
+
+def _plain_bytes(path: Path, most: int) -> bytes:
+    """Raises OSError for a link, a pipe, a folder: it may be anything."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "no plain file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"more than {most} bytes, which are enough to name every clip")
+    return content
+
+
+def _longest(pool: Pool) -> int:
+    """Bytes of the JSON that names every clip; a sign may take 12 of them."""
+    return 1000 + sum(12 * len(name) + 4 for name in (*pool.ids, *pool.targets))

@@ -105,8 +105,14 @@ def _from_package(name: str) -> ModuleType:
 def _imported(name: str, run: Callable[[], ModuleType | None]) -> ModuleType | None:
     try:
         return run()
-    except Exception as error:  # it is not our code
-        raise ConfigError(f"{name} should be importable", got=f"{type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # it is not our code
+        got = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{name} should be importable", got=got, hint=_hint(name, error)) from error
+
+
+def _hint(name: str, error: BaseException) -> str:
+    beside = isinstance(error, ModuleNotFoundError) and Path(name).with_name(f"{error.name}.py").is_file()
+    return "a selector is one file, the files beside it are not seen; or install it, and name it module:Class" * beside
 
 
 def _offer_base() -> None:

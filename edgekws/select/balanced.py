@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from edgekws.select import Pool, Selection
-from edgekws.select._pool import generator, groups, quotas, selection
+from edgekws.select._pool import generator, quotas, selection, split
 
 
 def select(pool: Pool, size: int, seed: int) -> Selection:
     rng = generator(seed, "balanced")
     targets = len(pool.targets)
     counts = quotas(pool, size, target_share=targets / (targets + 1))
-    *own, others = groups(pool)
+    own, others = split(pool)
     chosen = [rng.choice(rows, count, replace=False) for rows, count in zip(own, counts, strict=False)]
-    mixed = others[rng.permutation(len(others))]
-    return selection(pool, [*chosen, in_turn(mixed, np.array(pool.words)[mixed])[: counts[-1]]])
+    mixed, rest = others[rng.permutation(len(others))], sum(counts[targets:])
+    return selection(pool, [*chosen, in_turn(mixed, np.array(pool.words)[mixed])[:rest]])
 
 
 def in_turn(rows: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """The rows so that every word has its n-th before any word has its n+1st, otherwise in their order. words: [rows]"""
+    """The rows in their order, but every word has its n-th before any word has its n+1st. words: of each row."""
     seen: dict[str, int] = {}
     turn = np.empty(len(rows), int)
     for place, word in enumerate(words.tolist()):

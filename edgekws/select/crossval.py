@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 
 from edgekws.select import Pool, Selection
-from edgekws.select._pool import generator, groups, labels, quotas, selection
+from edgekws.select._pool import generator, labels, quotas, selection, split
 from edgekws.select._scores import macro_f1
 
 SPLITS = 10
@@ -23,8 +23,9 @@ def select(pool: Pool, size: int, seed: int) -> Selection:
 
     rng, truth = generator(seed, "crossval"), labels(pool)
     quotas(pool, size)
-    *own, others = groups(pool)
-    wanted = max(len(own), min(int(size * TARGET_SHARE), size - 1))
+    own, others = split(pool)
+    wanted = max(len(own), min(int(size * TARGET_SHARE), size - 1), size - len(others))
+    wanted = min(wanted, sum(map(len, own)))
     left = [_proportional(own, wanted, rng) for _ in range(SPLITS)]
     right = [rng.permutation(others)[: size - wanted] for _ in range(SPLITS)]
     best, best_rows = -1.0, np.empty(0, int)

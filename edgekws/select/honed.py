@@ -7,6 +7,9 @@
 3. From the best of these, over several shares of the targets, a search exchanges one clip at a time, for one of its
    class or another, when a quick stand-in of the scorer then predicts the judges better. No test clip is ever seen.
 
+A selection of more than SEARCHED clips is left to `covered`: the search would take a time that grows with the cube of
+the size, where no single clip decides any more.
+
 In use, and in DataPerf's test sets by their construction, other words are far more frequent than in the pool: a
 target brings a quarter as many clips to the test as to the pool, other words three times as many. Judges of other
 words count accordingly, so that false alarms get their due.
@@ -18,13 +21,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekws.select import Pool, Selection
+from edgekws.select import Pool, Selection, covered
 from edgekws.select._geometry import facility, herded, scaled, thinned
 from edgekws.select._pool import generator, groups, labels, quotas, selection
 from edgekws.select._probe import self_confidence
 from edgekws.select._proxy import Proxy
 from edgekws.select.filtered import upper
 
+SEARCHED = 200
 KEPT, JUDGING = 0.6, 0.8
 SHARES = (0.2, 0.3, 0.4, 0.5, 0.6)
 OTHERS = 12.0
@@ -41,6 +45,10 @@ class _Ranked:
 
 
 def select(pool: Pool, size: int, seed: int) -> Selection:
+    return _searched(pool, size, seed) if size <= SEARCHED else covered.select(pool, size, seed)
+
+
+def _searched(pool: Pool, size: int, seed: int) -> Selection:
     rng, truth = generator(seed, "honed"), labels(pool)
     counts = [quotas(pool, size, share) for share in SHARES]
     proxy, ranked = _prepare(pool, [max(column) for column in zip(*counts, strict=True)], rng)
@@ -74,7 +82,8 @@ def _prepare(pool: Pool, most: list[int], rng: np.random.Generator) -> tuple[Pro
         reliable = upper(rows, sure, int(np.ceil(JUDGING * len(rows))))
         judges.append(thinned(reliable, rng, JUDGES))
         weights.append(np.full(len(judges[-1]), len(reliable) / len(judges[-1])))
-    weights[-1] *= OTHERS
+    if len(weights) > len(pool.targets):
+        weights[-1] *= OTHERS
     order = np.argsort(np.concatenate(judges))
     judging = np.concatenate(judges)[order], np.concatenate(weights)[order]
     return Proxy(vectors, truth, np.concatenate(candidates), *judging), ranked

@@ -10,8 +10,8 @@ from edgekws.select._check import check
 from tests.select.pools import chosen_rows, planted, pool
 
 EXPECTED = {
-    "balanced", "confident", "crossval", "el2n", "entropy", "facility", "filtered", "forgetting", "herding", "honed",
-    "kcenter", "kmeans", "margin", "random",
+    "balanced", "confident", "covered", "crossval", "el2n", "entropy", "facility", "filtered", "forgetting", "herding",
+    "honed", "kcenter", "kmeans", "margin", "random",
 }  # fmt: skip
 BY_CHANCE = {"random", "balanced", "crossval", "confident", "kmeans", "honed"}
 
@@ -57,7 +57,40 @@ def test_numpys_and_pythons_global_random_numbers_play_no_part(name, clips):
 def test_a_pool_smaller_than_the_size_is_taken_whole(name):
     small = pool(each=5)
     assert check(select.load(name)(small, 60, 0), small, 60).size <= len(small.ids)
-    assert select.load(name)(small, len(small.ids), 0).size == len(small.ids) or name == "crossval"
+    assert select.load(name)(small, len(small.ids), 0).size == len(small.ids)
+
+
+@pytest.mark.parametrize("name", select.names())
+def test_a_class_of_one_clip_and_a_pool_of_one_clip_each_are_no_trouble(name, clips):
+    for rows in ([0, *range(24, 120)], [0, 24, 50]):
+        few = part(clips, rows)
+        for size in (3, 20):
+            found = check(select.load(name)(few, size, 0), few, size)
+            assert found.targets["stop"] == (clips.ids[0],) and found.size == min(size, len(rows))
+
+
+@pytest.mark.parametrize("name", select.names())
+def test_one_target_and_one_dimension_are_enough(name, clips):
+    bare = Pool(("stop",), clips.ids, np.where(clips.classes == 0, 0, -1), clips.vectors[:, :1], clips.words)
+    assert check(select.load(name)(bare, 12, 0), bare, 12).size == 12
+
+
+@pytest.mark.parametrize("name", select.names())
+def test_without_other_words_the_targets_share_the_room(name, clips):
+    """As in a data set of any folder of words, where every word is to be told from every other."""
+    bare = part(clips, np.flatnonzero(clips.classes >= 0))
+    for size in (2, 25, 48):
+        found = select.load(name)(bare, size, 0)
+        assert found.size == size and found.nontargets == () and all(found.targets.values())
+        assert set(found.targets["stop"]) <= set(bare.ids[:24])
+    with pytest.raises(ConfigError, match="2 or more"):
+        select.load(name)(bare, 1, 0)
+
+
+def part(clips, rows):
+    rows = np.asarray(rows)
+    ids, words = (tuple(np.array(values)[rows].tolist()) for values in (clips.ids, clips.words))
+    return Pool(clips.targets, ids, clips.classes[rows], clips.vectors[rows], words)
 
 
 @pytest.mark.parametrize("name", select.names())
@@ -68,11 +101,7 @@ def test_without_room_for_every_class_it_says_so(name, clips):
 
 @pytest.mark.parametrize("name", select.names())
 def test_a_pool_without_a_class_is_refused(name, clips):
-    keep = clips.classes != 1
-    bare = Pool(
-        clips.targets, tuple(np.array(clips.ids)[keep]), clips.classes[keep], clips.vectors[keep],
-        tuple(np.array(clips.words)[keep]),
-    )  # fmt: skip
+    bare = part(clips, np.flatnonzero(clips.classes != 1))
     with pytest.raises(ConfigError, match="jalape"):
         select.load(name)(bare, 10, 0)
 

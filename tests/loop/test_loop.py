@@ -1,6 +1,9 @@
 """The loop: choices become data sets, runs are made once and continue, and the table says what is clear."""
 
 import json
+import subprocess
+import sys
+import wave
 from dataclasses import replace
 
 import numpy as np
@@ -205,6 +208,86 @@ def test_a_killed_run_continues_to_the_same_figure(prepared, tmp_path, spread):
     for name in ("graph.npz", "selection.txt"):
         one, two = ((tmp_path / run / "spread-0.2-seed0" / name).read_bytes() for run in ("whole", "killed"))
         assert one == two, name
+
+
+def test_a_users_file_is_a_selector_and_after_a_change_another_one(prepared, tmp_path, monkeypatch):
+    path = tmp_path / "mine.py"
+    path.write_text(SPREAD)
+    (one,) = loop(prepared, tmp_path / "out", replace(PLAN, selectors=(str(path),)))
+    assert one.selector == str(path)
+    (folder,) = (tmp_path / "out").glob("mine-*-0.2-seed0")
+    monkeypatch.chdir(tmp_path)
+    before = (folder / "result.json").stat().st_mtime_ns
+    (same,) = loop(prepared, tmp_path / "out", replace(PLAN, selectors=("mine.py",)))
+    assert same.int8 == one.int8 and (folder / "result.json").stat().st_mtime_ns == before
+    path.write_text(SPREAD.replace("Every k-th", "Each k-th"))
+    loop(prepared, tmp_path / "out", replace(PLAN, selectors=("mine.py",)))
+    assert len(list((tmp_path / "out").glob("mine-*-0.2-seed0"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("return Selection({}, ())", "no clip of"),
+        ("return Selection({}, [{}])", "which are texts"),
+        ("return Selection({'no such word': pool.ids[:1]}, ())", "not have in that class"),
+        ("raise SystemExit(0)", "SystemExit"),
+        ("return pool.ids", "tuple"),
+    ],
+)
+def test_a_users_selector_that_chooses_badly_is_told(prepared, tmp_path, body, reason):
+    path = tmp_path / "bad.py"
+    path.write_text(f"from edgekws.select import Selection\ndef select(pool, size, seed):\n    {body}\n")
+    with pytest.raises(DataError, match=f"bad.py.*{reason}"):
+        loop(prepared, tmp_path / "out", replace(PLAN, selectors=(str(path),)))
+    assert not list((tmp_path / "out").rglob("selection.txt"))
+
+
+def test_a_selection_of_another_plan_is_not_taken_over(prepared, tmp_path, spread):
+    """Killed after its selection, and started again with other steps: the folder knows what it was begun for."""
+
+    def killed(what, done, total):
+        if "train (" in what:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loop(prepared, tmp_path, progress=killed)
+    assert (tmp_path / "spread-0.2-seed0" / "selection.txt").exists()
+    with pytest.raises(ArtifactError, match="another validation"):
+        loop(prepared, tmp_path, replace(PLAN, validation=50))
+
+
+def test_one_loop_at_a_time_works_in_a_folder(prepared, tmp_path, spread):
+    code = (
+        "import fcntl, sys\nlock = open(sys.argv[1], 'a')\nfcntl.flock(lock, fcntl.LOCK_EX)\n"
+        "print('held', flush=True)\nsys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / ".lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ConfigError, match="one loop at a time"):
+            loop(prepared, tmp_path)
+        other.kill()
+        other.wait()
+    assert loop(prepared, tmp_path)[0].selector == "spread", "the lock ends with its process"
+
+
+def test_any_folder_of_words_has_a_loop_though_it_has_no_other_words(prepared, tmp_path):
+    from edgekws import pipeline
+
+    split, words = prepared.splits["train"], ("left", "right")
+    for word in words:
+        (tmp_path / "words" / word).mkdir(parents=True)
+        for number, row in enumerate(np.flatnonzero(split.labels == prepared.labels.index(word))[:60]):
+            with wave.open(str(tmp_path / "words" / word / f"{number:03d}_nohash_0.wav"), "wb") as file:
+                file.setparams((1, 2, prepared.rate_hz, 0, "NONE", ""))
+                file.writeframes(np.asarray(split.samples[row], np.int16).tobytes())
+    data = pipeline.prepare("folder", tmp_path / "words", tmp_path / "data", quiet)
+    assert tuple(data.labels) == words
+    (result,) = loop(data, tmp_path / "out", replace(PLAN, selectors=("balanced",), shares=(0.5,)))
+    chosen = (tmp_path / "out" / "balanced-0.5-seed0" / "selection.txt").read_text().split()
+    assert result.clips == len(chosen) == round(0.5 * len(data.splits["train"]))
+    assert sum(name.startswith("left/") for name in chosen) in (len(chosen) // 2, (len(chosen) + 1) // 2)
 
 
 def test_unknown_selectors_are_refused_before_anything_is_trained(prepared, tmp_path):

@@ -106,7 +106,7 @@ def test_quotas_fill_the_size_and_forget_no_class(size, share):
 
 def test_words_take_turns():
     words = np.array(["a"] * 5 + ["b"] * 2 + ["c"])
-    order = in_turn(np.arange(8), words, np.random.default_rng(0))
+    order = in_turn(np.arange(8), words)
     assert sorted(order.tolist()) == list(range(8))
     assert set(words[order[:3]]) == {"a", "b", "c"} and set(words[order[3:5]]) == {"a", "b"}
 

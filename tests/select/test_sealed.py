@@ -229,6 +229,7 @@ def test_a_container_is_started_without_network_and_with_the_limits(tmp_path, cl
     engine, noted = tmp_path / "docker", tmp_path / "noted"
     engine.write_text(
         f"""#!/bin/sh
+case "$1" in version|kill) exit 0;; esac
 printf '%s\\n' "$@" > {noted}
 for word in "$@"; do case "$word" in *:/in:ro) in=${{word%:/in:ro}};; *:/out) out=${{word%:/out}};; esac; done
 exec python3 -m edgekws.select._inside "$in" "$out"

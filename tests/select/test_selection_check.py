@@ -87,6 +87,9 @@ def test_ids_from_anybody_are_shown_short_and_plain(good, clips):
         ("return 1 / 0", DataError, "ZeroDivisionError"),
         ("return Selection({'stop': pool.ids[:99]}, ())", DataError, "bad selection"),
         ("raise SystemError('x')", DataError, "SystemError"),
+        ("raise SystemExit(0)", DataError, "SystemExit: 0"),
+        ("return Selection({'stop': [['a']]}, [])", DataError, "ids, which are texts"),
+        ("return Selection([], ())", DataError, "ids, which are texts"),
     ],
 )
 def test_a_users_selector_is_checked(body, error, match, tmp_path, clips):
@@ -102,12 +105,15 @@ def test_a_users_selector_is_checked(body, error, match, tmp_path, clips):
         ("def broken(:", "SyntaxError"),
         ("import no_such_module", "no_such_module"),
         ("x = 1", "neither"),
+        ("raise SystemExit(0)", "SystemExit"),
+        ("import beside", "one file, the files beside it are not seen"),
         ("class A:\n def select(self): pass\nclass B(A):\n pass", "the classes A, B"),
     ],
 )
 def test_a_file_without_a_selector_is_refused(text, match, tmp_path, clips):
     path = tmp_path / "own.py"
     path.write_text(text)
+    (tmp_path / "beside.py").touch()
     with pytest.raises(ConfigError, match=match):
         run(str(path), clips, 12, 0)
 
@@ -117,3 +123,36 @@ def test_no_file_and_no_plug(clips, tmp_path):
         run(str(tmp_path / "none.py"), clips, 12, 0)
     with pytest.raises(ConfigError, match="facility"):
         run("none", clips, 12, 0)
+
+
+def test_lists_and_other_texts_are_made_a_plain_selection(tmp_path, clips):
+    path = tmp_path / "own.py"
+    path.write_text(
+        "import numpy as np\nfrom edgekws.select import Selection, load\ndef select(pool, size, seed):\n"
+        "    found = load('facility')(pool, size, seed)\n"
+        "    return Selection({w: np.array(ids) for w, ids in found.targets.items()}, list(found.nontargets))\n"
+    )
+    assert run(str(path), clips, 12, 0) == load("facility")(clips, 12, 0)
+
+
+def test_a_selector_calculates_with_one_thread(tmp_path, clips):
+    """With two, sums come out in another order, and a close choice otherwise."""
+    from threadpoolctl import threadpool_info
+
+    path = tmp_path / "own.py"
+    path.write_text(
+        "from threadpoolctl import threadpool_info\nfrom edgekws.select import load\n"
+        "def select(pool, size, seed):\n    found = [one['num_threads'] for one in threadpool_info()]\n"
+        "    assert found and set(found) == {1}, found\n    return load('facility')(pool, size, seed)\n"
+    )
+    before = threadpool_info()
+    assert run(str(path), clips, 12, 0).size == 12 and threadpool_info() == before
+
+
+def test_a_pool_without_other_words_is_none_of_the_challenge(clips):
+    rows = [row for row, label in enumerate(clips.classes.tolist()) if label >= 0]
+    bare = dataclasses.replace(
+        clips, ids=tuple(clips.ids[row] for row in rows), classes=clips.classes[rows], vectors=clips.vectors[rows]
+    )
+    with pytest.raises(ConfigError, match="other words"):
+        run("random", bare, 12, 0)
