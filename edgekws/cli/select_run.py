@@ -182,6 +182,8 @@ def _selected(pool: Pool, choice: _Choice, behind: _Wall | None) -> Selection:
     limits = sealed.Limits(behind.seconds, behind.memory_mb << 20)
     found, how = _run.run_sealed(*given, limits=limits, wall=behind.name, image=behind.image)
     weak = " (stops mistakes, not malice)" if how.wall == "plain" else ""
+    if how.instead:
+        console.out.print(f"no container: {escape(how.instead)}")
     console.out.print(f"sealed by {how.wall}{weak}: {how.seconds:.1f} s, {how.peak_bytes >> 20} MiB at most")
     return found
 

@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+APART = "apart"
+"""A file of the scratch folder: when it is there, its process and what comes from it are watched, not the command."""
 _PERIOD_S = 0.05
 _OUT_OF_MEMORY = ("MemoryError", "Unable to allocate", "Cannot allocate memory")
 
@@ -50,13 +52,14 @@ def watched(
     log = scratch / "printed"
     with log.open("wb") as printed:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(__file__).with_name("_limited.py")), _rlimits(limits), *command],
+            [sys.executable, "-I", "-S", str(Path(__file__).with_name("_limited.py")),
+             json.dumps(rlimits(limits)), *command],
             stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
             env=dict(environment), cwd=output, start_new_session=True,
         )  # fmt: skip
         try:
             while process.poll() is None:
-                family = _family(process.pid)
+                family = _observed(process.pid, scratch / APART)
                 used = sum(_resident(pid) for pid in family)
                 peak = max(peak, used)
                 broke = _broken(limits, time.monotonic() - begin, used, len(family), output)
@@ -71,10 +74,9 @@ def watched(
     return Ended(process.returncode, said, broke, time.monotonic() - begin, peak)
 
 
-def _rlimits(limits: Limits) -> str:
+def rlimits(limits: Limits) -> dict[str, int]:
     """The kernel's own limits, one process each, for what grows faster than this module looks."""
-    values = {"RLIMIT_DATA": limits.memory_bytes, "RLIMIT_FSIZE": limits.output_bytes, "RLIMIT_CORE": 0}
-    return json.dumps(values)
+    return {"RLIMIT_DATA": limits.memory_bytes, "RLIMIT_FSIZE": limits.output_bytes, "RLIMIT_CORE": 0}
 
 
 def _broken(limits: Limits, seconds: float, used: int, processes: int, output: Path) -> str:
@@ -92,6 +94,13 @@ def _size(path: Path) -> int:
     with suppress(OSError):
         return path.lstat().st_size
     return 0
+
+
+def _observed(command: int, apart: Path) -> list[int]:
+    if not apart.exists():
+        return _family(command)
+    told = apart.read_text()
+    return _family(int(told)) if told else []
 
 
 def _family(ancestor: int) -> list[int]:
