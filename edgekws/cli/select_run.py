@@ -184,7 +184,8 @@ def _selected(pool: Pool, choice: _Choice, behind: _Wall | None) -> Selection:
     weak = " (stops mistakes, not malice)" if how.wall == "plain" else ""
     if how.instead:
         console.out.print(f"no container: {escape(how.instead)}")
-    console.out.print(f"sealed by {how.wall}{weak}: {how.seconds:.1f} s, {how.peak_bytes >> 20} MiB at most")
+    used = f"{how.peak_bytes >> 20} MiB at most" if how.peak_bytes else "memory not measured"
+    console.out.print(f"sealed by {how.wall}{weak}: {how.seconds:.1f} s, {used}")
     return found
 
 

@@ -8,7 +8,7 @@ namespaces   the kernel's user, mount, network and process namespaces by `unshar
 plain        a subprocess that refuses itself sockets, other programs and files to write; stops mistakes, not malice
 
 Behind the first three the program sees its input and the system's libraries, this Python and this package, or those of
-the image, and nothing else. Where SELinux rules, a container's two folders are labelled as its own: give none of others.
+the image, and nothing else. Where SELinux rules, the two folders are labelled as a container's alone.
 Time, memory, number of processes and size of the output are limited behind all of them.
 """
 
@@ -30,7 +30,8 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Sealed:
-    """How it went. wall: which one; peak_bytes: resident memory of all processes together, at its highest.
+    """How it went. wall: which one; peak_bytes: resident memory of all processes together, at its highest,
+    or 0 for a container whose processes are not seen here.
 
     instead: why it was no container, although an image was named, or "".
     """

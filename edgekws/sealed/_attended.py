@@ -1,11 +1,11 @@
 """A script, not a module: runs a container, and ends it when the process that asked for it dies.
 
 Its one argument is JSON: parent (a process id), apart (a file), and the engine's command lines: run, process (prints
-the container's id and first process), killed (prints whether memory ran out), remove.
+the container's id and first process), remove.
 
 A container is no child of the command that starts it. So the file `apart` tells its first process, for those who
-measure; it stays empty before the container has started, and where the engine runs on another machine. Only Python's
-own library is used, for nothing else may be there.
+measure; it stays empty before the container has started, and where its processes are not seen here, as with an engine
+on another machine. Only Python's own library is used, for nothing else may be there.
 """
 
 import ctypes
@@ -21,7 +21,6 @@ from typing import Any
 PR_SET_PDEATHSIG = 1
 PERIOD_S = 0.05
 ASK_S = 0.2
-OUT_OF_MEMORY = "MemoryError: the container ran out of memory and the kernel ended it"
 
 
 def asked(command: list[str]) -> str:
@@ -65,11 +64,7 @@ def outlive_the_parent() -> None:
 def main() -> int:
     outlive_the_parent()
     lines = json.loads(sys.argv[1])
-    Path(lines["apart"]).touch()
-    code = attend(lines, subprocess.Popen(lines["run"]))
-    if code and asked(lines["killed"]) == "true":
-        print(OUT_OF_MEMORY, file=sys.stderr)
-    return code
+    return attend(lines, subprocess.Popen(lines["run"]))
 
 
 sys.exit(main())

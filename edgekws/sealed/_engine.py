@@ -49,13 +49,13 @@ class Engine:
     def attended(self, name: str, arguments: Sequence[str], apart: Path) -> list[str]:
         """The command that runs the container `name`, and ends it when this process dies.
 
-        apart: the file that will tell the container's first process. arguments: of `run`, from the image's options on.
+        apart: a file that will tell the container's first process. arguments: of `run`, beside this engine's own.
         """
-        inspect = [self.program, "container", "inspect", "--format"]
+        apart.touch()
         lines = {
             "parent": os.getpid(), "apart": str(apart), "remove": self._removal(name),
             "run": [self.program, "run", "--name", name, *self.options, *arguments],
-            "process": [*inspect, "{{.Id}} {{.State.Pid}}", name], "killed": [*inspect, "{{.State.OOMKilled}}", name],
+            "process": [self.program, "container", "inspect", "--format", "{{.Id}} {{.State.Pid}}", name],
         }  # fmt: skip
         return [sys.executable, "-I", "-S", str(Path(__file__).with_name("_attended.py")), json.dumps(lines)]
 

@@ -36,6 +36,15 @@ _PACKAGES = ("edgekws", "firmware_io")
 _OF_THE_IMAGE = ("PATH", "PYTHONPATH", "EDGEKWS_PLUGS")
 _ENGINE_BYTES = 256 << 20
 """Docker's and podman's commands, under the same limit as the program, do not start with 100 MiB (podman 4.3)."""
+_IN_A_CONTAINER = """
+timeout -s KILL "$@"
+code=$?
+if [ $code != 0 ] && grep -qs "^oom_kill [1-9]" /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control
+then echo "MemoryError: the kernel ended what used the most memory"
+fi
+exit $code
+"""
+"""Only the container's own control group (version 2, or 1) says for sure that memory ran out: podman 4.3 forgets it."""
 _THREADS = 16
 """A control group counts threads, our limit does not: so many of them for each process."""
 
@@ -90,7 +99,7 @@ class Container:
         return _engine.missing()
 
     def command(self, job: Job) -> list[str]:
-        """`timeout`, in the container, is for the day on which everything else of ours was killed.
+        """A time limit in the container too, for the day on which everything else of ours was killed.
 
         Raises ConfigError when no engine has the image, and when not even the engine's own command would have room.
         """
@@ -105,8 +114,8 @@ class Container:
             "--pids-limit", str(_THREADS * limits.processes), *engine.limited(rlimits(limits)), *self._variables(job),
             "--tmpfs", f"/tmp:size={_SCRATCH_BYTES}", "--shm-size", str(_SCRATCH_BYTES),
             "--volume", f"{job.inputs}:{_IN}:ro,Z", "--volume", f"{job.output}:{_OUT}:Z", "--workdir", _OUT,
-            "--entrypoint", "timeout", job.image,
-            "-s", "KILL", str(math.ceil(limits.seconds)), "python", "-m", job.module, _IN, _OUT,
+            "--entrypoint", "sh", job.image, "-c", _IN_A_CONTAINER, "sh", str(math.ceil(limits.seconds)),
+            "python", "-m", job.module, _IN, _OUT,
         ]  # fmt: skip
         return engine.attended(job.name, arguments, job.scratch / APART)
 
