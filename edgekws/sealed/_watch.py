@@ -16,6 +16,7 @@ from pathlib import Path
 APART = "apart"
 """A file of the scratch folder: when it is there, its process and what comes from it are watched, not the command."""
 _PERIOD_S = 0.05
+_OPEN_FILES = 256
 _OUT_OF_MEMORY = ("MemoryError", "Unable to allocate", "Cannot allocate memory")
 
 
@@ -53,7 +54,7 @@ def watched(
     with log.open("wb") as printed:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(__file__).with_name("_limited.py")),
-             json.dumps(rlimits(limits)), *command],
+             json.dumps(_of_the_command(limits, scratch / APART)), *command],
             stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
             env=dict(environment), cwd=output, start_new_session=True,
         )  # fmt: skip
@@ -76,7 +77,15 @@ def watched(
 
 def rlimits(limits: Limits) -> dict[str, int]:
     """The kernel's own limits, one process each, for what grows faster than this module looks."""
-    return {"RLIMIT_DATA": limits.memory_bytes, "RLIMIT_FSIZE": limits.output_bytes, "RLIMIT_CORE": 0}
+    return {
+        "RLIMIT_DATA": limits.memory_bytes, "RLIMIT_FSIZE": limits.output_bytes, "RLIMIT_NOFILE": _OPEN_FILES,
+        "RLIMIT_CORE": 0,
+    }  # fmt: skip
+
+
+def _of_the_command(limits: Limits, apart: Path) -> dict[str, int]:
+    """Of open files an engine needs more; with fewer than podman is set to give a container, it gives none."""
+    return {name: value for name, value in rlimits(limits).items() if name != "RLIMIT_NOFILE" or not apart.exists()}
 
 
 def _broken(limits: Limits, seconds: float, used: int, processes: int, output: Path) -> str:

@@ -12,10 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from edgekws import sealed
+from edgekws.cli import select_run
 from edgekws.errors import ConfigError, DataError, EdgeKwsError
 from edgekws.sealed import Limits, _engine, _watch
+from edgekws.select import _files
 from edgekws.select._run import run, run_sealed
 from tests.select.pools import pool
 
@@ -192,7 +196,8 @@ def sleeping(real, tmp_path, clips):
     """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stderr=subprocess.PIPE, text=True)
     try:
-        wait_for(lambda: containers(real) - before)
+        wait_for(lambda: containers(real) - before or process.poll() is not None)
+        assert process.poll() is None, process.communicate()[1]
         yield process, lambda: containers(real, "-a") - before
     finally:
         process.kill()
@@ -304,6 +309,18 @@ def test_without_an_engine_that_works_another_wall_says_why(engines, clips):
     assert how.instead == "docker: Cannot connect to the Docker daemon; podman: was not found"
     with pytest.raises(ConfigError, match=r"cannot be built here.*docker: Cannot connect.*podman: was not found"):
         run_sealed("facility", clips, 10, 0, wall="container", image="mine")
+
+
+def test_the_command_says_why_it_was_no_container(engines, clips, tmp_path, monkeypatch):
+    engines("docker", {}, fault="Cannot connect to the Docker daemon")
+    monkeypatch.setattr(_files, "read_pool", lambda *_: clips)
+    app = typer.Typer()
+    app.command()(select_run.run)
+    line = "--sealed --image mine --train-size 12 --selector facility --outdir"
+    done = CliRunner().invoke(app, [*line.split(), str(tmp_path)], catch_exceptions=False)
+    said = " ".join(done.output.split())
+    assert done.exit_code == 0 and (tmp_path / "en_12_train.json").is_file()
+    assert "no container: docker: Cannot connect to the Docker daemon; podman: was not found sealed by" in said
 
 
 @pytest.mark.parametrize(
