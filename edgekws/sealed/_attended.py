@@ -64,6 +64,7 @@ def outlive_the_parent() -> None:
 def main() -> int:
     outlive_the_parent()
     lines = json.loads(sys.argv[1])
+    os.chdir(Path(lines["apart"]).parent)  # an engine may write where it is; the output folder is the program's
     return attend(lines, subprocess.Popen(lines["run"]))
 
 

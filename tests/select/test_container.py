@@ -360,6 +360,16 @@ def test_a_container_that_stays_is_told(engines, clips):
         engine.remove("it")
 
 
+def test_an_engine_does_not_work_in_the_programs_folder(engines, tmp_path):
+    """podman 4.3 leaves a file named oom where it is, through a link too if the program made one."""
+    engines("podman", PODMAN, "touch oom")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "bin" / "touch").symlink_to("/usr/bin/touch")
+    sealed.run("any", tmp_path / "in", tmp_path / "out", image="mine")
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_too_little_memory_for_the_engine_is_refused(engines, clips):
     engines("podman", PODMAN)
     with pytest.raises(ConfigError, match=r"256 MiB or more. Got: 64 MiB"):
