@@ -182,7 +182,10 @@ def _selected(pool: Pool, choice: _Choice, behind: _Wall | None) -> Selection:
     limits = sealed.Limits(behind.seconds, behind.memory_mb << 20)
     found, how = _run.run_sealed(*given, limits=limits, wall=behind.name, image=behind.image)
     weak = " (stops mistakes, not malice)" if how.wall == "plain" else ""
-    console.out.print(f"sealed by {how.wall}{weak}: {how.seconds:.1f} s, {how.peak_bytes >> 20} MiB at most")
+    if how.instead:
+        console.out.print(f"no container: {escape(how.instead)}")
+    used = f"{how.peak_bytes >> 20} MiB at most" if how.peak_bytes else "memory not measured"
+    console.out.print(f"sealed by {how.wall}{weak}: {how.seconds:.1f} s, {used}")
     return found
 
 

@@ -2,13 +2,14 @@
 
 Which wall is used is said in the result, for they are not equally high:
 
-container    docker or podman, in an image of yours        (only when an image is named)
+container    docker or podman, in an image of yours that has edgekws; only when an image is named, never fetched
 bubblewrap   `bwrap`, an unprivileged sandbox
 namespaces   the kernel's user, mount, network and process namespaces by `unshare`, and no capabilities
 plain        a subprocess that refuses itself sockets, other programs and files to write; stops mistakes, not malice:
              it reads what you may read, and native code can start programs that outlive it
 
-Behind the first three the program sees the system's libraries, this Python, this package and its input, nothing else.
+Behind the first three the program sees its input and the system's libraries, this Python and this package, or those of
+the image, and nothing else. Where SELinux rules, the two folders are labelled as a container's alone.
 Behind the last three the kernel refuses sockets, new namespaces and memory without an owner (_filtered.py). Time,
 memory, number of processes, and size and number of the output's files are limited behind all of them, by looking
 twenty times a second: a program may pass a limit for that long. Not counted are what the kernel itself holds for its
@@ -36,11 +37,16 @@ _LINE = 300
 
 @dataclass(frozen=True)
 class Sealed:
-    """How it went. wall: which one; peak_bytes: resident memory of all processes together, at its highest."""
+    """How it went. wall: which one; peak_bytes: resident memory of all processes together, at its highest,
+    or 0 for a container whose processes are not seen here.
+
+    instead: why it was no container, although an image was named, or "".
+    """
 
     wall: str
     seconds: float
     peak_bytes: int
+    instead: str = ""
 
 
 def walls() -> dict[str, str]:
@@ -56,24 +62,28 @@ def run(
     Raises ConfigError for a wall that is not there, DataError when the program fails or breaks a limit, and
     ConfigError when its own exit code says so; the output folder is then empty.
     """
-    name = _chosen(wall, image)
+    name, instead = _chosen(wall, image)
     limited = limits or Limits()
     with tempfile.TemporaryDirectory(prefix="edgekws-sealed-") as scratch:
         once = f"{Path(scratch).name}-{os.getpid()}"
         job = _walls.Job(module, inputs.resolve(), output.resolve(), Path(scratch), limited, image, once)
+        command = _walls.WALLS[name].command(job)
         try:
-            ended = watched(_walls.WALLS[name].command(job), job.environment(name), output, limited, Path(scratch))
+            ended = watched(command, job.environment(name), output, limited, Path(scratch))
         finally:
             _walls.WALLS[name].stop(job)
     if ended.broke or ended.code:
         emptied(output)
     _check(ended, limited, name)
-    return Sealed(name, ended.seconds, ended.peak_bytes)
+    return Sealed(name, ended.seconds, ended.peak_bytes, instead)
 
 
-def _chosen(wall: str, image: str) -> str:
+def _chosen(wall: str, image: str) -> tuple[str, str]:
+    """(the wall, why it is no container although there is an image)."""
+    instead = _walls.WALLS["container"].missing() if image and wall == AUTO else ""
     if wall == AUTO:
-        wall = "container" if image else next(name for name, missing in walls().items() if not missing)
+        best = next(name for name, missing in walls().items() if not missing)
+        wall = best if instead or not image else "container"
     if wall not in _walls.WALLS:
         raise ConfigError(f"the wall should be auto or one of {', '.join(_walls.WALLS)}", got=wall)
     if wall == "container" and not image:
@@ -81,7 +91,7 @@ def _chosen(wall: str, image: str) -> str:
     missing = _walls.WALLS[wall].missing()
     if missing:
         raise ConfigError(f"the wall {wall} cannot be built here", got=missing, hint="use --wall auto")
-    return wall
+    return wall, instead
 
 
 def _check(ended: Ended, limits: Limits, wall: str) -> None:

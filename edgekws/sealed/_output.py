@@ -46,7 +46,11 @@ def deleted(processes: Iterable[int], folder: Path) -> int:
 
 def emptied(folder: Path) -> None:
     """Remove all that is in it. Not by shutil.rmtree, which recurses: a thousand folders deep it gives up."""
-    subprocess.run(["chmod", "-R", "u+rwx", "--", os.fspath(folder)], capture_output=True, check=False)
+    _system("chmod", "-R", "u+rwx", "--", os.fspath(folder))
     names = [entry.path for entry in os.scandir(folder)]
     for start in range(0, len(names), 1000):
-        subprocess.run(["rm", "-rf", "--", *names[start : start + 1000]], capture_output=True, check=False)
+        _system("rm", "-rf", "--", *names[start : start + 1000])
+
+
+def _system(*command: str) -> None:
+    subprocess.run(command, env={"PATH": os.defpath}, capture_output=True, check=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import platform
 import shutil
@@ -14,8 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from edgekws.errors import ConfigError
+from edgekws.sealed import _engine
 from edgekws.sealed import _filtered as _filters
-from edgekws.sealed._watch import Limits
+from edgekws.sealed._watch import APART, Limits, rlimits
 
 _SYSTEM = (
     "/usr",
@@ -33,6 +36,20 @@ _IN, _OUT, _APP = "/in", "/out", "/app"
 _SCRATCH_BYTES = 64 << 20
 _SCRIPTS = Path(__file__).parent
 _PACKAGES = ("edgekws", "firmware_io")
+_OF_THE_IMAGE = ("PATH", "PYTHONPATH", "EDGEKWS_PLUGS")
+_ENGINE_BYTES = 256 << 20
+"""Docker's and podman's commands, under the same limit as the program, do not start with 100 MiB (podman 4.3)."""
+_IN_A_CONTAINER = """
+timeout -s KILL "$@"
+code=$?
+if [ $code != 0 ] && grep -qs "^oom_kill [1-9]" /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control
+then echo "MemoryError: the kernel ended what used the most memory"
+fi
+exit $code
+"""
+"""Only the container's own control group (version 2, or 1) says for sure that memory ran out: podman 4.3 forgets it."""
+_THREADS = 16
+"""A control group counts threads, our limit does not: so many of them for each process."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +65,18 @@ class Job:
     name: str
 
     def environment(self, wall: str) -> dict[str, str]:
-        """What the program may know of ours: nothing but where its things are."""
+        """What the program may know of ours: nothing but where its things are. An engine may know all: it is ours."""
+        if wall == "container":
+            return dict(os.environ)
         apart = wall != "plain"
         path = _APP if apart else os.pathsep.join(dict.fromkeys(str(folder.parent) for folder in _packages()))
         wanted = {
-            "PATH": os.environ.get("PATH", "/usr/bin:/bin") if wall == "container" else "/usr/bin:/bin",
-            "PYTHONPATH": path, "HOME": _OUT if apart else str(self.output),
+            "PATH": "/usr/bin:/bin", "PYTHONPATH": path, "HOME": _OUT if apart else str(self.output),
             "TMPDIR": "/tmp" if apart else str(self.output), "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
             "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
             "OPENBLAS_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         }  # fmt: skip
-        kept = ("EDGEKWS_PLUGS",) if wall != "container" else ("DOCKER_HOST", "XDG_RUNTIME_DIR", "HOME")
-        return wanted | {name: os.environ[name] for name in kept if name in os.environ}
+        return wanted | {name: os.environ[name] for name in ("EDGEKWS_PLUGS",) if name in os.environ}
 
     def binds(self) -> list[tuple[str, str, bool]]:
         """(from, to, may be written) of what is seen behind a wall that hides the rest."""
@@ -82,25 +99,38 @@ class Wall(Protocol):
 
 class Container:
     def missing(self) -> str:
-        if not _engine():
-            return "neither docker nor podman was found"
-        return _tried((_engine(), "version"))
+        return _engine.missing()
 
     def command(self, job: Job) -> list[str]:
-        limits = job.limits
-        return [
-            _engine(), "run", "--rm", "--name", job.name, "--network", "none", "--read-only", "--cap-drop", "ALL",
-            "--security-opt", "no-new-privileges", "--memory", str(limits.memory_bytes),
-            "--memory-swap", str(limits.memory_bytes), "--pids-limit", str(limits.processes),
-            "--user", f"{os.getuid()}:{os.getgid()}", "--tmpfs", f"/tmp:size={_SCRATCH_BYTES}",
-            "--volume", f"{job.inputs}:{_IN}:ro", "--volume", f"{job.output}:{_OUT}", "--workdir", _OUT,
-            "--entrypoint", "timeout", job.image,
-            "--signal=KILL", f"{limits.seconds:g}", "python", "-m", job.module, _IN, _OUT,
+        """A time limit in the container too, for the day on which everything else of ours was killed.
+
+        Raises ConfigError when no engine has the image, and when not even the engine's own command would have room.
+        """
+        engine, limits = _engine.holding(job.image), job.limits
+        if limits.memory_bytes < _ENGINE_BYTES:
+            least = f"the memory limit of a container should be {_ENGINE_BYTES >> 20} MiB or more"
+            raise ConfigError(least, got=f"{limits.memory_bytes >> 20} MiB")
+        arguments = [
+            "--pull", "never", "--network", "none", "--read-only", "--cap-drop", "ALL",
+            "--security-opt", "no-new-privileges", "--log-driver", "none", "--stop-signal", "KILL",
+            "--memory", str(limits.memory_bytes), "--memory-swap", str(limits.memory_bytes),
+            "--pids-limit", str(_THREADS * limits.processes), *engine.limited(rlimits(limits)), *self._variables(job),
+            "--tmpfs", f"/tmp:size={_SCRATCH_BYTES}", "--shm-size", str(_SCRATCH_BYTES),
+            "--volume", f"{job.inputs}:{_IN}:ro,Z", "--volume", f"{job.output}:{_OUT}:Z", "--workdir", _OUT,
+            "--entrypoint", "sh", job.image, "-c", _IN_A_CONTAINER, "sh", str(math.ceil(limits.seconds)),
+            "python", "-m", job.module, _IN, _OUT,
         ]  # fmt: skip
+        return engine.attended(job.name, arguments, job.scratch / APART)
 
     def stop(self, job: Job) -> None:
         """The engine runs a container on when the command that started it is killed."""
-        subprocess.run([_engine(), "kill", job.name], capture_output=True, check=False)
+        _engine.holding(job.image).remove(job.name)
+
+    @staticmethod
+    def _variables(job: Job) -> list[str]:
+        """Where its Python and its packages are, the image says."""
+        given = {name: value for name, value in job.environment("namespaces").items() if name not in _OF_THE_IMAGE}
+        return [word for name, value in given.items() for word in ("--env", f"{name}={value}")]
 
 
 class Bubblewrap:
@@ -182,10 +212,6 @@ def _filtered(scripts: Path, command: list[str]) -> list[str]:
 
 def _known_calls() -> bool:
     return platform.machine() in _filters.TABLES
-
-
-def _engine() -> str:
-    return shutil.which("docker") or shutil.which("podman") or ""
 
 
 def _links() -> list[tuple[str, str]]:

@@ -16,6 +16,8 @@ from pathlib import Path
 from edgekws.errors import ConfigError
 from edgekws.sealed import _output
 
+APART = "apart"
+"""A file of the scratch folder: when it is there, its process and what comes from it are watched, not the command."""
 _PERIOD_S = 0.05
 _OPEN_FILES = 256
 _SAID_BYTES = 4000
@@ -64,14 +66,14 @@ def watched(
     log = scratch / "printed"
     with log.open("wb") as printed:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(__file__).with_name("_limited.py")), _rlimits(limits),
-             str(os.getpid()), *command],
+            [sys.executable, "-I", "-S", str(Path(__file__).with_name("_limited.py")),
+             json.dumps(_of_the_command(limits, scratch / APART)), str(os.getpid()), *command],
             stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
             env=dict(environment), cwd=output, start_new_session=True,
         )  # fmt: skip
         try:
             while process.poll() is None:
-                family = _family(process.pid)
+                family = _observed(process.pid, scratch / APART)
                 used = sum(_resident(pid) for pid in family)
                 peak = max(peak, used)
                 broke = _broken(limits, time.monotonic() - begin, used, family, output)
@@ -93,13 +95,17 @@ def _end_of(log: Path) -> str:
         return file.read().decode(errors="replace")
 
 
-def _rlimits(limits: Limits) -> str:
+def rlimits(limits: Limits) -> dict[str, int]:
     """The kernel's own limits, one process each, for what grows faster than this module looks."""
-    values = {
+    return {
         "RLIMIT_DATA": limits.memory_bytes, "RLIMIT_FSIZE": limits.output_bytes, "RLIMIT_NOFILE": _OPEN_FILES,
         "RLIMIT_CORE": 0,
     }  # fmt: skip
-    return json.dumps(values)
+
+
+def _of_the_command(limits: Limits, apart: Path) -> dict[str, int]:
+    """Of open files an engine needs more; with fewer than podman is set to give a container, it gives none."""
+    return {name: value for name, value in rlimits(limits).items() if name != "RLIMIT_NOFILE" or not apart.exists()}
 
 
 def _broken(limits: Limits, seconds: float, used: int, family: list[int], output: Path) -> str:
@@ -121,6 +127,13 @@ def _too_much(limits: Limits, family: list[int], output: Path) -> str:
         return f"it made more than {limits.files} files and folders"
     size += _output.deleted(family, output)
     return f"it wrote {size >> 20} MiB" if size > limits.output_bytes else ""
+
+
+def _observed(command: int, apart: Path) -> list[int]:
+    if not apart.exists():
+        return _family(command)
+    told = apart.read_text()
+    return _family(int(told)) if told else []
 
 
 def _family(ancestor: int) -> list[int]:

@@ -108,7 +108,7 @@ def test_files_without_a_name_count_as_output(wall, attempt):
 @pytest.mark.parametrize("wall", HERE)
 def test_what_is_written_just_before_the_end_counts(wall, attempt):
     lines = "for n in range(12):\n    open(f'f{n}', 'wb').write(bytes(1 << 20))"
-    with pytest.raises(DataError, match=r"wrote 12 MiB"):
+    with pytest.raises(DataError, match=r"wrote \d+ MiB"):
         attempt(lines, wall, Limits(seconds=25, output_bytes=8 << 20))
 
 
@@ -228,27 +228,3 @@ def test_a_machine_whose_system_calls_are_not_known_has_the_plain_wall(monkeypat
     found = sealed.walls()
     assert "riscv64" in found["namespaces"] or "not found" in found["namespaces"]
     assert next(name for name, missing in found.items() if not missing) == "plain"
-
-
-def test_an_engine_without_its_service_is_no_wall(tmp_path, monkeypatch):
-    engine = tmp_path / "docker"
-    engine.write_text("#!/bin/sh\necho 'is the docker daemon running?' >&2\nexit 1\n")
-    engine.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(ConfigError, match="daemon running"):
-        run_sealed("random", pool(each=8), 10, 0, wall="container", image="mine")
-
-
-def test_a_container_that_breaks_a_limit_is_ended_by_its_name(tmp_path, monkeypatch):
-    """The engine would run it on: only the client is a process of ours."""
-    engine, noted = tmp_path / "docker", tmp_path / "noted"
-    engine.write_text(
-        f'#!/bin/sh\n[ "$1" = version ] && exit 0\necho "$@" >> {noted}\n[ "$1" = run ] && exec sleep 60\nexit 0\n'
-    )
-    engine.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(DataError, match="ran for more"):
-        run_sealed("random", pool(each=8), 10, 0, wall="container", image="mine", limits=Limits(seconds=0.5))
-    started, ended = noted.read_text().splitlines()
-    name = started.split("--name ")[1].split()[0]
-    assert ended == f"kill {name}"
