@@ -95,7 +95,7 @@ _Job = Callable[[list[Shard]], Iterator[Shard]]
 
 
 def _job(request: Request, source: Source, model: Model, store: Store) -> _Job:
-    work, most = Work(source, request.model, request.settings, store.work), _workers(request)
+    work, most = Work(source, request.model, request.settings, store.work, store.key), _workers(request)
     return lambda shards: embedded(work, shards, model, max(1, min(most, len(shards))), request.engine)
 
 
