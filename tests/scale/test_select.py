@@ -4,9 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from itertools import count
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +16,7 @@ from edgekws.scale import DEFAULT_MEMORY_BYTES, bytes_of, engines, methods, sele
 from edgekws.scale.methods import facility
 from edgekws.scale.store import Layout
 from tests.scale.clips import SMALL, KilledError, clips, shard, until
+from tests.scale.processes import alive, children, wait_until
 
 METHODS = ("balanced", "confidence", "facility", "filtered", "kcenter", "random")
 
@@ -66,26 +65,6 @@ def test_two_processes_choose_what_one_does(method, tmp_path, many_stages):
     assert (one.workers, two.workers) == (1, 2)
     assert (two.ids, two.words, two.value, two.weights) == (one.ids, one.words, one.value, one.weights)
     assert two.peak_bytes > one.peak_bytes
-
-
-def test_ray_chooses_what_processes_do(tmp_path, many_stages):
-    ray = pytest.importorskip("ray")
-    folder = shard(tmp_path / "d", *clips(), 3)
-    own = chosen(folder, "facility", tmp_path / "own", engine="ray", workers=2)  # a cluster that it starts and stops
-    assert not ray.is_initialized()
-    assert own.ids == chosen(folder, "facility", tmp_path / "one").ids
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100 << 20, log_to_driver=False)
-    try:
-        for method in METHODS:
-            one = chosen(folder, method, tmp_path / "one")
-            other = chosen(folder, method, tmp_path / f"ray-{method}", engine="ray", workers=2)
-            assert (other.ids, other.value, other.weights) == (one.ids, one.value, one.weights)
-        source = folder / "shard0.parquet"
-        source.write_bytes(source.read_bytes()[:-50])
-        with pytest.raises(DataError, match=r"shard0\.parquet"):
-            chosen(folder, "random", tmp_path / "bad", engine="ray", workers=2)
-    finally:
-        ray.shutdown()
 
 
 def test_an_engine_says_what_package_it_needs(tmp_path, monkeypatch):
@@ -157,24 +136,6 @@ def test_kill_9_leaves_no_worker_and_the_next_run_goes_on(tmp_path):
     found = select(folder, "kcenter", 200, 0, progress=lambda *what: reports.append(what), **options)
     assert not [what for what, *_ in reports if what == "reading shards"]
     assert found.ids == select(folder, "kcenter", 200, 0, **options | {"work": tmp_path / "whole"}).ids
-
-
-def children(parent):
-    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(holds, seconds=20):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_a_second_run_in_the_same_folder_waits_for_nobody(tmp_path):

@@ -66,8 +66,7 @@ def _connect(ray: ModuleType, workers: int) -> None:
 
 def _data() -> ModuleType:
     """Ray Data, silent: progress and errors are told by us. It warns of options of its own that nobody has set."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with _warned():
         from ray import data
 
         context = data.DataContext.get_current()
@@ -75,6 +74,14 @@ def _data() -> ModuleType:
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.CRITICAL + 1)
     return data
+
+
+@contextmanager
+def _warned() -> Iterator[None]:
+    """Warnings that concern us and not our users are not shown."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
 
 
 class _Ray:
@@ -98,9 +105,10 @@ class _Ray:
         dumps = self._ray.cloudpickle.dumps
         rows = [{"index": index, "task": dumps((function, task))} for index, task in window]
         tasks = self._data.from_items(rows, override_num_blocks=len(rows))
-        pool = self._data.TaskPoolStrategy(size=self.workers)
+        pool = self._data.TaskPoolStrategy(size=min(self.workers, len(rows)))
         how = {"batch_size": None, "batch_format": "pyarrow", "num_cpus": 1, "max_retries": _RETRIES, "compute": pool}
-        results: Iterable[dict[str, Any]] = tasks.map_batches(_work, **how).iter_rows()
+        with _warned():  # of max_retries, for Ray 2.64; we allow none that lacks it
+            results: Iterable[dict[str, Any]] = tasks.map_batches(_work, **how).iter_rows()
         return results
 
     def _result(self, content: bytes) -> Partial:
