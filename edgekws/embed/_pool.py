@@ -1,4 +1,4 @@
-"""Shards on an engine: a worker loads the model once; a result is a file, so that nothing is done twice after kill -9."""
+"""Shards on an engine: a worker loads the model once; a result is a file, so nothing is done twice after kill -9."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekws.errors import ConfigError, DataError
-from edgekws.scale import DEFAULT_MEMORY_BYTES, bytes_of, engines, methods, select
+from edgekws.scale import engines, methods, select
+from edgekws.scale.memory import bytes_of, usual_bytes
 from edgekws.scale.methods import facility
 from edgekws.scale.store import Layout
 from tests.scale.clips import SMALL, KilledError, clips, shard, until
@@ -105,7 +106,7 @@ def test_a_run_that_ends_anywhere_goes_on_there(method, tmp_path, many_stages, m
 def small_plan():
     from edgekws.scale.run import Plan
 
-    return Plan(workers=1, cached_rows=8, stored_similarities=8, memory_bytes=DEFAULT_MEMORY_BYTES)
+    return Plan(workers=1, cached_rows=8, stored_similarities=8, memory_bytes=2_000_000_000)
 
 
 def test_kill_9_leaves_no_worker_and_the_next_run_goes_on(tmp_path):
@@ -163,6 +164,20 @@ def test_amounts_of_memory_are_read(text, expected):
 def test_other_amounts_are_refused(text):
     with pytest.raises(ConfigError, match="2GB"):
         bytes_of(text)
+
+
+def test_the_usual_memory_is_half_of_what_is_free(tmp_path):
+    assert usual_bytes(tmp_path) == 2_000_000_000
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9000 kB\nMemFree: 10 kB\nMemAvailable:    8000 kB\n")
+    assert usual_bytes(tmp_path) == 4000 << 10
+    limits = tmp_path / "sys" / "fs" / "cgroup"
+    limits.mkdir(parents=True)
+    (limits / "memory.current").write_text("1024\n")
+    (limits / "memory.max").write_text("max\n")
+    assert usual_bytes(tmp_path) == 4000 << 10
+    (limits / "memory.max").write_text("5120\n")
+    assert usual_bytes(tmp_path) == 2048
 
 
 def test_wrong_options_are_refused(tmp_path):
