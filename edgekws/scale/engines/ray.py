@@ -73,7 +73,8 @@ def _data() -> ModuleType:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.CRITICAL + 1)
-    return data
+    silent: ModuleType = data
+    return silent
 
 
 @contextmanager
