@@ -1,4 +1,4 @@
-"""Disks that are full, shards that change, files that others left: the right choice or a clear error, nothing partial."""
+"""Full disks, shards that change, files that others left: the right choice or a clear error, nothing partial."""
 
 import errno
 import subprocess
