@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from edgekws.errors import DataError, EdgeKwsError
+from edgekws.errors import ConfigError, DataError, EdgeKwsError
 from edgekws.scale import engines, methods, select
 from edgekws.scale.methods import facility
 from tests.scale import tasks
@@ -81,6 +81,18 @@ def test_a_bad_shard_is_said_with_file_and_row(cluster, tmp_path):
     with pytest.raises(DataError, match=r"shard0\.parquet, row 211: .*finite"):
         chosen(shard(tmp_path / "d", ids, vectors), "random", tmp_path / "w")
     assert not (tmp_path / "w" / "store.json").exists()
+
+
+def test_a_cluster_that_does_not_answer_is_said(tmp_path, monkeypatch):
+    def init(**options):
+        raise ConnectionError(f"nothing at {options['address']}")
+
+    monkeypatch.setenv("RAY_ADDRESS", "nowhere:6379")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    with pytest.raises(ConfigError, match=r"start \(nowhere:6379\)\. Got: nothing at nowhere.*its token"):
+        chosen(shard(tmp_path / "d", *clips(40)), "random", tmp_path / "w")
 
 
 RUN = """

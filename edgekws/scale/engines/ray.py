@@ -61,7 +61,12 @@ def _connect(ray: ModuleType, workers: int) -> None:
     try:
         ray.init(**quiet, **({"address": address} if address else local))
     except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-        raise ConfigError(f"Ray should start ({address or 'a local cluster'})", got=str(error)[:_SHOWN]) from error
+        hint = (
+            "see that the cluster runs and that this computer has its token (RAY_AUTH_MODE=token), or unset RAY_ADDRESS"
+        )
+        raise ConfigError(
+            f"Ray should start ({address or 'a local cluster'})", got=str(error)[:_SHOWN], hint=hint if address else ""
+        ) from error
 
 
 def _data() -> ModuleType:
