@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,17 @@ class Work:
     key: str
 
 
-def embedded(work: Work, shards: Sequence[Shard], model: Model, workers: int, engine: str) -> Iterator[Shard]:
-    """Each shard once its file is written, in any order.
+def require(engine: str) -> None:
+    """Raises ConfigError, before any work is done, for an engine that there is not."""
+    from edgekws.scale import engines
+
+    engines.load(engine)
+
+
+def embedded(
+    work: Work, shards: Sequence[Shard], model: Model, workers: int, engine: str
+) -> Generator[Shard, None, None]:
+    """Each shard once its file is written, in any order. To be closed: that ends the workers.
 
     engine: of edgekws.scale.engines. Its workers read the recordings and write their parts under the same paths as
     this process; one worker of "process" is this process, with the model that it has.

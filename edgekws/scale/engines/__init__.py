@@ -15,6 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from types import ModuleType
 from typing import Any, Protocol, cast
 
 from edgekws import plugs
@@ -40,9 +41,14 @@ def names() -> list[str]:
     return plugs.names(_KIND)
 
 
+def load(name: str) -> ModuleType:
+    """Raises ConfigError that lists the engines there are."""
+    return plugs.load(_KIND, name)
+
+
 def start(name: str, workers: int) -> AbstractContextManager[Engine]:
     """Raises ConfigError that lists the engines there are, or names the package that is missing."""
-    return cast(AbstractContextManager[Engine], plugs.load(_KIND, name).start(workers))
+    return cast(AbstractContextManager[Engine], load(name).start(workers))
 
 
 def worker_lost(got: str) -> EdgeKwsError:
