@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgekws.errors import ConfigError, DataError, EdgeKwsError
 from edgekws.scale import engines, methods, select
+from edgekws.scale.engines.ray import _enter
 from edgekws.scale.methods import facility
 from tests.scale import tasks
 from tests.scale.clips import SMALL, clips, shard
@@ -73,6 +75,20 @@ def test_one_two_and_seven_shards_give_what_processes_choose(cluster, tmp_path, 
             found = chosen(folder, method, folder.with_suffix(".w"))
             assert (found.ids, found.value, found.weights) == (own.ids, own.value, own.weights)
             assert (found.store_sha256, found.engine) == (own.store_sha256, "ray")
+
+
+def test_relative_paths_are_those_of_the_run(cluster, tmp_path, monkeypatch):
+    """A worker that was started before has another current folder."""
+    shard(tmp_path / "here" / "d", *clips(), 3)
+    monkeypatch.chdir(tmp_path / "here")
+    found = chosen(Path("d"), "facility", Path("w"))
+    assert found.ids == chosen(Path("d"), "facility", Path("own"), engine="process", workers=1).ids
+    assert (tmp_path / "here" / "w" / "store.json").exists()
+
+
+def test_a_folder_that_a_computer_lacks_is_said(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere should be a folder on .*share"):
+        _enter(str(tmp_path / "nowhere"))
 
 
 def test_a_bad_shard_is_said_with_file_and_row(cluster, tmp_path):

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -108,8 +109,8 @@ class _Ray:
                 raise worker_lost(str(error)[:_SHOWN]) from error
 
     def _rows(self, function: Callable[[Task], Partial], window: list[tuple[int, Task]]) -> Iterable[dict[str, Any]]:
-        dumps = self._ray.cloudpickle.dumps
-        rows = [{"index": index, "task": dumps((function, task))} for index, task in window]
+        dumps, here = self._ray.cloudpickle.dumps, str(Path.cwd())
+        rows = [{"index": index, "task": dumps((here, function, task))} for index, task in window]
         tasks = self._data.from_items(rows, override_num_blocks=len(rows))
         pool = self._data.TaskPoolStrategy(size=min(self.workers, len(rows)))
         how = {"batch_size": None, "batch_format": "pyarrow", "num_cpus": 1, "max_retries": _RETRIES, "compute": pool}
@@ -140,11 +141,21 @@ def _done(content: bytes) -> bytes:
     from ray import cloudpickle
     from threadpoolctl import threadpool_limits
 
-    function, task = cloudpickle.loads(content)
+    folder, function, task = cloudpickle.loads(content)
     try:
+        _enter(folder)
         with threadpool_limits(1):
             result = function(task)
     except EdgeKwsError as error:
         result = error
     done: bytes = cloudpickle.dumps((result, f"{platform.node()}:{os.getpid()}", own_peak_bytes()))
     return done
+
+
+def _enter(folder: str) -> None:
+    """Relative paths of a task mean what they mean where the run was started."""
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        hint = "start the run in a folder that all computers of the cluster share"
+        raise ConfigError(f"{folder} should be a folder on {platform.node()}", got=str(error), hint=hint) from error
