@@ -2,7 +2,8 @@
 
 Both packages of this tree are searched: an engine that compiles C belongs to firmware_io, which edgekws must not
 import. Packages outside of this tree join by naming themselves in the environment variable
-EDGEKWS_PLUGS (comma separated): `mypackage` then may hold `mypackage/nets/x.py` and so on.
+EDGEKWS_PLUGS (comma separated): `mypackage` then may hold `mypackage/nets/x.py`, `mypackage/scale/engines/x.py` and
+so on; it holds only the kinds that it adds to.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ def _folders(kind: str) -> list[ModuleType]:
         except ModuleNotFoundError as error:
             if error.name == package:
                 raise ConfigError("EDGEKWS_PLUGS should name packages that can be imported", got=package) from error
-            if package == _HOME[0] or error.name != f"{package}.{kind}":
-                raise
+            if package == _HOME[0] or not f"{package}.{kind}.".startswith(f"{error.name}."):
+                raise  # something that the folder itself imports
     return folders
 
 

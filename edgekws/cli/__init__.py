@@ -25,6 +25,7 @@ from edgekws.cli import (
     select,
     select_loop,
     select_run,
+    select_shards,
     train,
 )
 
@@ -52,6 +53,7 @@ data.app.command("clean")(clean.clean)
 data.app.command("drop")(clean.drop)
 app.add_typer(data.app, name="data")
 select.app.command("run")(select_run.run)
+select.app.command("shards")(select_shards.shards)
 select.app.command("loop")(select_loop.loop)
 app.add_typer(select.app, name="select")
 

@@ -68,11 +68,6 @@ def run(
     image: Annotated[str, typer.Option(help="Container image with edgekws; with --sealed.")] = "",
     time_limit: Annotated[float, typer.Option(min=0.1, help="Seconds; with --sealed.")] = 600.0,
     memory_limit: Annotated[int, typer.Option(min=64, help="MiB of all processes; with --sealed.")] = 4096,
-    memory: Annotated[
-        str, typer.Option("--memory", help="Choose from shards larger than memory, within this much: 2GB, 800MB.")
-    ] = "",
-    engine: Annotated[str, typer.Option(help="process, or ray (extra edgekws[ray]); with --memory.")] = "process",
-    target: Annotated[list[str] | None, typer.Option(help="Word to detect; with --memory. May be repeated.")] = None,
     list_selectors: Annotated[bool, typer.Option("--list", help="Only list the selectors.")] = False,
 ) -> None:
     """Choose the clips to learn from; writes <language>_<size>_train.json, or train.npz for --input-samples.
@@ -80,19 +75,10 @@ def run(
     Example: `edgekws select run --language en --train-size 60 --allowed-training-set allowed_training_set.yaml
     --train-embeddings-dir train_embeddings --sealed`
 
-    With --memory, from all clips of a folder of parquet shards of any size, by one of edgekws/scale/methods (random,
-    balanced, kcenter, facility, confidence, filtered; their own arithmetic, on int8 directions): `edgekws select run
-    --memory 2GB --selector kcenter --train-size 1000 --train-embeddings-dir shards`
+    From data larger than memory: `edgekws select shards`.
     """
     if list_selectors:
         return _list()
-    if memory:
-        given = {"--allowed-training-set": allowed, "--input-samples": input_samples, "--config-file": config_file}
-        _refuse_with_memory([name for name, value in given.items() if value is not None] + ["--sealed"] * sealed)
-        return _large(embeddings, _Choice(selector or "facility", train_size or _SIZE, seed or 0), memory, engine,
-                      tuple(target or ()), outdir)  # fmt: skip
-    if engine != "process" or target:
-        raise ConfigError("--engine and --target belong to data larger than memory", hint="add --memory 2GB")
     choice = _choice(selector, train_size or (_FIRST_SIZE if input_samples else _SIZE), seed, config_file)
     behind = _Wall(wall, image, time_limit, memory_limit) if sealed else None
     if behind is None and (wall != "auto" or image):
@@ -141,35 +127,6 @@ def _first_generation(samples: Path, choice: _Choice, behind: _Wall | None, out:
     found = _selected(pool, choice, behind)
     _files.write_train_npz(found, pool, out)
     _say(found, choice, pool, out)
-
-
-def _refuse_with_memory(given: list[str]) -> None:
-    if given:
-        raise ConfigError(
-            "a choice from shards larger than memory takes --train-embeddings-dir alone; all its clips are allowed",
-            got=", ".join(given),
-            hint="leave it out, or --memory",
-        )
-
-
-def _large(
-    folder: Path | None, choice: _Choice, memory: str, engine: str, targets: tuple[str, ...], outdir: Path
-) -> None:
-    from edgekws import scale
-    from edgekws.select import _files
-
-    if folder is None:
-        raise ConfigError("--memory needs the folder of shards", hint="name it with --train-embeddings-dir")
-    amount = scale.bytes_of(memory)
-    with console.progress() as report:
-        found = scale.select(folder, choice.selector, choice.size, choice.seed, amount, engine, report)
-    out = outdir / f"{choice.size}_train.json"
-    _files.write_selection(found.selection(targets), out)
-    console.out.print(
-        f"{escape(choice.selector)}, seed {choice.seed}: {len(found.ids):,} of {found.rows:,} clips, "
-        f"{found.measure} {found.value:.6g}, {found.peak_bytes >> 20} MiB at most"
-    )
-    console.out.print(f"written: {escape(str(out))}")
 
 
 def _selected(pool: Pool, choice: _Choice, behind: _Wall | None) -> Selection:

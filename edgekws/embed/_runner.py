@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +15,7 @@ from typing import Any
 from edgekws.embed import _parts
 from edgekws.embed._audio import Skipped
 from edgekws.embed._model import Model, ModelSpec, identity, open_model
-from edgekws.embed._pool import PROCESS, Work, embedded
+from edgekws.embed._pool import PROCESS, Work, embedded, require
 from edgekws.embed._shard import Settings
 from edgekws.embed._source import Shard, Source, Word, open_source, shards, stamp_of
 from edgekws.embed._store import Index, Store
@@ -36,7 +36,7 @@ class Request:
     """source: a folder of word folders, or a prepared data set with its split ("train" when None).
 
     workers: processes, 1 for this one, 0 for one a core; the bytes written do not depend on it.
-    engine: "process", or another of edgekws.scale.engines ("ray").
+    engine: of edgekws.scale.engines: "process", or another ("ray").
     strict: one recording that cannot be embedded is an error.
     """
 
@@ -65,6 +65,7 @@ def run(request: Request, progress: Progress = lambda *_: None) -> Index:
     """
     _parts.require_pyarrow()
     _require_workers(request)
+    require(request.engine)
     _require_apart(request)
     source = open_source(request.source, request.split)
     model = open_model(request.model)
@@ -90,12 +91,12 @@ def _filled(
     return store.finished or store.finish(about)
 
 
-_Job = Callable[[list[Shard]], Iterator[Shard]]
+_Job = Callable[[list[Shard]], Generator[Shard, None, None]]
 """Shards to embed -> each of them once it is done."""
 
 
 def _job(request: Request, source: Source, model: Model, store: Store) -> _Job:
-    work, most = Work(source, request.model, request.settings, store.work), _workers(request)
+    work, most = Work(source, request.model, request.settings, store.work, store.key), _workers(request)
     return lambda shards: embedded(work, shards, model, max(1, min(most, len(shards))), request.engine)
 
 
@@ -109,11 +110,12 @@ def _embed(store: Store, plans: list[_Plan], job: _Job, progress: Progress) -> N
     left = {plan.word.name: len(plan.shards) for plan in plans}
     by_word = {plan.word.name: plan for plan in plans}
     _put_together(store, (plan for plan in plans if not plan.shards))
-    for shard in chain(ready, job(todo)):
-        done, left[shard.word] = done + len(shard.ids), left[shard.word] - 1
-        progress(f"embed ({shard.word})", done, total)
-        if not left[shard.word]:
-            _put_together(store, [by_word[shard.word]])
+    with closing(job(todo)) as embedding:
+        for shard in chain(ready, embedding):
+            done, left[shard.word] = done + len(shard.ids), left[shard.word] - 1
+            progress(f"embed ({shard.word})", done, total)
+            if not left[shard.word]:
+                _put_together(store, [by_word[shard.word]])
 
 
 def _put_together(store: Store, plans: Iterable[_Plan]) -> None:

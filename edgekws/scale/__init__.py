@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -23,15 +22,13 @@ import numpy as np
 
 from edgekws.errors import ConfigError
 from edgekws.files import write_json
-from edgekws.scale import build, engines, methods, source
+from edgekws.scale import build, engines, memory, methods, source
 from edgekws.scale.methods.facility import candidates
 from edgekws.scale.run import Plan, Run, alone, plan
 from edgekws.scale.source import Shard
 from edgekws.scale.store import Layout, Store
 from edgekws.select import Selection
 from edgekws.types import Progress
-
-DEFAULT_MEMORY_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def select(
     method: str,
     size: int,
     seed: int,
-    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    memory_bytes: int | None = None,
     engine: str = "process",
     progress: Progress = lambda *_: None,
     *,
@@ -85,7 +82,9 @@ def select(
     """Choose `size` clips of the shards in `folder`.
 
     work: where the working copy (1 byte per number) and the state of a killed run lie; default `<folder>.work`.
+    memory_bytes: of all processes together; default half of what is free. A limit of plans, not one that is enforced.
     workers: tasks at once; default the processors there are, and fewer where memory_bytes does not allow so many.
+    A script that is started as such needs `if __name__ == "__main__":` around this, as for every pool of processes.
     Raises DataError (shards), ConfigError (options, packages, too little memory), ArtifactError (the working copy).
     """
     choose, layout = methods.load(method), layout or Layout()
@@ -94,7 +93,7 @@ def select(
     folder = folder.resolve()  # a killed run is known again from any current directory
     work = work or folder.with_name(f"{folder.name}.work")
     found = source.shards(folder)
-    limits = _planned(found, size, memory_bytes, layout, workers or _processors())
+    limits = _planned(found, size, memory_bytes or memory.usual_bytes(), layout, workers or _processors())
     with alone(work), engines.start(engine, limits.workers) as running:
         began = time.monotonic()
         store = build.build(folder, work, running, layout, progress, found)
@@ -108,15 +107,6 @@ def select(
         result = _chosen(run, picks, (method, size, seed), engine, peak, seconds)
         write_json(run.folder / "selection.json", result.to_json())
     return result
-
-
-def bytes_of(text: str) -> int:
-    """The bytes of "2GB", "1.5 GiB", "800MB" or "2000000000". Raises ConfigError for anything else."""
-    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*(?:([kmgt])(i?)b?|b)?", text.strip().lower())
-    if match is None:
-        raise ConfigError("an amount of memory should be a number with a unit, such as 2GB or 1.5GiB", got=text[:40])
-    number, prefix, binary = match.groups()
-    return int(float(number) * (1024 if binary else 1000) ** (" kmgt".index(prefix) if prefix else 0))
 
 
 def _processors() -> int:

@@ -65,6 +65,7 @@ def build(
     found = listed or source.shards(folder)
     known = _known(found, work, layout)
     if known is not None:
+        _drop_pieces(work)
         return known
     shutil.rmtree(work / "runs", ignore_errors=True)
     pieces = work / f"pieces-{_key(found, layout)}"
@@ -83,8 +84,9 @@ def build(
     result = Store(work, dimensions, layout, tuple(part for part, _ in made), words, left_out)
     if not result.rows:
         raise DataError(f"{folder} should hold a vector that is not all zeros", got=f"{left_out:,} vectors of zeros")
+    source.check_unchanged(found)
     store.save(result, sources)
-    shutil.rmtree(pieces)
+    _drop_pieces(work)
     return result
 
 
@@ -117,13 +119,17 @@ def _drop_others(work: Path, pieces: Path) -> None:
     """What was begun for files that are no longer the same; the old store goes too, before its parts do."""
     work.mkdir(parents=True, exist_ok=True)
     (work / store.MANIFEST).unlink(missing_ok=True)
-    for old in work.glob("pieces-*"):
-        if old != pieces:
-            shutil.rmtree(old)
+    _drop_pieces(work, but=pieces)
     if not pieces.exists():
         for part in work.glob("part-*"):
             part.unlink()
     pieces.mkdir(exist_ok=True)
+
+
+def _drop_pieces(work: Path, but: Path | None = None) -> None:
+    for old in work.glob("pieces-*"):
+        if old != but:
+            shutil.rmtree(old)
 
 
 def _sources(

@@ -110,12 +110,27 @@ def worker_bytes(dimensions: int, layout: Layout) -> int:
 
 @contextmanager
 def alone(work: Path) -> Iterator[None]:
-    """One run at a time in a folder. Raises ConfigError when there is another; a killed one leaves no lock."""
+    """One run at a time in a folder. Raises ConfigError when there is another; a killed one leaves no lock.
+
+    An OSError inside, as of a full disk, becomes an ArtifactError.
+    """
+    handle = _locked(work)
+    try:
+        yield
+    except OSError as error:
+        hint = "free some space, then run the same command again; it goes on where it was"
+        raise ArtifactError(f"{work} should be a folder to work in", got=str(error), hint=hint) from error
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _locked(work: Path) -> int | None:
+    """The lock's file; None on a system that has none."""
     try:
         import fcntl
-    except ImportError:  # a system without it has no lock to offer
-        yield
-        return
+    except ImportError:
+        return None
     try:
         work.mkdir(parents=True, exist_ok=True)
         handle = os.open(work / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
@@ -127,7 +142,4 @@ def alone(work: Path) -> Iterator[None]:
     except OSError as error:
         os.close(handle)
         raise ConfigError(f"one run at a time should work in {work}", got="another that is running") from error
-    try:
-        yield
-    finally:
-        os.close(handle)
+    return handle

@@ -63,18 +63,39 @@ class Batch:
 
 def shards(folder: Path) -> tuple[Shard, ...]:
     """The parquet files below `folder`, in the order of their names. Raises DataError when there is none."""
-    paths = sorted(path for path in folder.rglob("*.parquet") if path.is_file() and not path.name.startswith("."))
+    paths = sorted(path for path in folder.rglob("*.parquet") if path.is_file() and not _hidden(path, folder))
     found = tuple(_shard(path) for path in paths)
     if not sum(shard.rows for shard in found):
         raise DataError(f"{folder} should hold parquet files of embeddings", got=f"{len(found)} files with no rows")
     return found
 
 
+def _hidden(path: Path, folder: Path) -> bool:
+    """Also what lies in a hidden folder: an unfinished run of `edgekws embed` keeps its pieces in one."""
+    return any(name.startswith(".") for name in path.relative_to(folder).parts)
+
+
 def _shard(path: Path) -> Shard:
+    stamp = _stamp(path)
     meta = _open(path).metadata
-    stat = path.stat()
     groups = tuple(meta.row_group(index).num_rows for index in range(meta.num_row_groups))
-    return Shard(str(path), groups, (stat.st_size, stat.st_mtime_ns))
+    return Shard(str(path), groups, stamp)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} should be {_FORM}", got=_short(error)) from error
+    return stat.st_size, stat.st_mtime_ns
+
+
+def check_unchanged(found: Iterable[Shard]) -> None:
+    """Raises DataError when a shard is no longer the file that was listed."""
+    changed = [shard.path for shard in found if _stamp(Path(shard.path)) != shard.stamp]
+    if changed:
+        hint = "run the same command again once nobody writes there"
+        raise DataError(f"{changed[0]} should stay as it is while it is read", got="another size or time", hint=hint)
 
 
 def _open(path: Path) -> ParquetFile:
@@ -175,15 +196,20 @@ def _matrix(path: Path, row: int, column: Array) -> np.ndarray:
         expected = f"{path}, row {row + wrong}: {VECTOR} should have {lengths[0]} numbers as the rows before it"
         raise DataError(expected, got=str(lengths[wrong]))
     values = column.flatten().to_numpy(zero_copy_only=False).reshape(len(lengths), -1)
-    vectors: np.ndarray = values.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # is told below
+        vectors: np.ndarray = values.astype(np.float32, copy=False)
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
-        raise DataError(f"{path}, row {row + int(np.argmin(finite))}: {VECTOR} should hold finite numbers")
+        raise DataError(f"{path}, row {row + int(np.argmin(finite))}: {VECTOR} should hold finite numbers of float32")
     return vectors
 
 
 def digest(path: str) -> tuple[str, str]:
-    return path, sha256_file(Path(path))
+    """(path, SHA-256). Raises DataError for a file that cannot be read."""
+    try:
+        return path, sha256_file(Path(path))
+    except OSError as error:
+        raise DataError(f"{path} should be readable to its end", got=_short(error)) from error
 
 
 def write(path: Path, batches: Iterable[tuple[list[str], np.ndarray]], group_rows: int = 8192) -> None:

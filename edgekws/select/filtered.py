@@ -1,4 +1,8 @@
-"""The half of each class that an out-of-fold probe believes most, then facility location."""
+"""The half of each class that an out-of-fold probe believes most, then facility location within each class.
+
+edgekws/scale/methods/filtered.py is this idea for data larger than memory, by sums instead of a probe: it chooses other
+clips.
+"""
 
 from __future__ import annotations
 

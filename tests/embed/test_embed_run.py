@@ -331,6 +331,15 @@ def test_the_result_is_not_put_among_the_recordings(request_of, words):
     assert not (words / "embeddings").exists()
 
 
+def test_an_engine_that_there_is_not_is_refused_before_anything_is_touched(request_of, words):
+    embed.run(request_of())
+    (words / "up" / "0.wav").unlink()
+    before = contents(request_of().out)
+    with pytest.raises(ConfigError, match=r"one of process, ray\. Got: spark"):
+        embed.run(request_of(engine="spark"))
+    assert contents(request_of().out) == before
+
+
 def test_impossible_settings_are_refused(request_of):
     with pytest.raises(ConfigError, match="batches 1 clip or more"):
         embed.Settings(batch=0)

@@ -4,9 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from itertools import count
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekws.errors import ConfigError, DataError
-from edgekws.scale import DEFAULT_MEMORY_BYTES, bytes_of, engines, methods, select
+from edgekws.scale import engines, methods, select
+from edgekws.scale.memory import bytes_of, usual_bytes
 from edgekws.scale.methods import facility
 from edgekws.scale.store import Layout
 from tests.scale.clips import SMALL, KilledError, clips, shard, until
+from tests.scale.processes import alive, children, wait_until
 
 METHODS = ("balanced", "confidence", "facility", "filtered", "kcenter", "random")
 
@@ -68,26 +68,6 @@ def test_two_processes_choose_what_one_does(method, tmp_path, many_stages):
     assert two.peak_bytes > one.peak_bytes
 
 
-def test_ray_chooses_what_processes_do(tmp_path, many_stages):
-    ray = pytest.importorskip("ray")
-    folder = shard(tmp_path / "d", *clips(), 3)
-    own = chosen(folder, "facility", tmp_path / "own", engine="ray", workers=2)  # a cluster that it starts and stops
-    assert not ray.is_initialized()
-    assert own.ids == chosen(folder, "facility", tmp_path / "one").ids
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100 << 20, log_to_driver=False)
-    try:
-        for method in METHODS:
-            one = chosen(folder, method, tmp_path / "one")
-            other = chosen(folder, method, tmp_path / f"ray-{method}", engine="ray", workers=2)
-            assert (other.ids, other.value, other.weights) == (one.ids, one.value, one.weights)
-        source = folder / "shard0.parquet"
-        source.write_bytes(source.read_bytes()[:-50])
-        with pytest.raises(DataError, match=r"shard0\.parquet"):
-            chosen(folder, "random", tmp_path / "bad", engine="ray", workers=2)
-    finally:
-        ray.shutdown()
-
-
 def test_an_engine_says_what_package_it_needs(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     folder = shard(tmp_path / "d", *clips(40))
@@ -126,7 +106,7 @@ def test_a_run_that_ends_anywhere_goes_on_there(method, tmp_path, many_stages, m
 def small_plan():
     from edgekws.scale.run import Plan
 
-    return Plan(workers=1, cached_rows=8, stored_similarities=8, memory_bytes=DEFAULT_MEMORY_BYTES)
+    return Plan(workers=1, cached_rows=8, stored_similarities=8, memory_bytes=2_000_000_000)
 
 
 def test_kill_9_leaves_no_worker_and_the_next_run_goes_on(tmp_path):
@@ -159,24 +139,6 @@ def test_kill_9_leaves_no_worker_and_the_next_run_goes_on(tmp_path):
     assert found.ids == select(folder, "kcenter", 200, 0, **options | {"work": tmp_path / "whole"}).ids
 
 
-def children(parent):
-    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(holds, seconds=20):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_a_second_run_in_the_same_folder_waits_for_nobody(tmp_path):
     folder = shard(tmp_path / "d", *clips(40))
 
@@ -202,6 +164,20 @@ def test_amounts_of_memory_are_read(text, expected):
 def test_other_amounts_are_refused(text):
     with pytest.raises(ConfigError, match="2GB"):
         bytes_of(text)
+
+
+def test_the_usual_memory_is_half_of_what_is_free(tmp_path):
+    assert usual_bytes(tmp_path) == 2_000_000_000
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9000 kB\nMemFree: 10 kB\nMemAvailable:    8000 kB\n")
+    assert usual_bytes(tmp_path) == 4000 << 10
+    limits = tmp_path / "sys" / "fs" / "cgroup"
+    limits.mkdir(parents=True)
+    (limits / "memory.current").write_text("1024\n")
+    (limits / "memory.max").write_text("max\n")
+    assert usual_bytes(tmp_path) == 4000 << 10
+    (limits / "memory.max").write_text("5120\n")
+    assert usual_bytes(tmp_path) == 2048
 
 
 def test_wrong_options_are_refused(tmp_path):

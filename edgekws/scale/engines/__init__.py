@@ -1,4 +1,5 @@
-"""Who runs the pieces of a large job. An engine is one file here, found by its name.
+"""Who runs the pieces of a large job. An engine is one file here, or in `scale/engines` of
+a package that EDGEKWS_PLUGS names.
 
 A module has one function
 
@@ -11,14 +12,16 @@ is associative and does not mind their order.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from types import ModuleType
+from typing import Any, Protocol, cast
 
-from edgekws.errors import ConfigError
+from edgekws import plugs
+from edgekws.errors import EdgeKwsError
+
+_KIND = "scale.engines"
 
 Task = Any
 Partial = Any
@@ -35,15 +38,27 @@ class Engine(Protocol):
 
 
 def names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return plugs.names(_KIND)
+
+
+def load(name: str) -> ModuleType:
+    """Raises ConfigError that lists the engines there are."""
+    return plugs.load(_KIND, name)
 
 
 def start(name: str, workers: int) -> AbstractContextManager[Engine]:
     """Raises ConfigError that lists the engines there are, or names the package that is missing."""
-    if name not in names():
-        raise ConfigError(f"the engine should be one of {', '.join(names())}", got=name)
-    context: AbstractContextManager[Engine] = importlib.import_module(f"{__name__}.{name}").start(workers)
-    return context
+    return cast(AbstractContextManager[Engine], load(name).start(workers))
+
+
+def worker_lost(got: str) -> EdgeKwsError:
+    """What an engine says when a worker did not live to the end of its task."""
+    return EdgeKwsError(
+        "every worker should live to the end of its work",
+        got=got,
+        hint="run the same command again with fewer --workers, or with less --memory or a smaller --batch; what was "
+        "done is kept",
+    )
 
 
 def own_peak_bytes() -> int:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 
-from edgekws.errors import ConfigError
-from edgekws.scale.engines import Engine, Partial, Task, own_peak_bytes
+from edgekws.scale.engines import Engine, Partial, Task, own_peak_bytes, worker_lost
 
 _WAITING = 2
 """Tasks per worker that are handed out ahead: their arguments are all that is held."""
@@ -22,12 +23,18 @@ def start(workers: int) -> Iterator[Engine]:
     if workers == 1:
         yield _Here()
         return
-    context = multiprocessing.get_context("spawn")  # threads of BLAS do not survive a fork
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+    context = multiprocessing.get_context("spawn")  # threads of BLAS and torch do not survive a fork
+    ours, theirs = context.Pipe()
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(theirs,))
     try:
         yield _Pool(pool, workers)
+    except BaseException:
+        ours.close()  # nobody waits for tasks that are not wanted any more
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        ours.close()
+        theirs.close()
 
 
 class _Here:
@@ -62,11 +69,7 @@ class _Pool:
                     self._peaks[process] = max(peak, self._peaks.get(process, 0))
                     yield index, result
         except BrokenProcessPool as error:
-            raise ConfigError(
-                "every worker should live to the end of the run",
-                got="one was killed, most likely for want of memory",
-                hint="give less --memory or fewer --workers and run the same command again; it goes on where it was",
-            ) from error
+            raise worker_lost("a worker that was ended from outside, most likely for want of memory") from error
         finally:
             for future in running:
                 future.cancel()
@@ -75,19 +78,19 @@ class _Pool:
         return sum(self._peaks.values())
 
 
-def _begin() -> None:
-    """In a worker: one thread of BLAS, and an end together with the process that started it."""
+def _begin(parent: Connection) -> None:
+    """In a worker: one thread of BLAS; it hears of Ctrl-C by its parent, and ends with it."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
-    threading.Thread(target=_follow, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 
-def _follow() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _follow(parent: Connection) -> None:
+    """Returns never: the other end is closed when the parent wants no more, or is gone."""
+    parent.poll(None)
+    os._exit(1)
 
 
 def _work(function: Callable[[Task], Partial], task: Task) -> tuple[Partial, int, int]:

@@ -1,4 +1,5 @@
-"""Ways to choose from a data set larger than memory. A method is one file here, found by its name.
+"""Ways to choose from a data set larger than memory. A method is one file here, or in `scale/methods` of
+a package that EDGEKWS_PLUGS names.
 
 A module has one function
 
@@ -9,16 +10,16 @@ The same clips, size and seed give the same picks, whatever the shards, the engi
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
-from edgekws.errors import ConfigError
+from edgekws import plugs
 from edgekws.scale.run import Run
+
+_KIND = "scale.methods"
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,14 @@ Method = Callable[[Run, int, int], Picks]
 
 
 def names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return plugs.names(_KIND)
 
 
 def load(name: str) -> Method:
     """Raises ConfigError that lists the methods there are."""
-    if name not in names():
-        raise ConfigError(f"a method for data larger than memory should be one of {', '.join(names())}", got=name)
-    return cast(Method, importlib.import_module(f"{__name__}.{name}").choose)
+    return cast(Method, plugs.load(_KIND, name).choose)
+
+
+def described() -> dict[str, str]:
+    """name -> what it does, in one line."""
+    return {name: (plugs.load(_KIND, name).__doc__ or "").partition("\n")[0] for name in names()}

@@ -1,4 +1,9 @@
-"""The surer half of every word, then facility location: what wrong labels and noise do to a choice is undone first."""
+"""The surer half of every word, then facility location: what wrong labels and noise do to a choice is undone first.
+
+The idea of edgekws/select/filtered.py, in arithmetic that merges: there an out-of-fold logistic probe says how sure a
+clip is, and each class gets its quota; here the margin to means that leave its fold out, and one choice for all words.
+The two choose different clips.
+"""
 
 from __future__ import annotations
 
