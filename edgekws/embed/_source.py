@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from edgekws import fields
 from edgekws.data.listing import NOISE_FOLDER
 from edgekws.embed import _audio
 from edgekws.embed._audio import Skipped
@@ -87,7 +88,7 @@ def _word(root: Path, name: str) -> Word:
             clip = f"{name}/{entry.name}"
             if entry.name.startswith("."):
                 continue
-            if not _is_text(clip):
+            if not fields.is_text(clip):
                 skipped.append(Skipped(ascii(clip)[1:-1], "its name should be UTF-8"))
                 continue
             if not entry.is_file() or Path(entry.name).suffix.lower() not in _audio.SUFFIXES:
@@ -96,13 +97,8 @@ def _word(root: Path, name: str) -> Word:
             state = entry.stat()
             ids.append(clip)
             stamps.append(f"{state.st_size} {state.st_mtime_ns}")
-    shown = name if _is_text(name) else ascii(name)[1:-1]
+    shown = name if fields.is_text(name) else ascii(name)[1:-1]
     return Word(shown, tuple(ids), tuple(stamps), tuple(skipped))
-
-
-def _is_text(name: str) -> bool:
-    """Parquet holds no other names."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 @dataclass(frozen=True)

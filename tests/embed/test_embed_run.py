@@ -113,6 +113,7 @@ def test_bad_recordings_are_left_out_and_named(request_of, words):
     assert "it is cut off" in found["up/cut.wav"]
     assert "silence" in found["up/quiet.wav"]
     assert "unreadable" in found["yes/0.wav"]
+    assert not any(str(words) in reason for reason in found.values()), "an index names no folder of this machine"
     assert len(found) == 7
     assert (index.words["yes"].file, index.words["yes"].clips) == ("", 0)
     assert index.words["empty"].clips == 0
