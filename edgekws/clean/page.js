@@ -164,15 +164,24 @@ function silence() {
   state.playing = undefined;
 }
 
-function move(from, by, sound) {
-  const next = state.clips[state.clips.indexOf(from) + by];
+// Beyond the last clip of a page is the first of the next, so that hands can stay on the keys.
+async function move(from, by, sound) {
+  let next = state.clips[state.clips.indexOf(from) + by];
+  if (!next && !byId(by > 0 ? "after" : "before").disabled && await load(by > 0 ? startAfter() : startBefore()))
+    next = state.clips.at(by > 0 ? 0 : -1);
   if (!next) return;
   next.item.focus();
   next.item.scrollIntoView({ block: "nearest" });
   if (sound) listen(next);
 }
 
+const startBefore = () => Math.max(0, state.start - COUNT);
+// Decided clips have left the list of undecided ones: the next ones have moved to where this page began.
+const startAfter = () => state.start
+  + (byId("undecided").checked ? state.clips.filter((clip) => !clip.decision).length : COUNT);
+
 async function load(start) {
+  let turned = false;
   silence();
   byId("before").disabled = byId("after").disabled = true;  // a second click would turn from the old page
   await attempt(async () => {
@@ -188,9 +197,11 @@ async function load(start) {
     byId("empty").hidden = page.total > 0;
     byId("place").textContent = page.total ? `${start + 1} to ${last} of ${page.total}` : "";
     window.scrollTo(0, 0);
+    turned = true;
   });
   byId("before").disabled = state.start === 0;
   byId("after").disabled = state.start + state.clips.length >= state.total;
+  return turned;
 }
 
 function pressed(event) {
@@ -212,10 +223,8 @@ player.addEventListener("ended", silence);
 document.addEventListener("keydown", pressed);
 byId("reason").addEventListener("change", () => load(0));
 byId("undecided").addEventListener("change", () => load(0));
-byId("before").addEventListener("click", () => load(Math.max(0, state.start - COUNT)));
-// Decided clips have left the list of undecided ones: the next ones have moved to where this page began.
-byId("after").addEventListener("click", () => load(byId("undecided").checked
-  ? state.start + state.clips.filter((clip) => !clip.decision).length : state.start + COUNT));
+byId("before").addEventListener("click", () => load(startBefore()));
+byId("after").addEventListener("click", () => load(startAfter()));
 
 attempt(async () => {
   const summary = await ask("api/summary");

@@ -151,7 +151,8 @@ def test_a_label_is_typed_or_taken_as_it_sounds(opened, ranked):
     assert page.locator("#problem").is_hidden()
     assert rows(page).nth(0).get_attribute("data-decision") == "relabel"
     page.reload()
-    assert rows(page).nth(0).locator("input").input_value() == other
+    assert rows(page).nth(0).locator("input").input_value() == other, "a reload shows what is saved"
+    page.locator("#onward").uncheck()
     place = next(n for n, entry in enumerate(ranked[1].entries) if entry.suggested)
     rows(page).nth(place).focus()
     page.keyboard.press("l")
@@ -218,6 +219,52 @@ def test_pages_turn(opened, ranked):
     page.locator("#after").click()
     page.wait_for_function("() => document.querySelectorAll('#clips li').length === 10")
     assert page.locator("#after").is_disabled() and page.locator("#place").inner_text() == "51 to 60 of 60"
+
+
+def test_the_keyboard_goes_on_to_the_next_page_and_back(opened, ranked):
+    page, path = opened
+    ids = [entry.id for entry in ranked[1].entries]
+    focused = "id => document.activeElement.dataset.id === id"
+    rows(page).nth(24).focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function(focused, arg=ids[25])
+    page.keyboard.press("ArrowUp")
+    page.wait_for_function(focused, arg=ids[24])
+    page.keyboard.press("d")
+    assert saved(page, path, 1) == {ids[24]: "drop"}
+    page.wait_for_function(focused, arg=ids[25])
+    page.keyboard.press("ArrowUp")
+    page.wait_for_function(focused, arg=ids[24])
+    for number in range(23, 4, -1):
+        page.keyboard.press("ArrowUp")
+        page.wait_for_function(focused, arg=ids[number])
+    covered = """() => document.activeElement.getBoundingClientRect().top
+        < document.querySelector('header').getBoundingClientRect().bottom"""
+    assert not page.evaluate(covered) and page.errors == []
+
+
+def test_what_is_unreadable_has_no_player(opened, ranked):
+    page, _ = opened
+    gone = ranked[1].entries[2].id
+    page.route(
+        "**/api/clips?*",
+        lambda route: route.fulfill(
+            json={
+                **(value := route.fetch().json()),
+                "clips": [{**clip, "wave": None if clip["id"] == gone else clip["wave"]} for clip in value["clips"]],
+            }
+        ),
+    )
+    page.reload()
+    rows(page).first.wait_for()
+    assert "nothing to play" in rows(page).nth(2).inner_text()
+    assert page.locator("canvas").count() == page.locator(".play").count() == 24
+    rows(page).nth(2).focus()
+    page.keyboard.press(" ")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press(" ")
+    page.wait_for_function("() => document.getElementById('player').currentTime > 0")
+    assert page.errors == []
 
 
 def test_a_server_that_is_gone_is_said_and_nothing_seems_decided(opened):
