@@ -37,9 +37,10 @@ def read(path: Path, rate_hz: int, called: str = "") -> np.ndarray:
 
 
 def frames(path: Path) -> int:
-    """Samples of a channel, by its header. Raises DataError for what is unreadable."""
+    """Samples of a channel, by its header. Raises DataError for what is unreadable or cut off."""
     import soundfile
 
+    whole.require(path, str(path))
     try:
         return int(soundfile.info(path).frames)
     except (OSError, RuntimeError) as error:

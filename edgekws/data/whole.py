@@ -24,6 +24,8 @@ _LAST_PAGE = 4
 
 def require(path: Path, called: str = "it") -> None:
     """Raises DataError for a file that is unreadable, empty or cut off. called: its name in the message."""
+    if path.exists() and not path.is_file():  # opening a pipe would wait for its other end
+        raise DataError(f"{called} should be a file", got="a folder, a pipe or a device")
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size

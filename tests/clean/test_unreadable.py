@@ -16,9 +16,10 @@ from tests.clean.conftest import RATE_HZ, WORDS
 REASONS = {
     "cut.wav": "it is cut off",
     "empty.wav": "an empty file",
-    "folder.wav": "it should be",
+    "folder.wav": "a folder",
     "loop.wav": "it should be readable",
     "nothing.wav": "No such file",
+    "pipe.wav": "a pipe",
     "none.wav": "0 samples",
     "rate.wav": "8000 Hz",
     "stereo.wav": "2 channels",
@@ -38,6 +39,7 @@ def folder(spoken, tmp_path_factory):
     bad.joinpath("empty.wav").write_bytes(b"")
     bad.joinpath("text.wav").write_text("not a recording")
     bad.joinpath("folder.wav").mkdir()
+    os.mkfifo(bad / "pipe.wav")
     bad.joinpath("nothing.wav").symlink_to(bad / "absent")
     bad.joinpath("loop.wav").symlink_to(bad / "loop.wav")
     soundfile.write(bad / "none.wav", np.zeros(0, np.int16), RATE_HZ)

@@ -106,6 +106,12 @@ def test_bad_recordings_are_left_out_and_named(request_of, words):
     for path in (words / "yes").iterdir():
         path.write_bytes(b"RIFF")
     (words / "empty").mkdir()
+    (words / "up" / "folder.wav").mkdir()
+    (words / "up" / "loop.wav").symlink_to("loop.wav")
+    (words / "up" / "nothing.wav").symlink_to("absent.wav")
+    os.mkfifo(words / "up" / "pipe.wav")
+    (words / "ring").symlink_to("ring")
+    (words / "self").symlink_to(".")
     write_noise(words / "no" / "stereo.wav", 3, rate_hz=44_100, channels=2)
     index = embed.run(request_of())
     found = {each.id: each.reason for each in index.skipped}
@@ -114,7 +120,10 @@ def test_bad_recordings_are_left_out_and_named(request_of, words):
     assert "silence" in found["up/quiet.wav"]
     assert "unreadable" in found["yes/0.wav"]
     assert not any(str(words) in reason for reason in found.values()), "an index names no folder of this machine"
-    assert len(found) == 7
+    assert all("should be a file" in found[f"up/{name}.wav"] for name in ("folder", "loop", "nothing", "pipe"))
+    named = [f"{kind}/{name}" for kind in ("no", "up", "yes") for name in sorted(os.listdir(words / kind))]  # noqa: PTH208
+    assert {name for name in found if name.partition("/")[0] != "self"} < {*named}
+    assert len(found) == 11 + 6
     assert (index.words["yes"].file, index.words["yes"].clips) == ("", 0)
     assert index.words["empty"].clips == 0
     assert not (index.folder / "yes.parquet").exists()
