@@ -230,7 +230,7 @@ def _summary(problems: list[DataError]) -> DataError:
     return DataError(
         f"every recording should be readable, {len(problems)} are not",
         got=shown + tail,
-        hint="repair or remove these files; nothing was changed",
+        hint="repair or remove these files, or drop them with edgekws data clean --root; nothing was changed",
     )
 
 

@@ -341,6 +341,37 @@ def test_the_result_is_not_put_among_the_recordings(request_of, words):
     assert not (words / "embeddings").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_named(request_of, tmp_path):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(ArtifactError, match="could not be written"):
+            embed.run(request_of(out=out))
+
+
+def test_a_disk_that_is_full_is_said_and_the_run_goes_on(request_of, monkeypatch, calls):
+    """Full while the second word is noted down: half a line of the journal is left, and the word is done again."""
+    plain, written = json.dumps, []
+
+    def full(value, **options):
+        if "clips" in value and "stamp" in value:
+            written.append(value)
+            if len(written) == 2:
+                with (request_of().out / ".work" / "words.jsonl").open("a") as journal:
+                    journal.write(plain(value)[:20])
+                raise OSError(28, "No space left on device")
+        return plain(value, **options)
+
+    monkeypatch.setattr(_store.json, "dumps", full)
+    with pytest.raises(ArtifactError, match="No space left on device"):
+        embed.run(request_of())
+    monkeypatch.undo()
+    assert calls() == 8
+    embed.run(request_of())
+    assert calls() == 4, "what was embedded is still there as a part"
+    fresh = embed.run(request_of(out=request_of().out.parent / "fresh"))
+    assert contents(request_of().out) == contents(fresh.folder)
+
+
 def test_impossible_settings_are_refused(request_of):
     with pytest.raises(ConfigError, match="batches 1 clip or more"):
         embed.Settings(batch=0)
