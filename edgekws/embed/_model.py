@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from edgekws import plugs
+from edgekws.embed import _audio
 from edgekws.errors import ConfigError, EdgeKwsError
 from edgekws.files import sha256, sha256_file
 
@@ -74,7 +75,7 @@ class Model:
             raise ConfigError(
                 f"timestamps need get_timestamp_embeddings in {self.spec.name}", got="no such function", hint=self._hint
             )
-        if not isinstance(size, int) or size < 1:
+        if type(size) is not int or size < 1:
             got = f"timestamp_embedding_size {size!r}"
             raise ConfigError(f"the model of {self.spec.name} should have an integer size", got=got, hint=self._hint)
         return size
@@ -96,7 +97,8 @@ class Model:
             and found.ndim == len(shape)
             and all(size in (None, have) for size, have in zip(shape, found.shape, strict=True))
         ):
-            return np.asarray(found.detach().cpu().numpy())
+            with _blamed(self.spec.name, function):
+                return np.asarray(found.detach().cpu().numpy())
         wanted = "[" + ", ".join("t" if size is None else str(size) for size in shape) + "]"
         raise self._broken(f"{function} of {self.spec.name} should give float32 {wanted}", found)
 
@@ -122,10 +124,10 @@ def open_model(spec: ModelSpec) -> Model:
         got = type(network).__name__
         raise ConfigError(f"load_model of {spec.name} should give a torch.nn.Module", got=got)
     rate, size = (getattr(network, name, None) for name in ("sample_rate", "scene_embedding_size"))
-    if not (isinstance(rate, int) and isinstance(size, int) and min(rate, size) > 0):
+    if not (type(rate) is type(size) is int and rate in _audio.RATES_HZ and size > 0):
         got = f"sample_rate {rate!r}, scene_embedding_size {size!r}"
-        raise ConfigError(f"the model of {spec.name} should have an integer rate and size", got=got)
-    with _blamed(spec.name, "the model"):
+        raise ConfigError(f"the model of {spec.name} should have an integer rate in Hz and an integer size", got=got)
+    with _blamed(spec.name, f"device {spec.device}"):
         network = network.eval().to(spec.device)
     return Model(spec, module, network, rate, size)
 
@@ -173,17 +175,27 @@ def _blamed(name: str, what: str) -> Iterator[None]:
         yield
     except EdgeKwsError:
         raise
-    except Exception as error:  # anything can go wrong in there
-        got = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    except (Exception, SystemExit) as error:  # anything can go wrong in there
+        got = named(error)
         hint = f"run edgekws embed --check {name}; --debug shows where it comes from"
         raise ConfigError(f"{what} of {name} should work", got=got, hint=hint) from error
 
 
+def named(error: BaseException) -> str:
+    """Its class and the first line of what it says, if it can."""
+    try:
+        said = str(error)
+    except Exception:  # a class of the user's
+        said = "no message"
+    return f"{type(error).__name__}: {said.strip().partition(chr(10))[0]}"
+
+
 def described(value: object) -> str:
     """What a function gave, in a few words."""
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
-    return type(value).__name__
+    if not (hasattr(value, "shape") and hasattr(value, "dtype")):
+        return type(value).__name__
+    kind = "" if type(value).__module__.startswith("torch") else f"{type(value).__module__}.{type(value).__name__} of "
+    return f"{kind}{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
 
 
 def identity(model: Model, timestamps: bool = False) -> dict[str, Any]:
