@@ -138,18 +138,19 @@ def _class_of(label: str, labels: Sequence[str]) -> str:
     raise DataError(f"a new label should be one of {', '.join(labels)}", got=label)
 
 
-def read_or_new(path: Path, name: str, sha256: str) -> Decisions:
-    """Those in `path`, when there are; they stay when the ranking is made anew over the same clips.
+def read_or_new(path: Path, name: str, sha256: str, ids: AbstractSet[str]) -> Decisions:
+    """Those in `path`, when there are; they stay when the ranking is made anew.
 
-    Raises ArtifactError when they are about other clips.
+    ids: of the clips that are looked at now. Recordings are repaired and added while one decides, so decisions stay
+    as long as the data has the same name and every clip of theirs. Raises ArtifactError for others.
     """
     if not path.exists():
         return Decisions(name, sha256, {})
     found = load(path)
-    if found.sha256 != sha256:
+    if found.sha256 != sha256 and (found.data != name or not found.made.keys() <= ids):
         raise ArtifactError(
             f"{path} should be about these clips of {name}",
             got=f"decisions about {found.data}, or about other splits or an older state of it",
             hint="give another folder with --out, or move that file away",
         )
-    return found
+    return replace(found, sha256=sha256)

@@ -34,7 +34,7 @@ class Review:
         self._numbers = [places.get((entry.split, entry.id)) for entry in ranking.entries]
         self._labels = {entry.id: entry.label for entry in ranking.entries}
         self._lock = threading.Lock()
-        self._decisions = decisions.read_or_new(path, clips.name, clips.sha256)
+        self._decisions = decisions.read_or_new(path, clips.name, clips.sha256, self._labels.keys())
 
     def summary(self) -> dict[str, Any]:
         return {

@@ -80,11 +80,17 @@ def test_words_become_the_classes_of_speech_commands(recordings, tmp_path):
 
 
 def test_clips_that_the_test_archive_stands_in_for_are_no_strangers(recordings, tmp_path):
-    """All recordings of the main folder can be looked at, also those that no split takes."""
-    listing = speech_commands.scan(recordings, RATE)
-    if not listing.unused:
-        listing = listing.__class__(**{**vars(listing), "unused": frozenset({"no/x.wav"})})
-    one = min(listing.unused)
+    """`data clean --root` looks at all recordings of the main folder, also at those that no split takes."""
+    main = tmp_path / speech_commands.MAIN
+    main.mkdir()
+    for path in (recordings / speech_commands.MAIN).iterdir():
+        (main / path.name).symlink_to(path)
+    (tmp_path / speech_commands.TEST_ARCHIVE).symlink_to(recordings / speech_commands.TEST_ARCHIVE)
+    one = f"no/{min(path.name for path in (main / 'no').iterdir())}"
+    (main / "testing_list.txt").unlink()
+    (main / "testing_list.txt").write_text(f"{one}\n")
+    listing = speech_commands.scan(tmp_path, RATE)
+    assert listing.unused == {one}
     assert decisions.applied(listing, Decisions("x", "x", {one: "drop"})).splits == listing.splits
     with pytest.raises(DataError, match=r"1 that are not, no/such\.wav"):
         decisions.applied(listing, Decisions("x", "x", {"no/such.wav": "drop"}))

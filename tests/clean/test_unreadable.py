@@ -10,7 +10,7 @@ import soundfile
 from edgekws.clean import clips, rank
 from edgekws.clean.probe import ProbePlan
 from edgekws.clean.review import Review
-from edgekws.errors import DataError
+from edgekws.errors import ArtifactError, DataError
 from tests.clean.conftest import RATE_HZ, WORDS
 
 REASONS = {
@@ -89,6 +89,23 @@ def test_what_vanishes_after_the_ranking_leaves_the_others_on_its_page(ranked, t
     review = Review(replace(found, read=read), ranking, tmp_path / "decisions.json")
     rows = review.page(len(REASONS), 100, "", undecided=False)["clips"]
     assert [row["id"] for row in rows if row["wave"] is None] == [found.ids[3]]
+
+
+def test_decisions_stay_when_a_recording_is_repaired(ranked, tmp_path):
+    """And when one is added; but not for a folder of the same name that lacks a clip which was decided about."""
+    found, ranking = ranked
+    review = Review(found, ranking, tmp_path / "decisions.json")
+    review.decide("low/cut.wav", "drop")
+    review.decide(found.ids[0], "keep")
+    again = {"sha256": "1" * 64}
+    later = Review(replace(found, **again), replace(ranking, **again), tmp_path / "decisions.json")
+    assert later.summary()["decisions"] == {"keep": 1, "drop": 1, "relabel": 0}
+    fewer = tuple(entry for entry in ranking.entries if entry.id != "low/cut.wav")
+    with pytest.raises(ArtifactError, match="about these clips"):
+        Review(replace(found, **again), replace(ranking, entries=fewer, **again), tmp_path / "decisions.json")
+    other = replace(ranking, **again)
+    with pytest.raises(ArtifactError, match="about these clips"):
+        Review(replace(found, name="else", **again), other, tmp_path / "decisions.json")
 
 
 def test_names_that_are_no_text_are_named(spoken, tmp_path):
