@@ -152,9 +152,10 @@ function listen(clip) {
   player.src = `audio/${clip.place}.wav`;
   state.playing = clip;
   clip.play.classList.add("on");
-  player.play().catch((error) => {  // stopped by the next sound, or no sound device
+  player.play().catch((error) => {
+    if (state.playing !== clip || error.name === "AbortError") return;  // stopped by the next sound
     silence();
-    if (error.name !== "AbortError") attempt(() => { throw new Error(`the sound cannot be played (${error.message})`); });
+    attempt(() => { throw new Error(`the sound cannot be played (${error.message})`); });
   });
 }
 

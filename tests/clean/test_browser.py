@@ -101,6 +101,15 @@ def test_a_clip_is_heard(opened):
     assert page.errors == []
 
 
+def test_the_last_of_several_quick_clicks_is_heard(opened):
+    """The sounds before it are broken off while they load; that is no reason to stop the one that was asked for."""
+    page, _ = opened
+    page.evaluate("() => { for (const play of [...document.querySelectorAll('.play')].slice(0, 5)) play.click(); }")
+    page.wait_for_function("() => document.getElementById('player').currentTime > 0.05")
+    assert page.locator(".play").nth(4).get_attribute("class") == "play on"
+    assert page.locator("#problem").is_hidden() and page.errors == []
+
+
 def test_clicks_keep_drop_and_undo(opened, ranked):
     page, path = opened
     one, two = (entry.id for entry in ranked[1].entries[:2])
