@@ -19,7 +19,7 @@ class Kind(NamedTuple):
     fits: Callable[[Any], bool]
 
 
-def _is_text(value: object) -> bool:
+def is_text(value: object) -> bool:
     """Half a surrogate pair is a str to Python and to nobody else: it can be neither printed nor written."""
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
@@ -32,14 +32,14 @@ def _is_real(value: object) -> bool:
     return _is_integer(value) or (type(value) is float and math.isfinite(value))
 
 
-TEXT = Kind("text", _is_text)
+TEXT = Kind("text", is_text)
 INTEGER = Kind("a 32-bit integer", _is_integer)
 COUNT = Kind("an integer above 0", lambda value: _is_integer(value) and value > 0)
 REAL = Kind("a finite number", _is_real)
 ABOVE_ZERO = Kind("a finite number above 0", lambda value: _is_real(value) and value > 0)
 OBJECT = Kind("an object", lambda value: isinstance(value, dict))
 TEXT_BY_NAME = Kind(
-    "an object of texts", lambda value: isinstance(value, dict) and all(map(_is_text, [*value, *value.values()]))
+    "an object of texts", lambda value: isinstance(value, dict) and all(map(is_text, [*value, *value.values()]))
 )
 
 

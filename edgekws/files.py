@@ -22,21 +22,29 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it is flushed and renamed to `path`."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
-        yield partial
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        partial.replace(path)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(path)
+            yield partial
+            with partial.open("rb") as written:
+                os.fsync(written.fileno())
+            partial.replace(path)
+    finally:
+        with suppress(OSError):  # the folder itself may be what could not be made
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raises ArtifactError where the system does not let us, for files that are not replaced but go on."""
+    try:
+        yield
     except OSError as error:
         raise ArtifactError(
             f"{path} could not be written; what was there before is untouched",
             got=error.strerror or str(error),
             hint="free some space or give another output folder, then run the same command again",
         ) from error
-    finally:
-        with suppress(OSError):  # the folder itself may be what could not be made
-            partial.unlink(missing_ok=True)
 
 
 def _remove_abandoned(path: Path) -> None:

@@ -11,10 +11,22 @@ import numpy as np
 
 from edgekws.data import dataset as datasets
 from edgekws.data.dataset import Dataset
-from edgekws.data.listing import NOISE_FOLDER, Recording, recording, wavs, word_folders
+from edgekws.data.listing import NOISE_FOLDER, Recording, recording, state, wavs, word_folders
 from edgekws.errors import ConfigError, DataError
+from edgekws.types import Progress
 
 _BLOCK = 256
+_SHOWN = 3
+UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A recording that cannot be listened to, and why."""
+
+    id: str
+    label: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -22,7 +34,7 @@ class Clips:
     """Clips and how to read them, so that they need not fit into memory.
 
     labels: int64 [n], index into `words`; splits: the split of each, "" for a folder; read: int64 [k] -> int16
-    [k, clip_samples]; sha256: pins ids, labels and, of a prepared set, the samples.
+    [k, clip_samples]; sha256: pins ids, labels and, of a prepared set, the samples; unreadable: not among the others.
     """
 
     name: str
@@ -33,6 +45,7 @@ class Clips:
     rate_hz: int
     read: Callable[[np.ndarray], np.ndarray]
     sha256: str
+    unreadable: tuple[Unreadable, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -69,24 +82,47 @@ def of_dataset(data: Dataset, splits: Sequence[str]) -> Clips:
     )
 
 
-def of_folder(root: Path, rate_hz: int, clip_samples: int) -> Clips:
-    """Word folders as they lie, without splits. Raises DataError when there is none or a recording is unreadable."""
-    folders = word_folders(root)
-    found: list[Recording] = [recording(path, folder.name, root) for folder in folders for path in wavs(folder)]
-    words = tuple(folder.name for folder in folders)
+def of_folder(root: Path, rate_hz: int, clip_samples: int, progress: Progress = lambda *_: None) -> Clips:
+    """Word folders as they lie, without splits. Every recording is decoded once to know which are unreadable.
+
+    Raises DataError when there is no word folder, or none with recordings.
+    """
+    listed, misnamed = _listed(root)
+    pin = _pin(*(f"{item.id} {state(item.path)}" for item in listed), *(each.id for each in misnamed))
+    found: list[Recording] = []
+    unreadable = list(misnamed)
+    for number, clip in enumerate(datasets.decoded(listed, rate_hz, clip_samples, called="it")):
+        if isinstance(clip, DataError):
+            unreadable.append(Unreadable(listed[number].id, listed[number].label, f"{clip.expected}, got {clip.got}"))
+        else:
+            found.append(listed[number])
+        progress("read", number + 1, len(listed))
+    words = tuple(sorted({item.label for item in listed}))
     order = {word: number for number, word in enumerate(words)}
 
     def read(numbers: np.ndarray) -> np.ndarray:
         return np.stack([datasets.decode(found[number], rate_hz, clip_samples) for number in numbers])
 
-    stats = [f"{item.id} {item.path.stat().st_size} {item.path.stat().st_mtime_ns}" for item in found]
     labels = np.array([order[item.label] for item in found], np.int64)
     ids = tuple(item.id for item in found)
-    return Clips(root.resolve().name, words, ids, labels, ("",) * len(found), rate_hz, read, _pin(*stats))
+    none = ("",) * len(found)
+    return Clips(root.resolve().name, words, ids, labels, none, rate_hz, read, pin, tuple(unreadable))
+
+
+def _listed(root: Path) -> tuple[list[Recording], list[Unreadable]]:
+    """Recordings by the order of words and files, and what cannot be one by its name."""
+    listed, misnamed = [], []
+    for folder in word_folders(root):
+        for path in wavs(folder):
+            try:
+                listed.append(recording(path, folder.name, root))
+            except DataError as error:
+                misnamed.append(Unreadable(error.got, ascii(folder.name)[1:-1], f"{error.expected}: {error.hint}"))
+    return listed, misnamed
 
 
 def some(clips: Clips, count: int, seed: int) -> Clips:
-    """`count` of the clips, drawn by `seed`, in their order; all when there are no more."""
+    """`count` of the readable clips, drawn by `seed`, in their order; all when there are no more."""
     if count >= len(clips):
         return clips
     chosen = np.sort(np.random.default_rng(seed).permutation(len(clips))[:count])
@@ -105,7 +141,15 @@ def some(clips: Clips, count: int, seed: int) -> Clips:
 def require(clips: Clips) -> None:
     """Raises DataError unless there are clips to look at."""
     if not len(clips):
-        raise DataError(f"{clips.name} should have clips", got="none", hint=f"all but {NOISE_FOLDER} are looked at")
+        got = f"none that is readable. {shown(clips)}" if clips.unreadable else "none"
+        raise DataError(f"{clips.name} should have clips", got=got, hint=f"all but {NOISE_FOLDER} are looked at")
+
+
+def shown(clips: Clips) -> str:
+    """The first recordings that are unreadable, in words."""
+    more = len(clips.unreadable) - _SHOWN
+    named = "; ".join(f"{each.id}: {each.why}" for each in clips.unreadable[:_SHOWN])
+    return named + (f"; and {more} more" if more > 0 else "")
 
 
 def _pin(*parts: str) -> str:

@@ -1,11 +1,13 @@
-"""What a person decided: clips to keep and clips to drop, in a file that is replaced after each click.
+"""What a person decided: clips to keep, to drop and to relabel, in a file that is replaced after each click.
 
-edgekws-decisions 1: data {name, sha256}, decisions {id: "keep" | "drop"}
+edgekws-decisions 1: data {name, sha256}, decisions {id: "keep" | "drop" | "relabel:<label>"}
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +15,14 @@ import numpy as np
 
 from edgekws.data import subset
 from edgekws.data.dataset import Dataset
+from edgekws.data.listing import UNKNOWN, Listing
 from edgekws.errors import ArtifactError, DataError
 from edgekws.files import read_json, write_json
 from edgekws.types import Progress
 
 KIND, VERSION = "edgekws-decisions", 1
-KEEP, DROP = "keep", "drop"
+KEEP, DROP, RELABEL = "keep", "drop", "relabel"
+FORMS = f"{KEEP}, {DROP} or {RELABEL}:<label>"
 _SHOWN = 3
 
 
@@ -31,17 +35,32 @@ class Decisions:
     made: dict[str, str]
 
     def with_one(self, clip: str, decision: str | None) -> Decisions:
-        """With `clip` kept or dropped, or, with None, undecided again."""
+        """With `clip` kept, dropped or relabelled, or, with None, undecided again."""
         made = {key: value for key, value in self.made.items() if key != clip}
         return replace(self, made=made if decision is None else {**made, clip: decision})
 
     def counts(self) -> dict[str, int]:
-        counted = Counter(self.made.values())
-        return {KEEP: counted[KEEP], DROP: counted[DROP]}
+        counted = Counter(decision.partition(":")[0] for decision in self.made.values())
+        return {decision: counted[decision] for decision in (KEEP, DROP, RELABEL)}
 
     @property
     def dropped(self) -> frozenset[str]:
         return frozenset(clip for clip, decision in self.made.items() if decision == DROP)
+
+    @property
+    def relabelled(self) -> dict[str, str]:
+        """The new label of each such clip."""
+        return {clip: label for clip, decision in self.made.items() if (label := label_of(decision)) is not None}
+
+
+def is_decision(value: object) -> bool:
+    return isinstance(value, str) and (value in (KEEP, DROP) or bool(label_of(value)))
+
+
+def label_of(decision: str) -> str | None:
+    """The label that a decision gives; None for those that give none."""
+    name, colon, label = decision.partition(":")
+    return label if name == RELABEL and colon else None
 
 
 def save(decisions: Decisions, path: Path) -> None:
@@ -50,51 +69,88 @@ def save(decisions: Decisions, path: Path) -> None:
 
 
 def load(path: Path) -> Decisions:
-    """Raises ArtifactError for another kind of file, or decisions that are neither keep nor drop."""
+    """Raises ArtifactError for another kind of file, or decisions that are none."""
     value = read_json(path, KIND, VERSION)
     made, data = value.get("decisions"), value.get("data")
     if not isinstance(made, dict) or not isinstance(data, dict):
         raise ArtifactError(f"{path} should hold data and decisions", got=", ".join(sorted(value)))
-    wrong = [f"{clip}: {decision}" for clip, decision in made.items() if decision not in (KEEP, DROP)]
+    wrong = [f"{clip}: {decision}" for clip, decision in made.items() if not is_decision(decision)]
     if wrong:
-        raise ArtifactError(f"{path} should say {KEEP} or {DROP} for each clip", got="; ".join(wrong[:_SHOWN]))
+        raise ArtifactError(f"{path} should say {FORMS} for each clip", got="; ".join(wrong[:_SHOWN]))
     return Decisions(str(data.get("name")), str(data.get("sha256")), made)
 
 
-def apply(data: Dataset, dropped: frozenset[str], out: Path, progress: Progress) -> Dataset:
-    """The prepared data set without the dropped clips, written to `out`.
+def apply(data: Dataset, decided: Decisions, out: Path, progress: Progress) -> Dataset:
+    """The prepared data set without the dropped clips and with the new labels, written to `out`.
 
-    Raises DataError for clips that it does not have (the list is of another set), or when a label would have no
-    training clip left.
+    Raises DataError for clips or labels that it does not have (the list is of another set), or when a label would
+    have no training clip left.
     """
-    known = {clip for split in data.splits.values() for clip in split.ids}
-    strange = sorted(dropped - known)
+    require_known(decided, {clip for split in data.splits.values() for clip in split.ids}, data.name)
+    order = {label: number for number, label in enumerate(data.labels)}
+    numbers = {clip: order[_class_of(label, data.labels)] for clip, label in decided.relabelled.items()}
+    dropped = decided.dropped
+    splits, kept = {}, {}
+    for name, split in data.splits.items():
+        labels = [numbers.get(clip, label) for clip, label in zip(split.ids, split.labels.tolist(), strict=True)]
+        splits[name] = replace(split, labels=np.array(labels, np.int64))
+        kept[name] = np.array([number for number, clip in enumerate(split.ids) if clip not in dropped], np.int64)
+    return subset.write(replace(data, splits=splits), kept, out, told(decided), progress)
+
+
+def applied(listing: Listing, decided: Decisions) -> Listing:
+    """Recordings without the dropped ones and with the new labels, before anything is decoded. Raises as `apply`."""
+    every = {item.id for items in listing.splits.values() for item in items}
+    require_known(decided, every | listing.unused, listing.name)
+    dropped = decided.dropped
+    labels = {clip: _class_of(label, listing.labels) for clip, label in decided.relabelled.items()}
+    splits = {
+        name: tuple(replace(item, label=labels.get(item.id, item.label)) for item in items if item.id not in dropped)
+        for name, items in listing.splits.items()
+    }
+    made = replace(listing, splits=splits, notes=(*listing.notes, told(decided)))
+    made.check()
+    return made
+
+
+def told(decided: Decisions) -> str:
+    """How many clips are other than before, for a data set's notes."""
+    return f"{len(decided.dropped)} clips dropped by hand, {len(decided.relabelled)} relabelled"
+
+
+def require_known(decided: Decisions, known: AbstractSet[str], name: str) -> None:
+    """Raises DataError for dropped or relabelled clips that are not among `known`."""
+    strange = sorted((decided.dropped | decided.relabelled.keys()) - known)
     if strange:
         raise DataError(
-            f"every dropped clip should be in {data.name}",
+            f"every dropped or relabelled clip should be in {name}",
             got=f"{len(strange)} that are not, {', '.join(strange[:_SHOWN])}",
-            hint="give the data set that these decisions were made on",
+            hint="give the data that these decisions were made on",
         )
-    kept = {
-        name: np.array([number for number, clip in enumerate(split.ids) if clip not in dropped], np.int64)
-        for name, split in data.splits.items()
-    }
-    note = f"without {len(dropped)} clips that were dropped by hand"
-    return subset.write(data, kept, out, note, progress)
 
 
-def read_or_new(path: Path, name: str, sha256: str) -> Decisions:
-    """Those in `path`, when there are; they stay when the ranking is made anew over the same clips.
+def _class_of(label: str, labels: Sequence[str]) -> str:
+    """A word that is no class of its own is one of the others, as where the data set is made from words."""
+    if label in labels:
+        return label
+    if UNKNOWN in labels:
+        return UNKNOWN
+    raise DataError(f"a new label should be one of {', '.join(labels)}", got=label)
 
-    Raises ArtifactError when they are about other clips.
+
+def read_or_new(path: Path, name: str, sha256: str, ids: AbstractSet[str]) -> Decisions:
+    """Those in `path`, when there are; they stay when the ranking is made anew.
+
+    ids: of the clips that are looked at now. Recordings are repaired and added while one decides, so decisions stay
+    as long as the data has the same name and every clip of theirs. Raises ArtifactError for others.
     """
     if not path.exists():
         return Decisions(name, sha256, {})
     found = load(path)
-    if found.sha256 != sha256:
+    if found.sha256 != sha256 and (found.data != name or not found.made.keys() <= ids):
         raise ArtifactError(
             f"{path} should be about these clips of {name}",
             got=f"decisions about {found.data}, or about other splits or an older state of it",
             hint="give another folder with --out, or move that file away",
         )
-    return found
+    return replace(found, sha256=sha256)

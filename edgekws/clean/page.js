@@ -35,7 +35,8 @@ function make(kind, className, text) {
 }
 
 function showCounts(counts) {
-  byId("counts").textContent = `${counts.keep} kept, ${counts.drop} dropped, saved in ${state.file}`;
+  byId("counts").textContent =
+    `${counts.keep} kept, ${counts.drop} dropped, ${counts.relabel} relabelled, saved in ${state.file}`;
 }
 
 function draw(canvas, wave) {
@@ -56,16 +57,17 @@ function row(clip) {
   const item = make("li");
   item.tabIndex = 0;
   item.dataset.id = clip.id;
-  item.dataset.decision = clip.decision || "";
   const play = make("button", "play", "\u25b6");
   play.type = "button";
   play.setAttribute("aria-label", `Play ${clip.id}`);
   play.addEventListener("click", () => listen(clip));
   const wave = make("canvas");
   wave.setAttribute("aria-hidden", "true");
-  item.append(play, wave, about(clip), choice(clip));
+  item.append(...(clip.wave ? [play, wave] : [make("span"), make("p", "silent soft", "nothing to play")]),
+    about(clip), choice(clip));
   item.addEventListener("focusin", () => { state.current = clip; });
   Object.assign(clip, { item, play, canvas: wave });
+  showDecision(clip);
   return item;
 }
 
@@ -88,35 +90,72 @@ function choice(clip) {
   for (const decision of ["keep", "drop"]) {
     const button = make("button", decision, decision === "keep" ? "Keep" : "Drop");
     button.type = "button";
-    button.setAttribute("aria-pressed", String(clip.decision === decision));
     button.addEventListener("click", () => decide(clip, clip.decision === decision ? null : decision));
     part.append(button);
   }
+  part.append(field(clip));
   return part;
+}
+
+// Its label is given by Enter or by a choice from the list; leaving it, or Escape, takes back what was typed.
+function field(clip) {
+  const input = make("input");
+  input.setAttribute("list", "labels");
+  input.placeholder = "other label";
+  input.setAttribute("aria-label", `Label of ${clip.id}`);
+  const commit = () => {
+    if (input.value.trim()) decide(clip, `relabel:${input.value.trim()}`);
+    clip.item.focus();
+  };
+  input.addEventListener("input", (event) => {
+    if (!event.inputType || event.inputType === "insertReplacementText") commit();  // not typed: chosen
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") commit();
+    if (event.key === "Escape") clip.item.focus();
+  });
+  input.addEventListener("blur", () => showDecision(clip));
+  clip.input = input;
+  return input;
+}
+
+const labelOf = (decision) => ((decision || "").startsWith("relabel:") ? decision.slice("relabel:".length) : "");
+
+function showDecision(clip) {
+  const kind = labelOf(clip.decision) ? "relabel" : clip.decision || "";
+  clip.item.dataset.decision = kind;
+  clip.input.value = labelOf(clip.decision);
+  for (const button of clip.item.querySelectorAll(".choice button"))
+    button.setAttribute("aria-pressed", String(button.classList.contains(kind || "-")));
+}
+
+function typeLabel(clip) {
+  clip.input.focus();
+  clip.input.select();
 }
 
 function decide(clip, decision) {
   return attempt(async () => {
     const answer = await ask("api/decisions", { id: clip.id, decision });
     clip.decision = answer.decision;
-    clip.item.dataset.decision = answer.decision || "";
-    for (const button of clip.item.querySelectorAll(".choice button"))
-      button.setAttribute("aria-pressed", String(button.classList.contains(answer.decision || "-")));
+    showDecision(clip);
     showCounts(answer.decisions);
     if (decision && byId("onward").checked) move(clip, 1, true);
   });
 }
 
 function listen(clip) {
+  if (!clip.wave) return silence();
   const again = state.playing === clip && !player.paused;
   silence();
   if (again) return;
   player.src = `audio/${clip.place}.wav`;
   state.playing = clip;
   clip.play.classList.add("on");
-  player.play().catch((error) => {  // stopped by the next sound, or no sound device
+  player.play().catch((error) => {
+    if (state.playing !== clip || error.name === "AbortError") return;  // stopped by the next sound
     silence();
-    if (error.name !== "AbortError") attempt(() => { throw new Error(`the sound cannot be played (${error.message})`); });
+    attempt(() => { throw new Error(`the sound cannot be played (${error.message})`); });
   });
 }
 
@@ -126,15 +165,24 @@ function silence() {
   state.playing = undefined;
 }
 
-function move(from, by, sound) {
-  const next = state.clips[state.clips.indexOf(from) + by];
+// Beyond the last clip of a page is the first of the next, so that hands can stay on the keys.
+async function move(from, by, sound) {
+  let next = state.clips[state.clips.indexOf(from) + by];
+  if (!next && !byId(by > 0 ? "after" : "before").disabled && await load(by > 0 ? startAfter() : startBefore()))
+    next = state.clips.at(by > 0 ? 0 : -1);
   if (!next) return;
   next.item.focus();
   next.item.scrollIntoView({ block: "nearest" });
   if (sound) listen(next);
 }
 
+const startBefore = () => Math.max(0, state.start - COUNT);
+// Decided clips have left the list of undecided ones: the next ones have moved to where this page began.
+const startAfter = () => state.start
+  + (byId("undecided").checked ? state.clips.filter((clip) => !clip.decision).length : COUNT);
+
 async function load(start) {
+  let turned = false;
   silence();
   byId("before").disabled = byId("after").disabled = true;  // a second click would turn from the old page
   await attempt(async () => {
@@ -145,22 +193,26 @@ async function load(start) {
     if (turn !== state.turn) return;  // another page was asked for meanwhile
     Object.assign(state, { start, total: page.total, clips: page.clips, current: undefined });
     byId("clips").replaceChildren(...page.clips.map(row));
-    for (const clip of page.clips) draw(clip.canvas, clip.wave);
+    for (const clip of page.clips) if (clip.wave) draw(clip.canvas, clip.wave);
     const last = start + page.clips.length;
     byId("empty").hidden = page.total > 0;
     byId("place").textContent = page.total ? `${start + 1} to ${last} of ${page.total}` : "";
     window.scrollTo(0, 0);
+    turned = true;
   });
   byId("before").disabled = state.start === 0;
   byId("after").disabled = state.start + state.clips.length >= state.total;
+  return turned;
 }
 
 function pressed(event) {
-  if (event.ctrlKey || event.altKey || event.metaKey || /^(SELECT|INPUT)$/.test(event.target.tagName)) return;
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.target.matches("select, input:not([type=checkbox])")) return;  // letters are text there
   const clip = state.current || state.clips[0];
-  if (!clip || (event.key === " " && event.target.tagName === "BUTTON")) return;
+  if (!clip || (event.key === " " && event.target.matches("button, input"))) return;
   const done = {
     " ": () => listen(clip), k: () => decide(clip, "keep"), d: () => decide(clip, "drop"),
+    s: () => clip.suggested && decide(clip, `relabel:${clip.suggested}`), l: () => typeLabel(clip),
     u: () => decide(clip, null), ArrowDown: () => move(clip, 1), ArrowUp: () => move(clip, -1),
   }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!done) return;
@@ -172,10 +224,8 @@ player.addEventListener("ended", silence);
 document.addEventListener("keydown", pressed);
 byId("reason").addEventListener("change", () => load(0));
 byId("undecided").addEventListener("change", () => load(0));
-byId("before").addEventListener("click", () => load(Math.max(0, state.start - COUNT)));
-// Decided clips have left the list of undecided ones: the next ones have moved to where this page began.
-byId("after").addEventListener("click", () => load(byId("undecided").checked
-  ? state.start + state.clips.filter((clip) => !clip.decision).length : state.start + COUNT));
+byId("before").addEventListener("click", () => load(startBefore()));
+byId("after").addEventListener("click", () => load(startAfter()));
 
 attempt(async () => {
   const summary = await ask("api/summary");
@@ -186,6 +236,7 @@ attempt(async () => {
     option.value = reason;
     byId("reason").append(option);
   }
+  byId("labels").replaceChildren(...summary.labels.map((label) => Object.assign(make("option"), { value: label })));
   showCounts(summary.decisions);
   await load(0);
 });

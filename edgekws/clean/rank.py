@@ -3,7 +3,8 @@
     edgekws-clean 1: data {name, sha256}, probe, clips, found {reason: clips}, noise (estimated share of wrong labels),
     ranking [{id, split, label, score, reasons [{reason, score, detail}], suggested}]
 
-A clip's score is its highest reason's. Clips without a reason are in the ranking too, by the doubt about their label.
+A clip's score is its highest reason's; what is unreadable comes first. Clips without a reason are in the ranking too,
+by the doubt about their label.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from typing import Any
 import numpy as np
 
 from edgekws.clean import duplicates, embeddings, faults, labels, probe
-from edgekws.clean.clips import Clips, require
+from edgekws.clean.clips import UNREADABLE, Clips, Unreadable, require, shown
 from edgekws.clean.probe import ProbePlan
 from edgekws.data.listing import SILENCE
+from edgekws.errors import DataError
 from edgekws.files import read_json, write_json
 from edgekws.types import Progress
 
 KIND, VERSION = "edgekws-clean", 1
-REASONS = (labels.WRONG_LABEL, faults.SILENT, faults.CLIPPED, faults.CUT_OFF, duplicates.DUPLICATE)
+REASONS = (UNREADABLE, labels.WRONG_LABEL, faults.SILENT, faults.CLIPPED, faults.CUT_OFF, duplicates.DUPLICATE)
 _UNFLAGGED = 0.9
 """What a doubt weighs that confident learning did not confirm."""
 
@@ -78,16 +80,32 @@ def rank(clips: Clips, plan: ProbePlan, progress: Progress) -> Ranking:
     """Look at every clip. Raises DataError where there are too few to judge labels."""
     require(clips)
     made = probe.spectra(clips, progress)
-    seen = made if plan.embedding == embeddings.STATISTICS else embeddings.of(clips, plan.embedding, progress)
-    said = probe.probabilities(seen, clips.labels, len(clips.words), plan, progress)
+    said = _said(clips, made, plan, progress)
     judged = labels.judge(said, clips.labels)
     reasons = _reasons(clips, made, judged, progress)
     scores = np.where(judged.flagged, judged.score, _UNFLAGGED * judged.score)
     for number, found in reasons.items():
         scores[number] = max(scores[number], *(reason.score for reason in found))
     order = np.argsort(-scores, kind="stable")
-    entries = tuple(_entry(clips, int(n), float(scores[n]), reasons.get(int(n), []), judged) for n in order)
-    return Ranking(clips.name, clips.sha256, plan, judged.noise, entries)
+    entries = [_entry(clips, int(n), float(scores[n]), reasons.get(int(n), []), judged) for n in order]
+    first = map(_unreadable, sorted(clips.unreadable, key=lambda each: each.id))
+    return Ranking(clips.name, clips.sha256, plan, judged.noise, (*first, *entries))
+
+
+def _said(clips: Clips, made: np.ndarray, plan: ProbePlan, progress: Progress) -> np.ndarray:
+    """float64 [n, classes]: what each clip says, out of fold."""
+    seen = made if plan.embedding == embeddings.STATISTICS else embeddings.of(clips, plan.embedding, progress)
+    try:
+        return probe.probabilities(seen, clips.labels, len(clips.words), plan, progress)
+    except DataError as error:
+        if not clips.unreadable:
+            raise
+        got = f"{error.got}, and {len(clips.unreadable)} unreadable recordings ({shown(clips)})"
+        raise DataError(error.expected, got=got, hint="repair these first") from error
+
+
+def _unreadable(recording: Unreadable) -> Entry:
+    return Entry(recording.id, "", recording.label, 1.0, (Reason(UNREADABLE, 1.0, recording.why),))
 
 
 def _reasons(clips: Clips, made: np.ndarray, judged: labels.Judged, progress: Progress) -> dict[int, list[Reason]]:

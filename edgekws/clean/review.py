@@ -31,15 +31,16 @@ class Review:
             raise ArtifactError("the ranking should be about these clips", got=f"one about {ranking.data}", hint=hint)
         self.clips, self.ranking, self.path = clips, ranking, path
         places = {key: number for number, key in enumerate(zip(clips.splits, clips.ids, strict=True))}
-        self._numbers = [places[(entry.split, entry.id)] for entry in ranking.entries]
-        self._ids = frozenset(clips.ids)
+        self._numbers = [places.get((entry.split, entry.id)) for entry in ranking.entries]
+        self._labels = {entry.id: entry.label for entry in ranking.entries}
         self._lock = threading.Lock()
-        self._decisions = decisions.read_or_new(path, clips.name, clips.sha256)
+        self._decisions = decisions.read_or_new(path, clips.name, clips.sha256, self._labels.keys())
 
     def summary(self) -> dict[str, Any]:
         return {
             "data": self.ranking.data,
             "clips": len(self.ranking.entries),
+            "labels": self.clips.words,
             "reasons": self.ranking.found(),
             "decisions": self._decisions.counts(),
             "file": self.path.name,
@@ -54,7 +55,7 @@ class Review:
         return {"total": len(found), "start": start, "clips": [self._row(place) for place in shown]}
 
     def sound(self, place: int) -> bytes:
-        """The clip at this place of the ranking as a .wav file. Raises DataError when there is none."""
+        """The clip at this place of the ranking as a .wav file. Raises DataError when there is none to listen to."""
         import soundfile
 
         buffer = io.BytesIO()
@@ -62,16 +63,28 @@ class Review:
         return buffer.getvalue()
 
     def decide(self, clip: str, decision: str | None) -> dict[str, Any]:
-        """Keep or drop a clip, or with None forget what was decided; it is on disk when this returns."""
-        if clip not in self._ids:
+        """Keep, drop or relabel a clip, or with None forget what was decided; it is on disk when this returns.
+
+        Raises DataError for a clip or a label that there is not.
+        """
+        if clip not in self._labels:
             raise DataError("a decision should be about a clip of the ranking", got=clip[:200])
-        if decision not in (decisions.KEEP, decisions.DROP, None):
-            raise DataError(f"a decision is {decisions.KEEP}, {decisions.DROP} or none", got=str(decision)[:200])
+        if decision is not None:
+            self._require_possible(clip, decision)
         with self._lock:
             changed = self._decisions.with_one(clip, decision)
             decisions.save(changed, self.path)  # what is shown is what is saved, so first the file
             self._decisions = changed
             return {"id": clip, "decision": decision, "decisions": changed.counts()}
+
+    def _require_possible(self, clip: str, decision: str) -> None:
+        if not decisions.is_decision(decision):
+            raise DataError(f"a decision is {decisions.FORMS}, or none", got=decision[:200])
+        label = decisions.label_of(decision)
+        if label is not None and label not in self.clips.words:
+            raise DataError(f"a label is one of {', '.join(self.clips.words)}", got=label[:200])
+        if label == self._labels[clip]:
+            raise DataError("a new label should be another", got=f"{label}, which it has", hint="keep it")
 
     def _wanted(self, entry: Entry, reason: str, undecided: bool) -> bool:
         if undecided and entry.id in self._decisions.made:
@@ -80,13 +93,23 @@ class Review:
 
     def _row(self, place: int) -> dict[str, Any]:
         entry = self.ranking.entries[place]
-        wave = waveform(self._samples(place))
-        return {**asdict(entry), "place": place, "decision": self._decisions.made.get(entry.id), "wave": wave}
+        decision = self._decisions.made.get(entry.id)
+        return {**asdict(entry), "place": place, "decision": decision, "wave": self._wave(place)}
+
+    def _wave(self, place: int) -> list[list[float]] | None:
+        """None for what is unreadable, or has become so since it was ranked: the others on its page are shown."""
+        try:
+            return waveform(self._samples(place))
+        except DataError:
+            return None
 
     def _samples(self, place: int) -> np.ndarray:
         if not 0 <= place < len(self._numbers):
             raise DataError(f"places of the ranking are 0..{len(self._numbers) - 1}", got=str(place))
-        return np.asarray(self.clips.read(np.array([self._numbers[place]]))[0])
+        number = self._numbers[place]
+        if number is None:
+            raise DataError("a clip should be readable", got=self.ranking.entries[place].reasons[0].detail)
+        return np.asarray(self.clips.read(np.array([number]))[0])
 
 
 def waveform(samples: np.ndarray) -> list[list[float]]:

@@ -4,7 +4,8 @@
     GET  /api/summary                  counts
     GET  /api/clips?start&count&reason&undecided=1
     GET  /audio/<place>.wav            one clip; byte ranges are served, which Safari asks for
-    POST /api/decisions                {"id", "decision": "keep" | "drop" | null}, saved before the answer
+    POST /api/decisions                {"id", "decision": "keep" | "drop" | "relabel:<label>" | null}, saved before
+                                       the answer
 
 It listens on 127.0.0.1. A page from elsewhere, open in the same browser, can neither read nor decide: requests must
 name this host (a foreign name that resolves to it is refused) and decisions must be JSON from this origin.
@@ -171,5 +172,6 @@ def _decision(body: bytes) -> tuple[str, str | None]:
     clip = value.get("id") if isinstance(value, dict) else None
     decision = value.get("decision") if isinstance(value, dict) else None
     if not isinstance(clip, str) or not (decision is None or isinstance(decision, str)):
-        raise ConfigError('a decision should be {"id": ..., "decision": "keep", "drop" or null}', got=str(value)[:200])
+        wanted = 'a decision should be {"id": ..., "decision": "keep", "drop", "relabel:<label>" or null}'
+        raise ConfigError(wanted, got=str(value)[:200])
     return clip, decision

@@ -38,10 +38,10 @@ def clean(
     serve: Annotated[bool, typer.Option(help="Open the page to listen and decide; else only rank.")] = True,
     port: Annotated[int, typer.Option(help="Of the page; 0 is any free one.")] = 0,
 ) -> None:
-    """Rank likely bad recordings: wrong label, silent, clipped, cut off, duplicates; then listen and decide.
+    """Rank likely bad recordings, unreadable, mislabelled, silent, clipped, cut off or twice; then listen and decide.
 
     A ranking that was made before of the same clips in the same way is taken from --out. Decisions are saved with
-    each click; `edgekws data drop` makes a data set without what was dropped.
+    each click; `edgekws data drop`, or `data prepare --decisions`, makes a data set without what was dropped.
     """
     from edgekws.clean.probe import ProbePlan
 
@@ -55,18 +55,29 @@ def clean(
 
 def drop(
     data: DataOption = DATA,
+    root: Annotated[Path | None, typer.Option(help="The folder of word folders, instead of --data.")] = None,
     decisions: Annotated[Path, typer.Option(help="What `data clean` saved.")] = OUT / DECISIONS,
     out: Annotated[Path, typer.Option("--out", help="Where the data set without them goes.")] = Path("work/data-clean"),
 ) -> None:
-    """Write a prepared data set without the clips that were dropped on the page of `data clean`."""
+    """Write a data set without the clips that were dropped on the page of `data clean`, and with corrected labels.
+
+    Of a prepared one, another prepared one; with --root, word folders of links to the recordings, which stay as they
+    are. `data prepare --decisions` prepares recordings without what was dropped, in one step.
+    """
     from edgekws.clean import decisions as deciding
+    from edgekws.clean import links
     from edgekws.data import dataset
 
-    dropped = deciding.load(decisions).dropped
+    decided = deciding.load(decisions)
+    if root is not None:
+        count = links.write(root, decided, out)
+        console.out.print(f"{deciding.told(decided)}; {count} links in {escape(str(out))}")
+        return
     with console.progress() as report:
-        made = deciding.apply(dataset.load(data), dropped, out, report)
+        made = deciding.apply(dataset.load(data), decided, out, report)
     sizes = ", ".join(f"{len(split)} {name}" for name, split in made.splits.items())
-    console.out.print(f"{len(dropped)} clips dropped; {sizes} in {escape(str(made.folder))}, hash {made.sha256[:16]}")
+    where = f"{sizes} in {escape(str(made.folder))}, hash {made.sha256[:16]}"
+    console.out.print(f"{deciding.told(decided)}; {where}")
 
 
 def _clips(data: Path, root: Path | None, splits: list[str]) -> Clips:
@@ -78,7 +89,8 @@ def _clips(data: Path, root: Path | None, splits: list[str]) -> Clips:
         return clips.of_dataset(dataset.load(data), splits)
     if splits != ["train"]:
         raise ConfigError("a folder of recordings has no splits", got=f"--root with --split {', '.join(splits)}")
-    return clips.of_folder(root, FeatureSpec().rate_hz, FeatureSpec().clip_samples)
+    with console.progress() as report:
+        return clips.of_folder(root, FeatureSpec().rate_hz, FeatureSpec().clip_samples, report)
 
 
 def _ranking(clips: Clips, plan: ProbePlan, path: Path) -> Ranking:

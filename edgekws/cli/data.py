@@ -26,6 +26,9 @@ def prepare(
         str, typer.Option(help="speech_commands, folder (any word folders), synthetic")
     ] = "speech_commands",
     out: Annotated[Path, typer.Option("--out", help="Where the prepared data set goes.")] = DATA,
+    decisions: Annotated[
+        Path | None, typer.Option(help="What `data clean --root` saved: clips to leave out, labels to correct.")
+    ] = None,
 ) -> None:
     """Decode recordings into a data set with splits, labels and a hash that pins it.
 
@@ -34,7 +37,7 @@ def prepare(
     """
     if source == "synthetic" and root is not None:
         raise ConfigError("--source synthetic makes its own recordings", got=f"--root {root}", hint="leave --root away")
-    data = prepared(source, None if source == "synthetic" else root_of(root), out)
+    data = prepared(source, None if source == "synthetic" else root_of(root), out, decisions)
     _show_dataset(data)
 
 
@@ -59,12 +62,14 @@ def root_of(given: Path | None) -> Path | None:
     return given or (Path(named) if named else None)
 
 
-def prepared(source: str, root: Path | None, out: Path) -> Dataset:
+def prepared(source: str, root: Path | None, out: Path, decisions: Path | None = None) -> Dataset:
     """The data set in `out`; made first from `root`, from a download or from synthetic speech."""
     from edgekws import pipeline
+    from edgekws.clean import decisions as deciding
     from edgekws.data import dataset, download, synthetic
 
-    if source == "speech_commands" and root is None and (out / dataset.INDEX).exists():
+    decided = deciding.load(decisions) if decisions else None
+    if source == "speech_commands" and root is None and decided is None and (out / dataset.INDEX).exists():
         return dataset.load(out)
     with console.progress() as report:
         if source == "synthetic":
@@ -73,7 +78,7 @@ def prepared(source: str, root: Path | None, out: Path) -> Dataset:
             raise ConfigError(f"--source {source} needs a folder of recordings", hint="give it with --root")
         elif root is None:
             root = download.download(out.parent / "recordings", report)
-        return pipeline.prepare(source, root, out, report)
+        return pipeline.prepare(source, root, out, report, decided)
 
 
 def _show_dataset(data: Dataset) -> None:

@@ -14,7 +14,7 @@ from edgekws import console
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edgekws.embed import Finding, Index
+    from edgekws.embed import Finding, Index, Request
 
 _SHOWN = 10
 
@@ -28,6 +28,10 @@ def embed(
     ] = "dscnn",
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the embeddings: parquet a word, index.json.")
+    ] = None,
+    timestamps: Annotated[
+        Path | None,
+        typer.Option(help="Folder of timestamp embeddings, a vector for each time of a clip; with --out or alone."),
     ] = None,
     check: Annotated[str | None, typer.Option(help="Say what is wrong with this module, and embed nothing.")] = None,
     weights: Annotated[str, typer.Option(help="What the model loads: its model_file_path.")] = "",
@@ -55,14 +59,31 @@ def embed(
     if check is not None:
         _check(check, weights, options, device)
         return
-    if source is None or out is None:
+    folders = [(folder, folder is timestamps) for folder in (out, timestamps) if folder is not None]
+    if source is None or not folders:
         hint = "edgekws embed RECORDINGS --model dscnn --out FOLDER, or edgekws embed --check MODULE"
         raise ConfigError("embed needs recordings and a folder for the result", got="none", hint=hint)
-    from edgekws import embed as library
+    _require_two(out, timestamps)
     from edgekws.embed import ModelSpec, Request, Settings
 
     spec = ModelSpec(model, weights, options, device)
-    request = Request(source, out, spec, Settings(clip_ms, batch), split, workers, strict, engine)
+    for folder, times in folders:
+        settings = Settings(clip_ms, batch, times)
+        _run(Request(source, folder, spec, settings, split, workers, strict, engine))
+
+
+def _require_two(out: Path | None, timestamps: Path | None) -> None:
+    """Neither among the other's files: a reader of a folder of embeddings looks into all that is below it."""
+    if out is None or timestamps is None:
+        return
+    one, other = out.resolve(), timestamps.resolve()
+    if one in (other, *other.parents) or other in one.parents:
+        raise ConfigError("--timestamps should be a folder beside --out, not in it", got=f"{out} and {timestamps}")
+
+
+def _run(request: Request) -> None:
+    from edgekws import embed as library
+
     began = time.monotonic()
     with console.progress() as report:
         index = library.run(request, report)
@@ -108,8 +129,9 @@ def _findings(findings: list[Finding]) -> Table:
 
 def _show(index: Index, seconds: float) -> None:
     model = index.about["model"]
+    unit = "a time" if index.about["settings"].get("timestamps") else "each"
     console.out.print(
-        f"{index.folder}: {index.clips:,} clips of {len(index.words)} words, {model['dimensions']} numbers each, by "
+        f"{index.folder}: {index.clips:,} clips of {len(index.words)} words, {model['dimensions']} numbers {unit}, by "
         f"{model['name']} in {seconds:.1f} s"
     )
     if not index.skipped:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.data.listing import SPLITS, Listing, Recording
+from edgekws.data import wav
+from edgekws.data.listing import SPLITS, Listing, Recording, state
 from edgekws.errors import ArtifactError, DataError
 from edgekws.files import read_content, read_json, replacing, write_json, write_rows
 from edgekws.types import Clip, Progress
@@ -75,7 +76,7 @@ def prepare(listing: Listing, folder: Path, rate_hz: int, clip_samples: int, pro
     if (folder / INDEX).exists() and _read_index(folder)["source"] == source:
         return load(folder)
     splits = {name: _write_split(folder, name, listing, rate_hz, clip_samples, progress) for name in SPLITS}
-    noise = np.concatenate([np.zeros(0, np.int16), *(_decode(path, rate_hz) for path in listing.noises)])
+    noise = np.concatenate([np.zeros(0, np.int16), *(wav.read(path, rate_hz) for path in listing.noises)])
     written = _write_array(folder, "noise", iter([noise]), noise.shape)
     body = {
         "name": listing.name,
@@ -133,9 +134,12 @@ def verify(dataset: Dataset) -> None:
             )
 
 
-def decode(item: Recording, rate_hz: int, clip_samples: int) -> np.ndarray:
-    """One clip, int16 [clip_samples]: padded with zeros at its end, or its loudest part."""
-    samples = _decode(item.path, rate_hz)
+def decode(item: Recording, rate_hz: int, clip_samples: int, called: str = "") -> np.ndarray:
+    """One clip, int16 [clip_samples]: padded with zeros at its end, or its loudest part.
+
+    Raises DataError as `wav.read` does, with the same `called`.
+    """
+    samples = wav.read(item.path, rate_hz, called)
     if item.start is not None:
         return samples[item.start : item.start + clip_samples]
     if len(samples) < clip_samples:
@@ -151,30 +155,14 @@ def _loudest(samples: np.ndarray, length: int) -> int:
     return int(np.argmax(energy[length:] - energy[:-length]))
 
 
-def _decode(path: Path, rate_hz: int) -> np.ndarray:
-    import soundfile
-
-    try:
-        samples, rate = soundfile.read(path, dtype="int16", always_2d=True)
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"{path} should be a .wav file", got=f"something unreadable ({error})") from error
-    if rate != rate_hz:
-        raise DataError(f"{path} should have {rate_hz} Hz", got=f"{rate} Hz", hint=f"resample it to {rate_hz} Hz")
-    if samples.shape[1] != 1:
-        raise DataError(f"{path} should be mono", got=f"{samples.shape[1]} channels", hint="mix it down to one channel")
-    if not len(samples):
-        raise DataError(f"{path} should hold sound", got="0 samples", hint="record it again or remove it")
-    return np.asarray(samples[:, 0])
-
-
 def _write_split(
     folder: Path, name: str, listing: Listing, rate_hz: int, clip_samples: int, progress: Progress
 ) -> dict[str, Any]:
     recordings = listing.splits[name]
     problems: list[DataError] = []
 
-    def decoded() -> Iterator[np.ndarray]:
-        for number, clip in enumerate(_decoded(recordings, rate_hz, clip_samples)):
+    def readable() -> Iterator[np.ndarray]:
+        for number, clip in enumerate(decoded(recordings, rate_hz, clip_samples)):
             progress(f"decode {name}", number + 1, len(recordings))
             if isinstance(clip, DataError):
                 problems.append(clip)
@@ -183,7 +171,7 @@ def _write_split(
         if problems:
             raise _summary(problems)
 
-    written = _write_array(folder, name, decoded(), (len(recordings), clip_samples))
+    written = _write_array(folder, name, readable(), (len(recordings), clip_samples))
     order = {label: number for number, label in enumerate(listing.labels)}
     return {
         **written,
@@ -216,10 +204,14 @@ def _remove_replaced(folder: Path, used: set[str]) -> None:
             path.unlink()
 
 
-def _decoded(recordings: tuple[Recording, ...], rate_hz: int, clip_samples: int) -> Iterator[np.ndarray | DataError]:
+def decoded(
+    recordings: Sequence[Recording], rate_hz: int, clip_samples: int, called: str = ""
+) -> Iterator[np.ndarray | DataError]:
+    """Each clip as `decode` gives it, in order, or why there is none."""
+
     def attempt(item: Recording) -> np.ndarray | DataError:
         try:
-            return decode(item, rate_hz, clip_samples)
+            return decode(item, rate_hz, clip_samples, called)
         except DataError as error:
             return error
 
@@ -238,7 +230,7 @@ def _summary(problems: list[DataError]) -> DataError:
     return DataError(
         f"every recording should be readable, {len(problems)} are not",
         got=shown + tail,
-        hint="repair or remove these files; nothing was changed",
+        hint="repair or remove these files, or drop them with edgekws data clean --root; nothing was changed",
     )
 
 
@@ -287,12 +279,11 @@ def _index_hash(body: dict[str, Any]) -> str:
 
 def _listing_hash(listing: Listing, clip_samples: int) -> str:
     """Changes when a file is added, removed, resized or touched, so that a second run can be skipped."""
-    state = hashlib.sha256(f"{listing.name} {listing.labels} {clip_samples}".encode())
+    digest = hashlib.sha256(f"{listing.name} {listing.labels} {clip_samples}".encode())
     rows = [(split, item.id, item.label, item.path) for split in SPLITS for item in listing.splits[split]]
     for split, name, label, path in [*rows, *(("noise", path.name, "", path) for path in listing.noises)]:
-        stat = path.stat()
-        state.update(f"{split} {name} {label} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-    return state.hexdigest()
+        digest.update(f"{split} {name} {label} {state(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def _samples_hash(samples: np.ndarray) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgekws import fields
+from edgekws.data import wav
 from edgekws.errors import DataError
 
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
@@ -29,13 +31,14 @@ class Recording:
 
 @dataclass(frozen=True)
 class Listing:
-    """Recordings by split. `noises`: long files that augmentation may mix in."""
+    """Recordings by split. `noises`: long files that augmentation may mix in; `unused`: ids that no split takes."""
 
     name: str
     labels: tuple[str, ...]
     splits: dict[str, tuple[Recording, ...]]
     noises: tuple[Path, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    unused: frozenset[str] = frozenset()
 
     def check(self) -> None:
         """Raises DataError when a split is empty or a label has no training clip."""
@@ -79,17 +82,28 @@ def speaker_of(path: Path) -> str:
     return path.stem.split("_nohash_")[0]
 
 
+def state(path: Path) -> str:
+    """Changes when the file does: size and time in ns; "" where there is none behind a link."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
 def recording(path: Path, label: str, root: Path) -> Recording:
+    """Raises DataError for a name that is no text: ids are written as UTF-8."""
+    name = str(path.relative_to(root))
+    if not fields.is_text(name):
+        raise DataError("the name of a recording should be UTF-8", got=ascii(name)[1:-1], hint="rename it")
     return Recording(path.relative_to(root).as_posix(), label, speaker_of(path), path)
 
 
 def silence_windows(noises: Iterable[Path], clip_samples: int, root: Path) -> list[Recording]:
     """One-second windows of each noise, as the reference cuts them."""
-    import soundfile
-
     windows = []
     for path in noises:
         name = path.relative_to(root).as_posix()
-        for start in range(0, soundfile.info(path).frames - clip_samples, SILENCE_HOP):
+        for start in range(0, wav.frames(path) - clip_samples, SILENCE_HOP):
             windows.append(Recording(f"{name}@{start}", SILENCE, path.stem, path, start))
     return windows

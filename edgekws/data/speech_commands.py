@@ -57,10 +57,12 @@ def scan(root: Path, clip_samples: int) -> Listing:
     training_noises = tuple(path for path in noises if path.stem != VALIDATION_NOISE)
     splits["train"] += silence_windows(training_noises, clip_samples, main)
     splits["validation"] += silence_windows([p for p in noises if p not in training_noises], clip_samples, main)
+    listed = frozenset(item.id for item in splits["test"])
     if archive.is_dir():
         splits["test"] = _scan_archive(archive)
+    unused = listed - {item.id for item in splits["test"]}
     name, notes = _described(splits, archive)
-    listing = Listing(name, LABELS, {k: tuple(v) for k, v in splits.items()}, training_noises, notes)
+    listing = Listing(name, LABELS, {k: tuple(v) for k, v in splits.items()}, training_noises, notes, unused)
     listing.check()
     return listing
 

@@ -10,6 +10,7 @@ A module has three functions (HEAR 2021, "Common API"); `audio` is float32 [n, s
 It may be a file of this folder, a module that Python can import, or the path of a .py file.
 
     embed.run(embed.Request(source, out, embed.ModelSpec("dscnn")))     recordings -> parquet a word, an index
+    embed.Settings(timestamps=True)                                     of such a request: a vector for each time
     embed.open_model(embed.ModelSpec("dscnn")).scene(audio)             one batch, in this process
     embed.check_module("mine.py")                                       what is wrong with a module, in words
 """

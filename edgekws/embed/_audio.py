@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from edgekws.data import wav, whole
 from edgekws.errors import ConfigError, DataError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
@@ -18,10 +18,6 @@ SILENT_PEAK = 4 / 32_768
 RATES_HZ = range(1_000, 384_001)
 LONGEST = 1 << 28
 """Samples of all channels together: an hour and a half at 48 kHz. A damaged header may claim any number."""
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)
-"""What programs that write to a pipe leave in the header."""
-_LAST_PAGE = 4
-"""Ogg (RFC 3533): the flag of a stream's last page."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +35,14 @@ def read(path: Path) -> tuple[np.ndarray, int]:
     """
     import soundfile
 
-    _require_whole(path)
+    whole.require(path)
     try:
         with soundfile.SoundFile(path) as file:
             expected, rate = file.frames, file.samplerate
             _require_sensible(expected * file.channels, rate)
             samples = file.read(dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:
-        raise DataError("it should be a recording", got=f"something unreadable ({_first_line(error)})") from error
+        raise DataError("it should be a recording", got=f"something unreadable ({wav.said(error)})") from error
     if len(samples) < expected:
         raise DataError("it should be whole", got=f"{len(samples)} of {expected} samples")
     return np.ascontiguousarray(samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]), int(rate)
@@ -100,49 +96,3 @@ def _require_sensible(values: int, rate_hz: int) -> None:
         raise DataError(f"it should have at most {LONGEST:,} samples", got=f"{values:,}")
     if rate_hz not in RATES_HZ:
         raise DataError(f"its rate should be {RATES_HZ.start:,} to {RATES_HZ.stop - 1:,} Hz", got=f"{rate_hz:,} Hz")
-
-
-def _require_whole(path: Path) -> None:
-    """libsndfile reads what is left of a file that was cut off, without a word."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(4)
-            file.seek(0)
-            if head == b"RIFF":
-                _require_whole_riff(file.read(1 << 16), size)
-            elif head == b"OggS":
-                file.seek(max(0, size - (1 << 16)))
-                _require_last_page(file.read())
-    except OSError as error:
-        raise DataError("it should be readable", got=error.strerror or str(error)) from error
-    if not size:
-        raise DataError("it should be a recording", got="an empty file")
-
-
-def _require_whole_riff(head: bytes, size: int) -> None:
-    """RIFF (Microsoft, Multimedia Programming Interface 1.0): chunks of a name, a size and so many bytes, padded."""
-    place = 12
-    while place + 8 <= len(head):
-        name, length = struct.unpack_from("<4sI", head, place)
-        if name == b"data":
-            if length not in _UNKNOWN_SIZES and place + 8 + length > size:
-                raise DataError(
-                    "it should be whole", got=f"{size - place - 8} of {length} bytes of sound: it is cut off"
-                )
-            return
-        place += 8 + length + length % 2
-
-
-def _require_last_page(tail: bytes) -> None:
-    place = tail.rfind(b"OggS")
-    if place < 0 or place + 27 > len(tail):
-        raise DataError("it should be whole", got="no last page: it is cut off")
-    segments = tail[place + 26]
-    sizes = tail[place + 27 : place + 27 + segments]
-    if not tail[place + 5] & _LAST_PAGE or place + 27 + segments + sum(sizes) > len(tail):
-        raise DataError("it should be whole", got="no last page: it is cut off")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

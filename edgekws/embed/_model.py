@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from edgekws import plugs
+from edgekws.embed import _audio
 from edgekws.errors import ConfigError, EdgeKwsError
 from edgekws.files import sha256, sha256_file
 
@@ -38,6 +39,8 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Model:
+    """dimensions: of a scene embedding."""
+
     spec: ModelSpec
     module: ModuleType
     network: Any
@@ -49,19 +52,62 @@ class Model:
 
         Raises ConfigError for another shape or type, and when the model fails.
         """
+        found = self._call("get_scene_embeddings", audio)
+        return self._floats("get_scene_embeddings", found, (len(audio), self.dimensions))
+
+    def times(self, audio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """float32 [n, samples] at rate_hz -> (float32 [n, t, time_dimensions], float32 [n, t]: centres in ms).
+
+        Raises ConfigError as `scene` does.
+        """
+        name, size = "get_timestamp_embeddings", self.time_dimensions
+        found = self._call(name, audio)
+        if not isinstance(found, tuple | list) or len(found) != 2:
+            raise self._broken(f"{name} of {self.spec.name} should give embeddings and their times", found)
+        vectors = self._floats(name, found[0], (len(audio), None, size))
+        return vectors, self._floats(name, found[1], vectors.shape[:2])
+
+    @property
+    def time_dimensions(self) -> int:
+        """Of a timestamp embedding. Raises ConfigError for a module that has none."""
+        size = getattr(self.network, "timestamp_embedding_size", None)
+        if not callable(getattr(self.module, "get_timestamp_embeddings", None)):
+            raise ConfigError(
+                f"timestamps need get_timestamp_embeddings in {self.spec.name}", got="no such function", hint=self._hint
+            )
+        if type(size) is not int or size < 1:
+            got = f"timestamp_embedding_size {size!r}"
+            raise ConfigError(f"the model of {self.spec.name} should have an integer size", got=got, hint=self._hint)
+        return size
+
+    def _call(self, function: str, audio: np.ndarray) -> Any:  # noqa: ANN401
         import torch
 
-        with torch.inference_mode(), _blamed(self.spec.name, "get_scene_embeddings"):
+        with torch.inference_mode(), _blamed(self.spec.name, function):
             given = torch.from_numpy(np.ascontiguousarray(audio, np.float32)).to(self.spec.device)
-            found = self.module.get_scene_embeddings(given, self.network)
-        wanted = (len(audio), self.dimensions)
-        if not isinstance(found, torch.Tensor) or tuple(found.shape) != wanted or found.dtype != torch.float32:
-            raise ConfigError(
-                f"get_scene_embeddings of {self.spec.name} should give float32 {list(wanted)}",
-                got=described(found),
-                hint=f"run edgekws embed --check {self.spec.name}",
-            )
-        return np.asarray(found.cpu().numpy())
+            return getattr(self.module, function)(given, self.network)
+
+    def _floats(self, function: str, found: object, shape: tuple[int | None, ...]) -> np.ndarray:
+        """shape: None where any length will do."""
+        import torch
+
+        if (
+            isinstance(found, torch.Tensor)
+            and found.dtype == torch.float32
+            and found.ndim == len(shape)
+            and all(size in (None, have) for size, have in zip(shape, found.shape, strict=True))
+        ):
+            with _blamed(self.spec.name, function):
+                return np.asarray(found.detach().cpu().numpy())
+        wanted = "[" + ", ".join("t" if size is None else str(size) for size in shape) + "]"
+        raise self._broken(f"{function} of {self.spec.name} should give float32 {wanted}", found)
+
+    def _broken(self, expected: str, found: object) -> ConfigError:
+        return ConfigError(expected, got=described(found), hint=self._hint)
+
+    @property
+    def _hint(self) -> str:
+        return f"run edgekws embed --check {self.spec.name}"
 
 
 def open_model(spec: ModelSpec) -> Model:
@@ -78,10 +124,10 @@ def open_model(spec: ModelSpec) -> Model:
         got = type(network).__name__
         raise ConfigError(f"load_model of {spec.name} should give a torch.nn.Module", got=got)
     rate, size = (getattr(network, name, None) for name in ("sample_rate", "scene_embedding_size"))
-    if not (isinstance(rate, int) and isinstance(size, int) and min(rate, size) > 0):
+    if not (type(rate) is type(size) is int and rate in _audio.RATES_HZ and size > 0):
         got = f"sample_rate {rate!r}, scene_embedding_size {size!r}"
-        raise ConfigError(f"the model of {spec.name} should have an integer rate and size", got=got)
-    with _blamed(spec.name, "the model"):
+        raise ConfigError(f"the model of {spec.name} should have an integer rate in Hz and an integer size", got=got)
+    with _blamed(spec.name, f"device {spec.device}"):
         network = network.eval().to(spec.device)
     return Model(spec, module, network, rate, size)
 
@@ -129,21 +175,34 @@ def _blamed(name: str, what: str) -> Iterator[None]:
         yield
     except EdgeKwsError:
         raise
-    except Exception as error:  # anything can go wrong in there
-        got = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    except (Exception, SystemExit) as error:  # anything can go wrong in there
+        got = named(error)
         hint = f"run edgekws embed --check {name}; --debug shows where it comes from"
         raise ConfigError(f"{what} of {name} should work", got=got, hint=hint) from error
 
 
+def named(error: BaseException) -> str:
+    """Its class and the first line of what it says, if it can."""
+    try:
+        said = str(error)
+    except Exception:  # a class of the user's
+        said = "no message"
+    return f"{type(error).__name__}: {said.strip().partition(chr(10))[0]}"
+
+
 def described(value: object) -> str:
     """What a function gave, in a few words."""
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
-    return type(value).__name__
+    if not (hasattr(value, "shape") and hasattr(value, "dtype")):
+        return type(value).__name__
+    kind = "" if type(value).__module__.startswith("torch") else f"{type(value).__module__}.{type(value).__name__} of "
+    return f"{kind}{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
 
 
-def identity(model: Model) -> dict[str, Any]:
-    """What embeddings depend on, as JSON: the module's code, the weights, the options."""
+def identity(model: Model, timestamps: bool = False) -> dict[str, Any]:
+    """What embeddings depend on, as JSON: the module's code, the weights, the options.
+
+    timestamps: of timestamp embeddings, which are of another size. Raises ConfigError when the model has none.
+    """
     source = getattr(model.module, "__file__", None)
     return {
         "name": _shown(model.spec.name),
@@ -152,7 +211,7 @@ def identity(model: Model) -> dict[str, Any]:
         "weights_sha256": weights_hash(_weights_path(model)),
         "options": model.spec.options,
         "sample_rate": model.rate_hz,
-        "dimensions": model.dimensions,
+        "dimensions": model.time_dimensions if timestamps else model.dimensions,
     }
 
 

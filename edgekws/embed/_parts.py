@@ -1,5 +1,9 @@
-"""Results of shards and words as parquet: `clip_id` string, `mswc_embedding_vector` list<float32>.
+"""Results of shards and words as parquet.
 
+scene        `clip_id` string, `mswc_embedding_vector` list<float32>: a row a clip
+timestamps   `clip_id` string, `timestamp_ms` float, `embedding` list<float32>: a row a time, a clip's rows together
+
+Other columns for timestamps, so that nothing that reads a vector a clip takes them for that.
 The schema's metadata has, under "edgekws", JSON with kind, version, and the clips that were skipped.
 Nothing in a file depends on when, where or by how many workers it was written.
 """
@@ -7,7 +11,7 @@ Nothing in a file depends on when, where or by how many workers it was written.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
 
 KIND, VERSION = "edgekws-embeddings", 1
 ID, VECTOR = "clip_id", "mswc_embedding_vector"
+TIME, TIME_VECTOR = "timestamp_ms", "embedding"
+_GROUP = 1 << 16
+"""Rows written and read at once."""
 _META = b"edgekws"
 
 
@@ -35,27 +42,34 @@ def path_of(folder: Path, shard: Shard) -> Path:
 def write(path: Path, part: Part) -> None:
     import pyarrow.parquet as pq
 
-    schema = _schema(part.skipped)
+    schema = _schema(part.skipped, part.times_ms is not None)
     with replacing(path) as partial, pq.ParquetWriter(partial, schema, **_PLAIN) as writer:
-        writer.write_table(_table(part, schema))
+        for start in range(0, max(1, len(part.ids)), _GROUP):
+            writer.write_table(_table(part, slice(start, start + _GROUP), schema))
 
 
 def merge(path: Path, parts: Sequence[Path]) -> tuple[int, tuple[Skipped, ...]]:
-    """The parts of a word end to end, one row group each: (clips, skipped). Without clips no file is written."""
+    """The parts of a word end to end, group by group: (clips, skipped). Without clips no file is written."""
     import pyarrow.parquet as pq
 
     skipped = tuple(each for part in parts for each in skipped_of(part))
-    clips = sum(_opened(part).metadata.num_rows for part in parts)
-    if not clips:
+    filled = [part for part in parts if _opened(part).metadata.num_rows]
+    if not filled:
         path.unlink(missing_ok=True)
         return 0, skipped
-    schema = _schema(())
+    schema = _schema((), TIME in _opened(filled[0]).schema_arrow.names)
+    clips: set[str] = set()
     with replacing(path) as partial, pq.ParquetWriter(partial, schema, **_PLAIN) as writer:
-        for part in parts:
-            table = _opened(part).read().replace_schema_metadata(schema.metadata)
-            if table.num_rows:
-                writer.write_table(table)
-    return clips, skipped
+        for table in (group for part in filled for group in _groups(part)):
+            writer.write_table(table.replace_schema_metadata(schema.metadata))
+            clips.update(table[ID].unique().to_pylist())
+    return len(clips), skipped
+
+
+def _groups(path: Path) -> Iterator[pa.Table]:
+    file = _opened(path)
+    for number in range(file.num_row_groups):
+        yield file.read_row_group(number)
 
 
 def skipped_of(path: Path) -> tuple[Skipped, ...]:
@@ -73,21 +87,26 @@ _PLAIN: dict[str, Any] = {"compression": "none", "use_dictionary": False}
 """Vectors of noise do not compress."""
 
 
-def _schema(skipped: Sequence[Skipped]) -> pa.Schema:
+def _schema(skipped: Sequence[Skipped], timestamps: bool) -> pa.Schema:
     import pyarrow as pa
 
     about = {"kind": KIND, "version": VERSION, "skipped": [[each.id, each.reason] for each in skipped]}
-    fields = [(ID, pa.string()), (VECTOR, pa.list_(pa.float32()))]
+    vector, number = pa.list_(pa.float32()), pa.float32()
+    fields = [(TIME, number), (TIME_VECTOR, vector)] if timestamps else [(VECTOR, vector)]
+    fields.insert(0, (ID, pa.string()))
     return pa.schema(fields, metadata={_META: json.dumps(about).encode()})
 
 
-def _table(part: Part, schema: pa.Schema) -> pa.Table:
+def _table(part: Part, rows: slice, schema: pa.Schema) -> pa.Table:
     import pyarrow as pa
 
-    count, size = part.vectors.shape
+    vectors = np.ascontiguousarray(part.vectors[rows], np.float32)
+    count, size = vectors.shape
     offsets = pa.array(np.arange(count + 1, dtype=np.int32) * size)
-    values = pa.array(np.ascontiguousarray(part.vectors, np.float32).ravel())
-    return pa.table([pa.array(part.ids, pa.string()), pa.ListArray.from_arrays(offsets, values)], schema=schema)
+    columns = [pa.array(part.ids[rows], pa.string()), pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel()))]
+    if part.times_ms is not None:
+        columns.insert(1, pa.array(part.times_ms[rows], pa.float32()))
+    return pa.table(columns, schema=schema)
 
 
 def _opened(path: Path) -> Any:  # noqa: ANN401  (pyarrow has no types)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgekws.embed._model import described
+from edgekws.embed._model import described, named
 
 if TYPE_CHECKING:
     import torch
@@ -34,9 +34,8 @@ def attempt(check: str, what: str, call: Callable[[], Any]) -> Any:  # noqa: ANN
     """What `call` gives. Raises BrokenError when it fails, in whichever way."""
     try:
         return call()
-    except Exception as error:  # a user's code
-        text = f"{what} fails: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-        raise BrokenError(check, text) from error
+    except (Exception, SystemExit) as error:  # a user's code
+        raise BrokenError(check, f"{what} fails: {named(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -89,6 +88,9 @@ class Probe:
         wanted = "[" + ", ".join("t" if size is None else str(size) for size in shape) + "]"
         if not isinstance(found, torch.Tensor) or found.dtype != torch.float32:
             raise BrokenError(check, f"{check} should give {what} {wanted}, it gives {described(found)}")
+        if found.layout != torch.strided or found.is_meta:
+            got = "one without numbers (meta)" if found.is_meta else f"a {found.layout} one"
+            raise BrokenError(check, f"{check} should give {what} {wanted} that NumPy can take, it gives {got}")
         fits = len(found.shape) == len(shape) and all(
             size in (None, have) for size, have in zip(shape, found.shape, strict=True)
         )

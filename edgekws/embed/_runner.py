@@ -23,7 +23,7 @@ from edgekws.errors import ConfigError, DataError
 from edgekws.types import Progress
 
 SHARD_CLIPS = 256
-"""What a killed run loses, at most, for each worker."""
+"""What a killed run loses, at most, for each worker. Of timestamps, which may be many to a clip, a batch."""
 _ALGORITHM = 1
 """Raise when recordings become other samples than before, or our models other numbers: nothing older is continued."""
 _SHOWN = 5
@@ -125,7 +125,8 @@ def _put_together(store: Store, plans: Iterable[_Plan]) -> None:
 
 
 def _plan(word: Word, settings: Settings, key: str) -> _Plan:
-    cut = shards(word, max(SHARD_CLIPS, settings.batch), key)
+    size = settings.batch if settings.timestamps else max(SHARD_CLIPS, settings.batch)
+    cut = shards(word, size, key)
     others = [each.id for each in word.skipped]
     return _Plan(word, cut, stamp_of([*(shard.stamp for shard in cut), *others]))
 
@@ -133,11 +134,17 @@ def _plan(word: Word, settings: Settings, key: str) -> _Plan:
 def _about(request: Request, source: Source, model: Model) -> dict[str, Any]:
     """The index's head. It names no folder of this machine."""
     return {
-        "model": identity(model),
+        "model": identity(model, request.settings.timestamps),
         "source": source.name,
-        "settings": {**asdict(request.settings), "device": request.model.device},
+        "settings": {**_said(request.settings), "device": request.model.device},
         "versions": {name: found for name in _PACKAGES if (found := _version(name))},
     }
+
+
+def _said(settings: Settings) -> dict[str, Any]:
+    """Scene embeddings say nothing of timestamps: their folders are older than these."""
+    said = asdict(settings)
+    return said if settings.timestamps else {name: value for name, value in said.items() if name != "timestamps"}
 
 
 def _version(package: str) -> str:

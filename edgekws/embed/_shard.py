@@ -20,10 +20,12 @@ class Settings:
     """clip_ms: length of every clip, 0 for as recorded. batch: clips of one second in a batch; fewer if longer.
 
     The batch counts, because a matrix product may round otherwise with another number of rows.
+    timestamps: a vector for each time of a clip, instead of one for the clip.
     """
 
     clip_ms: int = 1_000
     batch: int = 64
+    timestamps: bool = False
 
     def __post_init__(self) -> None:
         if self.clip_ms < 0 or self.batch < 1:
@@ -39,11 +41,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Part:
-    """ids, sorted, and vectors float32 [n, dimensions] of what could be embedded; what could not."""
+    """Rows: ids and vectors float32 [n, dimensions] of what could be embedded, sorted by id; what could not.
+
+    times_ms: float32 [n], of timestamp embeddings, where a clip has a row for each of its times.
+    """
 
     ids: tuple[str, ...]
     vectors: np.ndarray
     skipped: tuple[Skipped, ...]
+    times_ms: np.ndarray | None = None
 
 
 def embed_clips(source: Source, ids: Sequence[str], model: Model, settings: Settings) -> Part:
@@ -51,20 +57,43 @@ def embed_clips(source: Source, ids: Sequence[str], model: Model, settings: Sett
 
     Raises ConfigError when the model breaks its contract.
     """
-    found: dict[str, np.ndarray] = {}
+    found: dict[str, _Rows] = {}
     skipped: dict[str, str] = {}
     for names, audio in _batches(source, ids, model.rate_hz, settings, skipped):
-        vectors = model.scene(audio)
-        sound = np.isfinite(vectors).all(axis=1)
-        found.update((name, row) for name, row, good in zip(names, vectors, sound, strict=True) if good)
-        skipped.update(
-            (name, "its embedding should be numbers. Got: NaN or infinity from the model.")
-            for name, good in zip(names, sound, strict=True)
-            if not good
-        )
-    kept = tuple(clip for clip in ids if clip in found)
-    rows = np.stack([found[clip] for clip in kept]) if kept else np.zeros((0, model.dimensions), np.float32)
-    return Part(kept, rows, tuple(Skipped(clip, skipped[clip]) for clip in ids if clip in skipped))
+        for name, rows in zip(names, _rows(model, audio, settings.timestamps), strict=True):
+            reason = _unusable(rows)
+            if reason:
+                skipped[name] = reason
+            else:
+                found[name] = rows
+    left_out = tuple(Skipped(clip, skipped[clip]) for clip in ids if clip in skipped)
+    kept = [(clip, *found[clip]) for clip in ids if clip in found]
+    size = model.time_dimensions if settings.timestamps else model.dimensions
+    vectors = np.concatenate([np.zeros((0, size), np.float32), *(rows for _, rows, _ in kept)])
+    times = np.concatenate([np.zeros(0, np.float32), *(at for _, _, at in kept)])
+    row_ids = tuple(clip for clip, rows, _ in kept for _ in range(len(rows)))
+    return Part(row_ids, vectors, left_out, times if settings.timestamps else None)
+
+
+_Rows = tuple[np.ndarray, np.ndarray]
+"""Of one clip: float32 [rows, size], and float32 [rows], the times in ms (none for scene embeddings)."""
+
+
+def _rows(model: Model, audio: np.ndarray, timestamps: bool) -> Iterator[_Rows]:
+    if timestamps:
+        yield from zip(*model.times(audio), strict=True)
+    else:
+        none = np.zeros(0, np.float32)
+        yield from ((vector[None], none) for vector in model.scene(audio))
+
+
+def _unusable(rows: _Rows) -> str:
+    vectors, times = rows
+    if not len(vectors):
+        return "it should have an embedding. Got: no time at all from the model."
+    if not (np.isfinite(vectors).all() and np.isfinite(times).all()):
+        return "its embedding should be numbers. Got: NaN or infinity from the model."
+    return ""
 
 
 def _batches(

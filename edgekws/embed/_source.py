@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from edgekws.data.listing import NOISE_FOLDER
+from edgekws import fields
+from edgekws.data.listing import NOISE_FOLDER, state
 from edgekws.embed import _audio
 from edgekws.embed._audio import Skipped
 from edgekws.errors import DataError
@@ -82,27 +82,32 @@ class Folder:
 
 def _word(root: Path, name: str) -> Word:
     ids, stamps, skipped = [], [], []
-    with os.scandir(root / name) as entries:
-        for entry in sorted(entries, key=lambda found: found.name):
-            clip = f"{name}/{entry.name}"
-            if entry.name.startswith("."):
-                continue
-            if not _is_text(clip):
-                skipped.append(Skipped(ascii(clip)[1:-1], "its name should be UTF-8"))
-                continue
-            if not entry.is_file() or Path(entry.name).suffix.lower() not in _audio.SUFFIXES:
-                skipped.append(Skipped(clip, f"it should be a recording ({', '.join(_audio.SUFFIXES)})"))
-                continue
-            state = entry.stat()
+    for path in _inside(root / name):
+        clip = f"{name}/{path.name}"
+        reason = _unfit(path, clip)
+        if reason:
+            skipped.append(Skipped(clip if fields.is_text(clip) else ascii(clip)[1:-1], reason))
+        else:
             ids.append(clip)
-            stamps.append(f"{state.st_size} {state.st_mtime_ns}")
-    shown = name if _is_text(name) else ascii(name)[1:-1]
+            stamps.append(state(path))
+    shown = name if fields.is_text(name) else ascii(name)[1:-1]
     return Word(shown, tuple(ids), tuple(stamps), tuple(skipped))
 
 
-def _is_text(name: str) -> bool:
-    """Parquet holds no other names."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder} should be readable", got=error.strerror or str(error)) from error
+
+
+def _unfit(path: Path, clip: str) -> str:
+    """Why this cannot be a recording, by its name and kind; parquet holds no names that are no text."""
+    if not fields.is_text(clip):
+        return "its name should be UTF-8"
+    if path.suffix.lower() not in _audio.SUFFIXES:
+        return f"it should be a recording ({', '.join(_audio.SUFFIXES)})"
+    return "" if path.is_file() else "it should be a file. Got: a folder, a pipe, or a link to nothing."
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from edgekws.embed import _parts
 from edgekws.embed._audio import Skipped
 from edgekws.embed._parts import KIND, VERSION
 from edgekws.errors import ArtifactError, ConfigError
-from edgekws.files import read_json, sha256_file, write_json, write_text
+from edgekws.files import read_json, sha256_file, write_json, write_text, writing
 
 INDEX, WORK, _JOURNAL, _LOCK = "index.json", ".work", "words.jsonl", "lock"
 
@@ -156,7 +156,7 @@ class Store:
         record = WordRecord(
             word, path.name if clips else "", sha256_file(path) if clips else "", clips, stamp, everything
         )
-        with (self.work / _JOURNAL).open("a") as journal:
+        with writing(self.work / _JOURNAL), (self.work / _JOURNAL).open("a") as journal:
             journal.write(json.dumps(record.to_json()) + "\n")
             journal.flush()
             os.fsync(journal.fileno())
@@ -177,8 +177,9 @@ class Store:
             import fcntl
         except ModuleNotFoundError:  # Windows
             return
-        self.work.mkdir(parents=True, exist_ok=True)
-        self._held = (self.work / _LOCK).open("w")
+        with writing(self.work):
+            self.work.mkdir(parents=True, exist_ok=True)
+            self._held = (self.work / _LOCK).open("w")
         try:
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgekws import plugs
+from edgekws.clean import decisions as deciding
+from edgekws.clean.decisions import Decisions
 from edgekws.data import dataset as datasets
 from edgekws.data.dataset import Dataset
 from edgekws.errors import ConfigError
@@ -17,10 +19,12 @@ def sources() -> list[str]:
     return [name for name in plugs.names("data") if hasattr(plugs.load("data", name), "scan")]
 
 
-def prepare(source: str, root: Path, out: Path, progress: Progress) -> Dataset:
-    """List `root` with the data plug `source` and decode it into `out`."""
+def prepare(source: str, root: Path, out: Path, progress: Progress, decisions: Decisions | None = None) -> Dataset:
+    """List `root` with the data plug `source` and decode it into `out`, as `decisions` of `data clean` want it."""
     spec = FeatureSpec()
     if source not in sources():
         raise ConfigError(f"the source should be one of {', '.join(sources())}", got=source)
     listing = plugs.load("data", source).scan(root, spec.clip_samples)
+    if decisions is not None:
+        listing = deciding.applied(listing, decisions)
     return datasets.prepare(listing, out, spec.rate_hz, spec.clip_samples, progress)

@@ -101,9 +101,11 @@ def test_folders_that_cannot_be_looked_at_are_refused_with_the_place(spoken, tmp
     for word, rate_hz in (("yes", 16_000), ("no", 44_100)):
         (tmp_path / "words" / word).mkdir(parents=True)
         soundfile.write(tmp_path / "words" / word / "a.wav", spoken[0][0], rate_hz)
-    assert "no/a.wav should have 16000 Hz" in run(*look, tmp_path / "words", fails=DataError)
-    (tmp_path / "words" / "no" / "a.wav").write_bytes(b"RIFF")
-    assert "no/a.wav should be a .wav file" in run(*look, tmp_path / "words", fails=DataError)
+    said = run(*look, tmp_path / "words", fails=DataError)
+    assert "1 unreadable recordings (no/a.wav: it should have 16000 Hz, got 44100 Hz)" in said
+    for word in ("yes", "no"):
+        (tmp_path / "words" / word / "a.wav").write_bytes(b"RIFF")
+    assert "none that is readable. no/a.wav: it should be a .wav" in run(*look, tmp_path / "words", fails=DataError)
     assert not (tmp_path / "out").exists()
     assert "network, linear" in run(*look, tmp_path / "words", "--probe", "magic", fails=ConfigError)
 
@@ -125,7 +127,7 @@ def test_a_prepared_set_is_ranked_and_goes_on_without_what_was_dropped(prepared,
         assert left.splits[name].ids == tuple(split.ids[number] for number in kept)
         assert np.array_equal(left.splits[name].samples, split.samples[kept])
         assert np.array_equal(left.splits[name].labels, split.labels[kept])
-    assert left.sha256 != prepared.sha256 and "dropped by hand" in left.notes[-1]
+    assert left.sha256 != prepared.sha256 and left.notes[-1] == "2 clips dropped by hand, 0 relabelled"
     assert np.array_equal(left.noise, prepared.noise)
 
 
@@ -140,12 +142,16 @@ def test_decisions_about_another_set_are_refused(prepared, tmp_path):
 def test_a_label_keeps_clips_and_a_set_is_not_written_over_itself(prepared, tmp_path):
     split = prepared.splits["train"]
     word = frozenset(np.array(split.ids)[split.labels == 0].tolist())
+
+    def dropping(clips):
+        return decisions.Decisions(prepared.name, prepared.sha256, dict.fromkeys(clips, "drop"))
+
     with pytest.raises(DataError, match=prepared.labels[0]):
-        decisions.apply(prepared, word, tmp_path, quiet)
+        decisions.apply(prepared, dropping(word), tmp_path, quiet)
     with pytest.raises(DataError, match="another folder"):
-        decisions.apply(prepared, frozenset(), prepared.folder, quiet)
+        decisions.apply(prepared, dropping(()), prepared.folder, quiet)
     with pytest.raises(DataError, match="keep some clips"):
-        decisions.apply(prepared, frozenset(prepared.splits["test"].ids), tmp_path, quiet)
+        decisions.apply(prepared, dropping(prepared.splits["test"].ids), tmp_path, quiet)
 
 
 def test_some_clips_of_a_set(prepared):

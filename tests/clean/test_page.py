@@ -105,19 +105,31 @@ def test_a_decision_is_on_disk_when_it_is_answered(running, ranked):
     for clip, decision in ((one, "drop"), (two, "keep")):
         answer = read(ask("POST", "/api/decisions", {"id": clip, "decision": decision}))
         assert answer["decision"] == decision and decisions.load(path).made[clip] == decision
-    assert answer["decisions"] == {"keep": 1, "drop": 1}
+    assert answer["decisions"] == {"keep": 1, "drop": 1, "relabel": 0}
     shown = {row["id"]: row["decision"] for row in read(ask("GET", "/api/clips?start=0&count=5"))["clips"]}
     assert shown[one] == "drop" and shown[two] == "keep" and list(shown.values()).count(None) == 3
     assert read(ask("GET", "/api/clips?undecided=1"))["total"] == 58
     read(ask("POST", "/api/decisions", {"id": one, "decision": None}))
     assert decisions.load(path).made == {two: "keep"}
-    assert Review(*ranked, path).summary()["decisions"] == {"keep": 1, "drop": 0}
+    assert Review(*ranked, path).summary()["decisions"] == {"keep": 1, "drop": 0, "relabel": 0}
+
+
+def test_a_label_is_corrected(running, ranked):
+    ask, path = running
+    entry = ranked[1].entries[0]
+    other = next(word for word in ranked[0].words if word != entry.label)
+    assert read(ask("GET", "/api/summary"))["labels"] == list(ranked[0].words)
+    answer = read(ask("POST", "/api/decisions", {"id": entry.id, "decision": f"relabel:{other}"}))
+    assert answer["decisions"] == {"keep": 0, "drop": 0, "relabel": 1}
+    assert decisions.load(path).relabelled == {entry.id: other} and not decisions.load(path).dropped
 
 
 def test_decisions_that_mean_nothing_change_nothing(running, ranked):
     ask, path = running
     clip = ranked[1].entries[0].id
     wrong = [{"id": "no/such.wav", "decision": "drop"}, {"id": clip, "decision": "burn"}, {"id": 3, "decision": "drop"}]
+    own = ranked[1].entries[0].label
+    wrong += [{"id": clip, "decision": f"relabel{label}"} for label in ("", ":", ":maybe", f":{own}")]
     wrong += ["{", "[" * 4000, "[]", {"id": clip, "decision": 1}, "x" * 5000]
     for body in wrong:
         assert ask("POST", "/api/decisions", body)[0] == 400, body
@@ -145,7 +157,7 @@ def test_a_decision_that_cannot_be_saved_is_not_shown_as_made(running, ranked, m
     monkeypatch.setattr(decisions, "save", full)
     status, _, content = ask("POST", "/api/decisions", {"id": ranked[1].entries[0].id, "decision": "drop"})
     assert status == 500 and "No space left" in json.loads(content)["error"]
-    assert read(ask("GET", "/api/summary"))["decisions"] == {"keep": 0, "drop": 0}
+    assert read(ask("GET", "/api/summary"))["decisions"] == {"keep": 0, "drop": 0, "relabel": 0}
 
 
 def test_many_clicks_at_once_lose_none(running, ranked):

@@ -106,6 +106,12 @@ def test_bad_recordings_are_left_out_and_named(request_of, words):
     for path in (words / "yes").iterdir():
         path.write_bytes(b"RIFF")
     (words / "empty").mkdir()
+    (words / "up" / "folder.wav").mkdir()
+    (words / "up" / "loop.wav").symlink_to("loop.wav")
+    (words / "up" / "nothing.wav").symlink_to("absent.wav")
+    os.mkfifo(words / "up" / "pipe.wav")
+    (words / "ring").symlink_to("ring")
+    (words / "self").symlink_to(".")
     write_noise(words / "no" / "stereo.wav", 3, rate_hz=44_100, channels=2)
     index = embed.run(request_of())
     found = {each.id: each.reason for each in index.skipped}
@@ -113,7 +119,11 @@ def test_bad_recordings_are_left_out_and_named(request_of, words):
     assert "it is cut off" in found["up/cut.wav"]
     assert "silence" in found["up/quiet.wav"]
     assert "unreadable" in found["yes/0.wav"]
-    assert len(found) == 7
+    assert not any(str(words) in reason for reason in found.values()), "an index names no folder of this machine"
+    assert all("should be a file" in found[f"up/{name}.wav"] for name in ("folder", "loop", "nothing", "pipe"))
+    named = [f"{kind}/{name}" for kind in ("no", "up", "yes") for name in sorted(os.listdir(words / kind))]  # noqa: PTH208
+    assert {name for name in found if name.partition("/")[0] != "self"} < {*named}
+    assert len(found) == 11 + 6
     assert (index.words["yes"].file, index.words["yes"].clips) == ("", 0)
     assert index.words["empty"].clips == 0
     assert not (index.folder / "yes.parquet").exists()
@@ -338,6 +348,37 @@ def test_an_engine_that_there_is_not_is_refused_before_anything_is_touched(reque
     with pytest.raises(ConfigError, match=r"one of process, ray\. Got: spark"):
         embed.run(request_of(engine="spark"))
     assert contents(request_of().out) == before
+
+
+def test_a_folder_that_cannot_be_written_is_named(request_of, tmp_path):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(ArtifactError, match="could not be written"):
+            embed.run(request_of(out=out))
+
+
+def test_a_disk_that_is_full_is_said_and_the_run_goes_on(request_of, monkeypatch, calls):
+    """Full while the second word is noted down: half a line of the journal is left, and the word is done again."""
+    plain, written = json.dumps, []
+
+    def full(value, **options):
+        if "clips" in value and "stamp" in value:
+            written.append(value)
+            if len(written) == 2:
+                with (request_of().out / ".work" / "words.jsonl").open("a") as journal:
+                    journal.write(plain(value)[:20])
+                raise OSError(28, "No space left on device")
+        return plain(value, **options)
+
+    monkeypatch.setattr(_store.json, "dumps", full)
+    with pytest.raises(ArtifactError, match="No space left on device"):
+        embed.run(request_of())
+    monkeypatch.undo()
+    assert calls() == 8
+    embed.run(request_of())
+    assert calls() == 4, "what was embedded is still there as a part"
+    fresh = embed.run(request_of(out=request_of().out.parent / "fresh"))
+    assert contents(request_of().out) == contents(fresh.folder)
 
 
 def test_impossible_settings_are_refused(request_of):
