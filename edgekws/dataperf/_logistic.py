@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.errors import ConfigError
+from edgekws.dataperf import packages
 
 _GRADIENT, _ITERATIONS = 1e-4, 100
 
@@ -59,13 +59,12 @@ class Logistic:
 
 def fit(x: np.ndarray, y: np.ndarray, objective: Objective) -> Logistic:
     """x: float64 [n, dimensions]; y: int [n], all of 0..classes-1 occur."""
-    from scipy.optimize import minimize
-
     classes = int(y.max()) + 1
     rows = 1 if classes == 2 else classes
     count = len(x) if objective.mean else 1
     options: dict[str, Any] = {"maxiter": _ITERATIONS, "gtol": _GRADIENT, **objective.options}
     start, loss = np.zeros(rows * (x.shape[1] + 1)), _binary if classes == 2 else _multinomial
+    minimize = packages.load("scipy.optimize").minimize
     found = minimize(loss, start, args=(x, y, count), method="L-BFGS-B", jac=True, options=options)
     weights = found.x.reshape((rows, -1), order="F")
     return Logistic(np.ascontiguousarray(weights[:, :-1]), weights[:, -1].copy())
@@ -122,11 +121,7 @@ class Native:
     """LogisticRegression of the scikit-learn that is installed, in the type that the vectors have."""
 
     def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
-        try:
-            from sklearn.linear_model import LogisticRegression
-        except ImportError as error:
-            raise ConfigError("scikit-learn is needed", hint="pip install 'edgekws[select]'") from error
-        self._model = LogisticRegression().fit(x, y)
+        self._model = packages.load("sklearn.linear_model").LogisticRegression().fit(x, y)
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         found: np.ndarray = self._model.predict_proba(x)

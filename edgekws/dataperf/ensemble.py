@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edgekws.dataperf import _logistic, _mt19937, _platt
+from edgekws.dataperf import _logistic, _mt19937, _platt, packages
 from edgekws.errors import ConfigError, DataError
 
 FOLDS, _ROWS, _THREADS = 5, 1024, 2
@@ -141,10 +141,4 @@ def _gamma(x: np.ndarray) -> float:
 
 def _svc(gamma: float) -> _Machine:
     """scikit-learn's, not fitted."""
-    try:
-        from sklearn.svm import SVC
-    except ImportError as error:
-        raise ConfigError(
-            "scikit-learn has the SVC of the score", got="it is not installed", hint="pip install 'edgekws[select]'"
-        ) from error
-    return SVC(kernel="rbf", C=1.0, gamma=gamma, decision_function_shape="ovo")
+    return packages.load("sklearn.svm").SVC(kernel="rbf", C=1.0, gamma=gamma, decision_function_shape="ovo")

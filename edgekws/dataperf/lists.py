@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekws.dataperf import _yaml
+from edgekws.dataperf import _yaml, packages
 from edgekws.errors import ArtifactError
 from edgekws.files import read_content, write_text
 
@@ -78,16 +78,13 @@ def write_json(path: Path, lists: IdLists) -> None:
 
 def write_yaml(path: Path, lists: IdLists) -> None:
     """allowed_training_set.yaml or eval.yaml, in the order given."""
-    import yaml
-
     value = {"targets": {word: list(ids) for word, ids in lists.targets.items()}, "nontargets": list(lists.nontargets)}
-    write_text(path, yaml.dump(value, default_flow_style=None, sort_keys=False))
+    write_text(path, packages.load("yaml").dump(value, default_flow_style=None, sort_keys=False))
 
 
 def write_first(path: Path, lists: FirstLists) -> None:
-    import yaml
-
-    write_text(path, yaml.safe_dump({"target_ids": list(lists.targets), "nontarget_ids": list(lists.nontargets)}))
+    value = {"target_ids": list(lists.targets), "nontarget_ids": list(lists.nontargets)}
+    write_text(path, packages.load("yaml").safe_dump(value))
 
 
 def kind(path: Path) -> str:

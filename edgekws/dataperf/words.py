@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.errors import ArtifactError, ConfigError, DataError
+from edgekws.dataperf import packages
+from edgekws.errors import ArtifactError, DataError
 from edgekws.files import replacing
 
 _Arrow = Any
@@ -86,7 +87,7 @@ def path_of(folder: Path, word: str) -> Path:
 
 def read(path: Path) -> Word:
     """Raises ArtifactError for a file of another kind, other columns or types, and for a damaged one."""
-    parquet, pyarrow = _parquet()
+    parquet, pyarrow = packages.load("pyarrow.parquet"), packages.load("pyarrow")
     try:
         return _word(path, _table(path, parquet, pyarrow))
     except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
@@ -138,23 +139,12 @@ def _flattened(vectors: _Arrow) -> tuple[np.ndarray, np.ndarray]:
 
 def write(path: Path, ids: Iterable[str], vectors: np.ndarray) -> None:
     """vectors: float [n, dimensions]; stored in the type they have."""
-    parquet, pyarrow = _parquet()
+    parquet, pyarrow = packages.load("pyarrow.parquet"), packages.load("pyarrow")
     starts = np.arange(len(vectors) + 1, dtype=np.int32) * vectors.shape[1]
     lists = pyarrow.ListArray.from_arrays(starts, pyarrow.array(np.ascontiguousarray(vectors).ravel()))
     table = pyarrow.table({ID: pyarrow.array(list(ids), pyarrow.string()), VECTOR: lists})
     with replacing(path) as partial:
         parquet.write_table(table, partial, use_dictionary=False)
-
-
-def _parquet() -> tuple[_Arrow, _Arrow]:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ConfigError(
-            "pyarrow reads parquet files", got="it is not installed", hint="pip install 'edgekws[select]'"
-        ) from error
-    return parquet, pyarrow
 
 
 def _foreign(path: Path, got: str) -> ArtifactError:
