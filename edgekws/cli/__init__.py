@@ -24,6 +24,7 @@ from edgekws.cli import (
     quantize,
     select,
     select_loop,
+    select_make,
     select_run,
     train,
 )
@@ -53,6 +54,7 @@ data.app.command("drop")(clean.drop)
 app.add_typer(data.app, name="data")
 select.app.command("run")(select_run.run)
 select.app.command("loop")(select_loop.loop)
+select.app.command("convert")(select_make.convert)
 app.add_typer(select.app, name="select")
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgekws.dataperf import _yaml, protocols
+from edgekws.dataperf import _yaml, npz, pb, protocols
 from edgekws.dataperf.score import FirstTask, Options, Score, Task, score, score_first
 from edgekws.errors import ConfigError
 from edgekws.files import read_content
@@ -47,7 +47,7 @@ class Request:
 def scored(request: Request) -> Score:
     """Raises ConfigError for options that do not belong together, and what `score` raises."""
     evaluation = request.eval_file or _data(request) / "eval.yaml"
-    first = is_first_generation(evaluation)
+    first = pb.is_samples(evaluation)
     protocol = protocols.named(request.protocol or ("2022-02" if first else "2023-05"))
     if protocol.first_generation != first:
         raise ConfigError(
@@ -70,17 +70,10 @@ def _no_board(limit: int | None, protocol: protocols.Protocol) -> list[str]:
     return [f"no leaderboard has the size {limit}; they are of {' and '.join(map(str, protocols.SIZES))} clips"]
 
 
-def is_first_generation(path: Path) -> bool:
-    """A protobuf of samples begins with field 1, whose key is a line feed, and text does not hold its other bytes."""
-    head = read_content(path, "the evaluation's file", "give --eval-file")[:4096]
-    return path.suffix == ".pb" or (head[:1] == b"\n" and any(byte < 9 for byte in head))
-
-
 def _first_task(request: Request, evaluation: Path) -> FirstTask:
     if request.train_file is None:
         raise ConfigError("The first generation needs --train-file (train.npz or train.yaml)")
-    head = read_content(request.train_file, "train.npz or train.yaml", "select again")[:2]
-    if head == b"PK":
+    if npz.is_archive(request.train_file):
         return FirstTask(request.train_file, evaluation)
     if request.input_samples is None:
         raise ConfigError("train.yaml needs --input-samples, the samples.pb that it chooses from")

@@ -70,10 +70,14 @@ def read_first(path: Path) -> FirstLists:
     return FirstLists(*(_ids(path, value[key], key) for key in FIRST))
 
 
-def write_json(path: Path, lists: IdLists) -> None:
-    """A selection, with the bytes that the challenge's own tool gives."""
-    value = {"targets": {word: list(ids) for word, ids in lists.targets.items()}, "nontargets": list(lists.nontargets)}
-    write_text(path, json.dumps(value, sort_keys=True, indent=4))
+def write_json(path: Path, lists: IdLists, by_name: bool = True) -> None:
+    """A selection, with the bytes that the challenge's own tool gives.
+
+    by_name: words are sorted, as there; the order of words moves the score, so a copy keeps the one it has.
+    """
+    words = sorted(lists.targets) if by_name else lists.targets
+    value = {"nontargets": list(lists.nontargets), "targets": {word: list(lists.targets[word]) for word in words}}
+    write_text(path, json.dumps(value, indent=4))
 
 
 def write_yaml(path: Path, lists: IdLists) -> None:
@@ -149,9 +153,13 @@ def _ids(path: Path, value: object, where: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _check_word(path: Path, word: str) -> None:
+def is_word(word: str) -> bool:
     """A word names a file: it must not lead out of its folder."""
-    if not word or "/" in word or "\\" in word or "\0" in word or word in (".", ".."):
+    return bool(word) and not any(sign in word for sign in "/\\\0") and word not in (".", "..")
+
+
+def _check_word(path: Path, word: str) -> None:
+    if not is_word(word):
         raise _wrong(path, f"the target {word!r}, and a word that can be the name of a file should be there")
 
 

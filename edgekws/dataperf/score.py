@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.dataperf import ensemble, lists, loader, measures, npz, pb, protocols, rules
+from edgekws.dataperf import ensemble, first, lists, loader, measures, npz, pb, protocols, rules
 from edgekws.dataperf.loader import Block
 from edgekws.dataperf.protocols import Protocol
 from edgekws.errors import ArtifactError, DataError
@@ -117,7 +117,7 @@ def score(task: Task, options: Options) -> Score:
 
 def score_first(task: FirstTask, options: Options) -> Score:
     """The first generation: accuracy of one logistic regression that tells targets from other words."""
-    training = first_training(task)
+    training = _first_training(task)
     x = np.asarray(training.x, np.float64)
     if len(np.unique(training.y)) < 2:
         raise DataError(f"{task.selection} should have targets and other words", got="one of them only")
@@ -134,21 +134,11 @@ def score_first(task: FirstTask, options: Options) -> Score:
     return _score(found, ("nontarget", "target"), options, len(training.y), files, ())
 
 
-def first_training(task: FirstTask) -> npz.TrainingSet:
-    """train.npz as it is; train.yaml picks rows of samples.pb, targets first, each in the order of samples.pb."""
+def _first_training(task: FirstTask) -> npz.TrainingSet:
     if task.samples is None:
         return npz.read(task.selection)
-    chosen, pool = lists.read_first(task.selection), pb.read(task.samples)
-    parts = []
-    for ids, kind in ((chosen.targets, pb.TARGET), (chosen.nontargets, pb.NONTARGET)):
-        wanted, rows = set(ids), np.flatnonzero(pool.types == kind)
-        parts.append(np.array([row for row in rows if pool.ids[row] in wanted], np.int64))
-        missing = wanted - {pool.ids[row] for row in parts[-1]}
-        if missing or len(wanted) < len(ids):
-            got = f"{min(missing)} is not there" if missing else f"{len(ids) - len(wanted)} ids twice"
-            raise DataError(f"{task.selection} should choose from {task.samples}, each clip once", got=got)
-    y = np.repeat([1, 0], [len(part) for part in parts])
-    return npz.TrainingSet(pool.vectors[np.concatenate(parts)].astype(np.float64), y)
+    where = f"{task.samples}, which {task.selection} chooses from,"
+    return first.training(lists.read_first(task.selection), pb.read(task.samples), where)
 
 
 def _oddities(evaluation: lists.IdLists) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekws.dataperf import lists, loader, npz, pb, protocols, score
+from edgekws.dataperf import first, lists, loader, npz, pb, protocols, score
 from edgekws.dataperf.ensemble import Ensemble
 from tests.dataperf import cases
 
@@ -145,7 +145,7 @@ def test_a_train_yaml_takes_rows_in_the_order_of_samples(golden, tmp_path):
     pb.write(tmp_path / "eval.pb", pb.Samples(tuple(map(str, range(len(types)))), types.astype(np.int8), vectors))
     lists.write_first(tmp_path / "train.yaml", lists.FirstLists(ids[:3][::-1], ids[3:]))
     task = score.FirstTask(tmp_path / "train.yaml", tmp_path / "eval.pb", tmp_path / "samples.pb")
-    training = score.first_training(task)
+    training = first.training(lists.read_first(task.selection), pb.read(task.samples), "")
     expected = np.concatenate([[n for n in mixed if y[n] == 1], [n for n in mixed if y[n] == 0]])
     np.testing.assert_array_equal(training.x, x[expected])
     found = score.score_first(task, score.Options("2023", protocols.named("2022-02"), (0,)))
