@@ -55,6 +55,7 @@ app.add_typer(data.app, name="data")
 select.app.command("run")(select_run.run)
 select.app.command("loop")(select_loop.loop)
 select.app.command("convert")(select_make.convert)
+select.app.command("make-experiment")(select_make.make_experiment)
 app.add_typer(select.app, name="select")
 
 

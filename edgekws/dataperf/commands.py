@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekws.dataperf import _yaml, npz, pb, protocols
+from edgekws.dataperf.lists import EVALUATION, POOL
 from edgekws.dataperf.score import FirstTask, Options, Score, Task, score, score_first
 from edgekws.errors import ConfigError
 from edgekws.files import read_content
@@ -46,7 +47,7 @@ class Request:
 
 def scored(request: Request) -> Score:
     """Raises ConfigError for options that do not belong together, and what `score` raises."""
-    evaluation = request.eval_file or _data(request) / "eval.yaml"
+    evaluation = request.eval_file or _data(request) / EVALUATION[1]
     first = pb.is_samples(evaluation)
     protocol = protocols.named(request.protocol or ("2022-02" if first else "2023-05"))
     if protocol.first_generation != first:
@@ -95,10 +96,10 @@ def _task(request: Request, evaluation: Path, protocol: protocols.Protocol, conf
         )
     return Task(
         selection,
-        request.allowed or data / "allowed_training_set.yaml",
+        request.allowed or data / POOL[1],
         evaluation,
-        request.train_dir or data / "train_embeddings",
-        request.eval_dir or data / "eval_embeddings",
+        request.train_dir or data / POOL[0],
+        request.eval_dir or data / EVALUATION[0],
         limit,
     )
 

@@ -24,13 +24,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from edgekws.dataperf import first, lists, loader, npz, pb, words
-from edgekws.dataperf.lists import FirstLists, IdLists
+from edgekws.dataperf.lists import EVALUATION, POOL, FirstLists, IdLists
 from edgekws.errors import ConfigError, DataError
 from edgekws.files import new_folder
 
 Form = Literal["npz", "ids", "json", "yaml", "pb", "parquet"]
 _BY_SUFFIX: dict[str, Form] = {".npz": "npz", ".json": "json", ".pb": "pb", "": "parquet"}
-_FOLDERS = {False: ("train_embeddings", "allowed_training_set.yaml"), True: ("eval_embeddings", "eval.yaml")}
 
 
 @dataclass(frozen=True)
@@ -206,7 +205,7 @@ def _folder_of_samples(request: Request, form: Form) -> Done:
     places: dict[str, list[int]] = {}
     for row, clip in enumerate(pool.ids):
         places.setdefault(_word(clip), []).append(row)
-    folder, name = _FOLDERS[request.evaluation]
+    folder, name = EVALUATION if request.evaluation else POOL
     with new_folder(request.out) as partial:
         for word, rows in places.items():
             path = partial / folder / f"{word}.parquet"

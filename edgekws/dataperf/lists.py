@@ -20,6 +20,8 @@ from edgekws.errors import ArtifactError
 from edgekws.files import read_content, write_text
 
 FIRST = ("target_ids", "nontarget_ids")
+POOL, EVALUATION = ("train_embeddings", "allowed_training_set.yaml"), ("eval_embeddings", "eval.yaml")
+"""Where the challenge keeps embeddings and their list: to choose from, and to judge."""
 _HINT = "compare it with `edgekws select inspect` of a file that works"
 
 
