@@ -3,7 +3,8 @@
 - targets: clips of the training split may be chosen, those of the judged splits are judged.
 - other words: WORDS are drawn among those with more clips than are taken, whatever the targets' splits say. Of the
   first KNOWN, TRAIN_CLIPS may be chosen and EVAL_CLIPS are judged; of the rest, which no selection can know, both
-  together are judged. With `by_split` they keep to the splits, too, so that no speaker is on both sides.
+  together are judged. With `by_split` they keep to the splits, too, so that no speaker is on both sides, and a word
+  gives as many clips as it has there, at most TRAIN_CLIPS and EVAL_CLIPS.
 
 DataPerf drew with RandomState(0), first words, then the clips of each, from the corpus's own list of words; here words
 are in the order of their names, and clips in that of their files. The result:
@@ -33,7 +34,7 @@ KIND, VERSION = "dataperf-experiment", 1
 
 @dataclass(frozen=True)
 class Plan:
-    """words, known: of other words; *_clips: of each known one (0 with by_split: all there are). judged: splits."""
+    """words, known: of other words; *_clips: of each known one (0 with by_split: all). judged: splits."""
 
     targets: tuple[str, ...]
     words: int = 200
@@ -115,7 +116,7 @@ def _files(embeddings: Path, targets: Sequence[str]) -> dict[str, Path]:
 
 
 def _drawn(candidates: list[str], files: dict[str, Path], plan: Plan, rng: np.random.RandomState) -> list[str]:
-    taken = plan.train_clips + plan.eval_clips
+    taken = 0 if plan.by_split else plan.train_clips + plan.eval_clips
     enough = [word for word in candidates if words.count(files[word]) > taken]
     if len(enough) < plan.words:
         raise ConfigError(
