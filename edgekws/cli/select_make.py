@@ -75,7 +75,7 @@ def make_experiment(
         list[str] | None, typer.Option("--judge", help="dev or test: splits to judge.", show_default="both")
     ] = None,
     by_split: Annotated[
-        bool, typer.Option("--by-split", help="Other words keep to the splits, too, and give up to that many clips; 0: all.")
+        bool, typer.Option("--by-split", help="Other words keep to the splits, too, with up to so many clips; 0: all.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the draws.")] = 0,
 ) -> None:
