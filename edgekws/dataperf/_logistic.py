@@ -11,13 +11,13 @@ until labels change. So sums here go in scikit-learn's order.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from edgekws.dataperf import packages
+from edgekws.dataperf._libm import each
 
 _GRADIENT, _ITERATIONS = 1e-4, 100
 
@@ -77,9 +77,9 @@ def _multinomial(flat: np.ndarray, x: np.ndarray, y: np.ndarray, count: int) -> 
     weights, strength = packed[:, :-1], 1.0 / count
     raw = x @ weights.T + packed[:, -1]
     top = raw.max(axis=1)
-    slopes = _each(math.exp, raw - top[:, None])
+    slopes = each(math.exp, raw - top[:, None])
     total = np.cumsum(slopes, axis=1)[:, -1]
-    losses = _each(math.log, total) + top - raw[clips, y]
+    losses = each(math.log, total) + top - raw[clips, y]
     slopes /= total[:, None]
     slopes[clips, y] -= 1
     slopes /= count
@@ -92,18 +92,13 @@ def _multinomial(flat: np.ndarray, x: np.ndarray, y: np.ndarray, count: int) -> 
 def _binary(flat: np.ndarray, x: np.ndarray, y: np.ndarray, count: int) -> tuple[float, np.ndarray]:
     weights, strength = flat[:-1], 1.0 / count
     raw = x @ weights + flat[-1]
-    small = _each(math.exp, -np.abs(raw))
-    losses = _each(math.log1p, small) + np.where(raw > 0, (1 - y) * raw, -y * raw)
+    small = each(math.exp, -np.abs(raw))
+    losses = each(math.log1p, small) + np.where(raw > 0, (1 - y) * raw, -y * raw)
     slopes = np.where(raw > 0, (1 - y) - y * small, (1 - y) * small - y) / (1 + small) / count
     gradient = np.empty_like(flat)
     gradient[:-1] = x.T @ slopes + strength * weights
     gradient[-1] = slopes.sum()
     return _penalized(losses.sum() / count, weights, strength), gradient
-
-
-def _each(function: Callable[[float], float], values: np.ndarray) -> np.ndarray:
-    """By the C library, whose last bit is that of scikit-learn's compiled loss; numpy's own differs by machine."""
-    return np.array([function(value) for value in values.ravel().tolist()]).reshape(values.shape)
 
 
 def _penalized(loss: float, weights: np.ndarray, strength: float) -> float:

@@ -146,17 +146,21 @@ def _limit(config: dict[str, Any], protocol: protocols.Protocol) -> int | None:
 
 
 def peer_line(found: Score) -> str:
-    """The line that the challenge prints."""
+    """What the challenge prints."""
     if found.options.protocol.first_generation:
         return f"eval score {found.value}"
+    if found.options.protocol.classifiers:
+        return "\n".join(f"{name} score {value}" for name, value in found.by_run.items())
     return f"Score:  {found.value}"
 
 
 def predictions_csv(found: Score) -> str:
-    """clip, truth and one label per seed, by name, in the order of evaluation."""
+    """clip, truth and one label per seed (or classifier), by name, in the order of evaluation."""
     buffer, names = io.StringIO(), [row.name for row in found.classes]
     rows = csv.writer(buffer, lineterminator="\n")
-    rows.writerow(["clip_id", "truth", *(f"seed_{seed}" for seed in found.by_seed)])
+    rows.writerow(
+        ["clip_id", "truth", *(name if found.options.protocol.classifiers else f"seed_{name}" for name in found.by_run)]
+    )
     for clip, truth, labels in zip(found.ids, found.truth.tolist(), found.labels.T.tolist(), strict=True):
         rows.writerow([clip, names[truth], *(names[label] for label in labels)])
     return buffer.getvalue()

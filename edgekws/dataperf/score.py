@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.dataperf import ensemble, first, lists, loader, measures, npz, pb, protocols, rules
+from edgekws.dataperf import ensemble, first, lists, loader, march2022, measures, npz, pb, protocols, rules
 from edgekws.dataperf.loader import Block
 from edgekws.dataperf.protocols import Protocol
 from edgekws.errors import ArtifactError, DataError
@@ -53,11 +54,12 @@ class Options:
 
 @dataclass(frozen=True)
 class Score:
-    """value: mean over seeds. names: of the classes, in the order of confusion (row = truth, summed over seeds)."""
+    """value: mean over runs, which are seeds, or classifiers that are scored by themselves. classes: in the order of
+    confusion (row = truth, summed over runs). labels: int64 [runs, n]."""
 
     value: float
     interval: Interval
-    by_seed: dict[int, float]
+    by_run: dict[str, float]
     classes: tuple[measures.ClassScore, ...]
     confusion: np.ndarray
     options: Options
@@ -69,6 +71,11 @@ class Score:
     truth: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     labels: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.int64))
 
+    def _runs(self) -> dict[str, Any]:
+        if self.options.protocol.classifiers:
+            return {"classifiers": [{"name": name, "score": value} for name, value in self.by_run.items()]}
+        return {"seeds": [{"seed": int(seed), "score": value} for seed, value in self.by_run.items()]}
+
     def to_json(self) -> dict[str, Any]:
         """Without ids and labels."""
         return {
@@ -77,7 +84,7 @@ class Score:
             "score": self.value,
             "measure": self.options.protocol.measure,
             "interval": {**asdict(self.interval), "how": f"95 % bootstrap over clips, {measures.RESAMPLES} resamples"},
-            "seeds": [{"seed": seed, "score": value} for seed, value in self.by_seed.items()],
+            **self._runs(),
             "classes": [asdict(row) for row in self.classes],
             "confusion": {"labels": [row.name for row in self.classes], "summed_over_seeds": self.confusion.tolist()},
             "protocol": self.options.protocol.date,
@@ -92,27 +99,52 @@ class Score:
 
 def score(task: Task, options: Options) -> Score:
     """Raises DataError for a selection that the rules refuse, ArtifactError for damaged or foreign files."""
+    if options.protocol.classifiers:
+        return _score_each(task, options)
     notes: dict[str, None] = {}
     selection, allowed, evaluation = (lists.read(path) for path in (task.selection, task.allowed, task.evaluation))
     by_name = options.protocol.by_name
-    rules.check(selection, allowed, task.limit)
+    with _naming(task.evaluation):
+        rules.check_evaluation(evaluation)
+    with _naming(task.selection):
+        rules.check(selection, allowed, task.limit)
+        if not options.strict_peer:
+            rules.check_strictly(selection, evaluation, by_name)
     if options.strict_peer:
         notes.update(dict.fromkeys(rules.surprises(selection, evaluation, by_name)))
-    else:
-        rules.check_strictly(selection, evaluation, by_name)
     notes.update(dict.fromkeys(_oddities(evaluation)))
 
     def warn(note: str) -> None:
         notes[note] = None
 
     train = list(loader.load(selection, task.train_embeddings, warn, by_name))
-    x, y = _training(train)
+    with _naming(task.selection):
+        x, y = _training(train)
     model = ensemble.Ensemble(x, y, options.seeds, options.numerics)
     blocks = loader.load(evaluation, task.eval_embeddings, warn, by_name)
     names = _names(evaluation, selection, by_name)
     found = _predicted(model.predict, _alike(blocks, x) if options.numerics == "native" else _same_size(blocks, x))
     files = {name: sha256_file(getattr(task, name)) for name in ("selection", "allowed", "evaluation")}
     return _score(found, names, options, len(y), files, tuple(notes))
+
+
+def _score_each(task: Task, options: Options) -> Score:
+    """March 2022: of each classifier by itself."""
+    selection, allowed, evaluation = (lists.read(path) for path in (task.selection, task.allowed, task.evaluation))
+    with _naming(task.selection):
+        rules.check(selection, allowed, task.limit)
+        rules.check_homes(selection, allowed)
+        if not options.strict_peer:
+            rules.check_once(selection)
+            rules.check_filled(selection, list(evaluation.targets))
+    notes = march2022.surprises(selection, list(evaluation.targets)) if options.strict_peer else []
+    classes = march2022.class_ids(allowed)
+    train = march2022.load(selection, task.train_embeddings, classes)
+    model = march2022.Classifiers(train.vectors, train.classes, options.numerics)
+    judged = march2022.load(evaluation, task.eval_embeddings, classes)
+    found = _predicted(model.predict, _same_size([judged], train.vectors))
+    files = {name: sha256_file(getattr(task, name)) for name in ("selection", "allowed", "evaluation")}
+    return _score(found, tuple(classes), options, len(train.ids), files, tuple(notes))
 
 
 def score_first(task: FirstTask, options: Options) -> Score:
@@ -139,6 +171,15 @@ def _first_training(task: FirstTask) -> npz.TrainingSet:
         return npz.read(task.selection)
     where = f"{task.samples}, which {task.selection} chooses from,"
     return first.training(lists.read_first(task.selection), pb.read(task.samples), where)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """The file at fault, before what is wrong in it."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{path}: {error.expected}", got=error.got, hint=error.hint) from error
 
 
 def _oddities(evaluation: lists.IdLists) -> list[str]:
@@ -219,7 +260,7 @@ def _score(
     return Score(
         value=float(np.mean(values)),
         interval=measures.interval(found.truth, found.labels, len(names), which),
-        by_seed=dict(zip(options.seeds, values, strict=True)),
+        by_run=dict(zip(options.protocol.classifiers or map(str, options.seeds), values, strict=True)),
         classes=measures.per_class(tables, names),
         confusion=tables.sum(axis=0),
         options=options,

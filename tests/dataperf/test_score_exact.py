@@ -15,6 +15,7 @@ from tests.dataperf import cases
 
 GOLDEN = Path(__file__).parent / "golden"
 SURPRISING = {"twice-in-selection", "target-missing", "target-empty"}
+ODD_FILES = {"twice-in-eval", "rows-twice"}
 
 
 def task_of(case, folder):
@@ -51,7 +52,7 @@ def matches(made, golden, numerics, seeds):
     np.testing.assert_array_equal(found.truth, expected["truth"])
     np.testing.assert_array_equal(found.labels, expected["labels"][:seeds])
     assert abs(found.value - expected["scores"][:seeds, 2].mean()) < 1e-12
-    assert bool(found.warnings) == (strict or name == "twice-in-eval")
+    assert bool(found.warnings) == (strict or name in ODD_FILES)
     assert found.interval.low <= found.value <= found.interval.high or name == "one-number"
     return found, expected
 
@@ -75,7 +76,18 @@ def test_probabilities_are_those_of_scikit_learn(made, golden):
     model = Ensemble(x, y, case.seeds[:2])
     sigmoids, known = np.array(model.sigmoids).transpose(0, 2, 1), golden["2023"]
     np.testing.assert_allclose(sigmoids, known[f"{name}.sigmoids"], rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(model.probabilities(evaluated), known[f"{name}.chances"], rtol=0, atol=1e-9)
+    # Where logistic regression stops before its minimum, scikit-learn itself differs by that much between processors.
+    np.testing.assert_allclose(model.probabilities(evaluated), known[f"{name}.chances"], rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("numerics", ["2023", "2024"])
+def test_of_march_2022_each_classifiers_labels_are_those_of_scikit_learn(made, golden, numerics):
+    name, _, task = made
+    found = score.score(task, score.Options(numerics, protocols.named("2022-03"), (0,), name in SURPRISING))
+    np.testing.assert_array_equal(found.labels, golden[numerics][f"{name}.march"])
+    scores = golden[numerics][f"{name}.march_scores"]
+    np.testing.assert_allclose([found.by_run[part] for part in ("Perceptron", "svm")], scores, rtol=0, atol=1e-12)
+    assert bool(found.warnings) == (name in SURPRISING)
 
 
 @pytest.mark.parametrize("name", ["plain25", "two-classes", "target-missing", "capitals"])
