@@ -146,12 +146,10 @@ def _limit(config: dict[str, Any], protocol: protocols.Protocol) -> int | None:
 
 
 def peer_line(found: Score) -> str:
-    """What the challenge prints."""
-    if found.options.protocol.first_generation:
-        return f"eval score {found.value}"
+    """What the challenge prints; of March 2022 a line for each classifier."""
     if found.options.protocol.classifiers:
         return "\n".join(f"{name} score {value}" for name, value in found.by_run.items())
-    return f"Score:  {found.value}"
+    return f"{found.options.protocol.line} {found.value}"
 
 
 def predictions_csv(found: Score) -> str:

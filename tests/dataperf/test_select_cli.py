@@ -83,6 +83,12 @@ def test_the_report_says_how_the_number_came_about(folder, monkeypatch, capsys):
     assert found["classes"][0]["f1"] == pytest.approx(f1[0], abs=0.05)
 
 
+@pytest.mark.parametrize(("protocol", "line"), [("2022-04", "score 0."), ("2022-09", "Score:  0.")])
+def test_an_older_protocol_prints_its_own_line(protocol, line, folder, monkeypatch, capsys):
+    code, out, _ = run(monkeypatch, capsys, "eval", *FILES, "--protocol", protocol)
+    assert (code, out.splitlines()[-1].startswith(line)) == (0, True)
+
+
 def test_of_march_2022_two_lines_are_printed_and_two_classifiers_reported(folder, monkeypatch, capsys):
     arguments = ("score", *FILES, "--protocol", "2022-03", "--predictions", "p.csv")
     code, out, _ = run(monkeypatch, capsys, *arguments, "--out", "r.json")
