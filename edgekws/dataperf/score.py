@@ -54,8 +54,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Score:
-    """value: mean over runs, which are seeds, or classifiers that are scored by themselves. classes: in the order of
-    confusion (row = truth, summed over runs). labels: int64 [runs, n]."""
+    """value: mean over runs, which are seeds, or classifiers that are scored by themselves.
+
+    classes: in the order of confusion (row = truth, summed over runs). truth: int64 [n]; labels: int64 [runs, n].
+    """
 
     value: float
     interval: Interval
@@ -78,6 +80,7 @@ class Score:
 
     def to_json(self) -> dict[str, Any]:
         """Without ids and labels."""
+        summed = "summed_over_classifiers" if self.options.protocol.classifiers else "summed_over_seeds"
         return {
             "kind": KIND,
             "version": VERSION,
@@ -86,7 +89,7 @@ class Score:
             "interval": {**asdict(self.interval), "how": f"95 % bootstrap over clips, {measures.RESAMPLES} resamples"},
             **self._runs(),
             "classes": [asdict(row) for row in self.classes],
-            "confusion": {"labels": [row.name for row in self.classes], "summed_over_seeds": self.confusion.tolist()},
+            "confusion": {"labels": [row.name for row in self.classes], summed: self.confusion.tolist()},
             "protocol": self.options.protocol.date,
             "numerics": {"name": self.options.numerics, "means": ensemble.NUMERICS[self.options.numerics]},
             "strict_peer": self.options.strict_peer,
@@ -140,7 +143,8 @@ def _score_each(task: Task, options: Options) -> Score:
     notes = march2022.surprises(selection, list(evaluation.targets)) if options.strict_peer else []
     classes = march2022.class_ids(allowed)
     train = march2022.load(selection, task.train_embeddings, classes)
-    model = march2022.Classifiers(train.vectors, train.classes, options.numerics)
+    with _naming(task.selection):
+        model = march2022.Classifiers(train.vectors, train.classes, options.numerics)
     judged = march2022.load(evaluation, task.eval_embeddings, classes)
     found = _predicted(model.predict, _same_size([judged], train.vectors))
     files = {name: sha256_file(getattr(task, name)) for name in ("selection", "allowed", "evaluation")}

@@ -164,6 +164,14 @@ def test_evaluations(change, said, folder, monkeypatch, capsys):
     refused(monkeypatch, capsys, folder, 3, said, "score", *FILES, *OUT)
 
 
+def test_a_selection_of_one_class_in_march_2022(folder, monkeypatch, capsys):
+    value = json.loads((folder / "en_25_train.json").read_text())
+    value["nontargets"], value["targets"] = [], {"bird": value["targets"]["bird"]}
+    (folder / "en_25_train.json").write_text(json.dumps(value))
+    arguments = ("score", *FILES, "--protocol", "2022-03", "--strict-peer", *OUT)
+    refused(monkeypatch, capsys, folder, 3, ["en_25_train.json: ", "two classes or more"], *arguments)
+
+
 @pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n", b"\n\x05abc", None])
 def test_protobuf(content, folder, monkeypatch, capsys):
     for name in ("samples.pb", "eval.pb"):

@@ -225,6 +225,14 @@ def test_ids_that_do_not_become_words_and_files_are_refused(ids, said, tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ["s.pb"]
 
 
+def test_what_a_killed_run_left_of_its_folder_is_removed(chosen, monkeypatch, capsys):
+    left = chosen / ".pool.4194305.partial"  # above the largest process id of Linux
+    left.mkdir()
+    (left / "half.parquet").write_bytes(b"PAR1")
+    assert converted(monkeypatch, capsys, "samples.pb", "pool")[0] == 0
+    assert not left.exists()
+
+
 def test_a_folder_that_is_there_is_not_written_into(chosen, monkeypatch, capsys):
     (chosen / "pool").mkdir()
     assert converted(monkeypatch, capsys, "samples.pb", "pool")[0] == 0

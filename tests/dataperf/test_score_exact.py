@@ -15,6 +15,9 @@ from tests.dataperf import cases
 
 GOLDEN = Path(__file__).parent / "golden"
 SURPRISING = {"twice-in-selection", "target-missing", "target-empty"}
+UNSETTLED = {"large-numbers", "hopeless"}
+"""Logistic regression stops before its minimum: scikit-learn's probabilities differ by 5e-6 between processors, as
+OPENBLAS_CORETYPE makes them; no label does."""
 ODD_FILES = {"twice-in-eval", "rows-twice"}
 
 
@@ -76,8 +79,8 @@ def test_probabilities_are_those_of_scikit_learn(made, golden):
     model = Ensemble(x, y, case.seeds[:2])
     sigmoids, known = np.array(model.sigmoids).transpose(0, 2, 1), golden["2023"]
     np.testing.assert_allclose(sigmoids, known[f"{name}.sigmoids"], rtol=1e-9, atol=1e-9)
-    # Where logistic regression stops before its minimum, scikit-learn itself differs by that much between processors.
-    np.testing.assert_allclose(model.probabilities(evaluated), known[f"{name}.chances"], rtol=0, atol=1e-7)
+    found, near = model.probabilities(evaluated), 1e-5 if name in UNSETTLED else 1e-8
+    np.testing.assert_allclose(found, known[f"{name}.chances"], rtol=0, atol=near)
 
 
 @pytest.mark.parametrize("numerics", ["2023", "2024"])
