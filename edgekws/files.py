@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,11 +48,37 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path`, which becomes `path` on success; until then `path` is not there.
+
+    Raises ArtifactError when `path` is there already, unless it is an empty folder.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        hint = "give a new folder, or remove this one"
+        raise ArtifactError(f"{path} should be a new folder", got="something that is there", hint=hint)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        partial.mkdir()
+        yield partial
+        partial.replace(path)
+    except OSError as error:
+        raise ArtifactError(f"{path} could not be written", got=error.strerror or str(error)) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def _remove_abandoned(path: Path) -> None:
-    """Temporary files of runs that were killed while writing `path`."""
+    """Temporary files and folders of runs that were killed while writing `path`."""
     for partial in path.parent.glob(f".{path.name}.*.partial"):
         pid = partial.name.split(".")[-2]
-        if pid.isdigit() and not _is_running(int(pid)):
+        if not pid.isdigit() or _is_running(int(pid)):
+            continue
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        else:
             partial.unlink(missing_ok=True)
 
 

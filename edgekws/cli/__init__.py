@@ -24,6 +24,7 @@ from edgekws.cli import (
     quantize,
     select,
     select_loop,
+    select_make,
     select_run,
     select_shards,
     train,
@@ -55,6 +56,8 @@ app.add_typer(data.app, name="data")
 select.app.command("run")(select_run.run)
 select.app.command("shards")(select_shards.shards)
 select.app.command("loop")(select_loop.loop)
+select.app.command("convert")(select_make.convert)
+select.app.command("make-experiment")(select_make.make_experiment)
 app.add_typer(select.app, name="select")
 
 

@@ -52,7 +52,9 @@ def score(
         Path | None, _file("config_file", "YAML with eval_random_seeds. Default: the official.")
     ] = None,
     numerics: Annotated[str, typer.Option(help="2023 (the leaderboard's), 2024, or native.")] = "2023",
-    protocol: Annotated[str, typer.Option(help="2022-02, -04, -09, -11, 2023-03, -05. Default: by the files.")] = "",
+    protocol: Annotated[
+        str, typer.Option(help="2022-02, -03, -04, -09, -11, 2023-03, -05. Default: by the files.")
+    ] = "",
     strict_peer: Annotated[
         bool, typer.Option("--strict-peer", help="Score what the challenge scores, surprises included.")
     ] = False,
@@ -94,17 +96,21 @@ def _show_score(found: Score) -> None:
     options, document = found.options, found.to_json()
     console.out.print(
         f"{options.protocol.measure}, {found.trained} clips to train, {found.evaluated:,} evaluated, "
-        f"{len(found.by_seed)} seeds, protocol {options.protocol.date}, "
+        f"{_runs(found)}, protocol {options.protocol.date}, "
         f"numerics {options.numerics} ({document['numerics']['means']})"
     )
     console.out.print(_class_table(found))
     console.out.print(_confusion_table(found))
     low, high = found.interval.low, found.interval.high
-    values = list(found.by_seed.values())
-    spread = f"; seeds {min(values):.4f} to {max(values):.4f}" if len(values) > 1 else ""
+    values = list(found.by_run.values())
+    spread = f"; {_runs(found)} {min(values):.4f} to {max(values):.4f}" if len(values) > 1 else ""
     console.out.print(f"95 % interval over evaluation clips: {low:.4f} to {high:.4f}{spread}")
     for note in found.warnings:
         console.err.print(f"[yellow]warning:[/] {escape(note)}")
+
+
+def _runs(found: Score) -> str:
+    return " and ".join(found.options.protocol.classifiers) or f"{len(found.by_run)} seeds"
 
 
 def _class_table(found: Score) -> Table:
@@ -116,11 +122,11 @@ def _class_table(found: Score) -> Table:
 
 
 def _confusion_table(found: Score) -> Table:
-    """Clips by truth (row) and prediction (column), mean over seeds."""
-    names, seeds = [row.name for row in found.classes], len(found.by_seed)
+    """Clips by truth (row) and prediction (column), mean over seeds or classifiers."""
+    names, runs = [row.name for row in found.classes], len(found.by_run)
     table = Table("truth \\ predicted", *map(escape, names), box=None, header_style="bold")
     for name, counts in zip(names, found.confusion.tolist(), strict=True):
-        table.add_row(escape(name), *(f"{count / seeds:,.1f}" for count in counts))
+        table.add_row(escape(name), *(f"{count / runs:,.1f}" for count in counts))
     return table
 
 

@@ -11,13 +11,13 @@ until labels change. So sums here go in scikit-learn's order.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from edgekws.errors import ConfigError
+from edgekws.dataperf import packages
+from edgekws.dataperf._libm import each
 
 _GRADIENT, _ITERATIONS = 1e-4, 100
 
@@ -59,13 +59,12 @@ class Logistic:
 
 def fit(x: np.ndarray, y: np.ndarray, objective: Objective) -> Logistic:
     """x: float64 [n, dimensions]; y: int [n], all of 0..classes-1 occur."""
-    from scipy.optimize import minimize
-
     classes = int(y.max()) + 1
     rows = 1 if classes == 2 else classes
     count = len(x) if objective.mean else 1
     options: dict[str, Any] = {"maxiter": _ITERATIONS, "gtol": _GRADIENT, **objective.options}
     start, loss = np.zeros(rows * (x.shape[1] + 1)), _binary if classes == 2 else _multinomial
+    minimize = packages.load("scipy.optimize").minimize
     found = minimize(loss, start, args=(x, y, count), method="L-BFGS-B", jac=True, options=options)
     weights = found.x.reshape((rows, -1), order="F")
     return Logistic(np.ascontiguousarray(weights[:, :-1]), weights[:, -1].copy())
@@ -78,9 +77,9 @@ def _multinomial(flat: np.ndarray, x: np.ndarray, y: np.ndarray, count: int) -> 
     weights, strength = packed[:, :-1], 1.0 / count
     raw = x @ weights.T + packed[:, -1]
     top = raw.max(axis=1)
-    slopes = _each(math.exp, raw - top[:, None])
+    slopes = each(math.exp, raw - top[:, None])
     total = np.cumsum(slopes, axis=1)[:, -1]
-    losses = _each(math.log, total) + top - raw[clips, y]
+    losses = each(math.log, total) + top - raw[clips, y]
     slopes /= total[:, None]
     slopes[clips, y] -= 1
     slopes /= count
@@ -93,18 +92,13 @@ def _multinomial(flat: np.ndarray, x: np.ndarray, y: np.ndarray, count: int) -> 
 def _binary(flat: np.ndarray, x: np.ndarray, y: np.ndarray, count: int) -> tuple[float, np.ndarray]:
     weights, strength = flat[:-1], 1.0 / count
     raw = x @ weights + flat[-1]
-    small = _each(math.exp, -np.abs(raw))
-    losses = _each(math.log1p, small) + np.where(raw > 0, (1 - y) * raw, -y * raw)
+    small = each(math.exp, -np.abs(raw))
+    losses = each(math.log1p, small) + np.where(raw > 0, (1 - y) * raw, -y * raw)
     slopes = np.where(raw > 0, (1 - y) - y * small, (1 - y) * small - y) / (1 + small) / count
     gradient = np.empty_like(flat)
     gradient[:-1] = x.T @ slopes + strength * weights
     gradient[-1] = slopes.sum()
     return _penalized(losses.sum() / count, weights, strength), gradient
-
-
-def _each(function: Callable[[float], float], values: np.ndarray) -> np.ndarray:
-    """By the C library, whose last bit is that of scikit-learn's compiled loss; numpy's own differs by machine."""
-    return np.array([function(value) for value in values.ravel().tolist()]).reshape(values.shape)
 
 
 def _penalized(loss: float, weights: np.ndarray, strength: float) -> float:
@@ -122,11 +116,7 @@ class Native:
     """LogisticRegression of the scikit-learn that is installed, in the type that the vectors have."""
 
     def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
-        try:
-            from sklearn.linear_model import LogisticRegression
-        except ImportError as error:
-            raise ConfigError("scikit-learn is needed", hint="pip install 'edgekws[select]'") from error
-        self._model = LogisticRegression().fit(x, y)
+        self._model = packages.load("sklearn.linear_model").LogisticRegression().fit(x, y)
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         found: np.ndarray = self._model.predict_proba(x)

@@ -11,6 +11,8 @@ import math
 
 import numpy as np
 
+from edgekws.dataperf._libm import each
+
 _MIN_STEP, _RIDGE, _GRADIENT, _DECREASE, _ITERATIONS = 1e-10, 1e-12, 1e-5, 1e-4, 100
 _MIN_PROBABILITY = 1e-7
 _COLUMNS = 4096
@@ -42,17 +44,19 @@ def fit_sigmoid(decisions: np.ndarray, positive: np.ndarray) -> tuple[float, flo
 
 def _loss(decisions: np.ndarray, targets: np.ndarray, a: float, b: float) -> float:
     z = decisions * a + b
-    return _sum(np.where(z >= 0, targets, targets - 1) * z + np.log(1 + np.exp(-np.abs(z))))
+    return _sum(np.where(z >= 0, targets, targets - 1) * z + each(math.log, 1 + each(math.exp, -np.abs(z))))
 
 
 def _newton(decisions: np.ndarray, targets: np.ndarray, a: float, b: float) -> tuple[float, float, float] | None:
     """(step of A, step of B, slope along it); None where the gradient has vanished or has no direction."""
-    p = sigmoid(decisions, a, b)
-    weight, error = p * (1 - p), targets - p
+    z = decisions * a + b
+    small = each(math.exp, -np.abs(z))
+    p, q = np.where(z >= 0, small, 1.0) / (1.0 + small), np.where(z >= 0, 1.0, small) / (1.0 + small)
+    weight, error = p * q, targets - p
     g1, g2 = _sum(decisions * error), _sum(error)
     if abs(g1) < _GRADIENT and abs(g2) < _GRADIENT:
         return None
-    h11, h22 = _RIDGE + _sum(decisions * decisions * weight), _RIDGE + _sum(weight)
+    h11, h22 = _sum(decisions * decisions * weight, _RIDGE), _sum(weight, _RIDGE)
     h21 = _sum(decisions * weight)
     det = h11 * h22 - h21 * h21
     if det == 0:
@@ -61,9 +65,9 @@ def _newton(decisions: np.ndarray, targets: np.ndarray, a: float, b: float) -> t
     return da, db, g1 * da + g2 * db
 
 
-def _sum(values: np.ndarray) -> float:
-    """From first to last, as a loop adds; numpy's own sum goes by halves."""
-    return float(np.cumsum(values)[-1])
+def _sum(values: np.ndarray, start: float = 0.0) -> float:
+    """From `start` on and from first to last, as a loop adds; numpy's own sum goes by halves."""
+    return float(np.cumsum(np.concatenate([[start], values]))[-1])
 
 
 def sigmoid(decisions: np.ndarray, a: float, b: float) -> np.ndarray:

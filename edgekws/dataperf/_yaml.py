@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekws.dataperf import packages
 from edgekws.errors import ArtifactError
 
 Value = Any
@@ -32,8 +33,7 @@ def read(text: str, path: Path) -> Value:
 
     Raises ArtifactError with the line.
     """
-    import yaml
-
+    yaml = packages.load("yaml")
     parser = getattr(yaml, "CLoader", yaml.SafeLoader)
     try:
         return _Reader(iter(yaml.parse(text, Loader=parser)), path).document()

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgekws.dataperf import _yaml, protocols
+from edgekws.dataperf import _yaml, npz, pb, protocols
+from edgekws.dataperf.lists import EVALUATION, POOL
 from edgekws.dataperf.score import FirstTask, Options, Score, Task, score, score_first
 from edgekws.errors import ConfigError
 from edgekws.files import read_content
@@ -46,8 +47,8 @@ class Request:
 
 def scored(request: Request) -> Score:
     """Raises ConfigError for options that do not belong together, and what `score` raises."""
-    evaluation = request.eval_file or _data(request) / "eval.yaml"
-    first = is_first_generation(evaluation)
+    evaluation = request.eval_file or _data(request) / EVALUATION[1]
+    first = pb.is_samples(evaluation)
     protocol = protocols.named(request.protocol or ("2022-02" if first else "2023-05"))
     if protocol.first_generation != first:
         raise ConfigError(
@@ -70,17 +71,10 @@ def _no_board(limit: int | None, protocol: protocols.Protocol) -> list[str]:
     return [f"no leaderboard has the size {limit}; they are of {' and '.join(map(str, protocols.SIZES))} clips"]
 
 
-def is_first_generation(path: Path) -> bool:
-    """A protobuf of samples begins with field 1, whose key is a line feed, and text does not hold its other bytes."""
-    head = read_content(path, "the evaluation's file", "give --eval-file")[:4096]
-    return path.suffix == ".pb" or (head[:1] == b"\n" and any(byte < 9 for byte in head))
-
-
 def _first_task(request: Request, evaluation: Path) -> FirstTask:
     if request.train_file is None:
         raise ConfigError("The first generation needs --train-file (train.npz or train.yaml)")
-    head = read_content(request.train_file, "train.npz or train.yaml", "select again")[:2]
-    if head == b"PK":
+    if npz.is_archive(request.train_file):
         return FirstTask(request.train_file, evaluation)
     if request.input_samples is None:
         raise ConfigError("train.yaml needs --input-samples, the samples.pb that it chooses from")
@@ -102,10 +96,10 @@ def _task(request: Request, evaluation: Path, protocol: protocols.Protocol, conf
         )
     return Task(
         selection,
-        request.allowed or data / "allowed_training_set.yaml",
+        request.allowed or data / POOL[1],
         evaluation,
-        request.train_dir or data / "train_embeddings",
-        request.eval_dir or data / "eval_embeddings",
+        request.train_dir or data / POOL[0],
+        request.eval_dir or data / EVALUATION[0],
         limit,
     )
 
@@ -152,17 +146,19 @@ def _limit(config: dict[str, Any], protocol: protocols.Protocol) -> int | None:
 
 
 def peer_line(found: Score) -> str:
-    """The line that the challenge prints."""
-    if found.options.protocol.first_generation:
-        return f"eval score {found.value}"
-    return f"Score:  {found.value}"
+    """What the challenge prints; of March 2022 a line for each classifier."""
+    if found.options.protocol.classifiers:
+        return "\n".join(f"{name} score {value}" for name, value in found.by_run.items())
+    return f"{found.options.protocol.line} {found.value}"
 
 
 def predictions_csv(found: Score) -> str:
-    """clip, truth and one label per seed, by name, in the order of evaluation."""
+    """clip, truth and one label per seed (or classifier), by name, in the order of evaluation."""
     buffer, names = io.StringIO(), [row.name for row in found.classes]
     rows = csv.writer(buffer, lineterminator="\n")
-    rows.writerow(["clip_id", "truth", *(f"seed_{seed}" for seed in found.by_seed)])
+    rows.writerow(
+        ["clip_id", "truth", *(name if found.options.protocol.classifiers else f"seed_{name}" for name in found.by_run)]
+    )
     for clip, truth, labels in zip(found.ids, found.truth.tolist(), found.labels.T.tolist(), strict=True):
         rows.writerow([clip, names[truth], *(names[label] for label in labels)])
     return buffer.getvalue()

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edgekws.dataperf import _logistic, _mt19937, _platt
+from edgekws.dataperf import _logistic, _mt19937, _platt, packages
 from edgekws.errors import ConfigError, DataError
 
 FOLDS, _ROWS, _THREADS = 5, 1024, 2
@@ -39,7 +39,7 @@ class Ensemble:
         self.classes, codes = _codes(y)
         wide = np.ascontiguousarray(x, np.float64)
         self._gamma = _gamma(wide)
-        self._svc = _svc(self._gamma).fit(wide, codes)
+        self._svc = _machine(self._gamma).fit(wide, codes)
         with _one_blas_thread():
             self._logistic = logistic(x, codes, numerics)
         self._native = numerics == "native"
@@ -92,7 +92,7 @@ class Ensemble:
             if len(trained) and abs(signs.sum()) == len(signs):
                 decisions[tested] = signs[0]
             elif len(trained):
-                decisions[tested] = _svc(self._gamma).fit(x[trained], signs).decision_function(x[tested])
+                decisions[tested] = _machine(self._gamma).fit(x[trained], signs).decision_function(x[tested])
         return decisions
 
 
@@ -112,14 +112,19 @@ def _pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
+def check(numerics: str) -> None:
+    """Raises ConfigError that lists those that there are."""
+    if numerics not in NUMERICS:
+        raise ConfigError(f"--numerics should be one of {', '.join(NUMERICS)}", got=numerics)
+
+
 def logistic(x: np.ndarray, codes: np.ndarray, numerics: str) -> _Probabilities:
-    """The logistic regression of a numerics. Raises ConfigError that lists those that there are."""
+    """The logistic regression of a numerics. Raises ConfigError for another one."""
+    check(numerics)
     if numerics == "native":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "did not converge" is how the challenge uses it
             return _logistic.Native(x, codes)
-    if numerics not in _logistic.OBJECTIVES:
-        raise ConfigError(f"--numerics should be one of {', '.join(NUMERICS)}", got=numerics)
     return _logistic.fit(np.ascontiguousarray(x, np.float64), codes, _logistic.OBJECTIVES[numerics])
 
 
@@ -139,12 +144,11 @@ def _gamma(x: np.ndarray) -> float:
     return 1.0 / (x.shape[1] * spread) if spread else 1.0
 
 
-def _svc(gamma: float) -> _Machine:
-    """scikit-learn's, not fitted."""
-    try:
-        from sklearn.svm import SVC
-    except ImportError as error:
-        raise ConfigError(
-            "scikit-learn has the SVC of the score", got="it is not installed", hint="pip install 'edgekws[select]'"
-        ) from error
-    return SVC(kernel="rbf", C=1.0, gamma=gamma, decision_function_shape="ovo")
+def svc(x: np.ndarray, y: np.ndarray) -> _Machine:
+    """scikit-learn's, with the challenge's settings. x: float64 [n, dimensions]; y: int [n]."""
+    return _machine(_gamma(x)).fit(x, y)
+
+
+def _machine(gamma: float) -> _Machine:
+    """Not fitted."""
+    return packages.load("sklearn.svm").SVC(kernel="rbf", C=1.0, gamma=gamma, decision_function_shape="ovo")

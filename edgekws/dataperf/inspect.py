@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from edgekws.dataperf import lists, loader, npz, pb, rules, words
-from edgekws.dataperf.commands import is_first_generation
 from edgekws.errors import EdgeKwsError
 
 _SHOWN = 5
@@ -56,7 +55,7 @@ def _reader(path: Path) -> Callable[[Found], None]:
         return _word
     if path.suffix == ".npz":
         return _npz
-    return _samples if is_first_generation(path) else _lists
+    return _samples if pb.is_samples(path) else _lists
 
 
 def _folder(found: Found) -> None:

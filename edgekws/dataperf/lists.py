@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekws.dataperf import _yaml
+from edgekws.dataperf import _yaml, packages
 from edgekws.errors import ArtifactError
 from edgekws.files import read_content, write_text
 
 FIRST = ("target_ids", "nontarget_ids")
+POOL, EVALUATION = ("train_embeddings", "allowed_training_set.yaml"), ("eval_embeddings", "eval.yaml")
+"""Where the challenge keeps embeddings and their list: to choose from, and to judge."""
 _HINT = "compare it with `edgekws select inspect` of a file that works"
 
 
@@ -70,24 +72,25 @@ def read_first(path: Path) -> FirstLists:
     return FirstLists(*(_ids(path, value[key], key) for key in FIRST))
 
 
-def write_json(path: Path, lists: IdLists) -> None:
-    """A selection, with the bytes that the challenge's own tool gives."""
-    value = {"targets": {word: list(ids) for word, ids in lists.targets.items()}, "nontargets": list(lists.nontargets)}
-    write_text(path, json.dumps(value, sort_keys=True, indent=4))
+def write_json(path: Path, lists: IdLists, by_name: bool = True) -> None:
+    """A selection, with the bytes that the challenge's own tool gives.
+
+    by_name: words are sorted, as there; the order of words moves the score, so a copy keeps the one it has.
+    """
+    words = sorted(lists.targets) if by_name else lists.targets
+    value = {"nontargets": list(lists.nontargets), "targets": {word: list(lists.targets[word]) for word in words}}
+    write_text(path, json.dumps(value, indent=4))
 
 
 def write_yaml(path: Path, lists: IdLists) -> None:
     """allowed_training_set.yaml or eval.yaml, in the order given."""
-    import yaml
-
     value = {"targets": {word: list(ids) for word, ids in lists.targets.items()}, "nontargets": list(lists.nontargets)}
-    write_text(path, yaml.dump(value, default_flow_style=None, sort_keys=False))
+    write_text(path, packages.load("yaml").dump(value, default_flow_style=None, sort_keys=False))
 
 
 def write_first(path: Path, lists: FirstLists) -> None:
-    import yaml
-
-    write_text(path, yaml.safe_dump({"target_ids": list(lists.targets), "nontarget_ids": list(lists.nontargets)}))
+    value = {"target_ids": list(lists.targets), "nontarget_ids": list(lists.nontargets)}
+    write_text(path, packages.load("yaml").safe_dump(value))
 
 
 def kind(path: Path) -> str:
@@ -152,9 +155,13 @@ def _ids(path: Path, value: object, where: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _check_word(path: Path, word: str) -> None:
+def is_word(word: str) -> bool:
     """A word names a file: it must not lead out of its folder."""
-    if not word or "/" in word or "\\" in word or "\0" in word or word in (".", ".."):
+    return bool(word) and not any(sign in word for sign in "/\\\0") and word not in (".", "..")
+
+
+def _check_word(path: Path, word: str) -> None:
+    if not is_word(word):
         raise _wrong(path, f"the target {word!r}, and a word that can be the name of a file should be there")
 
 

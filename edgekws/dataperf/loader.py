@@ -66,11 +66,16 @@ def by_word(ids: tuple[str, ...]) -> dict[str, list[str]]:
     """Ids grouped by their first part, both in order of appearance."""
     groups: dict[str, list[str]] = {}
     for clip in ids:
-        parts = PurePosixPath(clip).parts
-        if not parts or parts[0] in ("/", ".."):
-            raise DataError("an id of a nontarget should begin with its word (word/file.wav)", got=clip)
-        groups.setdefault(parts[0], []).append(clip)
+        groups.setdefault(word_of(clip), []).append(clip)
     return groups
+
+
+def word_of(clip: str) -> str:
+    """The first part of an id. Raises DataError when that cannot be the name of a file."""
+    parts = PurePosixPath(clip).parts
+    if not parts or parts[0] in ("/", ".."):
+        raise DataError("an id should begin with its word (word/file.wav)", got=clip)
+    return parts[0]
 
 
 def _target(word: words.Word, ids: tuple[str, ...], name: str, label: int, warn: Warn) -> Block:
@@ -87,14 +92,19 @@ def _target(word: words.Word, ids: tuple[str, ...], name: str, label: int, warn:
 
 
 def _nontargets(word: words.Word, ids: list[str]) -> Block:
+    return Block(tuple(ids), np.zeros(len(ids), np.int64), first_rows(word, ids))
+
+
+def first_rows(word: words.Word, ids: list[str]) -> np.ndarray:
+    """float [n, dimensions]: of each id, as often as it is given, the first row that has it. Raises DataError."""
     first: dict[str, int] = {}
     for row, clip in enumerate(word.ids):
         first.setdefault(clip, row)
     missing = [clip for clip in ids if clip not in first]
     if missing:
         raise DataError(
-            f"{word.path} should hold every nontarget that is listed",
+            f"{word.path} should hold every clip that is listed",
             got=f"{len(missing)} are missing, the first is {missing[0]}",
             hint="leave them out of the list, or embed them",
         )
-    return Block(tuple(ids), np.zeros(len(ids), np.int64), word.vectors([first[clip] for clip in ids]))
+    return word.vectors([first[clip] for clip in ids])

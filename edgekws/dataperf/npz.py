@@ -30,6 +30,11 @@ class TrainingSet:
     y: np.ndarray
 
 
+def is_archive(path: Path) -> bool:
+    """Whether it is a zip file, as each .npz is."""
+    return read_content(path, "a file of the challenge", "check the path")[:2] == b"PK"
+
+
 def read(path: Path) -> TrainingSet:
     """Raises ArtifactError for pickles, other names, shapes, types or values, and damaged files."""
     content = read_content(path, _WHAT, _HINT)

@@ -47,6 +47,12 @@ def read(path: Path) -> Samples:
         raise ArtifactError(f"{path} should be {_WHAT}", got=str(error), hint=_HINT) from error
 
 
+def is_samples(path: Path) -> bool:
+    """A message of samples begins with field 1, whose key is a line feed; text does not hold its other bytes."""
+    head = read_content(path, "a file of the challenge", "check the path")[:4096]
+    return path.suffix == ".pb" or (head[:1] == b"\n" and any(byte < 9 for byte in head))
+
+
 def write(path: Path, samples: Samples) -> None:
     write_bytes(path, encode(samples))
 

@@ -16,7 +16,11 @@ Measure = Literal["accuracy", "balanced accuracy", "macro F1"]
 
 @dataclass(frozen=True)
 class Protocol:
-    """by_name: classes are numbered by sorted word, not by order of keys. limit: clips; None: the size given."""
+    """by_name: classes are numbered by sorted word, not by order of keys. limit: clips; None: the size given.
+
+    classifiers: each is scored by itself, with one seed; none: the soft vote, once for each seed. line: what the
+    challenge prints before the number.
+    """
 
     date: str
     measure: Measure
@@ -24,13 +28,16 @@ class Protocol:
     seeds: tuple[int, ...] = (0,)
     limit: int | None = None
     first_generation: bool = False
+    classifiers: tuple[str, ...] = ()
+    line: str = "Score: "
 
 
 PROTOCOLS = {
     protocol.date: protocol
     for protocol in (
-        Protocol("2022-02", "accuracy", first_generation=True),
-        Protocol("2022-04", "accuracy", by_name=False, limit=120),
+        Protocol("2022-02", "accuracy", first_generation=True, line="eval score"),
+        Protocol("2022-03", "accuracy", by_name=False, limit=300, classifiers=("Perceptron", "svm")),
+        Protocol("2022-04", "accuracy", by_name=False, limit=120, line="score"),
         Protocol("2022-09", "balanced accuracy", by_name=False, limit=120),
         Protocol("2022-11", "balanced accuracy", limit=120),
         Protocol("2023-03", "macro F1"),

@@ -33,20 +33,47 @@ def _subset(ids: tuple[str, ...], allowed: tuple[str, ...], where: str, everythi
     raise _refused(f"{where} {verb} an ID not in allowed set", f"{found} ({len(wrong)} such)")
 
 
+def check_evaluation(evaluation: IdLists) -> None:
+    """The challenge's own evaluation stops at one that lacks a side. Raises DataError."""
+    missing = [] if any(evaluation.targets.values()) else ["targets"]
+    missing += [] if evaluation.nontargets else ["other words"]
+    if missing:
+        raise DataError("the evaluation should list clips of targets and of other words", got=f"no {missing[0]}")
+
+
 def check_strictly(selection: IdLists, evaluated: IdLists, by_name: bool) -> None:
     """What the challenge scores although it surprises. Raises DataError."""
+    check_once(selection)
+    check_filled(selection, list(selection.targets))
+    problem = shifted(selection, evaluated, by_name)
+    if problem:
+        raise _refused("the selection should have the targets of the evaluation", problem, _LIKE_PEER)
+
+
+def check_once(selection: IdLists) -> None:
     twice = [clip for clip, count in selection.counts().items() if count > 1]
     if twice:
         homes = [word for word, ids in selection.targets.items() if twice[0] in ids]
         homes += ["nontargets"] * (twice[0] in selection.nontargets)
         where = f"in {' and in '.join(homes)}" if len(homes) > 1 else f"twice in {homes[0]}"
         raise _refused("a clip may be selected once", f"{twice[0]} {where} ({len(twice)} such)", _LIKE_PEER)
-    empty = [word for word, ids in selection.targets.items() if not ids]
+
+
+def check_filled(selection: IdLists, words: list[str]) -> None:
+    empty = [word for word in words if not selection.targets.get(word)]
     if empty:
         raise _refused("each target should have clips", f"none for {empty[0]}", _LIKE_PEER)
-    problem = shifted(selection, evaluated, by_name)
-    if problem:
-        raise _refused("the selection should have the targets of the evaluation", problem, _LIKE_PEER)
+
+
+def check_homes(selection: IdLists, allowed: IdLists) -> None:
+    """Of March 2022: a target's clips are in its own folder, and a nontarget's in no target's. Raises DataError."""
+    for clip in selection.nontargets:
+        if loader.word_of(clip) in (*allowed.targets, loader.NONTARGET):
+            raise _refused("a nontarget should be of another word than the targets", clip)
+    for word, ids in selection.targets.items():
+        foreign = [clip for clip in ids if loader.word_of(clip) != word]
+        if foreign:
+            raise _refused(f"a clip of {word} should have an id that begins with {word}/", foreign[0])
 
 
 def shifted(selection: IdLists, evaluated: IdLists, by_name: bool) -> str:

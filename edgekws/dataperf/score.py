@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.dataperf import ensemble, lists, loader, measures, npz, pb, protocols, rules
+from edgekws.dataperf import ensemble, first, lists, loader, march2022, measures, npz, pb, protocols, rules
 from edgekws.dataperf.loader import Block
 from edgekws.dataperf.protocols import Protocol
 from edgekws.errors import ArtifactError, DataError
@@ -53,11 +54,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Score:
-    """value: mean over seeds. names: of the classes, in the order of confusion (row = truth, summed over seeds)."""
+    """value: mean over runs, which are seeds, or classifiers that are scored by themselves.
+
+    classes: in the order of confusion (row = truth, summed over runs). truth: int64 [n]; labels: int64 [runs, n].
+    """
 
     value: float
     interval: Interval
-    by_seed: dict[int, float]
+    by_run: dict[str, float]
     classes: tuple[measures.ClassScore, ...]
     confusion: np.ndarray
     options: Options
@@ -69,17 +73,23 @@ class Score:
     truth: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     labels: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.int64))
 
+    def _runs(self) -> dict[str, Any]:
+        if self.options.protocol.classifiers:
+            return {"classifiers": [{"name": name, "score": value} for name, value in self.by_run.items()]}
+        return {"seeds": [{"seed": int(seed), "score": value} for seed, value in self.by_run.items()]}
+
     def to_json(self) -> dict[str, Any]:
         """Without ids and labels."""
+        summed = "summed_over_classifiers" if self.options.protocol.classifiers else "summed_over_seeds"
         return {
             "kind": KIND,
             "version": VERSION,
             "score": self.value,
             "measure": self.options.protocol.measure,
             "interval": {**asdict(self.interval), "how": f"95 % bootstrap over clips, {measures.RESAMPLES} resamples"},
-            "seeds": [{"seed": seed, "score": value} for seed, value in self.by_seed.items()],
+            **self._runs(),
             "classes": [asdict(row) for row in self.classes],
-            "confusion": {"labels": [row.name for row in self.classes], "summed_over_seeds": self.confusion.tolist()},
+            "confusion": {"labels": [row.name for row in self.classes], summed: self.confusion.tolist()},
             "protocol": self.options.protocol.date,
             "numerics": {"name": self.options.numerics, "means": ensemble.NUMERICS[self.options.numerics]},
             "strict_peer": self.options.strict_peer,
@@ -92,21 +102,27 @@ class Score:
 
 def score(task: Task, options: Options) -> Score:
     """Raises DataError for a selection that the rules refuse, ArtifactError for damaged or foreign files."""
+    if options.protocol.classifiers:
+        return _score_each(task, options)
     notes: dict[str, None] = {}
     selection, allowed, evaluation = (lists.read(path) for path in (task.selection, task.allowed, task.evaluation))
     by_name = options.protocol.by_name
-    rules.check(selection, allowed, task.limit)
+    with _naming(task.evaluation):
+        rules.check_evaluation(evaluation)
+    with _naming(task.selection):
+        rules.check(selection, allowed, task.limit)
+        if not options.strict_peer:
+            rules.check_strictly(selection, evaluation, by_name)
     if options.strict_peer:
         notes.update(dict.fromkeys(rules.surprises(selection, evaluation, by_name)))
-    else:
-        rules.check_strictly(selection, evaluation, by_name)
     notes.update(dict.fromkeys(_oddities(evaluation)))
 
     def warn(note: str) -> None:
         notes[note] = None
 
     train = list(loader.load(selection, task.train_embeddings, warn, by_name))
-    x, y = _training(train)
+    with _naming(task.selection):
+        x, y = _training(train)
     model = ensemble.Ensemble(x, y, options.seeds, options.numerics)
     blocks = loader.load(evaluation, task.eval_embeddings, warn, by_name)
     names = _names(evaluation, selection, by_name)
@@ -115,9 +131,29 @@ def score(task: Task, options: Options) -> Score:
     return _score(found, names, options, len(y), files, tuple(notes))
 
 
+def _score_each(task: Task, options: Options) -> Score:
+    """March 2022: of each classifier by itself."""
+    selection, allowed, evaluation = (lists.read(path) for path in (task.selection, task.allowed, task.evaluation))
+    with _naming(task.selection):
+        rules.check(selection, allowed, task.limit)
+        rules.check_homes(selection, allowed)
+        if not options.strict_peer:
+            rules.check_once(selection)
+            rules.check_filled(selection, list(evaluation.targets))
+    notes = march2022.surprises(selection, list(evaluation.targets)) if options.strict_peer else []
+    classes = march2022.class_ids(allowed)
+    train = march2022.load(selection, task.train_embeddings, classes)
+    with _naming(task.selection):
+        model = march2022.Classifiers(train.vectors, train.classes, options.numerics)
+    judged = march2022.load(evaluation, task.eval_embeddings, classes)
+    found = _predicted(model.predict, _same_size([judged], train.vectors))
+    files = {name: sha256_file(getattr(task, name)) for name in ("selection", "allowed", "evaluation")}
+    return _score(found, tuple(classes), options, len(train.ids), files, tuple(notes))
+
+
 def score_first(task: FirstTask, options: Options) -> Score:
     """The first generation: accuracy of one logistic regression that tells targets from other words."""
-    training = first_training(task)
+    training = _first_training(task)
     x = np.asarray(training.x, np.float64)
     if len(np.unique(training.y)) < 2:
         raise DataError(f"{task.selection} should have targets and other words", got="one of them only")
@@ -134,21 +170,20 @@ def score_first(task: FirstTask, options: Options) -> Score:
     return _score(found, ("nontarget", "target"), options, len(training.y), files, ())
 
 
-def first_training(task: FirstTask) -> npz.TrainingSet:
-    """train.npz as it is; train.yaml picks rows of samples.pb, targets first, each in the order of samples.pb."""
+def _first_training(task: FirstTask) -> npz.TrainingSet:
     if task.samples is None:
         return npz.read(task.selection)
-    chosen, pool = lists.read_first(task.selection), pb.read(task.samples)
-    parts = []
-    for ids, kind in ((chosen.targets, pb.TARGET), (chosen.nontargets, pb.NONTARGET)):
-        wanted, rows = set(ids), np.flatnonzero(pool.types == kind)
-        parts.append(np.array([row for row in rows if pool.ids[row] in wanted], np.int64))
-        missing = wanted - {pool.ids[row] for row in parts[-1]}
-        if missing or len(wanted) < len(ids):
-            got = f"{min(missing)} is not there" if missing else f"{len(ids) - len(wanted)} ids twice"
-            raise DataError(f"{task.selection} should choose from {task.samples}, each clip once", got=got)
-    y = np.repeat([1, 0], [len(part) for part in parts])
-    return npz.TrainingSet(pool.vectors[np.concatenate(parts)].astype(np.float64), y)
+    where = f"{task.samples}, which {task.selection} chooses from,"
+    return first.training(lists.read_first(task.selection), pb.read(task.samples), where)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """The file at fault, before what is wrong in it."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{path}: {error.expected}", got=error.got, hint=error.hint) from error
 
 
 def _oddities(evaluation: lists.IdLists) -> list[str]:
@@ -229,7 +264,7 @@ def _score(
     return Score(
         value=float(np.mean(values)),
         interval=measures.interval(found.truth, found.labels, len(names), which),
-        by_seed=dict(zip(options.seeds, values, strict=True)),
+        by_run=dict(zip(options.protocol.classifiers or map(str, options.seeds), values, strict=True)),
         classes=measures.per_class(tables, names),
         confusion=tables.sum(axis=0),
         options=options,

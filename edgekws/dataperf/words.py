@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgekws.errors import ArtifactError, ConfigError, DataError
+from edgekws.dataperf import packages
+from edgekws.errors import ArtifactError, DataError
 from edgekws.files import replacing
 
 _Arrow = Any
@@ -67,12 +69,17 @@ class Word:
         return ArtifactError(expected, got=f"{got} (row {row + 1})", hint=_HINT)
 
 
+def composed(word: str) -> str:
+    """The same letters in one Unicode form: names of files have either."""
+    return unicodedata.normalize("NFC", word)
+
+
 def path_of(folder: Path, word: str) -> Path:
     """The file of a word, in whichever Unicode form (composed or not) the file system has its name.
 
     Raises DataError when there is none.
     """
-    forms = dict.fromkeys([word, *(unicodedata.normalize(form, word) for form in ("NFC", "NFD"))])
+    forms = dict.fromkeys([word, *(composed(word), unicodedata.normalize("NFD", word))])
     for form in forms:
         path = folder / f"{form}.parquet"
         if path.is_file():
@@ -86,9 +93,21 @@ def path_of(folder: Path, word: str) -> Path:
 
 def read(path: Path) -> Word:
     """Raises ArtifactError for a file of another kind, other columns or types, and for a damaged one."""
-    parquet, pyarrow = _parquet()
+    with _readable(path):
+        return _word(path, _table(path))
+
+
+def count(path: Path) -> int:
+    """Clips in a file, without reading them. Raises ArtifactError for one that is not parquet."""
+    with _readable(path):
+        return int(packages.load("pyarrow.parquet").read_metadata(path).num_rows)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    pyarrow = packages.load("pyarrow")
     try:
-        return _word(path, _table(path, parquet, pyarrow))
+        yield
     except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise _foreign(path, f"a file that parquet cannot read ({first[:120]})") from error
@@ -103,16 +122,18 @@ def _word(path: Path, table: _Arrow) -> Word:
     return Word(path, ids.to_pylist(), flat, starts, present)
 
 
-def _table(path: Path, parquet: _Arrow, pyarrow: _Arrow) -> _Arrow:
+def _table(path: Path) -> _Arrow:
+    parquet = packages.load("pyarrow.parquet")
     schema = parquet.read_schema(path)
     missing = [name for name in (ID, VECTOR) if name not in schema.names]
     if missing:
         raise _foreign(path, f"no column {missing[0]}; there are {', '.join(schema.names)[:100]}")
-    _check_types(path, schema, pyarrow)
+    _check_types(path, schema)
     return parquet.read_table(path, columns=[ID, VECTOR])
 
 
-def _check_types(path: Path, schema: _Arrow, pyarrow: _Arrow) -> None:
+def _check_types(path: Path, schema: _Arrow) -> None:
+    pyarrow = packages.load("pyarrow")
     kind, vector = schema.field(ID).type, schema.field(VECTOR).type
     kind = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
     if not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
@@ -138,23 +159,12 @@ def _flattened(vectors: _Arrow) -> tuple[np.ndarray, np.ndarray]:
 
 def write(path: Path, ids: Iterable[str], vectors: np.ndarray) -> None:
     """vectors: float [n, dimensions]; stored in the type they have."""
-    parquet, pyarrow = _parquet()
+    parquet, pyarrow = packages.load("pyarrow.parquet"), packages.load("pyarrow")
     starts = np.arange(len(vectors) + 1, dtype=np.int32) * vectors.shape[1]
     lists = pyarrow.ListArray.from_arrays(starts, pyarrow.array(np.ascontiguousarray(vectors).ravel()))
     table = pyarrow.table({ID: pyarrow.array(list(ids), pyarrow.string()), VECTOR: lists})
     with replacing(path) as partial:
         parquet.write_table(table, partial, use_dictionary=False)
-
-
-def _parquet() -> tuple[_Arrow, _Arrow]:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ConfigError(
-            "pyarrow reads parquet files", got="it is not installed", hint="pip install 'edgekws[select]'"
-        ) from error
-    return parquet, pyarrow
 
 
 def _foreign(path: Path, got: str) -> ArtifactError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgekws.dataperf import packages
 from edgekws.errors import ArtifactError, ConfigError
 from edgekws.files import read_content
 
@@ -41,8 +42,7 @@ def _place(module: str) -> str:
 
 
 def _plain(path: Path) -> dict[str, Any]:
-    import yaml
-
+    yaml = packages.load("yaml")
     content = read_content(path, _WHAT, "check the path")
     try:
         if len(content) > _LARGEST:

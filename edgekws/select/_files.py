@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgekws import files
-from edgekws.errors import ArtifactError, ConfigError, DataError
+from edgekws.dataperf import lists, loader, npz, pb
+from edgekws.errors import ArtifactError, DataError
 from edgekws.select import Pool, Selection
 
 _NAMES = ("ids", "words", "targets")
@@ -23,7 +23,6 @@ def read_pool(allowed: Path, embeddings: Path) -> Pool:
 
     Targets in the order of the list. An id that is listed twice is one clip, and in one class: DataError otherwise.
     """
-    lists, loader = _dataperf(".lists"), _dataperf(".loader")
     listed = lists.read(allowed)
     numbers = loader.class_ids(listed)
     places = {numbers[word]: place for place, word in enumerate(listed.targets)}
@@ -43,16 +42,15 @@ def read_pool(allowed: Path, embeddings: Path) -> Pool:
 
 def write_selection(selection: Selection, path: Path) -> None:
     """DataPerf's JSON."""
-    lists = _dataperf(".lists")
     lists.write_json(path, lists.IdLists(selection.targets, selection.nontargets))
 
 
 def read_samples(path: Path) -> Pool:
     """samples.pb of the first generation: one target, whatever the words are. Vectors become float64, as there."""
-    found = _dataperf(".pb").read(path)
+    found = pb.read(path)
     words = tuple(name.split("/")[-2] if name.count("/") else "" for name in found.ids)
-    classes = np.where(np.asarray(found.types) == 0, 0, -1)
-    return Pool((ONE_TARGET,), tuple(found.ids), classes, np.asarray(found.vectors, np.float64), words)
+    classes = np.where(found.types == pb.TARGET, 0, -1)
+    return Pool((ONE_TARGET,), found.ids, classes, found.vectors.astype(np.float64), words)
 
 
 def write_train_npz(selection: Selection, pool: Pool, path: Path) -> None:
@@ -61,18 +59,7 @@ def write_train_npz(selection: Selection, pool: Pool, path: Path) -> None:
     targets = [place[name] for name in selection.targets[ONE_TARGET]]
     others = [place[name] for name in selection.nontargets]
     labels = np.repeat(np.array([1, 0]), [len(targets), len(others)])
-    npz = _dataperf(".npz")
     npz.write(path, npz.TrainingSet(pool.vectors[[*targets, *others]], labels))
-
-
-def _dataperf(module: str) -> Any:  # noqa: ANN401  a package that this one must not need
-    try:
-        return importlib.import_module(f"edgekws.dataperf{module}")
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("edgekws"):
-            raise
-        hint = "pip install 'edgekws[select]'"
-        raise ConfigError("DataPerf's files need a package that is missing", got=str(error.name), hint=hint) from error
 
 
 def write_npz(pool: Pool, path: Path) -> None:
@@ -102,7 +89,7 @@ def selection_from(value: object) -> Selection:
     """From JSON that anybody may have written. Raises ValueError unless it is lists of texts in their places."""
     match value:
         case {"targets": dict() as targets, "nontargets": list() as nontargets}:
-            lists = [*targets.values(), nontargets]
-            if all(isinstance(ids, list) and all(isinstance(name, str) for name in ids) for ids in lists):
+            groups = [*targets.values(), nontargets]
+            if all(isinstance(ids, list) and all(isinstance(name, str) for name in ids) for ids in groups):
                 return Selection({str(word): tuple(ids) for word, ids in targets.items()}, tuple(nontargets))
     raise ValueError("not a list of ids for each target and for other words")

@@ -70,6 +70,15 @@ CASES = {
     "other-seeds": Case(31, seeds=(0, 1, 2**31 - 1, 2**32 - 1)),
     "twice-in-eval": Case(32, odd=("twice-eval",)),
     "capitals": Case(33, targets=("Zebra", "ape", "Éclair", "eclair", "_x"), noise=1.5),
+    "yaml-words": Case(34, targets=("no", "on", "1", "null", "2e3", "~"), size=60),
+    "signs-in-words": Case(35, targets=("New York", "l'eau", "don't", "a:b", "#x")),
+    "letters-apart": Case(36, targets=("a\u0301gua", "u\u0308ber", "kaf\u00e9"), language="pt", noise=1.5),
+    "twelve-targets": Case(37, targets=tuple("abcdefghijkl"), chosen=2, chosen_others=20, size=60),
+    "float16": Case(38, kind="float16"),
+    "stored-otherwise": Case(39, odd=("stored",)),
+    "constant": Case(40, odd=("constant",)),
+    "rows-twice": Case(41, odd=("rows-twice",)),
+    "one-clip-two-classes": Case(42, targets=("yes",), chosen=1, chosen_others=2),
 }
 
 
@@ -86,13 +95,14 @@ class Maker:
         x = self.centres[said] + case.noise * rng.normal(0, 1, (count, case.dimensions))
         x = np.where(x > 0, 1.05 * x, 1.75 * np.expm1(np.minimum(x, 0)))
         x = np.round(x * 2**20) / 2**20  # numpy's releases differ in the last bit of expm1
-        x = x * (1000 if "scaled" in case.odd else 1)
+        x = x * (16 if "scaled" in case.odd else 1)
         if "coarse" in case.odd:
             x = np.sign(x)  # clips that are equal to clips of other words
         if "repeated" in case.odd and count > 2:
             x[1::2] = x[: len(x[1::2])]
-        wide = case.kind == "float64" or ("mixed" in case.odd and word % 2)
-        return x if wide else x.astype(np.float32)
+        if "constant" in case.odd:
+            x[:] = 0.5
+        return x.astype("float64" if "mixed" in case.odd and word % 2 else case.kind)
 
 
 def write(case, folder):
@@ -135,8 +145,24 @@ def write_word(maker, folder, place, count, case):
     ids = [f"{word}/common_voice_{case.language}_{n}.wav" for n in maker.rng.permutation(10 * count)[:count]]
     folder.mkdir(parents=True, exist_ok=True)
     vectors = list(maker.vectors(place, count))
-    pq.write_table(pa.table({"clip_id": ids, "mswc_embedding_vector": vectors}), folder / f"{word}.parquet")
+    stored, vectors = (ids, vectors) if "rows-twice" not in case.odd else (ids + ids[:4], vectors + vectors[-4:])
+    table = pa.table({"clip_id": stored, "mswc_embedding_vector": vectors})
+    save(table, folder / f"{word}.parquet", place if "stored" in case.odd else None)
     return [ids[n] for n in maker.rng.permutation(count)] if "reverse" not in case.odd else ids[::-1]
+
+
+def save(table, path, how):
+    """how: a number, for another type of column, codec and size of row groups with each; None: pyarrow's own."""
+    if how is None:
+        pq.write_table(table, path)
+        return
+    size = len(table["mswc_embedding_vector"][0])
+    lists = (pa.large_list(pa.float32()), pa.list_(pa.float32(), size), pa.list_(pa.float32()))[how % 3]
+    texts = (pa.dictionary(pa.int32(), pa.string()), pa.large_string())[how % 2]
+    schema = pa.schema({"clip_id": texts, "mswc_embedding_vector": lists})
+    table = table.cast(schema).append_column("speaker", pa.array(range(len(table))))
+    codec = ("zstd", "snappy", "gzip", "none")[how % 4]
+    pq.write_table(table, path, compression=codec, row_group_size=1 + how % 3)
 
 
 def flat(lists, words):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import zipfile
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekws.dataperf import lists, npz, pb, words
-from edgekws.errors import ArtifactError, DataError, EdgeKwsError
+from edgekws.errors import ArtifactError, ConfigError, DataError, EdgeKwsError
 
 SAMPLES = pb.Samples(("en/a.wav", "en/é.wav", "en/c.wav"), np.array([1, 0, 1], np.int8), np.eye(3, 4, dtype=np.float32))
 
@@ -316,6 +317,15 @@ def test_a_word_is_found_by_either_unicode_form_of_its_name(tmp_path):
     assert words.path_of(tmp_path, "ação").exists()
     with pytest.raises(DataError, match=r"não\.parquet"):
         words.path_of(tmp_path, "não")
+
+
+@pytest.mark.parametrize(("module", "use"), [("pyarrow", words.read), ("yaml", lists.read)])
+def test_a_missing_package_is_named_with_what_to_install(module, use, tmp_path, monkeypatch):
+    (tmp_path / "w").write_text("targets: {}")
+    for name in [name for name in sys.modules if name.partition(".")[0] == module]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ConfigError, match=rf"{module}.*pip install 'edgekws\[select\]'"):
+        use(tmp_path / "w")
 
 
 def test_every_error_has_a_documented_exit_code():

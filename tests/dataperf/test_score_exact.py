@@ -9,12 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekws.dataperf import lists, loader, npz, pb, protocols, score
+from edgekws.dataperf import first, lists, loader, npz, pb, protocols, score
 from edgekws.dataperf.ensemble import Ensemble
 from tests.dataperf import cases
 
 GOLDEN = Path(__file__).parent / "golden"
 SURPRISING = {"twice-in-selection", "target-missing", "target-empty"}
+UNSETTLED = {"large-numbers", "hopeless"}
+"""Logistic regression stops before its minimum: scikit-learn's probabilities differ by 5e-6 between processors, as
+OPENBLAS_CORETYPE makes them; no label does."""
+ODD_FILES = {"twice-in-eval", "rows-twice"}
 
 
 def task_of(case, folder):
@@ -51,8 +55,9 @@ def matches(made, golden, numerics, seeds):
     np.testing.assert_array_equal(found.truth, expected["truth"])
     np.testing.assert_array_equal(found.labels, expected["labels"][:seeds])
     assert abs(found.value - expected["scores"][:seeds, 2].mean()) < 1e-12
-    assert bool(found.warnings) == (strict or name == "twice-in-eval")
-    assert found.interval.low <= found.value <= found.interval.high or name == "one-number"
+    assert bool(found.warnings) == (strict or name in ODD_FILES)
+    rounding = 1e-12
+    assert found.interval.low - rounding <= found.value <= found.interval.high + rounding or name == "one-number"
     return found, expected
 
 
@@ -75,7 +80,18 @@ def test_probabilities_are_those_of_scikit_learn(made, golden):
     model = Ensemble(x, y, case.seeds[:2])
     sigmoids, known = np.array(model.sigmoids).transpose(0, 2, 1), golden["2023"]
     np.testing.assert_allclose(sigmoids, known[f"{name}.sigmoids"], rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(model.probabilities(evaluated), known[f"{name}.chances"], rtol=0, atol=1e-9)
+    found, near = model.probabilities(evaluated), 1e-5 if name in UNSETTLED else 1e-8
+    np.testing.assert_allclose(found, known[f"{name}.chances"], rtol=0, atol=near)
+
+
+@pytest.mark.parametrize("numerics", ["2023", "2024"])
+def test_of_march_2022_each_classifiers_labels_are_those_of_scikit_learn(made, golden, numerics):
+    name, _, task = made
+    found = score.score(task, score.Options(numerics, protocols.named("2022-03"), (0,), name in SURPRISING))
+    np.testing.assert_array_equal(found.labels, golden[numerics][f"{name}.march"])
+    scores = golden[numerics][f"{name}.march_scores"]
+    np.testing.assert_allclose([found.by_run[part] for part in ("Perceptron", "svm")], scores, rtol=0, atol=1e-12)
+    assert bool(found.warnings) == (name in SURPRISING)
 
 
 @pytest.mark.parametrize("name", ["plain25", "two-classes", "target-missing", "capitals"])
@@ -145,7 +161,7 @@ def test_a_train_yaml_takes_rows_in_the_order_of_samples(golden, tmp_path):
     pb.write(tmp_path / "eval.pb", pb.Samples(tuple(map(str, range(len(types)))), types.astype(np.int8), vectors))
     lists.write_first(tmp_path / "train.yaml", lists.FirstLists(ids[:3][::-1], ids[3:]))
     task = score.FirstTask(tmp_path / "train.yaml", tmp_path / "eval.pb", tmp_path / "samples.pb")
-    training = score.first_training(task)
+    training = first.training(lists.read_first(task.selection), pb.read(task.samples), "")
     expected = np.concatenate([[n for n in mixed if y[n] == 1], [n for n in mixed if y[n] == 0]])
     np.testing.assert_array_equal(training.x, x[expected])
     found = score.score_first(task, score.Options("2023", protocols.named("2022-02"), (0,)))

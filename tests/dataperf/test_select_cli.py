@@ -83,6 +83,24 @@ def test_the_report_says_how_the_number_came_about(folder, monkeypatch, capsys):
     assert found["classes"][0]["f1"] == pytest.approx(f1[0], abs=0.05)
 
 
+@pytest.mark.parametrize(("protocol", "line"), [("2022-04", "score 0."), ("2022-09", "Score:  0.")])
+def test_an_older_protocol_prints_its_own_line(protocol, line, folder, monkeypatch, capsys):
+    code, out, _ = run(monkeypatch, capsys, "eval", *FILES, "--protocol", protocol)
+    assert (code, out.splitlines()[-1].startswith(line)) == (0, True)
+
+
+def test_of_march_2022_two_lines_are_printed_and_two_classifiers_reported(folder, monkeypatch, capsys):
+    arguments = ("score", *FILES, "--protocol", "2022-03", "--predictions", "p.csv")
+    code, out, _ = run(monkeypatch, capsys, *arguments, "--out", "r.json")
+    found = json.loads((folder / "r.json").read_text())
+    assert (code, [row["name"] for row in found["classifiers"]]) == (0, ["Perceptron", "svm"])
+    assert out.splitlines()[-2:] == [f"{row['name']} score {row['score']}" for row in found["classifiers"]]
+    assert found["measure"] == "accuracy" and "seeds" not in found
+    rows = list(csv.DictReader((folder / "p.csv").read_text().splitlines()))
+    for row in found["classifiers"]:
+        assert np.mean([each["truth"] == each[row["name"]] for each in rows]) == row["score"]
+
+
 def changed(folder, change):
     value = json.loads((folder / "en_25_train.json").read_text())
     change(value["targets"], value["nontargets"])

@@ -3,19 +3,17 @@
 import numpy as np
 import pytest
 
+from edgekws.dataperf import lists, npz, pb, words
 from edgekws.errors import DataError
 from edgekws.select import _files
 from edgekws.select._run import run
 from tests.select.pools import pool
 
-dataperf = pytest.importorskip("edgekws.dataperf")
 pytest.importorskip("pyarrow")
 
 
 @pytest.fixture
 def folder(tmp_path):
-    from edgekws.dataperf import lists, words
-
     clips = pool(each=12)
     (tmp_path / "train_embeddings").mkdir()
     for word in dict.fromkeys(clips.words):
@@ -38,8 +36,6 @@ def test_a_pool_is_the_one_that_was_written_each_clip_once(folder):
 
 
 def test_an_id_in_two_classes_is_refused(folder):
-    from edgekws.dataperf import lists
-
     path = folder / "allowed_training_set.yaml"
     listed = lists.read(path)
     lists.write_yaml(path, lists.IdLists(listed.targets, (*listed.nontargets, listed.targets["stop"][0])))
@@ -48,8 +44,6 @@ def test_an_id_in_two_classes_is_refused(folder):
 
 
 def test_a_selection_is_read_back(folder):
-    from edgekws.dataperf import lists
-
     found = run("honed", _files.read_pool(folder / "allowed_training_set.yaml", folder / "train_embeddings"), 12, 0)
     _files.write_selection(found, folder / "en_12_train.json")
     again = lists.read(folder / "en_12_train.json")
@@ -57,8 +51,6 @@ def test_a_selection_is_read_back(folder):
 
 
 def test_the_first_generation_keeps_the_order_of_choice(tmp_path):
-    from edgekws.dataperf import npz, pb
-
     clips = pool(each=12)
     kinds = np.where(clips.classes < 0, pb.NONTARGET, pb.TARGET).astype(np.int8)
     names = tuple(f"en/clips/{name}" for name in clips.ids)

@@ -1,10 +1,11 @@
 """Scores and labels of the challenge's evaluation, by scikit-learn itself: golden_2023.npz and golden_2024.npz.
 
-    python -m venv old && old/bin/pip install scikit-learn==1.2.2 "numpy<2" pandas pyarrow pyyaml
+    python -m venv old && old/bin/pip install scikit-learn==1.2.2 "numpy<2" pandas "pyarrow<20" pyyaml
     old/bin/python tests/dataperf/golden/make.py golden_2023.npz          (1.5.2 for golden_2024.npz)
 
 Written from the documented behaviour of the challenge's loader and evaluation, not from its code; shares no line with
-edgekws. Each case's labels are those of VotingClassifier(SVC(probability=True), LogisticRegression()).
+edgekws. Each case's labels are those of VotingClassifier(SVC(probability=True), LogisticRegression()); its march labels
+those of Perceptron() and of SVC(), as in March 2022.
 """
 
 import json
@@ -18,7 +19,7 @@ import pandas as pd
 import sklearn
 import yaml
 from sklearn.ensemble import VotingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from sklearn.svm import SVC
 
@@ -47,6 +48,29 @@ def gather(lists, folder):
     return np.vstack([positive, np.array(rest)]), np.array(y + [0] * len(rest), float)
 
 
+def gather_in_order(lists, folder, names):
+    """March 2022: nontargets, then targets, each id as often and where it is listed; two lists."""
+    frames, x, y = {}, [], []
+    listed = [(clip.split("/")[0], clip, "nontarget") for clip in lists["nontargets"]]
+    listed += [(word, clip, word) for word, ids in lists["targets"].items() for clip in ids]
+    for word, clip, label in listed:
+        if word not in frames:
+            frames[word] = pd.read_parquet(folder / f"{word}.parquet")
+        x.append(frames[word].mswc_embedding_vector[frames[word].clip_id.tolist().index(clip)])
+        y.append(names.index(label))
+    return x, y
+
+
+def run_march(selection, evaluated, folder):
+    allowed = yaml.safe_load((folder / "allowed_training_set.yaml").read_text(encoding="utf-8"))
+    names = [*allowed["targets"], "nontarget"]
+    x, y = gather_in_order(selection, folder / "train_embeddings", names)
+    test, truth = gather_in_order(evaluated, folder / "eval_embeddings", names)
+    models = [model(random_state=0).fit(x, y) for model in (Perceptron, SVC)]
+    labels = np.array([model.predict(test) for model in models], np.uint8)
+    return {"march": labels, "march_scores": np.array([model.score(test, truth) for model in models])}
+
+
 def run(case, folder):
     selection = json.loads(cases.write(case, folder).read_text(encoding="utf-8"))
     evaluated = yaml.safe_load((folder / "eval.yaml").read_text(encoding="utf-8"))
@@ -68,6 +92,7 @@ def run(case, folder):
         "sigmoids": np.array(sigmoids)[:2],
         "chances": np.array(chances)[:2],
         "truth": test[1].astype(np.uint8),
+        **run_march(selection, evaluated, folder),
     }
 
 
