@@ -3,8 +3,8 @@
     python benchmarks/select_quality.py [--seeds 5] [--folder work/embeddings] [--out benchmarks/results/selectors.json]
 
 A folder is laid out as DataPerf's: allowed_training_set.yaml, eval.yaml, train_embeddings/, eval_embeddings/; there
-the seeds change the selectors only. The table has the mean of macro F1 and, against each other selector, the mean
-difference of ours with its 95 % interval over the seeds, which are paired.
+the seeds change the selectors only. The table, a .md beside the .json, has the mean of macro F1 and, against each other
+selector, the mean difference of ours with its 95 % interval over the seeds, which are paired.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from _card import T_95
 from _tasks import TASKS, Case, case
 
 from edgekws import select
-from edgekws.files import write_json
+from edgekws.files import write_json, write_text
 from edgekws.select import Selection
 from edgekws.select._scores import macro_f1
 
@@ -44,7 +44,7 @@ def main() -> None:
     given = options.parse_args()
     if given.folder:
         fixed = from_folder(given.folder)
-        cases: dict[str, tuple[str, Callable[[int], Case]]] = {given.folder.name: ("a folder", lambda _: fixed)}
+        cases: dict[str, tuple[str, Callable[[int], Case]]] = {given.folder.name: (said(fixed), lambda _: fixed)}
     else:
         cases = {
             name: (TASKS[name].title, lambda seed, name=name: case(name, seed))  # type: ignore[misc]
@@ -56,7 +56,9 @@ def main() -> None:
     for name, (title, make) in cases.items():
         for size in SIZES:
             rows.append(row(name, title, size, make, range(given.seeds)))
-            write_json(given.out, {**head, "rows": rows})  # as far as it went
+            document = {**head, "rows": rows}  # as far as it went
+            write_json(given.out, document)
+            write_text(given.out.with_suffix(".md"), markdown(document))
     print("\n".join(table(rows)))
 
 
@@ -67,6 +69,14 @@ def from_folder(folder: Path) -> Case:
     test = _files.read_pool(folder / "eval.yaml", folder / "eval_embeddings")
     truth = np.where(test.classes < 0, len(test.targets), test.classes)
     return Case(pool, np.zeros(len(pool.ids), bool), test.vectors, truth)
+
+
+def said(found: Case) -> str:
+    pool, words = found.pool, len(set(found.pool.words))
+    return (
+        f"embeddings of {len(pool.ids):,} clips x {pool.vectors.shape[1]} to choose from ({', '.join(pool.targets)}; "
+        f"{words} words), {len(found.truth):,} clips to judge"
+    )
 
 
 def row(name: str, title: str, size: int, make: Callable[[int], Case], seeds: Iterable[int]) -> dict[str, Any]:
@@ -107,6 +117,17 @@ def difference(ours: list[float], theirs: list[float]) -> dict[str, float]:
     if len(pairs) not in T_95:
         return {"mean": statistics.mean(pairs), "half": math.nan}
     return {"mean": statistics.mean(pairs), "half": T_95[len(pairs)] * statistics.stdev(pairs) / math.sqrt(len(pairs))}
+
+
+def markdown(document: dict[str, Any]) -> str:
+    rows = document["rows"]
+    titles = dict.fromkeys(f"- {row['task']}: {row['title']}" for row in rows)
+    about = (
+        f"Macro F1 by the official score ({document['scorer']['numerics']} numerics, mean over the scorer's seeds "
+        f"{', '.join(map(str, document['scorer']['seeds']))}), mean over {document['seeds']} seeds of the selectors. "
+        f"Ours: {document['ours']}. Computed."
+    )
+    return "\n".join([about, "", *titles, "", *table(rows), ""])
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
