@@ -40,7 +40,8 @@ def labels(pool: Pool) -> np.ndarray:
 def quotas(pool: Pool, size: int, target_share: float = TARGET_SHARE) -> list[int]:
     """Clips to take of each of groups(), at least one of each; together at most `size`.
 
-    What a small class cannot give goes to the others. Raises ConfigError when `size` has no room for every class.
+    What a small target cannot give goes to the other targets while they last. Raises ConfigError when `size` has no
+    room for every class.
     """
     room = [len(rows) for rows in groups(pool)]
     targets, others = len(pool.targets), len(room) - len(pool.targets)
@@ -53,12 +54,11 @@ def quotas(pool: Pool, size: int, target_share: float = TARGET_SHARE) -> list[in
         )
     share = target_share if others else 1.0
     each = min(max(1, round(size * share / targets)), (size - others) // targets)
-    taken = [min(each, have) for have in room[:targets]]
-    if others:
-        taken.append(min(size - sum(taken), room[-1]))
-    while sum(taken) < min(size, sum(room)):  # another word's clips ran out, or do not come out even
-        _, label = min((taken[label], label) for label in range(targets) if taken[label] < room[label])
-        taken[label] += 1
+    wanted = [each] * targets + [size - each * targets] * others
+    taken = [min(want, have) for want, have in zip(wanted, room, strict=True)]
+    while sum(taken) < min(size, sum(room)):  # a class ran out, or the targets do not come out even
+        free = [label for label in range(targets) if taken[label] < room[label]] or [targets]
+        taken[min(free, key=lambda label: (taken[label], label))] += 1
     return taken
 
 

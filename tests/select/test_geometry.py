@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from edgekws.select import Pool
 from edgekws.select._geometry import facility, farthest, herded, scaled, squared_distances
 from edgekws.select._pool import generator, groups, quotas
 from edgekws.select._proxy import Proxy
@@ -102,6 +103,18 @@ def test_quotas_fill_the_size_and_forget_no_class(size, share):
     counts = quotas(clips, size, share)
     assert sum(counts) == min(size, 120) and min(counts) >= 1
     assert all(count <= len(rows) for count, rows in zip(counts, groups(clips), strict=True))
+
+
+def test_what_a_small_target_lacks_goes_to_the_other_targets():
+    clips = pool(each=24)
+    small = clips.classes == 0
+    kept = np.flatnonzero(~small | (np.cumsum(small) <= 4))
+    fewer = Pool(
+        clips.targets, tuple(clips.ids[row] for row in kept), clips.classes[kept], clips.vectors[kept],
+        tuple(clips.words[row] for row in kept),
+    )  # fmt: skip
+    assert quotas(fewer, 30, 2 / 3) == [4, 16, 10]
+    assert quotas(fewer, 60, 2 / 3) == [4, 24, 32], "no target has more"
 
 
 def test_words_take_turns():
