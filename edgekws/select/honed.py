@@ -7,8 +7,8 @@
 3. From the best of these, over several shares of the targets, a search exchanges one clip at a time, for one of its
    class or another, when a quick stand-in of the scorer then predicts the judges better. No test clip is ever seen.
 
-A selection of more than SEARCHED clips is left to `covered`: the search would take a time that grows with the cube of
-the size, where no single clip decides any more.
+A selection of more than SEARCHED clips is left to `difficulty`: the search would take a time that grows with the cube
+of the size, where no single clip decides any more.
 
 In use, and in DataPerf's test sets by their construction, other words are far more frequent than in the pool: a
 target brings a quarter as many clips to the test as to the pool, other words three times as many. Judges of other
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekws.select import Pool, Selection, covered
+from edgekws.select import Pool, Selection, difficulty
 from edgekws.select._geometry import facility, herded, scaled, thinned
 from edgekws.select._pool import generator, groups, labels, quotas, selection
 from edgekws.select._probe import self_confidence
@@ -45,7 +45,7 @@ class _Ranked:
 
 
 def select(pool: Pool, size: int, seed: int) -> Selection:
-    return _searched(pool, size, seed) if size <= SEARCHED else covered.select(pool, size, seed)
+    return _searched(pool, size, seed) if size <= SEARCHED else difficulty.select(pool, size, seed)
 
 
 def _searched(pool: Pool, size: int, seed: int) -> Selection:

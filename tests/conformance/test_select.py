@@ -10,8 +10,8 @@ from edgekws.select._check import check
 from tests.select.pools import chosen_rows, planted, pool
 
 EXPECTED = {
-    "balanced", "confident", "covered", "crossval", "el2n", "entropy", "facility", "filtered", "forgetting", "herding",
-    "honed", "kcenter", "kmeans", "margin", "random",
+    "balanced", "confident", "crossval", "difficulty", "el2n", "entropy", "facility", "filtered", "forgetting",
+    "herding", "honed", "kcenter", "kmeans", "margin", "random",
 }  # fmt: skip
 BY_CHANCE = {"random", "balanced", "crossval", "confident", "kmeans", "honed"}
 
