@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekws.dataperf.words import ID, VECTOR
 from edgekws.errors import DataError
 from edgekws.files import replacing, sha256_file
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch, Table
     from pyarrow.parquet import ParquetFile
 
-ID, VECTOR = "clip_id", "mswc_embedding_vector"
 _FORM = f"a parquet file with the columns {ID} (text) and {VECTOR} (a list of floats)"
 _BUFFER_BYTES = 1 << 20
 

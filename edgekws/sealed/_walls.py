@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from edgekws import plugs
 from edgekws.errors import ConfigError
 from edgekws.sealed import _engine
 from edgekws.sealed import _filtered as _filters
@@ -35,7 +36,6 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 _IN, _OUT, _APP = "/in", "/out", "/app"
 _SCRATCH_BYTES = 64 << 20
 _SCRIPTS = Path(__file__).parent
-_PACKAGES = ("edgekws", "firmware_io")
 _OF_THE_IMAGE = ("PATH", "PYTHONPATH", "EDGEKWS_PLUGS")
 _ENGINE_BYTES = 256 << 20
 """Docker's and podman's commands, under the same limit as the program, do not start with 100 MiB (podman 4.3)."""
@@ -221,8 +221,7 @@ def _links() -> list[tuple[str, str]]:
 
 def _packages() -> list[Path]:
     """The folders of this package and of those that plugs may come from."""
-    outside = [name.strip() for name in os.environ.get("EDGEKWS_PLUGS", "").split(",") if name.strip()]
-    found = [importlib.util.find_spec(name) for name in [*_PACKAGES, *outside]]
+    found = [importlib.util.find_spec(name) for name in plugs.packages()]
     return [Path(place) for spec in found if spec for place in spec.submodule_search_locations or ()]
 
 

@@ -38,6 +38,7 @@ class Engine(Protocol):
 
 
 def names() -> list[str]:
+    """The engines there are, sorted."""
     return plugs.names(_KIND)
 
 
