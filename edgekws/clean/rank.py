@@ -94,7 +94,7 @@ def rank(clips: Clips, plan: ProbePlan, progress: Progress) -> Ranking:
 
 def _said(clips: Clips, made: np.ndarray, plan: ProbePlan, progress: Progress) -> np.ndarray:
     """float64 [n, classes]: what each clip says, out of fold."""
-    seen = made if plan.embedding == embeddings.STATISTICS else embeddings.of(clips, plan.embedding, progress)
+    seen = made if plan.embedding == probe.STATISTICS else embeddings.of(clips, plan.embedding, progress)
     try:
         return probe.probabilities(seen, clips.labels, len(clips.words), plan, progress)
     except DataError as error:

@@ -13,16 +13,17 @@ import os
 import shutil
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from edgekws import fields
 from edgekws.embed import _parts
 from edgekws.embed._audio import Skipped
 from edgekws.embed._parts import KIND, VERSION
 from edgekws.errors import ArtifactError, ConfigError
-from edgekws.files import read_json, sha256_file, write_json, write_text, writing
+from edgekws.files import alone, read_json, sha256_file, write_json, write_text, writing
 
 INDEX, WORK, _JOURNAL, _LOCK = "index.json", ".work", "words.jsonl", "lock"
 
@@ -115,7 +116,7 @@ class Store:
     def __init__(self, folder: Path, key: str) -> None:
         """Raises ConfigError when the folder holds finished embeddings of another model or other settings."""
         self.folder, self.key = folder, key
-        self._held: IO[str] | None = None
+        self._held = ExitStack()
         self.work = folder / WORK
         self.finished = read_index(folder) if (folder / INDEX).exists() else None
         if self.finished and self.finished.key != key:
@@ -134,7 +135,7 @@ class Store:
 
     def begin(self, kept: AbstractSet[str]) -> None:
         """Open for work: from here on there is no index until `finish`. kept: words to keep; others are removed."""
-        self._lock()
+        self._held.enter_context(alone(self.folder, self.work / _LOCK))
         removed = [record for word, record in self.done.items() if word not in kept]
         removed += [record for word, record in self._foreign.items() if word not in kept]
         if self._foreign:
@@ -171,28 +172,9 @@ class Store:
         shutil.rmtree(self.work, ignore_errors=True)
         return index
 
-    def _lock(self) -> None:
-        """Held until this process ends, in whichever way. Raises ConfigError while another run has it."""
-        try:
-            import fcntl
-        except ModuleNotFoundError:  # Windows
-            return
-        with writing(self.work):
-            self.work.mkdir(parents=True, exist_ok=True)
-            self._held = (self.work / _LOCK).open("w")
-        try:
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._held.close()
-            hint = "wait for it, or give another folder with --out"
-            raise ConfigError(
-                f"{self.folder} should be written by one run", got="another at work", hint=hint
-            ) from error
-
     def close(self) -> None:
         """Let another run begin."""
-        if self._held is not None:
-            self._held.close()
+        self._held.close()
 
     def _journal(self) -> tuple[dict[str, WordRecord], dict[str, WordRecord]]:
         """What an unfinished run has done: (words of this run's key, words of another)."""
