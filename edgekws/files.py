@@ -1,4 +1,4 @@
-"""Files that a killed run cannot damage: written under a temporary name, then renamed. One run at a time in a folder."""
+"""Files that no killed run damages: written under a temporary name, then renamed. And one run at a time in a folder."""
 
 from __future__ import annotations
 

@@ -32,6 +32,8 @@ _UNFLAGGED = 0.9
 
 @dataclass(frozen=True)
 class Reason:
+    """reason: one of REASONS; score: 0..1, how sure; detail: in words."""
+
     reason: str
     score: float
     detail: str
@@ -60,6 +62,7 @@ class Ranking:
     entries: tuple[Entry, ...]
 
     def found(self) -> dict[str, int]:
+        """Clips of each reason."""
         counts = Counter(reason.reason for entry in self.entries for reason in entry.reasons)
         return {reason: counts[reason] for reason in REASONS}
 

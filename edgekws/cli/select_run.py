@@ -34,7 +34,7 @@ class _Wall:
     name: str
     image: str
     seconds: float
-    memory_mb: int
+    memory_mib: int
 
 
 def run(
@@ -134,7 +134,7 @@ def _selected(pool: Pool, choice: _Choice, behind: _Wall | None) -> Selection:
     given = choice.selector, pool, choice.size, choice.seed, choice.config
     if behind is None:
         return _run.run(*given)
-    limits = sealed.Limits(behind.seconds, behind.memory_mb << 20)
+    limits = sealed.Limits(behind.seconds, behind.memory_mib << 20)
     found, how = _run.run_sealed(*given, limits=limits, wall=behind.name, image=behind.image)
     weak = " (stops mistakes, not malice)" if how.wall == "plain" else ""
     if how.instead:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgekws.dataperf import _yaml, npz, pb, protocols
+from edgekws.dataperf import _yaml, ensemble, npz, pb, protocols
 from edgekws.dataperf.lists import EVALUATION, POOL
 from edgekws.dataperf.score import FirstTask, Options, Score, Task, score, score_first
 from edgekws.errors import ConfigError
@@ -40,7 +40,7 @@ class Request:
     eval_dir: Path | None = None
     input_samples: Path | None = None
     config_file: Path | None = None
-    numerics: str = "2023"
+    numerics: str = ensemble.USUAL
     protocol: str = ""
     strict_peer: bool = False
 

@@ -17,6 +17,7 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 SILENT_PEAK = 4 / 32_768
 """A recording whose samples all stay within so much of their mean is silent: a few steps of 16 bits."""
 RATES_HZ = range(1_000, 384_001)
+"""Of recordings, and of a model that runs; the HEAR API names five of them."""
 LONGEST = 1 << 28
 """Samples of all channels together: an hour and a half at 48 kHz. A damaged header may claim any number."""
 

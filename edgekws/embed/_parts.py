@@ -40,6 +40,7 @@ def path_of(folder: Path, shard: Shard) -> Path:
 
 
 def write(path: Path, part: Part) -> None:
+    """One shard's result."""
     import pyarrow.parquet as pq
 
     schema = _schema(part.skipped, part.times_ms is not None)

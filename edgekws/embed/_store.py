@@ -71,6 +71,7 @@ class WordRecord:
 
 
 def file_of(word: str) -> str:
+    """Its name in the folder of embeddings."""
     return f"{word}.parquet"
 
 
@@ -85,6 +86,7 @@ class Index:
 
     @property
     def clips(self) -> int:
+        """That have an embedding."""
         return sum(word.clips for word in self.words.values())
 
     @property
@@ -127,6 +129,7 @@ class Store:
         self.done, self._foreign = (dict(self.finished.words), {}) if self.finished else self._journal()
 
     def is_done(self, word: str, stamp: str) -> bool:
+        """Whether its file is there, whole, and of these very recordings."""
         record = self.done.get(word)
         if record is None or record.stamp != stamp:
             return False
@@ -167,6 +170,7 @@ class Store:
         return record
 
     def finish(self, about: dict[str, Any]) -> Index:
+        """Write the index and remove what only an unfinished run needs."""
         index = Index(self.folder, self.key, about, dict(sorted(self.done.items())))
         write_json(self.folder / INDEX, index.to_json())
         shutil.rmtree(self.work, ignore_errors=True)

@@ -73,6 +73,7 @@ def write(results: Sequence[Result], plan: Plan, data: Dataset, net: str, out: P
 
 
 def markdown(found: Sequence[dict[str, Any]], results: Sequence[Result], plan: Plan, data: Dataset, net: str) -> str:
+    """The table, and how it was made. found: of `rows`."""
     intro = (
         f"Accuracy of the int8 {net} (PTQ, integer graph) on {results[0].n} test clips of {data.name}, trained on a "
         f"share of its {len(data.splits['train'])} training clips for {plan.steps} batches. Behind +-: half of the "

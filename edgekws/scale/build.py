@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from edgekws.errors import ArtifactError, DataError
-from edgekws.files import replacing, sha256_file, write_json
+from edgekws.files import read_json, replacing, sha256_file, write_json
 from edgekws.scale import source, store
 from edgekws.scale.arithmetic import check_dimensions, hashes, quantize
 from edgekws.scale.engines import Engine
@@ -28,6 +28,7 @@ from edgekws.scale.store import Layout, Part, Store
 from edgekws.types import Progress
 
 _DIGESTS = "digests.json"
+_SHARDS, _SHARDS_KIND, _SHARDS_VERSION = "shards.json", "edgekws-shards", 1
 _WRITTEN_ROWS = 4096
 _READ_ROWS = 2048
 
@@ -155,16 +156,14 @@ def write_manifest(folder: Path) -> None:
     shards = {
         name: sha256_file(path) for name, path in zip(source.relative(map(str, files), folder), files, strict=True)
     }
-    write_json(folder / "shards.json", {"kind": "edgekws-shards", "version": 1, "shards": shards})
+    write_json(folder / _SHARDS, {"kind": _SHARDS_KIND, "version": _SHARDS_VERSION, "shards": shards})
 
 
 def _check_hashes(folder: Path, sources: list[dict[str, Any]]) -> None:
-    from edgekws.files import read_json
-
-    path = folder / "shards.json"
+    path = folder / _SHARDS
     if not path.exists():
         return
-    said = read_json(path, "edgekws-shards", 1).get("shards")
+    said = read_json(path, _SHARDS_KIND, _SHARDS_VERSION).get("shards")
     found = {entry["name"]: entry["sha256"] for entry in sources}
     if said != found:
         names = said if isinstance(said, dict) else {}

@@ -36,6 +36,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Run:
+    """What a method gets. folder: of its state; progress: told while it goes on."""
+
     store: Store
     engine: Engine
     folder: Path
@@ -53,6 +55,7 @@ class Run:
         return npz_arrays(read_content(path, "the state of a run", hint), f"{path}: the state of a run", hint)
 
     def save(self, name: str, **arrays: np.ndarray) -> None:
+        """Keep arrays of any shape for `saved`, until another selection works in this folder."""
         write_bytes(self.folder / f"{name}.npz", npz_bytes(arrays))
 
     def map_parts(self, function: Callable[[Any], Any], task: Callable[[int], Any], what: str) -> dict[int, Any]:

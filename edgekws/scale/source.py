@@ -37,6 +37,7 @@ class Shard:
 
     @property
     def rows(self) -> int:
+        """Of all row groups."""
         return sum(self.groups)
 
 
@@ -244,4 +245,5 @@ def _table(ids: list[str], vectors: np.ndarray) -> Table:
 
 
 def relative(paths: Iterable[str], folder: Path) -> list[str]:
+    """As seen from `folder`: names that stay when it is moved."""
     return [os.path.relpath(path, folder) for path in paths]

@@ -89,9 +89,13 @@ class Job:
 
 
 class Wall(Protocol):
-    def missing(self) -> str: ...
+    """One way to keep a program apart from the rest of the machine."""
 
-    def command(self, job: Job) -> list[str]: ...
+    def missing(self) -> str:
+        """Why it cannot be built here, or ""."""
+
+    def command(self, job: Job) -> list[str]:
+        """What runs the job behind it."""
 
     def stop(self, job: Job) -> None:
         """End what is left once the command was killed."""

@@ -28,6 +28,8 @@ Partial = Any
 
 
 class Engine(Protocol):
+    """workers: tasks at once."""
+
     workers: int
 
     def map(self, function: Callable[[Task], Partial], tasks: Iterable[Task]) -> Iterator[tuple[int, Partial]]:
