@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from pathlib import Path
 from typing import Any
 
 from edgekws.files import sha256_file
+from edgekws.stats import half_of_mean
 
-T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}
-"""Student's t by number of seeds: two-sided 95 % of the mean."""
 TITLES = {
     "w8-ptq": "8-bit weights, PTQ", "w8-qat": "8-bit weights, QAT", "w4-ptq": "4-bit weights, PTQ",
     "w4-qat": "4-bit weights, QAT", "w2-ptq": "2-bit weights, PTQ", "w2-qat": "2-bit weights, QAT",
@@ -72,9 +70,7 @@ def accuracy_lines(table: dict[str, Any]) -> list[str]:
 def mean_row(runs: list[dict[str, Any]], plan: str, key: str, split: str) -> tuple[float, float]:
     """(mean, half width of its 95 % interval) over seeds, in percent."""
     values = [100 * run[plan]["scores"][split][key]["accuracy"] for run in runs]
-    if len(values) not in T_95:
-        return statistics.mean(values), math.nan
-    return statistics.mean(values), T_95[len(values)] * statistics.stdev(values) / math.sqrt(len(values))
+    return statistics.mean(values), half_of_mean(values)
 
 
 def board_lines(boards: dict[str, Any]) -> list[str]:

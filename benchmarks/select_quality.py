@@ -10,7 +10,6 @@ selector, the mean difference of ours with its 95 % interval over the seeds, whi
 from __future__ import annotations
 
 import argparse
-import math
 import statistics
 import sys
 import time
@@ -21,13 +20,13 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _card import T_95
 from _tasks import TASKS, Case, case
 
 from edgekws import select
 from edgekws.files import write_json, write_text
 from edgekws.select import Selection
 from edgekws.select._scores import macro_f1
+from edgekws.stats import half_of_mean
 
 SIZES = (25, 60)
 OURS = "honed"
@@ -114,9 +113,7 @@ def score(found: Case, chosen: Selection) -> float:
 def difference(ours: list[float], theirs: list[float]) -> dict[str, float]:
     """Mean of the paired differences and half of its 95 % interval."""
     pairs = [mine - other for mine, other in zip(ours, theirs, strict=True)]
-    if len(pairs) not in T_95:
-        return {"mean": statistics.mean(pairs), "half": math.nan}
-    return {"mean": statistics.mean(pairs), "half": T_95[len(pairs)] * statistics.stdev(pairs) / math.sqrt(len(pairs))}
+    return {"mean": statistics.mean(pairs), "half": half_of_mean(pairs)}
 
 
 def markdown(document: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -74,6 +74,12 @@ def readable_errors(debug: bool) -> Iterator[None]:
         if end.code == _STOPPED:  # Typer has made this of a KeyboardInterrupt, in silence
             err.print(_STOPPED_TEXT)
         raise
+
+
+def listed(described: Mapping[str, str]) -> None:
+    """Print names and what each is, a line each."""
+    for name, text in described.items():
+        out.print(f"[bold]{name:12}[/] {_escaped(text)}")
 
 
 class _Lines:

@@ -1,4 +1,4 @@
-"""Files that a killed run cannot damage: written under a temporary name, then renamed."""
+"""Files that no killed run damages: written under a temporary name, then renamed. And one run at a time in a folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from edgekws import _npz
-from edgekws.errors import ArtifactError
+from edgekws.errors import ArtifactError, ConfigError
 
 
 @contextmanager
@@ -68,6 +68,37 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise ArtifactError(f"{path} could not be written", got=error.strerror or str(error)) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def alone(folder: Path, lock: Path | None = None) -> Iterator[None]:
+    """One run at a time in a folder. The lock ends with its process, however that ends; Windows has none.
+
+    lock: its file, `folder`/.lock if not given. Raises ConfigError while another run is in here.
+    """
+    handle = _locked(folder, lock or folder / ".lock")
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _locked(folder: Path, lock: Path) -> int | None:
+    try:
+        import fcntl
+    except ModuleNotFoundError:
+        return None
+    with writing(folder):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        hint = "wait for it, or give another folder"
+        raise ConfigError(f"one run at a time should work in {folder}", got="another at work", hint=hint) from error
+    return handle
 
 
 def _remove_abandoned(path: Path) -> None:

@@ -18,10 +18,14 @@ from edgekws.errors import ConfigError
 _HOME = ("edgekws", "firmware_io")
 
 
+def packages() -> list[str]:
+    """Where plugs may come from: the packages of this tree, then those that EDGEKWS_PLUGS names."""
+    return [*_HOME, *(name.strip() for name in os.environ.get("EDGEKWS_PLUGS", "").split(",") if name.strip())]
+
+
 def _folders(kind: str) -> list[ModuleType]:
-    outside = [name.strip() for name in os.environ.get("EDGEKWS_PLUGS", "").split(",") if name.strip()]
     folders = []
-    for package in [*_HOME, *outside]:
+    for package in packages():
         try:
             folders.append(importlib.import_module(f"{package}.{kind}"))
         except ModuleNotFoundError as error:
@@ -44,6 +48,11 @@ def _locate(kind: str) -> dict[str, str]:
 def names(kind: str) -> list[str]:
     """The plugs of a kind ("nets", "targets", "emit", ...), sorted."""
     return sorted(_locate(kind))
+
+
+def described(kind: str) -> dict[str, str]:
+    """Name -> the first line of the plug's docstring. Imports all plugs of the kind."""
+    return {name: (load(kind, name).__doc__ or "").partition("\n")[0] for name in names(kind)}
 
 
 def load(kind: str, name: str) -> ModuleType:

@@ -10,7 +10,6 @@ import copy
 import csv
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from edgekws import checkpoint
+from edgekws import checkpoint, machine
 from edgekws.data.augment import AugmentSpec, augment_samples, mask_features
 from edgekws.data.dataset import Dataset, Split
 from edgekws.errors import ArtifactError, ConfigError
@@ -88,8 +87,8 @@ def _shared_cores() -> Iterator[None]:
     """One core makes batches, the others train: more threads than cores wait for each other in busy loops."""
     from threadpoolctl import threadpool_limits
 
-    before, cores = torch.get_num_threads(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-    torch.set_num_threads(max(1, min(before, cores - 1)))
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, machine.cores() - 1)))
     try:
         with threadpool_limits(1, user_api="blas"):
             yield

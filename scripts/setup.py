@@ -35,8 +35,14 @@ SYSTEM = {
 ENSUREPIP = "ensurepip"  # Debian keeps this part of Python in a package of its own
 if Path("/etc/debian_version").exists():
     SYSTEM[ENSUREPIP] = ("python3-venv", "makes virtual environments")
-OPTIONAL = {"espeak-ng", "qemu-system-riscv32", "riscv64-unknown-elf-gcc"}
-"""Without these all but one board or data set works."""
+BROWSER = "chromium-headless-shell"
+BROWSERS = (BROWSER, "chromium", "chromium-browser", "google-chrome")
+"""One of them is enough."""
+RELEASE = Path("/etc/os-release")
+if RELEASE.exists() and "ID=debian" in RELEASE.read_text().splitlines():  # Ubuntu has no Chromium of apt's
+    SYSTEM[BROWSER] = (BROWSER, "tests the page of `edgekws data clean`")
+OPTIONAL = {"espeak-ng", "qemu-system-riscv32", "riscv64-unknown-elf-gcc", BROWSER}
+"""Without these all but one board, data set or test works."""
 
 
 def main() -> None:
@@ -56,7 +62,7 @@ def system_packages() -> None:
     missing = {tool: SYSTEM[tool] for tool in SYSTEM if not is_there(tool)}
     if not missing:
         return
-    apt_install([tool for tool in missing if tool not in OPTIONAL], [tool for tool in missing if tool in OPTIONAL])
+    apt_install([tool for tool in missing if tool not in OPTIONAL], *([tool] for tool in missing if tool in OPTIONAL))
     for tool, (package, purpose) in missing.items():
         if not is_there(tool):
             needed = "" if tool in OPTIONAL else " The emulated or host boards will not work without it."
@@ -79,6 +85,8 @@ def apt_install(*groups: list[str]) -> None:
 def is_there(tool: str) -> bool:
     if tool == ENSUREPIP:
         return importlib.util.find_spec(tool) is not None
+    if tool == BROWSER:
+        return any(map(shutil.which, BROWSERS))
     return shutil.which(tool) is not None
 
 

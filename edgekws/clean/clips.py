@@ -51,7 +51,7 @@ class Clips:
         return len(self.ids)
 
     def blocks(self, size: int = _BLOCK) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(numbers, samples) of all clips, in order."""
+        """(numbers int64 [k], samples int16 [k, clip_samples]) of all clips, in order."""
         for start in range(0, len(self), size):
             numbers = np.arange(start, min(start + size, len(self)))
             yield numbers, self.read(numbers)

@@ -40,6 +40,7 @@ class Decisions:
         return replace(self, made=made if decision is None else {**made, clip: decision})
 
     def counts(self) -> dict[str, int]:
+        """How many are kept, dropped and relabelled."""
         counted = Counter(decision.partition(":")[0] for decision in self.made.values())
         return {decision: counted[decision] for decision in (KEEP, DROP, RELABEL)}
 
@@ -54,6 +55,7 @@ class Decisions:
 
 
 def is_decision(value: object) -> bool:
+    """Whether it has one of FORMS; not whether there is such a label."""
     return isinstance(value, str) and (value in (KEEP, DROP) or bool(label_of(value)))
 
 
@@ -64,6 +66,7 @@ def label_of(decision: str) -> str | None:
 
 
 def save(decisions: Decisions, path: Path) -> None:
+    """Replace the file."""
     data = {"name": decisions.data, "sha256": decisions.sha256}
     write_json(path, {"kind": KIND, "version": VERSION, "data": data, "decisions": decisions.made})
 

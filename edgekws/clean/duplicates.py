@@ -57,6 +57,7 @@ def score(clips: Clips, pair: Pair) -> float:
 
 
 def detail(clips: Clips, pair: Pair) -> str:
+    """Of which clip it is a copy, in words."""
     home = pair.original
     split = f" in {clips.splits[home]}" if clips.splits[home] else ""
     kind = "the same as" if pair.alike == 1 else f"{100 * pair.alike:.1f} % alike"

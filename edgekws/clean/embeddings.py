@@ -7,32 +7,35 @@ import numpy as np
 from edgekws import plugs
 from edgekws.clean import probe
 from edgekws.clean.clips import Clips
-from edgekws.errors import DataError
+from edgekws.clean.probe import STATISTICS
+from edgekws.errors import ConfigError, DataError
 from edgekws.types import Progress
-
-STATISTICS = "statistics"
-"""Means and deviations of log-mel spectra: they have seen no label. A model may have learned from these very clips."""
 
 
 def of(clips: Clips, name: str, progress: Progress) -> np.ndarray:
-    """float32 [n, dimensions]. Raises ConfigError for a model unknown, DataError when it gives other shapes."""
+    """float32 [n, dimensions]. name: STATISTICS, or a model of edgekws/embed.
+
+    Raises ConfigError for a model that is unknown, broken or of another rate, DataError for NaN and infinity.
+    """
     if name == STATISTICS:
         return probe.statistics(probe.spectra(clips, progress))
     found = _embedded(clips, name, progress)
-    if found.ndim != 2 or len(found) != len(clips) or not np.isfinite(found).all():
-        raise DataError(f"{name} should give one finite vector for each of {len(clips)} clips", got=str(found.shape))
+    bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    if len(bad):
+        got = f"NaN or infinity for {len(bad)}, as for {clips.ids[bad[0]]}"
+        raise DataError(f"{name} should give finite numbers for each of {len(clips)} clips", got=got)
     return found
 
 
 def _embedded(clips: Clips, name: str, progress: Progress) -> np.ndarray:
-    import torch
+    from edgekws import embed
 
-    module = plugs.load("embed", name)
-    model = module.load_model()
+    plugs.load("embed", name)  # says which there are: others are not pinned by their name alone
+    model = embed.open_model(embed.ModelSpec(name))
+    if model.rate_hz != clips.rate_hz:
+        raise ConfigError(f"{name} should hear {clips.rate_hz} Hz, as these clips have", got=f"{model.rate_hz} Hz")
     parts = []
     for numbers, samples in clips.blocks(64):
-        with torch.no_grad():
-            audio = torch.from_numpy(samples.astype(np.float32) / 32_768)
-            parts.append(module.get_scene_embeddings(audio, model).cpu().numpy())
+        parts.append(model.scene(samples.astype(np.float32) / 32_768))
         progress("embed", int(numbers[-1]) + 1, len(clips))
-    return np.concatenate(parts).astype(np.float32)
+    return np.concatenate(parts)

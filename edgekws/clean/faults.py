@@ -74,7 +74,7 @@ def of_clip(samples: np.ndarray, rate_hz: int) -> list[tuple[str, float, str]]:
 
 
 def unpadded(samples: np.ndarray) -> np.ndarray:
-    """Without the exact zeros at its ends."""
+    """Without the exact zeros at its ends. samples: int16 [n]."""
     loud = np.flatnonzero(samples)
     return samples[loud[0] : loud[-1] + 1] if len(loud) else samples[:0]
 
@@ -111,7 +111,7 @@ def _clipped(sound: np.ndarray) -> tuple[str, float, str] | None:
 
 
 def flat_share(sound: np.ndarray) -> float:
-    """The share of samples in runs of equal extreme ones."""
+    """The share (0..1) of samples in runs of equal extreme ones. sound: int16 [n]."""
     flat = 0
     for peak in (int(sound.max(initial=0)), int(sound.min(initial=0))):
         if abs(peak) < _CLIPPED_LEVEL:

@@ -42,6 +42,8 @@ _LEAST_CLIPS = 8
 _LEAST_STEPS, _MOST_EPOCHS = 450, 60
 """Few clips are gone through more often: a fold is trained for so many batches at least."""
 KINDS = ("network", "linear")
+STATISTICS = "statistics"
+"""Means and deviations of log-mel spectra: they have seen no label. A model may have learned from these very clips."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,12 @@ class ProbePlan:
     folds: int = 3
     epochs: int = 8
     seed: int = 0
-    embedding: str = "statistics"
+    embedding: str = STATISTICS
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ConfigError(f"a probe should be one of {', '.join(KINDS)}", got=self.kind)
-        if self.kind == "network" and self.embedding != "statistics":
+        if self.kind == "network" and self.embedding != STATISTICS:
             raise ConfigError("the network learns from spectra", got=self.embedding, hint="give --probe linear too")
         if self.folds < 2 or self.epochs < 1:
             raise ConfigError(

@@ -32,6 +32,8 @@ _UNFLAGGED = 0.9
 
 @dataclass(frozen=True)
 class Reason:
+    """reason: one of REASONS; score: 0..1, how sure; detail: in words."""
+
     reason: str
     score: float
     detail: str
@@ -60,6 +62,7 @@ class Ranking:
     entries: tuple[Entry, ...]
 
     def found(self) -> dict[str, int]:
+        """Clips of each reason."""
         counts = Counter(reason.reason for entry in self.entries for reason in entry.reasons)
         return {reason: counts[reason] for reason in REASONS}
 
@@ -94,7 +97,7 @@ def rank(clips: Clips, plan: ProbePlan, progress: Progress) -> Ranking:
 
 def _said(clips: Clips, made: np.ndarray, plan: ProbePlan, progress: Progress) -> np.ndarray:
     """float64 [n, classes]: what each clip says, out of fold."""
-    seen = made if plan.embedding == embeddings.STATISTICS else embeddings.of(clips, plan.embedding, progress)
+    seen = made if plan.embedding == probe.STATISTICS else embeddings.of(clips, plan.embedding, progress)
     try:
         return probe.probabilities(seen, clips.labels, len(clips.words), plan, progress)
     except DataError as error:

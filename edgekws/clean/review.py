@@ -37,6 +37,7 @@ class Review:
         self._decisions = decisions.read_or_new(path, clips.name, clips.sha256, self._labels.keys())
 
     def summary(self) -> dict[str, Any]:
+        """What the page says of all clips, as JSON."""
         return {
             "data": self.ranking.data,
             "clips": len(self.ranking.entries),

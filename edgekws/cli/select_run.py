@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from edgekws.select import Pool, Selection
 
 SELECTOR = "honed"
-_WORKSPACE = Path("workspace")
 _SIZE, _FIRST_SIZE = 25, 20
 
 
@@ -35,7 +34,7 @@ class _Wall:
     name: str
     image: str
     seconds: float
-    memory_mb: int
+    memory_mib: int
 
 
 def run(
@@ -86,18 +85,17 @@ def run(
     if input_samples is not None:
         _first_generation(input_samples, choice, behind, outdir / "train.npz")
     else:
-        data = _WORKSPACE / "data" / f"dataperf_{language}_data"
-        sources = allowed or data / "allowed_training_set.yaml", embeddings or data / "train_embeddings"
+        from edgekws.dataperf import commands
+
+        sources = commands.pool_of(language, allowed, embeddings)
         _today(*sources, choice, behind, outdir / f"{language}_{choice.size}_train.json")
     return None
 
 
 def _list() -> None:
-    from edgekws import plugs, select
+    from edgekws import select
 
-    for name in select.names():
-        said = (plugs.load("select", name).__doc__ or "").partition("\n")[0]
-        console.out.print(f"[bold]{name:12}[/] {escape(said)}")
+    console.listed(select.described())
 
 
 def _choice(selector: str, size: int, seed: int | None, config_file: Path | None) -> _Choice:
@@ -136,7 +134,7 @@ def _selected(pool: Pool, choice: _Choice, behind: _Wall | None) -> Selection:
     given = choice.selector, pool, choice.size, choice.seed, choice.config
     if behind is None:
         return _run.run(*given)
-    limits = sealed.Limits(behind.seconds, behind.memory_mb << 20)
+    limits = sealed.Limits(behind.seconds, behind.memory_mib << 20)
     found, how = _run.run_sealed(*given, limits=limits, wall=behind.name, image=behind.image)
     weak = " (stops mistakes, not malice)" if how.wall == "plain" else ""
     if how.instead:

@@ -62,8 +62,7 @@ def shards(
 def _list() -> None:
     from edgekws.scale import methods
 
-    for name, text in methods.described().items():
-        console.out.print(f"[bold]{name:12}[/] {escape(text)}")
+    console.listed(methods.described())
 
 
 def _say(found: Chosen, out: Path) -> None:

@@ -144,15 +144,16 @@ def decode(item: Recording, rate_hz: int, clip_samples: int, called: str = "") -
         return samples[item.start : item.start + clip_samples]
     if len(samples) < clip_samples:
         return np.pad(samples, (0, clip_samples - len(samples)))
-    start = _loudest(samples, clip_samples)
-    return samples[start : start + clip_samples]
+    return loudest(samples, clip_samples)
 
 
-def _loudest(samples: np.ndarray, length: int) -> int:
+def loudest(samples: np.ndarray, length: int) -> np.ndarray:
+    """The `length` samples in a row with the highest energy, the first of equals. samples: [n], n at least `length`."""
     if len(samples) == length:
-        return 0
-    energy = np.concatenate([[0], np.cumsum(samples.astype(np.float64) ** 2)])
-    return int(np.argmax(energy[length:] - energy[:-length]))
+        return samples
+    energy = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
+    start = int(np.argmax(energy[length:] - energy[:-length]))
+    return samples[start : start + length]
 
 
 def _write_split(
@@ -287,7 +288,7 @@ def _listing_hash(listing: Listing, clip_samples: int) -> str:
 
 
 def _samples_hash(samples: np.ndarray) -> str:
-    state = hashlib.sha256()
+    digest = hashlib.sha256()
     for start in range(0, len(samples), 1024):
-        state.update(np.ascontiguousarray(samples[start : start + 1024]).tobytes())
-    return state.hexdigest()
+        digest.update(np.ascontiguousarray(samples[start : start + 1024]).tobytes())
+    return digest.hexdigest()

@@ -71,13 +71,14 @@ def _sum(values: np.ndarray, start: float = 0.0) -> float:
 
 
 def sigmoid(decisions: np.ndarray, a: float, b: float) -> np.ndarray:
-    """1 / (1 + exp(a * decision + b)), without overflow."""
+    """1 / (1 + exp(a * decision + b)), without overflow; float64, in the shape of `decisions`."""
     z = decisions * a + b
     small = np.exp(-np.abs(z))
     return np.asarray(np.where(z >= 0, small, 1.0) / (1.0 + small))
 
 
 def pairs(classes: int) -> list[tuple[int, int]]:
+    """Of class numbers, in libsvm's order."""
     return [(i, j) for i in range(classes) for j in range(i + 1, classes)]
 
 

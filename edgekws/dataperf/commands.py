@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgekws.dataperf import _yaml, npz, pb, protocols
+from edgekws.dataperf import _yaml, ensemble, npz, pb, protocols
 from edgekws.dataperf.lists import EVALUATION, POOL
 from edgekws.dataperf.score import FirstTask, Options, Score, Task, score, score_first
 from edgekws.errors import ConfigError
@@ -40,14 +40,14 @@ class Request:
     eval_dir: Path | None = None
     input_samples: Path | None = None
     config_file: Path | None = None
-    numerics: str = "2023"
+    numerics: str = ensemble.USUAL
     protocol: str = ""
     strict_peer: bool = False
 
 
 def scored(request: Request) -> Score:
     """Raises ConfigError for options that do not belong together, and what `score` raises."""
-    evaluation = request.eval_file or _data(request) / EVALUATION[1]
+    evaluation = request.eval_file or _data(request.language) / EVALUATION[1]
     first = pb.is_samples(evaluation)
     protocol = protocols.named(request.protocol or ("2022-02" if first else "2023-05"))
     if protocol.first_generation != first:
@@ -82,8 +82,7 @@ def _first_task(request: Request, evaluation: Path) -> FirstTask:
 
 
 def _task(request: Request, evaluation: Path, protocol: protocols.Protocol, config: dict[str, Any]) -> Task:
-    data, size = _data(request), request.train_size
-    selection = request.train_file or _default_selection(request)
+    size, selection = request.train_size, request.train_file or _default_selection(request)
     if size is None:
         named = re.search(r"_(\d{1,6})_train\.(json|ya?ml)$", selection.name)
         size = int(named[1]) if named else None
@@ -94,18 +93,19 @@ def _task(request: Request, evaluation: Path, protocol: protocols.Protocol, conf
             got=f"no --train-size, and {selection.name} does not say it",
             hint="give --train-size 25, 60, ...",
         )
-    return Task(
-        selection,
-        request.allowed or data / POOL[1],
-        evaluation,
-        request.train_dir or data / POOL[0],
-        request.eval_dir or data / EVALUATION[0],
-        limit,
-    )
+    allowed, train_dir = pool_of(request.language, request.allowed, request.train_dir)
+    eval_dir = request.eval_dir or _data(request.language) / EVALUATION[0]
+    return Task(selection, allowed, evaluation, train_dir, eval_dir, limit)
 
 
-def _data(request: Request) -> Path:
-    return _WORKSPACE / "data" / f"dataperf_{request.language}_data"
+def pool_of(language: str, allowed: Path | None, embeddings: Path | None) -> tuple[Path, Path]:
+    """(list, folder of embeddings) of what may be chosen: as given, else where the challenge keeps them."""
+    data = _data(language)
+    return allowed or data / POOL[1], embeddings or data / POOL[0]
+
+
+def _data(language: str) -> Path:
+    return _WORKSPACE / "data" / f"dataperf_{language}_data"
 
 
 def _default_selection(request: Request) -> Path:

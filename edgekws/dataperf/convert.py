@@ -70,6 +70,7 @@ def convert(request: Request) -> Done:
 
 
 def kind_of(path: Path) -> Literal["npz", "ids", "lists", "pb"]:
+    """What the file holds; "lists" may be a selection or the list of a pool. Raises ConfigError for a folder."""
     if path.is_dir():
         hint = "give allowed_training_set.yaml or eval.yaml, and the folder with --embeddings"
         raise ConfigError(f"{path} should be a file", got="a folder", hint=hint)

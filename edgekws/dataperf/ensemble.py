@@ -19,6 +19,8 @@ from edgekws.dataperf import _logistic, _mt19937, _platt, packages
 from edgekws.errors import ConfigError, DataError
 
 FOLDS, _ROWS, _THREADS = 5, 1024, 2
+USUAL = "2023"
+"""The leaderboard's."""
 NUMERICS = {
     **{name: objective.title for name, objective in _logistic.OBJECTIVES.items()},
     "native": "logistic regression of the installed scikit-learn, in the type of the vectors",
@@ -35,7 +37,7 @@ class _Probabilities(Protocol):
 class Ensemble:
     """Fitted for each of `seeds`. x: float [n, dimensions]; y: int [n], any numbers of two classes or more."""
 
-    def __init__(self, x: np.ndarray, y: np.ndarray, seeds: Sequence[int], numerics: str = "2023") -> None:
+    def __init__(self, x: np.ndarray, y: np.ndarray, seeds: Sequence[int], numerics: str = USUAL) -> None:
         self.classes, codes = _codes(y)
         wide = np.ascontiguousarray(x, np.float64)
         self._gamma = _gamma(wide)
@@ -119,7 +121,10 @@ def check(numerics: str) -> None:
 
 
 def logistic(x: np.ndarray, codes: np.ndarray, numerics: str) -> _Probabilities:
-    """The logistic regression of a numerics. Raises ConfigError for another one."""
+    """Fitted as `numerics` says. x: float [n, dimensions]; codes: int [n], all of 0..classes-1 occur.
+
+    Raises ConfigError for a numerics that there is not.
+    """
     check(numerics)
     if numerics == "native":
         with warnings.catch_warnings():

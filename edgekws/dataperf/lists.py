@@ -67,6 +67,7 @@ def read(path: Path) -> IdLists:
 
 
 def read_first(path: Path) -> FirstLists:
+    """Raises ArtifactError with the place and the rule."""
     value = _mapping(path, "a train.yaml with target_ids and nontarget_ids")
     _only(path, value, FIRST)
     return FirstLists(*(_ids(path, value[key], key) for key in FIRST))
@@ -89,6 +90,7 @@ def write_yaml(path: Path, lists: IdLists) -> None:
 
 
 def write_first(path: Path, lists: FirstLists) -> None:
+    """train.yaml of the first generation, in the order given."""
     value = {"target_ids": list(lists.targets), "nontarget_ids": list(lists.nontargets)}
     write_text(path, packages.load("yaml").safe_dump(value))
 

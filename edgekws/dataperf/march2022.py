@@ -54,6 +54,7 @@ def _fitted(model: Any, x: np.ndarray, y: np.ndarray) -> Any:  # noqa: ANN401  s
 
 
 def class_ids(allowed: IdLists) -> dict[str, int]:
+    """The class of each target word, from 0 in the order of the keys; nontargets are the last."""
     return {word: place for place, word in enumerate(dict.fromkeys([*allowed.targets, loader.NONTARGET]))}
 
 

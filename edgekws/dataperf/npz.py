@@ -47,6 +47,7 @@ def read(path: Path) -> TrainingSet:
 
 
 def write(path: Path, training: TrainingSet) -> None:
+    """In the types that the arrays have."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, train_x=training.x, train_y=training.y)
     write_bytes(path, buffer.getvalue())

@@ -54,6 +54,7 @@ def is_samples(path: Path) -> bool:
 
 
 def write(path: Path, samples: Samples) -> None:
+    """The bytes of `encode`."""
     write_bytes(path, encode(samples))
 
 

@@ -47,6 +47,7 @@ PROTOCOLS = {
 
 
 def named(date: str) -> Protocol:
+    """Raises ConfigError that lists those that there are."""
     if date not in PROTOCOLS:
         raise ConfigError(f"--protocol should be one of {', '.join(PROTOCOLS)}", got=date)
     return PROTOCOLS[date]

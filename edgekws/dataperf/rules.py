@@ -51,6 +51,7 @@ def check_strictly(selection: IdLists, evaluated: IdLists, by_name: bool) -> Non
 
 
 def check_once(selection: IdLists) -> None:
+    """Raises DataError for a clip that is listed twice, in one class or in two."""
     twice = [clip for clip, count in selection.counts().items() if count > 1]
     if twice:
         homes = [word for word, ids in selection.targets.items() if twice[0] in ids]
@@ -60,6 +61,7 @@ def check_once(selection: IdLists) -> None:
 
 
 def check_filled(selection: IdLists, words: list[str]) -> None:
+    """Raises DataError for a target among `words` that has no clip."""
     empty = [word for word in words if not selection.targets.get(word)]
     if empty:
         raise _refused("each target should have clips", f"none for {empty[0]}", _LIKE_PEER)

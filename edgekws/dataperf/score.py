@@ -46,7 +46,9 @@ class FirstTask:
 
 @dataclass(frozen=True)
 class Options:
-    numerics: str = "2023"
+    """numerics: of ensemble.NUMERICS. strict_peer: what our stricter rules refuse is scored, with a warning."""
+
+    numerics: str = ensemble.USUAL
     protocol: Protocol = protocols.PROTOCOLS["2023-05"]
     seeds: tuple[int, ...] = protocols.OFFICIAL_SEEDS
     strict_peer: bool = False

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekws.data import wav, whole
+from edgekws.data.dataset import loudest
 from edgekws.errors import ConfigError, DataError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
@@ -16,6 +17,7 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 SILENT_PEAK = 4 / 32_768
 """A recording whose samples all stay within so much of their mean is silent: a few steps of 16 bits."""
 RATES_HZ = range(1_000, 384_001)
+"""Of recordings, and of a model that runs; the HEAR API names five of them."""
 LONGEST = 1 << 28
 """Samples of all channels together: an hour and a half at 48 kHz. A damaged header may claim any number."""
 
@@ -68,7 +70,7 @@ def fitted(samples: np.ndarray, rate_hz: int, wanted_hz: int, clip_samples: int 
 
 
 def resampled(samples: np.ndarray, rate_hz: int, wanted_hz: int) -> np.ndarray:
-    """float32 at `wanted_hz`, by scipy's polyphase filter. Raises ConfigError without scipy."""
+    """float32 [n] -> float32 [m] at `wanted_hz`, by scipy's polyphase filter. Raises ConfigError without scipy."""
     if rate_hz == wanted_hz:
         return samples
     try:
@@ -80,15 +82,6 @@ def resampled(samples: np.ndarray, rate_hz: int, wanted_hz: int) -> np.ndarray:
         ) from error
     common = math.gcd(rate_hz, wanted_hz)
     return np.asarray(resample_poly(samples, wanted_hz // common, rate_hz // common), np.float32)
-
-
-def loudest(samples: np.ndarray, length: int) -> np.ndarray:
-    """The part of that length with the highest energy; the first of several."""
-    if len(samples) == length:
-        return samples
-    energy = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
-    start = int(np.argmax(energy[length:] - energy[:-length]))
-    return samples[start : start + length]
 
 
 def _require_sensible(values: int, rate_hz: int) -> None:

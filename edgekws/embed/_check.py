@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from edgekws.embed import _check_scene, _check_times
-from edgekws.embed._model import RATES_HZ, import_module
+from edgekws.embed._model import HEAR_RATES_HZ, import_module
 from edgekws.embed._probe import BrokenError, Finding, Probe, attempt
 from edgekws.errors import EdgeKwsError
 
@@ -85,8 +85,8 @@ def _attributes(network: Any) -> Iterator[Finding]:  # noqa: ANN401
     rate = getattr(network, "sample_rate", None)
     if not _is_integer(rate):
         yield Finding("error", "attributes", f"the model's sample_rate should be an integer, it is {rate!r}")
-    elif rate not in RATES_HZ:
-        allowed = ", ".join(map(str, RATES_HZ))
+    elif rate not in HEAR_RATES_HZ:
+        allowed = ", ".join(map(str, HEAR_RATES_HZ))
         yield Finding("error", "attributes", f"the model's sample_rate should be one of {allowed}, it is {rate}")
     for name in _SIZES:
         size: Any = getattr(network, name, None)

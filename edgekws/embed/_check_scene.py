@@ -18,6 +18,7 @@ _TOLERANCE = 1e-3
 
 
 def findings(probe: Probe) -> Iterator[Finding]:
+    """What is wrong with the embeddings of noise and of silence."""
     audio = probe.noise(SCENE_CLIPS, SCENE_SECONDS)
     before = audio.clone()
     vectors = probe.scene(audio)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,10 @@ from edgekws.embed import _audio
 from edgekws.errors import ConfigError, EdgeKwsError
 from edgekws.files import sha256, sha256_file
 
-RATES_HZ = (16_000, 22_050, 32_000, 44_100, 48_000)
+if TYPE_CHECKING:
+    import torch
+
+HEAR_RATES_HZ = (16_000, 22_050, 32_000, 44_100, 48_000)
 """The rates that the HEAR API allows."""
 
 
@@ -91,16 +94,10 @@ class Model:
         """shape: None where any length will do."""
         import torch
 
-        if (
-            isinstance(found, torch.Tensor)
-            and found.dtype == torch.float32
-            and found.ndim == len(shape)
-            and all(size in (None, have) for size, have in zip(shape, found.shape, strict=True))
-        ):
+        if isinstance(found, torch.Tensor) and found.dtype == torch.float32 and fits(found, shape):
             with _blamed(self.spec.name, function):
                 return np.asarray(found.detach().cpu().numpy())
-        wanted = "[" + ", ".join("t" if size is None else str(size) for size in shape) + "]"
-        raise self._broken(f"{function} of {self.spec.name} should give float32 {wanted}", found)
+        raise self._broken(f"{function} of {self.spec.name} should give float32 {written(shape)}", found)
 
     def _broken(self, expected: str, found: object) -> ConfigError:
         return ConfigError(expected, got=described(found), hint=self._hint)
@@ -196,6 +193,16 @@ def described(value: object) -> str:
         return type(value).__name__
     kind = "" if type(value).__module__.startswith("torch") else f"{type(value).__module__}.{type(value).__name__} of "
     return f"{kind}{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
+
+
+def fits(found: torch.Tensor, shape: tuple[int | None, ...]) -> bool:
+    """Whether it has that shape; None stands for any length."""
+    return found.ndim == len(shape) and all(size in (None, have) for size, have in zip(shape, found.shape, strict=True))
+
+
+def written(shape: tuple[int | None, ...]) -> str:
+    """As in a message: [4, t, 64], where t is any length."""
+    return "[" + ", ".join("t" if size is None else str(size) for size in shape) + "]"
 
 
 def identity(model: Model, timestamps: bool = False) -> dict[str, Any]:

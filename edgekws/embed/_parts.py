@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgekws.dataperf.words import ID, VECTOR
 from edgekws.embed._audio import Skipped
 from edgekws.embed._shard import Part
 from edgekws.embed._source import Shard
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KIND, VERSION = "edgekws-embeddings", 1
-ID, VECTOR = "clip_id", "mswc_embedding_vector"
 TIME, TIME_VECTOR = "timestamp_ms", "embedding"
 _GROUP = 1 << 16
 """Rows written and read at once."""
@@ -40,6 +40,7 @@ def path_of(folder: Path, shard: Shard) -> Path:
 
 
 def write(path: Path, part: Part) -> None:
+    """One shard's result."""
     import pyarrow.parquet as pq
 
     schema = _schema(part.skipped, part.times_ms is not None)

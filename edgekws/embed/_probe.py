@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgekws.embed._model import described, named
+from edgekws.embed._model import described, fits, named, written
 
 if TYPE_CHECKING:
     import torch
@@ -85,16 +85,13 @@ class Probe:
     def _require(self, check: str, what: str, found: object, shape: tuple[int | None, ...]) -> None:
         import torch
 
-        wanted = "[" + ", ".join("t" if size is None else str(size) for size in shape) + "]"
+        wanted = written(shape)
         if not isinstance(found, torch.Tensor) or found.dtype != torch.float32:
             raise BrokenError(check, f"{check} should give {what} {wanted}, it gives {described(found)}")
         if found.layout != torch.strided or found.is_meta:
             got = "one without numbers (meta)" if found.is_meta else f"a {found.layout} one"
             raise BrokenError(check, f"{check} should give {what} {wanted} that NumPy can take, it gives {got}")
-        fits = len(found.shape) == len(shape) and all(
-            size in (None, have) for size, have in zip(shape, found.shape, strict=True)
-        )
-        if not fits:
+        if not fits(found, shape):
             raise BrokenError(check, f"{check} should give {what} {wanted}, it gives {described(found)}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -12,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from edgekws import machine
 from edgekws.embed import _parts
 from edgekws.embed._audio import Skipped
 from edgekws.embed._model import Model, ModelSpec, identity, open_model
@@ -169,12 +169,7 @@ def _workers(request: Request) -> int:
     """Only a CPU is shared out: a second process on an accelerator would load the model a second time."""
     if request.model.device != "cpu":
         return 1
-    return request.workers or _cores()
-
-
-def _cores() -> int:
-    allowed = getattr(os, "sched_getaffinity", None)  # not everywhere
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
+    return request.workers or machine.cores()
 
 
 def _require_some(index: Index, source: Path) -> None:

@@ -33,9 +33,11 @@ class Settings:
             raise ConfigError("clips should have a length of 0 ms or more, batches 1 clip or more", got=got)
 
     def clip_samples(self, rate_hz: int) -> int | None:
+        """Length of every clip; None for as recorded."""
         return max(1, rate_hz * self.clip_ms // 1_000) if self.clip_ms else None
 
     def batch_of(self, samples: int, rate_hz: int) -> int:
+        """Clips in a batch, of clips of so many samples."""
         return max(1, min(self.batch, self.batch * rate_hz // max(1, samples)))
 
 

@@ -60,6 +60,8 @@ def open_source(path: Path, split: str | None) -> Source:
 
 @dataclass(frozen=True)
 class Folder:
+    """Word folders. root: the folder that they lie in."""
+
     root: Path
 
     @property
@@ -166,4 +168,5 @@ def shards(word: Word, size: int, key: str) -> list[Shard]:
 
 
 def stamp_of(lines: Iterable[str]) -> str:
+    """128 bits of a hash, in hex."""
     return sha256("\n".join(lines).encode(errors="surrogateescape"))[:32]

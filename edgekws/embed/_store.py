@@ -13,16 +13,17 @@ import os
 import shutil
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from edgekws import fields
 from edgekws.embed import _parts
 from edgekws.embed._audio import Skipped
 from edgekws.embed._parts import KIND, VERSION
 from edgekws.errors import ArtifactError, ConfigError
-from edgekws.files import read_json, sha256_file, write_json, write_text, writing
+from edgekws.files import alone, read_json, sha256_file, write_json, write_text, writing
 
 INDEX, WORK, _JOURNAL, _LOCK = "index.json", ".work", "words.jsonl", "lock"
 
@@ -70,6 +71,7 @@ class WordRecord:
 
 
 def file_of(word: str) -> str:
+    """Its name in the folder of embeddings."""
     return f"{word}.parquet"
 
 
@@ -84,6 +86,7 @@ class Index:
 
     @property
     def clips(self) -> int:
+        """That have an embedding."""
         return sum(word.clips for word in self.words.values())
 
     @property
@@ -115,7 +118,7 @@ class Store:
     def __init__(self, folder: Path, key: str) -> None:
         """Raises ConfigError when the folder holds finished embeddings of another model or other settings."""
         self.folder, self.key = folder, key
-        self._held: IO[str] | None = None
+        self._held = ExitStack()
         self.work = folder / WORK
         self.finished = read_index(folder) if (folder / INDEX).exists() else None
         if self.finished and self.finished.key != key:
@@ -126,6 +129,7 @@ class Store:
         self.done, self._foreign = (dict(self.finished.words), {}) if self.finished else self._journal()
 
     def is_done(self, word: str, stamp: str) -> bool:
+        """Whether its file is there, whole, and of these very recordings."""
         record = self.done.get(word)
         if record is None or record.stamp != stamp:
             return False
@@ -134,7 +138,7 @@ class Store:
 
     def begin(self, kept: AbstractSet[str]) -> None:
         """Open for work: from here on there is no index until `finish`. kept: words to keep; others are removed."""
-        self._lock()
+        self._held.enter_context(alone(self.folder, self.work / _LOCK))
         removed = [record for word, record in self.done.items() if word not in kept]
         removed += [record for word, record in self._foreign.items() if word not in kept]
         if self._foreign:
@@ -166,33 +170,15 @@ class Store:
         return record
 
     def finish(self, about: dict[str, Any]) -> Index:
+        """Write the index and remove what only an unfinished run needs."""
         index = Index(self.folder, self.key, about, dict(sorted(self.done.items())))
         write_json(self.folder / INDEX, index.to_json())
         shutil.rmtree(self.work, ignore_errors=True)
         return index
 
-    def _lock(self) -> None:
-        """Held until this process ends, in whichever way. Raises ConfigError while another run has it."""
-        try:
-            import fcntl
-        except ModuleNotFoundError:  # Windows
-            return
-        with writing(self.work):
-            self.work.mkdir(parents=True, exist_ok=True)
-            self._held = (self.work / _LOCK).open("w")
-        try:
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._held.close()
-            hint = "wait for it, or give another folder with --out"
-            raise ConfigError(
-                f"{self.folder} should be written by one run", got="another at work", hint=hint
-            ) from error
-
     def close(self) -> None:
         """Let another run begin."""
-        if self._held is not None:
-            self._held.close()
+        self._held.close()
 
     def _journal(self) -> tuple[dict[str, WordRecord], dict[str, WordRecord]]:
         """What an unfinished run has done: (words of this run's key, words of another)."""

@@ -56,6 +56,7 @@ def load_model(model_file_path: str = "", bands: int = 40) -> Model:
 
 
 def get_scene_embeddings(audio: torch.Tensor, model: Model) -> torch.Tensor:
+    """float32 [n, samples] -> float32 [n, 9 * bands]."""
     log_mel: torch.Tensor = model(audio)
     stretches = functional.adaptive_avg_pool1d(log_mel.transpose(1, 2), STRETCHES).transpose(1, 2)
     deviation = log_mel.std(dim=1, correction=0, keepdim=True)
@@ -63,6 +64,7 @@ def get_scene_embeddings(audio: torch.Tensor, model: Model) -> torch.Tensor:
 
 
 def get_timestamp_embeddings(audio: torch.Tensor, model: Model) -> tuple[torch.Tensor, torch.Tensor]:
+    """float32 [n, samples] -> float32 [n, t, 2 * bands] and float32 [n, t], times in ms."""
     log_mel: torch.Tensor = model(audio)
     around = functional.pad(log_mel.transpose(1, 2), (1, 1), mode="replicate").transpose(1, 2)
     mean = (around[:, :-2] + around[:, 1:-1] + around[:, 2:]) / 3

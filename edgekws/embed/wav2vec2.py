@@ -79,11 +79,13 @@ def load_model(model_file_path: str = "", layer: int = -1) -> Model:
 
 
 def get_scene_embeddings(audio: torch.Tensor, model: Model) -> torch.Tensor:
+    """float32 [n, samples] -> float32 [n, size]."""
     frames: torch.Tensor = model(audio)
     return frames.mean(dim=1)
 
 
 def get_timestamp_embeddings(audio: torch.Tensor, model: Model) -> tuple[torch.Tensor, torch.Tensor]:
+    """float32 [n, samples] -> float32 [n, t, size] and float32 [n, t], times in ms."""
     frames: torch.Tensor = model(audio)
     return frames, times_ms(audio, frames.shape[1], model.hop, model.hop / 2, model.sample_rate)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 
 from edgekws.data.dataset import Dataset
 from edgekws.data.listing import UNKNOWN
 from edgekws.errors import ConfigError, DataError
 from edgekws.select import Pool, Selection
+from edgekws.select._check import check
 
 
 def of(data: Dataset, vectors: np.ndarray) -> Pool:
@@ -39,31 +42,12 @@ def size_of(share: float, clips: int, labels: int) -> int:
 def numbers_of(selection: Selection, pool: Pool, size: int, selector: str) -> np.ndarray:
     """Numbers of the chosen training clips, int64 [k], in the pool's order.
 
-    Raises DataError, which names the selector and the rule, for ids that the pool does not have, in a wrong class,
-    twice, too many, or none of a label.
+    Raises DataError, which names the selector and the rule, for a selection that breaks one.
     """
+    try:
+        check(selection, pool, size)
+    except DataError as error:
+        raise DataError(f"the selector {selector}: {error.expected}", got=error.got, hint=error.hint) from error
     places = {clip: number for number, clip in enumerate(pool.ids)}
-    listed = [
-        (clip, pool.targets.index(word) if word in pool.targets else -2)
-        for word, ids in selection.targets.items()
-        for clip in ids
-    ]
-    listed += [(clip, -1) for clip in selection.nontargets]
-    wrong = [clip for clip, label in listed if clip not in places or pool.classes[places[clip]] != label]
-    chosen = np.array(sorted({places[clip] for clip, _ in listed if clip in places}), np.int64)
-    missing = set(pool.classes.tolist()) - set(pool.classes[chosen].tolist())
-    faults = [
-        (wrong, f"{', '.join(wrong[:3])}, which the pool does not have in that class"),
-        (len(chosen) < len(listed) - len(wrong), "clips that are chosen twice"),
-        (len(listed) > size, f"{len(listed)} clips for a limit of {size}"),
-        (
-            missing,
-            f"no clip of {', '.join(pool.targets[label] if label >= 0 else UNKNOWN for label in sorted(missing))}",
-        ),
-    ]
-    for fault, got in faults:
-        if fault:
-            raise DataError(
-                f"the selector {selector} should choose clips of the pool, each once, some of each label", got=got
-            )
-    return chosen
+    chosen = [*selection.nontargets, *chain.from_iterable(selection.targets.values())]
+    return np.array(sorted(places[clip] for clip in chosen), np.int64)

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from edgekws.data import dataset as datasets
 from edgekws.data import subset
 from edgekws.data.dataset import Dataset
 from edgekws.errors import ArtifactError, ConfigError
-from edgekws.files import read_json, sha256_file, write_json, write_text
+from edgekws.files import alone, read_json, sha256_file, write_json, write_text
 from edgekws.loop import pool as pools
 from edgekws.loop import vectors
 from edgekws.recipe import Recipe, changed
@@ -94,7 +93,7 @@ def run(
     chosen = {name: _run.selector(name) for name in plan.selectors}
     sizes = {share: pools.size_of(share, len(data.splits["train"]), len(data.labels)) for share in plan.shares}
     results: list[Result] = []
-    with _alone(out):
+    with alone(out):
         seen = pools.of(data, vectors.of(data, plan.embedding, out, progress))
         for seed in plan.seeds:
             for share in plan.shares:
@@ -103,24 +102,6 @@ def run(
                     results.append(one.result(selector, sizes[share], progress))
                     done(results)
     return results
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Two loops in one folder would write the same files. The lock ends with its process, however that ends."""
-    import fcntl
-
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(
-                f"{out} should be the folder of one loop at a time",
-                got="another process that works there",
-                hint="wait for it, or give another folder with --out",
-            ) from error
-        yield
 
 
 def _recipe(recipe: Recipe, seed: int) -> Recipe:

@@ -10,7 +10,6 @@ and seed, averaged: pairs share their seeds, so their difference varies less tha
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,23 +19,20 @@ from typing import Any
 from edgekws.data.dataset import Dataset
 from edgekws.files import replacing, write_json, write_text
 from edgekws.loop.runs import Plan, Result
+from edgekws.stats import half_of_mean
 
 KIND, VERSION = "edgekws-loop", 1
 BASELINE = "random"
 _APART, _MARGIN = 1.015, 1.25
 """Factors on the axis of clips: between neighbours, and beside the smallest and the largest size."""
 _MARKS = "osD^"
-_T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""Two-sided 95 % points of Student's t, 1 to 9 degrees of freedom; beyond them that of 10, a little too wide."""
 
 
 def mean_and_half(values: Sequence[float]) -> dict[str, float | None]:
     """The mean and half of its 95 % interval; None for one value."""
     if len(values) < 2:
         return {"mean": values[0], "half": None}
-    freedom = len(values) - 1
-    point = _T_95[freedom - 1] if freedom <= len(_T_95) else 2.23
-    return {"mean": statistics.fmean(values), "half": point * statistics.stdev(values) / math.sqrt(len(values))}
+    return {"mean": statistics.fmean(values), "half": half_of_mean(values)}
 
 
 def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
@@ -73,6 +69,7 @@ def write(results: Sequence[Result], plan: Plan, data: Dataset, net: str, out: P
 
 
 def markdown(found: Sequence[dict[str, Any]], results: Sequence[Result], plan: Plan, data: Dataset, net: str) -> str:
+    """The table, and how it was made. found: of `rows`."""
     intro = (
         f"Accuracy of the int8 {net} (PTQ, integer graph) on {results[0].n} test clips of {data.name}, trained on a "
         f"share of its {len(data.splits['train'])} training clips for {plan.steps} batches. Behind +-: half of the "

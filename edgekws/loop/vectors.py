@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekws.clean import clips, embeddings
-from edgekws.clean.embeddings import STATISTICS
+from edgekws.clean.probe import STATISTICS
 from edgekws.data.dataset import Dataset
 from edgekws.files import npz_arrays, npz_bytes, read_content, write_bytes
 from edgekws.types import Progress

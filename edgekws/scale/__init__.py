@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -20,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from edgekws import machine
 from edgekws.errors import ConfigError
 from edgekws.files import write_json
 from edgekws.scale import build, engines, memory, methods, source
 from edgekws.scale.methods.facility import candidates
-from edgekws.scale.run import Plan, Run, alone, plan
+from edgekws.scale.run import Plan, Run, plan, working_in
 from edgekws.scale.source import Shard
 from edgekws.scale.store import Layout, Store
 from edgekws.select import Selection
@@ -93,8 +93,8 @@ def select(
     folder = folder.resolve()  # a killed run is known again from any current directory
     work = work or folder.with_name(f"{folder.name}.work")
     found = source.shards(folder)
-    limits = _planned(found, size, memory_bytes or memory.usual_bytes(), layout, workers or _processors())
-    with alone(work), engines.start(engine, limits.workers) as running:
+    limits = _planned(found, size, memory_bytes or memory.usual_bytes(), layout, workers or machine.cores())
+    with working_in(work), engines.start(engine, limits.workers) as running:
         began = time.monotonic()
         store = build.build(folder, work, running, layout, progress, found)
         if size > store.rows:
@@ -107,10 +107,6 @@ def select(
         result = _chosen(run, picks, (method, size, seed), engine, peak, seconds)
         write_json(run.folder / "selection.json", result.to_json())
     return result
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _planned(found: tuple[Shard, ...], size: int, memory_bytes: int, layout: Layout, workers: int) -> Plan:

@@ -66,7 +66,7 @@ def nearest(rows: np.ndarray, centres: np.ndarray, rows_inverse: np.ndarray | No
 
 
 def grid_norms(rows: np.ndarray) -> np.ndarray:
-    """As `inverse_norms`, for `similarities`."""
+    """As `inverse_norms`, for `similarities`: float32 [n], times the square root of GRID."""
     scaled: np.ndarray = inverse_norms(rows) * np.float32(math.sqrt(GRID))
     return scaled
 
@@ -111,5 +111,6 @@ def lowest(keys: np.ndarray, count: int) -> np.ndarray:
 
 
 def check_dimensions(dimensions: int, where: str) -> None:
+    """Raises DataError, which names `where`, for vectors whose products would not stay exact."""
     if not 1 <= dimensions <= MAX_DIMENSIONS:
         raise DataError(f"{where} should hold vectors of 1 to {MAX_DIMENSIONS:,} numbers", got=f"{dimensions:,}")

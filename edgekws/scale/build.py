@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.errors import ArtifactError, DataError
+from edgekws.errors import DataError
 from edgekws.files import replacing, sha256_file, write_json
 from edgekws.scale import source, store
 from edgekws.scale.arithmetic import check_dimensions, hashes, quantize
@@ -71,7 +71,6 @@ def build(
     pieces = work / f"pieces-{_key(found, layout)}"
     _drop_others(work, pieces)
     sources = _sources(found, folder, pieces, engine, progress)
-    _check_hashes(folder, sources)
     units = source.units(found, layout.part_rows)
     parts = max(1, -(-sum(shard.rows for shard in found) // layout.part_rows))
     spread = [_Spread(pieces, number, spans, parts, layout.part_rows) for number, spans in enumerate(units)]
@@ -147,33 +146,6 @@ def _sources(
     ]
     write_json(path, sources)
     return sources
-
-
-def write_manifest(folder: Path) -> None:
-    """shards.json: the hash of every shard of a folder; a later run refuses shards that differ from it."""
-    files = [Path(shard.path) for shard in source.shards(folder)]
-    shards = {
-        name: sha256_file(path) for name, path in zip(source.relative(map(str, files), folder), files, strict=True)
-    }
-    write_json(folder / "shards.json", {"kind": "edgekws-shards", "version": 1, "shards": shards})
-
-
-def _check_hashes(folder: Path, sources: list[dict[str, Any]]) -> None:
-    from edgekws.files import read_json
-
-    path = folder / "shards.json"
-    if not path.exists():
-        return
-    said = read_json(path, "edgekws-shards", 1).get("shards")
-    found = {entry["name"]: entry["sha256"] for entry in sources}
-    if said != found:
-        names = said if isinstance(said, dict) else {}
-        wrong = sorted(name for name in {*names, *found} if names.get(name) != found.get(name))
-        raise ArtifactError(
-            f"the shards of {folder} should be those that {path.name} names",
-            got=f"{len(wrong)} that differ, are new or are missing, the first is {', '.join(wrong[:1])}",
-            hint=f"get them again, or make {path.name} again if the change is wanted",
-        )
 
 
 def _dimensions(metas: list[dict[str, Any]]) -> int:

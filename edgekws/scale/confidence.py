@@ -60,10 +60,12 @@ def _check(store: Store, memory_bytes: int) -> None:
 
 
 def folds(places: np.ndarray) -> np.ndarray:
+    """int64 [n], 0..FOLDS-1, of clips at these places (uint64 [n], their hashes)."""
     return (shuffled(places, _FOLD_SEED) % np.uint64(FOLDS)).astype(np.int64)
 
 
 def sums_of_part(task: _Task) -> Sums:
+    """Of the part's clips."""
     store, part = task.store, task.part
     keys = store.word_numbers(part).astype(np.int64) * FOLDS + folds(store.places(part))
     total: Sums | None = None

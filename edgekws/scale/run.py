@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgekws.errors import ArtifactError, ConfigError
-from edgekws.files import npz_arrays, npz_bytes, read_content, write_bytes
+from edgekws.files import alone, npz_arrays, npz_bytes, read_content, write_bytes
 from edgekws.scale.engines import Engine
 from edgekws.scale.store import Layout, Store
 from edgekws.types import Progress
@@ -37,6 +36,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Run:
+    """What a method gets. folder: of its state; progress: told while it goes on."""
+
     store: Store
     engine: Engine
     folder: Path
@@ -54,6 +55,7 @@ class Run:
         return npz_arrays(read_content(path, "the state of a run", hint), f"{path}: the state of a run", hint)
 
     def save(self, name: str, **arrays: np.ndarray) -> None:
+        """Keep arrays of any shape for `saved`, until another selection works in this folder."""
         write_bytes(self.folder / f"{name}.npz", npz_bytes(arrays))
 
     def map_parts(self, function: Callable[[Any], Any], task: Callable[[int], Any], what: str) -> dict[int, Any]:
@@ -109,37 +111,11 @@ def worker_bytes(dimensions: int, layout: Layout) -> int:
 
 
 @contextmanager
-def alone(work: Path) -> Iterator[None]:
-    """One run at a time in a folder. Raises ConfigError when there is another; a killed one leaves no lock.
-
-    An OSError inside, as of a full disk, becomes an ArtifactError.
-    """
-    handle = _locked(work)
+def working_in(work: Path) -> Iterator[None]:
+    """One run at a time in a folder (files.alone). An OSError inside, as of a full disk, becomes an ArtifactError."""
     try:
-        yield
+        with alone(work):
+            yield
     except OSError as error:
         hint = "free some space, then run the same command again; it goes on where it was"
         raise ArtifactError(f"{work} should be a folder to work in", got=str(error), hint=hint) from error
-    finally:
-        if handle is not None:
-            os.close(handle)
-
-
-def _locked(work: Path) -> int | None:
-    """The lock's file; None on a system that has none."""
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        handle = os.open(work / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
-    except OSError as error:
-        hint = "give another folder for the working copy"
-        raise ArtifactError(f"{work} should be a folder to write in", got=str(error), hint=hint) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise ConfigError(f"one run at a time should work in {work}", got="another that is running") from error
-    return handle

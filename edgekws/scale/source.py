@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekws.dataperf.words import ID, VECTOR
 from edgekws.errors import DataError
 from edgekws.files import replacing, sha256_file
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch, Table
     from pyarrow.parquet import ParquetFile
 
-ID, VECTOR = "clip_id", "mswc_embedding_vector"
 _FORM = f"a parquet file with the columns {ID} (text) and {VECTOR} (a list of floats)"
 _BUFFER_BYTES = 1 << 20
 
@@ -37,6 +37,7 @@ class Shard:
 
     @property
     def rows(self) -> int:
+        """Of all row groups."""
         return sum(self.groups)
 
 
@@ -244,4 +245,5 @@ def _table(ids: list[str], vectors: np.ndarray) -> Table:
 
 
 def relative(paths: Iterable[str], folder: Path) -> list[str]:
+    """As seen from `folder`: names that stay when it is moved."""
     return [os.path.relpath(path, folder) for path in paths]

@@ -11,6 +11,7 @@ what the guarantees of two-stage selection (GreeDi) ask for.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -39,6 +40,8 @@ class Layout:
 
 @dataclass(frozen=True)
 class Part:
+    """rows: clips. sha256: of its numbers (.q8); index_sha256: of its hashes, ids and words (.arrow)."""
+
     rows: int
     sha256: str
     index_sha256: str
@@ -58,6 +61,7 @@ class Store:
 
     @property
     def rows(self) -> int:
+        """Clips of all parts."""
         return sum(part.rows for part in self.parts)
 
     @cached_property
@@ -66,6 +70,7 @@ class Store:
         return np.cumsum([0, *(part.rows for part in self.parts)]).astype(np.int64)
 
     def part_rows(self, part: int) -> tuple[int, int]:
+        """(first row of the part, first row behind it)."""
         return int(self.starts[part]), int(self.starts[part + 1])
 
     def blocks(self, part: int) -> Iterator[tuple[int, int]]:
@@ -119,6 +124,7 @@ class Store:
         return numbers
 
     def ids(self, rows: np.ndarray) -> list[str]:
+        """Of rows anywhere, int64 [n], in the order given."""
         result = [""] * len(rows)
         parts = np.searchsorted(self.starts, rows, side="right") - 1
         for part in np.unique(parts):
@@ -140,8 +146,6 @@ class Store:
 
     def fingerprint(self) -> str:
         """What selections from this store depend on; the same for any sharding of the same clips."""
-        import hashlib
-
         said = [str(self.dimensions), str(asdict(self.layout)), *(p.sha256 + p.index_sha256 for p in self.parts)]
         return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
@@ -160,6 +164,7 @@ def _damaged(path: Path, got: str) -> ArtifactError:
 
 
 def save(store: Store, sources: list[dict[str, Any]]) -> None:
+    """Write the manifest, the last of a store's files. sources: of each shard name, path, rows, sha256, stamp."""
     value = {"kind": KIND, "version": VERSION, **asdict(store), "sources": sources}
     value.pop("folder")
     write_json(store.folder / MANIFEST, value)

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from edgekws import plugs
 from edgekws.errors import ConfigError
 from edgekws.sealed import _engine
 from edgekws.sealed import _filtered as _filters
@@ -35,7 +36,6 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 _IN, _OUT, _APP = "/in", "/out", "/app"
 _SCRATCH_BYTES = 64 << 20
 _SCRIPTS = Path(__file__).parent
-_PACKAGES = ("edgekws", "firmware_io")
 _OF_THE_IMAGE = ("PATH", "PYTHONPATH", "EDGEKWS_PLUGS")
 _ENGINE_BYTES = 256 << 20
 """Docker's and podman's commands, under the same limit as the program, do not start with 100 MiB (podman 4.3)."""
@@ -89,9 +89,13 @@ class Job:
 
 
 class Wall(Protocol):
-    def missing(self) -> str: ...
+    """One way to keep a program apart from the rest of the machine."""
 
-    def command(self, job: Job) -> list[str]: ...
+    def missing(self) -> str:
+        """Why it cannot be built here, or ""."""
+
+    def command(self, job: Job) -> list[str]:
+        """What runs the job behind it."""
 
     def stop(self, job: Job) -> None:
         """End what is left once the command was killed."""
@@ -221,8 +225,7 @@ def _links() -> list[tuple[str, str]]:
 
 def _packages() -> list[Path]:
     """The folders of this package and of those that plugs may come from."""
-    outside = [name.strip() for name in os.environ.get("EDGEKWS_PLUGS", "").split(",") if name.strip()]
-    found = [importlib.util.find_spec(name) for name in [*_PACKAGES, *outside]]
+    found = [importlib.util.find_spec(name) for name in plugs.packages()]
     return [Path(place) for spec in found if spec for place in spec.submodule_search_locations or ()]
 
 

@@ -43,6 +43,7 @@ class Limits:
             raise ConfigError("the limits of a sealed run should be above 0", got=self.described())
 
     def described(self) -> str:
+        """In words, for errors."""
         size = f"{self.memory_bytes >> 20} MiB of memory, {self.output_bytes >> 20} MiB of output"
         return f"{self.seconds:g} s, {size}, {self.files} files and {self.processes} processes"
 

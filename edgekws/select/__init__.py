@@ -47,6 +47,7 @@ class Selection:
 
     @property
     def size(self) -> int:
+        """Clips, of all classes together."""
         return len(self.nontargets) + sum(map(len, self.targets.values()))
 
 
@@ -56,6 +57,11 @@ Selector = Callable[[Pool, int, int], Selection]
 def names() -> list[str]:
     """The selectors there are, sorted."""
     return plugs.names("select")
+
+
+def described() -> dict[str, str]:
+    """Name -> what it does, in one line."""
+    return plugs.described("select")
 
 
 def load(name: str) -> Selector:

@@ -11,14 +11,15 @@ from edgekws.select import Pool, Selection
 def check(selection: Selection, pool: Pool, size: int) -> Selection:
     """The selection itself. Raises DataError that names the rule, the place and the clip.
 
-    Rules: at most `size` clips; each one of the pool, in its own class, once; every target and the other words have
-    at least one.
+    Rules: at most `size` clips; each one of the pool, in its own class, once; every target has at least one, and so
+    have the other words where the pool has some.
     """
     unknown = [word for word in selection.targets if word not in pool.targets]
     if unknown:
         raise _wrong(f"targets should be words of the pool: {', '.join(pool.targets)}", f"{_few(unknown)}")
     places = [(word, selection.targets.get(word, ())) for word in pool.targets]
-    places.append(("nontargets", selection.nontargets))
+    if selection.nontargets or (pool.classes < 0).any():
+        places.append(("nontargets", selection.nontargets))
     _check_ids(places, pool)
     for place, ids in places:
         if not ids:

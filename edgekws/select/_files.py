@@ -63,6 +63,7 @@ def write_train_npz(selection: Selection, pool: Pool, path: Path) -> None:
 
 
 def write_npz(pool: Pool, path: Path) -> None:
+    """All of the pool, for another process of ours: arrays named as its fields. Not replaced in one step."""
     texts = {name: np.array(getattr(pool, name), dtype=np.str_) for name in _NAMES}
     np.savez(path, allow_pickle=False, vectors=pool.vectors, classes=np.asarray(pool.classes, np.int64), **texts)
 
@@ -79,6 +80,7 @@ def read_npz(path: Path) -> Pool:
 
 
 def selection_to(selection: Selection) -> dict[str, Any]:
+    """As JSON: {"targets": {word: [id]}, "nontargets": [id]}."""
     return {
         "targets": {word: list(ids) for word, ids in selection.targets.items()},
         "nontargets": [*selection.nontargets],

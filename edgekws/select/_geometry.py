@@ -29,7 +29,7 @@ def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def thinned(rows: np.ndarray, rng: np.random.Generator, most: int = LARGEST) -> np.ndarray:
-    """The rows, or `most` of them by chance, in their order."""
+    """The row numbers, int [n], or `most` of them by chance, in their order."""
     return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
 
 
@@ -57,7 +57,7 @@ def facility(vectors: np.ndarray, count: int, gains: np.ndarray | None = None) -
 
 
 def farthest(vectors: np.ndarray, count: int, first: int) -> np.ndarray:
-    """Greedy k-center (Gonzalez 1985): always the row farthest from those chosen."""
+    """Greedy k-center (Gonzalez 1985): always the row farthest from those chosen. int [count]; vectors: [n, d]."""
     chosen = [first]
     nearest = squared_distances(vectors, vectors[[first]])[:, 0]
     while len(chosen) < count:
@@ -68,7 +68,10 @@ def farthest(vectors: np.ndarray, count: int, first: int) -> np.ndarray:
 
 
 def herded(vectors: np.ndarray, count: int) -> np.ndarray:
-    """Kernel herding (Chen, Welling, Smola 2010): rows whose mean comes nearest to the mean of all."""
+    """Kernel herding (Chen, Welling, Smola 2010): rows whose mean comes nearest to the mean of all.
+
+    int [count], in the order of choice; vectors: [n, d], scaled.
+    """
     similar = np.exp(-squared_distances(vectors, vectors))
     wanted = similar.mean(axis=1)
     total = np.zeros(len(vectors), similar.dtype)

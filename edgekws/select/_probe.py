@@ -24,6 +24,7 @@ class Probe:
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
+    """Of each row: [n, classes] -> [n, classes], in the type given."""
     raised = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 

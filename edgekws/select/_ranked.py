@@ -9,6 +9,6 @@ from edgekws.select._pool import groups, quotas, selection
 
 
 def best_of_each(pool: Pool, size: int, score: np.ndarray) -> Selection:
-    """The clips of each class with the highest score; of equals the first in the pool."""
+    """The clips of each class with the highest score; of equals the first in the pool. score: float [n]."""
     pairs = zip(groups(pool), quotas(pool, size), strict=True)
     return selection(pool, [rows[np.argsort(-score[rows], kind="stable")[:count]] for rows, count in pairs])

@@ -67,6 +67,7 @@ def _check_pool(pool: Pool) -> None:
 
 
 def is_users(name: str) -> bool:
+    """Whether it names a file or a class, not one of the plugs."""
     return name.endswith(".py") or ":" in name
 
 

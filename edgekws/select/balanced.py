@@ -19,7 +19,10 @@ def select(pool: Pool, size: int, seed: int) -> Selection:
 
 
 def in_turn(rows: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """The rows in their order, but every word has its n-th before any word has its n+1st. words: of each row."""
+    """The rows in their order, but every word has its n-th before any word has its n+1st.
+
+    rows: int [n]; words: [n], of each.
+    """
     seen: dict[str, int] = {}
     turn = np.empty(len(rows), int)
     for place, word in enumerate(words.tolist()):

@@ -27,5 +27,5 @@ def select(pool: Pool, size: int, seed: int) -> Selection:
 
 
 def upper(rows: np.ndarray, score: np.ndarray, count: int) -> np.ndarray:
-    """The `count` rows with the highest score, in their order."""
+    """The `count` rows with the highest score, in their order. rows: int [n]; score: float, of the whole pool."""
     return np.sort(rows[np.argsort(-score[rows], kind="stable")[:count]])

@@ -22,7 +22,7 @@ def select(pool: Pool, size: int, seed: int) -> Selection:
 
 
 def history(pool: Pool, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each clip: times forgotten, first pass after which it was right (PASSES: never), its last probability."""
+    """[n] each: times forgotten, first pass after which the clip was right (PASSES: never), its last probability."""
     rng, truth = generator(seed, "forgetting"), labels(pool)
     x = np.asarray(pool.vectors, np.float32)
     x = (x - x.mean(axis=0)) / (x.std(axis=0) + np.float32(1e-6)) / np.float32(np.sqrt(x.shape[1]))

@@ -13,7 +13,8 @@ from edgekws.clean.server import serve, url_of
 from tests.clean.conftest import clips_of
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested where playwright is")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @pytest.fixture(scope="module")

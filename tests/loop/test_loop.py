@@ -106,16 +106,19 @@ def test_a_choice_that_breaks_a_rule_is_refused_with_the_selectors_name(pool):
     assert {pool.ids[n] for n in numbers} == {c for ids in good.targets.values() for c in ids} | set(good.nontargets)
     word, other = pool.targets[:2]
     wrong = {
-        "not have in that class": replace(good, nontargets=("no/such.wav",)),
-        "in that class": replace(good, targets={**good.targets, word: good.targets[other]}),
-        "chosen twice": replace(good, nontargets=good.nontargets * 2),
-        f"no clip of {word}": replace(good, targets={**good.targets, word: ()}),
-        "no clip of _unknown_": replace(good, nontargets=()),
+        "allowed pool only.*no/such.wav": replace(good, nontargets=("no/such.wav",)),
+        "in one class only": replace(good, targets={**good.targets, word: good.targets[other]}),
+        f"{word} should have its own clips": replace(
+            good, targets={**good.targets, word: good.targets[other], other: good.targets[word]}
+        ),
+        "every id once": replace(good, nontargets=good.nontargets * 2),
+        f"{word} should have one clip or more": replace(good, targets={**good.targets, word: ()}),
+        "nontargets should have one clip or more": replace(good, nontargets=()),
     }
     for reason, bad in wrong.items():
         with pytest.raises(DataError, match=f"mine.*{reason}"):
             pools.numbers_of(bad, pool, 1000, "mine")
-    with pytest.raises(DataError, match=f"{good.size} clips for a limit of {good.size - 1}"):
+    with pytest.raises(DataError, match=f"at most {good.size - 1} clips. Got: {good.size}"):
         pools.numbers_of(good, pool, good.size - 1, "mine")
 
 
@@ -134,38 +137,54 @@ def test_plans_that_cannot_be_are_refused():
             replace(PLAN, **changes)
 
 
-def test_vectors_are_made_once_and_a_wrong_model_is_named(prepared, tmp_path, monkeypatch):
+def test_vectors_are_made_once(prepared, tmp_path, monkeypatch):
     one = vectors.of(prepared, "statistics", tmp_path, quiet)
     assert one.shape == (len(prepared.splits["train"]), 360) and abs(float(one.mean())) < 1e-3
     monkeypatch.setattr(embeddings.probe, "spectra", None)  # would fail if it were asked
     assert np.array_equal(vectors.of(prepared, "statistics", tmp_path, quiet), one)
-    monkeypatch.setattr(embeddings, "_embedded", lambda *_: np.full((3, 2), np.nan, np.float32))
-    with pytest.raises(DataError, match="broken should give one finite vector"):
-        vectors.of(prepared, "broken", tmp_path, quiet)
 
 
-class _Hear:
-    """A model by the HEAR API: the highest sample and the length."""
+HEAR = """
+import torch
 
-    @staticmethod
-    def load_model():
-        return "loaded"
+class Net(torch.nn.Module):
+    sample_rate, scene_embedding_size = RATE, 2
 
-    @staticmethod
-    def get_scene_embeddings(audio, model):
-        import torch
+def load_model(model_file_path=""):
+    return Net()
 
-        assert model == "loaded" and audio.abs().max() <= 1 and audio.dtype == torch.float32
-        return torch.stack([audio.amax(1), torch.full((len(audio),), float(audio.shape[1]))], 1)
+def get_scene_embeddings(audio, model):
+    assert audio.abs().max() <= 1
+    return torch.stack([audio.amax(1), torch.full((len(audio),), float(audio.shape[1]))], 1) BROKEN
+"""
+"""A model by the HEAR API: the highest sample and the length."""
 
 
-def test_any_embedding_model_is_what_selectors_may_see(prepared, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        embeddings.plugs, "load", lambda kind, name: _Hear if (kind, name) == ("embed", "hear") else None
-    )
+@pytest.fixture
+def hear(tmp_path, monkeypatch):
+    """Models of a package that EDGEKWS_PLUGS names: right, of another rate, and one that gives no numbers."""
+    folder = tmp_path / "models" / "hearing" / "embed"
+    folder.mkdir(parents=True)
+    for name, rate, broken in (("hear", "16000", ""), ("wide", "48000", ""), ("broken", "16000", "* float('nan')")):
+        (folder / f"{name}.py").write_text(HEAR.replace("RATE", rate).replace("BROKEN", broken))
+    monkeypatch.syspath_prepend(folder.parents[1])
+    monkeypatch.setenv("EDGEKWS_PLUGS", "hearing")
+
+
+def test_any_embedding_model_is_what_selectors_may_see(prepared, tmp_path, hear):
     found = vectors.of(prepared, "hear", tmp_path, quiet)
     highest = prepared.splits["train"].samples.max(axis=1) / 32_768
     assert np.allclose(found[:, 0], highest) and (found[:, 1] == 16_000).all()
+
+
+def test_a_wrong_model_is_named(prepared, tmp_path, hear):
+    with pytest.raises(ConfigError, match=r"one of .*logmel"):
+        vectors.of(prepared, "none", tmp_path, quiet)
+    with pytest.raises(ConfigError, match=r"wide should hear 16000 Hz.*48000 Hz"):
+        vectors.of(prepared, "wide", tmp_path, quiet)
+    with pytest.raises(DataError, match="broken should give finite numbers"):
+        vectors.of(prepared, "broken", tmp_path, quiet)
+    assert not list(tmp_path.glob("vectors-*"))
 
 
 def loop(prepared, folder, plan=PLAN, chosen=TINY, progress=quiet):
@@ -228,9 +247,9 @@ def test_a_users_file_is_a_selector_and_after_a_change_another_one(prepared, tmp
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("return Selection({}, ())", "no clip of"),
+        ("return Selection({}, ())", "one clip or more"),
         ("return Selection({}, [{}])", "which are texts"),
-        ("return Selection({'no such word': pool.ids[:1]}, ())", "not have in that class"),
+        ("return Selection({'no such word': pool.ids[:1]}, ())", "words of the pool"),
         ("raise SystemExit(0)", "SystemExit"),
         ("return pool.ids", "tuple"),
     ],
@@ -265,7 +284,7 @@ def test_one_loop_at_a_time_works_in_a_folder(prepared, tmp_path, spread):
     command = [sys.executable, "-c", code, str(tmp_path / ".lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(ConfigError, match="one loop at a time"):
+        with pytest.raises(ConfigError, match="one run at a time"):
             loop(prepared, tmp_path)
         other.kill()
         other.wait()

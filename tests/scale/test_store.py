@@ -157,17 +157,6 @@ def test_a_folder_without_shards_is_refused(tmp_path):
         built(tmp_path, tmp_path / "w")
 
 
-def test_shards_that_differ_from_their_manifest_are_refused(tmp_path):
-    ids, vectors = clips(80)
-    folder = shard(tmp_path / "d", ids, vectors, 2)
-    build.write_manifest(folder)
-    built(folder, tmp_path / "w")
-    shard(tmp_path / "e", ids, vectors + 1, 2)
-    (tmp_path / "e" / "shard1.parquet").rename(folder / "shard1.parquet")
-    with pytest.raises(ArtifactError, match=r"1 that differ.*shard1\.parquet"):
-        built(folder, tmp_path / "w")
-
-
 def test_a_store_that_lost_rows_or_fields_is_refused(tmp_path):
     ids, vectors = clips(80)
     folder = shard(tmp_path / "d", ids, vectors)

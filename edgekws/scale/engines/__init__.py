@@ -28,6 +28,8 @@ Partial = Any
 
 
 class Engine(Protocol):
+    """workers: tasks at once."""
+
     workers: int
 
     def map(self, function: Callable[[Task], Partial], tasks: Iterable[Task]) -> Iterator[tuple[int, Partial]]:
@@ -38,6 +40,7 @@ class Engine(Protocol):
 
 
 def names() -> list[str]:
+    """The engines there are, sorted."""
     return plugs.names(_KIND)
 
 

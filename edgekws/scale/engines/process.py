@@ -20,6 +20,7 @@ _WAITING = 2
 
 @contextmanager
 def start(workers: int) -> Iterator[Engine]:
+    """workers: processes. Raises EdgeKwsError when one is ended from outside."""
     if workers == 1:
         yield _Here()
         return

@@ -37,6 +37,7 @@ Method = Callable[[Run, int, int], Picks]
 
 
 def names() -> list[str]:
+    """The methods there are, sorted."""
     return plugs.names(_KIND)
 
 
@@ -46,5 +47,5 @@ def load(name: str) -> Method:
 
 
 def described() -> dict[str, str]:
-    """name -> what it does, in one line."""
-    return {name: (plugs.load(_KIND, name).__doc__ or "").partition("\n")[0] for name in names()}
+    """Name -> what it does, in one line."""
+    return plugs.described(_KIND)

@@ -12,7 +12,7 @@ import numpy as np
 from edgekws.errors import ConfigError
 from edgekws.scale.confidence import margins
 from edgekws.scale.methods import Picks
-from edgekws.scale.methods.balanced import words_of
+from edgekws.scale.methods.balanced import in_turn, words_of
 from edgekws.scale.methods.facility import among
 from edgekws.scale.run import Run
 
@@ -27,10 +27,7 @@ def choose(run: Run, size: int, seed: int) -> Picks:
 
 def surer_half(words: np.ndarray, margin: np.ndarray) -> np.ndarray:
     """bool [rows]: the better half of each word's clips by margin, the middle one included."""
-    order = np.lexsort((-margin, words))
-    starts = np.flatnonzero(np.diff(words[order], prepend=-1))
-    counts = np.diff([*starts, len(words)])
-    turn = np.arange(len(words)) - np.repeat(starts, counts)
+    by_word, turn, counts = in_turn(words, -margin)
     result = np.zeros(len(words), bool)
-    result[order] = turn < np.repeat((counts + 1) // 2, counts)
+    result[by_word] = turn < (counts + 1) // 2
     return result
