@@ -45,8 +45,9 @@ def clean(
     """
     from edgekws.clean.probe import ProbePlan
 
+    plan = ProbePlan(probe, folds, epochs, seed, embedding)  # refuses a wrong one before the recordings are read
     clips = _clips(data, root, split or ["train"])
-    ranking = _ranking(clips, ProbePlan(probe, folds, epochs, seed, embedding), out / RANKING)
+    ranking = _ranking(clips, plan, out / RANKING)
     _show(ranking)
     console.out.print(f"ranking: {escape(str(out / RANKING))}")
     if serve:

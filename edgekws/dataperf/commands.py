@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekws.dataperf import _yaml, npz, pb, protocols
-from edgekws.dataperf.lists import EVALUATION, POOL
+from edgekws.dataperf.lists import EVALUATION, POOL, where_from
 from edgekws.dataperf.score import FirstTask, Options, Score, Task, score, score_first
 from edgekws.errors import ConfigError
 from edgekws.files import read_content
@@ -43,6 +43,7 @@ class Request:
     numerics: str = "2023"
     protocol: str = ""
     strict_peer: bool = False
+    data: Path | None = None
 
 
 def scored(request: Request) -> Score:
@@ -73,11 +74,14 @@ def _no_board(limit: int | None, protocol: protocols.Protocol) -> list[str]:
 
 def _first_task(request: Request, evaluation: Path) -> FirstTask:
     if request.train_file is None:
-        raise ConfigError("The first generation needs --train-file (train.npz or train.yaml)")
+        raise ConfigError(
+            "the first generation needs a selection", got="none", hint="give train.npz or train.yaml with --train-file"
+        )
     if npz.is_archive(request.train_file):
         return FirstTask(request.train_file, evaluation)
     if request.input_samples is None:
-        raise ConfigError("train.yaml needs --input-samples, the samples.pb that it chooses from")
+        hint = "give the samples.pb that it chooses from with --input-samples"
+        raise ConfigError(f"{request.train_file} should come with the vectors of its clips", got="ids only", hint=hint)
     return FirstTask(request.train_file, evaluation, request.input_samples)
 
 
@@ -89,11 +93,7 @@ def _task(request: Request, evaluation: Path, protocol: protocols.Protocol, conf
         size = int(named[1]) if named else None
     limit = _limit(config, protocol) if protocol.limit is not None and request.train_size is None else size
     if limit is None:
-        raise ConfigError(
-            "A selection has a limit",
-            got=f"no --train-size, and {selection.name} does not say it",
-            hint="give --train-size 25, 60, ...",
-        )
+        raise _limitless(request.train_file)
     return Task(
         selection,
         request.allowed or data / POOL[1],
@@ -104,8 +104,24 @@ def _task(request: Request, evaluation: Path, protocol: protocols.Protocol, conf
     )
 
 
+def _limitless(selection: Path | None) -> ConfigError:
+    if selection is None:
+        hint = "give the file that edgekws select run wrote with --train-file"
+        return ConfigError(
+            "there should be a selection to score", got="neither --train-file nor --train-size", hint=hint
+        )
+    read_content(selection, "a selection", where_from(selection))  # a path that leads nowhere is the nearer mistake
+    got = f"no --train-size, and {selection.name} does not say it"
+    return ConfigError("a selection has a limit", got=got, hint="give the number of clips with --train-size")
+
+
+def folder_of(language: str) -> Path:
+    """Where the challenge keeps the data of a language."""
+    return _WORKSPACE / "data" / f"dataperf_{language}_data"
+
+
 def _data(request: Request) -> Path:
-    return _WORKSPACE / "data" / f"dataperf_{request.language}_data"
+    return request.data or folder_of(request.language)
 
 
 def _default_selection(request: Request) -> Path:
