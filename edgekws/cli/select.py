@@ -109,7 +109,8 @@ def _deliver(request: Request, as_json: bool, out: Path | None, predictions: Pat
     from edgekws.dataperf import commands
     from edgekws.files import write_json, write_text
 
-    found = commands.scored(request)
+    with console.waiting("scoring"):
+        found = commands.scored(request)
     document = found.to_json()
     if predictions is not None:
         write_text(predictions, commands.predictions_csv(found))
