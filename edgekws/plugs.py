@@ -19,6 +19,7 @@ _HOME = ("edgekws", "firmware_io")
 _SAID = {
     "nets": "the network",
     "select": "the selector",
+    "embed": "the embedding",
     "scale.methods": "--method of select shards",
     "scale.engines": "--engine",
 }

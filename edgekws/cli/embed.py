@@ -140,7 +140,8 @@ def _show(index: Index, seconds: float) -> None:
     )
     if not index.skipped:
         return
-    console.out.print(f"[yellow]left out:[/] {len(index.skipped)} recordings, named in index.json")
+    every = index.clips + len(index.skipped)
+    console.out.print(f"[yellow]left out:[/] {len(index.skipped):,} of {every:,} recordings, named in index.json")
     for each in index.skipped[:_SHOWN]:
         console.out.print(f"  {each.id}: {each.reason}".replace("[", "\\["))
     if len(index.skipped) > _SHOWN:

@@ -43,8 +43,6 @@ DataOption = Annotated[
 ]
 
 
-@app.command()
-@app.command("eval", hidden=True)
 def score(
     language: _Language = "en",
     train_size: _Size = None,
@@ -163,7 +161,6 @@ def _confusion_table(found: Score) -> Table:
     return table
 
 
-@app.command()
 def inspect(
     paths: Annotated[
         list[Path], typer.Argument(help="Files of the challenge, its folder, or folders of word.parquet files.")

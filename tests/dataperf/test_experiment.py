@@ -157,7 +157,11 @@ def rewritten(path, old, new):
             "Got: 12 have, of 12. What to do: give --words 12 or fewer.",
         ),
         ((*TARGETS, *SMALL, *BY_CSV, *BY_LISTS), 4, "its splits from one place"),
-        (("--target", "fish", *SMALL, *BY_CSV), 3, "should have fish.parquet"),
+        (
+            ("--target", "yse", *SMALL, *BY_CSV),
+            3,
+            "should have yse.parquet. Got: no such file. What to do: check the word; it has",
+        ),
         (("--target", "../x", *SMALL, *BY_CSV), 4, "target words"),
         (("--target", "yes", "--target", "yes", *SMALL, *BY_CSV), 4, "each once"),
         ((*TARGETS, *SMALL, *BY_CSV, "--known", "7"), 4, "7 of 6"),
