@@ -12,6 +12,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -55,6 +56,24 @@ def progress() -> Iterator[ProgressReport]:
             bars.update(tasks[name], description=what, completed=done, total=total)
 
         yield report
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """The time that has gone by, on a terminal, while something works that cannot say how far it is."""
+    if not err.is_terminal:
+        yield
+        return
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True
+    ) as bar:
+        bar.add_task(_escaped(what), total=None)
+        yield
+
+
+def next_step(command: str) -> None:
+    """What most people do now."""
+    out.print(f"[dim]next:[/] {_escaped(command)}")
 
 
 @contextmanager

@@ -147,12 +147,12 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=1) + "\n")
 
 
-def read_json(path: Path, kind: str, version: int) -> dict[str, Any]:
-    """Read a JSON file of ours. Raises ArtifactError unless it is `kind` in `version`."""
+def read_json(path: Path, kind: str, version: int, hint: str = "") -> dict[str, Any]:
+    """Read a JSON file of ours. Raises ArtifactError unless it is `kind` in `version`; hint: what makes it."""
     try:
         value = json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise ArtifactError(f"{path} should be a {kind} file", got="no such file") from error
+        raise ArtifactError(f"{path} should be a file of {kind}", got="no such file", hint=hint) from error
     except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path} should be a {kind} file", got=f"unreadable JSON ({error})") from error
     check_kind(path, value if isinstance(value, dict) else {}, kind, version)

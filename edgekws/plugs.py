@@ -16,6 +16,14 @@ from types import ModuleType
 from edgekws.errors import ConfigError
 
 _HOME = ("edgekws", "firmware_io")
+_SAID = {
+    "nets": "the network",
+    "select": "the selector",
+    "embed": "the embedding",
+    "scale.methods": "--method of select shards",
+    "scale.engines": "--engine",
+}
+"""Kinds whose folder is not what a person calls them."""
 
 
 def packages() -> list[str]:
@@ -60,5 +68,5 @@ def load(kind: str, name: str) -> ModuleType:
     found = _locate(kind)
     module = found.get(name.replace("-", "_"))
     if module is None:
-        raise ConfigError(f"{kind} should be one of {', '.join(sorted(found))}", got=name)
+        raise ConfigError(f"{_SAID.get(kind, kind)} should be one of {', '.join(sorted(found))}", got=name)
     return importlib.import_module(module)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
+from collections.abc import Iterator
 
 import pytest
+import typer
+from rich.console import Console
 
 from edgekws import cli, console
 from edgekws.errors import DataError
@@ -41,3 +46,27 @@ def test_an_end_on_its_own_says_nothing(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit), console.readable_errors(debug=False):
         sys.exit(2)
     assert capsys.readouterr().err == ""
+
+
+def test_waiting_shows_what_for_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(console, "err", Console(file=shown, force_terminal=True, width=60))
+    with console.waiting("mine[1].py is choosing"):
+        pass
+    assert "mine[1].py is choosing" in shown.getvalue() and "0:00:00" in shown.getvalue()
+    assert shown.getvalue().endswith("\x1b[2K")
+
+
+def helps(command: typer.main.TyperCommand | typer.core.TyperGroup, name: str) -> Iterator[tuple[str, str]]:
+    for parameter in command.params:
+        yield f"{name}, {parameter.name}", getattr(parameter, "help", "") or ""
+    yield name, command.help or ""
+    for word, inner in getattr(command, "commands", {}).items():
+        yield from helps(inner, f"{name} {word}")
+
+
+def test_no_help_loses_a_word_in_angle_brackets() -> None:
+    """Help is Markdown, where `<size>_train.json` is an unknown tag, and so nothing, before `_train.json`."""
+    found = list(helps(typer.main.get_command(cli.app), "edgekws"))
+    assert len(found) > 100
+    assert not [where for where, text in found if re.search("<[a-z]", text)]

@@ -73,7 +73,7 @@ def save(decisions: Decisions, path: Path) -> None:
 
 def load(path: Path) -> Decisions:
     """Raises ArtifactError for another kind of file, or decisions that are none."""
-    value = read_json(path, KIND, VERSION)
+    value = read_json(path, KIND, VERSION, "edgekws data clean writes it once you have decided on a clip")
     made, data = value.get("decisions"), value.get("data")
     if not isinstance(made, dict) or not isinstance(data, dict):
         raise ArtifactError(f"{path} should hold data and decisions", got=", ".join(sorted(value)))

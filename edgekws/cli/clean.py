@@ -45,12 +45,16 @@ def clean(
     """
     from edgekws.clean.probe import ProbePlan
 
+    plan = ProbePlan(probe, folds, epochs, seed, embedding)  # refuses a wrong one before the recordings are read
     clips = _clips(data, root, split or ["train"])
-    ranking = _ranking(clips, ProbePlan(probe, folds, epochs, seed, embedding), out / RANKING)
+    ranking = _ranking(clips, plan, out / RANKING)
     _show(ranking)
     console.out.print(f"ranking: {escape(str(out / RANKING))}")
     if serve:
         _serve(clips, ranking, out / DECISIONS, port)
+    if (out / DECISIONS).exists():
+        of = f"--root {root} --out NEW" if root else f"--data {data}"
+        console.next_step(f"edgekws data drop {of} --decisions {out / DECISIONS}")
 
 
 def drop(
@@ -72,6 +76,7 @@ def drop(
     if root is not None:
         count = links.write(root, decided, out)
         console.out.print(f"{deciding.told(decided)}; {count} links in {escape(str(out))}")
+        console.next_step(f"edgekws embed {out} --out EMBEDDINGS, or edgekws data prepare --root {out} --source folder")
         return
     with console.progress() as report:
         made = deciding.apply(dataset.load(data), decided, out, report)

@@ -62,7 +62,8 @@ def embed(
     folders = [(folder, folder is timestamps) for folder in (out, timestamps) if folder is not None]
     if source is None or not folders:
         hint = "edgekws embed RECORDINGS --model dscnn --out FOLDER, or edgekws embed --check MODULE"
-        raise ConfigError("embed needs recordings and a folder for the result", got="none", hint=hint)
+        got = "no recordings" if source is None else "no --out"
+        raise ConfigError("embed needs recordings and a folder for the result", got=got, hint=hint)
     _require_two(out, timestamps)
     from edgekws.embed import ModelSpec, Request, Settings
 
@@ -70,6 +71,9 @@ def embed(
     for folder, times in folders:
         settings = Settings(clip_ms, batch, times)
         _run(Request(source, folder, spec, settings, split, workers, strict, engine))
+    if out is not None:
+        console.next_step(f"edgekws select make-experiment {out} CHALLENGE --target WORD --by-split")
+        console.next_step(f"edgekws select shards {out} --size 1000 (without a challenge)")
 
 
 def _require_two(out: Path | None, timestamps: Path | None) -> None:
@@ -136,7 +140,8 @@ def _show(index: Index, seconds: float) -> None:
     )
     if not index.skipped:
         return
-    console.out.print(f"[yellow]left out:[/] {len(index.skipped)} recordings, named in index.json")
+    every = index.clips + len(index.skipped)
+    console.out.print(f"[yellow]left out:[/] {len(index.skipped):,} of {every:,} recordings, named in index.json")
     for each in index.skipped[:_SHOWN]:
         console.out.print(f"  {each.id}: {each.reason}".replace("[", "\\["))
     if len(index.skipped) > _SHOWN:

@@ -21,35 +21,63 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
+    context_settings={"token_normalize_func": lambda name: name.replace("_", "-")},
     help="The data track: choose few recordings of many, and score the choice as DataPerf's speech challenge does.\n\n"
+    "The line: `edgekws embed`, then `make-experiment`, `run`, `score`. Options may be spelled with underscores, too, "
+    "as the challenge does.\n\n"
     "Exit codes: 3 the rules refuse the selection, 4 options, 8 a damaged or foreign file.",
 )
 
-_Language = Annotated[str, typer.Option("--language", help="en, id, pt, ...: names the default files.")]
+_Language = Annotated[str, typer.Option("--language", help="en, id, pt, ...: names the default folder and files.")]
 _Size = Annotated[
-    int | None, typer.Option("--train-size", "--train_size", help="Clips it may have: 25 or 60 on the boards.")
+    int | None,
+    typer.Option("--train-size", help="Clips it may have: 25 or 60 on the boards.", show_default="the name says it"),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Folder of a challenge, as make-experiment writes it.",
+        show_default="workspace/data/dataperf_LANGUAGE_data",
+    ),
 ]
 
 
-def _file(name: str, text: str) -> object:
-    """A file's option in our spelling and in the challenge's."""
-    dashed = f"--{name.replace('_', '-')}"
-    return typer.Option(dashed, f"--{name}", help=text)
-
-
-@app.command()
-@app.command("eval", hidden=True)
 def score(
     language: _Language = "en",
     train_size: _Size = None,
-    train_file: Annotated[Path | None, _file("train_file", "The selection: .json, .yaml, or train.npz.")] = None,
-    allowed: Annotated[Path | None, _file("allowed_training_set", "Ids that may be chosen.")] = None,
-    eval_file: Annotated[Path | None, _file("eval_file", "eval.yaml, or eval.pb of the first generation.")] = None,
-    train_dir: Annotated[Path | None, _file("train_embeddings_dir", "Folder of word.parquet files to train.")] = None,
-    eval_dir: Annotated[Path | None, _file("eval_embeddings_dir", "Folder of word.parquet files to evaluate.")] = None,
-    input_samples: Annotated[Path | None, _file("input_samples", "samples.pb that a train.yaml chooses from.")] = None,
+    train_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="The selection: .json, .yaml, or train.npz.", show_default="workspace/LANGUAGE_SIZE_train.json"
+        ),
+    ] = None,
+    data: DataOption = None,
+    allowed: Annotated[
+        Path | None,
+        typer.Option(
+            "--allowed-training-set", help="Ids that may be chosen.", show_default="DATA/allowed_training_set.yaml"
+        ),
+    ] = None,
+    eval_file: Annotated[
+        Path | None,
+        typer.Option(help="eval.yaml, or eval.pb of the first generation.", show_default="DATA/eval.yaml"),
+    ] = None,
+    train_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--train-embeddings-dir", help="word.parquet files to train.", show_default="DATA/train_embeddings"
+        ),
+    ] = None,
+    eval_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--eval-embeddings-dir", help="word.parquet files to evaluate.", show_default="DATA/eval_embeddings"
+        ),
+    ] = None,
+    input_samples: Annotated[Path | None, typer.Option(help="samples.pb that a train.yaml chooses from.")] = None,
     config_file: Annotated[
-        Path | None, _file("config_file", "YAML with eval_random_seeds. Default: the official.")
+        Path | None, typer.Option(help="YAML with eval_random_seeds. Default: the official.")
     ] = None,
     numerics: Annotated[str, typer.Option(help="2023 (the leaderboard's), 2024, or native.")] = "2023",
     protocol: Annotated[
@@ -64,13 +92,13 @@ def score(
 ) -> None:
     """Score a selection: the challenge's number, and each class, the confusion and an interval beside it.
 
-    Example: `edgekws select score --language en --train-size 25 --train-file en_25_train.json`
+    Example: `edgekws select score --data work/challenge --train-file en_25_train.json`
     """
     from edgekws.dataperf import commands
 
     request = commands.Request(
         language, train_size, train_file, allowed, eval_file, train_dir, eval_dir, input_samples, config_file,
-        numerics, protocol, strict_peer,
+        numerics, protocol, strict_peer, data,
     )  # fmt: skip
     _deliver(request, as_json, out, predictions)
 
@@ -79,7 +107,8 @@ def _deliver(request: Request, as_json: bool, out: Path | None, predictions: Pat
     from edgekws.dataperf import commands
     from edgekws.files import write_json, write_text
 
-    found = commands.scored(request)
+    with console.waiting("scoring"):
+        found = commands.scored(request)
     document = found.to_json()
     if predictions is not None:
         write_text(predictions, commands.predictions_csv(found))
@@ -110,7 +139,9 @@ def _show_score(found: Score) -> None:
 
 
 def _runs(found: Score) -> str:
-    return " and ".join(found.options.protocol.classifiers) or f"{len(found.by_run)} seeds"
+    return (
+        " and ".join(found.options.protocol.classifiers) or f"{len(found.by_run)} seed{'s' * (len(found.by_run) > 1)}"
+    )
 
 
 def _class_table(found: Score) -> Table:
@@ -130,16 +161,17 @@ def _confusion_table(found: Score) -> Table:
     return table
 
 
-@app.command()
 def inspect(
-    paths: Annotated[list[Path], typer.Argument(help="Files of the challenge, or folders of word.parquet files.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files of the challenge, its folder, or folders of word.parquet files.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print what is there as JSON.")] = False,
 ) -> None:
     """Say what is in these files: kind, counts, and every problem. Exits with 3 when there is one.
 
     Given a selection beside allowed_training_set.yaml, or lists beside folders of embeddings, checks one by the other.
 
-    Example: `edgekws select inspect en_25_train.json allowed_training_set.yaml train_embeddings`
+    Example: `edgekws select inspect en_25_train.json work/challenge`
     """
     from edgekws.dataperf import inspect as inspecting
 

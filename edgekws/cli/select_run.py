@@ -10,12 +10,14 @@ import typer
 from rich.markup import escape
 
 from edgekws import console
+from edgekws.cli.select import DataOption
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgekws.select import Pool, Selection
 
 SELECTOR = "honed"
+_TIME_LIMIT_S, _MEMORY_LIMIT_MIB = 600.0, 4096
 _SIZE, _FIRST_SIZE = 25, 20
 
 
@@ -39,56 +41,69 @@ class _Wall:
 
 def run(
     selector: Annotated[
-        str, typer.Option("--selector", help="A name, file.py, file.py:Class or module:Class. Default: honed.")
+        str,
+        typer.Option(help="A name of --list, file.py, file.py:Class or module:Class.", show_default="honed"),
     ] = "",
-    language: Annotated[str, typer.Option("--language", help="en, id, pt, ...: names the default files.")] = "en",
+    language: Annotated[
+        str, typer.Option("--language", help="en, id, pt, ...: names the default folder and the result.")
+    ] = "en",
     train_size: Annotated[
-        int | None, typer.Option("--train-size", "--train_size", min=1, help="Clips at most. Default: 25.")
+        int | None, typer.Option(min=1, help="Clips at most.", show_default="25; 20 of --input-samples")
     ] = None,
+    data: DataOption = None,
     allowed: Annotated[
-        Path | None, typer.Option("--allowed-training-set", "--allowed_training_set", help="Ids that may be chosen.")
+        Path | None,
+        typer.Option(
+            "--allowed-training-set", help="Ids that may be chosen.", show_default="DATA/allowed_training_set.yaml"
+        ),
     ] = None,
     embeddings: Annotated[
         Path | None,
-        typer.Option("--train-embeddings-dir", "--train_embeddings_dir", help="Folder of <word>.parquet."),
+        typer.Option("--train-embeddings-dir", help="word.parquet files.", show_default="DATA/train_embeddings"),
     ] = None,
-    input_samples: Annotated[
-        Path | None, typer.Option("--input-samples", "--input_samples", help="samples.pb of the first generation.")
-    ] = None,
-    config_file: Annotated[
-        Path | None, typer.Option("--config-file", "--config_file", help="YAML: a strategy class, a seed.")
-    ] = None,
+    input_samples: Annotated[Path | None, typer.Option(help="samples.pb of the first generation, instead.")] = None,
+    config_file: Annotated[Path | None, typer.Option(help="YAML: a strategy class, a seed.")] = None,
     outdir: Annotated[Path, typer.Option("--outdir", help="Folder of the selection.")] = Path(),
-    seed: Annotated[int | None, typer.Option(min=0, help="Default: of the configuration, or 0.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, show_default="of the configuration, or 0")] = None,
     sealed: Annotated[
         bool, typer.Option("--sealed", help="Without network, with limits, one folder to write.")
     ] = False,
     wall: Annotated[str, typer.Option(help="auto, container, bubblewrap, namespaces, plain; with --sealed.")] = "auto",
     image: Annotated[str, typer.Option(help="Container image with edgekws; with --sealed.")] = "",
-    time_limit: Annotated[float, typer.Option(min=0.1, help="Seconds; with --sealed.")] = 600.0,
-    memory_limit: Annotated[int, typer.Option(min=64, help="MiB of all processes; with --sealed.")] = 4096,
+    time_limit: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds; with --sealed.", show_default=f"{_TIME_LIMIT_S:g}")
+    ] = None,
+    memory_limit: Annotated[
+        int | None,
+        typer.Option(min=64, help="MiB of all processes; with --sealed.", show_default=f"{_MEMORY_LIMIT_MIB}"),
+    ] = None,
     list_selectors: Annotated[bool, typer.Option("--list", help="Only list the selectors.")] = False,
 ) -> None:
-    """Choose the clips to learn from; writes <language>_<size>_train.json, or train.npz for --input-samples.
+    """Choose the clips to learn from; writes `LANGUAGE_SIZE_train.json`, or `train.npz` for --input-samples.
 
-    Example: `edgekws select run --language en --train-size 60 --allowed-training-set allowed_training_set.yaml
-    --train-embeddings-dir train_embeddings --sealed`
+    Example: `edgekws select run --data work/challenge --train-size 60 --sealed`
 
     From data larger than memory: `edgekws select shards`.
     """
+    from edgekws.dataperf import commands, lists
+
     if list_selectors:
         return _list()
     choice = _choice(selector, train_size or (_FIRST_SIZE if input_samples else _SIZE), seed, config_file)
-    behind = _Wall(wall, image, time_limit, memory_limit) if sealed else None
-    if behind is None and (wall != "auto" or image):
-        raise ConfigError("--wall and --image belong to a sealed run", hint="add --sealed")
+    behind = _Wall(wall, image, time_limit or _TIME_LIMIT_S, memory_limit or _MEMORY_LIMIT_MIB) if sealed else None
+    if behind is None and (wall != "auto" or image or time_limit or memory_limit):
+        wanted = "--wall, --image, --time-limit and --memory-limit belong to a sealed run"
+        raise ConfigError(wanted, hint="add --sealed")
     if input_samples is not None:
         _first_generation(input_samples, choice, behind, outdir / "train.npz")
     else:
-        from edgekws.dataperf import commands
-
-        sources = commands.pool_of(language, allowed, embeddings)
-        _today(*sources, choice, behind, outdir / f"{language}_{choice.size}_train.json")
+        folder = data or commands.folder_of(language)
+        sources = allowed or folder / lists.POOL[1], embeddings or folder / lists.POOL[0]
+        out = outdir / f"{language}_{choice.size}_train.json"
+        _today(*sources, choice, behind, out)
+        if (folder / lists.EVALUATION[1]).exists():
+            where = f"--data {data}" if data else f"--language {language}"
+            console.next_step(f"edgekws select score {where} --train-file {out}")
     return None
 
 
@@ -133,9 +148,11 @@ def _selected(pool: Pool, choice: _Choice, behind: _Wall | None) -> Selection:
 
     given = choice.selector, pool, choice.size, choice.seed, choice.config
     if behind is None:
-        return _run.run(*given)
+        with console.waiting(f"{choice.selector} is choosing"):
+            return _run.run(*given)
     limits = sealed.Limits(behind.seconds, behind.memory_mib << 20)
-    found, how = _run.run_sealed(*given, limits=limits, wall=behind.name, image=behind.image)
+    with console.waiting(f"{choice.selector} is choosing, sealed, for {behind.seconds:g} s at most"):
+        found, how = _run.run_sealed(*given, limits=limits, wall=behind.name, image=behind.image)
     weak = " (stops mistakes, not malice)" if how.wall == "plain" else ""
     if how.instead:
         console.out.print(f"no container: {escape(how.instead)}")
@@ -147,7 +164,6 @@ def _selected(pool: Pool, choice: _Choice, behind: _Wall | None) -> Selection:
 def _say(found: Selection, choice: _Choice, pool: Pool, out: Path) -> None:
     counts = [f"{escape(word)} {len(ids)}" for word, ids in found.targets.items()]
     counts.append(f"other words {len(found.nontargets)}")
-    console.out.print(
-        f"{escape(choice.selector)}, seed {choice.seed}: {found.size} of {len(pool.ids):,} clips ({', '.join(counts)})"
-    )
+    sizes = f"{found.size:,} of {len(pool.ids):,} clips ({', '.join(counts)})"
+    console.out.print(f"{escape(choice.selector)}, seed {choice.seed}: {sizes}")
     console.out.print(f"written: {escape(str(out))}")

@@ -13,13 +13,14 @@ from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgekws.scale import Chosen
+    from edgekws.select import Selection
 
 
 def shards(
     folder: Annotated[Path | None, typer.Argument(help="Parquet files with clip_id and mswc_embedding_vector.")] = None,
     method: Annotated[str, typer.Option(help="random, balanced, kcenter, facility, ...: see --list.")] = "facility",
     size: Annotated[int, typer.Option(min=1, help="How many clips to choose.")] = 1_000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of every draw.")] = 0,
     memory: Annotated[
         str, typer.Option(help="For all processes together: 2GB, 800MiB.", show_default="half of what is free")
     ] = "",
@@ -28,9 +29,9 @@ def shards(
     ),
     workers: Annotated[int, typer.Option(min=0, help="Tasks at once; 0 is one a core, fewer if memory is short.")] = 0,
     target: Annotated[list[str] | None, typer.Option(help="A word to detect; may be repeated.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The selection.", show_default="<size>_train.json")] = None,
+    out: Annotated[Path | None, typer.Option(help="The selection.", show_default="SIZE_train.json")] = None,
     report: Annotated[Path | None, typer.Option(help="Also write order, weights and figures, a JSON file.")] = None,
-    work: Annotated[Path | None, typer.Option(help="Folder of the working copy.", show_default="<folder>.work")] = None,
+    work: Annotated[Path | None, typer.Option(help="Folder of the working copy.", show_default="FOLDER.work")] = None,
     list_methods: Annotated[bool, typer.Option("--list", help="Only list the methods.")] = False,
 ) -> None:
     """Choose from all clips of a folder of parquet shards, however large, within an amount of memory.
@@ -38,7 +39,7 @@ def shards(
     The choice does not depend on shards, memory, workers or engine. A working copy (one byte a number) is kept beside
     the shards; a run that was stopped, or killed, goes on with the same command.
 
-    Example: `edgekws select shards embeddings --method kcenter --size 1000 --memory 2GB`
+    Example: `edgekws select shards work/embeddings --method kcenter --size 1000 --memory 2GB --target yes`
     """
     from edgekws import scale
     from edgekws.files import write_json
@@ -49,14 +50,19 @@ def shards(
         return _list()
     if folder is None:
         raise ConfigError("select shards needs a folder of shards", hint="edgekws select shards FOLDER --size 1000")
-    amount = bytes_of(memory) if memory else None
-    with console.progress() as said:
-        found = scale.select(folder, method, size, seed, amount, engine, said, work=work, workers=workers or None)
     out = out or Path(f"{size}_train.json")
-    _files.write_selection(found.selection(tuple(target or ())), out)
+    if out.is_dir():
+        raise ConfigError("--out should be a file", got=f"the folder {out}", hint=f"give {out / f'{size}_train.json'}")
+    amount, targets = bytes_of(memory) if memory else None, tuple(target or ())
+    with console.progress() as said:
+        found = scale.select(
+            folder, method, size, seed, amount, engine, said, work=work, workers=workers or None, targets=targets
+        )
+    selection = found.selection(targets)
+    _files.write_selection(selection, out)
     if report is not None:
         write_json(report, found.to_json())
-    return _say(found, out)
+    return _say(found, selection, out)
 
 
 def _list() -> None:
@@ -65,7 +71,7 @@ def _list() -> None:
     console.listed(methods.described())
 
 
-def _say(found: Chosen, out: Path) -> None:
+def _say(found: Chosen, selection: Selection, out: Path) -> None:
     value = f", {found.measure} {found.value:.6g}" if found.measure else ""
     console.out.print(
         f"{escape(found.method)}, seed {found.seed}: {len(found.ids):,} of {found.rows:,} clips{value}, "
@@ -73,4 +79,8 @@ def _say(found: Chosen, out: Path) -> None:
     )
     if found.left_out:
         console.out.print(f"[yellow]left out:[/] {found.left_out:,} clips whose vector is all zeros")
+    for word, ids in selection.targets.items():
+        console.out.print(
+            f"{escape(word)}: {len(ids):,} of them" if ids else f"[yellow]warning:[/] no clip of {escape(word)}"
+        )
     console.out.print(f"written: {escape(str(out))}")

@@ -30,7 +30,7 @@ def scan(root: Path, clip_samples: int) -> Listing:
     for folder in words:
         for path in wavs(folder):
             item = recording(path, folder.name, root)
-            splits[_split(item.speaker)].append(item)
+            splits[split_of(item.speaker)].append(item)
     labels = [folder.name for folder in words]
     noises = tuple(wavs(root / NOISE_FOLDER))
     if noises and SILENCE not in labels:
@@ -51,7 +51,8 @@ def _share(windows: list[Recording], splits: dict[str, list[Recording]]) -> None
     splits["test"] += windows[last_validation + 1 :]
 
 
-def _split(speaker: str) -> str:
+def split_of(speaker: str) -> str:
+    """train, validation or test."""
     percent = int(hashlib.sha256(speaker.encode()).hexdigest(), 16) % 100
     if percent < VALIDATION_PERCENT:
         return "validation"

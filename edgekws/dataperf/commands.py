@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekws.dataperf import _yaml, ensemble, npz, pb, protocols
-from edgekws.dataperf.lists import EVALUATION, POOL
+from edgekws.dataperf.lists import EVALUATION, POOL, where_from
 from edgekws.dataperf.score import FirstTask, Options, Score, Task, score, score_first
 from edgekws.errors import ConfigError
 from edgekws.files import read_content
@@ -43,11 +43,12 @@ class Request:
     numerics: str = ensemble.USUAL
     protocol: str = ""
     strict_peer: bool = False
+    data: Path | None = None
 
 
 def scored(request: Request) -> Score:
     """Raises ConfigError for options that do not belong together, and what `score` raises."""
-    evaluation = request.eval_file or _data(request.language) / EVALUATION[1]
+    evaluation = request.eval_file or _data(request) / EVALUATION[1]
     first = pb.is_samples(evaluation)
     protocol = protocols.named(request.protocol or ("2022-02" if first else "2023-05"))
     if protocol.first_generation != first:
@@ -73,39 +74,54 @@ def _no_board(limit: int | None, protocol: protocols.Protocol) -> list[str]:
 
 def _first_task(request: Request, evaluation: Path) -> FirstTask:
     if request.train_file is None:
-        raise ConfigError("The first generation needs --train-file (train.npz or train.yaml)")
+        raise ConfigError(
+            "the first generation needs a selection", got="none", hint="give train.npz or train.yaml with --train-file"
+        )
     if npz.is_archive(request.train_file):
         return FirstTask(request.train_file, evaluation)
     if request.input_samples is None:
-        raise ConfigError("train.yaml needs --input-samples, the samples.pb that it chooses from")
+        hint = "give the samples.pb that it chooses from with --input-samples"
+        raise ConfigError(f"{request.train_file} should come with the vectors of its clips", got="ids only", hint=hint)
     return FirstTask(request.train_file, evaluation, request.input_samples)
 
 
 def _task(request: Request, evaluation: Path, protocol: protocols.Protocol, config: dict[str, Any]) -> Task:
-    size, selection = request.train_size, request.train_file or _default_selection(request)
+    data, size = _data(request), request.train_size
+    selection = request.train_file or _default_selection(request)
     if size is None:
         named = re.search(r"_(\d{1,6})_train\.(json|ya?ml)$", selection.name)
         size = int(named[1]) if named else None
     limit = _limit(config, protocol) if protocol.limit is not None and request.train_size is None else size
     if limit is None:
-        raise ConfigError(
-            "A selection has a limit",
-            got=f"no --train-size, and {selection.name} does not say it",
-            hint="give --train-size 25, 60, ...",
+        raise _limitless(request.train_file)
+    return Task(
+        selection,
+        request.allowed or data / POOL[1],
+        evaluation,
+        request.train_dir or data / POOL[0],
+        request.eval_dir or data / EVALUATION[0],
+        limit,
+    )
+
+
+def _limitless(selection: Path | None) -> ConfigError:
+    if selection is None:
+        hint = "give the file that edgekws select run wrote with --train-file"
+        return ConfigError(
+            "there should be a selection to score", got="neither --train-file nor --train-size", hint=hint
         )
-    allowed, train_dir = pool_of(request.language, request.allowed, request.train_dir)
-    eval_dir = request.eval_dir or _data(request.language) / EVALUATION[0]
-    return Task(selection, allowed, evaluation, train_dir, eval_dir, limit)
+    read_content(selection, "a selection", where_from(selection))  # a path that leads nowhere is the nearer mistake
+    got = f"no --train-size, and {selection.name} does not say it"
+    return ConfigError("a selection has a limit", got=got, hint="give the number of clips with --train-size")
 
 
-def pool_of(language: str, allowed: Path | None, embeddings: Path | None) -> tuple[Path, Path]:
-    """(list, folder of embeddings) of what may be chosen: as given, else where the challenge keeps them."""
-    data = _data(language)
-    return allowed or data / POOL[1], embeddings or data / POOL[0]
-
-
-def _data(language: str) -> Path:
+def folder_of(language: str) -> Path:
+    """Where the challenge keeps the data of a language."""
     return _WORKSPACE / "data" / f"dataperf_{language}_data"
+
+
+def _data(request: Request) -> Path:
+    return request.data or folder_of(request.language)
 
 
 def _default_selection(request: Request) -> Path:

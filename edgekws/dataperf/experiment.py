@@ -30,15 +30,20 @@ from edgekws.files import new_folder, sha256_file, write_json
 from edgekws.types import Progress
 
 KIND, VERSION = "dataperf-experiment", 1
+_WORDS = 200
+"""Other words of DataPerf's own challenges."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """words, known: of other words; *_clips: of each known one (0 with by_split: all). judged: splits."""
+    """words, known: of other words, 0 for DataPerf's 200 (all, where there are fewer) and for half of them.
+
+    *_clips: of each known one (0 with by_split: all). judged: splits.
+    """
 
     targets: tuple[str, ...]
-    words: int = 200
-    known: int = 100
+    words: int = 0
+    known: int = 0
     train_clips: int = 100
     eval_clips: int = 100
     judged: tuple[str, ...] = (splits.DEV, splits.TEST)
@@ -77,7 +82,7 @@ def make(
     _check(plan)
     files = _files(embeddings, plan.targets)
     rng = np.random.RandomState(plan.seed)
-    others = _drawn([word for word in files if word not in plan.targets], files, plan, rng)
+    plan, others = _drawn([word for word in files if word not in plan.targets], files, plan, rng)
     taking = [*plan.targets, *others]
     split = split_of(taking)
     pool = judged = IdLists({}, ())
@@ -99,8 +104,6 @@ def _check(plan: Plan) -> None:
     wrong = [word for word in plan.targets if not lists.is_word(word)]
     if not plan.targets or wrong or len(set(plan.targets)) < len(plan.targets):
         raise ConfigError("an experiment needs target words, each once", got=", ".join(plan.targets) or "none")
-    if not 0 < plan.known <= plan.words:
-        raise ConfigError("of the other words one or more should be known", got=f"{plan.known} of {plan.words}")
     if not plan.by_split and not (plan.train_clips and plan.eval_clips):
         hint = "all clips can only be taken by split: add --by-split"
         raise ConfigError("each other word should give clips to both sides", got="0 clips", hint=hint)
@@ -115,16 +118,31 @@ def _files(embeddings: Path, targets: Sequence[str]) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _drawn(candidates: list[str], files: dict[str, Path], plan: Plan, rng: np.random.RandomState) -> list[str]:
+def _drawn(
+    candidates: list[str], files: dict[str, Path], plan: Plan, rng: np.random.RandomState
+) -> tuple[Plan, list[str]]:
+    """The plan with its numbers of words, and the other words, the known ones first."""
     taken = 0 if plan.by_split else plan.train_clips + plan.eval_clips
     enough = [word for word in candidates if words.count(files[word]) > taken]
-    if len(enough) < plan.words:
+    count = plan.words or min(_WORDS, len(enough)) or _WORDS
+    if len(enough) < count:
         raise ConfigError(
-            f"{plan.words} other words should have more than {taken} clips",
+            f"{count} other words should have more than {taken} clips",
             got=f"{len(enough)} have, of {len(candidates)}",
-            hint="ask for less: --words, --known, --train-clips, --eval-clips",
+            hint=_less(plan, len(enough)),
         )
-    return [enough[place] for place in rng.choice(len(enough), plan.words, replace=False)]
+    known = plan.known or (count + 1) // 2
+    if not 0 < known <= count:
+        raise ConfigError("of the other words one or more should be known", got=f"{known} of {count}")
+    drawn = [enough[place] for place in rng.choice(len(enough), count, replace=False)]
+    return replace(plan, words=count, known=known), drawn
+
+
+def _less(plan: Plan, enough: int) -> str:
+    fewer = f"give --words {enough} or fewer" if enough else "embed recordings of other words, too"
+    if plan.by_split:
+        return fewer
+    return f"{fewer}; or take less of each with --train-clips and --eval-clips, or what each has with --by-split"
 
 
 def _ids(read: words.Word, word: str) -> list[str]:

@@ -33,10 +33,16 @@ class Found:
 
 def inspect(paths: Iterable[Path]) -> list[Found]:
     """Each path by itself, then lists against each other and against folders of embeddings."""
-    found = [_one(path) for path in paths]
+    found = [_one(part) for path in paths for part in _parts(path)]
     _check_selections(found)
     _check_clips(found)
     return found
+
+
+def _parts(path: Path) -> list[Path]:
+    """What a challenge's folder holds; anything else is one part."""
+    sides = [side for side in (lists.POOL, lists.EVALUATION) if (path / side[1]).is_file()]
+    return [path / name for side in sides for name in reversed(side)] or [path]
 
 
 def _one(path: Path) -> Found:

@@ -100,6 +100,15 @@ def kind(path: Path) -> str:
     return "first" if "target_ids" in _mapping(path, _WHAT) else "lists"
 
 
+def where_from(path: Path) -> str:
+    """What to do about a file that cannot be read, by its name."""
+    if path.name in (POOL[1], EVALUATION[1]):
+        return "edgekws select make-experiment makes it from embeddings; name the folder that it wrote with --data"
+    if "train" in path.name:
+        return "check the path; edgekws select run writes a selection, and --train-file names it"
+    return "check the path"
+
+
 _WHAT = "lists of clip ids ({targets: {word: [ids]}, nontargets: [ids]})"
 
 
@@ -115,7 +124,7 @@ def _mapping(path: Path, what: str) -> dict[str, Any]:
 
 def _text(path: Path, what: str) -> str:
     try:
-        return read_content(path, what, "check the path").decode("utf-8-sig")
+        return read_content(path, what, where_from(path)).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _wrong(path, f"bytes that are not UTF-8, at byte {error.start}") from error
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgekws.dataperf import lists
 from edgekws.errors import ArtifactError
 from edgekws.files import read_content, write_bytes
 
@@ -49,7 +50,7 @@ def read(path: Path) -> Samples:
 
 def is_samples(path: Path) -> bool:
     """A message of samples begins with field 1, whose key is a line feed; text does not hold its other bytes."""
-    head = read_content(path, "a file of the challenge", "check the path")[:4096]
+    head = read_content(path, "a file of the challenge", lists.where_from(path))[:4096]
     return path.suffix == ".pb" or (head[:1] == b"\n" and any(byte < 9 for byte in head))
 
 

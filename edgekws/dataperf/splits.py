@@ -3,6 +3,7 @@
 - Multilingual Spoken Words: `<language>_splits.csv` with SET (TRAIN, DEV, TEST), LINK (`bird/common_voice_en_1.opus`)
   and WORD among its columns. Embeddings have the same name with `.wav`.
 - Speech Commands: validation_list.txt and testing_list.txt in the recordings' folder; all other clips are to train.
+- Any others: by a hash of the speaker, as in a data set that is prepared of a folder of words.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 from typing import TextIO
 
+from edgekws.data import folder
+from edgekws.data.listing import speaker_of
 from edgekws.dataperf.words import composed
 from edgekws.errors import ArtifactError
 
@@ -20,7 +23,9 @@ SplitOf = Callable[[str], str]
 
 TRAIN, DEV, TEST = "train", "dev", "test"
 _COLUMNS = ("SET", "LINK", "WORD")
+_OF_FOLDERS = {"train": TRAIN, "validation": DEV, "test": TEST}
 _LISTS = {"validation_list.txt": DEV, "testing_list.txt": TEST}
+_NO_LISTS = "give Speech Commands' folder; for other recordings leave --recordings away: speakers are split by a hash"
 
 
 def of_csv(path: Path, words: Collection[str]) -> SplitOf:
@@ -52,17 +57,22 @@ def _rows(path: Path, file: TextIO, words: set[str]) -> dict[str, str]:
     return found
 
 
-def of_recordings(folder: Path) -> SplitOf:
+def of_recordings(recordings: Path) -> SplitOf:
     """By the two lists of Speech Commands. Raises ArtifactError when one is missing."""
     found: dict[str, str] = {}
     for name, split in _LISTS.items():
         try:
-            lines = (folder / name).read_text(encoding="utf-8").split()
+            lines = (recordings / name).read_text(encoding="utf-8").split()
         except (OSError, UnicodeDecodeError) as error:
-            hint = "give the folder of Speech Commands' recordings, or a CSV with --splits"
-            raise ArtifactError(f"{folder / name} should list clips", got=str(error), hint=hint) from error
+            got = getattr(error, "strerror", None) or str(error)
+            raise ArtifactError(f"{recordings / name} should list clips", got=got, hint=_NO_LISTS) from error
         found.update(dict.fromkeys(lines, split))
     return lambda clip: found.get(clip, TRAIN)
+
+
+def of_speaker(clip: str) -> str:
+    """Of recordings whose corpus says nothing; a SplitOf. clip: word/<speaker>_nohash_<n>.wav, or any other name."""
+    return _OF_FOLDERS[folder.split_of(speaker_of(Path(clip)))]
 
 
 def _foreign(path: Path, got: str) -> ArtifactError:

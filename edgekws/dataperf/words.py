@@ -20,6 +20,7 @@ _Arrow = Any
 
 ID, VECTOR = "clip_id", "mswc_embedding_vector"
 _HINT = "compute the embeddings of this word again"
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,16 @@ def path_of(folder: Path, word: str) -> Path:
     raise DataError(
         f"{folder} should have {word}.parquet",
         got="no such file" if folder.is_dir() else "no such folder",
-        hint="give the folder with one parquet file per word",
+        hint=_words_hint(folder),
     )
+
+
+def _words_hint(folder: Path) -> str:
+    found = sorted(path.stem for path in folder.glob("*.parquet"))
+    if not found:
+        return "give the folder with one parquet file per word, as edgekws embed writes it"
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return f"check the word; it has {', '.join(found[:_SHOWN])}{more}"
 
 
 def read(path: Path) -> Word:

@@ -70,13 +70,21 @@ class Folder:
 
     def words(self) -> list[Word]:
         if not self.root.is_dir():
-            raise DataError(f"{self.root} should be a folder of word folders", got="no such folder")
+            raise DataError(
+                f"{self.root} should be a folder of word folders", got="no such folder", hint="check the path"
+            )
         folders = sorted(p.name for p in self.root.iterdir() if p.is_dir() and not p.name.startswith("."))
         words = [_word(self.root, name) for name in folders if name != NOISE_FOLDER]
         if not any(word.ids for word in words):
-            hint = f"each folder is a word and holds recordings: {', '.join(_audio.SUFFIXES)}"
-            raise DataError(f"{self.root} should hold one folder per word", got="no recording in one", hint=hint)
+            raise DataError(
+                f"{self.root} should hold one folder per word", got="no recording in one", hint=self._hint()
+            )
         return words
+
+    def _hint(self) -> str:
+        if any(path.suffix.lower() in _audio.SUFFIXES for path in self.root.iterdir()):
+            return "the recordings are right in this folder; give the one above it, where folders are words"
+        return f"each folder is a word and holds recordings: {', '.join(_audio.SUFFIXES)}"
 
     def read(self, clip: str) -> tuple[np.ndarray, int]:
         return _audio.read(self.root / clip)

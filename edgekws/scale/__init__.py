@@ -30,6 +30,8 @@ from edgekws.scale.store import Layout, Store
 from edgekws.select import Selection
 from edgekws.types import Progress
 
+_SHOWN = 20
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -78,11 +80,13 @@ def select(
     work: Path | None = None,
     workers: int | None = None,
     layout: Layout | None = None,
+    targets: tuple[str, ...] = (),
 ) -> Chosen:
     """Choose `size` clips of the shards in `folder`.
 
     work: where the working copy (1 byte per number) and the state of a killed run lie; default `<folder>.work`.
     memory_bytes: of all processes together; default half of what is free. A limit of plans, not one that is enforced.
+    targets: words that clips have to say, so that a typing error ends the run before the choice.
     workers: tasks at once; default the processors there are, and fewer where memory_bytes does not allow so many.
     A script that is started as such needs `if __name__ == "__main__":` around this, as for every pool of processes.
     Raises DataError (shards), ConfigError (options, packages, too little memory), ArtifactError (the working copy).
@@ -97,8 +101,7 @@ def select(
     with working_in(work), engines.start(engine, limits.workers) as running:
         began = time.monotonic()
         store = build.build(folder, work, running, layout, progress, found)
-        if size > store.rows:
-            raise ConfigError(f"a selection should have at most the {store.rows:,} clips there are", got=f"{size:,}")
+        _check(store, size, targets)
         built = time.monotonic()
         run = Run(store, running, _run_folder(work, store, method, size, seed), limits, progress)
         picks = choose(run, size, seed)
@@ -107,6 +110,16 @@ def select(
         result = _chosen(run, picks, (method, size, seed), engine, peak, seconds)
         write_json(run.folder / "selection.json", result.to_json())
     return result
+
+
+def _check(store: Store, size: int, targets: tuple[str, ...]) -> None:
+    if size > store.rows:
+        raise ConfigError(f"a selection should have at most the {store.rows:,} clips there are", got=f"{size:,}")
+    unknown = [word for word in targets if word not in store.words]
+    if unknown:
+        words = sorted(store.words)
+        some = ", ".join(words[:_SHOWN]) + (f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else "")
+        raise ConfigError("a target should be a word of these clips", got=unknown[0], hint=f"give one of {some}")
 
 
 def _planned(found: tuple[Shard, ...], size: int, memory_bytes: int, layout: Layout, workers: int) -> Plan:

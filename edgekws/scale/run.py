@@ -95,7 +95,8 @@ def plan(rows: int, dimensions: int, held: int, layout: Layout, memory_bytes: in
     if memory_bytes < least:
         raise ConfigError(
             f"--memory should be {least / 1e6:,.0f} MB or more for {rows:,} clips of {dimensions:,} numbers",
-            got=f"{memory_bytes / 1e6:,.0f} MB",
+            got=f"{memory_bytes / 1e6:,.0f} MB" if memory_bytes >= 1e6 else f"{memory_bytes:,} bytes",
+            hint="give more, or leave it away for half of what is free",
         )
     count = max(1, min(workers, (memory_bytes - lead) // worker))
     spare = memory_bytes - lead - count * worker + worker // 2

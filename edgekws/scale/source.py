@@ -67,7 +67,11 @@ def shards(folder: Path) -> tuple[Shard, ...]:
     paths = sorted(path for path in folder.rglob("*.parquet") if path.is_file() and not _hidden(path, folder))
     found = tuple(_shard(path) for path in paths)
     if not sum(shard.rows for shard in found):
-        raise DataError(f"{folder} should hold parquet files of embeddings", got=f"{len(found)} files with no rows")
+        got = (
+            f"{len(found)} files without rows" if found else "no parquet file" if folder.is_dir() else "no such folder"
+        )
+        hint = "give the folder that edgekws embed wrote"
+        raise DataError(f"{folder} should hold parquet files of embeddings", got=got, hint=hint)
     return found
 
 

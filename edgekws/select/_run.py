@@ -18,6 +18,7 @@ from edgekws.select import Pool, Selection, Selector, _files, _user, load
 from edgekws.select._check import check
 
 _INSIDE = "edgekws.select._inside"
+_RETURNS = "return edgekws.select.Selection({word: [ids] for each of pool.targets}, [ids of other words])"
 
 
 def run(name: str, pool: Pool, size: int, seed: int, config: Mapping[str, Any] | None = None) -> Selection:
@@ -53,7 +54,9 @@ def asked(name: str, function: Selector, pool: Pool, size: int, seed: int) -> Se
         return _files.selection_from({"targets": _lists(found.targets), "nontargets": list(found.nontargets)})
     except (AttributeError, TypeError, ValueError) as error:
         got = type(found).__name__ if not isinstance(found, Selection) else f"one with something else in it: {error}"
-        raise DataError(f"the selector {name} should return a Selection of ids, which are texts", got=got) from error
+        raise DataError(
+            f"the selector {name} should return a Selection of ids, which are texts", got=got, hint=_RETURNS
+        ) from error
 
 
 def _lists(targets: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -89,7 +89,9 @@ def test_the_page_is_served_until_ctrl_c(spoken, tmp_path):
             posted = urllib.request.Request(f"{url}api/decisions", body, {"Content-Type": "application/json"})
             urllib.request.urlopen(posted, timeout=10).close()
             running.send_signal(signal.SIGINT)
-            assert "decisions.json" in running.stdout.read() and running.wait(timeout=20) == 0
+            said = running.stdout.read()
+            assert "next: edgekws data drop --root words --out NEW --decisions out/decisions.json" in said
+            assert running.wait(timeout=20) == 0
         finally:
             running.kill()
     assert decisions.load(tmp_path / "out" / "decisions.json").dropped == {worst}

@@ -79,6 +79,21 @@ def test_by_split_no_clip_of_another_split_is_anywhere(corpus, tmp_path, monkeyp
     assert counts == {word: 7 if word in known else 0 for word in NAMES[2:]}
 
 
+def test_words_of_ones_own_are_split_by_speaker_and_all_other_words_take_part(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for word in ("hallo", "ja", "nein", "stopp"):
+        ids = [f"{word}/speaker{n % 40}_nohash_{n}.wav" for n in range(80)]
+        words.write(tmp_path / "embeddings" / f"{word}.parquet", ids, np.ones((80, 4)))
+    code, said = make(monkeypatch, capsys, "--target", "hallo", "--by-split")
+    assert (code, "2 known, 1 judged only" in said) == (0, True)
+    assert "next: edgekws select run --data set" in said
+    speakers = [{clip.split("/")[1].split("_")[0] for clip in side.counts()} for side in both(tmp_path / "set")]
+    assert speakers[0] and speakers[1] and not speakers[0] & speakers[1]
+    assert speakers[0] | speakers[1] == {f"speaker{n}" for n in range(40)}
+    plan = json.loads((tmp_path / "set" / "experiment.json").read_text())["plan"]
+    assert (plan["words"], plan["known"]) == (3, 2)
+
+
 def test_the_folders_hold_the_listed_rows_in_their_own_type_and_no_others(corpus, tmp_path, monkeypatch, capsys):
     assert make(monkeypatch, capsys, *TARGETS, *BY_CSV, *SMALL)[0] == 0
     for listed, folder in zip(both(tmp_path / "set"), ("train_embeddings", "eval_embeddings"), strict=True):
@@ -99,6 +114,10 @@ def test_what_is_made_can_be_chosen_from_and_scored(corpus, tmp_path, monkeypatc
     code, out, _ = run(monkeypatch, capsys, "score", "--train-file", "en_12_train.json", *pool, "--eval-file",
                        "set/eval.yaml", "--eval-embeddings-dir", "set/eval_embeddings")  # fmt: skip
     assert (code, "Score:  0." in out) == (0, True)
+    code, said, _ = run(monkeypatch, capsys, "run", "--selector", "balanced", "--train_size", "12", "--data", "set")
+    assert (code, "next: edgekws select score --data set --train-file en_12_train.json" in said) == (0, True)
+    assert run(monkeypatch, capsys, "score", "--data", "set", "--train-file", "en_12_train.json")[1] == out
+    assert run(monkeypatch, capsys, "inspect", "en_12_train.json", "set")[0] == 0
     paths = ("set/allowed_training_set.yaml", "set/train_embeddings", "set/eval.yaml", "set/eval_embeddings")
     assert run(monkeypatch, capsys, "inspect", *paths)[0] == 0
 
@@ -131,9 +150,18 @@ def rewritten(path, old, new):
     ("arguments", "code", "said"),
     [
         ((*TARGETS, *BY_CSV), 4, "200 other words should have more than 200 clips. Got: 0 have, of 12"),
-        ((*TARGETS, *SMALL), 4, "one of --splits and --recordings"),
-        ((*TARGETS, *SMALL, *BY_CSV, *BY_LISTS), 4, "one of --splits and --recordings"),
-        (("--target", "fish", *SMALL, *BY_CSV), 3, "should have fish.parquet"),
+        ((*TARGETS, *BY_CSV), 4, "or what each has with --by-split"),
+        (
+            (*TARGETS, *BY_CSV, "--words", "13", "--by-split"),
+            4,
+            "Got: 12 have, of 12. What to do: give --words 12 or fewer.",
+        ),
+        ((*TARGETS, *SMALL, *BY_CSV, *BY_LISTS), 4, "its splits from one place"),
+        (
+            ("--target", "yse", *SMALL, *BY_CSV),
+            3,
+            "should have yse.parquet. Got: no such file. What to do: check the word; it has",
+        ),
         (("--target", "../x", *SMALL, *BY_CSV), 4, "target words"),
         (("--target", "yes", "--target", "yes", *SMALL, *BY_CSV), 4, "each once"),
         ((*TARGETS, *SMALL, *BY_CSV, "--known", "7"), 4, "7 of 6"),

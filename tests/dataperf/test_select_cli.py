@@ -156,6 +156,7 @@ def test_one_side_only_is_refused_even_by_strict_peer(key, folder, monkeypatch, 
         (("--protocol", "2020-01"), 4, "2022-02"),
         (("--protocol", "2022-02"), 4, "needs eval.pb"),
         (("--train-file", "absent.json", "--train-size", "25"), 8, "absent.json"),
+        (("--train-file", "absent.json"), 8, "No such file"),
         (("--train-embeddings-dir", "absent"), 3, "no such folder"),
         (("--eval-embeddings-dir", "train_embeddings"), 3, "are missing"),
         (("--config-file", "seeds.yaml"), 4, "Seeds should be integers"),
@@ -166,6 +167,11 @@ def test_options_and_files_that_do_not_fit_are_refused(arguments, code, said, fo
     found = run(monkeypatch, capsys, "score", *FILES, *arguments)
     assert found[0] == code
     assert said in found[2]
+
+
+def test_a_score_needs_a_selection(folder, monkeypatch, capsys):
+    code, _, err = run(monkeypatch, capsys, "score", "--data", ".")
+    assert (code, "give the file that edgekws select run wrote with --train-file" in " ".join(err.split())) == (4, True)
 
 
 def test_without_a_size_in_its_name_a_selection_needs_the_option(folder, monkeypatch, capsys):

@@ -113,7 +113,8 @@ def test_check_says_what_is_wrong(module):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ((), 4, "needs recordings and a folder"),
+        ((), 4, "needs recordings and a folder for the result. Got: no recordings."),
+        (("absent",), 4, "Got: no --out."),
         (("absent", "--out", "out"), 3, "no such folder"),
         (("absent", "--out", "out", "--option", "x"), 4, "name=value"),
         (("absent", "--out", "out", "--batch", "0"), 2, "batch"),

@@ -8,8 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from edgekws.cli import select_run
-from edgekws.errors import ConfigError, DataError
+from edgekws.cli import select, select_run
+from edgekws.errors import ArtifactError, ConfigError, DataError
 from edgekws.select import _files
 from edgekws.select._run import run
 from tests.select.pools import pool
@@ -36,11 +36,10 @@ def command(clips, monkeypatch, tmp_path):
 
     monkeypatch.setattr(_files, "read_pool", read_pool)
     monkeypatch.setattr(_files, "write_selection", write_selection)
-    app = typer.Typer()
-    app.command()(select_run.run)
 
     def start(line, written="en_12_train.json"):
-        done = CliRunner().invoke(app, [*shlex.split(line), "--outdir", str(tmp_path)], catch_exceptions=False)
+        arguments = ["run", *shlex.split(line), "--outdir", str(tmp_path)]
+        done = CliRunner().invoke(select.app, arguments, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         path = tmp_path / written
         return done.output, _files.selection_from(json.loads(path.read_text())) if path.exists() else None
@@ -93,9 +92,16 @@ def test_a_bad_selection_leaves_no_file(command, tmp_path):
     assert not list(tmp_path.glob("*_train.json"))
 
 
-def test_limits_without_a_wall_are_a_mistake(command):
+@pytest.mark.parametrize("limit", ["--wall plain", "--image us", "--time-limit 3", "--memory-limit 128"])
+def test_limits_without_a_wall_are_a_mistake(limit, command):
     with pytest.raises(ConfigError, match="add --sealed"):
-        command("--wall plain")
+        command(limit)
+
+
+def test_without_a_challenge_it_says_what_makes_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArtifactError, match=r"workspace/data/dataperf_en_data/.*select make-experiment.*--data"):
+        CliRunner().invoke(select.app, ["run"], catch_exceptions=False)
 
 
 def test_the_selectors_are_listed_with_what_they_do(command):
@@ -106,7 +112,8 @@ def test_the_selectors_are_listed_with_what_they_do(command):
 def options_of(function):
     app = typer.Typer()
     app.command()(function)
-    return {option.lstrip("-") for one in typer.main.get_command(app).params for option in one.opts}
+    """As the challenge spells them."""
+    return {option.lstrip("-").replace("-", "_") for one in typer.main.get_command(app).params for option in one.opts}
 
 
 def test_the_cubes_tasks_use_options_that_there_are():

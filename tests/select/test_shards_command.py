@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from edgekws.cli import app
-from edgekws.errors import ConfigError
+from edgekws.errors import ConfigError, DataError
 from tests.scale.clips import clips, shard
 
 
@@ -35,6 +35,7 @@ def test_a_choice_from_shards(run, tmp_path):
     said, chosen = run("--memory", "1GB", "--method", "kcenter", "--target", "word1")
     assert "kcenter, seed 0: 12 of 199 clips, least cosine of a clip to its nearest choice 0." in said
     assert "left out: 1 clips" in said
+    assert f"word1: {len(chosen['targets']['word1'])} of them" in said
     ids = [*chosen["targets"]["word1"], *chosen["nontargets"]]
     assert len(ids) == len(set(ids)) == 12
     assert all(name.startswith("word1/") for name in chosen["targets"]["word1"])
@@ -63,13 +64,22 @@ def test_the_methods_are_listed_with_what_they_do():
         (["--memory", "much"], "amount of memory"),
         (["--memory", "60MB"], r"--memory should be \d+ MB or more for 200 clips of 24 numbers.*Got: 60 MB"),
         (["--method", "honed"], "facility.*kcenter"),
-        (["--engine", "spark"], "one of process, ray"),
+        (["--engine", "spark"], "--engine should be one of process, ray"),
+        (["--target", "wrod1"], "Got: wrod1.*give one of .*word1"),
+        (["--out", "shards"], "--out should be a file.*give shards/12_train.json"),
     ],
 )
 def test_options_that_do_not_fit(run, tmp_path, options, message):
     with pytest.raises(ConfigError, match=message):
         run(*options)
     assert not (tmp_path / "12_train.json").exists()
+
+
+@pytest.mark.parametrize(("folder", "got"), [("absent", "no such folder"), (".", "no parquet file")])
+def test_a_folder_without_shards_is_refused(folder, got, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=f"Got: {got}. What to do: give the folder that edgekws embed wrote"):
+        invoke("shards", folder)
 
 
 def test_a_folder_is_needed():
