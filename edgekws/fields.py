@@ -24,6 +24,11 @@ def is_text(value: object) -> bool:
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
+def as_text(name: str) -> str:
+    """The name of a file itself, or, where it is no text, with its odd bytes as escapes."""
+    return name if is_text(name) else ascii(name)[1:-1]
+
+
 def _is_integer(value: object) -> bool:
     return type(value) is int and value in _INT32
 
