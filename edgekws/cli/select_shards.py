@@ -13,6 +13,7 @@ from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgekws.scale import Chosen
+    from edgekws.select import Selection
 
 
 def shards(
@@ -53,10 +54,19 @@ def shards(
     with console.progress() as said:
         found = scale.select(folder, method, size, seed, amount, engine, said, work=work, workers=workers or None)
     out = out or Path(f"{size}_train.json")
-    _files.write_selection(found.selection(tuple(target or ())), out)
+    selection = found.selection(tuple(target or ()))
+    _require_clips(selection)
+    _files.write_selection(selection, out)
     if report is not None:
         write_json(report, found.to_json())
     return _say(found, out)
+
+
+def _require_clips(selection: Selection) -> None:
+    empty = [word for word, ids in selection.targets.items() if not ids]
+    if empty:
+        hint = "check how the ids spell the word, or give another --method or --size; the working copy is kept"
+        raise ConfigError("a clip of each --target should be chosen", got=f"none of {', '.join(empty)}", hint=hint)
 
 
 def _list() -> None:

@@ -93,7 +93,8 @@ def select(
     folder = folder.resolve()  # a killed run is known again from any current directory
     work = work or folder.with_name(f"{folder.name}.work")
     found = source.shards(folder)
-    limits = _planned(found, size, memory_bytes or memory.usual_bytes(), layout, workers or _processors())
+    amount = memory.usual_bytes() if memory_bytes is None else memory_bytes
+    limits = _planned(found, size, amount, layout, workers or _processors())
     with alone(work), engines.start(engine, limits.workers) as running:
         began = time.monotonic()
         store = build.build(folder, work, running, layout, progress, found)

@@ -61,6 +61,8 @@ def test_the_methods_are_listed_with_what_they_do():
     ("options", "message"),
     [
         (["--memory", "much"], "amount of memory"),
+        (["--memory", "0"], r"or more for 200 clips of 24 numbers.*Got: 0 MB"),
+        (["--target", "word1", "--target", "wrod"], "none of wrod"),
         (["--memory", "60MB"], r"--memory should be \d+ MB or more for 200 clips of 24 numbers.*Got: 60 MB"),
         (["--method", "honed"], "facility.*kcenter"),
         (["--engine", "spark"], "one of process, ray"),
