@@ -57,6 +57,10 @@ def progress() -> Iterator[ProgressReport]:
         yield report
 
 
+def warn(text: str) -> None:
+    err.print(f"[yellow]warning:[/] {_escaped(text)}")
+
+
 @contextmanager
 def readable_errors(debug: bool) -> Iterator[None]:
     """Print an expected error as one paragraph and exit with its documented code."""
@@ -90,4 +94,6 @@ class _Lines:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")
+    """As it is for rich, and nothing that a terminal obeys: a file's content may be in it."""
+    plain = "".join("?" if (ord(sign) < 32 and sign not in "\n\t") or 127 <= ord(sign) < 160 else sign for sign in text)
+    return plain.replace("[", "\\[")

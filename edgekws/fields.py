@@ -21,7 +21,9 @@ class Kind(NamedTuple):
 
 def is_text(value: object) -> bool:
     """Half a surrogate pair is a str to Python and to nobody else: it can be neither printed nor written."""
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+    if not isinstance(value, str):
+        return False
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def as_text(name: str) -> str:

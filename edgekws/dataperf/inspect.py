@@ -39,10 +39,10 @@ def inspect(paths: Iterable[Path]) -> list[Found]:
     return found
 
 
-def _one(path: Path) -> Found:
+def _one(path: Path, reader: Callable[[Found], None] | None = None) -> Found:
     found = Found(path)
     try:
-        _reader(path)(found)
+        (reader or _reader(path))(found)
     except EdgeKwsError as error:
         found.problems.append(str(error))
     return found
@@ -66,7 +66,7 @@ def _folder(found: Found) -> None:
     total, shapes = 0, Counter[str]()
     ids: dict[str, set[str]] = {}
     for path in files:
-        each = _one(path)
+        each = _one(path, _word)
         found.problems += [f"{path.name}: {problem}" for problem in each.problems]
         if each.content is not None:
             ids[path.stem] = set(each.content.ids)
