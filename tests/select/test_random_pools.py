@@ -1,4 +1,4 @@
-"""Random pools, down to classes of one clip and up to sizes beyond the pool: the rules hold, and nothing is by chance."""
+"""Random pools, from classes of one clip to sizes beyond the pool: the rules hold, and nothing is by chance."""
 
 import numpy as np
 import pytest
