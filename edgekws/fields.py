@@ -23,7 +23,11 @@ def is_text(value: object) -> bool:
     """Half a surrogate pair is a str to Python and to nobody else: it can be neither printed nor written."""
     if not isinstance(value, str):
         return False
-    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def as_text(name: str) -> str:
