@@ -58,6 +58,10 @@ def progress() -> Iterator[ProgressReport]:
         yield report
 
 
+def warn(text: str) -> None:
+    err.print(f"[yellow]warning:[/] {_escaped(text)}")
+
+
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """The time that has gone by, on a terminal, while something works that cannot say how far it is."""
@@ -115,4 +119,6 @@ class _Lines:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")
+    """As it is for rich, and nothing that a terminal obeys: a file's content may be in it."""
+    plain = "".join("?" if (ord(sign) < 32 and sign not in "\n\t") or 127 <= ord(sign) < 160 else sign for sign in text)
+    return plain.replace("[", "\\[")

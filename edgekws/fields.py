@@ -21,7 +21,18 @@ class Kind(NamedTuple):
 
 def is_text(value: object) -> bool:
     """Half a surrogate pair is a str to Python and to nobody else: it can be neither printed nor written."""
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def as_text(name: str) -> str:
+    """The name of a file itself, or, where it is no text, with its odd bytes as escapes."""
+    return name if is_text(name) else ascii(name)[1:-1]
 
 
 def _is_integer(value: object) -> bool:

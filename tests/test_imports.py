@@ -68,7 +68,6 @@ FORBIDDEN = {
         "edgekws.select",
         "edgekws.scale",
         "edgekws.embed",
-        "edgekws.data.",
         "edgekws.train",
         "edgekws.quant",
         "edgekws.loop",

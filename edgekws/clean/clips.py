@@ -13,6 +13,7 @@ from edgekws.data import dataset as datasets
 from edgekws.data.dataset import Dataset
 from edgekws.data.listing import NOISE_FOLDER, Recording, recording, state, wavs, word_folders
 from edgekws.errors import ConfigError, DataError
+from edgekws.fields import as_text
 from edgekws.types import Progress
 
 _BLOCK = 256
@@ -117,7 +118,7 @@ def _listed(root: Path) -> tuple[list[Recording], list[Unreadable]]:
             try:
                 listed.append(recording(path, folder.name, root))
             except DataError as error:
-                misnamed.append(Unreadable(error.got, ascii(folder.name)[1:-1], f"{error.expected}: {error.hint}"))
+                misnamed.append(Unreadable(error.got, as_text(folder.name), f"{error.expected}: {error.hint}"))
     return listed, misnamed
 
 

@@ -111,7 +111,8 @@ def applied(listing: Listing, decided: Decisions) -> Listing:
         name: tuple(replace(item, label=labels.get(item.id, item.label)) for item in items if item.id not in dropped)
         for name, items in listing.splits.items()
     }
-    made = replace(listing, splits=splits, notes=(*listing.notes, told(decided)))
+    took_part = replace(decided, made={clip: decision for clip, decision in decided.made.items() if clip in every})
+    made = replace(listing, splits=splits, notes=(*listing.notes, told(took_part)))
     made.check()
     return made
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from edgekws.clean import decisions as deciding
 from edgekws.clean.decisions import Decisions
 from edgekws.errors import ArtifactError, ConfigError, DataError
+from edgekws.fields import as_text
 
 
 def write(root: Path, decided: Decisions, out: Path) -> int:
@@ -29,7 +30,7 @@ def write(root: Path, decided: Decisions, out: Path) -> int:
         shutil.rmtree(partial, ignore_errors=True)
         for clip, path in files.items():
             if clip not in decided.dropped:
-                _link(partial / _place(clip, decided.relabelled.get(clip)), path)
+                _link(partial / _place(path, decided.relabelled.get(clip)), path)
         partial.rename(out)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
@@ -39,24 +40,21 @@ def write(root: Path, decided: Decisions, out: Path) -> int:
 
 
 def _files(root: Path) -> dict[str, Path]:
-    """By `folder/file`, in order."""
+    """By `folder/file`, in order; as text, which is how decisions name them."""
     if not root.is_dir():
         raise DataError(f"{root} should be a folder of word folders", got="no such folder", hint="check the path")
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     return {
-        f"{folder.name}/{path.name}": path
+        as_text(f"{folder.name}/{path.name}"): path
         for folder in folders
         for path in sorted(folder.iterdir())
         if not path.is_dir() and not path.name.startswith(".")
     }
 
 
-def _place(clip: str, label: str | None) -> str:
-    if label is None:
-        return clip
-    word, _, name = clip.partition("/")
-    path = Path(name)
-    return f"{label}/{path.stem}_from_{word}{path.suffix}"
+def _place(path: Path, label: str | None) -> str:
+    word = path.parent.name
+    return f"{word}/{path.name}" if label is None else f"{label}/{path.stem}_from_{word}{path.suffix}"
 
 
 def _link(link: Path, path: Path) -> None:

@@ -20,7 +20,7 @@ from edgekws.clean import duplicates, embeddings, faults, labels, probe
 from edgekws.clean.clips import UNREADABLE, Clips, Unreadable, require, shown
 from edgekws.clean.probe import ProbePlan
 from edgekws.data.listing import SILENCE
-from edgekws.errors import DataError
+from edgekws.errors import ArtifactError, DataError
 from edgekws.files import read_json, write_json
 from edgekws.types import Progress
 
@@ -138,11 +138,15 @@ def save(ranking: Ranking, path: Path) -> None:
 
 
 def load(path: Path) -> Ranking:
-    """Raises ArtifactError for another kind of file."""
+    """Raises ArtifactError for another kind of file, and for one that lacks something."""
     value = read_json(path, KIND, VERSION)
-    entries = tuple(
-        Entry(**{**entry, "reasons": tuple(Reason(**reason) for reason in entry["reasons"])})
-        for entry in value["ranking"]
-    )
-    plan = ProbePlan(**value["probe"])
-    return Ranking(value["data"]["name"], value["data"]["sha256"], plan, value["noise"], entries)
+    try:
+        entries = tuple(
+            Entry(**{**entry, "reasons": tuple(Reason(**reason) for reason in entry["reasons"])})
+            for entry in value["ranking"]
+        )
+        data, plan = value["data"], ProbePlan(**value["probe"])
+        return Ranking(data["name"], data["sha256"], plan, value["noise"], entries)
+    except (KeyError, TypeError) as error:
+        hint = "remove it; data clean makes it again"
+        raise ArtifactError(f"{path} should be a ranking of clips", got=f"{error!r}", hint=hint) from error

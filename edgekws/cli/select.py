@@ -135,7 +135,7 @@ def _show_score(found: Score) -> None:
     spread = f"; {_runs(found)} {min(values):.4f} to {max(values):.4f}" if len(values) > 1 else ""
     console.out.print(f"95 % interval over evaluation clips: {low:.4f} to {high:.4f}{spread}")
     for note in found.warnings:
-        console.err.print(f"[yellow]warning:[/] {escape(note)}")
+        console.warn(note)
 
 
 def _runs(found: Score) -> str:

@@ -49,7 +49,7 @@ def convert(
     request = converting.Request(source, out, form, input_samples, embeddings, evaluation)
     done = converting.convert(request)
     for note in done.notes:
-        console.err.print(f"[yellow]warning:[/] {escape(note)}")
+        console.warn(note)
     console.out.print(escape(done.said))
     console.out.print(f"written: {escape(str(out))}")
 

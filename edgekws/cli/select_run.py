@@ -119,7 +119,7 @@ def _choice(selector: str, size: int, seed: int | None, config_file: Path | None
 
     config = _config.read(config_file) if config_file is not None else _config.Config()
     if selector and config.selector and config_file is not None:
-        console.err.print(f"[yellow]warning:[/] --selector {escape(selector)} is used, not that of {config_file}")
+        console.warn(f"--selector {selector} is used, not that of {config_file}")
     name = selector or config.selector or SELECTOR
     return _Choice(name, size, config.seed if seed is None else seed, config.values)
 
@@ -127,7 +127,7 @@ def _choice(selector: str, size: int, seed: int | None, config_file: Path | None
 def _today(allowed: Path, embeddings: Path, choice: _Choice, behind: _Wall | None, out: Path) -> None:
     from edgekws.select import _files
 
-    pool = _files.read_pool(allowed, embeddings)
+    pool = _files.read_pool(allowed, embeddings, console.warn)
     found = _selected(pool, choice, behind)
     _files.write_selection(found, out)
     _say(found, choice, pool, out)

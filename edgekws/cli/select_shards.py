@@ -59,10 +59,18 @@ def shards(
             folder, method, size, seed, amount, engine, said, work=work, workers=workers or None, targets=targets
         )
     selection = found.selection(targets)
+    _require_clips(selection)
     _files.write_selection(selection, out)
     if report is not None:
         write_json(report, found.to_json())
     return _say(found, selection, out)
+
+
+def _require_clips(selection: Selection) -> None:
+    empty = [word for word, ids in selection.targets.items() if not ids]
+    if empty:
+        hint = "check how the ids spell the word, or give another --method or --size; the working copy is kept"
+        raise ConfigError("a clip of each --target should be chosen", got=f"none of {', '.join(empty)}", hint=hint)
 
 
 def _list() -> None:
@@ -80,7 +88,5 @@ def _say(found: Chosen, selection: Selection, out: Path) -> None:
     if found.left_out:
         console.out.print(f"[yellow]left out:[/] {found.left_out:,} clips whose vector is all zeros")
     for word, ids in selection.targets.items():
-        console.out.print(
-            f"{escape(word)}: {len(ids):,} of them" if ids else f"[yellow]warning:[/] no clip of {escape(word)}"
-        )
+        console.out.print(f"{escape(word)}: {len(ids):,} of them")
     console.out.print(f"written: {escape(str(out))}")

@@ -95,7 +95,7 @@ def recording(path: Path, label: str, root: Path) -> Recording:
     """Raises DataError for a name that is no text: ids are written as UTF-8."""
     name = str(path.relative_to(root))
     if not fields.is_text(name):
-        raise DataError("the name of a recording should be UTF-8", got=ascii(name)[1:-1], hint="rename it")
+        raise DataError("the name of a recording should be UTF-8", got=fields.as_text(name), hint="rename it")
     return Recording(path.relative_to(root).as_posix(), label, speaker_of(path), path)
 
 

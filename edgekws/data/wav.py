@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from soundfile import SoundFile
 
 _FLOATS = ("FLOAT", "DOUBLE")
+LONGEST = 1 << 28
+"""Samples of all channels together: an hour and a half at 48 kHz. A damaged header may claim any number."""
 
 
 def read(path: Path, rate_hz: int, called: str = "") -> np.ndarray:
@@ -28,12 +30,27 @@ def read(path: Path, rate_hz: int, called: str = "") -> np.ndarray:
     try:
         with soundfile.SoundFile(path) as file:
             _require_form(file, rate_hz, called)
-            samples = file.read(dtype="float64" if file.subtype in _FLOATS else "int16")
+            samples = decoded(file, "float64" if file.subtype in _FLOATS else "int16", called)[:, 0]
     except (OSError, RuntimeError) as error:
         raise _unreadable(called, error) from error
     if not len(samples):
         raise DataError(f"{called} should hold sound", got="0 samples", hint="record it again or remove it")
     return samples if samples.dtype == np.int16 else _of_floats(samples, called)
+
+
+def decoded(file: SoundFile, dtype: str, called: str) -> np.ndarray:
+    """All samples of an open file, [n, channels]. called: its name in an error.
+
+    Raises DataError where the header claims more than LONGEST, or more than there is. The number is asked for, because
+    soundfile wants to be told it of what libsndfile cannot wind back, as GSM 6.10 and G.721.
+    """
+    wanted = file.frames
+    if not 0 <= wanted * file.channels <= LONGEST:
+        raise DataError(f"{called} should have at most {LONGEST:,} samples", got=f"{wanted * file.channels:,}")
+    samples = file.read(wanted, dtype=dtype, always_2d=True)
+    if len(samples) < wanted:
+        raise DataError(f"{called} should be whole", got=f"{len(samples)} of {wanted} samples: it is cut off")
+    return np.asarray(samples)
 
 
 def frames(path: Path) -> int:

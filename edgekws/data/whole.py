@@ -15,8 +15,9 @@ from typing import BinaryIO
 
 from edgekws.errors import DataError
 
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)
-"""What programs that write to a pipe leave in the header."""
+_UNKNOWN_FROM = 0x7FFFF000
+"""Programs that write to a pipe leave a size in the header that they cannot correct: SoX this, arecord 0x7FFFFF00 and
+more, ffmpeg 0xFFFFFFFF; or 0."""
 _TAIL = 1 << 16
 """More than an Ogg page."""
 _LAST_PAGE = 4
@@ -59,7 +60,7 @@ def _require_sound(file: BinaryIO, order: str, size: int, called: str) -> None:
 
 
 def _require_all(wanted: int, there: int, called: str) -> None:
-    if wanted not in _UNKNOWN_SIZES and wanted > there:
+    if there < wanted < _UNKNOWN_FROM:
         raise DataError(f"{called} should be whole", got=f"{there} of {wanted} bytes of sound: it is cut off")
 
 

@@ -148,9 +148,9 @@ def _seeds(config: dict[str, Any], protocol: protocols.Protocol) -> tuple[int, .
         return protocol.seeds
     seeds = found if isinstance(found, list) else [found]
     if not seeds or not all(type(seed) is int and 0 <= seed < 2**32 for seed in seeds):
-        raise ConfigError("Seeds should be integers from 0 to 4294967295", got=str(found)[:80])
+        raise ConfigError("The configuration's seeds should be integers from 0 to 4294967295", got=str(found)[:80])
     if len(set(seeds)) < len(seeds):
-        raise ConfigError("Seeds should differ", got=str(found)[:80])
+        raise ConfigError("The configuration's seeds should differ", got=str(found)[:80])
     return tuple(seeds)
 
 

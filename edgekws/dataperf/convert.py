@@ -58,7 +58,7 @@ def convert(request: Request) -> Done:
     fit the form, ArtifactError for a damaged or foreign file. Until all of it is right, nothing is written."""
     kind = kind_of(request.source)
     form = _form(request, kind)
-    if request.out.resolve() == request.source.resolve():
+    if request.out.resolve() in [path.resolve() for path in (request.source, request.samples) if path]:
         raise ConfigError("the result should not replace its source", got=str(request.out), hint="give another name")
     if kind == "pb":
         return _folder_of_samples(request, form)
@@ -102,7 +102,7 @@ def _write_first(request: Request, kind: str, form: Form) -> Done:
         lists.write_first(request.out, chosen)
     else:
         pool = _pool(request, "its vectors")
-        npz.write(request.out, first.training(chosen, pool, f"{request.samples}, the pool of {request.source},"))
+        npz.write(request.out, first.training(chosen, pool, _where(request)))
     return Done(_counted(chosen), notes)
 
 
@@ -122,14 +122,21 @@ def _write_today(request: Request, kind: str, form: Form) -> Done:
 
 def _first(request: Request, kind: str) -> tuple[FirstLists, tuple[str, ...]]:
     if kind == "ids":
-        return lists.read_first(request.source), ()
+        chosen = lists.read_first(request.source)
+        _once((*chosen.targets, *chosen.nontargets), request.source)
+        return chosen, ()
     pool = _pool(request, "the ids of its clips")
     if kind == "lists":
-        return _long_ids(request, lists.read(request.source), pool), ()
-    where = f"{request.samples}, the pool of {request.source},"
-    found = first.name(npz.read(request.source), pool, where)
+        chosen = _long_ids(request, lists.read(request.source), pool)
+        first.rows(chosen, pool, _where(request))  # classes, and what is listed in two forms
+        return chosen, ()
+    found = first.name(npz.read(request.source), pool, _where(request))
     note = f"{found.alike} rows have the vector of several clips; the first is named, and trains alike"
     return found.lists, (note,) * bool(found.alike)
+
+
+def _where(request: Request) -> str:
+    return f"{request.samples}, the pool of {request.source},"
 
 
 def _pool(request: Request, what: str) -> pb.Samples:
@@ -234,7 +241,8 @@ def _samples_of_folder(request: Request, kind: str, form: Form) -> Done:
     wanted = set(listed.targets[target])
     types = np.array([pb.TARGET if clip in wanted else pb.NONTARGET for clip in ids], np.int8)
     pb.write(request.out, pb.Samples(ids, types, np.concatenate([_single(block) for block in blocks])))
-    return Done(", ".join(_counts(listed)), tuple(notes))
+    targets = int((types == pb.TARGET).sum())
+    return Done(f"{target} {targets}, other words {len(ids) - targets}", tuple(notes))
 
 
 def _single(block: loader.Block) -> np.ndarray:

@@ -16,18 +16,36 @@ from edgekws.errors import DataError
 def training(chosen: FirstLists, pool: Samples, where: str) -> TrainingSet:
     """Vectors of the clips chosen, as float64: targets first, each class in the order of `pool`, as in the challenge.
 
-    where: names both files in an error. Raises DataError for an id that is not there, of another class, or twice.
+    Raises as rows().
+    """
+    parts = rows(chosen, pool, where)
+    y = np.repeat([1, 0], [len(part) for part in parts])
+    return TrainingSet(pool.vectors[np.concatenate(parts)].astype(np.float64), y)
+
+
+def rows(chosen: FirstLists, pool: Samples, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of `pool`, int64, ascending: of the targets, and of other words.
+
+    where: names both files in an error. Raises DataError for an id that is not there, of another class, or twice, and
+    for a selection without ids.
     """
     parts = []
     for ids, kind in ((chosen.targets, TARGET), (chosen.nontargets, NONTARGET)):
-        wanted, rows = set(ids), np.flatnonzero(pool.types == kind)
-        parts.append(np.array([row for row in rows if pool.ids[row] in wanted], np.int64))
+        wanted = set(ids)
+        parts.append(np.array([row for row in np.flatnonzero(pool.types == kind) if pool.ids[row] in wanted], np.int64))
         missing = wanted - {pool.ids[row] for row in parts[-1]}
         if missing or len(wanted) < len(ids):
-            got = f"{min(missing)} is not there" if missing else f"{len(ids) - len(wanted)} ids twice"
+            got = _absent(min(missing), pool) if missing else f"{len(ids) - len(wanted)} ids twice"
             raise DataError(f"{where} should have each clip of the selection once", got=got)
-    y = np.repeat([1, 0], [len(part) for part in parts])
-    return TrainingSet(pool.vectors[np.concatenate(parts)].astype(np.float64), y)
+    if not sum(map(len, parts)):
+        raise DataError(f"{where} should have clips of the selection", got="a selection without ids")
+    return parts[0], parts[1]
+
+
+def _absent(clip: str, pool: Samples) -> str:
+    if clip not in pool.ids:
+        return f"{clip} is not there"
+    return f"{clip}, which is {'of another word' if pool.types[pool.ids.index(clip)] else 'of a target'} there"
 
 
 @dataclass(frozen=True)

@@ -45,10 +45,10 @@ def _parts(path: Path) -> list[Path]:
     return [path / name for side in sides for name in reversed(side)] or [path]
 
 
-def _one(path: Path) -> Found:
+def _one(path: Path, reader: Callable[[Found], None] | None = None) -> Found:
     found = Found(path)
     try:
-        _reader(path)(found)
+        (reader or _reader(path))(found)
     except EdgeKwsError as error:
         found.problems.append(str(error))
     return found
@@ -72,7 +72,7 @@ def _folder(found: Found) -> None:
     total, shapes = 0, Counter[str]()
     ids: dict[str, set[str]] = {}
     for path in files:
-        each = _one(path)
+        each = _one(path, _word)
         found.problems += [f"{path.name}: {problem}" for problem in each.problems]
         if each.content is not None:
             ids[path.stem] = set(each.content.ids)

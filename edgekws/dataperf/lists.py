@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgekws.dataperf import _yaml, packages
 from edgekws.errors import ArtifactError
+from edgekws.fields import is_text
 from edgekws.files import read_content, write_text
 
 FIRST = ("target_ids", "nontarget_ids")
@@ -63,7 +64,13 @@ def read(path: Path) -> IdLists:
     lists = {word: _ids(path, ids, f"targets, {word}") for word, ids in targets.items()}
     for word in lists:
         _check_word(path, word)
-    return IdLists(lists, _ids(path, value["nontargets"], "nontargets"))
+    others = _ids(path, value["nontargets"], "nontargets")
+    for place, clip in enumerate(others):
+        if not first_part(clip):
+            raise _wrong(
+                path, f"nontargets, entry {place + 1} is {clip}, and should begin with its word (word/file.wav)"
+            )
+    return IdLists(lists, others)
 
 
 def read_first(path: Path) -> FirstLists:
@@ -161,14 +168,21 @@ def _ids(path: Path, value: object, where: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise _wrong(path, f"{where} is {_kind(value)}, and should be a list of ids")
     for place, clip in enumerate(value):
-        if not isinstance(clip, str) or not clip or "\0" in clip:
-            raise _wrong(path, f"{where}, entry {place + 1} is {_kind(clip)}, and should be an id")
+        if not isinstance(clip, str) or not clip or "\0" in clip or not is_text(clip):
+            shown = ascii(clip)[:60] if clip and isinstance(clip, str) else _kind(clip)
+            raise _wrong(path, f"{where}, entry {place + 1} is {shown}, and should be an id")
     return tuple(value)
+
+
+def first_part(clip: str) -> str:
+    """What stands before the first slash of an id; "" when that cannot be the name of a file."""
+    parts = PurePosixPath(clip).parts if clip[:1] in ("/", ".") else (clip.partition("/")[0],)
+    return "" if not parts or parts[0] in ("/", "//", "..") else parts[0]
 
 
 def is_word(word: str) -> bool:
     """A word names a file: it must not lead out of its folder."""
-    return bool(word) and not any(sign in word for sign in "/\\\0") and word not in (".", "..")
+    return bool(word) and is_text(word) and not any(sign in word for sign in "/\\\0") and word not in (".", "..")
 
 
 def _check_word(path: Path, word: str) -> None:

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from edgekws.dataperf import words
-from edgekws.dataperf.lists import IdLists
+from edgekws.dataperf.lists import IdLists, first_part
 from edgekws.errors import ArtifactError, DataError
 
 Warn = Callable[[str], None]
@@ -72,10 +72,10 @@ def by_word(ids: tuple[str, ...]) -> dict[str, list[str]]:
 
 def word_of(clip: str) -> str:
     """The first part of an id. Raises DataError when that cannot be the name of a file."""
-    parts = PurePosixPath(clip).parts
-    if not parts or parts[0] in ("/", ".."):
+    word = first_part(clip)
+    if not word:
         raise DataError("an id should begin with its word (word/file.wav)", got=clip)
-    return parts[0]
+    return word
 
 
 def _target(word: words.Word, ids: tuple[str, ...], name: str, label: int, warn: Warn) -> Block:

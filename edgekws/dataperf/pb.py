@@ -121,7 +121,7 @@ def _sample(content: memoryview, start: int) -> tuple[str, int, np.ndarray]:
             raise _WrongError(f"field {number} of a sample at byte {place} is of another type")
     if kind not in (TARGET, NONTARGET):
         raise _WrongError(f"sample type {kind} at byte {start}; 0 (target) and 1 (nontarget) are known")
-    if clip is None or not runs:
+    if clip is None or not any(map(len, runs)):
         raise _WrongError(f"a sample at byte {start} without {'an id' if clip is None else 'a vector'}")
     return clip, kind, np.frombuffer(runs[0] if len(runs) == 1 else b"".join(runs), "<f4")
 

@@ -128,7 +128,8 @@ def score(task: Task, options: Options) -> Score:
     model = ensemble.Ensemble(x, y, options.seeds, options.numerics)
     blocks = loader.load(evaluation, task.eval_embeddings, warn, by_name)
     names = _names(evaluation, selection, by_name)
-    found = _predicted(model.predict, _alike(blocks, x) if options.numerics == "native" else _same_size(blocks, x))
+    fitting = _same_size(blocks, x, task.eval_embeddings)
+    found = _predicted(model.predict, _alike(fitting, x) if options.numerics == "native" else fitting)
     files = {name: sha256_file(getattr(task, name)) for name in ("selection", "allowed", "evaluation")}
     return _score(found, names, options, len(y), files, tuple(notes))
 
@@ -148,7 +149,7 @@ def _score_each(task: Task, options: Options) -> Score:
     with _naming(task.selection):
         model = march2022.Classifiers(train.vectors, train.classes, options.numerics)
     judged = march2022.load(evaluation, task.eval_embeddings, classes)
-    found = _predicted(model.predict, _same_size([judged], train.vectors))
+    found = _predicted(model.predict, _same_size([judged], train.vectors, task.eval_embeddings))
     files = {name: sha256_file(getattr(task, name)) for name in ("selection", "allowed", "evaluation")}
     return _score(found, tuple(classes), options, len(train.ids), files, tuple(notes))
 
@@ -166,7 +167,7 @@ def score_first(task: FirstTask, options: Options) -> Score:
     def predict(vectors: np.ndarray) -> np.ndarray:
         return np.asarray(model.probabilities(vectors).argmax(axis=1)[None])
 
-    blocks = _same_size([Block(samples.ids, truth, samples.vectors.astype(np.float64))], x)
+    blocks = _same_size([Block(samples.ids, truth, samples.vectors.astype(np.float64))], x, task.evaluation)
     found = _predicted(predict, blocks)
     files = {"selection": sha256_file(task.selection), "evaluation": sha256_file(task.evaluation)}
     return _score(found, ("nontarget", "target"), options, len(training.y), files, ())
@@ -203,17 +204,18 @@ def _training(blocks: list[Block]) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([block.vectors for block in blocks]), y
 
 
-def _same_size(blocks: Iterable[Block], x: np.ndarray) -> Iterable[Block]:
+def _same_size(blocks: Iterable[Block], x: np.ndarray, where: Path) -> Iterable[Block]:
+    """where: the file or folder that the blocks are from."""
     for block in blocks:
         if block.vectors.shape[1] != x.shape[1]:
-            got = f"{x.shape[1]} to train and {block.vectors.shape[1]} in {block.ids[0]}"
-            raise ArtifactError("vectors to train and to evaluate should have one length", got=got)
+            expected = f"vectors in {where} should have {x.shape[1]} numbers, as those to train"
+            raise ArtifactError(expected, got=f"{block.vectors.shape[1]} of {block.ids[0]}", hint="embed them alike")
         yield block
 
 
 def _alike(blocks: Iterable[Block], x: np.ndarray) -> Iterable[Block]:
     """All in the widest type of any, as one matrix of all would be."""
-    held = list(_same_size(blocks, x))
+    held = list(blocks)
     widest = np.result_type(*(block.vectors for block in held)) if held else x.dtype
     return [Block(block.ids, block.classes, block.vectors.astype(widest)) for block in held]
 

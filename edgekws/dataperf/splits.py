@@ -38,7 +38,7 @@ def of_csv(path: Path, words: Collection[str]) -> SplitOf:
             found = _rows(path, file, set(words))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise _foreign(path, str(error)) from error
-    return lambda clip: found.get(clip, "")
+    return lambda clip: found.get(composed(clip), "")
 
 
 def _rows(path: Path, file: TextIO, words: set[str]) -> dict[str, str]:
@@ -53,7 +53,7 @@ def _rows(path: Path, file: TextIO, words: set[str]) -> dict[str, str]:
         split, link = (row["SET"] or "").lower(), PurePosixPath(row["LINK"] or "")
         if split not in (TRAIN, DEV, TEST) or len(link.parts) != 2:
             raise _foreign(path, f"SET {row['SET']} and LINK {row['LINK']} in line {rows.line_num}")
-        found[str(link.with_suffix(".wav"))] = split
+        found[composed(str(link.with_suffix(".wav")))] = split
     return found
 
 

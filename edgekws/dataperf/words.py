@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,8 +83,9 @@ def path_of(folder: Path, word: str) -> Path:
     forms = dict.fromkeys([word, *(composed(word), unicodedata.normalize("NFD", word))])
     for form in forms:
         path = folder / f"{form}.parquet"
-        if path.is_file():
-            return path
+        with suppress(OSError):  # no file system has names of that length
+            if path.is_file():
+                return path
     raise DataError(
         f"{folder} should have {word}.parquet",
         got="no such file" if folder.is_dir() else "no such folder",

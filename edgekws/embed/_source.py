@@ -96,12 +96,11 @@ def _word(root: Path, name: str) -> Word:
         clip = f"{name}/{path.name}"
         reason = _unfit(path, clip)
         if reason:
-            skipped.append(Skipped(clip if fields.is_text(clip) else ascii(clip)[1:-1], reason))
+            skipped.append(Skipped(fields.as_text(clip), reason))
         else:
             ids.append(clip)
             stamps.append(state(path))
-    shown = name if fields.is_text(name) else ascii(name)[1:-1]
-    return Word(shown, tuple(ids), tuple(stamps), tuple(skipped))
+    return Word(fields.as_text(name), tuple(ids), tuple(stamps), tuple(skipped))
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -193,7 +193,8 @@ class _Run:
 
     def _check(self, value: dict[str, Any]) -> None:
         wanted = json.loads(json.dumps(self._header()))
-        keys = sorted(key for key in wanted if value["run"].get(key) != wanted[key])
+        told = value.get("run")
+        keys = sorted(key for key in wanted if not isinstance(told, dict) or told.get(key) != wanted[key])
         if keys:
             raise ArtifactError(
                 f"{self.folder} should be a run of this plan, recipe and data",

@@ -97,7 +97,8 @@ def select(
     folder = folder.resolve()  # a killed run is known again from any current directory
     work = work or folder.with_name(f"{folder.name}.work")
     found = source.shards(folder)
-    limits = _planned(found, size, memory_bytes or memory.usual_bytes(), layout, workers or machine.cores())
+    amount = memory.usual_bytes() if memory_bytes is None else memory_bytes
+    limits = _planned(found, size, amount, layout, workers or machine.cores())
     with working_in(work), engines.start(engine, limits.workers) as running:
         began = time.monotonic()
         store = build.build(folder, work, running, layout, progress, found)

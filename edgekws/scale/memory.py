@@ -37,8 +37,13 @@ def _available(system: Path) -> int | None:
 
 
 def _left_of_limit(system: Path) -> int | None:
-    limit, used = (_text(system / "sys" / "fs" / "cgroup" / f"memory.{name}").strip() for name in ("max", "current"))
-    return int(limit) - int(used) if limit.isdigit() and used.isdigit() else None
+    """Files that were read and are no longer in use count as used, but make room when memory is asked for."""
+    group = system / "sys" / "fs" / "cgroup"
+    limit, used = (_text(group / f"memory.{name}").strip() for name in ("max", "current"))
+    if not (limit.isdigit() and used.isdigit()):
+        return None
+    files = re.search(r"^inactive_file (\d+)$", _text(group / "memory.stat"), re.MULTILINE)
+    return int(limit) - int(used) + (int(files[1]) if files else 0)
 
 
 def _text(path: Path) -> str:

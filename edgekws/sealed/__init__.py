@@ -28,7 +28,7 @@ from edgekws.sealed import _walls
 from edgekws.sealed._output import emptied
 from edgekws.sealed._watch import Ended, Limits, watched
 
-__all__ = ["Ended", "Limits", "Sealed", "run", "walls"]
+__all__ = ["Ended", "Limits", "Sealed", "emptied", "run", "walls"]
 
 AUTO = "auto"
 _LINE = 300

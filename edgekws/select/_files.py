@@ -18,23 +18,27 @@ ONE_TARGET = "target"
 """The first generation has one."""
 
 
-def read_pool(allowed: Path, embeddings: Path) -> Pool:
+def read_pool(allowed: Path, embeddings: Path, warn: loader.Warn = lambda _: None) -> Pool:
     """allowed: allowed_training_set.yaml, or eval.yaml; embeddings: a folder with a parquet file per word.
 
     Targets in the order of the list. An id that is listed twice is one clip, and in one class: DataError otherwise.
+    warn: is told of what is passed over. Raises DataError for a target that has no clip.
     """
     listed = lists.read(allowed)
     numbers = loader.class_ids(listed)
     places = {numbers[word]: place for place, word in enumerate(listed.targets)}
     classes: dict[str, int] = {}
     vectors: list[np.ndarray] = []
-    for block in loader.load(listed, embeddings, lambda _: None):
+    for block in loader.load(listed, embeddings, warn):
         for name, number, vector in zip(block.ids, block.classes.tolist(), block.vectors, strict=True):
             label = places.get(number, -1)
             if classes.setdefault(name, label) != label:
                 raise DataError(f"{allowed} should have an id in one class only", got=ascii(name)[:80])
             if len(vectors) < len(classes):
                 vectors.append(vector)
+    empty = [word for place, word in enumerate(listed.targets) if place not in set(classes.values())]
+    if empty:
+        raise DataError(f"{allowed} should list clips of each target that {embeddings} has", got=f"none of {empty[0]}")
     ids = tuple(classes)
     words = tuple(name.rpartition("/")[0] for name in ids)
     return Pool(tuple(listed.targets), ids, np.array([*classes.values()], int), np.array(vectors), words)

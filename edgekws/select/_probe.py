@@ -66,9 +66,11 @@ def out_of_fold(vectors: np.ndarray, labels: np.ndarray, rng: np.random.Generato
     """Probabilities [n, classes] of each row by a probe that did not see it. labels: int, 0..classes-1."""
     classes = int(labels.max()) + 1
     fold = folds(labels, count, rng)
-    guess = np.zeros((len(labels), classes), np.float32)
+    guess = np.full((len(labels), classes), 1 / classes, np.float32)
     for held in np.unique(fold):
         seen = fold != held
+        if not seen.any():  # two clips in one fold: nothing is known of either
+            break
         guess[~seen] = fit(vectors[seen], labels[seen], classes)(np.asarray(vectors[~seen], np.float32))
     return guess
 

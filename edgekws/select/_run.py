@@ -95,8 +95,11 @@ def run_sealed(
         inputs.mkdir()
         output.mkdir()
         _stage(inputs, name, pool, {"size": size, "seed": seed, "config": dict(config or {})})
-        how = sealed.run(_INSIDE, inputs, output, limits, wall, image)
-        return check(_answer(output / "selection.json", pool), pool, size), how
+        try:
+            how = sealed.run(_INSIDE, inputs, output, limits, wall, image)
+            return check(_answer(output / "selection.json", pool), pool, size), how
+        finally:
+            sealed.emptied(output)  # tempfile gives up where folders are hundreds deep
 
 
 def _stage(inputs: Path, name: str, pool: Pool, request: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from edgekws.clean import clips, decisions, rank
 from edgekws.cli import app
 from edgekws.data import dataset, subset
 from edgekws.errors import ArtifactError, ConfigError, DataError
+from edgekws.files import write_json
 from tests.clean.conftest import WORDS
 
 QUICK = ["--probe", "linear", "--no-serve"]
@@ -59,6 +60,14 @@ HEEDING_CTRL_C = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from edgekws.cli import main; main()"
 )
 """Whoever runs the tests in the background may have it ignored, and children inherit that."""
+
+
+def test_a_ranking_that_lacks_something_is_refused(tmp_path):
+    path = tmp_path / "ranking.json"
+    for more in ({}, {"ranking": [{"id": "a"}]}, {"ranking": [], "data": {}, "probe": {"mistake": 1}}):
+        write_json(path, {"kind": rank.KIND, "version": rank.VERSION, **more})
+        with pytest.raises(ArtifactError, match=r"ranking\.json should be a ranking of clips"):
+            rank.load(path)
 
 
 def test_the_page_is_served_until_ctrl_c(spoken, tmp_path):

@@ -1,12 +1,13 @@
 """Decisions on plain recordings: prepared without what was dropped, with corrected labels; or as links."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 import soundfile
 
-from edgekws.clean import decisions, links
+from edgekws.clean import clips, decisions, links
 from edgekws.clean.decisions import Decisions
 from edgekws.data import dataset, speech_commands
 from edgekws.errors import ArtifactError, ConfigError, DataError
@@ -91,7 +92,8 @@ def test_clips_that_the_test_archive_stands_in_for_are_no_strangers(recordings, 
     (main / "testing_list.txt").write_text(f"{one}\n")
     listing = speech_commands.scan(tmp_path, RATE)
     assert listing.unused == {one}
-    assert decisions.applied(listing, Decisions("x", "x", {one: "drop"})).splits == listing.splits
+    made = decisions.applied(listing, Decisions("x", "x", {one: "drop"}))
+    assert made.splits == listing.splits and made.notes[-1] == "0 clips dropped by hand, 0 relabelled"
     with pytest.raises(DataError, match=r"1 that are not, no/such\.wav"):
         decisions.applied(listing, Decisions("x", "x", {"no/such.wav": "drop"}))
 
@@ -141,6 +143,18 @@ def test_a_folder_of_links(words, tmp_path):
     assert "a new folder" in run(*drop, tmp_path / "made", fails=ConfigError)
     assert "outside of" in run(*drop, words / "made", fails=ConfigError)
     assert sorted(path.name for path in words.iterdir()) == ["_background_noise_", "go", "no"]
+
+
+def test_a_recording_whose_name_is_no_text_is_dropped_or_linked(words, tmp_path):
+    odd = words / "no" / os.fsdecode(b"b\xff.wav")
+    (words / "no" / "s00_nohash_0.wav").rename(odd)
+    found = clips.of_folder(words, RATE, RATE)
+    (name,) = (each.id for each in found.unreadable)
+    for decision, links_of_no in (({}, 40), ({name: "drop"}, 39), ({name: "relabel:go"}, 39)):
+        out = tmp_path / f"made{len(list(tmp_path.iterdir()))}"
+        assert links.write(words, Decisions(found.name, found.sha256, decision), out) == 80 - ("drop" in str(decision))
+        assert len(list((out / "no").iterdir())) == links_of_no
+        assert (out / "go" / os.fsdecode(b"b\xff_from_no.wav")).exists() == ("relabel" in str(decision))
 
 
 def test_links_stay_in_their_folder(words, tmp_path):

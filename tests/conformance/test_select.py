@@ -5,7 +5,7 @@ import pytest
 
 from edgekws import select
 from edgekws.errors import ConfigError
-from edgekws.select import Pool
+from edgekws.select import Pool, Selection
 from edgekws.select._check import check
 from tests.select.pools import chosen_rows, planted, pool
 
@@ -67,6 +67,14 @@ def test_a_class_of_one_clip_and_a_pool_of_one_clip_each_are_no_trouble(name, cl
         for size in (3, 20):
             found = check(select.load(name)(few, size, 0), few, size)
             assert found.targets["stop"] == (clips.ids[0],) and found.size == min(size, len(rows))
+
+
+@pytest.mark.parametrize("name", select.names())
+def test_a_pool_of_two_clips_is_taken_whole(name, clips):
+    """Both may be in one fold of a probe, which then has nothing to learn from."""
+    two = Pool(("stop",), ("stop/1.wav", "cat/1.wav"), np.array([0, -1]), clips.vectors[[0, 50]], ("stop", "cat"))
+    for seed in range(12):
+        assert select.load(name)(two, 5, seed) == Selection({"stop": ("stop/1.wav",)}, ("cat/1.wav",))
 
 
 @pytest.mark.parametrize("name", select.names())

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from edgekws.data import dataset, folder, wav, whole
+from edgekws.embed import _audio
 from edgekws.errors import DataError
 
 RATE = 16_000
@@ -79,7 +80,39 @@ def test_chunks_before_the_sound_are_passed_by(tmp_path, size):
         read(tmp_path, riff(FORMAT, listed, DATA)[:-1_000])
 
 
-@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+@pytest.mark.parametrize(
+    ("kind", "called"),
+    [("GSM610", "WAV"), ("MS_ADPCM", "WAV"), ("IMA_ADPCM", "WAV"), ("NMS_ADPCM_32", "WAV"), ("G721_32", "AU")],
+)
+def test_coded_sound_is_read_where_it_cannot_be_wound_back(tmp_path, kind, called):
+    path, tone = tmp_path / "a.wav", np.sin(np.arange(3_200) / 10).astype(np.float32) / 2
+    soundfile.write(path, tone, RATE, subtype=kind, format=called)
+    found = wav.read(path, RATE)
+    assert np.corrcoef(found[:3_200], tone[: len(found)])[0, 1] > 0.95
+    assert (found.astype(np.float32) / 32_768 == _audio.read(path)[0]).all()
+
+
+def test_a_header_that_claims_more_than_there_can_be(tmp_path):
+    """FLAC has the number of samples in 36 bits: 64 GiB would be asked for."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, SAMPLES, RATE, format="FLAC")
+    content = bytearray(path.read_bytes())
+    content[21] |= 0x0F
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.wav should have at most 268,435,456 samples. Got: 64,424,511,440"):
+        wav.read(path, RATE)
+
+
+def test_what_ends_before_its_header_says_is_cut_off(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.tile(SAMPLES, 10), RATE, format="MP3")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"a\.wav should be whole. Got: \d+ of 20000 samples"):
+        wav.read(path, RATE)
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x7FFFFF00, 0x80000000, 0xFFFFFFFF])
 def test_sizes_that_a_pipe_could_not_know(tmp_path, size):
     sound = struct.pack("<4sI", b"data", size) + SAMPLES.tobytes()
     (tmp_path / "a.wav").write_bytes(riff(FORMAT, sound))

@@ -97,6 +97,13 @@ TEXTS = {
     "bomb": (BOMB, "line 7"),
     "tag": (TAG, "line 2"),
     "not lists": ("targets: 1\nnontargets: []\n", "targets is 1"),
+    "not text": (
+        '{"targets": {"bird": ["bird/\\ud800.wav"]}, "nontargets": []}',
+        r"bird, entry 1 is 'bird/\ud800.wav'",
+    ),
+    "a word that is no text": ('{"targets": {"\\udfff": []}, "nontargets": []}', r"the target '\udfff'"),
+    "out of the folder": ("targets: {}\nnontargets: [a/b, ../../c]\n", "nontargets, entry 2 is ../../c"),
+    "root": ("targets: {}\nnontargets: [/etc/passwd]\n", "nontargets, entry 1 is /etc/passwd"),
     "unknown key": ("targets: {}\nnontargets: []\nothers: []\n", "unknown key others"),
 }
 
@@ -195,5 +202,38 @@ def test_a_first_generation_train_file_with_pickles_or_without_a_class(folder, m
 def test_vectors_of_other_lengths_in_samples(folder, monkeypatch, capsys):
     samples = pb.read(folder / "eval.pb")
     pb.write(folder / "eval.pb", pb.Samples(samples.ids, samples.types, samples.vectors[:, :-1]))
-    refused(monkeypatch, capsys, folder, 8, ["one length", "24 to train and 23"], "score", "--eval-file", "eval.pb",
-            "--train-file", "train.npz", *OUT)  # fmt: skip
+    said = ["vectors in eval.pb should have 24 numbers", "23 of en/0.wav"]
+    files = ("score", "--eval-file", "eval.pb", "--train-file", "train.npz")
+    refused(monkeypatch, capsys, folder, 8, said, *files, *OUT)
+
+
+def test_a_name_longer_than_any_file_system_has(folder, monkeypatch, capsys):
+    allowed = folder / "allowed_training_set.yaml"
+    allowed.write_text(allowed.read_text().replace("nontargets: [", f"nontargets: [{'b' * 5_000}/1.wav, "))
+    refused(monkeypatch, capsys, folder, 3, ["train_embeddings should have bb"], "run", *FILES[1:2], *FILES[3:4])
+
+
+def test_what_a_file_holds_does_not_command_the_terminal(folder, monkeypatch, capsys):
+    value = json.loads((folder / "en_25_train.json").read_text())
+    value["targets"]["bird"] = ["bird/\x1b]0;owned\x07\x9b31m.wav"]
+    (folder / "en_25_train.json").write_text(json.dumps(value))
+    refused(monkeypatch, capsys, folder, 3, ["entry 1 is bird/?]0;owned??31m.wav"], "score", *FILES, *OUT)
+
+
+def test_a_folder_in_the_place_of_a_words_file_is_a_problem_among_others(folder, monkeypatch, capsys):
+    (folder / "train_embeddings" / "bird.parquet").unlink()
+    (folder / "train_embeddings" / "bird.parquet").mkdir()
+    code, out, _ = run(monkeypatch, capsys, "inspect", "train_embeddings", "allowed_training_set.yaml")
+    assert code == 3 and "bird.parquet: train_embeddings/bird.parquet should be a parquet file" in " ".join(out.split())
+
+
+def test_a_target_of_which_no_clip_has_a_vector_cannot_be_chosen_from(folder, monkeypatch, capsys):
+    path = folder / "train_embeddings" / "bird.parquet"
+    table = pq.read_table(path)
+    pool = ("--selector", "random", *FILES[1:2], *FILES[3:4])
+    pq.write_table(table.slice(1), path)
+    code, _, err = run(monkeypatch, capsys, "run", *pool, "--outdir", "out")
+    assert code == 0 and "warning: train_embeddings/bird.parquet lacks 1 of the clips listed for bird" in err
+    pq.write_table(table.slice(0, 0), path)
+    said = ["allowed_training_set.yaml should list clips of each target that train_embeddings has", "none of bird"]
+    refused(monkeypatch, capsys, folder, 3, said, "run", *pool)

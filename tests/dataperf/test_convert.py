@@ -238,3 +238,53 @@ def test_a_folder_that_is_there_is_not_written_into(chosen, monkeypatch, capsys)
     assert converted(monkeypatch, capsys, "samples.pb", "pool")[0] == 0
     code, said = converted(monkeypatch, capsys, "samples.pb", "pool")
     assert (code, "should be a new folder" in " ".join(said.split())) == (8, True)
+
+
+BIRD = "en/clips/jalapeño/cv_0.wav"
+
+
+@pytest.mark.parametrize(
+    ("targets", "others", "said"),
+    [
+        (["cat/cv_1.wav"], ["cat/cv_3.wav"], "en/clips/cat/cv_1.wav, which is of another word there"),
+        (["jalapeño/cv_0.wav"], ["jalapeño/cv_1.wav"], "cv_1.wav, which is of a target there"),
+        (["jalapeño/cv_0.wav"] * 2, ["cat/cv_1.wav"], "1 ids twice"),
+        (["jalapeño/cv_0.wav", BIRD], ["cat/cv_1.wav"], "1 ids twice"),
+        ([], [], "a selection without ids"),
+    ],
+)
+@pytest.mark.parametrize("out", ["new.yaml", "new.npz"])
+def test_todays_lists_go_into_the_first_generation_only_as_it_would_score_them(
+    targets, others, said, out, chosen, monkeypatch, capsys
+):
+    (chosen / "s.json").write_text(json.dumps({"targets": {"jalapeño": targets}, "nontargets": others}))
+    form = "npz" if out.endswith("npz") else "ids"
+    code, text = converted(monkeypatch, capsys, "s.json", out, "--to", form, *SAMPLES)
+    assert code == 3 and said in " ".join(text.split())
+    assert not (chosen / out).exists()
+
+
+@pytest.mark.parametrize(("targets", "others"), [([BIRD, BIRD], [OTHERS[0]]), ([BIRD], [OTHERS[0], BIRD])])
+def test_a_first_selection_with_an_id_twice_is_refused(targets, others, chosen, monkeypatch, capsys):
+    lists.write_first(chosen / "train.yaml", lists.FirstLists(tuple(targets), tuple(others)))
+    code, text = converted(monkeypatch, capsys, "train.yaml", "s.json")
+    assert code == 3 and "should list each clip once" in " ".join(text.split())
+    assert not (chosen / "s.json").exists()
+
+
+def test_the_pool_that_tells_ids_is_not_replaced(chosen, monkeypatch, capsys):
+    before = (chosen / "samples.pb").read_bytes()
+    code, text = converted(monkeypatch, capsys, "train.npz", "samples.pb", "--to", "ids", *SAMPLES)
+    assert code == 4 and "should not replace its source" in " ".join(text.split())
+    assert (chosen / "samples.pb").read_bytes() == before
+
+
+def test_what_is_said_of_a_pool_is_what_was_written(chosen, monkeypatch, capsys):
+    """A target's clip that its file lacks is passed over, as the challenge does."""
+    words.write(chosen / "e" / "bird.parquet", ["bird/1.wav"], np.ones((1, 2), np.float32))
+    words.write(chosen / "e" / "cat.parquet", ["cat/1.wav"], np.zeros((1, 2), np.float32))
+    listed = lists.IdLists({"bird": ("bird/1.wav", "bird/2.wav")}, ("cat/1.wav",))
+    lists.write_yaml(chosen / "allowed.yaml", listed)
+    code, text = converted(monkeypatch, capsys, "allowed.yaml", "new.pb", "--embeddings", "e")
+    assert code == 0 and "bird 1, other words 1" in text and "bird/2.wav" in text
+    assert pb.read(chosen / "new.pb").ids == ("bird/1.wav", "cat/1.wav")

@@ -142,6 +142,14 @@ def test_either_unicode_form_of_a_word_is_the_same_word(corpus, tmp_path, monkey
     assert len(both(tmp_path / "a")[0].targets["não"]) == 12
 
 
+def test_either_unicode_form_of_an_id_finds_its_split(corpus, tmp_path, monkeypatch, capsys):
+    assert make(monkeypatch, capsys, *TARGETS, *BY_CSV, *SMALL, out="a")[0] == 0
+    text = (tmp_path / "xx_splits.csv").read_text(encoding="utf-8")
+    (tmp_path / "xx_splits.csv").write_text(unicodedata.normalize("NFD", text), encoding="utf-8")
+    assert make(monkeypatch, capsys, *TARGETS, *BY_CSV, *SMALL, out="b")[0] == 0
+    assert both(tmp_path / "a") == both(tmp_path / "b")
+
+
 def rewritten(path, old, new):
     path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
 

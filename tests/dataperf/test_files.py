@@ -167,7 +167,7 @@ def test_a_truncated_npz_is_refused(share, tmp_path):
 WORDS = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="/\\"), min_size=1, max_size=8)
 LISTS = st.builds(
     lambda targets, rest: lists.IdLists(
-        {w: tuple(ids) for w, ids in targets.items() if w not in (".", "..")}, tuple(rest)
+        {w: tuple(ids) for w, ids in targets.items() if lists.is_word(w)}, tuple(filter(lists.is_word, rest))
     ),
     st.dictionaries(WORDS, st.lists(WORDS, max_size=4), max_size=4),
     st.lists(WORDS, max_size=4),

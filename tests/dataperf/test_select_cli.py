@@ -159,7 +159,7 @@ def test_one_side_only_is_refused_even_by_strict_peer(key, folder, monkeypatch, 
         (("--train-file", "absent.json"), 8, "No such file"),
         (("--train-embeddings-dir", "absent"), 3, "no such folder"),
         (("--eval-embeddings-dir", "train_embeddings"), 3, "are missing"),
-        (("--config-file", "seeds.yaml"), 4, "Seeds should be integers"),
+        (("--config-file", "seeds.yaml"), 4, "seeds should be integers"),
     ],
 )
 def test_options_and_files_that_do_not_fit_are_refused(arguments, code, said, folder, monkeypatch, capsys):
@@ -188,7 +188,10 @@ def test_vectors_of_another_length_to_evaluate_are_refused(folder, monkeypatch, 
     cases.write(other, folder / "other")
     code, _, err = run(monkeypatch, capsys, "score", *FILES, "--eval-file", "other/eval.yaml",
                        "--eval-embeddings-dir", "other/eval_embeddings")  # fmt: skip
-    assert (code, "6 to train and 7" in err) == (8, True)
+    assert (code, "vectors in other/eval_embeddings should have 6 numbers, as those to train. Got: 7" in err) == (
+        8,
+        True,
+    )
 
 
 def test_a_target_that_lacks_a_clip_is_a_warning_as_in_the_challenge(folder, monkeypatch, capsys):
@@ -224,7 +227,10 @@ def test_the_first_generations_command_line_prints_its_line(more, tmp_path, monk
 def test_a_train_yaml_of_unknown_or_repeated_clips_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     first_files(tmp_path)
-    for ids, said in ((("en/0.wav", "en/15.wav"), "en/15.wav is not there"), (("en/0.wav",) * 2, "1 ids twice")):
+    for ids, said in (
+        (("en/0.wav", "en/15.wav"), "en/15.wav, which is of another word there"),
+        (("en/0.wav",) * 2, "1 ids twice"),
+    ):
         lists.write_first(tmp_path / "train.yaml", lists.FirstLists(ids, ("en/12.wav",)))
         files = ("--eval-file", "eval.pb", "--train-file", "train.yaml", "--input-samples", "samples.pb")
         code, _, err = run(monkeypatch, capsys, "score", *files)

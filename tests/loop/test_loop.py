@@ -274,6 +274,10 @@ def test_a_selection_of_another_plan_is_not_taken_over(prepared, tmp_path, sprea
     assert (tmp_path / "spread-0.2-seed0" / "selection.txt").exists()
     with pytest.raises(ArtifactError, match="another validation"):
         loop(prepared, tmp_path, replace(PLAN, validation=50))
+    about = tmp_path / "spread-0.2-seed0" / "run.json"
+    about.write_text(json.dumps({key: value for key, value in read_json(about, runs.KIND, 1).items() if key != "run"}))
+    with pytest.raises(ArtifactError, match=r"another .*dataset.*, validation"):
+        loop(prepared, tmp_path)
 
 
 def test_one_loop_at_a_time_works_in_a_folder(prepared, tmp_path, spread):

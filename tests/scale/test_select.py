@@ -178,6 +178,8 @@ def test_the_usual_memory_is_half_of_what_is_free(tmp_path):
     assert usual_bytes(tmp_path) == 4000 << 10
     (limits / "memory.max").write_text("5120\n")
     assert usual_bytes(tmp_path) == 2048
+    (limits / "memory.stat").write_text("anon 5\ninactive_file 512\nactive_file 100\n")
+    assert usual_bytes(tmp_path) == 2048 + 256
 
 
 def test_wrong_options_are_refused(tmp_path):

@@ -27,7 +27,7 @@ def command(clips, monkeypatch, tmp_path):
     """Runs the command; gives (its output, the selection it wrote or None)."""
     asked = []
 
-    def read_pool(allowed, embeddings):
+    def read_pool(allowed, embeddings, warn):
         asked.append((str(allowed), str(embeddings)))
         return clips
 

@@ -150,6 +150,18 @@ def test_what_is_left_is_removed_whatever_it_is(tmp_path):
     assert not list(folder.iterdir()) and stranger.is_dir() and stranger.stat().st_mode & 0o777 == 0o500
 
 
+@pytest.mark.parametrize("wall", HERE)
+def test_folders_that_tempfile_cannot_remove_are_no_trouble_after_a_good_answer(
+    wall, attempt, tmp_path_factory, monkeypatch
+):
+    """One call and one open folder a level: more than Python allows, fewer files than the limit does."""
+    temporary = tmp_path_factory.mktemp("t")
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    deep = "import os; there = os.getcwd()\nfor _ in range(980): os.mkdir('d'); os.chdir('d')\nos.chdir(there)"
+    assert attempt(deep, wall)[0].size == 10
+    assert not list(temporary.iterdir())
+
+
 def test_an_answer_larger_than_the_pool_could_need_is_not_read(attempt):
     with pytest.raises(DataError, match="enough to name every clip"):
         attempt("import os\nopen('selection.json', 'w').write('[' + '[],' * 100000 + '[]]')\nos._exit(0)", HERE[-1])
@@ -210,7 +222,7 @@ def alive(pid):
         return False
 
 
-def wait_until(true, seconds=20):
+def wait_until(true, seconds=60):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not come to that"
