@@ -76,6 +76,12 @@ def test_options_that_do_not_fit(run, tmp_path, options, message):
     assert not (tmp_path / "12_train.json").exists()
 
 
+def test_a_target_without_a_chosen_clip_is_refused(run, tmp_path):
+    with pytest.raises(ConfigError, match=r"a clip of each --target should be chosen. Got: none of word\d"):
+        run("--size", "1", "--out", "12_train.json", "--target", "word0", "--target", "word1")
+    assert not (tmp_path / "12_train.json").exists()
+
+
 @pytest.mark.parametrize(("folder", "got"), [("absent", "no such folder"), (".", "no parquet file")])
 def test_a_folder_without_shards_is_refused(folder, got, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
