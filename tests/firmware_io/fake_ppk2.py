@@ -228,6 +228,8 @@ class FakeApi:
         rows = dict(row.split(": ") for row in text.split("\n") if ": " in row)
         if "END" not in text:
             return None
+        if "Calibrated" not in rows:  # samples stand before the first row: the package passes over what it cannot read
+            return True
         self.modifiers["Calibrated"] = rows["Calibrated"]
         for name in _TABLE:
             self.modifiers[name] = np.array([float(rows[f"{name}{index}"]) for index in range(5)])
