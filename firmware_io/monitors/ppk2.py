@@ -44,7 +44,7 @@ CAPABILITIES = Capabilities(
 _WORD_BYTES = 4
 _COUNTER_BIT, _COUNTERS = 18, 64
 _POLL_S, _QUIET_S, _DRAIN_S = 0.001, 0.1, 1.0
-_GREETINGS = 3  # an answer that arrives in two parts is dropped by the package
+_GREETINGS = 8  # an answer that arrives in two parts is dropped by the package
 _MODES = ("source", "ampere")
 
 
