@@ -4,8 +4,7 @@
         [--shares 0.1] [--seeds 0 1 2] [--steps 1500] [--validation 1000] [--embedding statistics] [--save]
 
 The bar: at 10 % of the training clips, the best selector is above random by more than the interval over three seeds.
-A run of 300 batches took 100 to 250 s on two cores that ten others shared; the same command
-continues where it was stopped.
+A run of 1,500 batches took 60 to 70 s on two free cores; the same command continues where it was stopped.
 --save writes results/select_loop.json, .md and .svg beside this script, with how many batches each training had.
 """
 
