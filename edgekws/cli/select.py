@@ -41,6 +41,16 @@ DataOption = Annotated[
         show_default="workspace/data/dataperf_LANGUAGE_data",
     ),
 ]
+AllowedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--allowed-training-set", help="Ids that may be chosen.", show_default="DATA/allowed_training_set.yaml"
+    ),
+]
+TrainVectorsOption = Annotated[
+    Path | None,
+    typer.Option("--train-embeddings-dir", help="word.parquet files to train.", show_default="DATA/train_embeddings"),
+]
 
 
 def score(
@@ -53,22 +63,12 @@ def score(
         ),
     ] = None,
     data: DataOption = None,
-    allowed: Annotated[
-        Path | None,
-        typer.Option(
-            "--allowed-training-set", help="Ids that may be chosen.", show_default="DATA/allowed_training_set.yaml"
-        ),
-    ] = None,
+    allowed: AllowedOption = None,
     eval_file: Annotated[
         Path | None,
         typer.Option(help="eval.yaml, or eval.pb of the first generation.", show_default="DATA/eval.yaml"),
     ] = None,
-    train_dir: Annotated[
-        Path | None,
-        typer.Option(
-            "--train-embeddings-dir", help="word.parquet files to train.", show_default="DATA/train_embeddings"
-        ),
-    ] = None,
+    train_dir: TrainVectorsOption = None,
     eval_dir: Annotated[
         Path | None,
         typer.Option(

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from edgekws import console
-from edgekws.cli.select import DataOption
+from edgekws.cli.select import AllowedOption, DataOption, TrainVectorsOption
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,16 +51,8 @@ def run(
         int | None, typer.Option(min=1, help="Clips at most.", show_default="25; 20 of --input-samples")
     ] = None,
     data: DataOption = None,
-    allowed: Annotated[
-        Path | None,
-        typer.Option(
-            "--allowed-training-set", help="Ids that may be chosen.", show_default="DATA/allowed_training_set.yaml"
-        ),
-    ] = None,
-    embeddings: Annotated[
-        Path | None,
-        typer.Option("--train-embeddings-dir", help="word.parquet files.", show_default="DATA/train_embeddings"),
-    ] = None,
+    allowed: AllowedOption = None,
+    embeddings: TrainVectorsOption = None,
     input_samples: Annotated[Path | None, typer.Option(help="samples.pb of the first generation, instead.")] = None,
     config_file: Annotated[Path | None, typer.Option(help="YAML: a strategy class, a seed.")] = None,
     outdir: Annotated[Path, typer.Option("--outdir", help="Folder of the selection.")] = Path(),
@@ -90,10 +82,7 @@ def run(
     if list_selectors:
         return _list()
     choice = _choice(selector, train_size or (_FIRST_SIZE if input_samples else _SIZE), seed, config_file)
-    behind = _Wall(wall, image, time_limit or _TIME_LIMIT_S, memory_limit or _MEMORY_LIMIT_MIB) if sealed else None
-    if behind is None and (wall != "auto" or image or time_limit or memory_limit):
-        wanted = "--wall, --image, --time-limit and --memory-limit belong to a sealed run"
-        raise ConfigError(wanted, hint="add --sealed")
+    behind = _wall(sealed, wall, image, time_limit, memory_limit)
     if input_samples is not None:
         _first_generation(input_samples, choice, behind, outdir / "train.npz")
     else:
@@ -104,6 +93,15 @@ def run(
         if (folder / lists.EVALUATION[1]).exists():
             where = f"--data {data}" if data else f"--language {language}"
             console.next_step(f"edgekws select score {where} --train-file {out}")
+    return None
+
+
+def _wall(sealed: bool, wall: str, image: str, time_limit: float | None, memory_limit: int | None) -> _Wall | None:
+    if sealed:
+        return _Wall(wall, image, time_limit or _TIME_LIMIT_S, memory_limit or _MEMORY_LIMIT_MIB)
+    if wall != "auto" or image or time_limit or memory_limit:
+        wanted = "--wall, --image, --time-limit and --memory-limit belong to a sealed run"
+        raise ConfigError(wanted, hint="add --sealed")
     return None
 
 
