@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekws.select import Pool
+from edgekws.curate.select import Pool
 
 TARGETS = 5
 

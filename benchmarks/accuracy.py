@@ -22,12 +22,13 @@ from typing import Any
 
 from _card import card
 
-from edgekws import console, pipeline, recipe
-from edgekws.budget import parse as parse_budget
+from edgekws import pipeline, recipe
+from edgekws.cli import console
 from edgekws.data import dataset
 from edgekws.files import write_bytes, write_json, write_text
 from edgekws.graph import io
-from edgekws.train import BEST, LAST
+from edgekws.quant.mixed.budget import parse as parse_budget
+from edgekws.training.loop import BEST, LAST
 
 HERE = Path(__file__).resolve().parent
 PLANS: dict[str, dict[str, Any]] = {

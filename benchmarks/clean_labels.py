@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from edgekws import console
-from edgekws.clean import clips as clipping
-from edgekws.clean import labels, rank
-from edgekws.clean.clips import Clips
-from edgekws.clean.probe import KINDS, ProbePlan
+from edgekws.cli import console
+from edgekws.curate.clean import clips as clipping
+from edgekws.curate.clean import labels, rank
+from edgekws.curate.clean.clips import Clips
+from edgekws.curate.clean.probe import KINDS, ProbePlan
 from edgekws.data import dataset
 from edgekws.files import write_json, write_text
 from edgekws.stats import wilson

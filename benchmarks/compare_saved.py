@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edgekws import console
+from edgekws.cli import console
 from edgekws.errors import ArtifactError
 from edgekws.files import write_text
 

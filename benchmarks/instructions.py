@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from edgekws import calibrate, golden
+from benchmarks import _fit_costs
 from edgekws.data import dataset
 from edgekws.emit import c
 from edgekws.features import cache
 from edgekws.files import write_json
-from edgekws.graph import interp, io
+from edgekws.graph import golden, interp, io
 from edgekws.graph.ir import Graph
 from firmware_io import board as boards
 from firmware_io import build
@@ -135,9 +135,9 @@ def print_costs(board: Board) -> None:
         with running(board, graph, min_ram=False) as (session, _):
             session.classify(golden.read(path.with_name("golden.npz"))["features"][0])
             times = session.layers(ITERATIONS) or ()
-        layers += [calibrate.Counted(node, counted(board, us)) for node, us in zip(graph.nodes, times, strict=True)]
-    costs = calibrate.fit(layers)
-    errors = calibrate.errors(layers, costs)
+        layers += [_fit_costs.Counted(node, counted(board, us)) for node, us in zip(graph.nodes, times, strict=True)]
+    costs = _fit_costs.fit(layers)
+    errors = _fit_costs.errors(layers, costs)
     rounded = ", ".join(f"{value:.3g}" for value in astuple(costs))
     print(f'    "{board.cpu}": Costs({rounded}),  # {board.name}, {len(layers)} layers: ', end="")
     worst = layers[int(np.abs(errors).argmax())].node

@@ -15,10 +15,12 @@ import shutil
 import time
 from pathlib import Path
 
-from edgekws import console, recipe, select
+from edgekws import recipe
+from edgekws.cli import console
+from edgekws.curate import select
+from edgekws.curate.downstream import runs, summary
+from edgekws.curate.downstream.runs import Result
 from edgekws.data import dataset
-from edgekws.loop import runs, summary
-from edgekws.loop.runs import Result
 
 HERE = Path(__file__).resolve().parent
 RECIPE = HERE.parent / "models" / "dscnn" / "recipe.toml"

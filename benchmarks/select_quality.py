@@ -22,10 +22,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _tasks import TASKS, Case, case
 
-from edgekws import select
+from edgekws.curate import select
+from edgekws.curate.select import Selection
+from edgekws.curate.select.macro_f1 import macro_f1
 from edgekws.files import write_json, write_text
-from edgekws.select import Selection
-from edgekws.select._scores import macro_f1
 from edgekws.stats import half_of_mean
 
 SIZES = (25, 60)
@@ -62,10 +62,10 @@ def main() -> None:
 
 
 def from_folder(folder: Path) -> Case:
-    from edgekws.select import _files
+    from edgekws.curate.select import files
 
-    pool = _files.read_pool(folder / "allowed_training_set.yaml", folder / "train_embeddings")
-    test = _files.read_pool(folder / "eval.yaml", folder / "eval_embeddings")
+    pool = files.read_pool(folder / "allowed_training_set.yaml", folder / "train_embeddings")
+    test = files.read_pool(folder / "eval.yaml", folder / "eval_embeddings")
     truth = np.where(test.classes < 0, len(test.targets), test.classes)
     return Case(pool, np.zeros(len(pool.ids), bool), test.vectors, truth)
 
@@ -100,7 +100,7 @@ def row(name: str, title: str, size: int, make: Callable[[int], Case], seeds: It
 
 def score(found: Case, chosen: Selection) -> float:
     """The official score of a selection: mean macro F1 over the scorer's seeds."""
-    from edgekws.dataperf.ensemble import Ensemble
+    from edgekws.curate.dataperf.scorer.ensemble import Ensemble
 
     place = {name: row for row, name in enumerate(found.pool.ids)}
     blocks = [*(chosen.targets[target] for target in found.pool.targets), chosen.nontargets]

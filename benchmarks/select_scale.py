@@ -28,9 +28,9 @@ from typing import Any
 
 import numpy as np
 
-from edgekws import scale
+from edgekws.curate import shards
+from edgekws.curate.shards import source
 from edgekws.files import write_json, write_text
-from edgekws.scale import source
 
 RESULTS = Path(__file__).resolve().parent / "results" / "select_scale.json"
 FULL = 1_000_000
@@ -214,7 +214,7 @@ def child(options: argparse.Namespace) -> None:
         stages[name], last = stages.get(name, 0.0) + now - last, now
         write_json(stages_path(home, method), stages)
 
-    chosen = scale.select(
+    chosen = shards.select(
         home / "shards", method, options.size, 0, int(options.memory), options.engine, progress,
         work=home / f"work-{method}",
     )  # fmt: skip

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from edgekws.dataperf import lists
+from edgekws.curate.dataperf.formats import lists
 
 TARGETS = ("yes", "no", "left", "stop", "go")
 OTHERS = 200

@@ -9,8 +9,7 @@ from __future__ import annotations
 import pytest
 from instructions import GOLDEN, GRAPHS, MODEL, counted, running, runs_here
 
-from edgekws import golden
-from edgekws.graph import interp, io
+from edgekws.graph import golden, interp, io
 from firmware_io import board as boards
 
 BOARDS = ("qemu-an385-v6m", "qemu-an385", "qemu-an386", "qemu-an547", "qemu-riscv32")

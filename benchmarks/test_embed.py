@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgekws import embed
-from edgekws.embed._shard import Settings, embed_clips, one_thread
-from edgekws.embed._source import Folder
+from edgekws.curate import embed
+from edgekws.curate.embed.shard import Settings, embed_clips, one_thread
+from edgekws.curate.embed.source import Folder
 from edgekws.memory import keep_freed_memory
 
 RATE_HZ, WORDS, EACH = 16_000, 16, 512

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekws.dataperf import lists, words
+from edgekws.curate.dataperf.formats import lists, words
 
 TARGETS = ("bird", "daily", "fifty", "job", "restaurant")
 KNOWN, UNKNOWN, EACH, DIMENSIONS = 100, 100, 200, 1024

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_io.monitors._lpm01a_stream import AsciiDecoder, BinaryDecoder, Clock
+from firmware_io.monitors.lpm01a.stream import AsciiDecoder, BinaryDecoder, Clock
 from firmware_io.protocol.parser import Parser, Ready
 
 CLIP = (

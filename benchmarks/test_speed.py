@@ -15,9 +15,10 @@ from edgekws.features.spec import FeatureSpec
 from edgekws.graph import interp
 from edgekws.memory import keep_freed_memory
 from edgekws.nets import dscnn
-from edgekws.quant import lower, ptq, trace
+from edgekws.quant import lower, ptq
+from edgekws.quant.frontends import torch_fx
 from edgekws.recipe import QuantSection
-from edgekws.train import network_input
+from edgekws.training.loop import network_input
 
 SPEC = FeatureSpec()
 BATCH = 128
@@ -74,7 +75,7 @@ def test_training_step(benchmark, inputs, kind):
 
 
 def quantized(network, inputs, **plan):
-    return ptq.quantize(trace.trace(network), inputs, QuantSection(**plan))
+    return ptq.quantize(torch_fx.trace(network), inputs, QuantSection(**plan))
 
 
 def test_interpreter(benchmark, inputs):

@@ -47,7 +47,7 @@ class Virtual:
 @cache
 def _device_and_clips() -> tuple[Any, faults.Clips]:
     graph = faults.wide_graph()
-    kind = import_module("tests.firmware_io.fake_device").FakeDevice
+    kind = import_module("tests.firmware_io.devices.fake_device").FakeDevice
     return kind(graph, check=True), faults.clips_of(graph)
 
 

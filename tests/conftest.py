@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from edgekws.data import dataset, speech_commands
+from edgekws.data import dataset
 from edgekws.data.dataset import Dataset
+from edgekws.data.sources import speech_commands
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph.ir import INPUT, Graph, Node, Op, Requant, Shape
 from tests.recordings import provide

@@ -8,9 +8,9 @@ import shutil
 import tarfile
 from pathlib import Path
 
-from edgekws.data import synthetic
 from edgekws.data.listing import NOISE_FOLDER
-from edgekws.data.speech_commands import MAIN, TEST_ARCHIVE
+from edgekws.data.sources import synthetic
+from edgekws.data.sources.speech_commands import MAIN, TEST_ARCHIVE
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 PER_WORD = {"train.tar": 40, "validation.tar": 10, "test_set.tar": 25}

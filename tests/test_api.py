@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 import edgekws
-from edgekws import plugs
+from edgekws import plugins
 from edgekws.errors import ArtifactError, ConfigError, DataError, TargetError
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import io
@@ -206,7 +206,7 @@ def test_lower_and_emit_say_what_they_take():
             edgekws.lower(net, labels)
     with pytest.raises(ConfigError, match="features should have the shape of the calibration"):
         edgekws.lower(net, features=FeatureSpec(coefficients=12))
-    with pytest.raises(ConfigError, match=f"emit should be one of {', '.join(plugs.names('emit'))}. Got: elf"):
+    with pytest.raises(ConfigError, match=f"emit should be one of {', '.join(plugins.names('emit'))}. Got: elf"):
         edgekws.emit(edgekws.lower(net), "elf")
     with pytest.raises(ArtifactError, match="should be an edgekws graph"):
         edgekws.load("missing.npz")

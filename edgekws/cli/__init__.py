@@ -9,13 +9,13 @@ import sys
 
 import typer
 
-from edgekws import console
 from edgekws.cli import (
     bench,
     board,
     check,
     clean,
     compare,
+    console,
     data,
     demo,
     embed,
@@ -23,12 +23,9 @@ from edgekws.cli import (
     ports,
     quantize,
     select,
-    select_loop,
-    select_make,
-    select_run,
-    select_shards,
     train,
 )
+from edgekws.cli.select import loop, make, run, shards
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,14 +50,14 @@ app.command()(demo.demo)
 data.app.command("clean")(clean.clean)
 data.app.command("drop")(clean.drop)
 app.add_typer(data.app, name="data")
-select.app.command("make-experiment")(select_make.make_experiment)
+select.app.command("make-experiment")(make.make_experiment)
 select.app.command("inspect")(select.inspect)
-select.app.command("run")(select_run.run)
+select.app.command("run")(run.run)
 select.app.command("score")(select.score)
 select.app.command("eval", hidden=True)(select.score)
-select.app.command("shards")(select_shards.shards)
-select.app.command("loop")(select_loop.loop)
-select.app.command("convert")(select_make.convert)
+select.app.command("shards")(shards.shards)
+select.app.command("loop")(loop.loop)
+select.app.command("convert")(make.convert)
 app.add_typer(select.app, name="select")
 
 

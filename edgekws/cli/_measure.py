@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from edgekws import console, rules
+from edgekws import mlperf as rules
+from edgekws.cli import console
 from edgekws.cli._options import BOARD, DATA, OUT
 from edgekws.cli.board import emitted_model, image_path
 from edgekws.errors import ConfigError, DataError, ParityError
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from edgekws.graph.ir import Graph
     from edgekws.types import Manifest, Measurement
     from firmware_io.bench import Vectors
-    from firmware_io.bench_run import BenchRun
+    from firmware_io.bench.modes import Plan
+    from firmware_io.bench.run import BenchRun
     from firmware_io.board import Board
     from firmware_io.build import Firmware
-    from firmware_io.meter import Meter
-    from firmware_io.modes import Plan
+    from firmware_io.energy.meter import Meter
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def measure(options: Options) -> None:
 
 
 def _plan(options: Options) -> Plan:
-    from firmware_io import modes
+    from firmware_io.bench import modes
 
     names = [name.strip() for text in options.modes for name in text.split(",") if name.strip()]
     return modes.Plan(
@@ -110,7 +111,7 @@ def _plan(options: Options) -> Plan:
 
 def _meter(options: Options) -> Meter | None:
     """Raises ConfigError for an option of a meter without the mode, and for a meter that does not exist."""
-    from firmware_io.meter import Meter, check
+    from firmware_io.energy.meter import Meter, check
 
     if not options.meter:
         if options.voltage is not None or options.iterations:
@@ -153,8 +154,8 @@ def _imported(job: _Job, meter: Meter) -> BenchRun:
 
 def _run(job: _Job) -> tuple[BenchRun, dict[str, Any]]:
     """The run, and what a report says of its origin."""
-    from firmware_io import build, vectors
-    from firmware_io.bench import bench
+    from firmware_io import build
+    from firmware_io.bench import bench, vectors
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport
 
@@ -234,8 +235,7 @@ def _clips(job: _Job) -> tuple[Vectors, Dataset | None]:
 
     from edgekws.data import dataset
     from edgekws.features import cache
-    from firmware_io import vectors
-    from firmware_io.bench import Vectors
+    from firmware_io.bench import Vectors, vectors
 
     if job.options.vectors is not None:
         found = vectors.read(job.options.vectors, job.graph)
@@ -292,7 +292,7 @@ def _line(figure: Measurement) -> str:
 def _write_session(options: Options, run: BenchRun) -> None:
     """A session folder of MLPerf Tiny, of a run that is valid."""
     from edgekws.report.mlperf import write_session
-    from firmware_io import traffic_log
+    from firmware_io.traffic import log as traffic_log
 
     if options.mlperf is None:
         return

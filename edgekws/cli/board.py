@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Column, Table
 
-from edgekws import console
+from edgekws.cli import console
 from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, OutOption
 from edgekws.errors import BoardError, ConfigError
 
@@ -172,10 +172,10 @@ def emitted_model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[s
     """The graph and its C, whose memory plan fits the board, and is shown."""
     from edgekws.emit import c
     from edgekws.graph import io
-    from firmware_io import plan
+    from firmware_io.build import memory_plan
 
     graph = io.load(out / "graph.npz")
-    console.out.print(plan.checked(board, graph, min_ram))
+    console.out.print(memory_plan.checked(board, graph, min_ram))
     return graph, c.emit(graph, min_ram)
 
 

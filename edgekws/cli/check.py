@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from edgekws import console
+from edgekws.cli import console
 from edgekws.errors import ConfigError, TargetError
 
 if TYPE_CHECKING:
@@ -84,11 +84,11 @@ def _quantized(path: Path, target: str, bits: int) -> Graph:
 
     import edgekws
     from edgekws import pipeline
-    from edgekws.quant import onnx_float
+    from edgekws.quant.frontends import onnx
 
     model: Any = path
     if path.suffix == ".onnx":
-        network = onnx_float.read(path)
+        network = onnx.read(path)
         shape = (network.frames, network.coefficients)
     else:
         trained = pipeline.load_trained(path)

@@ -9,14 +9,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from edgekws import console
+from edgekws.cli import console
 from edgekws.cli._options import DATA, DataOption
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edgekws.clean.clips import Clips
-    from edgekws.clean.probe import ProbePlan
-    from edgekws.clean.rank import Ranking
+    from edgekws.curate.clean.clips import Clips
+    from edgekws.curate.clean.probe import ProbePlan
+    from edgekws.curate.clean.rank import Ranking
 
 OUT = Path("work/clean")
 RANKING, DECISIONS = "ranking.json", "decisions.json"
@@ -30,7 +30,7 @@ def clean(
     out: Annotated[Path, typer.Option("--out", help="Folder for ranking.json and decisions.json.")] = OUT,
     probe: Annotated[str, typer.Option(help="network (finds more), linear (seconds).")] = "network",
     embedding: Annotated[
-        str, typer.Option(help="What linear learns from: statistics, or a model of edgekws/embed.")
+        str, typer.Option(help="What linear learns from: statistics, or a model of edgekws/curate/embed.")
     ] = ("statistics"),
     folds: Annotated[int, typer.Option(help="Each clip is judged by a network that learned from the others.")] = 3,
     epochs: Annotated[int, typer.Option(help="Of each such network.")] = 8,
@@ -43,7 +43,7 @@ def clean(
     A ranking that was made before of the same clips in the same way is taken from --out. Decisions are saved with
     each click; `edgekws data drop`, or `data prepare --decisions`, makes a data set without what was dropped.
     """
-    from edgekws.clean.probe import ProbePlan
+    from edgekws.curate.clean.probe import ProbePlan
 
     plan = ProbePlan(probe, folds, epochs, seed, embedding)  # refuses a wrong one before the recordings are read
     clips = _clips(data, root, split or ["train"])
@@ -68,9 +68,9 @@ def drop(
     Of a prepared one, another prepared one; with --root, word folders of links to the recordings, which stay as they
     are. `data prepare --decisions` prepares recordings without what was dropped, in one step.
     """
-    from edgekws.clean import decisions as deciding
-    from edgekws.clean import links
+    from edgekws.curate.clean import links
     from edgekws.data import dataset
+    from edgekws.data import decisions as deciding
 
     decided = deciding.load(decisions)
     if root is not None:
@@ -86,7 +86,7 @@ def drop(
 
 
 def _clips(data: Path, root: Path | None, splits: list[str]) -> Clips:
-    from edgekws.clean import clips
+    from edgekws.curate.clean import clips
     from edgekws.data import dataset
     from edgekws.features.spec import FeatureSpec
 
@@ -99,7 +99,7 @@ def _clips(data: Path, root: Path | None, splits: list[str]) -> Clips:
 
 
 def _ranking(clips: Clips, plan: ProbePlan, path: Path) -> Ranking:
-    from edgekws.clean import rank
+    from edgekws.curate.clean import rank
 
     if path.exists():
         found = rank.load(path)
@@ -122,8 +122,8 @@ def _show(ranking: Ranking) -> None:
 
 
 def _serve(clips: Clips, ranking: Ranking, path: Path, port: int) -> None:
-    from edgekws.clean.review import Review
-    from edgekws.clean.server import serve, url_of
+    from edgekws.curate.clean.review import Review
+    from edgekws.curate.clean.server import serve, url_of
 
     with serve(Review(clips, ranking, path), port) as server:
         console.out.print(f"listen and decide at {url_of(server)} (this machine only; Ctrl-C ends it)")

@@ -9,10 +9,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from edgekws import console
+from edgekws.cli import console
 
 if TYPE_CHECKING:
-    from edgekws.report.runs import Run
+    from edgekws.report.compare.runs import Run
 
 _STYLES = {"better": "green", "worse": "red", "unclear": "dim", "none": "dim", "base": "dim", "same": "dim"}
 
@@ -29,8 +29,8 @@ def compare(
     Example: `edgekws compare work/a/bench/qemu-an386 work/b/bench/qemu-an386 --sort latency --out work/compare`
     """
     from edgekws.report import compare as comparing
-    from edgekws.report.compare_pages import write_comparison
-    from edgekws.report.runs import load
+    from edgekws.report.compare.pages import write_comparison
+    from edgekws.report.compare.runs import load
 
     found: list[Run] = load(runs)
     if sort:
@@ -41,7 +41,7 @@ def compare(
 
 
 def _show(document: dict[str, Any]) -> None:
-    from edgekws.report.compare_pages import verdict
+    from edgekws.report.compare.pages import verdict
 
     for run in document["runs"]:
         colour = "red" if run["valid"] is False else "default"
@@ -54,7 +54,7 @@ def _show(document: dict[str, Any]) -> None:
 
 
 def _table(group: dict[str, Any]) -> Table:
-    from edgekws.report.compare_pages import change, title, value
+    from edgekws.report.compare.pages import change, title, value
 
     table = Table(group["how"], *group["runs"], box=None, header_style="bold")
     for row in group["rows"]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from edgekws import console
+from edgekws.cli import console
 from edgekws.cli._options import DATA, DataOption, RootOption
 from edgekws.errors import ConfigError
 
@@ -65,8 +65,9 @@ def root_of(given: Path | None) -> Path | None:
 def prepared(source: str, root: Path | None, out: Path, decisions: Path | None = None) -> Dataset:
     """The data set in `out`; made first from `root`, from a download or from synthetic speech."""
     from edgekws import pipeline
-    from edgekws.clean import decisions as deciding
-    from edgekws.data import dataset, download, synthetic
+    from edgekws.data import dataset, download
+    from edgekws.data import decisions as deciding
+    from edgekws.data.sources import synthetic
 
     decided = deciding.load(decisions) if decisions else None
     if source == "speech_commands" and root is None and decided is None and (out / dataset.INDEX).exists():

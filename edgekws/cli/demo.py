@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekws import console
-from edgekws.cli import _measure, export, quantize, train
+from edgekws.cli import _measure, console, export, quantize, train
 from edgekws.cli import board as boards
 from edgekws.cli import data as recordings
 from edgekws.cli._options import (

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from edgekws import console
+from edgekws.cli import console
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edgekws.embed import Finding, Index, Request
+    from edgekws.curate.embed import Finding, Index, Request
 
 _SHOWN = 10
 
@@ -65,7 +65,7 @@ def embed(
         got = "no recordings" if source is None else "no --out"
         raise ConfigError("embed needs recordings and a folder for the result", got=got, hint=hint)
     _require_two(out, timestamps)
-    from edgekws.embed import ModelSpec, Request, Settings
+    from edgekws.curate.embed import ModelSpec, Request, Settings
 
     spec = ModelSpec(model, weights, options, device)
     for folder, times in folders:
@@ -86,7 +86,7 @@ def _require_two(out: Path | None, timestamps: Path | None) -> None:
 
 
 def _run(request: Request) -> None:
-    from edgekws import embed as library
+    from edgekws.curate import embed as library
 
     began = time.monotonic()
     with console.progress() as report:
@@ -110,7 +110,7 @@ def _options(given: list[str]) -> dict[str, Any]:
 
 def _check(name: str, weights: str, options: dict[str, Any], device: str) -> None:
     """Raises ConfigError (exit code 4) when there is an error."""
-    from edgekws import embed as library
+    from edgekws.curate import embed as library
 
     findings = library.check_module(name, weights, options, device)
     errors = [each for each in findings if each.level == "error"]

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from edgekws import console
-from edgekws.cli import vendor
+from edgekws.cli import console, vendor
 from edgekws.cli._options import DATA, OUT, DataOption, MinRamOption, OutOption
 from edgekws.errors import ConfigError
 
@@ -49,11 +48,11 @@ def export(
 
 def run(data: Path, out: Path, formats: list[str] | None = None, min_ram: bool = False) -> None:
     """Write artifacts of the graph in `out`, by default every one, and compare each with the interpreter."""
-    from edgekws import golden, pipeline
+    from edgekws import pipeline
     from edgekws.data import dataset
     from edgekws.features import cache
-    from edgekws.graph import io
-    from firmware_io import project
+    from edgekws.graph import golden, io
+    from firmware_io.build import c_project
 
     loaded, graph = dataset.load(data), io.load(out / "graph.npz")
     features, test = cache.int8_features(loaded, "test", graph.features), loaded.splits["test"]
@@ -61,9 +60,11 @@ def run(data: Path, out: Path, formats: list[str] | None = None, min_ram: bool =
     golden.write(
         out / "export" / "golden.npz", graph, features[chosen], test.labels[chosen], [test.ids[i] for i in chosen]
     )
-    few = golden.choose(test.labels, project.PER_LABEL)
-    vectors = project.Golden(features[few], graph.run(features[few]), test.labels[few], tuple(test.ids[i] for i in few))
-    emitters = {"c": lambda given: project.files(given, vectors, min_ram)}
+    few = golden.choose(test.labels, c_project.PER_LABEL)
+    vectors = c_project.Golden(
+        features[few], graph.run(features[few]), test.labels[few], tuple(test.ids[i] for i in few)
+    )
+    emitters = {"c": lambda given: c_project.files(given, vectors, min_ram)}
     with console.progress() as report:
         exported = pipeline.export(graph, out / "export", features, report, formats, emitters)
     results = exported.results
@@ -78,19 +79,20 @@ def _compiled(graph: Graph, features: np.ndarray, min_ram: bool) -> list[Parity]
     """The C on this computer, in C11 as every board can run it and with the instructions that there are."""
     from edgekws import pipeline
     from edgekws.emit import c
-    from firmware_io import hostcc, hostlib, plan, tools
+    from firmware_io import tools
+    from firmware_io.build import host_cc, host_library, memory_plan
 
     memory = c.memory(graph, min_ram)
     for core in memory.scratch:
-        console.out.print(f"c: {plan.describe(memory, core)}")
-    if not hostcc.has_compiler():
-        hint = tools.install_hint(hostcc.COMPILER)
-        console.out.print(f"[yellow]c was written and not run:[/] there is no {hostcc.COMPILER} here; {hint}")
+        console.out.print(f"c: {memory_plan.describe(memory, core)}")
+    if not host_cc.has_compiler():
+        hint = tools.install_hint(host_cc.COMPILER)
+        console.out.print(f"[yellow]c was written and not run:[/] there is no {host_cc.COMPILER} here; {hint}")
         return []
     model, expected = c.emit(graph, min_ram), graph.run(features)
-    runs = {"compiled for this machine": None, "compiled as plain C11": hostcc.PORTABLE}
+    runs = {"compiled for this machine": None, "compiled as plain C11": host_cc.PORTABLE}
     return [
-        pipeline.compare("c", name, hostlib.compile_model(model, None, options), features, expected)
+        pipeline.compare("c", name, host_library.compile_model(model, None, options), features, expected)
         for name, options in runs.items()
     ]
 

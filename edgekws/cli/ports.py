@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from edgekws import console
+from edgekws.cli import console
 
 
 def ports(
@@ -18,7 +18,7 @@ def ports(
 ) -> None:
     """List the serial ports and what each may be; with --probe, ask who answers. No other port is ever sent to."""
     from firmware_io import ports as library
-    from firmware_io import probe as probes
+    from firmware_io.protocol import probe as probes
 
     found = library.listed()
     chosen = list(named or ())

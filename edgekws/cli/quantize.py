@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Column, Table
 
-from edgekws import console
+from edgekws.cli import console
 from edgekws.cli._options import (
     DATA,
     OUT,
@@ -24,11 +24,11 @@ from edgekws.cli._options import (
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edgekws.budget import Budget
-    from edgekws.mixed import Mixed
-    from edgekws.quant.search import Point
+    from edgekws.quant.mixed import Mixed
+    from edgekws.quant.mixed.budget import Budget
+    from edgekws.quant.mixed.front import Point
     from edgekws.recipe import Recipe
-    from edgekws.train import Score
+    from edgekws.training.loop import Score
 
 _SHOWN = 8
 """Points of the front in the table, besides those that were measured."""
@@ -58,7 +58,7 @@ def quantize(
     device: Annotated[str, typer.Option(help="Whose latency counts, by default the target's first device.")] = "",
 ) -> None:
     """Turn the trained network into the integer graph of the NPU, and score both."""
-    from edgekws.budget import parse
+    from edgekws.quant.mixed.budget import parse
 
     chosen = read_recipe(recipe, None, None)
     if method is not None:
@@ -90,7 +90,7 @@ def run(recipe: Recipe, data: Path, out: Path, search: Search | None = None) -> 
     """Quantize the trained network in `out`, with widths that are searched if asked for; show the scores."""
     from edgekws import pipeline
     from edgekws.data import dataset
-    from edgekws.train import BEST
+    from edgekws.training.loop import BEST
 
     loaded = dataset.load(data)
     with console.progress() as report:
@@ -127,7 +127,7 @@ def _width(text: str) -> tuple[str, int]:
 
 
 def _show_search(found: Mixed, out: Path) -> None:
-    from edgekws.quant.search import thinned
+    from edgekws.quant.mixed.front import thinned
 
     points = {point.bits: point for point in (*thinned(found.front, _SHOWN), *found.measured)}
     columns = ("bits", "flash, B", "latency, ms", "error, nats", "validation", "classes", "")

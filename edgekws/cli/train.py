@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekws import console
+from edgekws.cli import console
 from edgekws.cli._options import DATA, OUT, RECIPE, DataOption, OutOption, RecipeOption, read_recipe
 
 if TYPE_CHECKING:

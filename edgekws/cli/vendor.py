@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekws import console
+from edgekws.cli import console
 
 if TYPE_CHECKING:
     from edgekws.graph.ir import Graph
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 def run(tool: str, device: str | None, data: Path, out: Path) -> None:
     """Write what `tool` wants for `device` below `out`/export, and run it where it is installed."""
-    from edgekws import plugs, targets
+    from edgekws import plugins, targets
     from edgekws.data import dataset
     from edgekws.features import cache
     from edgekws.graph import io
 
-    vendor = plugs.load("vendor", tool)
+    vendor = plugins.load("vendor", tool)
     target, chosen = targets.load(f"{vendor.TARGET}:{device}" if device else vendor.TARGET)
     loaded, graph = dataset.load(data), io.load(out / "graph.npz")
     _warn(graph, target)

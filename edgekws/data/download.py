@@ -13,7 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from edgekws.data.speech_commands import MAIN, TEST_ARCHIVE
+from edgekws.data.sources.speech_commands import MAIN, TEST_ARCHIVE
 from edgekws.errors import DataError
 from edgekws.files import sha256_file
 from edgekws.types import Progress

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgekws import fields
 from edgekws.data import wav
 from edgekws.errors import DataError
+from edgekws.files import fields
 
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
 NOISE_FOLDER = "_background_noise_"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgekws.data import whole
+from edgekws.data import truncation
 from edgekws.errors import DataError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def read(path: Path, rate_hz: int, called: str = "") -> np.ndarray:
     import soundfile
 
     called = called or str(path)
-    whole.require(path, called)
+    truncation.require(path, called)
     try:
         with soundfile.SoundFile(path) as file:
             _require_form(file, rate_hz, called)
@@ -57,7 +57,7 @@ def frames(path: Path) -> int:
     """Samples of a channel, by its header. Raises DataError for what is unreadable or cut off."""
     import soundfile
 
-    whole.require(path, str(path))
+    truncation.require(path, str(path))
     try:
         return int(soundfile.info(path).frames)
     except (OSError, RuntimeError) as error:

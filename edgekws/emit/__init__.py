@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 def files(graph: Graph, kind: str) -> dict[str, bytes]:
     """See edgekws.api.emit."""
-    from edgekws import plugs
+    from edgekws import plugins
 
-    emitted: dict[str, bytes] = plugs.load("emit", kind).emit(graph)
+    emitted: dict[str, bytes] = plugins.load("emit", kind).emit(graph)
     return emitted
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgekws import plugs
+from edgekws import plugins
 from edgekws.errors import BoardError
 from edgekws.graph.executor import Executor
 
@@ -47,7 +47,7 @@ def compile(graph: Graph, engine: str | None = None) -> Compiled:
 
 
 def _executor(graph: Graph, engine: str) -> Executor:
-    found: Executor = plugs.load("engines", engine).compile(graph)
+    found: Executor = plugins.load("engines", engine).compile(graph)
     return found
 
 

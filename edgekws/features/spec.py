@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from edgekws import fields
 from edgekws.errors import ArtifactError
+from edgekws.files import fields
 
 INPUT_MIN, INPUT_MAX = -128, 127
 INPUT_SCALE = 1.0 / 32

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from edgekws import fields
 from edgekws.errors import ArtifactError
 from edgekws.features.spec import FeatureSpec
-from edgekws.fields import require, several
-from edgekws.files import check_kind, npz_arrays, npz_bytes, read_content, write_bytes
+from edgekws.files import check_kind, fields, npz_arrays, npz_bytes, read_content, write_bytes
+from edgekws.files.fields import require, several
 from edgekws.graph.ir import Graph, Node, Requant
 
 KIND, VERSION = "edgekws-graph", 2

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws import plugs
+from edgekws import plugins
 from edgekws.errors import ParityError, TargetError
 from edgekws.files import read_json, sha256, write_bytes, write_json
 from edgekws.graph import interp, io
@@ -63,7 +63,7 @@ def export(
     refused: dict[str, str] = {}
     for number, kind in enumerate(kinds):
         progress("export", number, len(kinds))
-        emitter = plugs.load("emit", kind)
+        emitter = plugins.load("emit", kind)
         try:
             files: dict[str, bytes] = (emitters or {}).get(kind, emitter.emit)(graph)
         except TargetError as error:  # the format cannot say this graph exactly; others can
@@ -80,9 +80,9 @@ def export(
 def _known(kinds: Sequence[str] | None) -> list[str]:
     """Names of plugs. Raises ConfigError that lists them."""
     for kind in kinds or ():
-        plugs.load("emit", kind)
+        plugins.load("emit", kind)
     chosen = {kind.replace("-", "_") for kind in kinds or ()}
-    return [kind for kind in plugs.names("emit") if not kinds or kind in chosen]
+    return [kind for kind in plugins.names("emit") if not kinds or kind in chosen]
 
 
 def _finish(graph: Graph, out: Path, kinds: Sequence[str], hashes: dict[str, str], refused: dict[str, str]) -> None:
@@ -105,7 +105,7 @@ def _kind_of(path: str) -> str:
     folder, _, rest = path.partition("/")
     if rest:
         return folder
-    return next((kind for kind in plugs.names("emit") if getattr(plugs.load("emit", kind), "FILE", "") == path), "")
+    return next((kind for kind in plugins.names("emit") if getattr(plugins.load("emit", kind), "FILE", "") == path), "")
 
 
 def _written(files: dict[str, bytes], out: Path, kind: str) -> dict[str, str]:
@@ -152,7 +152,7 @@ def require_parity(results: list[Parity]) -> None:
 
 def _may_differ(artifact: str) -> Mapping[str, str]:
     """Runtimes of an artifact that cannot always be exact -> why."""
-    excused: Mapping[str, str] = getattr(plugs.load("emit", artifact), "MAY_DIFFER", {})
+    excused: Mapping[str, str] = getattr(plugins.load("emit", artifact), "MAY_DIFFER", {})
     return excused
 
 
@@ -168,7 +168,7 @@ def parity_rows(path: Path, graph: Graph) -> list[dict[str, Any]]:
 
 
 def _manifest(graph: Graph, hashes: dict[str, str], refused: dict[str, str]) -> dict[str, Any]:
-    notes = {kind: getattr(plugs.load("emit", kind), "NOTE", "") for kind in plugs.names("emit")}
+    notes = {kind: getattr(plugins.load("emit", kind), "NOTE", "") for kind in plugins.names("emit")}
     return {
         "kind": MANIFEST_KIND,
         "version": VERSION,

@@ -25,8 +25,8 @@ from edgekws.types import Progress
 if TYPE_CHECKING:
     import torch
 
-    from edgekws.budget import Budget
-    from edgekws.mixed import Mixed
+    from edgekws.quant.mixed import Mixed
+    from edgekws.quant.mixed.budget import Budget
     from edgekws.quant.network import QuantNet
 
 KIND, VERSION = "edgekws-quantize", 1
@@ -43,12 +43,13 @@ _STARTS_FROM = {
 
 def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> Graph:
     """PTQ, then QAT when the recipe says so; lower to graph.npz and score both networks."""
-    from edgekws.quant import lower, ptq, trace
+    from edgekws.quant import lower, ptq
+    from edgekws.quant.frontends import torch_fx
 
     _require_labels(trained.labels, data)
     plan = trained.recipe.quant
     inputs, clip_ids = _calibration(trained, data)
-    network = ptq.quantize(trace.trace(trained.network), inputs, plan)
+    network = ptq.quantize(torch_fx.trace(trained.network), inputs, plan)
     if plan.method == "qat":
         lower.lower(network, trained.features, trained.labels, trained.recipe.name)  # what is not legal is said now
         _qat(network, trained, data, out, progress)
@@ -73,8 +74,8 @@ def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> 
 def search(
     trained: Trained, data: Dataset, budget: Budget, out: Path, progress: Progress, device: str, pinned: dict[str, int]
 ) -> Mixed:
-    """The bits of each layer that `budget` allows: `edgekws.mixed.search` on the recipe's calibration clips."""
-    from edgekws import mixed
+    """The bits of each layer that `budget` allows: `edgekws.quant.mixed.search` on the recipe's calibration clips."""
+    from edgekws.quant import mixed
 
     _require_labels(trained.labels, data)
     inputs, _ = _calibration(trained, data)
@@ -97,7 +98,7 @@ def _require_labels(labels: tuple[str, ...], data: Dataset) -> None:
 
 def _calibration(trained: Trained, data: Dataset) -> tuple[torch.Tensor, list[str]]:
     """Training clips, listed in a file or drawn by the recipe's seed: (network inputs, ids)."""
-    from edgekws.train import network_input
+    from edgekws.training.loop import network_input
 
     plan, ids = trained.recipe.quant, data.splits["train"].ids
     features = cache.features_of(data, "train", trained.features)
@@ -112,8 +113,8 @@ def _calibration(trained: Trained, data: Dataset) -> tuple[torch.Tensor, list[st
 
 def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress: Progress) -> None:
     """Fine-tune `network` in place, the float network as teacher."""
-    from edgekws import train as training
     from edgekws.quant.weighted import Weighted
+    from edgekws.training import loop as training
 
     plan = trained.recipe.quant
     epochs, rate = plan.schedule(min(stage.bits for stage in network if isinstance(stage, Weighted)))
@@ -138,7 +139,7 @@ def _scores(trained: Trained, network: QuantNet, graph: Graph, data: Dataset) ->
 
     And, layer by layer, how many integers the torch forward and the interpreter do not agree in.
     """
-    from edgekws.train import logits_of
+    from edgekws.training.loop import logits_of
 
     scores: dict[str, Any] = {}
     for name in ("validation", "test"):

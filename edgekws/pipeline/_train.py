@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgekws import plugs
+from edgekws import plugins
 from edgekws.data.dataset import Dataset
 from edgekws.errors import ArtifactError, ConfigError
 from edgekws.features import cache
@@ -39,8 +39,8 @@ def train(recipe: Recipe, data: Dataset, out: Path, progress: Progress) -> Path:
     """Train the float network of `recipe`; continue where an earlier run was stopped."""
     import torch
 
-    from edgekws import curves
-    from edgekws import train as training
+    from edgekws.training import curves
+    from edgekws.training import loop as training
 
     features = cache.fit_spec(data, FeatureSpec(), lambda done, total: progress("features", done, total))
     torch.manual_seed(recipe.seed)
@@ -72,8 +72,8 @@ def load_trained(path: Path, recipe: Recipe | None = None) -> Trained:
     Raises ArtifactError when the checkpoint is missing, damaged, of another network than the recipe's, or
     of a training that is not finished.
     """
-    from edgekws import checkpoint
-    from edgekws.train import correct_prior
+    from edgekws.training import checkpoint
+    from edgekws.training.loop import correct_prior
 
     saved = checkpoint.load(path)
     run = _float_run(saved.header, path)
@@ -95,8 +95,8 @@ def load_trained(path: Path, recipe: Recipe | None = None) -> Trained:
 
 def _teacher(recipe: Recipe, data: Dataset, features: FeatureSpec) -> nn.Module | None:
     """The mean of the recipe's teachers. Raises ArtifactError when one was trained on other labels or features."""
-    from edgekws import checkpoint
-    from edgekws.train import Ensemble
+    from edgekws.training import checkpoint
+    from edgekws.training.loop import Ensemble
 
     networks = []
     for path in map(Path, recipe.train.teachers):
@@ -122,7 +122,7 @@ def _float_run(header: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _build(recipe: Recipe, labels: int) -> nn.Module:
-    build = plugs.load("nets", recipe.net.name).build
+    build = plugins.load("nets", recipe.net.name).build
     known = set(inspect.signature(build).parameters) - {"labels"}
     unknown = sorted(set(recipe.net.options) - known)
     if unknown:
@@ -137,8 +137,8 @@ def _build(recipe: Recipe, labels: int) -> nn.Module:
 
 def _require_finished(best: Path, recipe: Recipe) -> None:
     """A released checkpoint stands alone; in a training's folder the last one says how far it got."""
-    from edgekws import checkpoint
-    from edgekws.train import LAST
+    from edgekws.training import checkpoint
+    from edgekws.training.loop import LAST
 
     if not (best.parent / LAST).exists():
         return

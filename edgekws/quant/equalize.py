@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import torch
 
-from edgekws.quant.plain import Layer
+from edgekws.quant.float_layers import Layer
 
 _ROUNDS = 3
 _MOST = 8.0

@@ -11,7 +11,7 @@ from torch import nn
 
 from edgekws.errors import TargetError
 from edgekws.graph.ir import SIGNED, UNSIGNED
-from edgekws.quant.plain import Layer
+from edgekws.quant.float_layers import Layer
 from edgekws.quant.stage import requantize
 
 _NEAREST = 1.02

@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import torch
 
-from edgekws import plugs
+from edgekws import plugins
 from edgekws.errors import TargetError
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
 from edgekws.graph.ir import INPUT, Graph, Node, Requant, Shape, accumulator_bounds
@@ -36,7 +36,7 @@ def lower(
         shapes[stage.layer.name] = nodes[-1].out_shape
     graph = Graph(tuple(nodes), labels, features, network.target, name, INPUT_SCALE, provenance or {})
     graph.check()
-    target = plugs.load("targets", network.target)
+    target = plugins.load("targets", network.target)
     for node, lo, hi in graph.ranges():
         if strict:
             _require_legal(node, graph, target)

@@ -14,8 +14,8 @@ from torch import nn
 
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT
+from edgekws.quant.float_layers import Tensors
 from edgekws.quant.layers import Stage
-from edgekws.quant.plain import Tensors
 from edgekws.quant.weighted import Normalized, Weighted
 
 EXACT_FLOAT32 = 1 << 24

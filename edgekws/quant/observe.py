@@ -13,7 +13,7 @@ import torch
 from edgekws.errors import TargetError
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT, SIGNED, UNSCALED, UNSIGNED
-from edgekws.quant.plain import Layer, Tensors, signed_layers
+from edgekws.quant.float_layers import Layer, Tensors, signed_layers
 
 _CANDIDATES = 40
 _SMALLEST_RANGE = 0.3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgekws.errors import ConfigError
 from edgekws.graph.ir import Graph, Node
-from edgekws.quant.search import Option, Point
+from edgekws.quant.mixed.front import Option, Point
 
 if TYPE_CHECKING:
     from edgekws.targets import Device, Target

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from edgekws import plugs
+from edgekws import plugins
 from edgekws.errors import ConfigError, DataError, TargetError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec
 from edgekws.graph.ir import INPUT, Op
-from edgekws.quant import onnx_float, ptq, trace
+from edgekws.quant import ptq
+from edgekws.quant.float_layers import WEIGHTED, Layer, require_sound, run_layers
+from edgekws.quant.frontends import onnx, torch_fx
 from edgekws.quant.network import QuantNet
-from edgekws.quant.plain import WEIGHTED, Layer, require_sound, run_layers
 from edgekws.recipe import QuantSection
 
 _COMPARED = 16
@@ -133,14 +134,14 @@ def _layers(model: object, x: torch.Tensor) -> list[Layer]:
     if not isinstance(model, nn.Module) or isinstance(model, QuantNet):
         wanted = "model should be a float torch.nn.Module or the path of a float ONNX file"
         raise ConfigError(wanted, got=type(model).__name__)
-    layers = trace.trace(model)
+    layers = torch_fx.trace(model)
     require_sound(layers)
     _require_same(model, layers, x[:_COMPARED])
     return layers
 
 
 def _of_file(path: Path, shape: tuple[int, int]) -> list[Layer]:
-    network = onnx_float.read(path)
+    network = onnx.read(path)
     if (network.frames, network.coefficients) != shape:
         wanted = (
             f"calibration should have the input's shape of {path}, [n, 1, {network.frames}, {network.coefficients}]"
@@ -154,7 +155,7 @@ def _require_same(model: nn.Module, layers: Sequence[Layer], x: torch.Tensor) ->
     """What tracing cannot see (operations in place on a tensor that is read again, hooks) is seen here."""
     own = next(model.parameters(), x)
     try:
-        with trace.evaluating(model):
+        with torch_fx.evaluating(model):
             wanted = model(x.to(own)).to(x).flatten(1)
     except RuntimeError as error:
         raise DataError("the network should take the calibration", got=str(error)) from error
@@ -191,7 +192,7 @@ def _expressible(layers: Sequence[Layer], target: str) -> list[Layer]:
     """Fixed-point multipliers are below 1. There a gain becomes the weight of a 1x1 depthwise convolution, whose
     integers carry any size and sign.
     """
-    if plugs.load("targets", target).RULE != "fixed-point":
+    if plugins.load("targets", target).RULE != "fixed-point":
         return list(layers)
     return [_as_convolution(layer) if layer.kind == "scale" else layer for layer in layers]
 

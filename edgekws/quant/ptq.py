@@ -9,14 +9,14 @@ from types import ModuleType
 import numpy as np
 import torch
 
-from edgekws import plugs
+from edgekws import plugins
 from edgekws.errors import ConfigError, TargetError
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT, UNSCALED
 from edgekws.quant import equalize, observe, reconstruct
+from edgekws.quant.float_layers import WEIGHTED, Layer, Tensors, require_sound, run_layers, signed_layers
 from edgekws.quant.layers import Joined, Scaled, Stage, factor_of, pool_scale, require_range, widest_step
 from edgekws.quant.network import QuantNet
-from edgekws.quant.plain import WEIGHTED, Layer, Tensors, require_sound, run_layers, signed_layers
 from edgekws.quant.weighted import Numbers, Weighted, channel_moments, least_step, weighted
 from edgekws.quant.widths import layer_bits
 from edgekws.recipe import QuantSection
@@ -36,7 +36,7 @@ def quantize(layers: Sequence[Layer], inputs: torch.Tensor, plan: QuantSection) 
         layers = equalize.equalized(layers) if plan.equalize else list(layers)
         real = run_layers(layers, inputs)
         scales = {INPUT: INPUT_SCALE, **observe.activation_scales(layers, real, plan.calibration)}
-        job = _Job(plan, plugs.load("targets", plan.target), layer_bits(layers, plan.weight_bits, plan.layers), real)
+        job = _Job(plan, plugins.load("targets", plan.target), layer_bits(layers, plan.weight_bits, plan.layers), real)
         job.require_widths()
     signed, integers = signed_layers(layers), {INPUT: torch.round(inputs / INPUT_SCALE)}
     _require_signed_scores(layers[-1].name, signed)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from edgekws.quant.plain import Layer
+from edgekws.quant.float_layers import Layer
 
 _ROWS = 20_000
 """Enough positions for moments of at most some hundred inputs; clips beyond them are left out."""

@@ -13,7 +13,7 @@ from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from edgekws.graph.ir import FIXED_POINT_BITS, Rule
-from edgekws.quant.plain import along_channels
+from edgekws.quant.float_layers import along_channels
 
 
 def requantize(

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from edgekws.quant.float_layers import Layer
 from edgekws.quant.layers import Stage, factor_of, require_range
-from edgekws.quant.plain import Layer
 from edgekws.quant.stage import normalize, requantize, round_through, through
 
 _MOMENTUM = 0.1

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from edgekws.errors import ConfigError
-from edgekws.quant.plain import WEIGHTED, Layer
+from edgekws.quant.float_layers import WEIGHTED, Layer
 
 
 def layer_bits(layers: Sequence[Layer], default: int, patterns: Mapping[str, int]) -> dict[str, int]:

@@ -25,9 +25,9 @@ import numpy as np
 from edgekws import stats
 from edgekws.errors import ArtifactError
 from edgekws.files import write_json, write_text
+from edgekws.mlperf import FILES, WINDOW_S, WINDOWS
 from edgekws.report.document import MODES, checked
 from edgekws.report.traces import window_edges
-from edgekws.rules import FILES, WINDOW_S, WINDOWS
 
 Row = dict[str, Any]
 

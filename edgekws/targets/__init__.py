@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from edgekws import plugs
+from edgekws import plugins
 from edgekws.errors import ArtifactError, ConfigError, TargetError
 from edgekws.targets._device import Costs, Cpu, Device, Figure, Npu
 from edgekws.targets._estimate import instructions
@@ -29,7 +29,7 @@ def load(name: str) -> tuple[Target, Device]:
     Raises ConfigError that lists the targets, or the devices, there are.
     """
     kind, _, wanted = name.partition(":")
-    target = cast(Target, plugs.load("targets", kind))
+    target = cast(Target, plugins.load("targets", kind))
     device = target.DEVICES.get(wanted.lower()) if wanted else next(iter(target.DEVICES.values()))
     if device is None:
         raise ConfigError(f"devices of {kind} are {', '.join(target.DEVICES)}", got=wanted)

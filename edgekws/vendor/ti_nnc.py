@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekws import golden, plugs
+from edgekws import plugins
+from edgekws.emit.c.golden_header import header
 from edgekws.errors import ArtifactError, ConfigError
 from edgekws.files import write_bytes, write_text
-from edgekws.golden_c import header
-from edgekws.graph import interp
+from edgekws.graph import golden, interp
 from edgekws.graph.ir import Graph
 
 NAME, TARGET = "ti-nnc", "tinpu"
@@ -113,7 +113,7 @@ def write(
     line = command(graph, device)
     chosen = golden.choose(labels, PER_LABEL)
     features, labels, names = features[chosen], labels[chosen], [ids[index] for index in chosen]
-    for name, content in plugs.load("emit", "onnx_tinpu").emit(graph).items():
+    for name, content in plugins.load("emit", "onnx_tinpu").emit(graph).items():
         write_bytes(folder / name, content)
     golden.write(folder / GOLDEN, graph, features, labels, names)
     write_text(folder / VECTORS, header(graph, features, interp.run(graph, features), labels, names))

@@ -7,7 +7,7 @@ It sees vectors and ids only. Deterministic: whatever is by chance comes from `s
 
 import numpy as np
 
-from edgekws.select import Pool, Selection
+from edgekws.curate.select import Pool, Selection
 
 
 def select(pool: Pool, size: int, seed: int) -> Selection:  # noqa: ARG001  nothing here is by chance

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edgekws.errors import ConfigError
-from firmware_io.transport._port import Port, open_port
+from firmware_io.ports.opening import Port, open_port
 
 BITS_PER_BYTE = 10
 """8N1: a start bit, eight of data, a stop bit."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgekws.errors import BoardError
-from firmware_io.transport._port import Port, open_port
+from firmware_io.ports.opening import Port, open_port
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from firmware_io.ports.opening import Port
 from firmware_io.transport._launched import connect_launched
-from firmware_io.transport._port import Port
 
 DEFAULT_BOARD = "host"
 

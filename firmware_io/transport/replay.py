@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgekws.errors import ProtocolError
-from firmware_io.transport._traffic import Event, load
+from firmware_io.traffic import Event, load
 
 
 class Replay:

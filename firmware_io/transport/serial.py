@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from edgekws.errors import ConfigError
-from firmware_io.transport._port import Port, open_port
-from firmware_io.transport._refused import holders, in_use
+from firmware_io.ports.holders import holders, in_use
+from firmware_io.ports.opening import Port, open_port
 
 DEFAULT_BAUD = 115_200
 
@@ -39,7 +39,8 @@ def _refuse_a_shared_port(path: str) -> None:
 
 def path_of(which: str) -> str:
     """The path of the port that is meant. Raises BoardError when there is none, or several (it lists them)."""
-    from firmware_io import ports, probe
+    from firmware_io import ports
+    from firmware_io.protocol import probe
 
     if ports.is_path(which):
         return which

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from edgekws.errors import ConfigError
 from firmware_io import transport as transports
+from firmware_io.traffic import Spy
 from firmware_io.transport import Transport, open_transport, schemes
-from firmware_io.transport._traffic import Spy
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from edgekws.errors import ConfigError
-from firmware_io.transport._port import Port, open_port
+from firmware_io.ports.opening import Port, open_port
 
 
 def connect(rest: str, elf: Path | None = None) -> AbstractContextManager[Port]:  # noqa: ARG001

@@ -5,19 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgekws import pipeline, plugs
+from edgekws import pipeline, plugins
 from edgekws.errors import ArtifactError, ParityError, TargetError
 from edgekws.graph import interp
 from edgekws.graph.ir import Node, Requant
 from tests.graphs import random_dag
 
-EMITTERS = [name for name in plugs.names("emit") if hasattr(plugs.load("emit", name), "executors")]
+EMITTERS = [name for name in plugins.names("emit") if hasattr(plugins.load("emit", name), "executors")]
 REAL_SCALES = (0.0235, 0.0611, 0.0472, 0.0483, 0.207)
 
 
 @pytest.fixture(params=EMITTERS)
 def emitter(request):
-    return plugs.load("emit", request.param)
+    return plugins.load("emit", request.param)
 
 
 @pytest.fixture

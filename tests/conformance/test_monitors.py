@@ -10,7 +10,7 @@ import pytest
 
 from edgekws.errors import BoardError, ConfigError
 from firmware_io import monitors
-from tests.firmware_io.virtual_meters import VIRTUAL
+from tests.firmware_io.devices.virtual_meters import VIRTUAL
 
 SECONDS = 1.2
 EDGES_S = (0.3, 0.9)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from edgekws import select
+from edgekws.curate import select
+from edgekws.curate.select import Pool, Selection
+from edgekws.curate.select.check import check
 from edgekws.errors import ConfigError
-from edgekws.select import Pool, Selection
-from edgekws.select._check import check
-from tests.select.pools import chosen_rows, planted, pool
+from tests.curate.select.pools import chosen_rows, planted, pool
 
 EXPECTED = {
     "balanced", "confident", "crossval", "difficulty", "el2n", "entropy", "facility", "filtered", "forgetting",

@@ -8,7 +8,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekws.data import dataset, folder, listing, speech_commands
+from edgekws.data import dataset, listing
+from edgekws.data.sources import folder, speech_commands
 from edgekws.errors import ArtifactError, DataError
 
 RATE, LENGTH = 16_000, 16_000

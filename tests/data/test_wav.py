@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgekws.data import dataset, folder, wav, whole
-from edgekws.embed import _audio
+from edgekws.curate.embed import audio
+from edgekws.data import dataset, truncation, wav
+from edgekws.data.sources import folder
 from edgekws.errors import DataError
 
 RATE = 16_000
@@ -89,7 +90,7 @@ def test_coded_sound_is_read_where_it_cannot_be_wound_back(tmp_path, kind, calle
     soundfile.write(path, tone, RATE, subtype=kind, format=called)
     found = wav.read(path, RATE)
     assert np.corrcoef(found[:3_200], tone[: len(found)])[0, 1] > 0.95
-    assert (found.astype(np.float32) / 32_768 == _audio.read(path)[0]).all()
+    assert (found.astype(np.float32) / 32_768 == audio.read(path)[0]).all()
 
 
 def test_a_header_that_claims_more_than_there_can_be(tmp_path):
@@ -116,7 +117,7 @@ def test_what_ends_before_its_header_says_is_cut_off(tmp_path):
 def test_sizes_that_a_pipe_could_not_know(tmp_path, size):
     sound = struct.pack("<4sI", b"data", size) + SAMPLES.tobytes()
     (tmp_path / "a.wav").write_bytes(riff(FORMAT, sound))
-    whole.require(tmp_path / "a.wav")
+    truncation.require(tmp_path / "a.wav")
     if size:
         assert (wav.read(tmp_path / "a.wav", RATE) == SAMPLES).all()
 

@@ -13,13 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekws.emit import _c_arena, c
+from edgekws.emit import c
+from edgekws.emit.c import arena
 from edgekws.errors import ArtifactError, TargetError
 from edgekws.graph import interp
 from edgekws.graph.io import digest, from_bytes, to_bytes
 from edgekws.graph.ir import INPUT, Graph, Node, Requant
 from edgekws.graph.softmax import exp_table
-from firmware_io import build, hostlib
+from firmware_io import build
+from firmware_io.build import host_library
 from tests.graphs import LIMITS, TARGETS, random_dag
 
 
@@ -137,7 +139,7 @@ def replay(graph: Graph) -> None:
             for tensor, name in read:
                 overlaps = owned(tensor, graph.node(name), memory).ctypes.data - owned(output, node, memory).ctypes.data
                 touches = np.shares_memory(owned(tensor, graph.node(name), memory), owned(output, node, memory))
-                assert not touches or (overlaps == 0 and _c_arena.may_overwrite(node))
+                assert not touches or (overlaps == 0 and arena.may_overwrite(node))
             owned(output, node, memory)[:] = number
 
 
@@ -173,7 +175,7 @@ def test_a_chain_needs_its_largest_pair(graph: Graph) -> None:
 
 def test_the_arena_is_near_its_lower_bound() -> None:
     graphs = [random_dag(seed, target) for seed in range(60) for target in TARGETS]
-    ratios = np.array([c.memory(graph).tensors / _c_arena.lower_bound(graph) for graph in graphs])
+    ratios = np.array([c.memory(graph).tensors / arena.lower_bound(graph) for graph in graphs])
     assert ratios.min() == 1 and ratios.max() < 1.1 and (ratios == 1).mean() > 0.95
 
 
@@ -182,7 +184,7 @@ def test_hostile_names_stay_text(graph: Graph, tmp_path: Path) -> None:
     named = with_node(with_node(replace(graph, name='x*/ "\\ ??/'), 0, name=evil), 1, inputs=(evil,))
     named = replace(named, labels=('down"', "\\", "à", *named.labels[3:]))
     features = np.zeros((1, 49, 10), np.int8)
-    run = hostlib.compile_model(c.emit(named), tmp_path)
+    run = host_library.compile_model(c.emit(named), tmp_path)
     np.testing.assert_array_equal(run(features), interp.run(named, features))
     assert c.emit(named)["model.c"].isascii()
 
@@ -192,7 +194,9 @@ def test_single_node_needs_no_arena(graph: Graph, tmp_path: Path) -> None:
     weight = np.random.default_rng(0).integers(-3, 4, (12, 490)).astype(np.int8)
     only = replace(graph, nodes=(replace(last, inputs=(INPUT,), in_shape=(49, 10, 1), weight=weight),))
     features = np.random.default_rng(1).integers(-128, 128, (5, 49, 10)).astype(np.int8)
-    np.testing.assert_array_equal(hostlib.compile_model(c.emit(only), tmp_path)(features), interp.run(only, features))
+    np.testing.assert_array_equal(
+        host_library.compile_model(c.emit(only), tmp_path)(features), interp.run(only, features)
+    )
     assert c.memory(only).tensors == 0
 
 

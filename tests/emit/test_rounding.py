@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekws.emit._rounding import RAISE, check_bounds, round_form
-from edgekws.emit._scales import free, hairy, near, unit_of
+from edgekws.emit.tflite.scales import free, hairy, near, unit_of
 from edgekws.errors import TargetError
 from edgekws.graph.ir import Node, Requant
 

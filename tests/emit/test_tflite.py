@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from edgekws.emit import _flatbuffer, _steps, tflite
+from edgekws.emit import tflite
+from edgekws.emit.tflite import flatbuffer, steps
 from edgekws.errors import ArtifactError, TargetError
 from edgekws.graph import interp, io
 from edgekws.graph.ir import Node, Requant
@@ -156,7 +157,7 @@ def runs_and_differences(graph, features):
     files = tflite.emit(graph)
     expected = interp.run(graph, features)
     runs = tflite.executors(files)
-    return _flatbuffer.metadata(files[FILE]), {
+    return flatbuffer.metadata(files[FILE]), {
         name: int((run(features) != expected).sum()) for name, run in runs.items()
     }
 
@@ -195,7 +196,7 @@ def of_float32_scales(graph):
         if stage.rule == "fixed-point":
             s_in = np.float32(graph.input_scale) if node.inputs == ("input",) else tensor
             filters = (stage.factor * float(tensor) / float(s_in)).astype(np.float32)
-            pairs = [_steps.quantized(float(s_in) * float(scale) / float(tensor)) for scale in filters]
+            pairs = [steps.quantized(float(s_in) * float(scale) / float(tensor)) for scale in filters]
             mult, shift = (np.array(column) for column in zip(*pairs, strict=True))
             stage = replace(stage, mult=mult.astype(np.int32), shift=shift.astype(np.uint8))
         nodes.append(replace(node, requant=stage, out_scale=float(tensor)))
@@ -231,7 +232,7 @@ def test_four_bits_of_a_fixed_point_graph_are_int4_tensors():
         tensor = tensors[f"{node.name}_weight"]
         assert tensor.type == schema.TensorType.INT4
         assert len(model.buffers[tensor.buffer].data) == -(-node.weight.size // 2)
-    rows = json.loads(_flatbuffer.metadata(tflite.emit(graph)[FILE])["narrow_weights"])
+    rows = json.loads(flatbuffer.metadata(tflite.emit(graph)[FILE])["narrow_weights"])
     assert {row["stored_as"] for row in rows.values()} == {"int4"}
     assert set(rows) == {node.name for node in weighted}
 
@@ -239,7 +240,7 @@ def test_four_bits_of_a_fixed_point_graph_are_int4_tensors():
 def test_two_bits_are_carried_in_int8_and_say_so():
     graph = random_dag(2, bits=(2,))
     tensors = {tensor.name.decode(): tensor for tensor in load(graph).subgraphs[0].tensors}
-    rows = json.loads(_flatbuffer.metadata(tflite.emit(graph)[FILE])["narrow_weights"])
+    rows = json.loads(flatbuffer.metadata(tflite.emit(graph)[FILE])["narrow_weights"])
     assert rows
     for name, row in rows.items():
         assert row == {"bits": 2, "stored_as": "int8"}

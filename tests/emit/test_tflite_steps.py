@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekws.emit import _steps
+from edgekws.emit.tflite import steps as _steps
 from edgekws.graph import interp
 from edgekws.graph.ir import Requant
 

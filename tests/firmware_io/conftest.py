@@ -9,7 +9,7 @@ import pytest
 from edgekws.emit.c import emit
 from edgekws.graph.ir import Graph
 from tests.conftest import random_graph
-from tests.firmware_io.lines import HERE, Line, started
+from tests.firmware_io.firmware.lines import HERE, Line, started
 
 
 @pytest.fixture(scope="module")

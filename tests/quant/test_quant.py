@@ -13,11 +13,12 @@ from edgekws.graph import interp
 from edgekws.graph.ir import INPUT
 from edgekws.nets import dscnn, dsresnet, tcresnet
 from edgekws.nets._layers import GlobalAveragePool, Pad
-from edgekws.quant import equalize, lower, observe, plain, ptq, reconstruct, trace
+from edgekws.quant import equalize, float_layers, lower, observe, ptq, reconstruct
+from edgekws.quant.frontends import torch_fx
 from edgekws.quant.stage import requantize
 from edgekws.quant.weighted import Normalized, Weighted
 from edgekws.recipe import QuantSection
-from edgekws.train import _parameter_groups
+from edgekws.training.loop import _parameter_groups
 
 SPEC = FeatureSpec()
 LABELS = tuple(f"word{i}" for i in range(12))
@@ -39,7 +40,7 @@ def trained_like(seed, channels=16, blocks=2, net=dscnn):
 
 
 def quantized(network, count=64, seed=0, **plan):
-    return ptq.quantize(trace.trace(network), inputs(count, seed), QuantSection(**plan))
+    return ptq.quantize(torch_fx.trace(network), inputs(count, seed), QuantSection(**plan))
 
 
 def lowered(network, **options):
@@ -123,14 +124,14 @@ def test_folding_batch_normalization_keeps_the_function(net):
     network = trained_like(4, net=net)
     x = inputs(8, 5)
     with torch.no_grad():
-        assert torch.allclose(plain.run_layers(trace.trace(network), x)["fc"], network(x), atol=1e-4)
+        assert torch.allclose(float_layers.run_layers(torch_fx.trace(network), x)["fc"], network(x), atol=1e-4)
 
 
 def test_equalization_keeps_the_function_and_brings_ranges_together():
-    layers = trace.trace(trained_like(5))
+    layers = torch_fx.trace(trained_like(5))
     x = inputs(8, 5)
     changed = equalize.equalized(layers)
-    before, after = plain.run_layers(layers, x)["fc"], plain.run_layers(changed, x)["fc"]
+    before, after = float_layers.run_layers(layers, x)["fc"], float_layers.run_layers(changed, x)["fc"]
     assert torch.allclose(before, after, atol=1e-3)
     ranges = [layer.weight.abs().flatten(1).amax(1) for layer in (layers[1], changed[1])]
     assert ranges[1].std() / ranges[1].mean() < ranges[0].std() / ranges[0].mean()
@@ -138,10 +139,10 @@ def test_equalization_keeps_the_function_and_brings_ranges_together():
 
 @pytest.mark.parametrize("name", ["dw1", "pw1", "fc"])  # inputs of conv1 are noise here: rounding is as good
 def test_reconstruction_brings_the_sums_of_a_layer_nearer_than_rounding(name):
-    layers, x = trace.trace(trained_like(7)), inputs(128, 7)
+    layers, x = torch_fx.trace(trained_like(7)), inputs(128, 7)
     layer = next(layer for layer in layers if layer.name == name)
     with torch.no_grad():
-        x = {INPUT: x, **plain.run_layers(layers, x)}[layer.inputs[0]]
+        x = {INPUT: x, **float_layers.run_layers(layers, x)}[layer.inputs[0]]
     filters = layer.weight.flatten(1)
     step = ptq.best_step(filters, 1, (0.3, 0.5, 0.7))
     found, chosen = reconstruct.reconstructed(filters, reconstruct.second_moments(layer, x), [step], 1)
@@ -175,9 +176,9 @@ def test_normalizations_move_stay_legal_and_freeze():
 @pytest.mark.parametrize("bits", [4, 2])
 def test_calibration_gives_each_channel_the_float_layers_mean_and_spread(bits):
     real, x = trained_like(3), inputs(128, 3)
-    layers, network = trace.trace(real), quantized(real, 128, 3, weight_bits=bits)
+    layers, network = torch_fx.trace(real), quantized(real, 128, 3, weight_bits=bits)
     with torch.no_grad():
-        wanted = plain.run_layers(layers, x)["fc"]
+        wanted = float_layers.run_layers(layers, x)["fc"]
         found = network(x)
     assert torch.allclose(found.mean(0), wanted.mean(0), atol=0.1 * float(wanted.std()))
     assert torch.allclose(found.std(0), wanted.std(0), rtol=0.25)
@@ -207,7 +208,7 @@ def test_a_weak_channel_stays_legal_and_keeps_its_bias(bits, gain):
     graph = lowered(quantized(network, 64, 5, weight_bits=bits))
     _, first = next(iter(interp.trace(graph, as_int8(x).astype(np.int32)[..., None])))
     with torch.no_grad():
-        wanted = plain.run_layers(trace.trace(network), x)["conv1"][:, 0]
+        wanted = float_layers.run_layers(torch_fx.trace(network), x)["conv1"][:, 0]
     assert abs(first[..., 0].mean() * graph.nodes[0].out_scale - float(wanted.mean())) < 2 * graph.nodes[0].out_scale
 
 
@@ -298,7 +299,7 @@ def small(*layers):
 )
 def test_unsupported_layers_are_named(network, said):
     with pytest.raises(TargetError, match=said):
-        trace.trace(network)
+        torch_fx.trace(network)
 
 
 @pytest.mark.parametrize(
@@ -386,5 +387,5 @@ def test_a_network_with_nan_is_refused_by_name():
 
 
 def test_asymmetric_padding_is_kept():
-    layers = trace.trace(small(Pad(4, 5, 1, 1), nn.Conv2d(1, 16, (10, 4), stride=2), nn.ReLU()))
+    layers = torch_fx.trace(small(Pad(4, 5, 1, 1), nn.Conv2d(1, 16, (10, 4), stride=2), nn.ReLU()))
     assert layers[0].pad == (4, 5, 1, 1) and layers[0].forward(inputs(1, 0)).shape[2:] == (25, 5)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgekws import plugs, targets
+from edgekws import plugins, targets
 from edgekws.errors import ConfigError
 from edgekws.quant.layers import factor_of
 from edgekws.targets import Figure, int8
 from tests.graphs import random_dag
 
-NAMES = plugs.names("targets")
-DEVICES = [f"{name}:{device}" for name in NAMES for device in plugs.load("targets", name).DEVICES]
+NAMES = plugins.names("targets")
+DEVICES = [f"{name}:{device}" for name in NAMES for device in plugins.load("targets", name).DEVICES]
 
 
 def figures(value):

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekws import golden, plugs
+from edgekws import plugins
 from edgekws.errors import ArtifactError, ConfigError
-from edgekws.graph import interp, io
+from edgekws.graph import golden, interp, io
 from edgekws.vendor import ti_nnc
 from tests.graphs import random_dag
 
@@ -60,7 +60,7 @@ def written(tmp_path, graph, random_features):
 
 
 def test_devices_are_those_of_the_target():
-    assert sorted(plugs.load("targets", ti_nnc.TARGET).DEVICES) == DEVICES
+    assert sorted(plugins.load("targets", ti_nnc.TARGET).DEVICES) == DEVICES
 
 
 def test_the_command_for_f28p55x_is_the_one_of_the_guide(graph):
@@ -94,7 +94,7 @@ def test_an_unknown_device(graph):
 def test_the_folder(written, graph):
     names = {path.name for path in written.iterdir()}
     assert names == {"model.tinpu.onnx", *OTHERS}
-    assert (written / "model.tinpu.onnx").read_bytes() == plugs.load("emit", "onnx_tinpu").emit(graph)[ti_nnc.MODEL]
+    assert (written / "model.tinpu.onnx").read_bytes() == plugins.load("emit", "onnx_tinpu").emit(graph)[ti_nnc.MODEL]
     vectors = golden.read(written / "golden.npz")
     assert np.bincount(vectors["labels"]).tolist() == [2] * 12
     assert np.array_equal(vectors["scores"], interp.run(graph, vectors["features"]))

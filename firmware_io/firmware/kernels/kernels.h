@@ -1,5 +1,5 @@
 /* The integer layers of edgekws. The Python definition is edgekws/graph/interp.py; ekw_node mirrors
- * Node of edgekws/graph/ir.py and is written by edgekws/emit/c.py: same names, same order.
+ * Node of edgekws/graph/ir.py and is written by edgekws/emit/c/__init__.py: same names, same order.
  *
  * Tensors are bytes [channels][height][width], int8 or uint8. Per output channel c
  *
@@ -7,7 +7,7 @@
  *     y   = clip(scaled(acc), lo, hi)        scaled: see ekw_rule
  *
  * Kernels allocate nothing, keep no state and need no library. The output may be the input itself where
- * edgekws/emit/_c_arena.py says so: every kernel but linear and convolutions that see neighbours reads what
+ * edgekws/emit/c/arena.py says so: every kernel but linear and convolutions that see neighbours reads what
  * it overwrites first. Otherwise inputs, output and scratch must not overlap.
  */
 #ifndef EKW_KERNELS_H
@@ -60,7 +60,7 @@ typedef struct {
 } ekw_case;
 
 /* Memory that a kernel may use while it runs, aligned to EKW_ALIGNMENT. How much it needs is known to
- * edgekws/emit/_c_scratch.py; more than the least makes convolutions faster. */
+ * edgekws/emit/c/scratch.py; more than the least makes convolutions faster. */
 typedef struct {
     uint8_t *bytes;
     int32_t size;

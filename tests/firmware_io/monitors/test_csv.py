@@ -8,7 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edgekws.errors import ArtifactError, ConfigError
-from firmware_io.monitors import _csv_columns, _csv_table, csv, load
+from firmware_io.monitors import csv, load
+from firmware_io.monitors.csv import columns
+from firmware_io.monitors.csv import table as _csv_table
 
 
 @pytest.fixture
@@ -229,7 +231,7 @@ def test_a_file_that_is_not_there():
     ],
 )
 def test_titles(title, name, unit):
-    assert _csv_columns._split(title) == (name, unit)
+    assert columns._split(title) == (name, unit)
 
 
 def test_a_large_file_is_read_in_blocks(tmp_path):

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from edgekws.errors import BoardError, ConfigError
-from tests.firmware_io.fake_joulescope import COUNT_HZ, Driver, virtual_joulescope
-from tests.firmware_io.profiles import bursts, constant, joules
-from tests.firmware_io.virtual_meters import connect, record
+from tests.firmware_io.devices.fake_joulescope import COUNT_HZ, Driver, virtual_joulescope
+from tests.firmware_io.devices.profiles import bursts, constant, joules
+from tests.firmware_io.devices.virtual_meters import connect, record
 
 EDGES = (0.2503217, 0.7004444)
 RATE_HZ = {"js110": 2_000_000, "js220": 1_000_000}

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from edgekws.errors import BoardError, ConfigError
 from firmware_io.monitors import _url, lpm01a
-from firmware_io.monitors._lpm01a_stream import AsciiDecoder, BinaryDecoder, Clock
-from tests.firmware_io.virtual_lpm01a import Faults, VirtualLpm01a, ascii_decimal, binary, on_pty, watch_events
+from firmware_io.monitors.lpm01a.stream import AsciiDecoder, BinaryDecoder, Clock
+from tests.firmware_io.devices.virtual_lpm01a import Faults, VirtualLpm01a, ascii_decimal, binary, on_pty, watch_events
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from edgekws.errors import BoardError, ConfigError
-from tests.firmware_io import fake_otii
-from tests.firmware_io.fake_otii import virtual_otii
-from tests.firmware_io.profiles import bursts, constant, joules
-from tests.firmware_io.virtual_meters import connect, record
+from tests.firmware_io.devices import fake_otii
+from tests.firmware_io.devices.fake_otii import virtual_otii
+from tests.firmware_io.devices.profiles import bursts, constant, joules
+from tests.firmware_io.devices.virtual_meters import connect, record
 
 EDGES = (0.2503217, 1.0004444)
 NATIVE_HZ = {"Arc": 4_000, "Ace": 50_000}

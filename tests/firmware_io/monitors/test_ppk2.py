@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from edgekws.errors import BoardError, ConfigError
 from firmware_io.monitors.ppk2 import Ppk2
-from tests.firmware_io import fake_ppk2
-from tests.firmware_io.fake_ppk2 import META, RATE_HZ, START, STOP, virtual_ppk2
-from tests.firmware_io.profiles import bursts, constant, joules
-from tests.firmware_io.virtual_meters import connect, record
+from tests.firmware_io.devices import fake_ppk2
+from tests.firmware_io.devices.fake_ppk2 import META, RATE_HZ, START, STOP, virtual_ppk2
+from tests.firmware_io.devices.profiles import bursts, constant, joules
+from tests.firmware_io.devices.virtual_meters import connect, record
 
 EDGES = (0.2503217, 1.0004444)
 

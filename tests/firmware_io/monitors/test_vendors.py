@@ -14,8 +14,8 @@ from edgekws.errors import BoardError, ConfigError
 from firmware_io import monitors
 from firmware_io.monitors._vendor import Coarse, Inbox, coarse_factor
 from firmware_io.monitors.joulescope import CAPABILITIES
-from tests.firmware_io.profiles import bursts, joules
-from tests.firmware_io.virtual_vendors import VIRTUAL
+from tests.firmware_io.devices.profiles import bursts, joules
+from tests.firmware_io.devices.virtual_vendors import VIRTUAL
 
 EDGES = (0.2, 1.1)
 

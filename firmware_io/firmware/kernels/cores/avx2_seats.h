@@ -16,7 +16,7 @@ typedef struct {
     uint8_t unused[48];
 } ekw_seat;
 
-_Static_assert(sizeof(ekw_seat) == 128, "edgekws/emit/_c_scratch.py should know the size of a seat");
+_Static_assert(sizeof(ekw_seat) == 128, "edgekws/emit/c/scratch.py should know the size of a seat");
 
 /* row, column: of the first of the four taps, for 16 outputs. How many bytes from `start` on they see. */
 EKW_BODY int32_t ekw_seat_fill(ekw_seat *seat, const ekw_node *node, __m512i row, __m512i column, int32_t taps) {

@@ -1,5 +1,5 @@
 /* Which implementation of the inner loops this compilation takes; -DEKW_CORE=... overrides it.
- * Mirror of CORES in edgekws/emit/_c_scratch.py. */
+ * Mirror of CORES in edgekws/emit/c/scratch.py. */
 #ifndef EKW_CORE_H
 #define EKW_CORE_H
 

@@ -20,7 +20,7 @@
  *     EKW_DRIVER                          how the body of a convolution is compiled: inline when it does not
  *     EKW_HAS_SHORTCUT                    ekw_depthwise_shortcut does a depthwise convolution, or says false
  *
- * The sizes are mirrored by edgekws/emit/_c_scratch.py. */
+ * The sizes are mirrored by edgekws/emit/c/scratch.py. */
 #ifndef EKW_SELECT_H
 #define EKW_SELECT_H
 

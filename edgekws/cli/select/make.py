@@ -1,0 +1,120 @@
+"""`edgekws select convert` and `make-experiment`: files of the challenge from other ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from edgekws.cli import console
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(help="A selection or a pool of the challenge; its content says which.")],
+    out: Annotated[Path, typer.Argument(help="The file to write; a folder for --to parquet.")],
+    form: Annotated[
+        str,
+        typer.Option("--to", help="npz, ids, json, yaml, pb or parquet (see above). Default: what OUT's name says."),
+    ] = "",
+    input_samples: Annotated[
+        Path | None,
+        typer.Option("--input-samples", help="samples.pb that a first-generation selection chooses from."),
+    ] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option("--embeddings", help="Folder of word.parquet files, for --to pb.")
+    ] = None,
+    evaluation: Annotated[
+        bool, typer.Option("--evaluation", help="The pool is an eval.pb: write eval.yaml and eval_embeddings.")
+    ] = False,
+) -> None:
+    """Write a selection or a pool in another form. What does not go into a form is refused, with the reason.
+
+    Selections: `npz` (train.npz) and `ids` (train.yaml with target_ids) of the first generation, `json`
+    (en_25_train.json) and `yaml` (targets, nontargets) of today's. All go into each other; to and from npz, and from
+    today's to the first, --input-samples tells vectors and ids. A .yaml from a train.npz is `ids`, any other `yaml`.
+
+    Pools: `pb` (samples.pb, eval.pb) and `parquet` (a new folder with word.parquet files and
+    allowed_training_set.yaml or eval.yaml); back with --embeddings.
+
+    The first generation has one class of targets: lists of several target words have no form there.
+
+    Examples: `edgekws select convert train.npz train.yaml --input-samples samples.pb`,
+    `edgekws select convert eval.pb bird --evaluation`,
+    `edgekws select convert allowed_training_set.yaml samples.pb --embeddings train_embeddings`
+    """
+    from edgekws.curate.dataperf import convert as converting
+
+    request = converting.Request(source, out, form, input_samples, embeddings, evaluation)
+    done = converting.convert(request)
+    for note in done.notes:
+        console.warn(note)
+    console.out.print(escape(done.said))
+    console.out.print(f"written: {escape(str(out))}")
+
+
+def make_experiment(
+    embeddings: Annotated[Path, typer.Argument(help="Folder of word.parquet files, as `edgekws embed` writes it.")],
+    out: Annotated[Path, typer.Argument(help="The new folder.")],
+    target: Annotated[list[str], typer.Option("--target", help="A word to detect. May be repeated.")],
+    splits: Annotated[
+        Path | None, typer.Option("--splits", help="LANGUAGE_splits.csv of Multilingual Spoken Words.")
+    ] = None,
+    recordings: Annotated[
+        Path | None,
+        typer.Option("--recordings", help="Speech Commands: folder with validation_list.txt and testing_list.txt."),
+    ] = None,
+    words: Annotated[
+        int | None, typer.Option(min=1, help="Other words, drawn.", show_default="200, or all when there are fewer")
+    ] = None,
+    known: Annotated[
+        int | None, typer.Option(min=1, help="How many of them may be learned from.", show_default="half")
+    ] = None,
+    train_clips: Annotated[int, typer.Option(min=0, help="Clips of each known word to choose from.")] = 100,
+    eval_clips: Annotated[int, typer.Option(min=0, help="Clips of each known word that are judged.")] = 100,
+    judge: Annotated[
+        list[str] | None, typer.Option("--judge", help="dev or test: splits to judge.", show_default="both")
+    ] = None,
+    by_split: Annotated[
+        bool, typer.Option("--by-split", help="Other words keep to the splits, too, with up to so many clips; 0: all.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the draws.")] = 0,
+) -> None:
+    """Make a challenge of your own: what may be chosen, what is judged, as DataPerf drew its own.
+
+    Clips of targets in the training split may be chosen; those of dev and test are judged. Of the other words, --known
+    give clips to both sides and the rest, which no selection can know, all theirs to the judged ones.
+
+    Splits are those of --splits or --recordings; without either, a hash of the speaker (of the name before `_nohash_`,
+    else of the whole name) gives 80 % to train.
+
+    Example, with no speaker on both sides: `edgekws select make-experiment work/embeddings work/challenge
+    --target yes --target no --by-split`
+    """
+    from edgekws.curate.dataperf import experiment
+    from edgekws.curate.dataperf import splits as splitting
+    from edgekws.errors import ConfigError
+
+    if splits and recordings:
+        raise ConfigError(
+            "an experiment takes its splits from one place", got="--splits and --recordings", hint="leave one away"
+        )
+    chosen = tuple(judge) if judge else (splitting.DEV, splitting.TEST)
+    plan = experiment.Plan(tuple(target), words or 0, known or 0, train_clips, eval_clips, chosen, by_split, seed)
+
+    def split_of(taking: list[str]) -> splitting.SplitOf:
+        if splits:
+            return splitting.of_csv(splits, taking)
+        return splitting.of_recordings(recordings) if recordings else splitting.of_speaker
+
+    with console.progress() as report:
+        found = experiment.make(embeddings, split_of, plan, out, report)
+    for name, listed in (("to choose from", found.pool), ("judged", found.evaluation)):
+        counts = [f"{escape(word)} {len(ids):,}" for word, ids in listed.targets.items()]
+        console.out.print(
+            f"{name}: {listed.size:,} clips ({', '.join(counts)}, other words {len(listed.nontargets):,})"
+        )
+    console.out.print(f"other words: {len(found.known)} known, {len(found.unknown)} judged only")
+    console.out.print(f"written: {escape(str(out))}")
+    console.next_step(f"edgekws select run --data {out} --train-size 25")

@@ -1,0 +1,76 @@
+"""Word folders of links: what is left of a folder of recordings, which stays as it is.
+
+OUT/<word>/<file>                      -> the recording
+OUT/<new label>/<file>_from_<word>     where its label was corrected: that folder may have a file of the same name, and
+                                       what names the speaker stays in front
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from edgekws.data import decisions as deciding
+from edgekws.data.decisions import Decisions
+from edgekws.errors import ArtifactError, ConfigError, DataError
+from edgekws.files.fields import as_text
+
+
+def write(root: Path, decided: Decisions, out: Path) -> int:
+    """Links to all files in the folders of `root` but the dropped ones, in a new folder: how many.
+
+    Raises ConfigError when `out` exists or is inside of `root`, DataError for clips that `root` does not have.
+    """
+    _require_new(root, out)
+    files = _files(root)
+    deciding.require_known(decided, files.keys(), root.resolve().name)
+    _require_words(decided, {clip.partition("/")[0] for clip in files})
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        for clip, path in files.items():
+            if clip not in decided.dropped:
+                _link(partial / _place(path, decided.relabelled.get(clip)), path)
+        partial.rename(out)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        hint = "give another --out, on a file system that has symbolic links"
+        raise ArtifactError(f"{out} should become a folder of links", got=error.strerror or "", hint=hint) from error
+    return len(files) - len(decided.dropped)
+
+
+def _files(root: Path) -> dict[str, Path]:
+    """By `folder/file`, in order; as text, which is how decisions name them."""
+    if not root.is_dir():
+        raise DataError(f"{root} should be a folder of word folders", got="no such folder", hint="check the path")
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return {
+        as_text(f"{folder.name}/{path.name}"): path
+        for folder in folders
+        for path in sorted(folder.iterdir())
+        if not path.is_dir() and not path.name.startswith(".")
+    }
+
+
+def _place(path: Path, label: str | None) -> str:
+    word = path.parent.name
+    return f"{word}/{path.name}" if label is None else f"{label}/{path.stem}_from_{word}{path.suffix}"
+
+
+def _link(link: Path, path: Path) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(path.absolute())
+
+
+def _require_words(decided: Decisions, words: set[str]) -> None:
+    """A new label becomes a path, so it is the name of a folder that there is."""
+    strange = sorted(set(decided.relabelled.values()) - words)
+    if strange:
+        raise DataError(f"a new label should be one of {', '.join(sorted(words))}", got=", ".join(strange))
+
+
+def _require_new(root: Path, out: Path) -> None:
+    if out.exists():
+        raise ConfigError("--out should be a new folder", got=f"{out}, which exists", hint="give another, or remove it")
+    if root.resolve() in out.resolve().parents:
+        raise ConfigError(f"--out should be outside of {root}", got=str(out))

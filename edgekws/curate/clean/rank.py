@@ -1,0 +1,152 @@
+"""One ranking of everything that may be wrong, worst first; a file that the page and scripts read.
+
+    edgekws-clean 1: data {name, sha256}, probe, clips, found {reason: clips}, noise (estimated share of wrong labels),
+    ranking [{id, split, label, score, reasons [{reason, score, detail}], suggested}]
+
+A clip's score is its highest reason's; what is unreadable comes first. Clips without a reason are in the ranking too,
+by the doubt about their label.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekws.curate.clean import duplicates, embeddings, faults, labels, probe
+from edgekws.curate.clean.clips import UNREADABLE, Clips, Unreadable, require, shown
+from edgekws.curate.clean.probe import ProbePlan
+from edgekws.data.listing import SILENCE
+from edgekws.errors import ArtifactError, DataError
+from edgekws.files import read_json, write_json
+from edgekws.types import Progress
+
+KIND, VERSION = "edgekws-clean", 1
+REASONS = (UNREADABLE, labels.WRONG_LABEL, faults.SILENT, faults.CLIPPED, faults.CUT_OFF, duplicates.DUPLICATE)
+_UNFLAGGED = 0.9
+"""What a doubt weighs that confident learning did not confirm."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """reason: one of REASONS; score: 0..1, how sure; detail: in words."""
+
+    reason: str
+    score: float
+    detail: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One clip of the ranking. suggested: the likelier label, "" when its own is."""
+
+    id: str
+    split: str
+    label: str
+    score: float
+    reasons: tuple[Reason, ...]
+    suggested: str = ""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """entries: worst first, every clip once."""
+
+    data: str
+    sha256: str
+    plan: ProbePlan
+    noise: float
+    entries: tuple[Entry, ...]
+
+    def found(self) -> dict[str, int]:
+        """Clips of each reason."""
+        counts = Counter(reason.reason for entry in self.entries for reason in entry.reasons)
+        return {reason: counts[reason] for reason in REASONS}
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": KIND,
+            "version": VERSION,
+            "data": {"name": self.data, "sha256": self.sha256},
+            "probe": asdict(self.plan),
+            "clips": len(self.entries),
+            "noise": self.noise,
+            "found": self.found(),
+            "ranking": [asdict(entry) for entry in self.entries],
+        }
+
+
+def rank(clips: Clips, plan: ProbePlan, progress: Progress) -> Ranking:
+    """Look at every clip. Raises DataError where there are too few to judge labels."""
+    require(clips)
+    made = probe.spectra(clips, progress)
+    said = _said(clips, made, plan, progress)
+    judged = labels.judge(said, clips.labels)
+    reasons = _reasons(clips, made, judged, progress)
+    scores = np.where(judged.flagged, judged.score, _UNFLAGGED * judged.score)
+    for number, found in reasons.items():
+        scores[number] = max(scores[number], *(reason.score for reason in found))
+    order = np.argsort(-scores, kind="stable")
+    entries = [_entry(clips, int(n), float(scores[n]), reasons.get(int(n), []), judged) for n in order]
+    first = map(_unreadable, sorted(clips.unreadable, key=lambda each: each.id))
+    return Ranking(clips.name, clips.sha256, plan, judged.noise, (*first, *entries))
+
+
+def _said(clips: Clips, made: np.ndarray, plan: ProbePlan, progress: Progress) -> np.ndarray:
+    """float64 [n, classes]: what each clip says, out of fold."""
+    seen = made if plan.embedding == probe.STATISTICS else embeddings.of(clips, plan.embedding, progress)
+    try:
+        return probe.probabilities(seen, clips.labels, len(clips.words), plan, progress)
+    except DataError as error:
+        if not clips.unreadable:
+            raise
+        got = f"{error.got}, and {len(clips.unreadable)} unreadable recordings ({shown(clips)})"
+        raise DataError(error.expected, got=got, hint="repair these first") from error
+
+
+def _unreadable(recording: Unreadable) -> Entry:
+    return Entry(recording.id, "", recording.label, 1.0, (Reason(UNREADABLE, 1.0, recording.why),))
+
+
+def _reasons(clips: Clips, made: np.ndarray, judged: labels.Judged, progress: Progress) -> dict[int, list[Reason]]:
+    reasons: dict[int, list[Reason]] = defaultdict(list)
+    for number in np.flatnonzero(judged.flagged).tolist():
+        likelier = clips.words[judged.suggested[number]]
+        reasons[number].append(Reason(labels.WRONG_LABEL, float(judged.score[number]), f"sounds like {likelier}"))
+    speech = np.array([clips.words[label] != SILENCE for label in clips.labels])
+    for fault in faults.find(clips, progress):
+        reasons[fault.number].append(Reason(fault.reason, fault.score, fault.detail))
+        speech[fault.number] &= fault.reason != faults.SILENT
+    for pair in duplicates.find(clips, made, speech):
+        reason = Reason(duplicates.DUPLICATE, duplicates.score(clips, pair), duplicates.detail(clips, pair))
+        reasons[pair.number].append(reason)
+    return reasons
+
+
+def _entry(clips: Clips, number: int, score: float, reasons: list[Reason], judged: labels.Judged) -> Entry:
+    worst_first = tuple(sorted(reasons, key=lambda reason: -reason.score))
+    suggested = clips.words[judged.suggested[number]] if judged.flagged[number] else ""
+    label = clips.words[clips.labels[number]]
+    return Entry(clips.ids[number], clips.splits[number], label, score, worst_first, suggested)
+
+
+def save(ranking: Ranking, path: Path) -> None:
+    write_json(path, ranking.to_json())
+
+
+def load(path: Path) -> Ranking:
+    """Raises ArtifactError for another kind of file, and for one that lacks something."""
+    value = read_json(path, KIND, VERSION)
+    try:
+        entries = tuple(
+            Entry(**{**entry, "reasons": tuple(Reason(**reason) for reason in entry["reasons"])})
+            for entry in value["ranking"]
+        )
+        data, plan = value["data"], ProbePlan(**value["probe"])
+        return Ranking(data["name"], data["sha256"], plan, value["noise"], entries)
+    except (KeyError, TypeError) as error:
+        hint = "remove it; data clean makes it again"
+        raise ArtifactError(f"{path} should be a ranking of clips", got=f"{error!r}", hint=hint) from error

@@ -1,0 +1,46 @@
+"""Embeddings of recordings: one vector a clip, by any model that follows the HEAR API. A model is one file here.
+
+A module has three functions (HEAR 2021, "Common API"); `audio` is float32 [n, samples] within -1..1:
+
+    load_model(model_file_path: str = "", **options) -> torch.nn.Module
+        with the integers sample_rate, scene_embedding_size, timestamp_embedding_size
+    get_scene_embeddings(audio, model) -> float32 [n, scene size]
+    get_timestamp_embeddings(audio, model) -> (float32 [n, t, timestamp size], float32 [n, t]: centres in ms)
+
+It may be a file of this folder, a module that Python can import, or the path of a .py file.
+
+    embed.run(embed.Request(source, out, embed.ModelSpec("dscnn")))     recordings -> parquet a word, an index
+    embed.Settings(timestamps=True)                                     of such a request: a vector for each time
+    embed.open_model(embed.ModelSpec("dscnn")).scene(audio)             one batch, in this process
+    embed.check_module("mine.py")                                       what is wrong with a module, in words
+"""
+
+from __future__ import annotations
+
+from edgekws import plugins
+from edgekws.curate.embed.audio import Skipped
+from edgekws.curate.embed.hear_check import Finding, check_module
+from edgekws.curate.embed.model import Model, ModelSpec, open_model
+from edgekws.curate.embed.runner import Request, run
+from edgekws.curate.embed.shard import Settings
+from edgekws.curate.embed.store import Index, read_index
+
+__all__ = [
+    "Finding",
+    "Index",
+    "Model",
+    "ModelSpec",
+    "Request",
+    "Settings",
+    "Skipped",
+    "check_module",
+    "names",
+    "open_model",
+    "read_index",
+    "run",
+]
+
+
+def names() -> list[str]:
+    """The models there are, sorted."""
+    return plugins.names("embed")

@@ -1,0 +1,85 @@
+"""One recording -> float32 samples within -1..1 at the rate of a model; or a reason why not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekws.data import truncation, wav
+from edgekws.data.dataset import loudest
+from edgekws.errors import ConfigError, DataError
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+"""What soundfile decodes; MSWC comes as .opus."""
+SILENT_PEAK = 4 / 32_768
+"""A recording whose samples all stay within so much of their mean is silent: a few steps of 16 bits."""
+RATES_HZ = range(1_000, 384_001)
+"""Of recordings, and of a model that runs; the HEAR API names five of them."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A recording that has no embedding, and why."""
+
+    id: str
+    reason: str
+
+
+def read(path: Path) -> tuple[np.ndarray, int]:
+    """(float32 [n], rate in Hz); more channels than one are averaged.
+
+    Raises DataError for what is unreadable, cut off, empty, or not made of numbers.
+    """
+    import soundfile
+
+    truncation.require(path)
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            _require_sensible(rate)
+            samples = wav.decoded(file, "float32", "it")
+    except (OSError, RuntimeError) as error:
+        raise DataError("it should be a recording", got=f"something unreadable ({wav.said(error)})") from error
+    return np.ascontiguousarray(samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]), int(rate)
+
+
+def fitted(samples: np.ndarray, rate_hz: int, wanted_hz: int, clip_samples: int | None) -> np.ndarray:
+    """float32 [clip_samples] at `wanted_hz`: zeros at the end of a short one, the loudest part of a long one.
+
+    clip_samples: None keeps the length. Raises DataError for silence, and for what is empty or not made of numbers.
+    """
+    if not len(samples):
+        raise DataError("it should hold sound", got="no samples")
+    if not np.isfinite(samples).all():
+        raise DataError("its samples should be numbers", got="NaN or infinity")
+    if float(np.abs(samples - samples.mean()).max()) < SILENT_PEAK:
+        raise DataError("it should hold sound", got="silence")
+    samples = np.clip(resampled(samples, rate_hz, wanted_hz), -1, 1)
+    if clip_samples is None:
+        return samples
+    if len(samples) < clip_samples:
+        return np.pad(samples, (0, clip_samples - len(samples)))
+    return loudest(samples, clip_samples)
+
+
+def resampled(samples: np.ndarray, rate_hz: int, wanted_hz: int) -> np.ndarray:
+    """float32 [n] -> float32 [m] at `wanted_hz`, by scipy's polyphase filter. Raises ConfigError without scipy."""
+    if rate_hz == wanted_hz:
+        return samples
+    try:
+        from scipy.signal import resample_poly
+    except ModuleNotFoundError as error:
+        hint = "pip install 'edgekws[select]'"
+        raise ConfigError(
+            f"a recording of {rate_hz} Hz needs scipy to become one of {wanted_hz} Hz", hint=hint
+        ) from error
+    common = math.gcd(rate_hz, wanted_hz)
+    return np.asarray(resample_poly(samples, wanted_hz // common, rate_hz // common), np.float32)
+
+
+def _require_sensible(rate_hz: int) -> None:
+    if rate_hz not in RATES_HZ:
+        raise DataError(f"its rate should be {RATES_HZ.start:,} to {RATES_HZ.stop - 1:,} Hz", got=f"{rate_hz:,} Hz")

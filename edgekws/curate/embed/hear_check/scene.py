@@ -1,0 +1,61 @@
+"""Checks of get_scene_embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from edgekws.curate.embed.hear_check.probe import Finding, Probe
+
+if TYPE_CHECKING:
+    import torch
+
+SCENE_CLIPS, SCENE_SECONDS = 4, 2.74
+_NAME = "get_scene_embeddings"
+_CLIP_SECONDS = 1.0
+_TOLERANCE = 1e-3
+"""Relative: products of batches of other sizes may be summed in another order, and no more than that."""
+
+
+def findings(probe: Probe) -> Iterator[Finding]:
+    """What is wrong with the embeddings of noise and of silence."""
+    audio = probe.noise(SCENE_CLIPS, SCENE_SECONDS)
+    before = audio.clone()
+    vectors = probe.scene(audio)
+    if not bool((audio == before).all()):
+        yield Finding("error", "audio", f"{_NAME} changes the audio that it is given; it should work on a copy")
+    if vectors.requires_grad:
+        text = f"{_NAME} keeps gradients, and so the memory of every layer; it should run under torch.no_grad()"
+        yield Finding("warning", "gradients", text)
+    vectors = vectors.detach()
+    if not bool(vectors.isfinite().all()):
+        yield Finding("error", "numbers", f"{_NAME} gives NaN or infinity for noise")
+        return
+    yield from _repeats(probe, before, vectors)
+    yield from _of_audio(vectors)
+    yield from _silence(probe)
+
+
+def _repeats(probe: Probe, audio: torch.Tensor, vectors: torch.Tensor) -> Iterator[Finding]:
+    again = probe.scene(audio.clone()).detach()
+    if not bool((again == vectors).all()):
+        text = f"{_NAME} gives other numbers when it is called again with the same audio: is something random left on?"
+        yield Finding("error", "repeatable", text)
+        return
+    alone = probe.scene(audio[:1].clone(), "one clip").detach()
+    scale = max(float(vectors.abs().max()), 1e-9)
+    if float((alone[0] - vectors[0]).abs().max()) > _TOLERANCE * scale:
+        text = f"{_NAME} gives a clip another embedding alone than in a batch: does it normalize over the batch?"
+        yield Finding("error", "batches", text)
+
+
+def _of_audio(vectors: torch.Tensor) -> Iterator[Finding]:
+    if bool((vectors == vectors[:1]).all()):
+        yield Finding("warning", "audio", f"{_NAME} gives the same embedding for different clips")
+
+
+def _silence(probe: Probe) -> Iterator[Finding]:
+    """Digital silence is where divisions by a peak or a deviation go wrong."""
+    quiet = probe.noise(1, _CLIP_SECONDS) * 0
+    if not bool(probe.scene(quiet, "silence").isfinite().all()):
+        yield Finding("error", "silence", f"{_NAME} gives NaN or infinity for silence: does it divide by a level?")

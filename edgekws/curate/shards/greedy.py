@@ -1,0 +1,89 @@
+"""Facility location among some thousand clips: lazy greedy, exact, ties to the clip that comes first.
+
+A choice is worth the sum over all clips, each times its weight, of the similarity to its nearest chosen clip.
+Gains only shrink as the choice grows, so that an old gain bounds the new one from above: only those clips are
+looked at again whose old gain still reaches the best new one. Similarities are on a grid and weights are integers:
+every sum is an integer below 2**53, and exact in float64 whatever its order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekws.curate.shards.arithmetic import GRID, grid_norms, similarities
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Summary:
+    """picks: indices in the order of choice; weights: total weight of the clips nearest to each pick. int64 [k]."""
+
+    picks: np.ndarray
+    weights: np.ndarray
+
+
+def summarize(rows: np.ndarray, weights: np.ndarray, count: int, stored: bool) -> Summary:
+    """rows: integers as float32 [n, d]; weights: int64 [n]. stored: keep all n x n similarities as int16.
+
+    With count >= n every clip is its own summary.
+    """
+    if count >= len(rows):
+        return Summary(np.arange(len(rows)), weights.astype(np.int64))
+    similar = _Similar(rows, stored)
+    exact = weights.astype(np.float64)
+    best = np.full(len(rows), -GRID, np.int16)
+    owner = np.zeros(len(rows), np.int64)
+    bounds = np.full(len(rows), np.inf)
+    picks: list[int] = []
+    for number in range(count):
+        pick = _best(similar, best, exact, bounds)
+        bounds[pick] = -np.inf
+        picks.append(pick)
+        row = similar.rows(np.array([pick]))[0]
+        nearer = row > best if number else np.ones(len(rows), bool)
+        owner[nearer] = number
+        np.maximum(best, row, out=best)
+    owned = np.bincount(owner, weights=exact, minlength=count)
+    return Summary(np.array(picks, np.int64), owned.astype(np.int64))
+
+
+def _best(similar: _Similar, best: np.ndarray, weights: np.ndarray, bounds: np.ndarray) -> int:
+    """The clip of the largest gain, the first of them; brings the bounds that it looks at up to date."""
+    now = float(best.astype(np.float64) @ weights)
+    stale = bounds > -np.inf
+    leader, size = -np.inf, 8
+    while True:
+        left = np.flatnonzero(stale & (bounds >= leader))
+        if not len(left):
+            return int(np.argmax(bounds))
+        if len(left) > size:
+            left = left[np.argpartition(-bounds[left], size - 1)[:size]]
+        reached = np.maximum(similar.rows(left), best)
+        bounds[left] = reached.astype(np.float64) @ weights - now
+        stale[left] = False
+        leader, size = max(leader, float(bounds[left].max())), min(2 * size, _BATCH)
+
+
+class _Similar:
+    """Similarities of candidates to all clips, on the grid: from memory, or computed again each time."""
+
+    def __init__(self, rows: np.ndarray, stored: bool) -> None:
+        self._rows, self._norms = rows, grid_norms(rows)
+        self._stored: np.ndarray | None = None
+        if stored:
+            self._stored = np.empty((len(rows), len(rows)), np.int16)
+            for start in range(0, len(rows), _BATCH):
+                block = self._computed(slice(start, start + _BATCH), start)
+                self._stored[start : start + _BATCH, start:] = block
+                self._stored[start:, start : start + _BATCH] = block.T
+
+    def rows(self, candidates: np.ndarray) -> np.ndarray:
+        """int16 [candidates, clips]"""
+        return self._computed(candidates) if self._stored is None else self._stored[candidates]
+
+    def _computed(self, candidates: np.ndarray | slice, first: int = 0) -> np.ndarray:
+        rows, norms = self._rows, self._norms
+        return similarities(rows[candidates], rows[first:], norms[candidates], norms[first:])

@@ -1,0 +1,72 @@
+"""Who runs the pieces of a large job. An engine is one file here, or in `scale/engines` of
+a package that EDGEKWS_PLUGS names.
+
+A module has one function
+
+    start(workers: int) -> ContextManager[Engine]
+
+An engine maps a pure function over small descriptions of work and gives the results in any order, each with the
+index of its task. It keeps no state, so that a method cannot tell engines apart; what the results are merged with
+is associative and does not mind their order.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from types import ModuleType
+from typing import Any, Protocol, cast
+
+from edgekws import plugins
+from edgekws.errors import EdgeKwsError
+
+_KIND = "scale.engines"
+
+Task = Any
+Partial = Any
+
+
+class Engine(Protocol):
+    """workers: tasks at once."""
+
+    workers: int
+
+    def map(self, function: Callable[[Task], Partial], tasks: Iterable[Task]) -> Iterator[tuple[int, Partial]]:
+        """(index of the task, its result) as they come. An EdgeKwsError of the function is raised here."""
+
+    def peak_bytes(self) -> int:
+        """Most memory that the workers held, added up; 0 when the work was done in this process."""
+
+
+def names() -> list[str]:
+    """The engines there are, sorted."""
+    return plugins.names(_KIND)
+
+
+def load(name: str) -> ModuleType:
+    """Raises ConfigError that lists the engines there are."""
+    return plugins.load(_KIND, name)
+
+
+def start(name: str, workers: int) -> AbstractContextManager[Engine]:
+    """Raises ConfigError that lists the engines there are, or names the package that is missing."""
+    return cast(AbstractContextManager[Engine], load(name).start(workers))
+
+
+def worker_lost(got: str) -> EdgeKwsError:
+    """What an engine says when a worker did not live to the end of its task."""
+    return EdgeKwsError(
+        "every worker should live to the end of its work",
+        got=got,
+        hint="run the same command again with fewer --workers, or with less --memory or a smaller --batch; what was "
+        "done is kept",
+    )
+
+
+def own_peak_bytes() -> int:
+    """Most memory that this process ever held (pages of code that others share included)."""
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

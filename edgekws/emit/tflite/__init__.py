@@ -1,0 +1,213 @@
+"""TFLite int8 with our own flatbuffer writer.
+
+conv2d, linear       CONV_2D, per-channel filter [c_out, k_h, k_w, c_in]; a linear layer has its input's size
+depthwise, pool      DEPTHWISE_CONV_2D, filter [1, k_h, k_w, c]; the pool has constant weights
+scale                DEPTHWISE_CONV_2D of size 1, constant weights
+add                  ADD; all three tensors have one scale, so the sum is not rescaled
+max_pool             MAX_POOL_2D
+padding              SAME where it means the same, else a PAD before a VALID convolution
+end                  RESHAPE to [1, labels]
+
+Unsigned activations are stored as y - 128 with zero point -128. How the stages become TFLite's:
+
+2^-n                 `_rounding` has the integers and `_scales` the real scales: the floor of the graph, exact in
+                     every runtime but for halves in XNNPACK
+fixed-point          TFLite's own rule, written as it is. A float32 scale has 24 bits and a multiplier 31: files
+                     are exact where `_steps` shows that the scale found has the same steps, and always when the
+                     graph's multipliers come from float32 scales
+m / 2^n              `_steps` searches multiples of the weights, a bias and a scale that have the same steps
+
+Layers of 4-bit weights of a fixed-point graph are INT4 tensors. Other layers of 4 and 2 bits are carried in
+int8, multiplied by what `_steps` found (LiteRT has no convolution of 2 bits); the metadata name both.
+
+A signed output that had to be raised by 128 is lowered again, by adding a constant, where its reader pads, adds
+or takes a maximum. A file with steps that could not all be met says so in its metadata, and its executors bear
+names of their own (`MAY_DIFFER`), so that differences are counted and never mistaken for none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+
+from edgekws.emit import _seal
+from edgekws.emit._common import NEAR, Executor, checked_features, narrow_weights
+from edgekws.emit._rounding import DOUBLED_LIMIT
+from edgekws.emit.tflite import flatbuffer
+from edgekws.emit.tflite.flatbuffer import Edge, Model
+from edgekws.emit.tflite.plan import Filter, Plan, filter_of, plans_of, reads_raised
+from edgekws.emit.tflite.scales import scales_of, unit_of
+from edgekws.errors import TargetError
+from edgekws.graph.ir import INPUT, Graph, Node
+
+FILE, KIND, VERSION = "model.tflite", "tflite", 1
+NOTE = (
+    "TFLite int8 rounding to nearest of a rewritten accumulator that equals the floor of the graph; "
+    f"where weights exceed +-{DOUBLED_LIMIT}, XNNPACK rounds exact halves to even and may be one lower"
+)
+SEARCHED_NOTE = (
+    "TFLite int8 rounding of accumulators whose steps are those of the graph, but for the accumulators counted in "
+    "searched_channels; narrow_weights names the type that carries weights of 4 and 2 bits"
+)
+MAY_DIFFER = {
+    f"litert-reference{NEAR}": "no float32 scale gives all steps of some channels",
+    f"litert-builtin{NEAR}": "rounds once in some operators, and some channels have their steps when rounded twice",
+    f"litert-xnnpack{NEAR}": (
+        f"rounds once, halves to even, and halves occur in channels with weights beyond +-{DOUBLED_LIMIT}"
+    ),
+}
+"""Runtimes that may differ from the graph, and why; all others must not."""
+
+
+def emit(graph: Graph) -> dict[str, bytes]:
+    """{"model.tflite": bytes}, int8 [1, frames, coefficients, 1] -> int8 [1, labels].
+
+    Raises TargetError where numbers do not fit, or where a scale cannot be near that of the graph.
+    """
+    graph.check()
+    plans = plans_of(graph)
+    scales = scales_of(graph, plans)
+    wires, filters = _Wires(graph, scales[INPUT]), dict[str, Filter]()
+    for plan in plans:
+        node = plan.node
+        if node.op == "add":
+            wires.add(node, scales[node.name])
+        elif node.op == "max_pool":
+            wires.max_pool(node)
+        else:
+            s_in, s_out = scales[node.inputs[0]], scales[node.name]
+            filters[node.name] = filter_of(plan, s_in, s_out, unit_of(s_in, s_out))
+            wires.convolution(plan, filters[node.name], s_out)
+    tensor, edge = wires.tensors[graph.nodes[-1].name]
+    last = wires.model.reshape(tensor, len(graph.labels), edge)
+    return {FILE: _seal.close(wires.model.pack(last, _about(graph, filters)))}
+
+
+def _about(graph: Graph, filters: Mapping[str, Filter]) -> dict[str, str]:
+    """The metadata; channels whose steps were searched for are counted apart from those that are proven for all."""
+    proven = [each for each in filters.values() if not each.searched]
+    searched = {name: each for name, each in filters.items() if each.searched}
+    about = _seal.describe(graph, KIND, VERSION, SEARCHED_NOTE if searched else NOTE)
+    free = sum(int(each.tie_free.sum()) for each in proven)
+    about["tie_free_channels"] = f"{free} of {sum(len(each.bias) for each in proven)}"
+    about |= narrow_weights(graph, lambda node: filters[node.name].stored.lower())
+    return about | ({"searched_channels": json.dumps(_counted(searched))} if searched else {})
+
+
+def _counted(searched: Mapping[str, Filter]) -> dict[str, object]:
+    """How many channels have all steps of the graph, and how many accumulators of the others are a step apart."""
+    filters = searched.values()
+    return {
+        "all": sum(len(each.bias) for each in filters),
+        "exact_rounding_twice": sum(int((each.wrong == 0).sum()) for each in filters),
+        "exact_rounding_once": sum(int((each.tie_free & (each.wrong == 0)).sum()) for each in filters),
+        "wrong_accumulators": {name: int(each.wrong.sum()) for name, each in searched.items() if each.wrong.any()},
+    }
+
+
+def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
+    """LiteRT's reference, built-in and XNNPACK kernels. Raises ArtifactError for another file or version.
+
+    A runtime for which the file is not shown to be exact has a name of `MAY_DIFFER`.
+    """
+    from ai_edge_litert.interpreter import OpResolverType
+
+    content = _seal.opened(files, FILE, KIND, VERSION)
+    resolvers = {
+        "litert-reference": OpResolverType.BUILTIN_REF,
+        "litert-builtin": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        "litert-xnnpack": OpResolverType.BUILTIN,
+    }
+    near = _near_runtimes(flatbuffer.metadata(content))
+    return {name + NEAR * (name in near): _executor(content, resolver) for name, resolver in resolvers.items()}
+
+
+def _near_runtimes(about: Mapping[str, str]) -> set[str]:
+    searched = json.loads(about.get("searched_channels", "{}"))
+    free, proven = about["tie_free_channels"].split(" of ")
+    twice = searched.get("exact_rounding_twice") == searched.get("all")
+    once = searched.get("exact_rounding_once") == searched.get("all")
+    exact = {"litert-reference": twice, "litert-builtin": once, "litert-xnnpack": once and free == proven}
+    return {name for name, shown in exact.items() if not shown}
+
+
+def _executor(content: bytes, resolver: object) -> Executor:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, num_threads=1, experimental_op_resolver_type=resolver)
+    interpreter.allocate_tensors()
+    source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    width = int(source["shape"][2] * source["shape"][3])
+
+    def run(features: np.ndarray) -> np.ndarray:
+        x = checked_features(features, (int(source["shape"][1]), width)).reshape(-1, *source["shape"])
+        scores = np.zeros((len(x), sink["shape"][1]), np.int8)
+        for index, clip in enumerate(x):
+            interpreter.set_tensor(source["index"], clip)
+            interpreter.invoke()
+            scores[index] = interpreter.get_tensor(sink["index"])[0]
+        return scores
+
+    return run
+
+
+class _Wires:
+    """The model that grows, with the tensor and edge of each node."""
+
+    def __init__(self, graph: Graph, scale: np.float32) -> None:
+        self.model = Model()
+        edge = Edge(scale, 0, 0)
+        self.tensors = {INPUT: (self.model.activation("features", graph.in_shape, edge), edge)}
+        self.lowered: dict[str, tuple[int, Edge]] = {}
+
+    def convolution(self, plan: Plan, filters: Filter, scale: np.float32) -> None:
+        """scale: of the output."""
+        node = plan.node
+        source, before = self.tensors[node.inputs[0]] if reads_raised(node) else self._unraised(node.inputs[0], node)
+        counted_from_zero = node.requant.lo == 0 or plan.raised > 0
+        after = Edge(scale, -128 if counted_from_zero else 0, plan.raised)
+        same = _is_same_padding(node)
+        if not same and any(node.pad):
+            source = self.model.pad(node, source, before)
+        self.tensors[node.name] = self.model.convolution(node, filters, source, before, after, same), after
+
+    def add(self, node: Node, scale: np.float32) -> None:
+        sources = [self._unraised(name, node)[0] for name in node.inputs]
+        after = Edge(scale, -128 if node.requant.lo == 0 else 0, 0)
+        self.tensors[node.name] = self.model.add(node.name, node.out_shape, sources, after), after
+
+    def max_pool(self, node: Node) -> None:
+        """Raises TargetError where the output would have to be clipped at 127."""
+        source, edge = self._unraised(node.inputs[0], node)
+        if edge.zero_point == -128 and node.requant.lo < 0:
+            raise TargetError(
+                f"{node.name}: TFLite's MAX_POOL_2D keeps the range of its input",
+                got=f"0..255 to {node.requant.lo}..{node.requant.hi}",
+                hint="give the max_pool the range of the layer before",
+            )
+        self.tensors[node.name] = self.model.max_pool(node, source, edge), edge
+
+    def _unraised(self, name: str, reader: Node) -> tuple[int, Edge]:
+        """The tensor of `name` with its raise taken away, once for all readers."""
+        tensor, edge = self.tensors[name]
+        if not edge.raised:
+            return tensor, edge
+        if name not in self.lowered:
+            plain = Edge(edge.scale, 0, 0)
+            constant = self.model.constant(f"{name}_raise", np.full((1, 1, 1, 1), -edge.raised, np.int8), plain)
+            self.lowered[name] = self.model.add(f"{name}_lowered", reader.in_shape, [tensor, constant], plain), plain
+        return self.lowered[name]
+
+
+def _is_same_padding(node: Node) -> bool:
+    """Whether TFLite's SAME gives exactly the padding of this node."""
+    kernel_shape = (1, 1) if node.weight is None or node.op == "linear" else node.weight.shape[1:3]
+    wanted: list[int] = []
+    for size, out, k, stride in zip(node.in_shape, node.out_shape, kernel_shape, node.stride, strict=False):
+        if out != -(-size // stride):
+            return False
+        total = max((out - 1) * stride + k - size, 0)
+        wanted += [total // 2, total - total // 2]
+    return tuple(wanted) == node.pad and any(node.pad)

@@ -1,0 +1,189 @@
+"""A TFLite flatbuffer that grows, operator by operator."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from edgekws.emit._common import packed
+from edgekws.emit.tflite.plan import Filter
+from edgekws.graph.ir import Node, Shape
+
+_SCHEMA_VERSION = 3
+_METADATA = "edgekws"
+_VERSION = 3
+_INT4_VERSIONS = {"CONV_2D": 8, "DEPTHWISE_CONV_2D": 6}
+"""Versions of operators; LiteRT's reference resolver ends at these, and its kernels of them unpack INT4 filters."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """How a tensor holds the integers y of the graph: `int8 - zero_point = y + raised`."""
+
+    scale: np.float32
+    zero_point: int
+    raised: int
+
+
+@dataclass
+class Model:
+    """A flatbuffer model that grows. Methods that add an operator give the index of its output tensor."""
+
+    buffers: list[bytes] = field(default_factory=lambda: [b""])
+    tensors: list[Any] = field(default_factory=list)
+    operators: list[Any] = field(default_factory=list)
+    codes: list[tuple[int, int]] = field(default_factory=list)
+
+    def _tensor(
+        self, name: str, shape: tuple[int, ...], kind: str, data: np.ndarray | None, quantization: object
+    ) -> int:
+        from ai_edge_litert import schema_py_generated as schema
+
+        tensor = schema.TensorT(shape=list(shape), type=getattr(schema.TensorType, kind), name=name)
+        tensor.quantization = quantization
+        if data is not None:
+            tensor.buffer = len(self.buffers)
+            self.buffers.append(np.ascontiguousarray(data).tobytes())
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
+
+    def activation(self, name: str, shape: Shape, edge: Edge) -> int:
+        scale = np.array([edge.scale], np.float32)
+        return self._tensor(name, (1, *shape), "INT8", None, _quantization(scale, edge.zero_point))
+
+    def operator(self, name: str, version: int, inputs: list[int], output: int, options: object) -> int:
+        from ai_edge_litert import schema_py_generated as schema
+
+        code = (getattr(schema.BuiltinOperator, name), version)
+        if code not in self.codes:
+            self.codes.append(code)
+        operator = schema.OperatorT(opcodeIndex=self.codes.index(code), inputs=inputs, outputs=[output])
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__[:-1])
+        operator.builtinOptions = options
+        self.operators.append(operator)
+        return output
+
+    def constant(self, name: str, value: np.ndarray, edge: Edge) -> int:
+        scale = np.array([edge.scale], np.float32)
+        return self._tensor(name, value.shape, "INT8", value, _quantization(scale, edge.zero_point))
+
+    def convolution(self, node: Node, filters: Filter, source: int, before: Edge, after: Edge, same: bool) -> int:
+        axis, weight = (0, filters.weight) if filters.weight.ndim == 4 else (3, filters.weight.transpose(1, 2, 0)[None])
+        data = packed(weight, 4) if filters.stored == "INT4" else weight
+        quantization = _quantization(filters.scale, 0, axis)
+        kernel = self._tensor(f"{node.name}_weight", weight.shape, filters.stored, data, quantization)
+        bias_scale = _quantization(filters.scale * before.scale, 0)
+        bias = self._tensor(f"{node.name}_bias", filters.bias.shape, "INT32", filters.bias.astype(np.int32), bias_scale)
+        output = self.activation(node.name, node.out_shape, after)
+        options, name = _convolution_options(node, same, depthwise=axis == 3)
+        version = _INT4_VERSIONS[name] if filters.stored == "INT4" else _VERSION
+        return self.operator(name, version, [source, kernel, bias], output, options)
+
+    def add(self, name: str, shape: Shape, sources: list[int], after: Edge) -> int:
+        """Sources of one scale; the sum is clipped to what `after` holds."""
+        from ai_edge_litert import schema_py_generated as schema
+
+        return self.operator("ADD", 2, sources, self.activation(name, shape, after), schema.AddOptionsT())
+
+    def max_pool(self, node: Node, source: int, edge: Edge) -> int:
+        """The output has the scale and zero point of the input."""
+        from ai_edge_litert import schema_py_generated as schema
+
+        options = schema.Pool2DOptionsT(
+            padding=schema.Padding.VALID,
+            strideH=node.stride[0],
+            strideW=node.stride[1],
+            filterHeight=node.window[0],
+            filterWidth=node.window[1],
+            fusedActivationFunction=_activation_of(node),
+        )
+        return self.operator("MAX_POOL_2D", 2, [source], self.activation(node.name, node.out_shape, edge), options)
+
+    def pad(self, node: Node, source: int, edge: Edge) -> int:
+        from ai_edge_litert import schema_py_generated as schema
+
+        top, bottom, left, right = node.pad
+        amounts = np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32)
+        sizes = self._tensor(f"{node.name}_padding", amounts.shape, "INT32", amounts, None)
+        height, width, channels = node.in_shape
+        output = self.activation(f"{node.name}_padded", (height + top + bottom, width + left + right, channels), edge)
+        return self.operator("PAD", 2, [source, sizes], output, schema.PadOptionsT())
+
+    def reshape(self, source: int, labels: int, edge: Edge) -> int:
+        from ai_edge_litert import schema_py_generated as schema
+
+        shape = np.array([1, labels], np.int32)
+        sizes = self._tensor("scores_shape", shape.shape, "INT32", shape, None)
+        scale = np.array([edge.scale], np.float32)
+        output = self._tensor("scores", (1, labels), "INT8", None, _quantization(scale, edge.zero_point))
+        return self.operator("RESHAPE", 1, [source, sizes], output, schema.ReshapeOptionsT(newShape=shape))
+
+    def pack(self, output: int, about: dict[str, str]) -> bytes:
+        """The bytes of the file, with `about` as JSON in its metadata."""
+        import flatbuffers
+        from ai_edge_litert import schema_py_generated as schema
+
+        graph = schema.SubGraphT(
+            tensors=self.tensors, inputs=[0], outputs=[output], operators=self.operators, name=about["graph_name"]
+        )
+        notes = schema.MetadataT(name=_METADATA, buffer=len(self.buffers))
+        model = schema.ModelT(
+            version=_SCHEMA_VERSION,
+            operatorCodes=[_code(schema, code, version) for code, version in self.codes],
+            subgraphs=[graph],
+            description=f"edgekws {about['edgekws_version']}, graph {about['graph_sha256'][:16]}",
+            buffers=[_buffer(schema, data) for data in (*self.buffers, json.dumps(about).encode())],
+            metadata=[notes],
+        )
+        builder = flatbuffers.Builder(1 << 16)
+        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+        return bytes(builder.Output())
+
+
+def metadata(content: bytes) -> dict[str, str]:
+    """What `Model.pack` was told about the model."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content, 0)
+    about = json.loads(model.Buffers(model.Metadata(0).Buffer()).DataAsNumpy().tobytes())
+    return {str(key): str(value) for key, value in about.items()}
+
+
+def _quantization(scale: np.ndarray, zero_point: int, axis: int = 0) -> object:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema.QuantizationParametersT(
+        scale=scale.astype(np.float32), zeroPoint=np.full(len(scale), zero_point, np.int64), quantizedDimension=axis
+    )
+
+
+def _activation_of(node: Node) -> int:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return int(getattr(schema.ActivationFunctionType, "RELU" if node.requant.lo == 0 else "NONE"))
+
+
+def _convolution_options(node: Node, same: bool, depthwise: bool) -> tuple[object, str]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    common = {
+        "padding": schema.Padding.SAME if same else schema.Padding.VALID,
+        "strideH": node.stride[0],
+        "strideW": node.stride[1],
+        "fusedActivationFunction": _activation_of(node),
+    }
+    if depthwise:
+        return schema.DepthwiseConv2DOptionsT(**common, depthMultiplier=1), "DEPTHWISE_CONV_2D"
+    return schema.Conv2DOptionsT(**common), "CONV_2D"
+
+
+def _code(schema: ModuleType, code: int, version: int) -> object:
+    return schema.OperatorCodeT(deprecatedBuiltinCode=min(code, 127), builtinCode=code, version=version)
+
+
+def _buffer(schema: ModuleType, data: bytes) -> object:
+    return schema.BufferT(data=np.frombuffer(data, np.uint8) if data else None)

@@ -1,0 +1,161 @@
+"""Operations in their order of execution -> plain layers. What the front ends share: fusing, naming, refusing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from edgekws.errors import TargetError
+from edgekws.graph.ir import Op
+from edgekws.quant.float_layers import Layer
+
+Sides = tuple[int, int, int, int]
+"""Rows and columns of zeros: (top, bottom, left, right)."""
+NO_PAD: Sides = (0, 0, 0, 0)
+_MOST_PAD = 1 << 12
+_EMPTY = torch.zeros(0)
+_CONVOLUTIONS = ("conv2d", "depthwise_conv2d")
+_LONELY = ("pool", "fc")
+"""Prefixes whose first layer needs no number."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a tensor of the network is to us: a layer's output, not yet padded, perhaps flattened to [n, c].
+
+    users: how many operations read the layer's output.
+    """
+
+    source: str
+    pad: Sides = NO_PAD
+    flat: bool = False
+    users: int = 1
+
+    def padded(self, sides: Sides, name: str) -> Value:
+        """Zeros around it, besides those that are there."""
+        if self.flat:
+            raise TargetError(f"{name} should pad before the flattening", got="a flattened tensor")
+        return replace(self, pad=_sum(self.pad, sides, name))
+
+
+class Assembler:
+    """Every method takes the name that the user knows the operation by and raises TargetError with it."""
+
+    def __init__(self) -> None:
+        self.layers: list[Layer] = []
+        self._counts: Counter[str] = Counter()
+        self._only_reader: set[str] = set()
+        """max_pool layers whose input nobody else reads"""
+
+    def conv(
+        self, x: Value, weight: torch.Tensor, bias: torch.Tensor | None, stride: tuple[int, int], pad: Sides,
+        groups: int, name: str,
+    ) -> Value:  # fmt: skip
+        """weight: [c_out, c_in / groups, k_h, k_w]."""
+        depthwise = groups == len(weight) > 1 and weight.shape[1] == 1
+        if groups != 1 and not depthwise:
+            got = f"{groups} groups, {len(weight)} outputs"
+            raise TargetError(f"{name} should have 1 group or be depthwise, a filter for each channel", got=got)
+        prefix = "dw" if depthwise else "pw" if tuple(weight.shape[2:]) == (1, 1) else "conv"
+        kind: Op = "depthwise_conv2d" if depthwise else "conv2d"
+        fields = {"weight": weight, "bias": _bias(bias, weight), "stride": stride, "pad": _sum(x.pad, pad, name)}
+        return self._layer(kind, prefix, (x,), name, **fields)
+
+    def linear(self, x: Value, weight: torch.Tensor, bias: torch.Tensor | None, name: str) -> Value:
+        """weight: [c_out, n]."""
+        if not x.flat:
+            raise TargetError(f"{name} should follow a flattening", got="a linear layer over the last axis")
+        return self._layer("linear", "fc", (x,), name, weight=weight, bias=_bias(bias, weight))
+
+    def normalize(self, x: Value, gain: torch.Tensor, shift: torch.Tensor, name: str) -> Value:
+        """x * gain + shift, each [c]: folded into the layer before, or on its own (on the input, say) a `scale`."""
+        layer = self._made(x)
+        if layer is None or layer.relu or layer.kind not in (("linear",) if x.flat else _CONVOLUTIONS):
+            return self._layer("scale", "scale", (x,), name, weight=gain, bias=shift)
+        weight = layer.weight * gain.view(-1, *([1] * (layer.weight.ndim - 1)))
+        return self._replace(x, layer, weight=weight, bias=layer.bias * gain + shift)
+
+    def relu(self, x: Value, name: str) -> Value:
+        """max(relu(x)) is relu(max(x)), and the layer before the maximum then uses all of its 256 steps."""
+        layer = self._made(x)
+        if layer is None:
+            wanted = f"{name} should follow a layer whose output nobody else reads"
+            raise TargetError(
+                wanted, got=f"a ReLU after {x.source}", hint="let the other reader take the ReLU's output"
+            )
+        while layer.name in self._only_reader:
+            layer = next(earlier for earlier in self.layers if earlier.name == layer.inputs[0])
+        self._replace(x, layer, relu=True)
+        return replace(x, users=1)
+
+    def max_pool(self, x: Value, window: tuple[int, int], stride: tuple[int, int], name: str) -> Value:
+        alone = self._made(x) is not None
+        pooled = self._layer("max_pool", "max", (x,), name, window=window, stride=stride)
+        if alone:
+            self._only_reader.add(pooled.source)
+        return pooled
+
+    def mean(self, x: Value, name: str, keep: bool) -> Value:
+        """Over all positions. keep: whether the two axes stay, with size 1."""
+        return replace(self._layer("global_sum_pool", "pool", (x,), name), flat=not keep)
+
+    def add(self, x: Value, y: Value, name: str) -> Value:
+        return self._layer("add", "add", (x, y), name)
+
+    def finished(self, output: Value | None, got: str) -> list[Layer]:
+        """The layers, when the network returns what the last of them gives."""
+        if output is None or not self.layers or output.source != self.layers[-1].name or output.pad != NO_PAD:
+            raise TargetError("the network should return the tensor of its last layer", got=got)
+        return self.layers
+
+    def _layer(self, kind: Op, prefix: str, inputs: tuple[Value, ...], name: str, **fields: object) -> Value:
+        """Append a layer, called by what it is and its number among those."""
+        if kind not in _CONVOLUTIONS and any(x.pad != NO_PAD for x in inputs):
+            raise TargetError(f"{name}: only convolutions may follow zero padding", got=kind)
+        if kind not in ("linear", "add") and any(x.flat for x in inputs):
+            raise TargetError(f"{name}: only linear layers and additions may follow a flattening", got=kind)
+        if len({x.flat for x in inputs}) > 1:
+            raise TargetError(f"{name} should add tensors of one shape", got="only one of them is flattened")
+        self._counts[prefix] += 1
+        number = "" if prefix in _LONELY and self._counts[prefix] == 1 else str(self._counts[prefix])
+        given: Any = {"weight": _EMPTY, "bias": _EMPTY, **fields}
+        self.layers.append(Layer(f"{prefix}{number}", kind, tuple(x.source for x in inputs), **given))
+        return Value(self.layers[-1].name, flat=kind == "linear" or inputs[0].flat)
+
+    def _made(self, x: Value) -> Layer | None:
+        """The layer that made `x`, when nobody else reads it, so that it may take the next operation in."""
+        made = [layer for layer in self.layers if layer.name == x.source]
+        return made[0] if made and x.users == 1 and x.pad == NO_PAD else None
+
+    def _replace(self, x: Value, layer: Layer, **changes: object) -> Value:
+        numbers = {each.name: number for number, each in enumerate(self.layers)}
+        self.layers[numbers[layer.name]] = replace(layer, **changes)  # type: ignore[arg-type]
+        return replace(x, users=1)
+
+
+def float32(values: torch.Tensor) -> torch.Tensor:
+    """A copy that training the original does not change."""
+    return values.detach().to("cpu", torch.float32, copy=True)
+
+
+def batch_norm(
+    gain: torch.Tensor | None, shift: torch.Tensor | None, mean: torch.Tensor, variance: torch.Tensor, eps: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The (gain, shift) of a normalization by running statistics; all [c]."""
+    found = torch.ones_like(variance) if gain is None else gain
+    found = found / torch.sqrt(variance + eps)
+    return found, (torch.zeros_like(mean) if shift is None else shift) - mean * found
+
+
+def _bias(bias: torch.Tensor | None, weight: torch.Tensor) -> torch.Tensor:
+    return torch.zeros(len(weight)) if bias is None else bias
+
+
+def _sum(first: Sides, second: Sides, name: str) -> Sides:
+    if min(second) < 0 or max(second) > _MOST_PAD:
+        raise TargetError(f"{name} should pad by 0..{_MOST_PAD}", got=f"{second}")
+    top, bottom, left, right = (a + b for a, b in zip(first, second, strict=True))
+    return top, bottom, left, right

@@ -1,0 +1,295 @@
+"""Mixed precision for a trained network: search bits per layer for a budget, verify by PTQ, write what was found.
+
+mixed.json   kind "edgekws-mixed", version 1
+    budget           what was asked for
+    target, device   whose widths, rules and cycles were used
+    layers           names of the layers with weights; `bits` lists below follow this order
+    chosen           layer -> bits, as quant.layers of a recipe
+    float            accuracy and balanced_accuracy of the float network; clips: how many validation clips they are of
+    options          layer -> what each width costs and adds to the error
+    front            every network that no other beats in cost and predicted error, cheapest first
+    measured         networks that were quantized for real: the chosen one, candidates, and uniform widths
+Networks have bits, flash_bytes (weights and stage parameters, as Graph.parameter_bytes), latency_seconds (estimated;
+null where the device's clock is not known), predicted_error (mean divergence of the class probabilities from the
+float network's on calibration clips, nats), accuracy and balanced_accuracy (mean of the classes' shares; both on
+validation clips after PTQ, null where not measured).
+pareto.svg shows front and measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from edgekws import targets
+from edgekws.errors import ConfigError
+from edgekws.features import cache
+from edgekws.files import write_json
+from edgekws.quant.mixed import plot
+from edgekws.quant.mixed.budget import Budget, Kind, shown
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from torch import nn
+
+    from edgekws.data.dataset import Dataset
+    from edgekws.graph.ir import Graph
+    from edgekws.pipeline import Trained
+    from edgekws.quant.mixed.front import Option, Point
+    from edgekws.quant.network import QuantNet
+    from edgekws.training.loop import Score
+    from edgekws.types import Progress
+
+KIND, VERSION = "edgekws-mixed", 1
+_CANDIDATES = 31
+"""Points of the front among which `drop` looks; with one more these are 5 or 6 trials."""
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """What a search found.
+
+    scores: bits of all layers -> accuracies on validation clips, of the networks that were quantized for real.
+    uniform: the networks with one width for all layers. clock_hz: None where the device's is not known.
+    """
+
+    budget: Budget
+    target: str
+    device: str
+    clock_hz: float | None
+    layers: tuple[str, ...]
+    options: dict[str, tuple[Option, ...]]
+    front: tuple[Point, ...]
+    uniform: tuple[Point, ...]
+    candidates: tuple[Point, ...]
+    chosen: Point
+    scores: dict[tuple[int, ...], Score]
+    float_score: Score
+    clips: int
+
+    @property
+    def bits(self) -> dict[str, int]:
+        """Layer -> bits of the chosen network."""
+        return dict(zip(self.layers, self.chosen.bits, strict=True))
+
+    @property
+    def measured(self) -> list[Point]:
+        """The networks whose accuracy is known, by flash."""
+        points = {point.bits: point for point in (*self.uniform, *self.candidates, self.chosen)}
+        known = [point for bits, point in points.items() if bits in self.scores]
+        return sorted(known, key=lambda point: point.flash_bytes)
+
+    def latency(self, point: Point) -> float | None:
+        """Estimated seconds."""
+        return point.cycles / self.clock_hz if self.clock_hz else None
+
+
+def search(
+    trained: Trained,
+    data: Dataset,
+    inputs: torch.Tensor,
+    budget: Budget,
+    out: Path,
+    progress: Progress,
+    device: str = "",
+    pinned: Mapping[str, int] | None = None,
+) -> Mixed:
+    """Find the bits of each layer; write mixed.json and pareto.svg to `out`. `pipeline.search` calls it.
+
+    inputs: calibration clips, float32 [n, 1, frames, coefficients].
+    device: one of the target's, by default its first. pinned: patterns of layers -> bits that are given.
+    Raises ConfigError for a budget that nothing meets, with the smallest that something does.
+    """
+    from edgekws.quant.mixed.front import Point, pareto_front
+
+    name = trained.recipe.quant.target
+    target, hardware = targets.load(f"{name}:{device}" if device else name)
+    clock = hardware.clock_hz.value if hardware.clock_hz else None
+    trial = _Trial(trained, data, inputs, progress)
+    start, options = trial.options(target, hardware, dict(pinned or {}))
+    front = pareto_front(start, options.values(), "cycles" if budget.kind == "latency" else "flash_bytes")
+    widest = reduce(Point.extended, (row[0] for row in options.values()), start)
+    candidates = _candidates(front, widest) if budget.kind == "drop" else front
+    chosen = _choose(trial, budget, candidates, clock)
+    found = Mixed(
+        budget, name, hardware.name, clock, tuple(options), options, tuple(front), _uniform(start, options),
+        tuple(candidates), chosen, trial.scores, trial.float_score, len(trial.truth),
+    )  # fmt: skip
+    write_json(out / "mixed.json", document(found))
+    _draw(found, out / "pareto.svg")
+    return found
+
+
+class _Trial:
+    """Quantizes the network for real, with calibration clips and a memory of what was scored."""
+
+    def __init__(self, trained: Trained, data: Dataset, inputs: torch.Tensor, progress: Progress) -> None:
+        from edgekws.quant.frontends import torch_fx
+
+        self.trained, self.inputs, self.progress = trained, inputs, progress
+        self.plan = trained.recipe.quant.model_copy(update={"method": "ptq"})
+        self.layers = torch_fx.trace(trained.network)
+        self.features = cache.features_of(data, "validation", trained.features)
+        self.truth: np.ndarray = data.splits["validation"].labels
+        self.names: tuple[str, ...] = ()
+        self.scores: dict[tuple[int, ...], Score] = {}
+        self.float_score = self._score(trained.network)
+
+    def options(
+        self, target: targets.Target, device: targets.Device, pinned: Mapping[str, int]
+    ) -> tuple[Point, dict[str, tuple[Option, ...]]]:
+        """(what all networks have in common, layer -> its options). Scores the uniform networks on the way."""
+        from edgekws.quant.mixed.sensitivity import Sensitivity
+        from edgekws.quant.options import layer_options, without_weights
+        from edgekws.quant.widths import layer_bits
+
+        given = {name: bits for name, bits in layer_bits(self.layers, 0, pinned).items() if bits}
+        self.names = tuple(layer_bits(self.layers, 0, {}))
+        networks = {bits: self._uniform(bits, target) for bits in target.WEIGHT_BITS}
+        graphs = {bits: self._graph(network) for bits, network in networks.items()}
+        sensitivity = Sensitivity(networks, self.inputs, self.plan.correct_bias)
+        done, total = 0, len(self.names) * len(networks)
+
+        def added(name: str, bits: int) -> float:
+            nonlocal done
+            done += 1
+            self.progress("search (errors layer by layer)", done, total)
+            return sensitivity.added(name, bits)
+
+        options = layer_options(graphs, target, device, added, given)
+        return without_weights(graphs[max(graphs)], target, device, sensitivity.base), options
+
+    def score(self, bits: tuple[int, ...]) -> Score:
+        """On validation clips, of the network with these bits after PTQ."""
+        if bits not in self.scores:
+            self.progress(f"search (network {len(self.scores) + 1} on validation clips)", 0, 1)
+            self.scores[bits] = self._score(self._quantized(dict(zip(self.names, bits, strict=True))))
+        return self.scores[bits]
+
+    def lost(self, bits: tuple[int, ...]) -> float:
+        """Points of accuracy that PTQ loses against float: over all clips or as mean of classes, whichever is more.
+
+        Splits as recorded hold few clips of some words and many of no word. A network that has forgotten a rare word
+        hardly shows among all clips; the mean alone may hang on a few of them.
+        """
+        now, before = self.score(bits), self.float_score
+        gaps = before.accuracy - now.accuracy, before.balanced_accuracy - now.balanced_accuracy
+        return 100 * max(gaps)
+
+    def _uniform(self, bits: int, target: targets.Target) -> QuantNet:
+        self.progress(f"search (all layers at {bits} bits)", target.WEIGHT_BITS.index(bits), len(target.WEIGHT_BITS))
+        network = self._quantized(dict.fromkeys(self.names, bits))
+        self.scores[(bits,) * len(self.names)] = self._score(network)
+        return network
+
+    def _quantized(self, bits: dict[str, int]) -> QuantNet:
+        from edgekws.quant import ptq
+
+        return ptq.quantize(self.layers, self.inputs, self.plan.model_copy(update={"layers": bits}))
+
+    def _graph(self, network: QuantNet) -> Graph:
+        from edgekws.quant import lower
+
+        return lower.lower(network, self.trained.features, self.trained.labels, self.trained.recipe.name, strict=False)
+
+    def _score(self, network: nn.Module) -> Score:
+        from edgekws.training.loop import score
+
+        return score(network, self.features, self.truth, self.trained.features)
+
+
+def _candidates(front: Sequence[Point], widest: Point) -> list[Point]:
+    """Some of the front, and the widest network when it costs more: predictions may be wrong, it is the safest."""
+    from edgekws.quant.mixed.front import thinned
+
+    points = thinned(front, _CANDIDATES)
+    return [*points, widest] if widest.flash_bytes > points[-1].flash_bytes else points
+
+
+def _choose(trial: _Trial, budget: Budget, candidates: Sequence[Point], clock: float | None) -> Point:
+    from edgekws.quant.mixed.front import best_within, cheapest_that
+
+    if budget.kind == "drop":
+        found = cheapest_that(candidates, lambda point: trial.lost(point.bits) <= budget.limit + _ROUNDING)
+        known = [trial.lost(point.bits) for point in candidates if point.bits in trial.scores]
+        return found or _refuse(budget, "drop", min(known))
+    if budget.kind == "flash":
+        chosen = best_within(candidates, "flash_bytes", math.floor(budget.limit + _ROUNDING))
+        chosen = chosen or _refuse(budget, "flash", candidates[0].flash_bytes)
+    else:
+        if clock is None:
+            raise ConfigError("a latency needs a device whose clock is known", got=budget.text, hint="give --device")
+        chosen = best_within(candidates, "cycles", math.floor(budget.limit * clock + _ROUNDING))
+        chosen = chosen or _refuse(budget, "latency", candidates[0].cycles / clock)
+    trial.score(chosen.bits)
+    return chosen
+
+
+def _refuse(budget: Budget, kind: Kind, least: float) -> NoReturn:
+    reason = {
+        "flash": "weights and stage parameters with all layers as narrow as the target allows",
+        "latency": "estimated with the fastest width of every layer",
+        "drop": "the least of what PTQ lost on validation clips, over all or as mean of classes; QAT may lose less",
+    }[kind]
+    raise ConfigError(
+        f"the budget should be at least {kind}={shown(kind, least)}", got=budget.text, hint=f"that is {reason}"
+    )
+
+
+def _uniform(start: Point, options: Mapping[str, Sequence[Option]]) -> tuple[Point, ...]:
+    """The networks of one width that the options allow."""
+    from edgekws.quant.mixed.front import Point
+
+    rows = [{option.bits: option for option in row} for row in options.values()]
+    common = set.intersection(*(set(row) for row in rows))
+    return tuple(reduce(Point.extended, (row[bits] for row in rows), start) for bits in sorted(common, reverse=True))
+
+
+def document(found: Mixed) -> dict[str, Any]:
+    """What mixed.json says."""
+    return {
+        "kind": KIND,
+        "version": VERSION,
+        "budget": found.budget.text,
+        "target": found.target,
+        "device": found.device,
+        "layers": list(found.layers),
+        "chosen": found.bits,
+        "float": _accuracies(found.float_score),
+        "clips": found.clips,
+        "options": {name: [_figures(found, option) for option in row] for name, row in found.options.items()},
+        "front": [_figures(found, point) for point in found.front],
+        "measured": [_figures(found, point) for point in found.measured],
+    }
+
+
+def _figures(found: Mixed, item: Option | Point) -> dict[str, Any]:
+    seconds = item.cycles / found.clock_hz if found.clock_hz else None
+    row = {"bits": item.bits, "flash_bytes": item.flash_bytes, "latency_seconds": seconds}
+    if isinstance(item.bits, int):
+        return {**row, "added_error": item.error}
+    return {**row, "predicted_error": item.error, **_accuracies(found.scores.get(item.bits))}
+
+
+def _accuracies(score: Score | None) -> dict[str, float | None]:
+    if score is None:
+        return {"accuracy": None, "balanced_accuracy": None}
+    return {"accuracy": score.accuracy, "balanced_accuracy": score.balanced_accuracy}
+
+
+def _draw(found: Mixed, picture: Path) -> None:
+    by_time = found.budget.kind == "latency"
+
+    def cost(point: Point) -> float:
+        return 1e3 * (found.latency(point) or 0.0) if by_time else point.flash_bytes / 1e3
+
+    label = "estimated latency, ms" if by_time else "weights and stage parameters, kB"
+    errors = [(cost(point), point.error) for point in found.front]
+    accuracies = [(cost(point), 100 * found.scores[point.bits].balanced_accuracy) for point in found.measured]
+    plot.draw(picture, label, errors, accuracies, cost(found.chosen), 100 * found.float_score.balanced_accuracy)

@@ -1,0 +1,151 @@
+"""Runs side by side: the `edgekws-compare` document, version 1 (compare.json).
+
+kind, version, edgekws
+runs         name (a letter), source, title, how, board, graph, graph_sha256, dataset, valid, why
+notes        what the runs do not have in common, as sentences
+groups       one for each way in which boards were run: how, runs (names), rows
+   rows      metric, title, how, unit, cells: one for each run of the group, null where it has no such figure
+      cells  run, value, low, high (null: no interval), change (null: not compared), verdict, why
+
+Values of a row are all of one kind, and so is a group: measured, emulated, estimated and computed figures never meet in
+a ratio. The first valid run of a row is its base. verdict: base, better, worse (intervals apart, or exact), same,
+unclear (intervals overlap, or there is none: no difference was shown), none (not compared; why says the reason).
+change: value / base, or value - base for shares and areas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import edgekws
+from edgekws.errors import ConfigError
+from edgekws.report.compare.runs import METRICS, Metric, Run, Value
+from edgekws.types import How
+
+KIND, VERSION = "edgekws-compare", 1
+Row = dict[str, Any]
+_ORDER: tuple[How, ...] = ("measured", "emulated", "estimated", "computed")
+
+
+def compare(runs: Sequence[Run]) -> Row:
+    """The document. Raises ConfigError with fewer than two runs."""
+    if len(runs) < 2:
+        raise ConfigError("a comparison needs two runs at least", got=str(len(runs)), hint="give two folders or files")
+    kinds = [how for how in _ORDER if any(run.how == how for run in runs)]
+    return {
+        "kind": KIND,
+        "version": VERSION,
+        "edgekws": edgekws.__version__,
+        "runs": [{key: value for key, value in asdict(run).items() if key != "values"} for run in runs],
+        "notes": notes(runs),
+        "groups": [_group(how, [run for run in runs if run.how == how]) for how in kinds],
+    }
+
+
+def ranked(runs: Sequence[Run], metric: str) -> list[Run]:
+    """The runs, best first; those that are not valid are not ranked and come last.
+
+    Raises ConfigError for an unknown metric, and for figures that no ranking may mix: of different kinds (measured,
+    emulated, estimated), of clocks that count differently, of different data sets; or when a run has none.
+    """
+    if metric not in METRICS:
+        raise ConfigError(f"runs can be sorted by {', '.join(METRICS)}", got=metric)
+    counted = [run for run in runs if run.valid is not False]
+    without = [run.name for run in counted if metric not in run.values]
+    if without:
+        wanted = f"every run should have a figure for {METRICS[metric].title}"
+        raise ConfigError(wanted, got=f"none in {', '.join(without)}", hint="leave these runs out, or bench them")
+    bases = _by(counted, lambda run: run.values[metric].basis)
+    if len(bases) > 1:
+        got = "; ".join(f"{', '.join(names)}: {basis}" for basis, names in bases.items())
+        hint = "compare those of one kind; without --sort all of them are shown, in groups"
+        raise ConfigError(f"a ranking by {metric} needs figures of one kind", got=got, hint=hint)
+    sign = 1 if METRICS[metric].better == "less" else -1
+    best = sorted(counted, key=lambda run: sign * run.values[metric].value)
+    return [*best, *(run for run in runs if run.valid is False)]
+
+
+def notes(runs: Sequence[Run]) -> list[str]:
+    found = [f"{run.name} is not valid: its figures are shown, not compared ({run.why})" for run in _invalid(runs)]
+    kinds = _by(runs, lambda run: run.how)
+    if len(kinds) > 1:
+        said = ", ".join(f"{how} ({', '.join(names)})" for how, names in kinds.items())
+        found.append(f"the figures are {said}: they stand apart, and no ratio is taken between them")
+    graphs = _by(runs, lambda run: f"{run.graph} {run.graph_sha256[:12]}")
+    if len(graphs) > 1:
+        said = "; ".join(f"{', '.join(names)}: {graph}" for graph, names in graphs.items())
+        found.append(f"the runs are of different graphs ({said}): what differs may be the network, not the board")
+    boards = _by(runs, lambda run: run.board or "no board")
+    if len(boards) > 1:
+        said = "; ".join(f"{', '.join(names)}: {board}" for board, names in boards.items())
+        found.append(f"the runs are of different boards ({said})")
+    sets = _by([run for run in runs if run.dataset], lambda run: run.dataset)
+    if len(sets) > 1:
+        said = "; ".join(f"{', '.join(names)}: {dataset}" for dataset, names in sets.items())
+        found.append(f"accuracies are of different data sets ({said}) and are compared within one only")
+    return found
+
+
+def _by(runs: Sequence[Run], key: Callable[[Run], str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for run in runs:
+        found.setdefault(key(run), []).append(run.name)
+    return found
+
+
+def _invalid(runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if run.valid is False]
+
+
+def _group(how: How, runs: Sequence[Run]) -> Row:
+    rows = []
+    for name, metric in METRICS.items():
+        for kind in _ORDER:
+            if any(name in run.values and run.values[name].how == kind for run in runs):
+                rows.append(_row(name, metric, kind, runs))
+    return {"how": how, "runs": [run.name for run in runs], "rows": rows}
+
+
+def _row(name: str, metric: Metric, how: How, runs: Sequence[Run]) -> Row:
+    values = [run.values[name] if name in run.values and run.values[name].how == how else None for run in runs]
+    base = next((index for index, run in enumerate(runs) if values[index] and run.valid is not False), None)
+    unit = next(value.unit for value in values if value)
+    cells = [
+        None if value is None else _cell(metric, run, value, None if base is None else values[base], index == base)
+        for index, (run, value) in enumerate(zip(runs, values, strict=True))
+    ]
+    return {"metric": name, "title": metric.title, "how": how, "unit": unit, "cells": cells}
+
+
+def _cell(metric: Metric, run: Run, value: Value, base: Value | None, is_base: bool) -> Row:
+    low, high = value.spread or (None, None)
+    change, verdict, why = None, "none", ""
+    if run.valid is False:
+        why = "the run is not valid"
+    elif base is None or is_base:
+        verdict = "base"
+    elif value.basis != base.basis:
+        why = f"{value.basis} against {base.basis}"
+    else:
+        change = value.value - base.value if metric.change == "points" else _ratio(value.value, base.value)
+        verdict = judged(metric, value, base)
+    return {"run": run.name, "value": value.value, "low": low, "high": high, "change": change,
+            "verdict": verdict, "why": why}  # fmt: skip
+
+
+def _ratio(value: float, base: float) -> float | None:
+    return value / base if base else None
+
+
+def judged(metric: Metric, value: Value, base: Value) -> str:
+    """better, worse, same or unclear. Intervals that overlap do not prove that two values are the same."""
+    if value.spread is None or base.spread is None:
+        return "unclear"
+    (low, high), (base_low, base_high) = value.spread, base.spread
+    if low == high == base_low == base_high:
+        return "same"
+    if low <= base_high and base_low <= high:
+        return "unclear"
+    return "better" if (value.value < base.value) == (metric.better == "less") else "worse"

@@ -1,0 +1,102 @@
+"""A comparison for people: cells as text, Markdown, and a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edgekws.files import write_json, write_text
+from edgekws.report import text
+from edgekws.report.compare import compare
+from edgekws.report.compare.runs import METRICS, Run
+from edgekws.report.html import render
+from edgekws.report.markdown import table
+
+Row = dict[str, Any]
+
+
+def write_comparison(runs: Sequence[Run], folder: Path) -> list[Path]:
+    """Write compare.json, compare.md and compare.html into `folder`; each file is replaced as a whole."""
+    document = compare(runs)
+    page, words = to_html(document, runs), to_markdown(document)
+    paths = [folder / f"compare.{suffix}" for suffix in ("json", "md", "html")]
+    write_json(paths[0], document)
+    write_text(paths[1], words)
+    write_text(paths[2], page)
+    return paths
+
+
+def title(row: Row, group: Row) -> str:
+    """A row's title; its kind is said wherever it is not the kind of the group."""
+    return row["title"] if row["how"] in (group["how"], "computed") else f"{row['title']} ({row['how']})"
+
+
+def value(row: Row, cell: Row | None) -> str:
+    """The figure with its interval; an estimate never reads like a measured value."""
+    if cell is None:
+        return ""
+    shown = _quantity(cell["value"], row["unit"])
+    interval = ""
+    if row["unit"] == "share" or row["how"] == "estimated":
+        interval = "" if cell["low"] is None else f" [{_bare(cell['low'], row)} to {_bare(cell['high'], row)}]"
+    return f"{'≈ ' if row['how'] == 'estimated' else ''}{shown}{interval}"
+
+
+def _quantity(number: float, unit: str) -> str:
+    return " ".join(text.quantity(number, unit)).strip()
+
+
+def _bare(number: float, row: Row) -> str:
+    return text.quantity(number, row["unit"])[0]
+
+
+def change(row: Row, cell: Row | None) -> str:
+    """What the figure is beside the base's, and whether that is more than chance; or why it cannot be said."""
+    if cell is None or cell["verdict"] == "base":
+        return "" if cell is None else "base"
+    if cell["change"] is None:
+        return f"not compared: {cell['why']}" if cell["why"] else "not compared"
+    if METRICS[row["metric"]].change == "ratio":
+        return f"× {cell['change']:.3f}, {cell['verdict']}"
+    points = f"{100 * cell['change']:+.2f} points" if row["unit"] == "share" else f"{cell['change']:+.4f}"
+    return f"{points}, {cell['verdict']}"
+
+
+def verdict(run: Row) -> str:
+    return {True: "valid", False: "NOT VALID", None: "no board"}[run["valid"]]
+
+
+def to_markdown(document: Row) -> str:
+    heads = ("run", "what", "board", "graph", "verdict", "figures are", "from")
+    rows = [_run(run) for run in document["runs"]]
+    lines = ["# Comparison", "", *table(heads, rows), *(f"- {note}" for note in document["notes"]), ""]
+    for group in document["groups"]:
+        body = [
+            (title(row, group), *(f"{value(row, cell)} ({change(row, cell)})" if cell else "" for cell in row["cells"]))
+            for row in group["rows"]
+        ]
+        lines += [f"## {group['how'].capitalize()}", "", *table(("", *group["runs"]), body)]
+    return "\n".join(lines) + "\n"
+
+
+def _run(run: Row) -> tuple[str, ...]:
+    graph = f"{run['graph']} {run['graph_sha256'][:12]}"
+    return run["name"], run["title"], run["board"], graph, verdict(run), run["how"], run["source"]
+
+
+def to_html(document: Row, runs: Sequence[Run]) -> str:
+    from markupsafe import Markup
+
+    from edgekws.report.compare.scatter import plots
+
+    return render(
+        "compare/page.html.j2",
+        compared=document,
+        plots=[{"title": head, "svg": Markup(svg)} for head, svg in plots(runs)],
+        row_title=title,
+        value=value,
+        change=change,
+        verdict=verdict,
+        invalid={run["name"] for run in document["runs"] if run["valid"] is False},
+    )

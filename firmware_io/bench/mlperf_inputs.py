@@ -1,0 +1,77 @@
+"""The official inputs of MLPerf Tiny's keyword spotting: a folder of .bin files and y_labels.csv.
+
+Each .bin is one clip, int8 [49, 10], row-major, made by the reference front end with one scale and zero point for
+all coefficients, which is what FeatureSpec() says. y_labels.csv has a row for each: file, number of classes, class.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from edgekws.errors import ArtifactError
+from edgekws.features.spec import FeatureSpec
+from edgekws.graph.ir import Graph
+from firmware_io.bench.modes import Vectors
+
+LABELS_FILE = "y_labels.csv"
+LABELS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes", "silence", "unknown")
+_HINT = "take datasets/kws01 of EEMBC's EnergyRunner or of mlcommons/tiny as it is"
+
+
+def read(folder: Path, graph: Graph) -> Vectors:
+    """All clips, in the order of y_labels.csv.
+
+    Raises ArtifactError for a graph with other features or labels, and for a missing or wrong file, with its name.
+    """
+    _check_graph(folder, graph)
+    rows = _rows(folder / LABELS_FILE)
+    clips = [_clip(folder / name, FeatureSpec().shape) for name, _ in rows]
+    ids, labels = tuple(name for name, _ in rows), np.array([label for _, label in rows])
+    return Vectors(f"MLPerf Tiny {folder.name}", ids, np.stack(clips), labels)
+
+
+def _check_graph(folder: Path, graph: Graph) -> None:
+    labels = tuple(label.strip("_").lower() for label in graph.labels)
+    if graph.features != FeatureSpec() or labels != LABELS:
+        what = "labels" if graph.features == FeatureSpec() else "features (one scale, zero point 83)"
+        raise ArtifactError(
+            f"{folder} holds inputs for a graph with MLPerf Tiny's {what}",
+            got=f"{graph.name}, which has others",
+            hint="bench it with clips of its own features: --data, or a file of --save-vectors",
+        )
+
+
+def _rows(path: Path) -> list[tuple[str, int]]:
+    """(file, class) of each row. Raises ArtifactError with the line's number."""
+    try:
+        lines = list(csv.reader(path.read_text().splitlines(), skipinitialspace=True))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path} should list the clips", got=str(error), hint=_HINT) from error
+    found = [_row(path, number, cells) for number, cells in enumerate(lines, 1) if cells]
+    if not found:
+        raise ArtifactError(f"{path} should list the clips", got="no rows", hint=_HINT)
+    return found
+
+
+def _row(path: Path, number: int, cells: list[str]) -> tuple[str, int]:
+    """Raises ArtifactError unless the cells are a file's name, 12 and a class."""
+    words = [cell.strip() for cell in cells]
+    right = len(words) == 3 and words[1] == str(len(LABELS)) and words[2].isdecimal() and int(words[2]) < len(LABELS)
+    if not right or Path(words[0]).name != words[0]:
+        wanted = f"{path}, line {number}, should be a file, {len(LABELS)} and a class below it"
+        raise ArtifactError(wanted, got=", ".join(words)[:80], hint=_HINT)
+    return words[0], int(words[2])
+
+
+def _clip(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path} should be a clip", got=error.strerror or str(error), hint=_HINT) from error
+    if len(content) != shape[0] * shape[1]:
+        wanted = f"{path} should be {shape[0]} x {shape[1]} bytes"
+        raise ArtifactError(wanted, got=f"{len(content)} bytes", hint=_HINT)
+    return np.frombuffer(content, np.int8).reshape(shape)

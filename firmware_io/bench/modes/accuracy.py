@@ -1,0 +1,133 @@
+"""Accuracy: every clip over the wire, compared with the interpreter integer by integer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgekws import stats
+from edgekws.graph import interp
+from edgekws.graph.softmax import permille
+from firmware_io.bench.modes import Setup
+from firmware_io.bench.modes._clip import classify
+from firmware_io.protocol.session import Answer
+
+SHOWN_MISMATCHES = 10
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One clip on which board and interpreter differ."""
+
+    clip: str
+    compared: str
+    expected: tuple[int, ...]
+    got: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """matches: clips whose answers equal the interpreter's; compared: "scores" (integers) or
+    "permille" (printed probabilities, when the device has no `raw`). resent: inputs sent once more.
+
+    What needs labels is None or empty without them.
+    """
+
+    dataset: str
+    n: int
+    compared: str
+    matches: int
+    text_matches: int
+    mismatches: tuple[Mismatch, ...]
+    resent: int
+    host_s: float
+    correct: int | None
+    confusion: tuple[tuple[int, ...], ...]
+    recalls: tuple[stats.Recall, ...]
+    macro_auc: float | None
+
+
+@dataclass(frozen=True)
+class ClipAnswer:
+    """What the device printed for one clip. label: of the clip, None when it is not known."""
+
+    clip: str
+    label: int | None
+    permille: tuple[int, ...]
+
+
+class Runner:
+    """Accuracy mode on one device."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._answers: list[Answer] = []
+        self._host_s = 0.0
+
+    def measure(self) -> None:
+        """Raises BoardError or ProtocolError, with the clip's name, when the device breaks off."""
+        report, total = self._setup.report, len(self._setup.vectors.features)
+        start = time.monotonic()
+        for index in range(total):
+            report("accuracy", index, total)
+            self._answers.append(classify(self._setup, index))
+            self._host_s = time.monotonic() - start
+        report("accuracy", total, total)
+
+    def answers(self) -> tuple[ClipAnswer, ...]:
+        ids, labels = self._setup.vectors.ids, self._setup.vectors.labels
+        return tuple(
+            ClipAnswer(ids[index], None if labels is None else int(labels[index]), answer.permille)
+            for index, answer in enumerate(self._answers)
+        )
+
+    def section(self) -> Accuracy | None:
+        """Of the clips that were answered."""
+        setup, answers = self._setup, self._answers
+        n = len(answers)
+        if n == 0:
+            return None
+        ids, labels = setup.vectors.ids[:n], setup.vectors.labels
+        expected = interp.run(setup.graph, setup.vectors.features[:n])
+        texts = permille(expected, setup.graph.score_scale)
+        mismatches = _mismatches(ids, answers, expected, texts)
+        pairs = zip(answers, texts.tolist(), strict=True)
+        return Accuracy(
+            dataset=setup.vectors.dataset,
+            n=n,
+            compared="scores" if setup.session.has_raw else "permille",
+            matches=n - len(mismatches),
+            text_matches=sum(answer.permille == tuple(text) for answer, text in pairs),
+            mismatches=tuple(mismatches[:SHOWN_MISMATCHES]),
+            resent=sum(answer.loads - 1 for answer in answers),
+            host_s=self._host_s,
+            **_against_labels(setup.graph.labels, None if labels is None else labels[:n], answers),
+        )
+
+
+def _mismatches(ids: tuple[str, ...], answers: list[Answer], expected: np.ndarray, texts: np.ndarray) -> list[Mismatch]:
+    """The strictest comparison that the device allows: scores, else printed probabilities."""
+    found = []
+    for clip, answer, scores, text in zip(ids, answers, expected.tolist(), texts.tolist(), strict=True):
+        if answer.scores is not None and answer.scores != tuple(scores):
+            found.append(Mismatch(clip, "scores", tuple(scores), answer.scores))
+        elif answer.scores is None and answer.permille != tuple(text):
+            found.append(Mismatch(clip, "permille", tuple(text), answer.permille))
+    return found
+
+
+def _against_labels(names: tuple[str, ...], labels: np.ndarray | None, answers: list[Answer]) -> dict[str, Any]:
+    if labels is None:
+        return {"correct": None, "confusion": (), "recalls": (), "macro_auc": None}
+    predicted = np.array([np.argmax(answer.scores or answer.permille) for answer in answers])  # a tie: the first
+    table = stats.confusion(labels, predicted, len(names))
+    probabilities = np.array([answer.permille for answer in answers])
+    return {
+        "correct": int(np.trace(table)),
+        "confusion": tuple(map(tuple, table.tolist())),
+        "recalls": stats.recalls(table, names),
+        "macro_auc": stats.macro_auc(labels, probabilities),
+    }

@@ -1,0 +1,229 @@
+"""Energy: joules between the two edges of the timestamp pin, with and without what the board takes at rest.
+
+A live meter runs while the board is asked, in MLPerf Tiny's order: the board is on, the trace begins, `timestamp`
+(an edge), a second of rest, then for each window the clip, the inferences between two edges and a second of rest.
+A recorded trace has the same edges; no board is asked. A model has none: it estimates.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+from statistics import median
+
+from edgekws.errors import BoardError, ConfigError
+from edgekws.types import How, Interval
+from firmware_io.bench.modes import MARGIN, WARMUPS, WINDOW_ATTEMPTS, Plan, Setup, longer, planned
+from firmware_io.bench.modes._clip import require_this_graph
+from firmware_io.bench.modes.performance import Performance
+from firmware_io.board import Board
+from firmware_io.energy import windows as energy
+from firmware_io.energy.meter import Meter
+from firmware_io.energy.recorder import Recorder
+from firmware_io.energy.windows import EnergyWindow, Points, Span
+from firmware_io.monitors import Estimate, Trace
+from firmware_io.protocol.session import EnergyRun
+
+_CALIBRATION_S = 0.5
+_CALIBRATION_ITERATIONS = 1_000_000
+_EDGE_TIMEOUT_S = 5.0
+_SETTLE_S = 0.25
+"""A board still sends the end of its answer, at 9600 baud, after the second edge."""
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Energy of one inference: medians over windows. above_idle: less what the board takes at rest in that time.
+
+    spread: (highest - lowest window) / median. interval, source: of an estimate (microjoules). peak_a: highest
+    current of a sample, None without a voltage; limit_a: of the meter, 0 for none. faults: what was wrong with the
+    edges, in sentences. wrong: clips whose answer differs from the interpreter's. host_s: of each window with its
+    warm-ups and its answer, on this computer's clock; None when no board was asked.
+    """
+
+    meter: str
+    how: How
+    rate_hz: float
+    volts: float | None
+    dropped: int
+    windows: tuple[EnergyWindow, ...]
+    uj_per_inference: float
+    uj_per_inference_above_idle: float | None
+    interval: Interval | None
+    spread: float
+    source: str
+    trace: Points | None
+    peak_a: float | None = None
+    limit_a: float = 0.0
+    faults: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+    host_s: tuple[float, ...] | None = None
+
+
+class Runner:
+    """Energy mode on one device, with a live meter that feeds or watches it."""
+
+    def __init__(self, setup: Setup) -> None:
+        """Raises ConfigError without a live meter."""
+        if setup.meter is None or setup.monitor is None:
+            raise ConfigError("energy mode needs a meter", got="none", hint="give --meter URL, or --meter model:")
+        self._setup, self._meter = setup, setup.meter
+        meter, monitor = setup.meter, setup.monitor
+        title, rate_hz = meter.capabilities.title, meter.rate_hz
+        self._recorder = Recorder(monitor, meter.folder, title, rate_hz, meter.volts)
+        self._started = False
+        self._spans: list[tuple[Span, float]] = []  # and the run's seconds on this computer
+        self._faults: list[str] = []
+        self._wrong: list[str] = []
+
+    def measure(self) -> None:
+        """Raises BoardError or ProtocolError when device or meter breaks off, holds another model, or gives no edge."""
+        setup, total = self._setup, self._setup.plan.windows
+        if setup.session.mode == "performance":
+            got = "its firmware is built for performance mode, which gives no edges"
+            hint = f"flash the firmware of energy mode: edgekws flash --board {setup.board.name} --energy"
+            raise BoardError("the device should be in energy mode", got=got, hint=hint)
+        require_this_graph(setup, 0)
+        inference_s = self._calibrate()
+        with self._recorder:
+            self._started = True
+            self._begin()
+            for number in range(total):
+                setup.report("energy", number, total)
+                self._window(number, inference_s)
+        self._recorder.check()
+        setup.report("energy", total, total)
+
+    def section(self) -> Energy | None:
+        """Of the windows whose edges came; None when there are none."""
+        if not self._started:
+            return None
+        trace = self._recorder.trace()
+        found = [pair for pair in self._spans if pair[0].last <= len(trace.joules)]  # a meter may have gone in between
+        if not found:
+            return None
+        section = measured(trace, [span for span, _ in found], self._meter, self._setup.board, self._setup.plan)
+        host_s = tuple(seconds for _, seconds in found) if self._setup.plan.host_clock else None
+        return replace(section, faults=tuple(self._faults), wrong=tuple(self._wrong), host_s=host_s)
+
+    def _calibrate(self) -> float:
+        """Seconds of one inference, from two runs on this computer's clock: what both have in common falls out."""
+        first_s, iterations = self._setup.session.infer_energy(1, WARMUPS).host_s, 2
+        while True:
+            more_s = self._setup.session.infer_energy(iterations, WARMUPS).host_s - first_s
+            if more_s >= _CALIBRATION_S or iterations >= _CALIBRATION_ITERATIONS:
+                return max(more_s / (iterations - 1), 1e-7)
+            grow = _CALIBRATION_S * MARGIN / max(more_s, 1e-9)
+            iterations = math.ceil(iterations * min(10.0, max(2.0, grow)))
+
+    def _begin(self) -> None:
+        """The lone edge of `timestamp`, then rest. Raises BoardError when no edge came: no window would have any."""
+        asked = self._setup.session.mark()
+        found = self._edges_until_rested(1)
+        if not found:
+            raise BoardError(
+                "the board's timestamp pin should fall when it is asked to",
+                got="no edge at the meter",
+                hint="check the wire from that pin to the meter's input, and their common ground",
+            )
+        self._count("timestamp", len(found), 1, asked)
+
+    def _window(self, number: int, inference_s: float) -> None:
+        """One window; one that came out short on the meter's clock is run again, longer."""
+        session, index, plan = self._setup.session, self._setup.clip(number), self._setup.plan
+        iterations = planned(plan.window_s, inference_s)
+        session.load(self._setup.vectors.features[index].tobytes())
+        for attempt in range(1, WINDOW_ATTEMPTS + 1):
+            run = session.infer_energy(iterations, WARMUPS, timeout_s=30.0 + 5 * iterations * inference_s)
+            span = self._between_edges(number, run)
+            if span is None or (span.last - span.first) >= plan.window_s * self._meter.rate_hz:
+                break
+            lasted_s = max(1, span.last - span.first) / self._meter.rate_hz
+            iterations = longer(plan.window_s, iterations, lasted_s, attempt)
+        if span is not None:
+            self._spans.append((span, run.host_s))
+        if run.permille != self._setup.expected(index)[1]:
+            self._wrong.append(self._setup.vectors.ids[index])
+
+    def _between_edges(self, number: int, run: EnergyRun) -> Span | None:
+        """The last two edges of a run: it may have run before, until its answer came undamaged."""
+        edges = self._edges_until_rested(2)
+        if not self._count(f"window {number + 1}", len(edges), 2, run.attempts):
+            return None
+        return Span(edges[-2], edges[-1], run.iterations)
+
+    def _count(self, what: str, found: int, each: int, attempts: int) -> bool:
+        """Whether so many edges came. A damaged command makes none, a damaged answer hides those that it made."""
+        right = 0 < found <= each * attempts and found % each == 0
+        if not right:
+            self._faults.append(f"{what}: {found} edges of the timestamp pin where {each} should be")
+        return right
+
+    def _edges_until_rested(self, least: int) -> tuple[int, ...]:
+        """All edges of what was asked for last; meanwhile the board has its rest."""
+        edges = self._recorder.take_edges(least, _EDGE_TIMEOUT_S)
+        time.sleep(self._setup.plan.idle_s + _SETTLE_S)
+        return (*edges, *self._recorder.take_edges(0, 0.0))
+
+
+def measured(trace: Trace, spans: list[Span], meter: Meter, board: Board, plan: Plan) -> Energy:
+    """The section of a trace, live or recorded. `spans` is not empty."""
+    windows = energy.windows(trace, spans, plan.idle_s)
+    totals = [window.uj_per_inference for window in windows]
+    above = [window.uj_per_inference_above_idle for window in windows]
+    known = [value for value in above if value is not None]
+    middle = median(totals)
+    return Energy(
+        meter=trace.meter,
+        how="measured" if board.how == "measured" else "emulated",
+        rate_hz=trace.rate_hz,
+        volts=trace.volts,
+        dropped=trace.dropped,
+        windows=windows,
+        uj_per_inference=middle,
+        uj_per_inference_above_idle=median(known) if len(known) == len(above) else None,
+        interval=None,
+        spread=(max(totals) - min(totals)) / middle if middle else 0.0,
+        source="",
+        trace=energy.points(_of_windows(trace, spans)),
+        peak_a=energy.peak_watts(trace) / trace.volts if trace.volts else None,
+        limit_a=meter.capabilities.max_current_a,
+    )
+
+
+def _of_windows(trace: Trace, spans: list[Span]) -> Trace:
+    """The trace with the lone first edge and those of its windows; not those of runs that did not count."""
+    lone = [edge for edge in trace.edges[:1] if edge < spans[0].first]
+    return replace(trace, edges=(*lone, *(edge for span in spans for edge in (span.first, span.last))))
+
+
+def recorded(meter: Meter, board: Board, plan: Plan) -> Energy:
+    """The section of a trace that some other instrument recorded. Raises ConfigError when it has no windows."""
+    trace: Trace = meter.module.load(meter.rest)
+    return measured(trace, list(energy.spans(trace.edges, meter.iterations)), meter, board, plan)
+
+
+def estimate(meter: Meter, board: Board, us: float, instructions: float | None) -> Estimate:
+    """What a model says. Raises ConfigError for a board that it does not know."""
+    found: Estimate = meter.module.estimate(board, us, instructions, meter.rest)
+    return found
+
+
+def estimated(meter: Meter, board: Board, performance: Performance) -> Energy:
+    """The section of a model: no instrument, so no windows, no rest and no trace."""
+    found = estimate(meter, board, performance.latency_us, performance.instructions)
+    return Energy(
+        meter=meter.capabilities.title,
+        how="estimated",
+        rate_hz=0.0,
+        volts=None,
+        dropped=0,
+        windows=(),
+        uj_per_inference=found.joules * 1e6,
+        uj_per_inference_above_idle=None,
+        interval=Interval(found.interval.low * 1e6, found.interval.high * 1e6),
+        spread=0.0,
+        source=found.source,
+        trace=None,
+    )

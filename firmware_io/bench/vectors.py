@@ -1,0 +1,105 @@
+"""Clips as integers in one file, so that a board can be benched on a computer without the recordings.
+
+vectors.npz   format (kind and version), spec (the feature specification, JSON), dataset, ids,
+              features int8 [n, frames, coefficients], labels int64 [n] or [0] when they are not known
+
+The golden vectors of `edgekws export` are read as well, and the folder of MLPerf Tiny's official inputs.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekws.errors import ArtifactError
+from edgekws.features.spec import FeatureSpec
+from edgekws.files import check_kind, npz_arrays, npz_bytes, read_content, write_bytes
+from edgekws.graph import golden
+from edgekws.graph.io import digest
+from edgekws.graph.ir import Graph
+from firmware_io.bench import mlperf_inputs
+from firmware_io.bench.modes import Vectors
+
+KIND, VERSION = "edgekws-vectors", 1
+_WHAT = "vectors (edgekws bench --save-vectors) or golden vectors (edgekws export)"
+_HINT = "make it with `edgekws bench --save-vectors FILE` where the recordings are"
+
+
+def write(path: Path, vectors: Vectors, spec: FeatureSpec) -> None:
+    arrays = {
+        "format": np.array(f"{KIND} {VERSION}"),
+        "spec": np.array(json.dumps(spec.to_json())),
+        "dataset": np.array(vectors.dataset),
+        "ids": np.array(vectors.ids),
+        "features": vectors.features.astype(np.int8),
+        "labels": np.zeros(0, np.int64) if vectors.labels is None else vectors.labels.astype(np.int64),
+    }
+    write_bytes(path, npz_bytes(arrays))
+
+
+def read(path: Path, graph: Graph) -> Vectors:
+    """Vectors that `graph` takes. Raises ArtifactError for a foreign or damaged file, and for other features."""
+    if path.is_dir():
+        return mlperf_inputs.read(path, graph)
+    arrays = npz_arrays(read_content(path, _WHAT, _HINT), f"{path}: {_WHAT}", _HINT)
+    kind, _, version = str(arrays.get("format", "?")).rpartition(" ")
+    if kind == golden.KIND:
+        return _golden(path, graph)
+    check_kind(path, {"kind": kind, "version": int(version) if version.isdigit() else version}, KIND, VERSION)
+    _check_spec(path, str(arrays.get("spec", "")), graph.features)
+    return _checked(path, graph, str(arrays.get("dataset", path.stem)), arrays)
+
+
+def _golden(path: Path, graph: Graph) -> Vectors:
+    """Golden vectors name their graph, not their features: they are good for that graph only."""
+    arrays = golden.read(path)
+    if str(arrays["graph"]) != digest(graph):
+        raise ArtifactError(
+            f"{path} should hold golden vectors of graph {digest(graph)[:12]}",
+            got=f"those of graph {str(arrays['graph'])[:12]}, whose features may be others",
+            hint="export this graph again, or give vectors that name their feature specification",
+        )
+    return _checked(path, graph, f"golden vectors of {graph.name}", arrays)
+
+
+def _check_spec(path: Path, text: str, wanted: FeatureSpec) -> None:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ArtifactError(f"{path} should name its feature specification", got=str(error), hint=_HINT) from error
+    found, needed = FeatureSpec.from_json(value).to_json(), wanted.to_json()
+    differing = [
+        f"{key} {_brief(found[key])}, not {_brief(needed[key])}" for key in needed if found[key] != needed[key]
+    ]
+    if differing:
+        raise ArtifactError(
+            f"{path} should hold features as this graph takes them", got="; ".join(differing[:4]), hint=_HINT
+        )
+
+
+def _brief(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _checked(path: Path, graph: Graph, dataset: str, arrays: dict[str, np.ndarray]) -> Vectors:
+    features, ids, labels = (arrays.get(key, np.zeros(0)) for key in ("features", "ids", "labels"))
+    shape = graph.features.shape
+    if features.dtype != np.int8 or features.shape[1:] != shape or len(ids) != len(features):
+        got = f"{features.dtype} {list(features.shape)} and {len(ids)} names"
+        raise ArtifactError(f"{path} should hold int8 [n, {shape[0]}, {shape[1]}] and n names", got=got, hint=_HINT)
+    known = _labels(path, graph, labels, len(features))
+    return Vectors(dataset, tuple(map(str, ids.tolist())), features, known)
+
+
+def _labels(path: Path, graph: Graph, labels: np.ndarray, n: int) -> np.ndarray | None:
+    if len(labels) == 0:
+        return None
+    top = len(graph.labels)
+    if labels.shape != (n,) or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= top:
+        got: Any = f"{labels.dtype} {list(labels.shape)}"
+        raise ArtifactError(f"{path} should hold a label below {top} for each clip, or none", got=got, hint=_HINT)
+    return labels

@@ -1,0 +1,199 @@
+"""Compile the firmware of a board with a model inside."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekws.emit import c
+from edgekws.errors import ArtifactError, BoardError, ConfigError
+from edgekws.files import replacing, sha256_file
+from firmware_io import board as boards
+from firmware_io import tools
+from firmware_io.board import Board
+
+FIRMWARE = Path(__file__).parents[1] / "firmware"
+CFLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+MODEL_FILES = ("model.h", "model.c")
+_BARE_METAL_CFLAGS = (
+    "-ffreestanding",
+    "-fno-tree-loop-distribute-patterns",  # or memcpy would be compiled into a call of memcpy
+    "-ffunction-sections",
+    "-fdata-sections",
+)
+_BARE_METAL_LDFLAGS = ("-nostdlib", "-lgcc", "-Wl,--gc-sections", "-Wl,--fatal-warnings")
+_OVERFLOW = re.compile(r"region `(FLASH|RAM)' overflowed by (\d+) bytes")
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """An ELF file (a program on `host`). flash: text + data; ram: data + bss, the stack included."""
+
+    elf: Path
+    sha256: str
+    text_bytes: int
+    data_bytes: int
+    bss_bytes: int
+
+    @property
+    def flash_bytes(self) -> int:
+        return self.text_bytes + self.data_bytes
+
+    @property
+    def ram_bytes(self) -> int:
+        return self.data_bytes + self.bss_bytes
+
+
+def build(board: Board, model: Mapping[str, bytes], out: Path, energy: bool = False) -> Firmware:
+    """Compile the C of edgekws.emit.c for `board` into `out`, which is written as a whole or not at all.
+
+    energy: the firmware of energy mode, whose time stamps are edges of a pin and whose serial line is slower.
+
+    Raises ConfigError for a board without energy mode, BoardError when a tool is missing, the C does not
+    compile or a memory budget is exceeded, ArtifactError when `model` is no emitted model or `out` cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgekws-build-") as folder:
+        elf = Path(folder) / "firmware.elf"
+        write_model(model, Path(folder))
+        _compile(board, Path(folder), elf, energy)
+        text, data, bss = sizes(board, elf)
+        with replacing(out) as partial:
+            shutil.copyfile(elf, partial)
+            partial.chmod(0o755)
+    return Firmware(out, sha256_file(out), text, data, bss)
+
+
+def require_energy_mode(board: Board) -> None:
+    """Raises ConfigError that says which boards have one."""
+    if not board.energy_edge:
+        able = [name for name in boards.names() if boards.load(name).energy_edge]
+        raise ConfigError(
+            f"energy mode needs something that shows the time stamps: energy_edge in {board.name}.toml",
+            got="a board without it",
+            hint=f"take {', '.join(able)}",
+        )
+
+
+def write_model(model: Mapping[str, bytes], folder: Path) -> None:
+    missing = [name for name in MODEL_FILES if name not in model]
+    if missing:
+        raise ArtifactError(f"a C model consists of {' and '.join(MODEL_FILES)}", got=f"no {missing[0]}")
+    for name in MODEL_FILES:
+        try:
+            (folder / name).write_bytes(model[name])
+        except OSError as error:
+            raise BoardError(f"{folder} should take temporary files", got=str(error), hint="free some space") from error
+
+
+def commands(board: Board, folder: Path, elf: Path, energy: bool = False) -> list[list[str]]:
+    """The compiler's command lines for the model in `folder`: kernels for speed, all that is around them for size.
+
+    Raises ConfigError for the energy mode of a board that has none.
+    """
+    if energy:
+        require_energy_mode(board)
+    symbols = {"EKW_FLASH_BYTES": board.flash_bytes, "EKW_RAM_BYTES": board.ram_bytes, **board.symbols}
+    model, around = folder / "model.o", [*map(str, sources(("app", *board.port)))]
+    return [
+        [*compile_line(board, [str(folder / "model.c")], None, energy), f"-I{folder}", "-c", "-o", str(model)],
+        [*compile_line(board, [*around, str(model)], symbols, energy), "-Os", f"-I{folder}", "-o", str(elf)],
+    ]
+
+
+def core_of(board: Board) -> str:
+    """The kernels' core that the compiler takes for `board`: a name of edgekws.emit.c. Nothing is compiled."""
+    compiler = tools.require(board.compiler, f"building for {board.name}")
+    asked = ["-dM", "-E", "-include", "kernels/cores/core.h", "-x", "c", os.devnull]
+    what = f"{compiler} should take the flags of {board.name}"
+    text = tools.run([compiler, *board.cflags, *_definitions(board), f"-I{FIRMWARE}", *asked], what, "update it")
+    chosen = next(line.split()[2] for line in text.splitlines() if line.startswith("#define EKW_CORE "))
+    return next(name for name, macro in c.CORES.items() if macro == chosen)
+
+
+def compile_line(
+    board: Board, files: Iterable[str], symbols: Mapping[str, int] | None = None, energy: bool = False
+) -> list[str]:
+    """The compiler's command line for C files, without the output. symbols: of the linker script; None: no linking."""
+    return [
+        tools.require(board.compiler, f"building for {board.name}"),
+        *CFLAGS,
+        *board.cflags,
+        *(_BARE_METAL_CFLAGS if board.linker_script else ()),
+        *_definitions(board, energy),
+        f"-I{FIRMWARE}",
+        *files,
+        *(_linking(board, symbols) if board.linker_script and symbols is not None else ()),
+    ]
+
+
+def sizes(board: Board, elf: Path) -> tuple[int, int, int]:
+    """text, data and bss in bytes."""
+    size = board.compiler.removesuffix("gcc").removesuffix("cc") + "size"
+    text = tools.run([tools.require(size, "measuring the firmware"), str(elf)], f"{size} should read {elf}", "rebuild")
+    first, second, third, *_ = text.splitlines()[1].split()
+    return int(first), int(second), int(third)
+
+
+def _compile(board: Board, folder: Path, elf: Path, energy: bool) -> None:
+    for line in commands(board, folder, elf, energy):
+        done = subprocess.run(line, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
+        if done.returncode != 0:
+            complaint = done.stderr.replace(f"{folder}/", "").replace(f"{FIRMWARE}/", "")
+            raise _over_budget(board, complaint) or _broken(board, complaint)
+
+
+def _over_budget(board: Board, complaint: str) -> BoardError | None:
+    over = {region: int(excess) for region, excess in _OVERFLOW.findall(complaint)}
+    if not over:
+        return None
+    budgets = {"FLASH": board.flash_bytes, "RAM": board.ram_bytes}
+    needs = [
+        f"{budgets[region] + excess} bytes of {region} where there are {budgets[region]} ({excess} too many)"
+        for region, excess in over.items()
+    ]
+    hint = "use a smaller network, or a board with more memory"
+    return BoardError(f"the firmware should fit the memories of {board.name}", got="; ".join(needs), hint=hint)
+
+
+def _broken(board: Board, complaint: str) -> BoardError:
+    errors = [line.strip() for line in complaint.splitlines() if "error" in line or "undefined" in line]
+    got = " / ".join(errors[:3]) or complaint.strip()[:500]
+    hint = f"export the model again; compiler: {board.compiler}"
+    return BoardError(f"the firmware for {board.name} should compile and link", got=got, hint=hint)
+
+
+def compiler_version(board: Board) -> str:
+    """The compiler's own words about itself."""
+    compiler = tools.require(board.compiler, f"building for {board.name}")
+    text = tools.run([compiler, "--version"], f"{compiler} should say its version", "update it")
+    return text.splitlines()[0]
+
+
+def sources(folders: Iterable[str]) -> list[Path]:
+    return [path for folder in folders for path in sorted((FIRMWARE / folder).glob("*.c"))]
+
+
+def _definitions(board: Board, energy: bool = False) -> list[str]:
+    numbers = {
+        "EKW_CLOCK_HZ": board.clock_hz,
+        "EKW_TIMER_HZ": board.timer_hz,
+        "EKW_BAUD": board.energy_baud if energy else board.baud,
+        "EKW_ENERGY_MODE": int(energy),
+        **board.defines,
+    }
+    return [f'-DEKW_BOARD_NAME="{board.name}"', *(f"-D{key}={value}u" for key, value in numbers.items())]
+
+
+def _linking(board: Board, symbols: Mapping[str, int]) -> list[str]:
+    return [
+        *(f"-Wl,--defsym={key}={value}" for key, value in symbols.items()),
+        "-T",
+        str(FIRMWARE / board.linker_script),
+        *_BARE_METAL_LDFLAGS,
+    ]

@@ -1,0 +1,106 @@
+"""C that people can take away: a folder with a model, its kernels, golden vectors, a test and how to build it.
+
+Everything but the model is in firmware/kernels and firmware/project; the texts there have $names to be filled in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from string import Template
+
+import numpy as np
+
+from edgekws.emit import c
+from edgekws.emit.c.golden_header import header
+from edgekws.graph.io import digest
+from edgekws.graph.ir import Graph
+from firmware_io.build import CFLAGS, FIRMWARE
+
+PER_LABEL = 2
+"""Clips of each label among the golden vectors."""
+_TEXTS = FIRMWARE / "project"
+_INCLUDE = re.compile(r'^#include "(kernels/[\w/]+\.h)"', re.MULTILINE)
+_UNPLAIN = re.compile(r"[^\w .:/,+-]")
+
+
+@dataclass(frozen=True)
+class Golden:
+    """features int8 [n, frames, coefficients], scores int8 [n, labels], labels int [n], ids of the clips."""
+
+    features: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+    ids: tuple[str, ...]
+
+
+def files(graph: Graph, golden: Golden, min_ram: bool = False) -> dict[str, bytes]:
+    """Everything by its path in the folder. Raises what edgekws.emit.c.emit raises."""
+    model = c.emit(graph, min_ram)
+    vectors = header(graph, golden.features, golden.scores, golden.labels, golden.ids)
+    return {
+        **model,
+        **kernels(model.values()),
+        "golden.h": vectors.encode(),
+        "main.c": (_TEXTS / "main.c").read_bytes(),
+        "Makefile": (_TEXTS / "Makefile").read_bytes(),
+        "README.md": _readme(graph, len(golden.features), min_ram).encode(),
+    }
+
+
+def kernels(sources: Iterable[bytes]) -> dict[str, bytes]:
+    """The headers below kernels/ that `sources` include, and those that these include."""
+    found: dict[str, bytes] = {}
+    open_ends = [source.decode() for source in sources]
+    while open_ends:
+        for name in _INCLUDE.findall(open_ends.pop()):
+            if name not in found:
+                found[name] = (FIRMWARE / name).read_bytes()
+                open_ends.append(found[name].decode())
+    return dict(sorted(found.items()))
+
+
+def _readme(graph: Graph, clips: int, min_ram: bool) -> str:
+    spec, (height, width, _) = graph.features, graph.in_shape
+    values: Mapping[str, object] = {
+        "name": _plain(graph.name),
+        "digest": digest(graph),
+        "clips": clips,
+        "flags": " ".join(CFLAGS),
+        "plan": "The plan is the one with the least scratch, `--min-ram`." if min_ram else "",
+        "memory": _memory_rows(graph, min_ram),
+        "parameter_bytes": f"{graph.parameter_bytes:,}",
+        "input_bytes": height * width,
+        "labels": len(graph.labels),
+        "height": height,
+        "width": width,
+        "seconds": f"{spec.clip_samples / spec.rate_hz:g}",
+        "rate": spec.rate_hz,
+        "window": spec.window_samples,
+        "hop": spec.hop_samples,
+        "fft": spec.fft_samples,
+        "mels": spec.mel_bands,
+        "low": f"{spec.low_hz:g}",
+        "high": f"{spec.high_hz:g}",
+        "coefficients": "\n".join(
+            f"| {number} | {scale!r} | {zero} |"
+            for number, (scale, zero) in enumerate(zip(spec.input_scale, spec.input_zero_point, strict=True))
+        ),
+        "names": ", ".join(map(_plain, graph.labels)),
+    }
+    return Template((_TEXTS / "README.md").read_text()).substitute(values)
+
+
+def _memory_rows(graph: Graph, min_ram: bool) -> str:
+    chosen, least = c.memory(graph, min_ram), c.memory(graph, min_ram=True)
+    return "\n".join(
+        f"| {core} | `{c.CORES[core]}` | {chosen.arena(core):,} | {chosen.tensors:,} | {scratch:,} | "
+        f"{least.arena(core):,} |"
+        for core, scratch in chosen.scratch.items()
+    )
+
+
+def _plain(text: str) -> str:
+    """Names of graphs and labels are not Markdown."""
+    return _UNPLAIN.sub("_", text)

@@ -1,0 +1,173 @@
+"""The C of a model, or one C kernel, compiled for this computer and called from Python.
+
+For parity: what the board runs, at the speed of this computer.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from edgekws.emit import c
+from edgekws.errors import ArtifactError
+from edgekws.graph.executor import Executor, checked_features
+from edgekws.graph.ir import Node
+from firmware_io.build import MODEL_FILES, host_cc
+
+_HOST = b"""
+#include "model.h"
+void ekw_host_run(const int8_t *inputs, int8_t *scores, int32_t count);
+extern const int32_t ekw_about[4];
+const int32_t ekw_about[4] = {EKW_MODEL_INPUT_HEIGHT, EKW_MODEL_INPUT_WIDTH, EKW_MODEL_INPUT_CHANNELS,
+                              EKW_MODEL_LABELS};
+void ekw_host_run(const int8_t *inputs, int8_t *scores, int32_t count) {
+    for (int32_t i = 0; i < count; i++, inputs += EKW_MODEL_INPUT_BYTES, scores += EKW_MODEL_LABELS) {
+        ekw_model_run(inputs, scores);
+    }
+}
+"""
+_GUARD_BYTES, _GUARD = 256, 0xA5
+
+
+class _Requant(ctypes.Structure):
+    """ekw_requant of kernels.h."""
+
+    _fields_ = (
+        ("offset", ctypes.c_void_p),
+        ("mult", ctypes.c_void_p),
+        ("shift", ctypes.c_void_p),
+        ("lo", ctypes.c_int32),
+        ("hi", ctypes.c_int32),
+    )
+
+
+class _Scratch(ctypes.Structure):
+    """ekw_scratch of kernels.h."""
+
+    _fields_ = (("bytes", ctypes.c_void_p), ("size", ctypes.c_int32))
+
+
+class _Node(ctypes.Structure):
+    """ekw_node of kernels.h."""
+
+    _fields_ = (
+        ("requant", _Requant),
+        ("in_shape", ctypes.c_int32 * 3),
+        ("out_shape", ctypes.c_int32 * 3),
+        ("weight", ctypes.c_void_p),
+        ("kernel", ctypes.c_int32 * 2),
+        ("stride", ctypes.c_int32 * 2),
+        ("pad", ctypes.c_int32 * 4),
+    )
+
+
+def compile_model(model: Mapping[str, bytes], folder: Path | None, options: host_cc.Options = None) -> Executor:
+    """The model of edgekws.emit.c as a function: int8 [n, height, width * channels] -> int8 [n, labels].
+
+    folder: where libraries are kept, None for nowhere. options: see hostcc; by default those of the fastest code.
+    Raises BoardError without a compiler or when the C does not compile; the function raises ArtifactError for another
+    shape or type.
+    """
+    missing = [name for name in MODEL_FILES if name not in model]
+    if missing:
+        raise ArtifactError(f"a C model consists of {' and '.join(MODEL_FILES)}", got=f"no {missing[0]}")
+    library = host_cc.library({**{name: model[name] for name in MODEL_FILES}, "host.c": _HOST}, folder, options)
+    height, width, channels, labels = (ctypes.c_int32 * 4).in_dll(library, "ekw_about")
+    shape, call, lock = (height, width * channels), library.ekw_host_run, _lock(library)
+    call.argtypes, call.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32), None
+
+    def run(features: np.ndarray) -> np.ndarray:
+        inputs = np.ascontiguousarray(checked_features(features, shape))
+        scores = np.empty((len(inputs), labels), np.int8)
+        with lock:
+            call(inputs.__array_interface__["data"][0], scores.__array_interface__["data"][0], len(inputs))
+        return scores
+
+    return run
+
+
+@cache
+def _lock_of(handle: int) -> threading.Lock:
+    """The arena of a library is shared by all who loaded it; ctypes lets other threads run meanwhile."""
+    del handle
+    return threading.Lock()
+
+
+def _lock(library: ctypes.CDLL) -> threading.Lock:
+    return _lock_of(library._handle)
+
+
+def compile_kernels(folder: Path | None, options: host_cc.Options = host_cc.PORTABLE) -> Callable[..., np.ndarray]:
+    """All kernels as one function, like edgekws.graph.interp.run_node for single inputs.
+
+    (node, *inputs), each int8 or uint8 [height, width, channels] -> int32 of the node's output shape;
+    ArtifactError for another shape, type or number of inputs.
+    """
+    sources = {"kernels.c": (c.definitions(set(c.every_kernel())) + _core_constant()).encode()}
+    library = host_cc.library(sources, folder, options)
+    core = list(c.CORES)[ctypes.c_int32.in_dll(library, "ekw_core").value]
+
+    def run(node: Node, *inputs: np.ndarray) -> np.ndarray:
+        if len(inputs) != len(node.inputs):
+            raise ArtifactError(f"{node.name}: there should be {len(node.inputs)} inputs", got=str(len(inputs)))
+        for x in inputs:
+            if x.shape != node.in_shape or x.dtype not in (np.int8, np.uint8):
+                raise ArtifactError(f"the input should be int8 or uint8 {node.in_shape}", got=f"{x.dtype} {x.shape}")
+        alive, tensors = constants(node), [np.ascontiguousarray(x.transpose(2, 0, 1)) for x in inputs]
+        height, width, channels = node.out_shape
+        tensors.append(np.zeros((channels, height, width), np.int8 if node.requant.lo < 0 else np.uint8))
+        kernel = getattr(library, c.kernel(node, tuple(x.dtype == np.int8 for x in inputs)).name)
+        size = c.scratch_bytes(node, core)
+        scratch = np.full(size + _GUARD_BYTES, _GUARD, np.uint8)
+        more = () if node.op == "add" else (_Scratch(_address(scratch), size),)
+        kernel(ctypes.byref(_mirror(node, alive)), *map(_address, tensors), *more)
+        if (scratch[size:] != _GUARD).any():
+            raise ArtifactError(f"{node.name}: the kernel should stay within {size} bytes of scratch")
+        return tensors[-1].transpose(1, 2, 0).astype(np.int32)
+
+    return run
+
+
+def _core_constant() -> str:
+    """C that says which core it was compiled for, as a number of c.CORES."""
+    text = "\nextern const int32_t ekw_core;\n"
+    for number, macro in enumerate(c.CORES.values()):
+        text += f"#if EKW_CORE == {macro}\nconst int32_t ekw_core = {number};\n#endif\n"
+    return text
+
+
+def constants(node: Node) -> dict[str, np.ndarray]:
+    """The constants as the C reads them; they have to live as long as the call."""
+    stage, arrays = node.requant, dict[str, np.ndarray]()
+    if not stage.is_identity:
+        multiplier = np.int32 if stage.rule == "fixed-point" else np.uint8
+        arrays["offset"] = np.ascontiguousarray(stage.offset, np.int32)
+        arrays["mult"] = np.ascontiguousarray(stage.mult, multiplier)
+        arrays["shift"] = np.ascontiguousarray(stage.shift, np.uint8)
+    if node.weight is not None:
+        arrays["weight"] = np.ascontiguousarray(c.packed(c.filters(node), node.weight_bits))
+    return arrays
+
+
+def _mirror(node: Node, arrays: Mapping[str, np.ndarray]) -> _Node:
+    def pointer(name: str) -> ctypes.c_void_p:
+        return _address(arrays[name]) if name in arrays else ctypes.c_void_p()
+
+    return _Node(
+        _Requant(pointer("offset"), pointer("mult"), pointer("shift"), node.requant.lo, node.requant.hi),
+        node.in_shape,
+        node.out_shape,
+        pointer("weight"),
+        node.kernel,
+        node.stride,
+        node.pad,
+    )
+
+
+def _address(array: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

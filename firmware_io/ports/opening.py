@@ -1,0 +1,100 @@
+"""A pyserial port as a Transport. All schemes that end at real bytes share it."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekws.errors import BoardError
+from firmware_io.ports.holders import refused
+
+if TYPE_CHECKING:
+    import serial
+
+
+READ_BYTES = 4096
+WRITE_TIMEOUT_S = 10.0
+"""The longest that a port may take to accept what is sent, which is little: a command has 80 bytes."""
+_POLL_S = 0.001  # Windows cannot select() on a COM port
+
+
+class Port:
+    """`port` is an open pyserial port with timeout 0: its read returns at once with what is there."""
+
+    def __init__(self, port: serial.SerialBase, url: str) -> None:
+        self._port = port
+        self._url = url
+
+    def read(self, timeout_s: float) -> bytes:
+        deadline = time.monotonic() + timeout_s
+        with _gone(self._url):
+            while not (content := bytes(self._port.read(READ_BYTES))):
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    return b""
+                self._wait(remaining)
+        return content
+
+    def write(self, content: bytes) -> None:
+        with _gone(self._url):
+            self._port.write(content)
+
+    def set_baud(self, baud: int) -> None:
+        """What is on its way out leaves at the old rate. Means nothing to sockets."""
+        with _gone(self._url):
+            self._port.flush()
+            self._port.baudrate = baud
+
+    def close(self) -> None:
+        self._port.close()
+
+    def _wait(self, seconds: float) -> None:
+        if os.name == "nt":
+            time.sleep(min(seconds, _POLL_S))
+        else:
+            select.select([self._port], [], [], seconds)
+
+
+@contextmanager
+def open_port(url: str, baud: int = 9600, exclusive: bool | None = None) -> Iterator[Port]:
+    """Open a pyserial URL or device path; `baud` means nothing to sockets and ptys.
+
+    Raises BoardError with the reason when that fails.
+    """
+    import serial
+
+    try:
+        raw = serial.serial_for_url(url, baudrate=baud, exclusive=exclusive, timeout=0, write_timeout=WRITE_TIMEOUT_S)
+    except (serial.SerialException, ValueError, OSError) as error:
+        raise refused(url, error) from error
+    port = Port(raw, url)
+    try:
+        yield port
+    finally:
+        port.close()
+
+
+@contextmanager
+def _gone(url: str) -> Iterator[None]:
+    import serial
+
+    try:
+        yield
+    except serial.SerialTimeoutException as error:
+        raise BoardError(
+            f"{url} should take what is sent",
+            got=f"it took none of it for {WRITE_TIMEOUT_S:g} s",
+            hint="check power and cable, and that flow control is off; plug the board in again",
+        ) from error
+    except (serial.SerialException, OSError) as error:
+        gone = url.startswith("/") and not Path(url).exists()
+        raise BoardError(
+            f"{url} should stay connected",
+            got=f"the connection ended ({'the port is gone: it was unplugged' if gone else error})",
+            hint="check cable and power; an emulated board has stopped: its messages are above",
+        ) from error

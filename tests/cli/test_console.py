@@ -1,0 +1,73 @@
+"""What a person sees when a command is stopped, or fails."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+import typer
+from rich.console import Console
+
+from edgekws import cli
+from edgekws.cli import console
+from edgekws.errors import DataError
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt(), DataError("clips should be there")])
+def test_a_stopped_command_says_so(
+    raised: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through the parser of the command line, which makes an exit code of Ctrl-C by itself."""
+
+    def boards() -> None:
+        raise raised
+
+    monkeypatch.setattr(cli.app.registered_commands[4], "callback", boards)
+    monkeypatch.setattr(sys, "argv", ["edgekws", "boards"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr().err
+    if isinstance(raised, DataError):
+        assert end.value.code == 3 and "clips should be there" in said
+    else:
+        assert end.value.code == 130 and said.startswith("stopped; the same command")
+
+
+def test_text_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    console.out.print("serial:1234:5678 and :100:")
+    console.err.print("serial:1234:5678")
+    said = capsys.readouterr()
+    assert said.out == "serial:1234:5678 and :100:\n" and said.err == "serial:1234:5678\n"
+
+
+def test_an_end_on_its_own_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), console.readable_errors(debug=False):
+        sys.exit(2)
+    assert capsys.readouterr().err == ""
+
+
+def test_waiting_shows_what_for_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(console, "err", Console(file=shown, force_terminal=True, width=60))
+    with console.waiting("mine[1].py is choosing"):
+        pass
+    assert "mine[1].py is choosing" in shown.getvalue() and "0:00:00" in shown.getvalue()
+    assert shown.getvalue().endswith("\x1b[2K")
+
+
+def helps(command: typer.main.TyperCommand | typer.core.TyperGroup, name: str) -> Iterator[tuple[str, str]]:
+    for parameter in command.params:
+        yield f"{name}, {parameter.name}", getattr(parameter, "help", "") or ""
+    yield name, command.help or ""
+    for word, inner in getattr(command, "commands", {}).items():
+        yield from helps(inner, f"{name} {word}")
+
+
+def test_no_help_loses_a_word_in_angle_brackets() -> None:
+    """Help is Markdown, where `<size>_train.json` is an unknown tag, and so nothing, before `_train.json`."""
+    found = list(helps(typer.main.get_command(cli.app), "edgekws"))
+    assert len(found) > 100
+    assert not [where for where, text in found if re.search("<[a-z]", text)]

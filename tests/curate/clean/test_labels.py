@@ -1,0 +1,167 @@
+"""Wrong labels: confident learning by hand, probes that do not see a clip's own label, and the ranking's bar."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgekws.curate.clean import labels, probe, rank
+from edgekws.curate.clean.probe import ProbePlan
+from edgekws.errors import ArtifactError, ConfigError, DataError
+from tests.curate.clean.conftest import WORDS, clips_of
+
+
+def quiet(*_):
+    pass
+
+
+@pytest.fixture(scope="module")
+def corrupted(spoken):
+    """(clips of which one in twenty has a wrong label, numbers of those)."""
+    samples, truth = spoken
+    rng = np.random.default_rng(4)
+    bad = rng.permutation(len(truth))[: len(truth) // 20]
+    given = truth.copy()
+    given[bad] = (truth[bad] + rng.integers(1, len(WORDS), len(bad))) % len(WORDS)
+    return clips_of(samples, given), bad
+
+
+def test_confident_learning_by_hand():
+    said = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.4, 0.6], [0.45, 0.55], [0.9, 0.1]])
+    given = np.array([0, 0, 0, 1, 1, 1])
+    # thresholds: class 0 (0.9 + 0.7 + 0.2) / 3 = 0.6; class 1 (0.6 + 0.55 + 0.1) / 3 = 0.4167
+    found = labels.judge(said, given)
+    assert found.flagged.tolist() == [False, False, True, False, False, True]
+    assert found.joint.tolist() == [[2, 1], [1, 2]] and found.noise == pytest.approx(1 / 3)
+    assert found.suggested[[2, 5]].tolist() == [1, 0]
+    assert found.score == pytest.approx([0.1, 0.3, 0.8, 0.4, 0.45, 0.9])
+
+
+def test_a_clip_that_could_not_be_judged_is_not_accused():
+    said = np.array([[0.9, 0.1], [0.2, 0.8], [np.nan, np.nan], [0.95, 0.05]])
+    found = labels.judge(said, np.array([0, 1, 1, 1]))
+    assert not found.flagged[2] and found.score[2] == 0 and found.flagged[3]
+
+
+def test_leaving_one_out_in_closed_form_equals_doing_it():
+    rng = np.random.default_rng(0)
+    vectors, given = rng.normal(size=(40, 5)), rng.integers(0, 3, 40)
+    truth, spread = np.eye(3)[given], np.linalg.eigvalsh(40 * np.cov(vectors.T, bias=True)).mean()
+    found = probe.linear(vectors, given, 3)
+    trials = []
+    for penalty in probe._PENALTIES:
+        ridge = (penalty * spread + 1e-9) * np.eye(5)
+        rows = []
+        for left in range(40):
+            rest = np.arange(40) != left
+            centre, base = vectors[rest].mean(axis=0), truth[rest].mean(axis=0)
+            others = vectors[rest] - centre
+            weights = np.linalg.solve(others.T @ others + ridge, others.T @ (truth[rest] - base))
+            rows.append(base + (vectors[left] - centre) @ weights)
+        trials.append(np.array(rows))
+    ratios = np.log(found) - np.log(found[:, :1])
+    assert any(np.linalg.matrix_rank(_columns(trial, ratios), tol=1e-6) == 1 for trial in trials)
+
+
+def test_more_values_than_clips_do_not_let_a_clip_judge_itself():
+    rng = np.random.default_rng(3)
+    vectors, given = rng.normal(size=(60, 300)), rng.integers(0, 2, 60)
+    found = probe.linear(vectors, given, 2)
+    assert (found.argmax(axis=1) == given).mean() < 0.7, "nothing can be learned from noise"
+
+
+def _columns(scores, ratios):
+    """[2, n * 2]: of rank 1 when the log odds are the scores' differences times a temperature."""
+    return np.stack([(scores - scores[:, :1])[:, 1:].ravel(), ratios[:, 1:].ravel()])
+
+
+@pytest.mark.parametrize(("kind", "least"), [("network", 0.8), ("linear", 0.8)])
+def test_planted_wrong_labels_lead_the_ranking(corrupted, kind, least):
+    clips, bad = corrupted
+    ranking = rank.rank(clips, ProbePlan(kind, folds=3, epochs=8), quiet)
+    first = {entry.id for entry in ranking.entries[: len(clips) * 8 // 100]}
+    assert len(first & {clips.ids[number] for number in bad}) >= least * len(bad)
+    assert len(ranking.entries) == len(clips)
+    worst = ranking.entries[0]
+    assert worst.reasons[0].reason == labels.WRONG_LABEL and worst.suggested != worst.label
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr(probe, "_LEAST_STEPS", 1)
+
+
+def test_a_probe_does_not_see_a_clips_own_label(corrupted, short):
+    """With the label of one clip changed, what its own fold's network says of it stays bit for bit."""
+    clips, _ = corrupted
+    made, plan = probe.spectra(clips, quiet), ProbePlan(folds=2, epochs=1)
+    folds = probe.stratified(clips.labels, 2, 0)
+    swapped = next(swap for swap in _swaps(clips.labels, folds) if np.array_equal(probe.stratified(swap, 2, 0), folds))
+    before, after = (probe.probabilities(made, given, 4, plan, quiet) for given in (clips.labels, swapped))
+    assert np.array_equal(before[folds == 0], after[folds == 0])
+
+
+def _swaps(given, folds):
+    """Labels with those of two clips of the first fold exchanged."""
+    for one in np.flatnonzero((folds == 0) & (given == 0)):
+        for other in np.flatnonzero((folds == 0) & (given == 1)):
+            swapped = given.copy()
+            swapped[[one, other]] = 1, 0
+            yield swapped
+
+
+def test_folds_deal_each_label_round():
+    given = np.array([0] * 7 + [1] * 3 + [2])
+    folds = probe.stratified(given, 3, 5)
+    for label in range(2):
+        counts = np.bincount(folds[given == label], minlength=3)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_the_same_seed_gives_the_same_ranking(corrupted, short, tmp_path):
+    clips, _ = corrupted
+    plan = ProbePlan(folds=2, epochs=1)
+    one, two = (rank.rank(clips, plan, quiet) for _ in range(2))
+    assert one == two
+    rank.save(one, tmp_path / "ranking.json")
+    assert rank.load(tmp_path / "ranking.json") == one
+    (tmp_path / "ranking.json").write_text(json.dumps({"kind": "other"}))
+    with pytest.raises(ArtifactError, match="edgekws-clean"):
+        rank.load(tmp_path / "ranking.json")
+
+
+def test_rare_words_are_not_judged_and_one_word_alone_is_refused(spoken):
+    samples, truth = spoken
+    given = truth[:41].copy()
+    given[40] = 3
+    given[(given == 3) & (np.arange(41) < 40)] = 0
+    clips = clips_of(samples[:41], given)
+    said = probe.probabilities(probe.spectra(clips, quiet), given, 4, ProbePlan("linear"), quiet)
+    assert np.isnan(said[40]).all() and not np.isnan(said[:40]).any()
+    with pytest.raises(DataError, match="two words"):
+        rank.rank(clips_of(samples[:20], np.zeros(20, int)), ProbePlan("linear"), quiet)
+    with pytest.raises(DataError, match="should have clips"):
+        rank.rank(replace(clips, ids=()), ProbePlan("linear"), quiet)
+
+
+def test_a_linear_probe_learns_from_any_embedding(corrupted, monkeypatch):
+    clips, bad = corrupted
+    true = clips.labels.copy()
+    true[bad] = -1
+
+    def made(_, name, __):
+        assert name == "mine"
+        rng = np.random.default_rng(0)
+        return rng.normal(0, 0.1, (len(true), 5)) + np.eye(5)[np.where(true < 0, 4, true)]
+
+    monkeypatch.setattr(rank.embeddings, "of", made)
+    ranking = rank.rank(clips, ProbePlan("linear", embedding="mine"), quiet)
+    first = {entry.id for entry in ranking.entries[: len(bad)]}
+    assert first == {clips.ids[number] for number in bad}
+
+
+def test_plans_that_cannot_be_are_refused():
+    for wrong in ({"embedding": "mine"}, {"kind": "magic"}, {"folds": 1}, {"epochs": 0}):
+        with pytest.raises(ConfigError):
+            ProbePlan(**wrong)

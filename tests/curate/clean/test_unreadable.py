@@ -1,0 +1,123 @@
+"""Recordings that cannot be listened to are findings, the first of the ranking, with the reason."""
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+
+from edgekws.curate.clean import clips, rank
+from edgekws.curate.clean.probe import ProbePlan
+from edgekws.curate.clean.review import Review
+from edgekws.errors import ArtifactError, DataError
+from tests.curate.clean.conftest import RATE_HZ, WORDS
+
+REASONS = {
+    "cut.wav": "it is cut off",
+    "empty.wav": "an empty file",
+    "folder.wav": "a folder",
+    "loop.wav": "it should be readable",
+    "nothing.wav": "No such file",
+    "pipe.wav": "a pipe",
+    "none.wav": "0 samples",
+    "rate.wav": "8000 Hz",
+    "stereo.wav": "2 channels",
+    "text.wav": "something unreadable",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(spoken, tmp_path_factory):
+    root = tmp_path_factory.mktemp("unreadable") / "words"
+    for number, (samples, label) in enumerate(zip(*spoken, strict=True)):
+        if number < 80:
+            (root / WORDS[label]).mkdir(parents=True, exist_ok=True)
+            soundfile.write(root / WORDS[label] / f"{number:04d}.wav", samples, RATE_HZ)
+    bad = root / "low"
+    bad.joinpath("cut.wav").write_bytes((bad / "0000.wav").read_bytes()[:9_000])
+    bad.joinpath("empty.wav").write_bytes(b"")
+    bad.joinpath("text.wav").write_text("not a recording")
+    bad.joinpath("folder.wav").mkdir()
+    os.mkfifo(bad / "pipe.wav")
+    bad.joinpath("nothing.wav").symlink_to(bad / "absent")
+    bad.joinpath("loop.wav").symlink_to(bad / "loop.wav")
+    soundfile.write(bad / "none.wav", np.zeros(0, np.int16), RATE_HZ)
+    soundfile.write(bad / "rate.wav", spoken[0][0], 8_000)
+    soundfile.write(bad / "stereo.wav", spoken[0][:2].T, RATE_HZ)
+    return root
+
+
+@pytest.fixture(scope="module")
+def ranked(folder):
+    found = clips.of_folder(folder, RATE_HZ, RATE_HZ)
+    return found, rank.rank(found, ProbePlan("linear"), lambda *_: None)
+
+
+def test_each_is_a_finding_with_its_reason(ranked):
+    found, ranking = ranked
+    first = ranking.entries[: len(REASONS)]
+    assert [entry.id for entry in first] == [f"low/{name}" for name in sorted(REASONS)]
+    for entry in first:
+        (reason,) = entry.reasons
+        assert (reason.reason, entry.label, entry.score) == ("unreadable", "low", 1.0)
+        assert REASONS[entry.id.partition("/")[2]] in reason.detail
+        assert str(entry.id) not in reason.detail, "it is said beside its name"
+    assert len(found) == 80 and len(ranking.entries) == 80 + len(REASONS)
+    assert ranking.found()["unreadable"] == len(REASONS)
+
+
+def test_the_page_shows_them_without_a_player_and_takes_decisions(ranked, tmp_path):
+    review = Review(*ranked, tmp_path / "decisions.json")
+    shown = review.page(0, 50, "unreadable", undecided=False)["clips"]
+    assert len(shown) == len(REASONS) and all(row["wave"] is None for row in shown)
+    assert review.page(0, 50, "", undecided=False)["clips"][len(REASONS)]["wave"]
+    with pytest.raises(DataError, match="a clip should be readable"):
+        review.sound(0)
+    assert review.decide(shown[0]["id"], "drop")["decisions"]["drop"] == 1
+
+
+def test_what_vanishes_after_the_ranking_leaves_the_others_on_its_page(ranked, tmp_path):
+    """The person tidies up while the page is open."""
+    found, ranking = ranked
+
+    def read(numbers):
+        if 3 in numbers:
+            raise DataError("it should be readable", got="no such file")
+        return found.read(numbers)
+
+    review = Review(replace(found, read=read), ranking, tmp_path / "decisions.json")
+    rows = review.page(len(REASONS), 100, "", undecided=False)["clips"]
+    assert [row["id"] for row in rows if row["wave"] is None] == [found.ids[3]]
+
+
+def test_decisions_stay_when_a_recording_is_repaired(ranked, tmp_path):
+    """And when one is added; but not for a folder of the same name that lacks a clip which was decided about."""
+    found, ranking = ranked
+    review = Review(found, ranking, tmp_path / "decisions.json")
+    review.decide("low/cut.wav", "drop")
+    review.decide(found.ids[0], "keep")
+    again = {"sha256": "1" * 64}
+    later = Review(replace(found, **again), replace(ranking, **again), tmp_path / "decisions.json")
+    assert later.summary()["decisions"] == {"keep": 1, "drop": 1, "relabel": 0}
+    fewer = tuple(entry for entry in ranking.entries if entry.id != "low/cut.wav")
+    with pytest.raises(ArtifactError, match="about these clips"):
+        Review(replace(found, **again), replace(ranking, entries=fewer, **again), tmp_path / "decisions.json")
+    other = replace(ranking, **again)
+    with pytest.raises(ArtifactError, match="about these clips"):
+        Review(replace(found, name="else", **again), other, tmp_path / "decisions.json")
+
+
+def test_names_that_are_no_text_are_named(spoken, tmp_path):
+    for number, word in enumerate(("no", "yes") * 6):
+        (tmp_path / word).mkdir(exist_ok=True)
+        soundfile.write(
+            tmp_path / word / f"{number} \N{LATIN SMALL LETTER E WITH ACUTE}\n.wav", spoken[0][number], RATE_HZ
+        )
+    os.rename(os.fsencode(next((tmp_path / "no").iterdir())), os.fsencode(tmp_path / "no") + b"/\xff.wav")  # noqa: PTH104
+    found = clips.of_folder(tmp_path, RATE_HZ, RATE_HZ)
+    (named,) = found.unreadable
+    assert "udcff" in named.id and "should be UTF-8" in named.why and len(found) == 11
+    ranking = rank.rank(found, ProbePlan("linear"), lambda *_: None)
+    rank.save(ranking, tmp_path / "ranking.json")
+    assert rank.load(tmp_path / "ranking.json") == ranking

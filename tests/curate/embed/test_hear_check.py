@@ -1,0 +1,107 @@
+"""Each rule of the validator with a module that breaks it, and the words in which it says so."""
+
+import pytest
+
+from edgekws.curate import embed
+
+NAN = "torch.full_like(features(audio), float('nan'))"
+SCENE = ("    return features(audio)\n", "    return {}\n")
+TIMES = "    return features(frames), times.expand(len(audio), -1).to(torch.float32)"
+
+
+def scene(text):
+    return SCENE[0], SCENE[1].format(text)
+
+
+def times(text):
+    return TIMES, f"    v, t = features(frames), times.expand(len(audio), -1).to(torch.float32)\n    return {text}"
+
+
+WRONG = {
+    "no-scene": (("get_scene_embeddings", "other"), "functions", "no function get_scene_embeddings"),
+    "no-times": (("get_timestamp_embeddings", "other"), "functions", "no function get_timestamp_embeddings"),
+    "no-load": (("load_model", "other"), "functions", "no function load_model"),
+    "import": (("import torch", "import torch, no_such_thing"), "import", "No module named 'no_such_thing'"),
+    "syntax": (("class Net", "klass Net"), "import", "SyntaxError"),
+    "load-arguments": (('model_file_path="", **options', ""), "load_model", "TypeError"),
+    "load-fails": (("return Net()", "raise OSError('no weights')"), "load_model", "OSError: no weights"),
+    "no-module": (("return Net()", "return 5"), "load_model", "torch.nn.Module, it gives int"),
+    "rate-kind": (("sample_rate = 16000", "sample_rate = 16000.0"), "attributes", "an integer, it is 16000.0"),
+    "rate-value": (("sample_rate = 16000", "sample_rate = 8000"), "attributes", "one of 16000, 22050, 32000"),
+    "rate-missing": (("sample_rate = 16000", "pass"), "attributes", "sample_rate should be an integer, it is None"),
+    "scene-size": (("scene_embedding_size = 3", "scene_embedding_size = '3'"), "attributes", "it is '3'"),
+    "times-size": (("timestamp_embedding_size = 3", "timestamp_embedding_size = 0"), "attributes", "it is 0"),
+    "bool-size": (("timestamp_embedding_size = 3", "timestamp_embedding_size = True"), "attributes", "it is True"),
+    "scene-fails": (scene("audio[5]"), "get_scene_embeddings", "on noise of shape [4, 43840] fails: IndexError"),
+    "scene-numpy": (scene("features(audio).numpy()"), "get_scene_embeddings", "a float32 tensor [4, 3], it gives"),
+    "scene-double": (scene("features(audio).double()"), "get_scene_embeddings", "it gives float64 [4, 3]"),
+    "scene-shape": (scene("features(audio)[None]"), "get_scene_embeddings", "it gives float32 [1, 4, 3]"),
+    "scene-width": (scene("features(audio)[:, :2]"), "get_scene_embeddings", "it gives float32 [4, 2]"),
+    "scene-nan": (scene(NAN), "numbers", "NaN or infinity for noise"),
+    "scene-silence": (scene("features(audio / audio.abs().max())"), "silence", "does it divide by a level"),
+    "scene-random": (scene("features(audio) + torch.rand(1)"), "repeatable", "is something random left on"),
+    "scene-batch": (scene("features(audio) - features(audio).mean(0)"), "batches", "normalize over the batch"),
+    "scene-changes": (scene("features(audio.mul_(0.5))"), "audio", "should work on a copy"),
+    "times-fails": (times("v[9], t"), "get_timestamp_embeddings", "fails: IndexError"),
+    "times-one": (times("v"), "get_timestamp_embeddings", "should give two tensors"),
+    "times-dimensions": (times("v.flatten(1), t"), "get_timestamp_embeddings", "float32 tensor [2, t, 3], it gives"),
+    "times-width": (times("v[:, :, :2], t"), "get_timestamp_embeddings", "[2, t, 3], it gives float32 [2, 107, 2]"),
+    "times-double": (times("v, t.double()"), "get_timestamp_embeddings", "times, a float32 tensor [2, 107], it gives"),
+    "times-count": (times("v, t[:, 1:]"), "get_timestamp_embeddings", "[2, 107], it gives float32 [2, 106]"),
+    "times-nan": (times("v / 0 * 0, t"), "numbers", "gives NaN or infinity for noise of 1.07 s"),
+    "times-none": (times("v[:, :0], t[:, :0]"), "times", "no time at all for 1.07 s"),
+    "times-differ": (times("v, t + torch.arange(2)[:, None]"), "times", "clips of one length different times"),
+    "times-early": (times("v, t - 9"), "times", "should not be before the clip, it is at -4.0 ms"),
+    "times-late": (times("v, t + 9"), "times", "should be within the 1070 ms, it is at 1074.0 ms"),
+    "times-fall": (times("v, t.flip(1)"), "hop", "times should rise, they go from"),
+    "times-seconds": (times("v, t / 1000 * torch.linspace(1, 900, t.shape[1])"), "hop", "evenly apart within 1 ms"),
+}
+WARNED = {
+    "gradients": (scene("features(audio) * torch.ones(3, requires_grad=True)"), "gradients", "torch.no_grad()"),
+    "constant": (scene("features(audio) * 0"), "audio", "same embedding for different clips"),
+    "hop": (times("v[:, ::6], t[:, ::6]"), "hop", "times are 60.0 ms apart; at most 50 ms"),
+    "one": (times("v[:, :1], t[:, :1]"), "hop", "there is one time in 1070 ms"),
+    "first": (times("v[:, 2:], t[:, 2:]"), "ends", "the first time is at 25.0 ms, later than one hop of 10.0 ms"),
+    "last": (times("v[:, :-2], t[:, :-2]"), "ends", "the last time is at 1045.0 ms, more than one hop"),
+}
+
+
+def test_a_right_module_has_no_findings(module):
+    assert embed.check_module(module()) == []
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_an_error_is_said_in_words(module, case):
+    change, check, words = WRONG[case]
+    errors = [each for each in embed.check_module(module(change)) if each.level == "error"]
+    assert check in {each.check for each in errors}
+    assert words in " ".join(each.text for each in errors)
+
+
+@pytest.mark.parametrize("case", WARNED)
+def test_a_warning_is_no_error(module, case):
+    change, check, words = WARNED[case]
+    (found,) = embed.check_module(module(change))
+    assert (found.level, found.check) == ("warning", check)
+    assert words in found.text
+
+
+def test_one_broken_function_does_not_hide_the_other(module):
+    found = embed.check_module(module(scene("audio[5]"), times("v")))
+    assert {each.check for each in found} == {"get_scene_embeddings", "get_timestamp_embeddings"}
+
+
+def test_a_tensorflow_module_is_refused_by_name(module):
+    more = "\nclass Other:\n    pass\nOther.__module__ = 'tensorflow.python.module'\n"
+    found = embed.check_module(module(("return Net()", "return Other()"), more=more))
+    assert "TensorFlow module" in found[0].text
+
+
+def test_what_is_no_module_at_all_is_said(tmp_path):
+    assert "should be one of dscnn, logmel, wav2vec2" in embed.check_module("no_such_module")[0].text
+    assert "no such file" in embed.check_module(str(tmp_path / "absent.py"))[0].text
+
+
+@pytest.mark.parametrize("name", [name for name in embed.names() if name != "wav2vec2"])
+def test_our_own_models_have_no_findings(name):
+    assert embed.check_module(name) == []

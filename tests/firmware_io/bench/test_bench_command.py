@@ -1,0 +1,264 @@
+"""`edgekws bench` on a fake device behind a pty: what is written, printed and raised, whatever happens."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgekws.cli import _measure
+from edgekws.cli._measure import Options
+from edgekws.errors import ArtifactError, BoardError, ConfigError, ParityError, ProtocolError
+from edgekws.graph import interp, io
+from firmware_io import board as boards
+from firmware_io.bench import vectors
+from firmware_io.bench.modes import Vectors
+from tests.firmware_io.devices.fake_device import CLASSIFY_COMMANDS, START_COMMANDS, FakeDevice, Faults, on_pty
+
+CLIPS = 12
+BOARD = "qemu-an386"
+pytestmark = pytest.mark.skipif(
+    shutil.which(boards.load(BOARD).compiler) is None, reason="the firmware's compiler is not installed"
+)
+
+
+@pytest.fixture
+def options(graph, random_features, tmp_path):
+    """A model's folder and a file of clips; the device is to be given as port."""
+    io.save(graph, tmp_path / "graph.npz")
+    features = random_features(CLIPS)
+    labels = interp.run(graph, features).argmax(axis=1)
+    clips = Vectors("dev split", tuple(f"clip{i}.bin" for i in range(CLIPS)), features, labels)
+    vectors.write(tmp_path / "vectors.npz", clips, graph.features)
+    return Options(board=BOARD, out=tmp_path, vectors=tmp_path / "vectors.npz")
+
+
+def measure(device, options, **changes):
+    with on_pty(device) as port:
+        _measure.measure(replace(options, port=f"serial:{port}", **changes))
+
+
+def report(options):
+    return json.loads((options.folder / "report.json").read_text())
+
+
+def test_figures_are_printed_and_reported(graph, options, capsys):
+    measure(FakeDevice(graph, layers_us=[900, 300, 500, 200, 100], check=True), options)
+    printed = capsys.readouterr().out
+    assert "latency: 2.00 ms (virtual) (emulated, n = 5)" in printed
+    assert "top-1 accuracy, dev split: 100.00 % (emulated, n = 12, 75.75 to 100.00 %)" in printed
+    assert f"board equals interpreter: {CLIPS} of {CLIPS}, report in" in printed
+    found = report(options)
+    assert found["verdict"]["valid"] and found["incomplete"] == "" and found["modes"] == ["performance", "accuracy"]
+    assert found["transfers"]["checked"] and len(found["performance"]["host_s"]) == 5
+    assert (options.folder / "report.html").exists() and (options.folder / "report.md").exists()
+
+
+def test_a_session_of_mlperf_tiny(graph, options, tmp_path):
+    measure(FakeDevice(graph), options, mlperf=tmp_path / "submission")
+    (session,) = (tmp_path / "submission" / "sessions").iterdir()
+    assert "Median throughput is" in (session / "performance" / "results.txt").read_text()
+    assert "Top 1% = 100.0" in (session / "accuracy" / "results.txt").read_text()
+    log = (session / "accuracy" / "log.txt").read_text()
+    assert " > name%\n" in log and " < m-name-dut-[fake]\n" in log
+    assert len(json.loads((session / "accuracy" / "results.json").read_text())) == CLIPS
+
+
+def test_a_run_that_is_not_valid_makes_no_session(graph, options, tmp_path):
+    with pytest.raises(ParityError, match="differ on 1 of 12 clips"):
+        submission = replace(options, modes=("accuracy",), mlperf=tmp_path / "submission")
+        measure(FakeDevice(graph, Faults(wrong_score_at=5)), submission)
+    assert report(options)["accuracy"] and not (tmp_path / "submission").exists()
+
+
+def without_labels(options, graph, tmp_path):
+    clips = replace(vectors.read(options.vectors, graph), labels=None)
+    vectors.write(tmp_path / "bare.npz", clips, graph.features)
+    return replace(options, vectors=tmp_path / "bare.npz")
+
+
+def test_what_no_submission_takes_is_refused_before_it_is_measured(graph, options, tmp_path):
+    submission = replace(options, port="serial:/nowhere", mlperf=tmp_path / "submission")
+    with pytest.raises(ConfigError, match=r"5 windows of at least 10 s.*3 of 10 s"):
+        _measure.measure(replace(submission, windows=3))
+    with pytest.raises(ConfigError, match="takes no estimates"):
+        _measure.measure(replace(submission, modes=("energy",), meter="model:"))
+    with pytest.raises(ConfigError, match="the label of each clip"):
+        _measure.measure(without_labels(submission, graph, tmp_path))
+    assert not (tmp_path / "submission").exists() and not options.folder.exists()
+
+
+def test_what_was_measured_before_a_break_is_reported(graph, options):
+    at = START_COMMANDS + 4 * CLASSIFY_COMMANDS
+    with pytest.raises(BoardError, match="clip clip") as raised:
+        measure(FakeDevice(graph, Faults(reset=True, command=at, always=True)), options, modes=("accuracy",))
+    found = report(options)
+    assert found["incomplete"] == str(raised.value) and found["verdict"]["valid"] is False
+    assert found["accuracy"]["n"] == 4 and str(raised.value) in found["verdict"]["reasons"][0]
+
+
+def test_an_invalid_run_is_reported_and_then_an_error(graph, options):
+    with pytest.raises(ParityError, match="differ on 1 of 12 clips"):
+        measure(FakeDevice(graph, Faults(wrong_score_at=5)), options, modes=("accuracy",))
+    assert report(options)["accuracy"]["matches"] == CLIPS - 1
+
+
+def test_ctrl_c_leaves_a_report(graph, options, monkeypatch):
+    device = FakeDevice(graph)
+    original = _measure.console.progress
+
+    def interrupting():
+        inner = original().__enter__()
+
+        def progress(stage, done, total):
+            inner(stage, done, total)
+            if (stage, done) == ("accuracy", 5):
+                raise KeyboardInterrupt
+
+        return nullcontext(progress)
+
+    monkeypatch.setattr(_measure.console, "progress", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        measure(device, options, modes=("accuracy",))
+    assert report(options)["accuracy"]["n"] == 5 and "stopped by the user" in report(options)["incomplete"]
+
+
+def test_recorded_traffic_gives_the_same_figures(graph, options, tmp_path):
+    measure(FakeDevice(graph), options, spy=tmp_path / "traffic.jsonl")
+    first = report(options)
+    _measure.measure(replace(options, port=f"replay:{tmp_path / 'traffic.jsonl'}"))
+    second = report(options)
+    assert second["performance"].pop("host_s") is None and first["performance"].pop("host_s")
+    assert second["performance"] == first["performance"] and second["verdict"] == first["verdict"]
+    assert second["accuracy"]["confusion"] == first["accuracy"]["confusion"]
+
+
+def test_what_came_before_a_deviation_from_a_recording_is_reported(graph, options, tmp_path):
+    measure(FakeDevice(graph), options, modes=("accuracy",), clips=4, spy=tmp_path / "traffic.jsonl")
+    with pytest.raises(ProtocolError, match=r"clip clip2.*step \d+ of the recorded traffic is"):
+        _measure.measure(replace(options, modes=("accuracy",), port=f"replay:{tmp_path / 'traffic.jsonl'}", clips=6))
+    assert report(options)["accuracy"]["n"] == 1 and "recorded traffic" in report(options)["incomplete"]
+
+
+def test_fewer_clips_are_spread_and_can_be_saved(graph, options, tmp_path):
+    saved = tmp_path / "four.npz"
+    measure(FakeDevice(graph), options, modes=("accuracy",), clips=4, save_vectors=saved)
+    assert report(options)["accuracy"]["n"] == 4
+    assert vectors.read(saved, graph).ids == ("clip0.bin", "clip3.bin", "clip7.bin", "clip11.bin")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"modes": ("speed",)}, ConfigError, "performance, accuracy, energy.*speed"),
+        ({"modes": ("energy",)}, ConfigError, "energy mode needs a meter"),
+        ({"meter": "lpm01a:/nowhere"}, ConfigError, "--meter belongs to --mode energy"),
+        ({"modes": ("energy",), "meter": "lpm01a:/nowhere"}, ConfigError, "--voltage"),
+        ({"modes": ("energy",), "meter": "abacus:"}, ConfigError, "one of the schemes"),
+        ({"modes": ("energy",), "meter": "lpm01a:/nowhere", "voltage": 5.0}, ConfigError, "1.8 to 3.3 V.*5 V"),
+        ({"modes": ("energy",), "meter": "model:", "iterations": 9}, ConfigError, "recorded trace"),
+        ({"voltage": 3.0}, ConfigError, "belong to --meter.*--voltage alone"),
+        ({"iterations": 9}, ConfigError, "belong to --meter.*--iterations alone"),
+        ({"board": "toaster"}, ConfigError, "toaster"),
+        ({"port": "host:"}, ConfigError, "host:, which starts host.*--board host"),
+        ({"port": "spy:x.jsonl:qemu:qemu-an500"}, ConfigError, "which starts qemu-an500.*--board qemu-an500"),
+        ({"port": "qemu:toaster"}, ConfigError, "the board should be one of.*toaster"),
+        ({"port": "replay:nowhere"}, ArtifactError, "nowhere should be recorded traffic.*No such file.*--spy"),
+        ({"port": "pigeon:home"}, ConfigError, "one of the schemes"),
+        ({"vectors": Path("nowhere.npz")}, ArtifactError, r"nowhere\.npz"),
+    ],
+)
+def test_bad_options_are_one_paragraph_before_anything_is_sent(options, changes, error, message):
+    with pytest.raises(error, match=message):
+        _measure.measure(replace(options, **changes))
+    assert not options.folder.exists()
+
+
+def test_figures_are_printed_even_if_no_report_can_be_written(graph, options, capsys):
+    (options.out / "bench").touch()
+    with pytest.raises(ArtifactError, match="could not be written"):
+        measure(FakeDevice(graph), options, modes=("accuracy",))
+    assert "top-1 accuracy, dev split: 100.00 %" in capsys.readouterr().out
+
+
+def test_clips_of_other_features_are_refused(graph, options, tmp_path):
+    clips = vectors.read(options.vectors, graph)
+    vectors.write(tmp_path / "other.npz", clips, replace(graph.features, high_hz=8000.0))
+    with pytest.raises(ArtifactError, match=r"high_hz 8000\.0, not 4000\.0"):
+        _measure.measure(replace(options, vectors=tmp_path / "other.npz"))
+
+
+def test_modes_come_with_commas_or_one_by_one():
+    for texts in (("accuracy,performance",), ("performance", "accuracy"), ("accuracy", "performance, accuracy")):
+        assert _measure._plan(Options(modes=texts)).modes == ("performance", "accuracy")
+
+
+def test_serial_lines_get_the_baud_rate_of_the_firmware(options):
+    board = boards.load(BOARD)
+    for port, wanted in [
+        ("serial:/dev/x", "serial:/dev/x?baud=115200"),
+        ("serial:/dev/x?baud=9600", "serial:/dev/x?baud=9600"),
+        ("spy:t.jsonl:serial:/dev/x", "spy:t.jsonl:serial:/dev/x?baud=115200"),
+        ("io:serial:/dev/x", "io:serial:/dev/x"),
+        ("tcp:host:1", "tcp:host:1"),
+        ("", "qemu:qemu-an386"),
+    ]:
+        assert _measure._port(replace(options, port=port), board, energy=False) == wanted
+    assert _measure._port(replace(options, port="serial:x"), board, energy=True) == "serial:x?baud=9600"
+    assert np.array_equal(_measure._spread(5, 0), [0, 1, 2, 3, 4])
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    return table(tmp_path / "trace.csv", windows=3)
+
+
+def table(path, windows):
+    """A table of another meter: windows of 10.4 s at 12 mW, rest at 2 mW, 3.0 V, 100 rows a second."""
+    amperes = [0.002 / 3.0] * 200
+    for _ in range(windows):
+        amperes += [0.012 / 3.0] * 1040 + [0.002 / 3.0] * 200
+    edges = [edge for number in range(windows) for edge in (200 + 1240 * number, 1240 + 1240 * number)]
+    rows = [f"{at / 100:.2f},{value:.9f},{0 if at in edges else 1}" for at, value in enumerate(amperes)]
+    path.write_text("\n".join(["time [s],current [A],pin", *rows]) + "\n")
+    return path
+
+
+def test_the_trace_of_another_meter_is_imported_without_a_board(options, recorded, capsys):
+    nucleo = replace(options, board="nucleo-l4r5zi", vectors=None, modes=("energy",), iterations=230)
+    _measure.measure(replace(nucleo, meter=f"csv:{recorded}?volts=3.0&edge=pin"))
+    printed = capsys.readouterr().out
+    wanted = 0.012 * 10.4 / 230 * 1e6, 0.010 * 10.4 / 230 * 1e6
+    assert f"energy per inference: {wanted[0]:.4g} uJ (measured, n = 3)" in printed
+    assert f"energy per inference, above idle: {wanted[1]:.4g} uJ (measured, n = 3)" in printed
+    assert f"report in {options.out}/bench/nucleo-l4r5zi-energy/" in printed, "beside that of performance mode"
+    found = report(replace(nucleo, meter="csv:"))
+    assert found["device"] is None and found["performance"] is None and found["verdict"]["valid"]
+    assert [window["seconds"] for window in found["energy"]["windows"]] == [10.4] * 3
+    assert any("3 windows of 10 s" in warning for warning in found["warnings"])
+
+
+def test_the_session_of_an_imported_trace_has_no_log_of_another_run(options, tmp_path):
+    nucleo = replace(options, board="nucleo-l4r5zi", vectors=None, modes=("energy",), iterations=230)
+    nucleo.folder.mkdir(parents=True)
+    (nucleo.folder / "traffic.jsonl").write_text("traffic of a run before")
+    meter = f"csv:{table(tmp_path / 'five.csv', windows=5)}?volts=3.0&edge=pin"
+    _measure.measure(replace(nucleo, meter=meter, mlperf=tmp_path / "mlperf"))
+    (log,) = (tmp_path / "mlperf").glob("sessions/*/energy/log.txt")
+    assert log.read_text() == log.with_name("results.txt").read_text()
+
+
+def test_an_imported_trace_needs_its_iterations_and_its_edges(options, recorded):
+    energy = replace(options, board="nucleo-l4r5zi", modes=("energy",))
+    with pytest.raises(ConfigError, match="--iterations"):
+        _measure.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0&edge=pin"))
+    with pytest.raises(ConfigError, match=r"two edges.*edge=COLUMN or \?edges=FILE"):
+        _measure.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0", iterations=9))
+    with pytest.raises(ConfigError, match="--mode energy alone"):
+        both = ("performance", "energy")
+        _measure.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0", iterations=9, modes=both))

@@ -1,0 +1,95 @@
+"""`edgekws bench` with clips of a data set: the graph's origin in the report, and no run is lost for want of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgekws.cli import _measure
+from edgekws.cli._measure import Options
+from edgekws.data.dataset import Dataset
+from edgekws.errors import ArtifactError, DataError
+from edgekws.files import sha256_file, write_json
+from edgekws.graph import io
+from edgekws.graph.ir import Graph
+from firmware_io import board as boards
+from tests.firmware_io.devices.fake_device import FakeDevice, on_pty
+
+BOARD, CLIPS = "qemu-an386", 3
+SCORES = {key: {"accuracy": 0.75, "n": 8, "interval": [0.4, 0.9]} for key in ("float", "graph")}
+pytestmark = pytest.mark.skipif(
+    shutil.which(boards.load(BOARD).compiler) is None, reason="the firmware's compiler is not installed"
+)
+
+
+@pytest.fixture
+def of_words(graph: Graph, prepared: Dataset) -> Graph:
+    return replace(graph, labels=prepared.labels)
+
+
+@pytest.fixture
+def options(of_words: Graph, prepared: Dataset, tmp_path: Path) -> Options:
+    """A folder that holds a graph alone, as those of released models do."""
+    io.save(of_words, tmp_path / "graph.npz")
+    return Options(board=BOARD, data=prepared.folder, out=tmp_path, clips=CLIPS, modes=("accuracy",))
+
+
+def report_of(options: Options, graph: Graph) -> dict[str, object]:
+    with on_pty(FakeDevice(graph)) as port:
+        _measure.measure(replace(options, port=f"serial:{port}"))
+    found: dict[str, object] = json.loads((options.folder / "report.json").read_text())
+    return found
+
+
+def quantized(options: Options, graph: Graph) -> None:
+    head = {"kind": "edgekws-quantize", "version": 1, "graph": io.digest(graph), "recipe": {"name": "mine"}}
+    write_json(options.out / "quantize.json", {**head, "scores": {"test": SCORES}})
+
+
+def names(report: dict[str, object]) -> str:
+    return " ".join(figure["name"] for figure in report["figures"])  # type: ignore[attr-defined]
+
+
+def test_a_graph_alone_is_enough(options: Options, of_words: Graph) -> None:
+    found = report_of(options, of_words)
+    assert found["accuracy"]["n"] == CLIPS and "float network" not in names(found)  # type: ignore[index]
+    assert "quantize.json of this graph is not here" in found["manifests"]["graph"]["notes"][0]  # type: ignore[index]
+
+
+def test_a_report_says_when_and_with_which_compiler(options: Options, of_words: Graph) -> None:
+    found: dict[str, Any] = report_of(options, of_words)
+    built, page = found["manifests"]["firmware"], (options.folder / "report.md").read_text()
+    assert built["inputs"]["firmware"] == sha256_file(options.out / "firmware" / f"{BOARD}.elf")
+    assert "gcc" in built["versions"]["compiler"] and "-mcpu=cortex-m4" in built["recipe"]["flags"]
+    assert datetime.fromisoformat(found["created"]).tzinfo and f"Written {found['created']}." in page
+    assert "Device: fake, " in page and "sent again; the device has no checksums" in page and "gcc" in page
+
+
+def test_what_quantize_found_is_in_the_report(options: Options, of_words: Graph) -> None:
+    quantized(options, of_words)
+    found = report_of(options, of_words)
+    assert "top-1 accuracy of the float network" in names(found)
+    assert found["manifests"]["graph"]["recipe"] == {"name": "mine"}  # type: ignore[index]
+
+
+def test_what_quantize_found_of_another_graph_is_not(options: Options, graph: Graph, of_words: Graph) -> None:
+    quantized(options, graph)
+    assert "float network" not in names(report_of(options, of_words))
+
+
+def test_a_damaged_file_is_found_before_the_board_is_asked(options: Options) -> None:
+    (options.out / "quantize.json").write_text("{")
+    with pytest.raises(ArtifactError, match=r"quantize\.json"):
+        _measure.measure(replace(options, port="serial:/nowhere"))
+
+
+def test_clips_with_other_labels_are_refused(options: Options, graph: Graph) -> None:
+    io.save(graph, options.out / "graph.npz")
+    with pytest.raises(DataError, match=r"the labels of the graph: word0, word1.*--data"):
+        _measure.measure(replace(options, port="serial:/nowhere"))

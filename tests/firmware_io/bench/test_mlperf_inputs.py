@@ -1,0 +1,68 @@
+"""MLPerf Tiny's official inputs: a folder of clips and a table, read as they are or refused with the line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgekws.errors import ArtifactError
+from firmware_io.bench import mlperf_inputs, vectors
+
+
+@pytest.fixture
+def official(graph):
+    """A graph with the features and labels of the reference."""
+    return replace(graph, labels=(*mlperf_inputs.LABELS[:10], "_silence_", "_unknown_"))
+
+
+@pytest.fixture
+def folder(tmp_path, random_features):
+    path = tmp_path / "kws01"
+    path.mkdir()
+    features = random_features(3)
+    names = ["tst_000000_Stop_7.bin", "tst_000001_Left_2.bin", "tst_000002_Unknown_11.bin"]
+    for name, clip in zip(names, features, strict=True):
+        (path / name).write_bytes(clip.tobytes())
+    (path / "y_labels.csv").write_text("".join(f"{name}, 12, {name.split('_')[3][:-4]}\n" for name in names))
+    return path
+
+
+def test_clips_come_in_the_order_of_the_table(official, folder, random_features):
+    found = vectors.read(folder, official)
+    assert found.ids[0] == "tst_000000_Stop_7.bin" and found.labels.tolist() == [7, 2, 11]
+    assert np.array_equal(found.features, random_features(3)) and found.dataset == "MLPerf Tiny kws01"
+
+
+def test_graphs_with_other_features_or_labels_are_refused(official, folder):
+    scaled = replace(official.features, input_scale=(0.5,) * 10)
+    with pytest.raises(ArtifactError, match="MLPerf Tiny's features"):
+        vectors.read(folder, replace(official, features=scaled))
+    with pytest.raises(ArtifactError, match="MLPerf Tiny's labels"):
+        vectors.read(folder, replace(official, labels=tuple(reversed(official.labels))))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no rows"),
+        ("a.bin, 12, 7\nb.bin, 12", "line 2"),
+        ("a.bin, 12, 12\n", "line 1"),
+        ("a.bin, 10, 7\n", "line 1"),
+        ("a.bin, 12, x\n", "line 1"),
+        ("../a.bin, 12, 7\n", "line 1"),
+        ("missing.bin, 12, 7\n", r"missing\.bin should be a clip"),
+        ("short.bin, 12, 7\n", "489 bytes"),
+    ],
+)
+def test_a_wrong_table_or_clip_is_named(official, folder, text, message):
+    (folder / "short.bin").write_bytes(bytes(489))
+    (folder / "y_labels.csv").write_text(text)
+    with pytest.raises(ArtifactError, match=message):
+        vectors.read(folder, official)
+
+
+def test_a_folder_without_the_table_is_refused(official, tmp_path):
+    with pytest.raises(ArtifactError, match=r"y_labels\.csv should list"):
+        vectors.read(tmp_path, official)

@@ -1,0 +1,283 @@
+"""The C kernels against the interpreter: any shape, width, stage, padding and stride that Graph.check allows."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edgekws.emit.c import emit
+from edgekws.errors import ArtifactError, BoardError
+from edgekws.graph import interp
+from edgekws.graph.ir import INPUT, UNSCALED, Graph, Node, Op, Requant, accumulator_bounds
+from firmware_io.build import host_cc, host_library, write_model
+from tests.conftest import random_graph
+from tests.firmware_io.firmware.test_firmware import started
+from tests.graphs import LIMITS, TARGETS, random_dag
+
+Kernels = Callable[..., np.ndarray]
+CORES = {"portable": host_cc.PORTABLE, "native": None, "avx2": ("-mavx2",), "avx512": ("-march=skylake-avx512",)}
+"""C11 as a Cortex-M0 runs it, what is best for this computer, and what is left of it on older ones."""
+WEIGHTED = ("conv2d", "depthwise_conv2d", "linear")
+
+
+def options_of(core: str) -> host_cc.Options:
+    needs = {"avx2": b"__AVX2__ 1", "avx512": b"__AVX512BW__ 1"}.get(core, b"")
+    if needs not in host_cc.defines(("-march=native",)):
+        pytest.skip(f"this computer has no {core}")
+    return CORES[core]
+
+
+@pytest.fixture(scope="module", params=[*list(CORES)[:3], pytest.param("avx512", marks=pytest.mark.slow)])
+def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernels:
+    return host_library.compile_kernels(tmp_path_factory.mktemp("kernels"), options_of(request.param))
+
+
+def draw_stage(draw: st.DrawFn, rng: np.random.Generator, bare: Node, lo: int, hi: int) -> Requant:
+    """Offsets anywhere between the two ends at which the accumulator would leave 32 bits."""
+    channels, out = bare.out_shape[2], draw(st.sampled_from([(0, 255), (-128, 127)]))
+    if bare.op in UNSCALED or draw(st.sampled_from([False] * 9 + [True])):
+        return Requant.identity(channels, *out)
+    low, high = accumulator_bounds(bare, lo, hi)
+    largest, rule = np.maximum(-low, high), draw(st.sampled_from(list(TARGETS.values())))
+    mult = np.minimum(rng.integers(1, draw(st.sampled_from([2, 17, 256])), channels), (2**31 - 1) // (largest + 1))
+    room = (2**31 - 1) // (mult if rule == "offset-scale-shift" else 1) - largest
+    offset = {
+        "low": -room,
+        "high": room,
+        "small": rng.integers(-300, 300, channels),
+        "any": rng.integers(-room, room + 1),
+    }[draw(st.sampled_from(["low", "high", "small", "any"]))]
+    shift = rng.integers(0, draw(st.sampled_from([1, 12, 32])), channels).astype(np.uint8)
+    if rule == "fixed-point":
+        wide = rng.integers(1 << 30, 1 << 31, channels) if draw(st.booleans()) else np.full(channels, 1 << 30)
+        return Requant(offset.astype(np.int32), wide.astype(np.int32), shift, *out, rule)
+    return Requant(offset.astype(np.int32), mult.astype(np.uint8), shift, *out)
+
+
+def draw_weight(draw: st.DrawFn, rng: np.random.Generator, shape: tuple[int, ...], bits: int) -> np.ndarray:
+    limit = LIMITS[bits]
+    extreme = draw(st.sampled_from([None, None, -limit, limit]))
+    return np.full(shape, extreme, np.int8) if extreme else rng.integers(-limit, limit + 1, shape).astype(np.int8)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Node, list[np.ndarray]]:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    op = draw(st.sampled_from(get_args(Op)))
+    k_h, k_w = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    pad = draw(st.tuples(*[st.integers(0, 7)] * 4)) if op in WEIGHTED[:2] else (0, 0, 0, 0)
+    most = draw(st.sampled_from([9, 9, 9, 40]))  # more than vectors hold
+    height = draw(st.integers(max(1, k_h - pad[0] - pad[1]), 9))
+    width = draw(st.integers(max(1, k_w - pad[2] - pad[3]), most))
+    c_in, c_out = draw(st.tuples(st.integers(1, most), st.integers(1, 9)))
+    rows = (height + pad[0] + pad[1] - k_h) // stride[0] + 1
+    columns = (width + pad[2] + pad[3] - k_w) // stride[1] + 1
+    out_shape, weight_shape = {
+        "conv2d": ((rows, columns, c_out), (c_out, k_h, k_w, c_in)),
+        "depthwise_conv2d": ((rows, columns, c_in), (c_in, k_h, k_w)),
+        "max_pool": ((rows, columns, c_in), None),
+        "global_sum_pool": ((1, 1, c_in), None),
+        "linear": ((1, 1, c_out), (c_out, height * width * c_in)),
+    }.get(op, ((height, width, c_in), None))
+    ranges = draw(st.lists(st.sampled_from([(-128, 127), (0, 255)]), min_size=1 + (op == "add"), max_size=2))
+    ranges = ranges[: 1 + (op == "add")]
+    bits = draw(st.sampled_from(list(LIMITS)))
+    weight = None if weight_shape is None else draw_weight(draw, rng, weight_shape, bits)
+    node = Node(
+        "n", op, tuple(f"i{number}" for number in range(len(ranges))), Requant.identity(out_shape[2], 0, 255),
+        (height, width, c_in), out_shape, weight, bits, (k_h, k_w) if op == "max_pool" else (0, 0), stride, pad,
+    )  # fmt: skip
+    node = replace(node, requant=draw_stage(draw, rng, node, min(lo for lo, _ in ranges), max(hi for _, hi in ranges)))
+    return node, [draw_input(draw, rng, node, lo, hi) for lo, hi in ranges]
+
+
+def draw_input(draw: st.DrawFn, rng: np.random.Generator, node: Node, lo: int, hi: int) -> np.ndarray:
+    constant = draw(st.sampled_from([None, None, lo, hi]))
+    x = rng.integers(lo, hi + 1, node.in_shape) if constant is None else np.full(node.in_shape, constant)
+    return x.astype(np.int8 if lo < 0 else np.uint8)
+
+
+@given(case=cases())
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_kernel_equals_interpreter(kernels: Kernels, case: tuple[Node, list[np.ndarray]]) -> None:
+    node, inputs = case
+    expected = interp.run_node(node, *(x.astype(np.int32)[None] for x in inputs))[0]
+    np.testing.assert_array_equal(kernels(node, *inputs), expected)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_node_of_random_graphs_equals_the_interpreter(kernels: Kernels, target: str) -> None:
+    seen = set()
+    for seed in range(120):
+        graph = random_dag(seed, target)
+        signed = {INPUT: True, **{node.name: node.requant.lo < 0 for node in graph.nodes}}
+        values = {INPUT: np.random.default_rng(seed).integers(-128, 128, (2, 49, 10, 1)).astype(np.int32)}
+        for node, expected in interp.trace(graph, values[INPUT]):
+            for clip in range(2):
+                read = [values[name][clip].astype(np.int8 if signed[name] else np.uint8) for name in node.inputs]
+                np.testing.assert_array_equal(kernels(node, *read), expected[clip], err_msg=f"{seed} {node.name}")
+            values[node.name] = expected
+            seen.add((node.op, node.weight_bits))
+    widths = {(op, bits) for op in WEIGHTED for bits in LIMITS}
+    others = {"scale"} if target == "tinpu" else set()
+    assert widths | {(op, 8) for op in {"add", "max_pool", "global_sum_pool"} | others} <= seen
+
+
+def gemmlowp(total: int, mult: int, shift: int) -> int:
+    """The reference's own steps in unlimited integers: nudge, division toward zero, rounding shift."""
+    product = total * mult
+    nudged = product + ((1 << 30) if product >= 0 else 1 - (1 << 30))
+    high = abs(nudged) // (1 << 31) * (1 if nudged >= 0 else -1)
+    sign = -1 if high < 0 else 1
+    return sign * ((abs(high) + ((1 << shift) >> 1)) >> shift)
+
+
+@given(data=st.data(), mult=st.integers(1 << 30, (1 << 31) - 1), shift=st.integers(0, 31))
+def test_fixed_point_is_the_rounding_of_the_reference(
+    kernels: Kernels, data: st.DataObject, mult: int, shift: int
+) -> None:
+    """Totals whose result is near a tie and does not clip; both ends of 32 bits."""
+    near = data.draw(st.integers(-128, 127)) * 2 + 1 << 30 + shift
+    total = data.draw(st.integers(-3, 3)) + near // mult
+    total = data.draw(st.sampled_from([total, -(2**31), 2**31 - 1, 0, -1, 1]))
+    total = max(-(2**31), min(2**31 - 1, total))
+    one = np.ones(1, np.int32)
+    stage = Requant(one * total, one * mult, (one * shift).astype(np.uint8), -128, 127, "fixed-point")
+    node = Node("n", "scale", (INPUT,), stage, (1, 1, 1), (1, 1, 1))
+    found = kernels(node, np.zeros((1, 1, 1), np.int8)).item()
+    assert found == max(-128, min(127, gemmlowp(total, mult, shift)))
+
+
+@pytest.mark.parametrize("offset", [-7, -8, -9, -1, -(2**31), 2**31 - 1])
+def test_shift_of_a_negative_accumulator_is_floor(kernels: Kernels, offset: int) -> None:
+    """-1 >> 3 is -1, not 0: a compiler that rounds toward zero would be found here."""
+    stage = Requant(np.array([offset], np.int32), np.ones(1, np.uint8), np.array([3], np.uint8), -128, 127)
+    node = Node("n", "global_sum_pool", ("input",), stage, (1, 1, 1), (1, 1, 1))
+    assert kernels(node, np.zeros((1, 1, 1), np.int8)).item() == max(-128, min(127, offset // 8))
+
+
+@pytest.mark.parametrize("core", ["portable", "native", "avx2"])
+@pytest.mark.parametrize("seed", range(4))
+def test_model_equals_interpreter(
+    seed: int,
+    core: str,
+    graph_factory: Callable[..., Graph],
+    random_features: Callable[..., np.ndarray],
+    tmp_path: Path,
+) -> None:
+    graph = graph_factory(seed=seed, channels=5 + seed)
+    run = host_library.compile_model(emit(graph, min_ram=seed % 2 > 0), tmp_path, options_of(core))
+    extremes = np.stack([np.full((49, 10), v, np.int8) for v in (-128, 127, 0)])
+    features = np.concatenate([random_features(24, seed), extremes])
+    np.testing.assert_array_equal(run(features), interp.run(graph, features))
+
+
+@pytest.mark.parametrize("core", ["portable", "native", "avx2"])
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("seed", range(6))
+def test_random_model_equals_interpreter(
+    seed: int, target: str, core: str, random_features: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
+    """The whole of it: calls, connections, memory."""
+    graph = random_dag(seed, target)
+    run = host_library.compile_model(emit(graph), tmp_path, options_of(core))
+    features = np.concatenate([random_features(12, seed), np.full((1, 49, 10), -128, np.int8)])
+    np.testing.assert_array_equal(run(features), interp.run(graph, features))
+
+
+def test_two_models_live_side_by_side(
+    graph_factory: Callable[..., Graph], random_features: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
+    graphs = [graph_factory(seed=seed) for seed in (1, 2)]
+    runs = [host_library.compile_model(emit(graph), tmp_path) for graph in graphs]
+    features = random_features(4)
+    for graph, run in zip(graphs, runs, strict=True):
+        np.testing.assert_array_equal(run(features), interp.run(graph, features))
+
+
+HARNESS = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include "model.h"
+int main(void) {
+    int8_t *input = malloc(EKW_MODEL_INPUT_BYTES), *scores = malloc(EKW_MODEL_LABELS);
+    while (fread(input, 1, EKW_MODEL_INPUT_BYTES, stdin) == EKW_MODEL_INPUT_BYTES) {
+        ekw_model_run(input, scores);
+        fwrite(scores, 1, EKW_MODEL_LABELS, stdout);
+    }
+    free(input), free(scores);
+    return 0;
+}
+"""
+
+
+SANITIZED = [
+    (random_graph, "portable"),
+    (random_graph, "native"),
+    (partial(random_dag, 95), "native"),
+    (partial(random_dag, 28, "int8"), "portable"),
+    (partial(random_dag, 4, "int8"), "avx2"),
+]
+
+
+@pytest.mark.parametrize(("make", "core"), SANITIZED)
+def test_no_undefined_behaviour(
+    core: list[str], make: Callable[[], Graph], random_features: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
+    """Address and undefined-behaviour sanitizers, buffers of the exact size on the heap."""
+    graph = make()
+    write_model(emit(graph), tmp_path)
+    (tmp_path / "harness.c").write_text(HARNESS)
+    sources = [tmp_path / "model.c", tmp_path / "harness.c"]
+    checks = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    program = tmp_path / "harness"
+    line = ["cc", *host_cc.flags(options_of(core)), *checks, f"-I{tmp_path}", *map(str, sources), "-o", str(program)]
+    subprocess.run(line, check=True)
+    features = random_features(8)
+    done = subprocess.run([program], input=features.tobytes(), capture_output=True, check=True)
+    scores = np.frombuffer(done.stdout, np.int8).reshape(8, -1)
+    np.testing.assert_array_equal(scores, interp.run(graph, features))
+
+
+@pytest.mark.parametrize(("seed", "target"), [(95, "tinpu"), (28, "int8")])
+def test_a_mixed_residual_graph_on_an_emulated_board(seed: int, target: str, tmp_path: Path) -> None:
+    """Weights of three widths, an addition and a pooling of maxima on a Cortex-M4."""
+    graph = random_dag(seed, target)
+    assert {node.weight_bits for node in graph.nodes if node.weight is not None} == set(LIMITS)
+    assert {"add", "max_pool", "depthwise_conv2d"} <= {node.op for node in graph.nodes}
+    features = np.random.default_rng(seed).integers(-128, 128, (3, 49, 10)).astype(np.int8)
+    with started("qemu-an386", emit(graph), tmp_path) as (line, _):
+        for tensor, scores in zip(features, interp.run(graph, features), strict=True):
+            line.load(tensor)
+            line.ask("infer 1 0")
+            assert line.ask("raw")[0] == f"m-raw-[{','.join(map(str, scores))}]"
+
+
+def test_wrong_inputs_are_refused(kernels: Kernels, graph: Graph, tmp_path: Path) -> None:
+    run = host_library.compile_model(emit(graph), tmp_path)
+    with pytest.raises(ArtifactError, match="int8"):
+        run(np.zeros((1, 49, 10), np.int32))
+    with pytest.raises(ArtifactError, match="49, 10"):
+        run(np.zeros((1, 10, 49), np.int8))
+    with pytest.raises(ArtifactError, match="int8 or uint8"):
+        kernels(graph.nodes[0], np.zeros((49, 10, 1), np.int16))
+    with pytest.raises(ArtifactError, match="1 inputs"):
+        kernels(graph.nodes[0])
+
+
+def test_damaged_c_is_one_paragraph(graph: Graph, tmp_path: Path) -> None:
+    model = emit(graph)
+    with pytest.raises(BoardError, match="should compile"):
+        host_library.compile_model({**model, "model.c": model["model.c"][:-40]}, tmp_path)
+    with pytest.raises(ArtifactError, match=r"no model\.h"):
+        host_library.compile_model({"model.c": b""}, tmp_path)

@@ -1,0 +1,184 @@
+"""`edgekws flash` on physical boards: built, written over an emulated boot loader, greeted; or only said how."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from edgekws.cli import board as cli
+from edgekws.errors import BoardError, ConfigError
+from edgekws.graph import io
+from edgekws.graph.ir import Graph
+from firmware_io import board as boards
+from firmware_io import ports
+from firmware_io.flash._image import read, sectors
+from firmware_io.flash.c2000_sci import hex2000
+from firmware_io.ports import Port
+from tests.firmware_io.devices.emulated_bsl import EmulatedBsl
+from tests.firmware_io.devices.emulated_line import on_pty
+from tests.firmware_io.devices.emulated_sci import EmulatedSci
+from tests.firmware_io.devices.fake_device import FakeDevice
+from tests.firmware_io.flash.test_flash_sci import KERNEL, boot_image
+
+MSPM0, NUCLEO = "lp-mspm0g5187", "nucleo-l4r5zi"
+QUICK = ["patience_ms=1000"]
+Capture = pytest.CaptureFixture[str]
+
+
+class Board:
+    """A boot loader until it starts the application, which then answers."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.bsl, self.firmware = EmulatedBsl(), FakeDevice(graph)
+
+    def receive(self, content: bytes, baud: int) -> Iterable[bytes]:
+        if not self.bsl.started:
+            return self.bsl.receive(content, baud)
+        return [self.firmware.receive(content) if baud == 115_200 else b"\xf8"]
+
+
+@pytest.fixture
+def out(graph: Graph, tmp_path: Path) -> Path:
+    io.save(graph, tmp_path / "graph.npz")
+    return tmp_path
+
+
+def flash(out: Path, **options: object) -> None:
+    cli.flash(**{"board": MSPM0, "out": out, **options})  # type: ignore[arg-type]
+
+
+def test_build_write_and_greet(out: Path, graph: Graph, capsys: Capture) -> None:
+    board = Board(graph)
+    with on_pty(board) as port:
+        flash(out, port=port, option=QUICK)
+    said = capsys.readouterr().out
+    written = sectors(read(out / "firmware" / f"{MSPM0}.elf"), 1024)
+    assert len(written) > 10
+    assert all(board.bsl.flash[address : address + 1024] == content for address, content in written.items())
+    assert f"{len(written)} of {len(written)} sectors written, all verified" in said
+    assert f"{MSPM0}: fake answers" in said and "flash" in said.splitlines()[-1]
+
+
+def test_a_dry_run_says_what_would_be_sent(out: Path, capsys: Capture) -> None:
+    flash(out, dry_run=True)
+    assert not (out / "firmware").exists()
+    said = capsys.readouterr().out
+    assert re.search(r"build: .*arm-none-eabi-gcc.*\nload:  send: open serial:board=lp-mspm0g5187", said, re.DOTALL)
+    assert re.search(r"program at most [12]\d packets \(20\), 0x00000000\.\.0x0000[0-9a-f]{4}\n", said)
+    image = out / "fw.bin"
+    image.write_bytes(bytes(3_000))
+    flash(out, image=image, dry_run=True)
+    said = capsys.readouterr().out
+    assert "load:  send: open serial:board=lp-mspm0g5187 with 9600 baud" in said
+    assert "program at most 3 packets (20), 0x00000000..0x00000bff" in said
+
+
+def test_a_dry_run_says_what_would_be_run(out: Path, capsys: Capture) -> None:
+    image = out / "fw.hex"
+    image.write_text(":020000040800F2\n:0400000001020304F2\n:00000001FF\n")
+    flash(out, board=NUCLEO, dry_run=True)
+    assert f"program {{{out}/firmware/{NUCLEO}.elf}} verify reset exit" in capsys.readouterr().out
+    flash(out, board=NUCLEO, image=image, dry_run=True)
+    assert "load:  run: openocd -f board/st_nucleo_l4.cfg -c 'program {" in capsys.readouterr().out
+    flash(out, board=NUCLEO, tool="pyocd", option=["target=stm32l4r5zitx"], image=image, dry_run=True)
+    assert "pyocd flash --no-wait --target stm32l4r5zitx" in capsys.readouterr().out
+
+
+def test_the_firmware_of_energy_mode(out: Path, capsys: Capture) -> None:
+    """Its line has another baud rate, its file another name."""
+    flash(out, board=NUCLEO, energy=True, dry_run=True)
+    said = capsys.readouterr().out
+    assert f"program {{{out}/firmware/{NUCLEO}-energy.elf}} verify" in said
+    assert "-DEKW_ENERGY_MODE=1u" in said and "-DEKW_BAUD=9600u" in said
+    flash(out, board="host", energy=True)
+    assert "edgekws-host answers" in (said := capsys.readouterr().out) and "energy mode" in said
+    assert (out / "firmware" / "host-energy.elf").exists() and not (out / "firmware" / "host.elf").exists()
+
+
+def test_a_board_in_energy_mode_is_greeted_at_its_baud_rate(
+    out: Path, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(cli, "_greet", lambda board, transport, elf: asked.append(transport))
+    monkeypatch.setattr(cli, "_is_here", lambda which: True)
+    for port in ("", "/dev/ttyACM1"):
+        cli._greet_written(boards.load(NUCLEO), port, out / "fw.elf", energy=True)
+        cli._greet_written(boards.load(NUCLEO), port, out / "fw.elf")
+    own = f"serial:board={NUCLEO}"
+    given = "serial:/dev/ttyACM1"
+    assert asked == [f"{where}?baud={baud}" for where in (own, given) for baud in (9_600, 115_200)]
+
+
+def test_a_port_may_be_written_as_bench_writes_it(out: Path) -> None:
+    image = out / "fw.bin"
+    image.write_bytes(bytes(64))
+    with pytest.raises(BoardError, match=r"^/dev/ttyNONE7 should be a port.*no such port"):
+        flash(out, image=image, port="serial:/dev/ttyNONE7")
+
+
+def test_a_given_image_over_another_tool_needs_no_board(out: Path, capsys: Capture) -> None:
+    image, kernel = out / "app.txt", out / "kernel.txt"
+    image.write_text(hex2000.text(boot_image(bytes(range(200))).stream()))
+    kernel.write_text(hex2000.text(KERNEL.stream()))
+    board = EmulatedSci(KERNEL.stream())
+    with on_pty(board) as port:
+        options = [*QUICK, f"kernel={kernel}", "settle_ms=0"]
+        flash(out, board="qemu-an386", tool="c2000_sci", image=image, port=port, option=options)
+    assert board.flash[:200] == bytes(range(200)) and "all verified" in capsys.readouterr().out
+
+
+def test_no_port_lists_what_is_there(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = out / "fw.bin"
+    image.write_bytes(bytes(64))
+    stlink = Port("/dev/ttyACM8", "0483:374b", title="ST-LINK")
+    monkeypatch.setattr(ports, "listed", lambda: [stlink])
+    with pytest.raises(BoardError, match=r"serial:board=lp-mspm0g5187 should be plugged in.*ttyACM8.*--port"):
+        flash(out, image=image)
+    with pytest.raises(BoardError, match=r"needs the serial port of the board.*ttyACM8.*--port"):
+        flash(out, board="qemu-an386", tool="mspm0_bsl", image=image)
+    monkeypatch.setattr(ports, "listed", list)
+    with pytest.raises(BoardError, match="no serial port"):
+        flash(out, image=image)
+
+
+def test_the_two_ports_of_a_probe_are_not_guessed(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = out / "fw.bin"
+    image.write_bytes(bytes(64))
+    both = [Port(f"/dev/ttyACM{number}", "0451:bef3", boards=(MSPM0,)) for number in (2, 3)]
+    monkeypatch.setattr(ports, "listed", lambda: both)
+    with pytest.raises(BoardError, match=r"2 candidates.*ttyACM2.*ttyACM3.*--port"):
+        flash(out, image=image)
+
+
+def test_a_written_board_whose_port_is_gone_is_no_failure(out: Path, graph: Graph, capsys: Capture) -> None:
+    cli._greet_written(boards.load(NUCLEO), "/dev/no-such-port", out / "fw.elf")
+    assert "nobody was asked who answers: /dev/no-such-port is not here" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"board": "qemu-an386", "tool": "mspm0_bsl"}, r"mspm0_bsl writes physical boards.*qemu-an386.*--image"),
+        ({"board": "qemu-an386", "port": "/dev/ttyACM0"}, "boards that keep what is written.*Got: qemu"),
+        ({"energy": True, "image": Path("fw.elf")}, "--energy chooses what is built.*both"),
+        ({"tool": "host"}, "boards that keep what is written.*Got: host"),
+        ({"tool": "jlink"}, r"one of c2000_sci, dslite, host, mspm0_bsl, openocd, pyocd, qemu"),
+        ({"image": Path("fw.elf"), "option": ["baud"], "dry_run": True}, "NAME=VALUE"),
+        ({"image": Path("fw.elf"), "option": ["bad=1"], "dry_run": True}, "mspm0_bsl has the options baud: "),
+    ],
+)
+def test_bad_use(out: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        flash(out, **options)
+
+
+def test_nothing_is_sent_when_the_image_is_bad(out: Path, graph: Graph) -> None:
+    board = Board(graph)
+    image = out / "fw.bin"
+    image.write_bytes(bytes(128 * 1024 + 1))
+    with on_pty(board) as port, pytest.raises(BoardError, match="nothing was written"):
+        flash(out, image=image, port=port)
+    assert board.bsl.packets == 0

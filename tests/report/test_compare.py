@@ -1,0 +1,315 @@
+"""Runs side by side: what may be compared, what is significant, and what is refused."""
+
+import json
+import re
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from edgekws.cli import app
+from edgekws.errors import ArtifactError, ConfigError
+from edgekws.report import build_report, document
+from edgekws.report.compare import compare, judged, ranked
+from edgekws.report.compare.pages import to_markdown, write_comparison
+from edgekws.report.compare.runs import METRICS, Value, load, run
+from edgekws.report.compare.scatter import plots
+from tests.conftest import random_graph
+from tests.report.documents import Page, bench_document, energy_section
+
+GRAPH, OTHER = random_graph(), random_graph(seed=7)
+
+
+def bench(how="emulated", us=(100.0, 101.0, 102.0), right=99, graph=GRAPH, **changes):
+    """A bench of a board; latencies in the given range."""
+    found = bench_document(graph)
+    found["board"] |= {"how": how, "icount_shift": 6 if how == "emulated" else -1, "name": f"{how}-board"}
+    instructions = us[1] * 10 if how == "emulated" else None
+    found["performance"] |= {"latencies_us": list(us), "latency_us": us[1], "instructions": instructions}
+    found["accuracy"] |= {"correct": right}
+    return {**found, **changes}
+
+
+def runs(*documents):
+    return [run("ABCDEFGH"[number], f"{number}.json", found) for number, found in enumerate(documents)]
+
+
+def cells(compared, metric, how=None):
+    """By run: the cells of a metric's rows, of one kind if asked."""
+    rows = [row for group in compared["groups"] for row in group["rows"] if row["metric"] == metric]
+    return {cell["run"]: cell for row in rows if how in (None, row["how"]) for cell in row["cells"] if cell}
+
+
+def test_ratios_are_against_the_first_run():
+    found = cells(compare(runs(bench(), bench(us=(49.0, 50.5, 51.0)), bench(us=(100.5, 101.0, 103.0)))), "latency")
+    assert (found["A"]["verdict"], found["A"]["change"]) == ("base", None)
+    assert (found["B"]["verdict"], found["B"]["change"]) == ("better", 0.5)
+    assert (found["C"]["verdict"], found["C"]["change"]) == ("unclear", 1.0)
+
+
+def test_one_window_of_real_time_proves_no_difference():
+    """Virtual time is exact."""
+    found = cells(compare(runs(bench("measured", (100.0,) * 2), bench("measured", (99.0,) * 2))), "latency")
+    assert found["B"]["verdict"] == "better"
+    one = [bench(how, (100.0, 100.0)) for how in ("measured", "emulated")]
+    less = [bench(how, (99.0, 99.0)) for how in ("measured", "emulated")]
+    for single in (*one, *less):
+        single["performance"]["latencies_us"].pop()
+    for pair in ((one[0], less[0]), (one[0], bench("measured", (99.0,) * 2)), (bench("measured", (99.0,) * 2), one[0])):
+        assert cells(compare(runs(*pair)), "latency")["B"]["verdict"] == "unclear"
+    assert cells(compare(runs(one[1], less[1])), "latency")["B"]["verdict"] == "better"
+
+
+def test_one_window_of_energy_proves_no_difference():
+    def document_of(uj, windows):
+        section = energy_section("measured")
+        each = [{**section["windows"][0], "uj_per_inference": uj}] * windows
+        return bench("measured", energy={**section, "windows": each, "uj_per_inference": uj})
+
+    for windows, verdict in ((1, "unclear"), (2, "better")):
+        compared = compare(runs(document_of(1000.0, windows), document_of(990.0, windows)))
+        assert cells(compared, "energy")["B"]["verdict"] == verdict
+
+
+def test_an_accuracy_is_better_only_when_the_intervals_lie_apart():
+    found = cells(compare(runs(bench(right=60), bench(right=70), bench(right=105), bench(right=20))), "accuracy")
+    assert [found[name]["verdict"] for name in "ABCD"] == ["base", "unclear", "better", "worse"]
+    assert found["C"]["change"] == pytest.approx(45 / 110) and found["A"]["low"] < 60 / 110 < found["A"]["high"]
+
+
+def test_sizes_are_exact():
+    smaller = bench(firmware={"sha256": "", "flash_bytes": 450, "ram_bytes": 77})
+    compared = compare(runs(bench(), smaller))
+    flash, ram = cells(compared, "flash"), cells(compared, "ram")
+    assert (flash["B"]["verdict"], flash["B"]["change"]) == ("better", 0.5)
+    assert (ram["B"]["verdict"], ram["B"]["change"]) == ("same", 1.0)
+
+
+def test_sizes_on_the_computer_say_nothing_of_a_board():
+    assert cells(compare(runs(bench(), bench("computed"))), "flash").keys() == {"A"}
+
+
+def test_kinds_stand_in_tables_of_their_own():
+    compared = compare(runs(bench(), bench("measured"), bench(), bench("computed")))
+    groups = {group["how"]: group["runs"] for group in compared["groups"]}
+    assert groups == {"measured": ["B"], "emulated": ["A", "C"], "computed": ["D"]}
+    assert any("emulated (A, C), measured (B), computed (D)" in note for note in compared["notes"])
+    assert {cell["verdict"] for cell in cells(compared, "latency").values()} == {"base", "unclear"}
+
+
+def test_an_estimate_is_never_the_base_of_a_measured_energy():
+    estimated, measured = (bench("measured", energy=energy_section(how)) for how in ("estimated", "measured"))
+    compared = compare(runs(estimated, measured, estimated))
+    assert cells(compared, "energy", "measured").keys() == {"B"}
+    found = cells(compared, "energy", "estimated")
+    assert (found["A"]["verdict"], found["C"]["verdict"]) == ("base", "unclear")
+    assert (found["A"]["low"], found["A"]["high"]) == (1000.0, 4000.0)
+    text = to_markdown(compared)
+    assert "energy per inference (estimated) | ≈ 2,000 uJ [1,000 to 4,000] (base) |  | ≈ 2,000 uJ" in text
+
+
+def test_virtual_clocks_that_count_differently_are_not_compared():
+    slow = bench()
+    slow["board"] = {**slow["board"], "icount_shift": 3}
+    compared = compare(runs(bench(), slow))
+    cell = cells(compared, "latency")["B"]
+    assert (cell["verdict"], cell["change"]) == ("none", None) and "8 ns" in cell["why"] and "64 ns" in cell["why"]
+    assert cells(compared, "instructions")["B"]["change"] == 1.0
+
+
+def test_data_sets_are_not_mixed():
+    other = bench()
+    other["accuracy"] = {**other["accuracy"], "dataset": "my words"}
+    compared = compare(runs(bench(), other))
+    assert cells(compared, "accuracy")["B"]["verdict"] == cells(compared, "auc")["B"]["verdict"] == "none"
+    assert any("different data sets (A: dev split; B: my words)" in note for note in compared["notes"])
+
+
+def test_different_graphs_and_boards_are_said():
+    said = " ".join(compare(runs(bench(), bench("measured", graph=OTHER)))["notes"])
+    assert "different graphs (A: random" in said and "different boards (A: emulated-board; B: measured-board)" in said
+    assert compare(runs(bench(), bench()))["notes"] == []
+
+
+def test_an_invalid_run_is_shown_and_not_compared():
+    bad = bench(us=(1.0, 1.0, 1.0), valid=False, reasons=["window 2 is short"])
+    found = runs(bad, bench(), bench(us=(200.0, 202.0, 203.0)))
+    compared = compare(found)
+    latency = cells(compared, "latency")
+    assert [latency[name]["verdict"] for name in "ABC"] == ["none", "base", "worse"]
+    assert any("A is not valid" in note and "window 2 is short" in note for note in compared["notes"])
+    assert [entry.name for entry in ranked(found, "latency")] == ["B", "C", "A"]
+
+
+def test_a_run_that_broke_off_says_why():
+    compared = compare(runs(bench(), bench(valid=False, reasons=["x"], incomplete="The port is gone.")))
+    assert any("B is not valid" in note and "The port is gone." in note for note in compared["notes"])
+
+
+@pytest.mark.parametrize("metric", ["latency", "accuracy", "flash", "instructions"])
+def test_the_best_comes_first(metric):
+    good = bench(us=(1.0, 1.0, 1.0), right=109, firmware={"sha256": "", "flash_bytes": 1, "ram_bytes": 1})
+    assert ranked(runs(bench(), good, bench(right=50)), metric)[0].name == "B"
+
+
+@pytest.mark.parametrize(
+    ("documents", "metric", "said"),
+    [
+        ((bench(), bench("measured")), "latency", r"A: emulated, 64 ns for every instruction; B: measured"),
+        (
+            (bench(energy=energy_section("estimated")), bench(energy=energy_section("measured"))),
+            "energy",
+            "B: measured",
+        ),
+        ((bench(), bench(performance=None)), "latency", "none in B"),
+        ((bench(), bench()), "beauty", "sorted by latency, instructions, energy"),
+    ],
+)
+def test_a_ranking_over_kinds_is_refused(documents, metric, said):
+    with pytest.raises(ConfigError, match=said):
+        ranked(runs(*documents), metric)
+
+
+def test_one_run_is_no_comparison():
+    with pytest.raises(ConfigError, match="two runs at least"):
+        compare(runs(bench()))
+
+
+KINDS = st.sampled_from(["measured", "emulated", "computed"])
+RUN = st.builds(
+    lambda how, us, energy, valid: bench(
+        how, (us, us, us * 1.01), energy=energy and energy_section(energy), valid=valid, reasons=[] if valid else ["x"]
+    ),
+    KINDS, st.floats(1, 1e6), st.sampled_from([None, "measured", "emulated", "estimated"]), st.booleans(),
+)  # fmt: skip
+
+
+@given(st.lists(RUN, min_size=2, max_size=5))
+def test_no_ratio_ever_joins_two_kinds(documents):
+    found = runs(*documents)
+    by_name = {entry.name: entry for entry in found}
+    for group in compare(found)["groups"]:
+        for row in group["rows"]:
+            compared = [cell for cell in row["cells"] if cell and cell["verdict"] != "none"]
+            bases = {by_name[cell["run"]].values[row["metric"]].basis for cell in compared}
+            assert len(bases) <= 1 and {by_name[cell["run"]].how for cell in compared} <= {group["how"]}
+            assert all(by_name[cell["run"]].valid for cell in compared)
+    for metric in ("latency", "energy"):
+        valid = [entry for entry in found if entry.valid]
+        kinds = {entry.values[metric].basis for entry in valid if metric in entry.values}
+        fair = all(metric in entry.values for entry in valid) and len(kinds) < 2
+        try:
+            best = ranked(found, metric)[: len(valid)]
+            values = [entry.values[metric].value for entry in best]
+            assert fair and values == sorted(values)
+        except ConfigError:
+            assert not fair
+
+
+VALUES = st.tuples(st.floats(0, 100), st.floats(0, 10), st.floats(0, 10)).map(
+    lambda found: Value(found[0], "us", "measured", (found[0] - found[1], found[0] + found[2]), "x")
+)
+
+
+@given(VALUES, VALUES)
+def test_a_verdict_turns_round_with_its_runs(one, two):
+    turned = {"better": "worse", "worse": "better", "same": "same", "unclear": "unclear"}
+    for metric in (METRICS["latency"], METRICS["accuracy"]):
+        assert judged(metric, one, two) == turned[judged(metric, two, one)]
+
+
+def test_files_and_folders_of_both_versions_are_read(tmp_path):
+    report = build_report("New", GRAPH, bench()).to_json()
+    old = {key: value for key, value in bench().items() if key not in ("incomplete", "modes", "energy", "transfers")}
+    for name, value in (("new/report.json", report), ("bench.json", bench()), ("old.json", {**old, "version": 1})):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(value))
+    found = load([tmp_path / "new", tmp_path, tmp_path / "old.json"])
+    assert [entry.name for entry in found] == ["A", "B", "C"] and found[0].title == "New"
+    latency = cells(compare(found), "latency")
+    assert {latency[name]["verdict"] for name in "BC"} == {"unclear"}
+    assert cells(compare(found), "parameters").keys() == {"A"}
+
+
+def test_a_folder_without_a_report_names_those_below_it(tmp_path):
+    (tmp_path / "bench" / "b1").mkdir(parents=True)
+    (tmp_path / "bench" / "b1" / "report.json").write_text("{}")
+    with pytest.raises(ArtifactError, match=re.escape(str(tmp_path / "bench" / "b1"))):
+        load([tmp_path])
+
+
+def test_a_report_without_a_board_has_its_sizes(tmp_path):
+    found = runs(build_report("Export", GRAPH).to_json(), build_report("Other", OTHER).to_json())
+    compared = compare(found)
+    assert compared["groups"][0]["how"] == "computed" and cells(compared, "parameters")["B"]["verdict"] == "same"
+    assert [entry["valid"] for entry in compared["runs"]] == [None, None]
+
+
+def test_a_board_that_heard_more_than_was_said_is_refused():
+    with pytest.raises(ArtifactError, match="right answers"):
+        runs(document.checked(bench(right=111), "it"))
+
+
+@pytest.fixture
+def several():
+    bad = bench(us=(1.0, 1.0, 1.0), valid=False, reasons=["<short> | window"])
+    energies = [bench("measured", energy=energy_section(how), right=90) for how in ("measured", "estimated")]
+    return runs(bench(), bad, *energies, bench(right=80, graph=OTHER))
+
+
+def test_the_three_files_say_the_same(several, tmp_path):
+    paths = write_comparison(several, tmp_path)
+    assert [path.name for path in paths] == ["compare.json", "compare.md", "compare.html"]
+    compared, markdown, page = (path.read_text() for path in paths)
+    assert json.loads(compared) == json.loads(json.dumps(compare(several)))
+    shown = Page(page)
+    assert "NOT VALID" in shown.text and "NOT VALID" in markdown and "<short> | window" in shown.text
+    assert "≈ 2,000 uJ [1,000 to 4,000]" in shown.text and ("class", "void") in shown.attributes
+    assert len(shown.ids) == len(set(shown.ids)) and not re.search(r"<script|<link|<img|\bsrc=", page)
+    assert not re.search(r"#0[0-9a-f]0[0-9a-f]0[0-9a-f]\b", page)
+    blocks = [block.splitlines() for block in re.findall(r"(?:^\|.*\n)+", markdown, re.MULTILINE)]
+    assert all(len({len(re.findall(r"(?<!\\)\|", line)) for line in block}) == 1 for block in blocks)
+
+
+def test_plots_never_share_axes_between_kinds_or_data_sets(several):
+    titles = [title for title, _ in plots(several)]
+    assert titles == [
+        "Accuracy against flash, emulated: dev split",
+        "Accuracy against instructions per inference, emulated: dev split",
+        "Accuracy against flash, measured: dev split",
+        "Accuracy against latency, measured: dev split",
+    ]
+    flash = dict(plots(several))["Accuracy against flash, emulated: dev split"]
+    names = re.findall(r">\s*([A-E])\s*<", flash)
+    assert names == ["A", "B", "E"]
+
+
+def invoke(tmp_path, *arguments, documents):
+    paths = []
+    for number, value in enumerate(documents):
+        paths.append(tmp_path / f"{number}.json")
+        paths[-1].write_text(json.dumps(value))
+    return CliRunner().invoke(app, ["compare", *map(str, paths), *arguments])
+
+
+def test_the_command_shows_sorts_and_writes(tmp_path):
+    two = (bench(), bench(us=(49.0, 50.5, 51.0)))
+    done = invoke(tmp_path, "--sort", "latency", "--out", str(tmp_path / "out"), documents=two)
+    assert done.exit_code == 0, done.output
+    assert done.output.index("1.json") < done.output.index("0.json") and "× 2.000, worse" in done.output
+    assert (tmp_path / "out" / "compare.html").exists()
+
+
+def test_titles_are_text_and_no_markup(tmp_path):
+    titled = bench()
+    titled["board"] = {**titled["board"], "title": "a board [/red] [dim]"}
+    done = invoke(tmp_path, documents=(titled, bench()))
+    assert done.exit_code == 0 and "a board [/red] [dim]" in done.output
+
+
+@pytest.mark.parametrize(("how", "sort"), list(product(["measured", "computed"], ["latency", "accuracy"])))
+def test_the_command_refuses_to_rank_kinds(tmp_path, how, sort):
+    done = invoke(tmp_path, "--sort", sort, documents=(bench(), bench(how)))
+    assert isinstance(done.exception, ConfigError) and "needs figures of one kind" in str(done.exception)

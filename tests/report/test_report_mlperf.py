@@ -1,0 +1,186 @@
+"""The session folder of MLPerf Tiny, read as the submission checker and the runner read theirs.
+
+The patterns are those of tools/submission/submission_checker.py (mlcommons/tiny), said in our words: any text, a blank,
+then the figure. It matches at the start of a line, except for the energy, which may stand anywhere.
+"""
+
+import json
+import re
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from edgekws import stats
+from edgekws.errors import ArtifactError
+from edgekws.report import mlperf
+from tests.report.documents import bench_document, energy_section
+
+PATTERNS = {
+    "top-1": re.compile(r".* Top[- ]1%?\s?[:=] ([\d.]+)"),
+    "auc": re.compile(r".* AUC\s?[:=] ([\d.]+)"),
+    "throughput": re.compile(r".* Median throughput is\s+([\d.]+) inf\./sec\."),
+    "energy": re.compile(r".*Median energy cost is ([\d.]+) uJ/inf"),
+}
+AT = datetime(2026, 11, 25, 20, 1, 2)
+
+
+def answers(count=40, wrong=4):
+    """Clips whose class has 700 of 1000, but for the first `wrong`, where the next class has."""
+    found = []
+    for index in range(count):
+        truth = index % 12
+        permille = [27] * 12
+        permille[(truth + (index < wrong)) % 12] = 700
+        found.append({"file": f"clip_{index:04d}.bin", "class": truth, "permille": permille})
+    return found
+
+
+@pytest.fixture
+def make(graph):
+    def build(kept=40, **changes):
+        bench = bench_document(graph)
+        bench["accuracy"]["n"] = 40
+        energy = energy_section("measured", seconds=10.5)
+        return {**bench, "answers": answers(kept), "energy": energy, **changes}
+
+    return build
+
+
+def grepped(folder):
+    """What the checker finds in a mode's results.txt: the last match of each pattern."""
+    found = {}
+    for line in (folder / "results.txt").read_text().splitlines():
+        for name, pattern in PATTERNS.items():
+            match = pattern.match(line)
+            if match:
+                found[name] = float(match[1])
+    return found
+
+
+def test_each_mode_has_its_folder_of_exactly_three_files(make, tmp_path):
+    session = mlperf.write_session(make(), tmp_path, "m-ready\n", at=AT)
+    assert session == tmp_path / "sessions" / "20261125_200102"
+    assert sorted(path.name for path in session.iterdir()) == ["accuracy", "energy", "performance"]
+    for folder in session.iterdir():
+        assert sorted(path.name for path in folder.iterdir()) == ["log.txt", "results.json", "results.txt"]
+        assert (folder / "log.txt").read_text().endswith("m-ready\n")
+    assert [path.name for path in (tmp_path / "sessions").iterdir()] == ["20261125_200102"]
+
+
+def test_the_checker_finds_its_figures(make, tmp_path):
+    session = mlperf.write_session(make(), tmp_path, "", at=AT)
+    rate = round(40 / 10.5, 3)
+    assert grepped(session / "performance") == {"throughput": rate}
+    assert grepped(session / "energy") == {"energy": 10500.0}
+    said = (session / "energy" / "results.txt").read_text()
+    for line in ("Power         : 40.0000 mW.", "Total Energy  : 420000.000 uJ", "Energy/Inf    : 10500.000 uJ/inf"):
+        assert said.count(line) == 5  # 0.42 J of 40 inferences in 10.5 s
+    found = grepped(session / "accuracy")
+    assert found["top-1"] == 90.0 and 0.9 < found["auc"] < 1.0
+
+
+def test_an_accuracy_is_never_rounded_up_to_the_bar(make, tmp_path):
+    bench = make(answers=answers(3000, wrong=301))  # 89.97 %
+    bench["accuracy"]["n"] = 3000
+    session = mlperf.write_session(bench, tmp_path, "", at=AT)
+    assert grepped(session / "accuracy")["top-1"] == 89.9
+
+
+def test_the_area_is_that_of_probabilities_that_add_up_to_one(make, tmp_path):
+    rng = np.random.default_rng(5)
+    values = rng.integers(0, 80, (240, 12)) * rng.integers(1, 13, (240, 1))  # the sums differ from clip to clip
+    kept = [{"file": f"{i}", "class": i % 12, "permille": row} for i, row in enumerate(values.tolist())]
+    bench = make(answers=kept)
+    bench["accuracy"]["n"] = 240
+    session = mlperf.write_session(bench, tmp_path, "", at=AT)
+    truth, found = np.arange(240) % 12, grepped(session / "accuracy")["auc"]
+    assert found == round(stats.macro_auc(truth, values / values.sum(axis=1, keepdims=True)), 3)
+    assert found != round(stats.macro_auc(truth, values), 3)
+
+
+def test_results_json_gives_the_runners_own_figures_again(make, tmp_path):
+    session = mlperf.write_session(make(), tmp_path, "", at=AT)
+    entries = {mode: json.loads((session / mode / "results.json").read_text()) for mode in mlperf.MODES}
+    assert {mode: {entry["mode"] for entry in found} for mode, found in entries.items()} == {
+        "performance": {"p"}, "accuracy": {"a"}, "energy": {"e"},
+    }  # fmt: skip
+    right = [int(np.argmax(entry["infer"]["results"])) == int(entry["class"]) for entry in entries["accuracy"]]
+    assert sum(right) == 36 and entries["accuracy"][0]["classes"] == "12"
+    rates = [1e6 * e["infer"]["iterations"] / e["infer"]["elapsed_time"] for e in entries["performance"]]
+    assert rates == pytest.approx([e["infer"]["throughput"] for e in entries["performance"]]) and len(rates) == 5
+    for mode in ("performance", "energy"):  # windows take the clips in turn
+        assert [entry["file"] for entry in entries[mode]] == [f"clip_{number:04d}.bin" for number in range(5)]
+    assert [len(entry["power"]["samples"]) for entry in entries["energy"]] == [625] * 5  # 1 s of rest on each side
+    for entry in entries["energy"]:
+        begin, end = (stamp[1] for stamp in entry["power"]["timestamps"][-2:])
+        joules = sum(entry["power"]["samples"][begin:end])
+        assert joules == pytest.approx(entry["power"]["joules"], rel=1e-3) and joules == pytest.approx(0.42)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"valid": False, "reasons": ["board and interpreter differ on 3 of 40 clips"]}, "differ on 3"),
+        ({"valid": False, "reasons": []}, "not valid"),
+        ({"incomplete": "The port is gone.", "valid": False}, "The port is gone"),
+        ({"kept": 39}, "39 answers are kept of 40"),
+        ({"answers": None}, "0 answers"),
+        ({"performance": None, "accuracy": None, "energy": None}, "nothing was measured"),
+        ({"energy": energy_section("estimated")}, "the energy is estimated"),
+        ({"energy": energy_section("measured")}, "energy: windows of 2.000 s"),
+    ],
+)
+def test_an_invalid_run_is_no_session_unless_told(make, tmp_path, change, why):
+    with pytest.raises(ArtifactError, match=why):
+        mlperf.write_session(make(**change), tmp_path, "", at=AT)
+    assert not (tmp_path / "sessions").exists()
+    if change.get("performance", 1) is None:
+        return
+    session = mlperf.write_session(make(**change), tmp_path, "", invalid_too=True, at=AT)
+    for folder in session.iterdir():
+        assert grepped(folder) == {} and f"ERROR: not valid: {why}"[:18] in (folder / "results.txt").read_text()
+
+
+@pytest.mark.parametrize("windows", [[10.5] * 4, [10.5] * 6, [10.5, 10.5, 9.999, 10.5, 10.5]])
+def test_five_windows_of_ten_seconds_each_are_wanted(make, tmp_path, windows):
+    bench = make()
+    bench["performance"] |= {"windows_s": windows, "iterations": [40] * len(windows)}
+    with pytest.raises(ArtifactError, match=r"performance: (\d windows, not 5|windows of 9\.999 s)"):
+        mlperf.write_session(bench, tmp_path, "", at=AT)
+
+
+def test_what_is_not_the_benchmarks_own_is_said(make, tmp_path):
+    session = mlperf.write_session(make(), tmp_path, "", at=AT)
+    text = {folder.name: (folder / "results.txt").read_text() for folder in session.iterdir()}
+    said = {name: "NOT OF A BOARD: the figures are emulated" in found for name, found in text.items()}
+    assert said == {"performance": True, "accuracy": True, "energy": False}
+    assert "NOT THE BENCHMARK'S 1000 FILES: 40 clips of dev split" in text["accuracy"]
+    whole = make(answers=answers(1000, wrong=90))
+    whole["accuracy"]["n"] = 1000
+    whole["board"]["how"] = "measured"
+    session = mlperf.write_session(whole, tmp_path / "whole", "", at=AT)
+    assert "NOT" not in (session / "accuracy" / "results.txt").read_text()
+    assert grepped(session / "accuracy")["top-1"] == 91.0
+
+
+def test_the_clock_of_the_board_is_kept(make, tmp_path):
+    bench = make()
+    bench["performance"]["clock_us"] = [[11_000_000 * n, 11_000_000 * n + 10_500_000] for n in range(1, 6)]
+    session = mlperf.write_session(bench, tmp_path, "", at=AT)
+    for entry in json.loads((session / "performance" / "results.json").read_text()):
+        infer = entry["infer"]
+        assert infer["end_time"] - infer["start_time"] == infer["elapsed_time"] == 10_500_000
+
+
+def test_a_session_is_never_written_over(make, tmp_path):
+    session = mlperf.write_session(make(), tmp_path, "one", at=AT)
+    with pytest.raises(ArtifactError, match="should be a new folder"):
+        mlperf.write_session(make(), tmp_path, "two", at=AT)
+    assert (session / "energy" / "log.txt").read_text().endswith("one\n")
+
+
+def test_a_performance_run_alone_has_one_folder(make, tmp_path):
+    session = mlperf.write_session(make(accuracy=None, energy=None, answers=None), tmp_path, "", at=AT)
+    assert [path.name for path in session.iterdir()] == ["performance"]
+    assert grepped(session / "performance")["throughput"] > 0

@@ -1,0 +1,107 @@
+"""The documents as others read them: schema.json, versions, and files that are not what they should be."""
+
+import json
+import re
+from copy import deepcopy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgekws.errors import ArtifactError
+from edgekws.report import build_report, document, schema
+from tests.conftest import random_graph
+from tests.report.documents import bench_document, energy_section
+
+GRAPH = random_graph()
+BENCH = {**bench_document(GRAPH, wrong=1), "energy": energy_section()}
+BENCH["answers"] = [{"file": "yes/a.wav", "class": 9, "permille": [0] * 12}]
+REPORT = json.loads(json.dumps(build_report("Run", GRAPH, BENCH).to_json()))
+OLD = {key: value for key, value in BENCH.items() if key not in ("incomplete", "modes", "energy", "transfers")}
+OLD |= {"version": 1, "performance": {k: v for k, v in BENCH["performance"].items() if k not in ("drift", "host_s")}}
+
+
+def test_schema_json_is_of_this_version():
+    assert json.loads(schema.SCHEMA.read_text()) == schema.schema(), "run python -m edgekws.report.schema"
+
+
+def test_every_reference_of_the_schema_leads_somewhere():
+    text = schema.SCHEMA.read_text()
+    found = set(re.findall(r'"\$ref": "#/\$defs/(\w+)"', text))
+    assert {"ReportDocument", "Bench", "Energy", "Trace"} <= found <= set(json.loads(text)["$defs"])
+
+
+@pytest.mark.parametrize("value", [REPORT, BENCH], ids=["report", "bench"])
+def test_whole_documents_pass(value, tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(value))
+    assert document.read(path) == value
+
+
+def test_a_report_without_a_board_passes():
+    document.checked(build_report("Export", GRAPH).to_json(), "it")
+
+
+def test_version_1_is_read_as_version_2():
+    found = document.checked(OLD, "it")
+    assert (found["version"], found["modes"], found["incomplete"]) == (2, ["performance", "accuracy"], "")
+    assert found["energy"] is None and found["performance"]["drift"] == 0.0
+    assert build_report("Run", GRAPH, OLD).performance == found["performance"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda d: d["performance"].update(latencies_us=["fast"]), "performance.latencies_us.0"),
+        (lambda d: d["performance"].update(latency_us=float("nan")), "performance.latency_us"),
+        (lambda d: d["energy"].update(how="guessed"), "energy.how"),
+        (lambda d: d["energy"]["trace"].update(watts=[0.0] * 4001), "energy.trace.watts"),
+        (lambda d: d["board"].pop("how"), "board.how"),
+        (lambda d: d.update(modes=["sleep"]), "modes.0"),
+        (lambda d: d.update(verdict=None), "verdict"),
+    ],
+)
+@pytest.mark.parametrize("value", [REPORT, BENCH], ids=["report", "bench"])
+def test_a_damaged_field_is_named(value, change, said):
+    damaged = deepcopy(value)
+    change(damaged)
+    with pytest.raises(ArtifactError, match=re.escape(said)):
+        document.checked(damaged, "it")
+
+
+def test_a_report_has_no_fields_of_its_own_invention():
+    with pytest.raises(ArtifactError, match="surprise"):
+        document.checked({**REPORT, "surprise": 1}, "it")
+
+
+def test_a_bench_may_know_more():
+    assert document.checked({**BENCH, "more": 1}, "it")["more"] == 1
+
+
+@given(st.sampled_from(sorted(REPORT)))
+def test_no_field_of_a_report_is_optional(key):
+    with pytest.raises(ArtifactError):
+        document.checked({name: value for name, value in REPORT.items() if name != key}, "it")
+
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists)
+
+
+@given(st.sampled_from(sorted(BENCH)), JSON)
+def test_any_value_in_any_place_is_taken_or_refused_in_one_paragraph(key, value):
+    try:
+        document.checked({**BENCH, key: value}, "it")
+    except ArtifactError as error:
+        assert "\n" not in str(error) and len(str(error)) < 1000
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe", b"[]", b'{"kind": 1}', b"[" * 100_000, b'{"kind": "edgekws-bench", "version": 2}']
+)
+def test_files_of_others_are_refused(content, tmp_path):
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match=re.escape(str(path))):
+        document.read(path)
+    with pytest.raises(ArtifactError, match="No such file"):
+        document.read(tmp_path / "y.json")
