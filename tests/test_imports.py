@@ -3,74 +3,60 @@
 import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-MODULES = sorted([*ROOT.glob("edgekws/**/*.py"), *ROOT.glob("firmware_io/**/*.py")])
+from scripts import structure
+
 HEAVY = {"torch", "sklearn", "pyarrow", "onnx", "onnxruntime", "ai_edge_litert", "matplotlib", "tensorflow"}
 TORCH_AT_HOME = (
     "edgekws.nets",
     "edgekws.quant",
-    "edgekws.training.loop",
-    "edgekws.training.checkpoint",
+    "edgekws.training",
+    "edgekws.encoders",
     "edgekws.curate.embed",
+    "edgekws.curate.experts",
+    "edgekws.curate.hear",
+    "edgekws.curate.downstream",
+)
+"""What imports torch when it is itself imported, or inside of functions."""
+TORCH_INSIDE_FUNCTIONS = (
+    *TORCH_AT_HOME,
+    "edgekws.api",
+    "edgekws.curate.clean.probe",
+    "edgekws.pipeline",
 )
 
+LINE_STEPS = ("edgekws.data", "edgekws.quant", "edgekws.emit", "edgekws.training", "edgekws.pipeline", "firmware_io")
+"""What the integer graph and all below it know nothing of."""
 FORBIDDEN = {
-    "edgekws.types": ("edgekws.", "firmware_io"),
-    "edgekws.errors": ("edgekws.", "firmware_io"),
+    "edgekws.types": ("edgekws", "firmware_io"),
+    "edgekws.errors": ("edgekws", "firmware_io"),
+    "edgekws.files": (*LINE_STEPS, "edgekws.graph", "edgekws.features"),
     "edgekws.data": (
         "edgekws.graph",
         "edgekws.quant",
         "edgekws.emit",
-        "edgekws.training.loop",
+        "edgekws.training",
         "edgekws.targets",
         "firmware_io",
     ),
     "edgekws.features.spec": ("edgekws.data", "edgekws.graph", "edgekws.quant", "firmware_io"),
-    "edgekws.graph": (
-        "edgekws.data",
-        "edgekws.quant",
-        "edgekws.emit",
-        "edgekws.targets",
-        "edgekws.training.loop",
-        "firmware_io",
-    ),
-    "edgekws.engines": ("edgekws.data", "edgekws.quant", "edgekws.emit", "edgekws.training.loop", "firmware_io"),
-    "edgekws.targets": (
-        "edgekws.data",
-        "edgekws.quant",
-        "edgekws.emit",
-        "edgekws.training.loop",
-        "edgekws.cost",
-        "edgekws.vendor",
-        "firmware_io",
-    ),
-    "edgekws.cost": (
-        "edgekws.data",
-        "edgekws.quant",
-        "edgekws.emit",
-        "edgekws.training.loop",
-        "edgekws.vendor",
-        "firmware_io",
-    ),
-    "edgekws.vendor": ("edgekws.data", "edgekws.quant", "edgekws.training.loop", "edgekws.pipeline", "firmware_io"),
-    "edgekws.api": ("edgekws.data", "edgekws.training.loop", "edgekws.pipeline", "firmware_io"),
-    "edgekws.curate.sandbox": (
-        "edgekws.data.",
-        "edgekws.curate.dataperf",
-        "edgekws.curate.select",
-        "edgekws.curate.shards",
-        "edgekws.training.loop",
-        "firmware_io",
-    ),
+    "edgekws.graph": (*LINE_STEPS, "edgekws.targets"),
+    "edgekws.engines": LINE_STEPS,
+    "edgekws.targets": (*LINE_STEPS, "edgekws.cost", "edgekws.vendor"),
+    "edgekws.cost": (*LINE_STEPS, "edgekws.vendor"),
+    "edgekws.vendor": ("edgekws.data", "edgekws.quant", "edgekws.training", "edgekws.pipeline", "firmware_io"),
+    "edgekws.emit": ("edgekws.data", "edgekws.quant", "edgekws.training", "edgekws.pipeline", "firmware_io"),
+    "edgekws.quant": ("edgekws.emit", "edgekws.vendor", "firmware_io"),
+    "edgekws.training": ("edgekws.emit", "edgekws.pipeline", "edgekws.vendor", "firmware_io"),
+    "edgekws.api": ("edgekws.data", "edgekws.training", "edgekws.pipeline", "firmware_io"),
+    "edgekws.curate.sandbox": ("edgekws.data", "edgekws.curate", "edgekws.training", "firmware_io"),
     "edgekws.curate.embed": (
         "edgekws.curate.clean",
         "edgekws.curate.downstream",
         "edgekws.curate.select",
-        "edgekws.training.loop",
+        "edgekws.training",
         "edgekws.quant",
         "firmware_io",
     ),
@@ -78,94 +64,79 @@ FORBIDDEN = {
         "edgekws.curate.select",
         "edgekws.curate.shards",
         "edgekws.curate.downstream",
-        "edgekws.training.loop",
+        "edgekws.training",
         "edgekws.quant",
     ),
     "edgekws.curate.downstream": ("edgekws.curate.shards", "edgekws.curate.dataperf", "edgekws.curate.sandbox"),
-    "edgekws.curate.select": (
-        "edgekws.cli",
-        "edgekws.training.loop",
-        "edgekws.quant",
-        "edgekws.curate.downstream",
-        "firmware_io",
-    ),
+    "edgekws.curate.select": ("edgekws.training", "edgekws.quant", "edgekws.curate.downstream", "firmware_io"),
     "edgekws.curate.dataperf": (
         "edgekws.curate.select",
         "edgekws.curate.shards",
         "edgekws.curate.embed",
-        "edgekws.training.loop",
+        "edgekws.training",
         "edgekws.quant",
         "edgekws.curate.downstream",
         "firmware_io",
     ),
-    "edgekws.curate.shards": (
-        "edgekws.cli",
-        "edgekws.training.loop",
-        "edgekws.quant",
-        "edgekws.curate.downstream",
-        "firmware_io",
-    ),
-    "edgekws.emit": ("edgekws.data", "edgekws.quant", "edgekws.training.loop", "firmware_io"),
-    "edgekws": ("edgekws.cli", "firmware_io"),
+    "edgekws.curate.shards": ("edgekws.training", "edgekws.quant", "edgekws.curate.downstream", "firmware_io"),
+    "edgekws": ("firmware_io",),
     "firmware_io": (
-        "edgekws.cli",
         "edgekws.data",
         "edgekws.quant",
-        "edgekws.training.loop",
+        "edgekws.training",
         "edgekws.nets",
+        "edgekws.encoders",
         "edgekws.pipeline",
+        "edgekws.curate",
     ),
 }
+"""Package or module -> what it never imports, lazy or not; type-only imports count."""
 
 
-def name_of(path):
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+def is_within(module: str, packages: tuple[str, ...]) -> bool:
+    return any(f"{module}.".startswith(f"{package}.") for package in packages)
 
 
-def imports(path, everywhere):
-    """Modules that `path` imports at run time; with `everywhere`, inside of functions too."""
-    tree = ast.parse(path.read_text())
-    nodes = ast.walk(tree) if everywhere else tree.body
+def external(path: str, everywhere: bool) -> set[str]:
+    """Packages that are imported at run time; with `everywhere`, inside of functions too."""
+    tree = structure.tree(path)
     guarded = [n for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n.test)]
     skipped = {id(inner) for block in guarded for inner in ast.walk(block)}
-    for node in nodes:
-        if id(node) in skipped:
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    nodes = [node for node in (ast.walk(tree) if everywhere else tree.body) if id(node) not in skipped]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return {name.partition(".")[0] for name in names}
 
 
-def rules_for(module):
-    return [rule for rule in FORBIDDEN if module == rule or module.startswith(f"{rule}.")]
+@pytest.mark.parametrize("rule", FORBIDDEN)
+def test_no_module_imports_against_the_arrows(rule):
+    wrong = [
+        f"{found.source}:{found.line} imports {found.target}"
+        for found in structure.imports()
+        if is_within(found.source, (rule,)) and not is_within(found.source, ("edgekws.cli",))
+        if is_within(found.target, FORBIDDEN[rule]) and not is_within(found.target, (rule,))
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_no_module_imports_against_the_arrows(path):
-    module = name_of(path)
-    if module == "edgekws.cli" or module.startswith("edgekws.cli."):
-        return  # the composition root
-    found = set(imports(path, everywhere=True))
-    for rule in rules_for(module):
-        for banned in FORBIDDEN[rule]:
-            wrong = {
-                name for name in found if f"{name}.".startswith(banned) and not f"{name}.".startswith(f"{module}.")
-            }
-            allowed = {
-                name for name in wrong if rule in ("edgekws.types", "edgekws.errors") and name.startswith(module)
-            }
-            assert not wrong - allowed, f"{module} imports {sorted(wrong - allowed)}"
+def test_the_line_never_imports_the_data_track():
+    line = [found for found in structure.imports() if not is_within(found.source, ("edgekws.curate", "edgekws.cli"))]
+    assert not [found for found in line if is_within(found.target, ("edgekws.curate",))]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_heavy_packages_are_imported_inside_of_functions(path):
-    module = name_of(path)
-    at_top = {name.split(".")[0] for name in imports(path, everywhere=False)} & HEAVY
-    if module.startswith(TORCH_AT_HOME):
-        at_top -= {"torch"}
-    assert not at_top, f"{module} imports {at_top} when it is itself imported"
+def test_nobody_imports_the_command_line():
+    inside = ("edgekws.cli", "edgekws.__main__")
+    others = [found for found in structure.imports() if not is_within(found.source, inside)]
+    assert not [found for found in others if is_within(found.target, ("edgekws.cli",))]
+
+
+@pytest.mark.parametrize("module", structure.modules())
+def test_heavy_packages_are_imported_inside_of_functions(module):
+    path = structure.modules()[module]
+    heavy = external(path, everywhere=False) & HEAVY - ({"torch"} if is_within(module, TORCH_AT_HOME) else set())
+    assert not heavy, f"{module} imports {heavy} when it is itself imported"
+    if not is_within(module, TORCH_INSIDE_FUNCTIONS):
+        assert "torch" not in external(path, everywhere=True)
 
 
 def test_importing_the_packages_and_the_command_line_loads_nothing_heavy():
