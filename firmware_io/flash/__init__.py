@@ -4,7 +4,7 @@ All have CAPABILITIES, what they can do as data. A launcher (persistent = False)
 lives as long as we want:
     require(board) -> str               path of its program; BoardError with an install hint
     command(board, elf) -> list[str]    what it would run (a dry run prints it)
-    start(board, elf) -> context        runs it; gives what serial.serial_for_url opens
+    start(board, elf) -> context        runs it; gives what ports.opening.open_serial opens
 A flasher (persistent = True) writes an image into a board's memory, where it stays:
     OPTIONS                             name -> meaning of its settings (flash_options of a board's file)
     require(job) -> str                 what it needs is there; BoardError with an install hint

@@ -23,7 +23,7 @@ _GUARD = Path(__file__).parent / "_guard.py"
 
 @dataclass(frozen=True)
 class Lines:
-    """What serial.serial_for_url opens. events: gives a byte `T` for each time stamp of a firmware in energy mode."""
+    """What ports.opening.open_serial opens. events: gives a byte `T` for each time stamp of a firmware in energy mode."""
 
     line: str
     events: str

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgekws.errors import BoardError
 from firmware_io.ports.holders import refused
@@ -60,6 +60,24 @@ class Port:
             select.select([self._port], [], [], seconds)
 
 
+def open_serial(url: str, **settings: Any) -> serial.SerialBase:
+    """`serial.serial_for_url`, except that a socket keeps what it receives while it is being opened.
+
+    pyserial discards that. An emulated board starts at the moment of the connection, so on a busy computer its boot
+    banner would be lost. settings: pyserial's, such as `baudrate` and `timeout` in seconds. Raises what pyserial raises.
+    """
+    import serial
+
+    port = serial.serial_for_url(url, do_not_open=True, **settings)
+    if not url.startswith("socket://"):
+        port.open()
+        return port
+    port.reset_input_buffer = lambda: None  # called by open(); of this port only
+    port.open()
+    del port.reset_input_buffer
+    return port
+
+
 @contextmanager
 def open_port(url: str, baud: int = 9600, exclusive: bool | None = None) -> Iterator[Port]:
     """Open a pyserial URL or device path; `baud` means nothing to sockets and ptys.
@@ -69,7 +87,7 @@ def open_port(url: str, baud: int = 9600, exclusive: bool | None = None) -> Iter
     import serial
 
     try:
-        raw = serial.serial_for_url(url, baudrate=baud, exclusive=exclusive, timeout=0, write_timeout=WRITE_TIMEOUT_S)
+        raw = open_serial(url, baudrate=baud, exclusive=exclusive, timeout=0, write_timeout=WRITE_TIMEOUT_S)
     except (serial.SerialException, ValueError, OSError) as error:
         raise refused(url, error) from error
     port = Port(raw, url)

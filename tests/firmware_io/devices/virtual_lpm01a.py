@@ -9,8 +9,11 @@ In real time it sends what a real one would have by now; with real_time=False as
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
+import sys
+import termios
 import threading
 import time
 import tty
@@ -275,7 +278,7 @@ def on_pty(instrument: VirtualLpm01a) -> Iterator[str]:
                 del instrument.outgoing[: os.write(master, instrument.outgoing[:4096])]
             instrument.refused = 0 if writable or not writers else instrument.refused + 1
         if instrument.unplugged:
-            _drain(master, instrument)
+            _drain(master, slave, instrument)
             os.close(master)
 
     thread = threading.Thread(target=serve)
@@ -290,26 +293,34 @@ def on_pty(instrument: VirtualLpm01a) -> Iterator[str]:
             os.close(master)
 
 
-def _drain(master: int, instrument: VirtualLpm01a) -> None:
-    """What it had sent before it was unplugged did arrive."""
-    deadline = time.monotonic() + 5
+def _drain(master: int, slave: int, instrument: VirtualLpm01a) -> None:
+    """What it had sent before it was unplugged did arrive: hanging up would discard what is not read yet."""
+    deadline = time.monotonic() + 20
     while instrument.outgoing and time.monotonic() < deadline:
         if select.select([], [master], [], 0.1)[1]:
             del instrument.outgoing[: os.write(master, instrument.outgoing[:4096])]
-    time.sleep(0.1)  # the last 4 KB are read before the line is hung up
+    while _unread(slave) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+
+
+def _unread(terminal: int) -> int:
+    """Bytes that wait in the terminal for its reader."""
+    return int.from_bytes(fcntl.ioctl(terminal, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 @contextmanager
 def watch_events(instrument: VirtualLpm01a, url: str) -> Iterator[None]:
     """Every byte from the pyserial URL (a board's event channel) is an edge of the pin."""
-    import serial
+    from serial import SerialException
+
+    from firmware_io.ports.opening import open_serial
 
     stop = threading.Event()
 
     def watch() -> None:
         with (
-            serial.serial_for_url(url, timeout=0.05) as channel,
-            suppress(serial.SerialException),
+            open_serial(url, timeout=0.05) as channel,
+            suppress(SerialException),
         ):  # board switched off
             while not stop.is_set():
                 for _ in channel.read(1):

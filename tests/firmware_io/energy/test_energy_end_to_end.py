@@ -21,6 +21,7 @@ from firmware_io.bench import vectors as vector_files
 from firmware_io.build import build
 from firmware_io.energy.meter import Meter
 from firmware_io.flash import qemu
+from firmware_io.ports.opening import open_serial
 from firmware_io.protocol.session import Session
 from firmware_io.transport import open_transport
 from tests.firmware_io.devices.virtual_io_manager import VirtualIoManager
@@ -48,7 +49,7 @@ class Powered:
             if volts:
                 lines = self.stack.enter_context(qemu.start_with_events(self.board, self.elf))
                 self.stack.enter_context(watch_events(self.instrument, lines.events))
-                self.port = self.stack.enter_context(serial.serial_for_url(lines.line, timeout=0))
+                self.port = self.stack.enter_context(open_serial(lines.line, timeout=0))
                 self.starts += 1
 
     def read(self, size: int) -> bytes:

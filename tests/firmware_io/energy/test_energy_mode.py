@@ -18,6 +18,7 @@ from edgekws.errors import BoardError, ConfigError
 from edgekws.graph import interp, softmax
 from edgekws.graph.ir import Graph
 from firmware_io import board, build, flash, tools
+from firmware_io.ports.opening import open_serial
 from tests.conftest import random_graph
 from tests.firmware_io.firmware.lines import Line, needs, needs_for
 
@@ -51,8 +52,8 @@ def running(name: str, graph: Graph, folder: Path) -> Iterator[Device]:
     elf = build.build(target, emit(graph), folder / f"{name}.elf", energy=True).elf
     with (
         tool.start_with_events(target, elf) as lines,
-        serial.serial_for_url(lines.events, timeout=10) as events,
-        serial.serial_for_url(lines.line, baudrate=target.energy_baud, timeout=30) as port,
+        open_serial(lines.events, timeout=10) as events,
+        open_serial(lines.line, baudrate=target.energy_baud, timeout=30) as port,
     ):
         line = Line(port)
         banner = line.until_ready() if tool.CAPABILITIES.sees_banner else line.synchronize()
@@ -137,7 +138,7 @@ def test_nobody_has_to_watch_the_edges(tmp_path: Path, graph: Graph) -> None:
     needs("cc")
     target = board.load("host")
     elf = build.build(target, emit(graph), tmp_path / "fw", energy=True).elf
-    with flash.load("host").start(target, elf) as url, serial.serial_for_url(url, timeout=30) as port:
+    with flash.load("host").start(target, elf) as url, open_serial(url, timeout=30) as port:
         line = Line(port)
         line.synchronize()
         for _ in range(120):

@@ -11,7 +11,6 @@ import time
 
 import numpy as np
 import pytest
-import serial
 
 from edgekws.emit import c
 from edgekws.graph import interp
@@ -19,6 +18,7 @@ from firmware_io import board as boards
 from firmware_io import build
 from firmware_io.flash import qemu
 from firmware_io.monitors import lpm01a
+from firmware_io.ports.opening import open_serial
 from firmware_io.protocol.session import Session
 from firmware_io.transport import open_transport
 from tests.conftest import random_graph
@@ -67,7 +67,7 @@ def test_microjoules_of_an_emulated_board(graph_and_elf, dialect):
     with (
         qemu.start_with_events(boards.load(BOARD), elf) as lines,
         watch_events(instrument, lines.events),
-        serial.serial_for_url(lines.line, timeout=0) as device,
+        open_serial(lines.line, timeout=0) as device,
         virtual_io_manager.on_pty(VirtualIoManager(device, dialect)) as io_path,
         on_pty(instrument) as meter_path,
         lpm01a.connect(meter_path) as meter,

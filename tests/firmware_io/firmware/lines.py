@@ -14,6 +14,7 @@ import serial
 from edgekws.emit.c import emit
 from edgekws.graph.ir import Graph
 from firmware_io import board, build, flash, tools
+from firmware_io.ports.opening import open_serial
 
 READY = b"m-ready\r\n"
 EMULATED = [name for name in board.names() if board.load(name).flash_tool == "qemu"]
@@ -78,7 +79,7 @@ def running(target: board.Board, elf: Path) -> Iterator[tuple[Line, list[str]]]:
     tool = flash.load(target.flash_tool)
     with (
         tool.start(target, elf) as url,
-        serial.serial_for_url(url, baudrate=target.baud, timeout=120) as port,
+        open_serial(url, baudrate=target.baud, timeout=120) as port,
     ):
         line = Line(port)
         banner = line.until_ready() if tool.CAPABILITIES.sees_banner else line.synchronize()

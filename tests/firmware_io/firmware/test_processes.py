@@ -20,6 +20,7 @@ from edgekws.emit.c import emit
 from edgekws.errors import BoardError
 from edgekws.graph.ir import Graph
 from firmware_io import board, build, flash
+from firmware_io.ports.opening import open_serial
 from tests.firmware_io.firmware.lines import READY, Line, needs, needs_for, started
 
 
@@ -73,7 +74,7 @@ def test_nothing_is_left_behind_by_a_killed_parent(name: str, graph: Graph, tmp_
     elf = build.build(target, emit(graph), tmp_path / f"{name}.elf").elf
     with subprocess.Popen([sys.executable, "-c", PARENT, name, str(elf)], stdout=subprocess.PIPE, text=True) as parent:
         url = parent.stdout.readline().strip()
-        with serial.serial_for_url(url, timeout=30) as port:
+        with open_serial(url, timeout=30) as port:
             Line(port).synchronize()
             assert processes_with(elf)
             parent.send_signal(signal.SIGKILL)
@@ -122,7 +123,7 @@ def test_an_emulator_that_dies_in_use_says_why(tmp_path: Path) -> None:
             BoardError, match=r"should keep running. Got: it ended with status \d+; it said: .*Lockup"
         ) as caught,
         flash.load("qemu").start(target, tmp_path / "fw.elf") as url,
-        serial.serial_for_url(url, timeout=10) as port,
+        open_serial(url, timeout=10) as port,
     ):
         Line(port).until_ready()
     assert len(str(caught.value)) < 600
