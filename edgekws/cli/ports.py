@@ -1,4 +1,4 @@
-"""`edgekws ports`: which serial ports there are, and who is at them."""
+"""`edgekws ports`: the serial ports of this computer and the devices at them."""
 
 from __future__ import annotations
 
@@ -11,27 +11,32 @@ from edgekws.cli import console
 
 
 def ports(
-    named: Annotated[list[str] | None, typer.Argument(metavar="[PORT]...", help="Ports that may be asked.")] = None,
+    named: Annotated[list[str] | None, typer.Argument(metavar="[PORT]...", help="Ports that may be probed.")] = None,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Ask who is there: ports named here, and those with a known board's USB id.")
+        bool,
+        typer.Option("--probe", help="Identify devices: at the ports named here and at those with a known USB id."),
     ] = False,
 ) -> None:
-    """List the serial ports and what each may be; with --probe, ask who answers. No other port is ever sent to."""
+    """List the serial ports and the board or meter that each may belong to.
+
+    With --probe, ask the devices for their names: at the ports named here and at those with a known board's USB id.
+    Nothing is ever sent to another port.
+    """
     from firmware_io import ports as library
     from firmware_io.protocol import probe as probes
 
-    found = library.listed()
+    listed = library.listed()
     chosen = list(named or ())
-    there = {port.device for port in found}
-    found += [library.Port(device) for device in chosen if device not in there]
+    devices = {port.device for port in listed}
+    listed += [library.Port(device) for device in chosen if device not in devices]
     if not probe:
-        for port in found:
-            console.out.print(escape(f"{port}: {port.may_be}"))
-        number = f"{len(found)} port{'' if len(found) == 1 else 's'}"
-        console.out.print(f"{number}; --probe asks who is there" if found else f"{number}: plug the board in")
+        for port in listed:
+            console.out.print(escape(f"{port}: {port.kind}"))
+        count = f"{len(listed)} port{'' if len(listed) == 1 else 's'}"
+        console.out.print(f"{count}; --probe identifies the devices" if listed else f"{count}: plug the board in")
         return
     answers = []
-    for port in found:
+    for port in listed:
         answers += probes.all_of([port], chosen)
         console.out.print(escape(f"{port}: {answers[-1].verdict}"))
     console.out.print(probes.summary(answers))

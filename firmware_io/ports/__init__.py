@@ -1,6 +1,6 @@
-"""Serial ports of this computer: which there are, what each may be, and which one a person means.
+"""Serial ports of this computer: list them, say which board or meter each may be, and select one.
 
-Nothing here sends a byte.
+Nothing here opens a port or sends a byte.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from edgekws.errors import BoardError
 
 METERS = {"0483:5740": "X-NUCLEO-LPM01A", "1915:c00a": "Nordic PPK2"}
-"""Energy meters with a serial port: never to be asked as if they were a board."""
+"""USB ids of energy meters that have a serial port: they are never probed as if they were a board."""
 _USB_ID = re.compile(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}")
 
 
 @dataclass(frozen=True)
 class Port:
-    """usb: "vid:pid" in hexadecimal, "" for a port that is not on USB. boards, meter: what the USB id may be.
+    """One serial port. usb: "vid:pid" in hexadecimal, "" for a port that is not on USB.
 
-    place: where on the bus, and which of the probe's interfaces; what tells two ports of one probe apart.
+    serial: serial number of the USB device. place: its position on the bus and the interface of the probe, which
+    distinguishes two ports of one probe. boards, meter: names of the boards, or of the meter, with this USB id.
     """
 
     device: str
@@ -31,21 +32,21 @@ class Port:
     meter: str = ""
 
     @property
-    def may_be(self) -> str:
-        """What it may be, in words, and why."""
+    def kind(self) -> str:
+        """Which board or meter the port may belong to, in words, and why."""
         if self.meter:
             return f"the meter {self.meter}, because of its USB id {self.usb}"
         if self.boards:
             return f"{' or '.join(self.boards)}, because of its USB id {self.usb}"
-        return f"no board that is known here has the USB id {self.usb}" if self.usb else "not on USB"
+        return f"no known board has the USB id {self.usb}" if self.usb else "not on USB"
 
     def __str__(self) -> str:
         words = (self.usb, f"serial number {self.serial}" if self.serial else "", self.place, self.title)
-        return f"{self.device} ({', '.join(filter(None, words)) or 'nothing is known of it'})"
+        return f"{self.device} ({', '.join(filter(None, words)) or 'no details'})"
 
 
 def listed() -> list[Port]:
-    """All ports of this computer, by name."""
+    """All serial ports of this computer, sorted by name."""
     from serial.tools import list_ports
 
     return sorted((_port(info) for info in list_ports.comports()), key=lambda port: port.device)
@@ -61,43 +62,49 @@ def _port(info: object) -> Port:
 
 
 def boards_of(usb: str) -> tuple[str, ...]:
+    """Names of the boards whose TOML file lists the USB id `usb` ("vid:pid", lower case)."""
     from firmware_io import board
 
     return tuple(name for name in board.names() if usb and usb in board.load(name).usb)
 
 
-def matching(wanted: str, ports: list[Port]) -> list[Port]:
-    """Ports that `wanted` means: a USB id "vid:pid", "sn=SERIAL", or "board=NAME" (then no meters)."""
+def matching(selector: str, ports: list[Port]) -> list[Port]:
+    """The ports that `selector` matches: a USB id "vid:pid", "sn=SERIAL", or "board=NAME" (never a meter).
+
+    Raises ConfigError for the name of an unknown board.
+    """
     from firmware_io import board
 
-    key, _, value = wanted.partition("=")
+    key, _, value = selector.partition("=")
     if key == "sn":
         return [port for port in ports if port.serial and port.serial.lower() == value.lower()]
     if key == "board":
-        board.load(value)  # refuses a board that is not there
+        board.load(value)  # refuses an unknown board
         return [port for port in ports if value in port.boards and not port.meter]
-    return [port for port in ports if port.usb == wanted.lower()]
+    return [port for port in ports if port.usb == selector.lower()]
 
 
-def is_path(wanted: str) -> bool:
-    """Whether what stands behind serial: names a port itself, and not something about it."""
-    return not (_USB_ID.fullmatch(wanted) or wanted.startswith(("sn=", "board=")))
+def is_path(selector: str) -> bool:
+    """Whether the part after `serial:` is the path of a port, rather than a USB id, serial number or board."""
+    return not (_USB_ID.fullmatch(selector) or selector.startswith(("sn=", "board=")))
 
 
-def one(wanted: str, found: list[Port], ports: list[Port]) -> Port:
-    """The only port in `found`. Raises BoardError that lists the candidates, or else all ports."""
-    if len(found) == 1:
-        return found[0]
-    if found:
+def one(selector: str, candidates: list[Port], ports: list[Port]) -> Port:
+    """The only candidate. Raises BoardError that lists the candidates, or all `ports` when there are none."""
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        first, unique = candidates[0], len({port.serial for port in candidates}) == len(candidates)
         raise BoardError(
-            f"serial:{wanted} should mean one port",
-            got=f"{len(found)} candidates: {'; '.join(map(str, found))}",
-            hint=f"name one with --port, for example serial:{found[0].device}"
-            + (f" or serial:sn={found[0].serial}" if len({port.serial for port in found}) == len(found) else ""),
+            f"serial:{selector} should match one port",
+            got=f"{len(candidates)} candidates: {'; '.join(map(str, candidates))}",
+            hint=f"name one with --port, for example serial:{first.device}"
+            + (f" or serial:sn={first.serial}" if unique else ""),
         )
-    there = "; ".join(f"{port}: {port.may_be}" for port in ports)
+    others = "; ".join(f"{port}: {port.kind}" for port in ports)
     raise BoardError(
-        f"serial:{wanted} should be plugged in",
-        got=f"{len(ports)} other port{'s' if len(ports) > 1 else ''}: {there}" if ports else "no serial port at all",
-        hint="check its cable (many carry power alone) and power, run `edgekws ports`, or name another with --port",
+        f"serial:{selector} should be plugged in",
+        got=f"{len(ports)} other port{'s' if len(ports) > 1 else ''}: {others}" if ports else "no serial port at all",
+        hint="check its power and its cable (many carry power only), run `edgekws ports`, or name another port with "
+        "--port",
     )

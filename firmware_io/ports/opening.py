@@ -1,4 +1,4 @@
-"""A pyserial port as a Transport. All schemes that end at real bytes share it."""
+"""A pyserial port as a Transport, shared by all schemes that end at a serial port, a pty or a socket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekws.errors import BoardError
-from firmware_io.ports.holders import refused
+from firmware_io.ports.holders import open_error
 
 if TYPE_CHECKING:
     import serial
@@ -19,20 +19,24 @@ if TYPE_CHECKING:
 
 READ_BYTES = 4096
 WRITE_TIMEOUT_S = 10.0
-"""The longest that a port may take to accept what is sent, which is little: a command has 80 bytes."""
+"""Longest time in which a port must accept what is written; a command has only 80 bytes."""
 _POLL_S = 0.001  # Windows cannot select() on a COM port
 
 
 class Port:
-    """`port` is an open pyserial port with timeout 0: its read returns at once with what is there."""
+    """An open pyserial port with timeout 0: its `read` returns at once with the bytes that are there.
+
+    url: names the port in errors. All methods raise BoardError when the connection has ended.
+    """
 
     def __init__(self, port: serial.SerialBase, url: str) -> None:
         self._port = port
         self._url = url
 
     def read(self, timeout_s: float) -> bytes:
+        """At least one byte, at most READ_BYTES; b"" only after `timeout_s` of silence."""
         deadline = time.monotonic() + timeout_s
-        with _gone(self._url):
+        with _connection_errors(self._url):
             while not (content := bytes(self._port.read(READ_BYTES))):
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
@@ -41,16 +45,18 @@ class Port:
         return content
 
     def write(self, content: bytes) -> None:
-        with _gone(self._url):
+        """Send all of `content`. Raises BoardError when the port accepts nothing for WRITE_TIMEOUT_S."""
+        with _connection_errors(self._url):
             self._port.write(content)
 
     def set_baud(self, baud: int) -> None:
-        """What is on its way out leaves at the old rate. Means nothing to sockets."""
-        with _gone(self._url):
+        """Change the baud rate after all pending output was sent. Has no effect on sockets."""
+        with _connection_errors(self._url):
             self._port.flush()
             self._port.baudrate = baud
 
     def close(self) -> None:
+        """Close the port; further calls of `close` do nothing."""
         self._port.close()
 
     def _wait(self, seconds: float) -> None:
@@ -80,16 +86,16 @@ def open_serial(url: str, **settings: Any) -> serial.SerialBase:
 
 @contextmanager
 def open_port(url: str, baud: int = 9600, exclusive: bool | None = None) -> Iterator[Port]:
-    """Open a pyserial URL or device path; `baud` means nothing to sockets and ptys.
+    """Open a pyserial URL or device path for a `with` block. `baud` has no effect on sockets and ptys.
 
-    Raises BoardError with the reason when that fails.
+    exclusive: lock the port against other programs (POSIX only). Raises BoardError with the reason and the remedy.
     """
     import serial
 
     try:
         raw = open_serial(url, baudrate=baud, exclusive=exclusive, timeout=0, write_timeout=WRITE_TIMEOUT_S)
     except (serial.SerialException, ValueError, OSError) as error:
-        raise refused(url, error) from error
+        raise open_error(url, error) from error
     port = Port(raw, url)
     try:
         yield port
@@ -98,21 +104,22 @@ def open_port(url: str, baud: int = 9600, exclusive: bool | None = None) -> Iter
 
 
 @contextmanager
-def _gone(url: str) -> Iterator[None]:
+def _connection_errors(url: str) -> Iterator[None]:
+    """Turns the errors of pyserial and of the operating system into BoardError."""
     import serial
 
     try:
         yield
     except serial.SerialTimeoutException as error:
         raise BoardError(
-            f"{url} should take what is sent",
-            got=f"it took none of it for {WRITE_TIMEOUT_S:g} s",
+            f"{url} should accept what is sent",
+            got=f"nothing was accepted for {WRITE_TIMEOUT_S:g} s",
             hint="check power and cable, and that flow control is off; plug the board in again",
         ) from error
     except (serial.SerialException, OSError) as error:
-        gone = url.startswith("/") and not Path(url).exists()
+        unplugged = url.startswith("/") and not Path(url).exists()
         raise BoardError(
             f"{url} should stay connected",
-            got=f"the connection ended ({'the port is gone: it was unplugged' if gone else error})",
-            hint="check cable and power; an emulated board has stopped: its messages are above",
+            got=f"the connection ended ({'the port is gone: it was unplugged' if unplugged else error})",
+            hint="check cable and power; if the board is emulated, the emulator has stopped and its messages are above",
         ) from error

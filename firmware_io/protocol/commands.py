@@ -1,6 +1,8 @@
-"""The commands of the protocol: each one exchange on a line, or several, with every answer that is not allowed refused.
+"""The commands of the protocol. Each sends one or more lines and refuses every answer that the protocol does not allow.
 
-Nothing here repeats or proves anything; that is the session's.
+The session (session.py) adds retries and checksums. Source of the commands and their answers: mlcommons/tiny,
+benchmark/api/internally_implemented.cpp; `raw`, `memory` and `layers` are extensions of our firmware (firmware/app).
+Each function raises ProtocolError for an answer of another form and BoardError when the device stays silent.
 """
 
 from __future__ import annotations
@@ -13,13 +15,17 @@ from firmware_io.protocol.line import COMMAND_CHARACTERS, Line, first
 from firmware_io.protocol.values import Identity
 
 CHUNK_BYTES = (COMMAND_CHARACTERS - len("db ")) // 2
-"""Input bytes in one `db` command, as many as the device's command buffer takes."""
-_MOST_LAYERS = 1000
+"""Input bytes in one `db` command: as many as fit in the device's command buffer."""
+_MAX_LAYERS = 1000
 
 
 @dataclass(frozen=True)
 class Run:
-    """One `infer`. laps_us: two of the device's clock, none in energy mode; host_s: of this computer."""
+    """One `infer` command.
+
+    laps_us: the two time stamps of the device, in microseconds; empty in energy mode.
+    permille: the printed probabilities in thousandths. host_s: seconds on this computer, warm-ups included.
+    """
 
     laps_us: tuple[int, ...]
     permille: tuple[int, ...]
@@ -27,14 +33,14 @@ class Run:
 
 
 def identity(line: Line, name: str = "") -> Identity:
-    """name: when it is known already."""
+    """Ask for name, profile and model. name: skips the first question when the name is known already."""
     name = name or first(line.ask("name", msg.Name, msg.Ready), msg.Name).vendor
     answer = line.ask("profile", msg.Profile, msg.Model, msg.Ready)
     return Identity(name, first(answer, msg.Profile).text, first(answer, msg.Model).id)
 
 
 def lap_us(line: Line) -> int | None:
-    """Microseconds of the device's clock; None in energy mode, where `timestamp` is an edge and no line."""
+    """Microseconds of the device's clock; None in energy mode, where `timestamp` makes an edge and prints nothing."""
     answer = line.command("timestamp")
     if len(answer) == 1:
         return None
@@ -43,6 +49,7 @@ def lap_us(line: Line) -> int | None:
 
 
 def load(line: Line, content: bytes) -> None:
+    """Fill the device's input buffer with `content` (not empty), CHUNK_BYTES per `db` command."""
     command = f"db load {len(content)}"
     expecting = first(line.ask(command, msg.Expecting, msg.Ready), msg.Expecting)
     if expecting.size != len(content):
@@ -54,25 +61,29 @@ def load(line: Line, content: bytes) -> None:
 
 
 def infer(line: Line, iterations: int, warmups: int, wait_s: float, laps: bool, clock: Callable[[], float]) -> Run:
-    """laps: whether the device prints time stamps. wait_s: longest silence."""
+    """Run `warmups` and then `iterations` inferences.
+
+    wait_s: longest silence that is tolerated. laps: whether the device prints time stamps. clock: in seconds.
+    """
     command, start = f"infer {iterations} {warmups}", clock()
     stamps = (msg.LapUs, msg.LapUs) if laps else ()
     kinds = (msg.WarmupStart, msg.WarmupDone, msg.InferStart, *stamps, msg.InferDone, msg.Results, msg.Ready)
     answer = line.ask(command, *kinds, timeout_s=wait_s)
     host_s = clock() - start
-    said = first(answer, msg.InferStart).count, first(answer, msg.WarmupStart).count
-    if said != (iterations, warmups):
-        line.unexpected(command, f"{iterations} inferences after {warmups} warm-ups", f"{said[0]} after {said[1]}")
+    counts = first(answer, msg.InferStart).count, first(answer, msg.WarmupStart).count
+    if counts != (iterations, warmups):
+        line.unexpected(command, f"{iterations} inferences after {warmups} warm-ups", f"{counts[0]} after {counts[1]}")
     laps_us = tuple(message.us for message in answer if isinstance(message, msg.LapUs))
     return Run(laps_us, first(answer, msg.Results).permille, host_s)
 
 
 def results(line: Line) -> tuple[int, ...]:
+    """Probabilities of the last inference in thousandths, one per label."""
     return first(line.ask("results", msg.Results, msg.Ready), msg.Results).permille
 
 
 def raw(line: Line) -> tuple[tuple[int, ...], int] | None:
-    """(scores, CRC-32 of the input); None when the command is unknown, as in the next two."""
+    """(int8 scores, CRC-32 of the input) of the last inference; None when the device does not know `raw`."""
     answer = line.command("raw")
     if _unknown(answer, "raw"):
         return None
@@ -81,6 +92,7 @@ def raw(line: Line) -> tuple[tuple[int, ...], int] | None:
 
 
 def stack(line: Line) -> msg.StackUse | None:
+    """Peak use of the stack since the reset; None when the device does not know it, or does not know `memory`."""
     answer = line.command("memory")
     if _unknown(answer, "memory"):
         return None
@@ -92,8 +104,12 @@ def stack(line: Line) -> msg.StackUse | None:
 
 
 def layers(line: Line, iterations: int, wait_s: float) -> tuple[float, ...] | None:
+    """Microseconds of each layer per inference, the mean of `iterations`; None when the device does not know `layers`.
+
+    wait_s: longest silence that is tolerated.
+    """
     command = f"layers {iterations}"
-    answer = line.command(command, wait_s, _MOST_LAYERS)
+    answer = line.command(command, wait_s, _MAX_LAYERS)
     if _unknown(answer, "layers"):
         return None
     rows = [message for message in answer if isinstance(message, msg.Layer)]

@@ -1,9 +1,8 @@
-"""Commands and answers on a transport, and the two checksums that prove them.
+"""Commands and answers on a transport, verified by two checksums.
 
-The device keeps a CRC-32 of what it received and one of what it sent; the host keeps the same two of what it
-sent and received. `check N` brings them together: when both pairs agree, every byte since the last `check`
-arrived as it was sent, in both directions. N is another number each time, so that a late answer to an
-earlier `check` proves nothing.
+The device keeps a CRC-32 of the bytes that it received and one of the bytes that it sent; the host keeps the same two
+for its side. `check N` compares them: when both pairs agree, every byte since the last `check` arrived as it was sent,
+in both directions. N changes each time, so a late answer to an earlier `check` cannot be mistaken for this one.
 """
 
 from __future__ import annotations
@@ -21,20 +20,21 @@ from firmware_io.protocol.values import Timeouts
 from firmware_io.transport import Transport
 
 LONGEST_ANSWER = 32
+"""Lines of an answer, at most; `layers` has its own limit."""
 COMMAND_CHARACTERS = 80
-"""The device's command buffer, and that of the reference firmware; the `%` does not count."""
+"""Size of the command buffer, here and in the reference firmware; the `%` does not count."""
 M = TypeVar("M", bound=Message)
 
 
 class RestartedError(BoardError):
-    """The device was reset; repeating the exchange would hide it."""
+    """The device was reset. The exchange is not repeated, for a retry would hide the reset."""
 
 
 class Line:
-    """The host sends a command ended by `%` and nothing more until `m-ready` came.
+    """One command at a time: the host sends it, ended by `%`, and then waits for `m-ready`.
 
-    Every line of an answer has a time-out of its own, so that a long inference may take its time while silence
-    is noticed. `clock` counts the seconds of the transport's time-outs.
+    Each line of an answer has its own time-out, so that a long inference may take its time while silence is
+    noticed. `clock` counts the seconds of the transport's time-outs.
     """
 
     def __init__(self, transport: Transport, timeouts: Timeouts, clock: Callable[[], float] = time.monotonic) -> None:
@@ -44,22 +44,27 @@ class Line:
         self._parser = Parser()
         self._sent = b""  # since the last `check`
         self._received = 0  # CRC-32 since the last `check`
-        self._pending = bytearray()  # has come and is no message yet
+        self._pending = bytearray()  # received, not yet parsed as a message
         self._checks = 0
-        self._answers = 0  # of checks, since the last that was waited for
-        self._proving = False  # there was a `check`: both sides know since when they count
+        self._answers = 0  # to `check`, since the last one that was waited for
+        self._counting = False  # a `check` has succeeded: both checksums start at the same byte
         self.commands = 0
+        """Commands sent so far."""
         self.busy_s = 0.0
         """How long the device may be busy with the last command: its time-out."""
 
     def ask(self, command: str, *kinds: type[Message], timeout_s: float | None = None) -> list[Message]:
-        """Send a command; its answer must be messages of these kinds in this order."""
+        """Send a command and return its answer: messages of exactly these kinds, in this order.
+
+        timeout_s: longest silence, by default Timeouts.line_s. Raises ProtocolError for any other answer, BoardError
+        for silence, RestartedError when the device was reset.
+        """
         answer = self.command(command, timeout_s)
         self.verify(command, answer, kinds)
         return answer
 
     def command(self, command: str, timeout_s: float | None = None, longest: int = LONGEST_ANSWER) -> list[Message]:
-        """Send a command and collect its answer up to and with `m-ready`."""
+        """Send a command and collect its answer, up to and including `m-ready`; raises as `ask`."""
         wait_s = self._timeouts.line_s if timeout_s is None else timeout_s
         self.write(command)
         self.busy_s = wait_s
@@ -73,15 +78,19 @@ class Line:
         return answer
 
     def verify(self, command: str, answer: list[Message], kinds: tuple[type[Message], ...]) -> None:
+        """Raises ProtocolError unless `answer` has messages of these kinds in this order."""
         refusal = next((message for message in answer if isinstance(message, msg.DeviceError)), None)
         if refusal is not None:
             self.unexpected(command, "no error", f"e-[{refusal.text}]")
         if [type(message) for message in answer] != list(kinds):
-            wanted = ", ".join(kind.__name__ for kind in kinds)
-            self.unexpected(command, wanted, ", ".join(type(message).__name__ for message in answer))
+            expected = ", ".join(kind.__name__ for kind in kinds)
+            self.unexpected(command, expected, ", ".join(type(message).__name__ for message in answer))
 
     def check(self) -> str | None:
-        """Prove all bytes since the last `check`: "", or what was damaged. None: the device knows no `check`."""
+        """Compare the checksums of all bytes since the last `check`.
+
+        Returns "" when they agree, else what was damaged; None when the device does not know `check`.
+        """
         self._checks += 1
         command = f"check {self._checks}"
         self.write(command)
@@ -94,9 +103,9 @@ class Line:
             if isinstance(message, msg.TimestampMode | msg.InitDone):
                 self.restarted(command)
             self.unexpected(command, "m-check-[...]", type(message).__name__)
-        only = self._proving and self._answers == 1  # half a `check` and the next command are a `check` as well
+        only = self._counting and self._answers == 1  # half a `check` and the next command can merge into another one
         self._end_of_check(command)
-        self._proving = True
+        self._counting = True
         damage = _damage(message, sent, received)
         if only and message.sent != received and _is_end_of(sent, message.received):
             self.restarted(command, "checksums as after a reset, whose banner was lost")
@@ -109,14 +118,18 @@ class Line:
         self._sent, self._received, self._answers = b"", 0, 0
 
     def write(self, command: str) -> None:
+        """Send a command and wait for nothing."""
         content = f"{command}%".encode("ascii")
-        self._sent += content if self._proving else b""
+        self._sent += content if self._counting else b""
         self.commands += 1
         self.busy_s = 0.0
         self._transport.write(content)
 
     def next(self, command: str, timeout_s: float) -> Message:
-        """The next message; the time-out counts for the whole line."""
+        """The next message; `timeout_s` is for its whole line.
+
+        Raises BoardError for silence and ProtocolError for a line that is no message.
+        """
         deadline = self._clock() + timeout_s
         while True:
             try:
@@ -136,7 +149,7 @@ class Line:
             self._parser.feed(content)
 
     def drain(self) -> bytes:
-        """Forget what arrives until it is quiet; give it, in case it says something."""
+        """Discard what arrives until the line is quiet; return it for inspection."""
         deadline = self._clock() + self._timeouts.line_s
         while (part := self._transport.read(self._timeouts.quiet_s)) and self._clock() < deadline:
             self._pending += part
@@ -160,26 +173,28 @@ class Line:
         )
 
     def _refuse_echo(self, command: str, content: bytes) -> None:
-        """The protocol has no echo: a port that sends a command back is a console, or a loop in the cable."""
+        """The protocol has no echo: a port that sends a command back is a console, or the cable has a loop."""
         if f"{command}%".encode("ascii") in content:
             raise ProtocolError(
-                f"the port should be a device's, which answers `{short(command)}` and does not repeat it",
+                f"the port should belong to a device, which answers `{short(command)}` and does not echo it",
                 got=f"an echo: {shown(content)}",
-                hint="choose the port of the board (`edgekws ports`), or switch the echo off: stty -F PORT raw -echo",
+                hint="choose the port of the board (`edgekws ports`), or turn the echo off: stty -F PORT raw -echo",
             )
 
     def restarted(self, command: str, got: str = "its start-up banner: it was reset") -> NoReturn:
+        """Raises RestartedError. got: how the reset was noticed."""
         raise RestartedError(
             f"the device should finish `{short(command)}`",
             got=got,
-            hint="look for a weak supply, a watchdog or a crash of the firmware, then start the bench again",
+            hint="look for a weak supply, a watchdog or a firmware crash, then start the bench again",
         )
 
-    def unexpected(self, command: str, wanted: str, got: str) -> NoReturn:
+    def unexpected(self, command: str, expected: str, got: str) -> NoReturn:
+        """Raises ProtocolError: `command` should be answered with `expected`."""
         raise ProtocolError(
-            f"the device should answer `{short(command)}` with {wanted}",
+            f"the device should answer `{short(command)}` with {expected}",
             got=got,
-            hint="reset the device; if it happens again its firmware breaks the MLPerf Tiny protocol",
+            hint="reset the device; if it happens again, its firmware does not follow the MLPerf Tiny protocol",
         )
 
 
@@ -189,22 +204,24 @@ def _damage(message: msg.Check, sent: bytes, received: int) -> str:
             f"CRC-32 {message.received:08x} of what the device received, {zlib.crc32(sent):08x} of what was sent to it"
         )
     if message.sent != received:
-        return f"CRC-32 {message.sent:08x} of what the device sent, {received:08x} of what came from it"
+        return f"CRC-32 {message.sent:08x} of what the device sent, {received:08x} of what was received from it"
     return ""
 
 
 def _is_end_of(sent: bytes, crc: int) -> bool:
-    """Whether `crc` is that of the last bytes of `sent` alone, because the device has forgotten those before.
+    """Whether `crc` covers only the last bytes of `sent`: the device has started its checksum again meanwhile.
 
     It does so at a reset; and after a `check`, whose answer may have been lost.
     """
-    checks = {found.end() for found in re.finditer(rb"check \d+%", sent)}
+    checks = {match.end() for match in re.finditer(rb"check \d+%", sent)}
     return any(zlib.crc32(sent[at:]) == crc for at in range(1, len(sent)) if at not in checks)
 
 
 def first(answer: list[Message], kind: type[M]) -> M:
+    """The first message of this kind; there must be one."""
     return next(message for message in answer if isinstance(message, kind))
 
 
 def short(command: str) -> str:
+    """A command as errors quote it, at most 24 characters."""
     return command if len(command) <= 24 else f"{command[:24]}..."

@@ -1,8 +1,8 @@
 """Bytes from a device -> messages of the MLPerf Tiny protocol. No I/O, no clock.
 
-A device sends lines of printable ASCII ended by CR LF (a lone LF is accepted: the reference firmware
-sends it after some errors). The literals are those of mlcommons/tiny, benchmark/api; `m-raw-`,
-`m-input-crc32-`, `m-check-`, `m-layer` and `m-memory-stack-` are the extensions of our own firmware.
+A device sends lines of printable ASCII ended by CR LF. A lone LF is accepted, for the reference firmware sends it
+after some errors. The literals are those of mlcommons/tiny, benchmark/api/{internally,submitter}_implemented;
+`m-raw-`, `m-input-crc32-`, `m-check-`, `m-layer` and `m-memory-stack-` are extensions of our own firmware.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from edgekws.errors import ProtocolError
 
 MAX_LINE_BYTES = 1024
-"""Longest line without its end; the scores of 128 labels need 650."""
+"""Longest line, without its line ending; the scores of 128 labels need 650."""
 _SHOWN = 60
 
 
@@ -42,16 +42,22 @@ class InitDone(Message):
 
 @dataclass(frozen=True)
 class Name(Message):
+    """Answer to `name`: the vendor's part of the device's name."""
+
     vendor: str
 
 
 @dataclass(frozen=True)
 class Profile(Message):
+    """First line of the answer to `profile`: which benchmark the firmware implements."""
+
     text: str
 
 
 @dataclass(frozen=True)
 class Model(Message):
+    """Second line of the answer to `profile`: the benchmark's model, `kws01` for keyword spotting."""
+
     id: str
 
 
@@ -64,7 +70,7 @@ class LapUs(Message):
 
 @dataclass(frozen=True)
 class Expecting(Message):
-    """Answer to `db load`: bytes that the input buffer waits for."""
+    """Answer to `db load`: how many bytes the device now expects."""
 
     size: int
 
@@ -83,6 +89,8 @@ class Buffer(Message):
 
 @dataclass(frozen=True)
 class WarmupStart(Message):
+    """So many warm-up inferences begin."""
+
     count: int
 
 
@@ -93,6 +101,8 @@ class WarmupDone(Message):
 
 @dataclass(frozen=True)
 class InferStart(Message):
+    """So many timed inferences begin."""
+
     count: int
 
 
@@ -117,16 +127,16 @@ class Raw(Message):
 
 @dataclass(frozen=True)
 class InputCrc(Message):
-    """CRC-32 (as zlib) of the input that the last inference saw."""
+    """CRC-32 (as zlib computes it) of the input of the last inference."""
 
     crc32: int
 
 
 @dataclass(frozen=True)
 class Check(Message):
-    """CRC-32 of all that the device received and sent between its last `check` (or its reset) and this one.
+    """CRC-32 of all bytes that the device received and sent since its last `check` or its reset.
 
-    received: this `check` is in it; sent: this answer is not.
+    received: includes this `check`; sent: excludes this answer.
     """
 
     received: int
@@ -135,7 +145,7 @@ class Check(Message):
 
 @dataclass(frozen=True)
 class Layers(Message):
-    """First line of the answer to `layers`: that many lines follow. ticks_per_s: of the device's clock."""
+    """First line of the answer to `layers`: `count` lines follow. ticks_per_s: rate of the device's clock."""
 
     count: int
     iterations: int
@@ -144,7 +154,7 @@ class Layers(Message):
 
 @dataclass(frozen=True)
 class Layer(Message):
-    """Clock ticks of one layer, all iterations together."""
+    """Clock ticks of one layer, summed over all iterations."""
 
     number: int
     ticks: int
@@ -152,7 +162,7 @@ class Layer(Message):
 
 @dataclass(frozen=True)
 class StackUse(Message):
-    """Bytes of the device's stack: in use at the deepest moment since its reset, and there are."""
+    """The device's stack in bytes. used: at its peak since the reset. size: of the whole stack."""
 
     used: int
     size: int
@@ -160,7 +170,7 @@ class StackUse(Message):
 
 @dataclass(frozen=True)
 class StackUnknown(Message):
-    """The device cannot tell how deep its stack has been."""
+    """The device cannot measure the peak use of its stack."""
 
 
 @dataclass(frozen=True)
@@ -217,27 +227,28 @@ _LINES: tuple[tuple[re.Pattern[str], Callable[..., Message]], ...] = tuple(
 
 
 class Parser:
-    """Feed bytes as they come, take messages one by one; how the bytes were cut makes no difference.
+    """Feed bytes as they arrive, take messages one by one; how the bytes were split makes no difference.
 
-    After a ProtocolError the position in the stream is lost: every further call repeats the error.
+    After a ProtocolError the position in the stream is lost: every further `take` raises it again.
     """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._error: ProtocolError | None = None
         self.line = b""
-        """The last message's bytes as they came, with the end of the line."""
+        """The bytes of the last message as received, with the line ending."""
 
     def feed(self, content: bytes) -> None:
+        """Add received bytes; nothing is parsed yet."""
         self._buffer += content
 
     @property
     def unfinished(self) -> bytes:
-        """What has arrived after the last message that was taken."""
+        """The bytes received after the last message that was taken."""
         return bytes(self._buffer)
 
     def take(self) -> Message | None:
-        """The next message, or None until its line is complete. Raises ProtocolError for garbage."""
+        """The next message; None while its line is incomplete. Raises ProtocolError for a line that is no message."""
         if self._error is not None:
             raise self._error
         try:
@@ -249,7 +260,7 @@ class Parser:
     def _take(self) -> Message | None:
         end = self._buffer.find(b"\n")
         if (end if end >= 0 else len(self._buffer)) > MAX_LINE_BYTES:
-            got = f"{MAX_LINE_BYTES} bytes without an end: {shown(bytes(self._buffer))}"
+            got = f"{MAX_LINE_BYTES} bytes without a line ending: {shown(bytes(self._buffer))}"
             raise ProtocolError(f"lines should have at most {MAX_LINE_BYTES} bytes", got=got, hint=_BAUD_HINT)
         if end < 0:
             return None
@@ -262,7 +273,7 @@ _BAUD_HINT = "check the baud rate, the cable and that the firmware speaks the ML
 
 
 def parse_line(line: bytes) -> Message:
-    """One line without its end -> message. Raises ProtocolError."""
+    """One line, without its line ending, as a message. Raises ProtocolError."""
     if any(not 0x20 <= byte <= 0x7E for byte in line):
         raise ProtocolError("lines should be printable ASCII", got=shown(line), hint=_BAUD_HINT)
     text = line.decode("ascii")
@@ -274,6 +285,6 @@ def parse_line(line: bytes) -> Message:
 
 
 def shown(content: bytes) -> str:
-    """Bytes as they are quoted in errors."""
+    """Bytes as errors quote them, at most 60."""
     cut = content[:_SHOWN]
     return ascii(cut.decode("latin-1")) + ("..." if len(content) > _SHOWN else "")

@@ -1,9 +1,9 @@
-"""One conversation with a device that speaks the MLPerf Tiny protocol.
+"""A session with a device that speaks the MLPerf Tiny protocol.
 
-A device with the extension `check` proves every exchange: each public method ends with it, and repeats what was
-damaged, a bounded number of times. Of a device without it (the reference firmware) only damage that breaks the
-protocol is seen: a lost byte, garbage, a refused command, and with `raw` a wrong input. What is NOT proven then is
-a digit that became another digit: in a probability, a score, a time stamp or, without `raw`, in the input.
+Where the device has the extension `check`, every exchange is verified: each public method ends with a `check`, and
+retries a damaged exchange up to ATTEMPTS times. On a device without it (the reference firmware) only damage that breaks
+the protocol is noticed: a lost byte, garbage, a refused command, and with `raw` a wrong input. A digit that turned
+into another digit is NOT noticed there: in a probability, a score, a time stamp or, without `raw`, in the input.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ T = TypeVar("T")
 
 
 class Session:
-    """Commands of the protocol as methods; `start` comes first, before it nothing is proven.
+    """The commands of the protocol as methods. Call `start` first.
 
-    BoardError: the device is silent, stops in the middle or restarts. ProtocolError: it says something else than
-    the protocol allows here, or damage does not end. Both name the command.
+    All methods raise BoardError when the device is silent, stops in the middle of an answer or restarts, and
+    ProtocolError when it answers something that the protocol does not allow or when all attempts were damaged. Both
+    name the command.
     """
 
     def __init__(
@@ -46,9 +47,9 @@ class Session:
         self._line = Line(transport, self._timeouts, clock)
         self._clock = clock
         self._started = False
-        self._repeated = 0
+        self._retries = 0
         self._loaded: bytes | None = None
-        self._seen_us = self._proven_us = 0  # of the device's clock
+        self._seen_us = self._verified_us = 0  # on the device's clock
         self.has_raw: bool | None = None
         """Whether the device has the `raw` extension; None until the first classification."""
         self.has_check: bool | None = None
@@ -58,27 +59,27 @@ class Session:
 
     @property
     def transfers(self) -> Transfers:
-        """What was sent so far."""
-        return Transfers(bool(self.has_check), self._line.commands, self._repeated)
+        """How many commands were sent and retried so far."""
+        return Transfers(bool(self.has_check), self._line.commands, self._retries)
 
     def start(self) -> Identity:
-        """Find the device's voice, whatever it was doing before, and ask who it is and what it can."""
-        self._started, self.has_check, self.mode, self._proven_us = False, None, None, 0
-        name = self._find()
-        identity, _ = self._proven(lambda _: self._introduce("" if self.has_check else name))
+        """Synchronise with the device, whatever it was doing before; ask for its identity and its extensions."""
+        self._started, self.has_check, self.mode, self._verified_us = False, None, None, 0
+        name = self._connect()
+        identity, _ = self._verified(lambda _: self._identify("" if self.has_check else name))
         self._started = True
         return identity
 
-    def greet(self) -> Identity:
-        """Ask no more than who it is. Use `start` for a conversation."""
-        return commands.identity(self._line, self._voice())
+    def identify(self) -> Identity:
+        """Ask for the device's identity alone; `start` is for all that follows."""
+        return commands.identity(self._line, self._find_name())
 
     def load(self, content: bytes) -> None:
-        """Fill the device's input buffer."""
-        self._proven(lambda _: self._load(content))
+        """Fill the device's input buffer with `content` (not empty)."""
+        self._verified(lambda _: self._load(content))
 
     def infer(self, iterations: int, warmups: int, timeout_s: float | None = None) -> Window:
-        """Run the network on what was loaded. timeout_s: longest silence, by default Timeouts.infer_s.
+        """Run the network on the loaded input. timeout_s: longest silence, by default Timeouts.infer_s.
 
         Raises ProtocolError for a firmware in energy mode, which prints no time stamps.
         """
@@ -87,7 +88,7 @@ class Session:
         return Window(iterations, run.laps_us[0], run.laps_us[1], run.permille, run.host_s)
 
     def infer_energy(self, iterations: int, warmups: int, timeout_s: float | None = None) -> EnergyRun:
-        """As `infer`, on a firmware in energy mode: it makes an edge before and one after the inferences.
+        """Like `infer`, on a firmware in energy mode: it makes one edge before and one after the inferences.
 
         Raises ProtocolError for a firmware in performance mode, which makes none.
         """
@@ -96,62 +97,66 @@ class Session:
         return EnergyRun(iterations, run.permille, run.host_s, attempts)
 
     def mark(self) -> int:
-        """Make an edge, in energy mode. Gives how many were asked for: more than one when an answer was damaged."""
+        """Make one edge, in energy mode.
+
+        Returns how many were requested: more than one when answers were damaged. Raises ProtocolError for a firmware
+        in performance mode.
+        """
         self._refuse("performance", "timestamp")
-        return self._proven(lambda _: self._line.ask("timestamp", msg.Ready))[1]
+        return self._verified(lambda _: self._line.ask("timestamp", msg.Ready))[1]
 
     def results(self) -> tuple[int, ...]:
         """Probabilities of the last inference in thousandths."""
-        return self._proven(lambda _: commands.results(self._line))[0]
+        return self._verified(lambda _: commands.results(self._line))[0]
 
     def timestamp_us(self) -> int:
         """Microseconds of the device's clock. Raises ProtocolError for a firmware in energy mode."""
         self._refuse("energy", "timestamp")
-        return self._proven(lambda _: self._lap_us())[0]
+        return self._verified(lambda _: self._lap_us())[0]
 
     def raw(self) -> tuple[tuple[int, ...], int] | None:
-        """(scores, CRC-32 of the input) of the last inference; None when the device knows no `raw`."""
-        return self._proven(lambda _: commands.raw(self._line))[0]
+        """(scores, CRC-32 of the input) of the last inference; None when the device does not know `raw`."""
+        return self._verified(lambda _: commands.raw(self._line))[0]
 
     def stack(self) -> msg.StackUse | None:
-        """Use of the device's stack since its reset; None when it cannot tell or knows no `memory`."""
-        return self._proven(lambda _: commands.stack(self._line))[0]
+        """Peak use of the device's stack since its reset; None when it cannot tell or does not know `memory`."""
+        return self._verified(lambda _: commands.stack(self._line))[0]
 
     def layers(self, iterations: int, timeout_s: float | None = None) -> tuple[float, ...] | None:
-        """Microseconds of each layer, one inference; None when the device knows no `layers`.
+        """Microseconds of each layer per inference; None when the device does not know `layers`.
 
         timeout_s: longest silence, by default Timeouts.infer_s. An input must have been loaded.
         """
         wait_s = self._timeouts.infer_s if timeout_s is None else timeout_s
 
-        def once(attempt: int) -> tuple[float, ...] | None:
+        def exchange(attempt: int) -> tuple[float, ...] | None:
             self._reload(attempt)
             return commands.layers(self._line, iterations, wait_s)
 
-        return self._proven(once)[0]
+        return self._verified(exchange)[0]
 
     def classify(self, features: np.ndarray) -> Answer:
-        """Load int8 features (row-major), infer once, read everything; after damage, all of it again.
+        """Load int8 features [frames, coefficients], infer once, read the answer; all of it again after damage.
 
-        Raises ProtocolError when that fails ATTEMPTS times although the device still answers, and the
-        error that came first when it does not.
+        Raises ProtocolError when that fails ATTEMPTS times although the device still answers, and the first error
+        when it does not.
         """
         content = np.ascontiguousarray(features, np.int8).tobytes()
-        answer, _ = self._proven(lambda attempt: self._classify(content, attempt))
+        answer, _ = self._verified(lambda attempt: self._classify(content, attempt))
         self.has_raw = answer.scores is not None
         return answer
 
     def _refuse(self, mode: Mode, command: str) -> None:
-        """Raises ProtocolError when the device is in `mode`, whose answers are of the other kind."""
+        """Raises ProtocolError when the device is in `mode`, which answers `command` in another way."""
         if self.mode == mode:
-            wanted = {"energy": "performance", "performance": "energy"}[mode]
+            needed = {"energy": "performance", "performance": "energy"}[mode]
             raise ProtocolError(
-                f"`{command}` needs a firmware in {wanted} mode here",
+                f"`{command}` needs a firmware in {needed} mode here",
                 got=f"one in {mode} mode",
-                hint=f"flash the firmware that was built for {wanted} mode",
+                hint=f"flash the firmware that was built for {needed} mode",
             )
 
-    def _introduce(self, name: str) -> Identity:
+    def _identify(self, name: str) -> Identity:
         identity = commands.identity(self._line, name)
         lap_us = commands.lap_us(self._line)
         self.mode = "energy" if lap_us is None else "performance"
@@ -161,7 +166,7 @@ class Session:
     def _lap_us(self) -> int:
         lap_us = commands.lap_us(self._line)
         if lap_us is None:
-            self._line.unexpected("timestamp", "its time", "m-ready alone")
+            self._line.unexpected("timestamp", "its time", "only m-ready")
         self._seen_us = lap_us
         return lap_us
 
@@ -170,18 +175,18 @@ class Session:
         commands.load(self._line, content)
 
     def _reload(self, attempt: int) -> None:
-        """Before a repetition: what was damaged may have been a command that changed the input."""
+        """Before a retry: the damaged command may have changed the input buffer."""
         if attempt > 1 and self._loaded is not None:
             commands.load(self._line, self._loaded)
 
     def _run(self, iterations: int, warmups: int, timeout_s: float | None) -> tuple[commands.Run, int]:
         wait_s = self._timeouts.infer_s if timeout_s is None else timeout_s
 
-        def once(attempt: int) -> commands.Run:
+        def exchange(attempt: int) -> commands.Run:
             self._reload(attempt)
             return self._infer(iterations, warmups, wait_s)
 
-        return self._proven(once)
+        return self._verified(exchange)
 
     def _infer(self, iterations: int, warmups: int, wait_s: float) -> commands.Run:
         run = commands.infer(self._line, iterations, warmups, wait_s, self.mode != "energy", self._clock)
@@ -193,54 +198,54 @@ class Session:
         run = self._infer(1, 0, self._timeouts.infer_s)
         raw = None if self.has_raw is False else commands.raw(self._line)
         if raw is None and self.has_raw:  # it knew the command before
-            self._line.unexpected("raw", "the scores", "that it is unknown")
+            self._line.unexpected("raw", "the scores", "the error that it is unknown")
         scores, crc = raw or (None, None)
         sent = zlib.crc32(content)
         if crc not in (sent, None):
-            wanted = f"the input that was sent, CRC-32 {sent:08x}"
-            self._line.unexpected("raw", wanted, f"CRC-32 {crc:08x} instead of {sent:08x}")
+            expected = f"the input that was sent, CRC-32 {sent:08x}"
+            self._line.unexpected("raw", expected, f"CRC-32 {crc:08x} instead of {sent:08x}")
         return Answer(run.permille, scores, attempt)
 
-    def _proven(self, once: Callable[[int], T]) -> tuple[T, int]:
-        """(what `once` gives, attempts) when its exchange is proven undamaged as far as the device can.
+    def _verified(self, exchange: Callable[[int], T]) -> tuple[T, int]:
+        """(value of `exchange`, attempts), once an attempt was undamaged as far as the device can tell.
 
-        `once` takes the number of the attempt.
+        `exchange` takes the number of the attempt, from 1.
         """
-        troubles: list[EdgeKwsError] = []
+        errors: list[EdgeKwsError] = []
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                value = once(attempt)
-                self._prove()
-                self._proven_us = self._seen_us
+                value = exchange(attempt)
+                self._verify()
+                self._verified_us = self._seen_us
                 return value, attempt
             except RestartedError:
                 raise
             except EdgeKwsError as error:
-                troubles.append(error)
-            self._repeated += 1
-            self._recover(troubles[-1])
-        if len(set(map(str, troubles))) == 1:  # no damage looks the same again and again: it is what the device says
-            raise troubles[0]
+                errors.append(error)
+            self._retries += 1
+            self._recover(errors[-1])
+        if len(set(map(str, errors))) == 1:  # damage never looks the same each time: this is the device's own answer
+            raise errors[0]
         raise ProtocolError(
             "the device should receive commands and answer them undamaged",
-            got=f"damage in {ATTEMPTS} of {ATTEMPTS} attempts; the last: {troubles[-1]}",
+            got=f"damage in {ATTEMPTS} of {ATTEMPTS} attempts; the last: {errors[-1]}",
             hint="use a shorter cable or a lower baud rate, and check the device's receive buffer",
         )
 
-    def _prove(self) -> None:
-        """Raises ProtocolError unless both sides have seen the same bytes since this was asked last."""
+    def _verify(self) -> None:
+        """Raises ProtocolError unless both sides have seen the same bytes since the last `check`."""
         if not self.has_check:
             return
         damage = self._line.check()
         if damage is None:
-            damage = "that it is unknown"
+            damage = "the error that it is unknown"
         if damage:
             self._line.unexpected("check", "the same checksums", damage)
 
     def _recover(self, cause: EdgeKwsError) -> None:
-        """A lost byte leaves device and host waiting for each other: start over, or raise `cause`.
+        """Synchronise again, for a lost byte leaves device and host waiting for each other; else raise `cause`.
 
-        After a damaged line the device may still be busy; after silence, it has had its time.
+        After a damaged line the device may still be busy; after silence its time-out has passed already.
         """
         busy = isinstance(cause, ProtocolError) and self._line.busy_s > self._timeouts.line_s
         patience_s = self._line.busy_s if busy else self._patience_s
@@ -261,35 +266,35 @@ class Session:
         return self._timeouts.line_s / 2
 
     def _synchronise(self) -> None:
-        """After damage: both checksums start again, and the device's clock shows whether it was reset meanwhile."""
+        """After damage: restart both checksums, and see by the device's clock whether it was reset meanwhile."""
         self._line.check()
         if self.mode == "performance":
             lap_us = self._lap_us()
-            self._prove()
-            if lap_us < self._proven_us:
-                self._line.restarted("timestamp", f"{lap_us} us after {self._proven_us} us: it was reset")
+            self._verify()
+            if lap_us < self._verified_us:
+                self._line.restarted("timestamp", f"{lap_us} us after {self._verified_us} us: it was reset")
 
-    def _find(self) -> str:
-        """The device's name; and whether it knows `check`."""
-        trouble: EdgeKwsError = BoardError("the device should answer")
+    def _connect(self) -> str:
+        """The device's name; sets `has_check`."""
+        last_error: EdgeKwsError = BoardError("the device should answer")
         for _ in range(PROBES):
-            name = self._voice()
+            name = self._find_name()
             try:
                 self.has_check = self._line.check() is not None
                 return name
             except EdgeKwsError as error:
-                trouble = error
-        raise trouble
+                last_error = error
+        raise last_error
 
-    def _voice(self) -> str:
+    def _find_name(self) -> str:
         """The device's name, from the first clean answer; lines of a boot banner may come before it."""
-        trouble: EdgeKwsError = BoardError("the device should answer")
+        last_error: EdgeKwsError = BoardError("the device should answer")
         for _ in range(PROBES):
             try:
                 return self._probe(self._patience_s)
             except EdgeKwsError as error:
-                trouble = error
-        raise trouble
+                last_error = error
+        raise last_error
 
     def _probe(self, wait_s: float) -> str:
         self._drain()

@@ -1,4 +1,4 @@
-"""What a session takes and gives."""
+"""The values that a session takes and returns."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 Mode = Literal["performance", "energy"]
-"""performance: the firmware prints its time stamps; energy: they are edges of a pin."""
+"""performance: the firmware prints its time stamps; energy: it signals them as falling edges of a pin."""
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds. line: until the next line; infer: until a line while it infers; quiet: end of a banner."""
+    """Seconds. line_s: until the next line; infer_s: the same during `infer`; quiet_s: silence that ends a banner."""
 
     line_s: float = 5.0
     infer_s: float = 30.0
@@ -20,7 +20,7 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Identity:
-    """What the device says of itself."""
+    """Answers to `name` and `profile`: the vendor's name, the benchmark's profile and the model's id."""
 
     name: str
     profile: str
@@ -29,9 +29,10 @@ class Identity:
 
 @dataclass(frozen=True)
 class Window:
-    """One timed run of `iterations` inferences; times in microseconds of the device's clock.
+    """One timed run of `iterations` inferences. start_us, end_us: on the device's clock, in microseconds.
 
-    host_s: seconds of this computer from the command to the end of its answer, warm-ups included.
+    permille: probabilities in thousandths. host_s: seconds on this computer from the command to the end of its
+    answer, warm-ups included.
     """
 
     iterations: int
@@ -42,6 +43,7 @@ class Window:
 
     @property
     def device_us(self) -> int:
+        """Length of the window in microseconds of the device's clock."""
         return self.end_us - self.start_us
 
 
@@ -49,8 +51,8 @@ class Window:
 class EnergyRun:
     """One run of `iterations` inferences between two edges of the device's pin.
 
-    host_s: as of a Window. attempts: how often it ran until its answer came undamaged; the run that counts is the
-    last one, so its edges are the last two.
+    permille, host_s: as in Window. attempts: how many runs it took until an answer arrived undamaged. Only the last
+    run counts, so its edges are the last two.
     """
 
     iterations: int
@@ -61,9 +63,10 @@ class EnergyRun:
 
 @dataclass(frozen=True)
 class Answer:
-    """The device's answer for one clip. scores: None when the device cannot give them.
+    """The device's answer to one clip. permille: probabilities in thousandths.
 
-    loads: how often the input was sent until it had arrived undamaged.
+    scores: int8 scores, None when the device does not know `raw`. loads: how often the input was sent until it
+    arrived undamaged.
     """
 
     permille: tuple[int, ...]
@@ -73,7 +76,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Transfers:
-    """What a session sent. checked: the device proves every exchange; repeated: exchanges that were damaged."""
+    """Statistics of a session. checked: every exchange is verified by checksums. commands: sent in total.
+
+    repeated: exchanges that were damaged and retried.
+    """
 
     checked: bool
     commands: int

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from edgekws.errors import ConfigError
-from firmware_io.ports.holders import holders, in_use
+from firmware_io.ports.holders import holders, in_use_error
 from firmware_io.ports.opening import Port, open_port
 
 DEFAULT_BAUD = 115_200
@@ -33,8 +33,8 @@ def _refuse_a_shared_port(path: str) -> None:
     """
     if os.path.realpath(path).startswith("/dev/pts/") or not Path(path).is_char_device():
         return
-    if by := holders(Path(path)):
-        raise in_use(path, by)
+    if processes := holders(Path(path)):
+        raise in_use_error(path, processes)
 
 
 def path_of(which: str) -> str:

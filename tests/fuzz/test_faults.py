@@ -49,7 +49,7 @@ def test_a_run_is_made_by_its_number() -> None:
 
 
 def test_a_session_that_proves_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Session, "_prove", lambda self: None)
+    monkeypatch.setattr(Session, "_verify", lambda self: None)
     said = "".join(tally("fuzz.faults_fake", 300, 5).findings)
     assert "WRONG SCORES" in said and "WRONG PROBABILITIES" in said and "A WRONG TIME" in said
 

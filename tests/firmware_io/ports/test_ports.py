@@ -1,4 +1,4 @@
-"""Which port it is: listed, told apart, asked only when that is allowed; and why one cannot be opened."""
+"""Ports: how they are listed, selected and probed, and why one cannot be opened."""
 
 from __future__ import annotations
 
@@ -44,25 +44,25 @@ BENCH = [
 
 @pytest.fixture
 def plugged(monkeypatch):
-    def plug(*found):
-        monkeypatch.setattr(list_ports, "comports", lambda: list(found))
+    def plug(*infos):
+        monkeypatch.setattr(list_ports, "comports", lambda: list(infos))
         return ports.listed()
 
     return plug
 
 
 def test_ports_are_listed_with_what_they_may_be(plugged):
-    found = {port.device: port for port in plugged(*BENCH)}
-    assert list(found) == sorted(found)
-    assert found["/dev/ttyACM0"].boards == ("nucleo-l4r5zi",) and found["/dev/ttyACM3"].boards == ("lp-mspm0g5187",)
-    assert found["/dev/ttyACM1"].meter == "X-NUCLEO-LPM01A" and found["/dev/ttyACM1"].boards == ()
-    assert "because of its USB id 0483:374b" in found["/dev/ttyACM0"].may_be
-    assert str(found["/dev/ttyACM2"]) == "/dev/ttyACM2 (0483:374b, serial number 0667FF02)"
-    assert found["/dev/ttyS0"].may_be == "not on USB" and "0403:6001" in found["/dev/ttyUSB0"].may_be
+    listed = {port.device: port for port in plugged(*BENCH)}
+    assert list(listed) == sorted(listed)
+    assert listed["/dev/ttyACM0"].boards == ("nucleo-l4r5zi",) and listed["/dev/ttyACM3"].boards == ("lp-mspm0g5187",)
+    assert listed["/dev/ttyACM1"].meter == "X-NUCLEO-LPM01A" and listed["/dev/ttyACM1"].boards == ()
+    assert "because of its USB id 0483:374b" in listed["/dev/ttyACM0"].kind
+    assert str(listed["/dev/ttyACM2"]) == "/dev/ttyACM2 (0483:374b, serial number 0667FF02)"
+    assert listed["/dev/ttyS0"].kind == "not on USB" and "0403:6001" in listed["/dev/ttyUSB0"].kind
 
 
 @pytest.mark.parametrize(
-    ("wanted", "device"),
+    ("selector", "device"),
     [
         ("0451:BEF3", "/dev/ttyACM3"),
         ("0403:6001", "/dev/ttyUSB0"),
@@ -72,28 +72,28 @@ def test_ports_are_listed_with_what_they_may_be(plugged):
         ("COM3", "COM3"),
     ],
 )
-def test_a_port_by_what_is_known_of_it(plugged, wanted, device):
+def test_a_port_is_selected_by_usb_id_serial_number_board_or_path(plugged, selector, device):
     plugged(*BENCH)
-    assert serial.path_of(wanted) == device
+    assert serial.path_of(selector) == device
 
 
-def test_two_candidates_are_both_listed(plugged):
+def test_two_candidates_are_both_listed_in_the_error(plugged):
     plugged(*BENCH)
     with pytest.raises(BoardError, match=r"2 candidates.*ttyACM0.*0667FF01.*ttyACM2.*0667FF02.*sn=0667FF01"):
         serial.path_of("0483:374b")
 
 
-@pytest.mark.parametrize("wanted", ["dead:beef", "sn=none", "board=nucleo-l4r5zi"])
-def test_what_is_not_plugged_in(plugged, wanted):
+@pytest.mark.parametrize("selector", ["dead:beef", "sn=none", "board=nucleo-l4r5zi"])
+def test_a_port_that_is_not_plugged_in_lists_the_others(plugged, selector):
     plugged(BENCH[0], BENCH[4])
     with pytest.raises(BoardError, match=r"plugged in.*2 other ports: /dev/ttyACM1.*LPM01A.*edgekws ports"):
-        serial.path_of(wanted)
+        serial.path_of(selector)
     plugged()
     with pytest.raises(BoardError, match="no serial port at all"):
-        serial.path_of(wanted)
+        serial.path_of(selector)
 
 
-def test_a_board_that_there_is_not(plugged):
+def test_an_unknown_board_is_refused(plugged):
     plugged()
     with pytest.raises(ConfigError, match="'esp32'"):
         serial.path_of("board=esp32")
@@ -103,63 +103,63 @@ def answering(name):
     return lambda port: probe.Probe(port, True, Identity(name(port), "profile", "kws01"), 115_200)
 
 
-def test_two_probes_of_one_kind_are_told_apart_by_name(plugged):
+def test_two_probes_with_one_usb_id_are_distinguished_by_name(plugged):
     """The interface board of MLPerf Tiny has the same USB id as the board that it is wired to."""
-    found = plugged(*BENCH)
+    listed = plugged(*BENCH)
     names = {"/dev/ttyACM0": "interface", "/dev/ttyACM2": "edgekws-nucleo-l4r5zi"}
-    asked = answering(lambda port: names[port.device])
-    assert probe.board_port("nucleo-l4r5zi", found, asked).device == "/dev/ttyACM2"
+    probed = answering(lambda port: names[port.device])
+    assert probe.board_port("nucleo-l4r5zi", listed, probed).device == "/dev/ttyACM2"
     with pytest.raises(BoardError, match=r"ttyACM0.*0667FF01.*m-name-dut-\[twin\].*ttyACM2.*name one"):
-        probe.board_port("nucleo-l4r5zi", found, answering(lambda port: "twin"))
+        probe.board_port("nucleo-l4r5zi", listed, answering(lambda port: "twin"))
 
 
-def test_no_other_port_is_ever_asked(plugged):
-    asked = []
+def test_no_other_port_is_ever_probed(plugged):
+    probed = []
 
     def ask(port):
-        asked.append(port.device)
-        return probe.Probe(port, True, trouble="silence")
+        probed.append(port.device)
+        return probe.Probe(port, True, reason="silence")
 
-    found = plugged(*BENCH)
-    answers = probe.all_of(found, (), ask)
-    assert asked == ["/dev/ttyACM0", "/dev/ttyACM2", "/dev/ttyACM3"]
-    assert probe.summary(answers) == "6 ports; 3 asked; 0 answered"
-    left = {answer.port.device: answer.verdict for answer in answers if not answer.asked}
-    assert "not asked: it may be the meter X-NUCLEO-LPM01A" in left["/dev/ttyACM1"]
-    assert left["/dev/ttyUSB0"].endswith("name it to have it asked")
-    asked.clear()
-    probe.all_of(found, ["/dev/ttyUSB0", "/dev/ttyACM1"], ask)
-    assert "/dev/ttyUSB0" in asked and "/dev/ttyACM1" not in asked  # a meter is none, whoever names it
+    listed = plugged(*BENCH)
+    answers = probe.all_of(listed, (), ask)
+    assert probed == ["/dev/ttyACM0", "/dev/ttyACM2", "/dev/ttyACM3"]
+    assert probe.summary(answers) == "6 ports; 3 probed; 0 answered"
+    left = {answer.port.device: answer.verdict for answer in answers if not answer.probed}
+    assert "not probed: it may be the meter X-NUCLEO-LPM01A" in left["/dev/ttyACM1"]
+    assert left["/dev/ttyUSB0"].endswith("name the port to probe it")
+    probed.clear()
+    probe.all_of(listed, ["/dev/ttyUSB0", "/dev/ttyACM1"], ask)
+    assert "/dev/ttyUSB0" in probed and "/dev/ttyACM1" not in probed  # a meter is never probed, even when named
 
 
-class Heard(FakeDevice):
-    """Notes what it was sent."""
+class RecordingDevice(FakeDevice):
+    """Keeps what it was sent."""
 
-    heard = b""
+    input_log = b""
 
     def receive(self, content):
-        self.heard += content
+        self.input_log += content
         return super().receive(content)
 
 
-def test_a_probe_says_who_answered_and_why(graph):
-    device = Heard(graph, check=True)
+def test_a_probe_reports_the_device_and_its_answer(graph):
+    device = RecordingDevice(graph, check=True)
     with on_pty(device) as path:
-        found = probe.probe(Port(path))
-    assert found.verdict == ("a kws01 device, because it answered `name%` with m-name-dut-[fake] at 115200 baud")
-    assert device.heard == b"name%profile%"
+        result = probe.probe(Port(path))
+    assert result.verdict == ("a kws01 device, because it answered `name%` with m-name-dut-[fake] at 115200 baud")
+    assert device.input_log == b"name%profile%"
 
 
-def test_a_probe_tries_the_speeds_in_turn(graph, monkeypatch):
+def test_a_probe_tries_the_baud_rates_in_turn(graph, monkeypatch):
     tried = []
 
-    def asked(port, baud, timeouts):
+    def identity(port, baud, timeouts):
         tried.append(baud)
         if baud == 9_600:
             return Identity("x", "", "kws01")
         raise BoardError("silence", got="silence")
 
-    monkeypatch.setattr(probe, "_asked", asked)
+    monkeypatch.setattr(probe, "_identity", identity)
     assert probe.probe(Port("x", boards=("nucleo-l4r5zi",))).baud == 9_600
     assert tried == [115_200, 9_600]
 
@@ -174,28 +174,28 @@ class Console:
         return content if self.echo else b"[00:01.2] temperature 21\r\n"
 
 
-@pytest.mark.parametrize(("echo", "said"), [(True, "an echo: 'name%'"), (False, "temperature 21")])
-def test_other_firmware_and_a_console_are_told(echo, said, monkeypatch):
+@pytest.mark.parametrize(("echo", "message"), [(True, "an echo: 'name%'"), (False, "temperature 21")])
+def test_other_firmware_and_a_console_are_reported(echo, message, monkeypatch):
     monkeypatch.setattr(probe, "BAUDS", (115_200,))
     with on_pty(Console(echo)) as path:
-        found = probe.probe(Port(path))
+        result = probe.probe(Port(path))
         with open_transport(f"serial:{path}") as opened, pytest.raises(ProtocolError, match=r"Got: .*What to do: "):
             Session(opened, probe.TIMEOUTS).start()
-    assert found.identity is None and said in found.verdict
+    assert result.identity is None and message in result.verdict
 
 
 def test_the_command_lists_and_probes(graph, plugged):
     with ExitStack() as stack:
-        first, second = (stack.enter_context(on_pty(Heard(graph))) for _ in range(2))
+        first, second = (stack.enter_context(on_pty(RecordingDevice(graph))) for _ in range(2))
         plugged(info(first, STLINK, "A"), info("/dev/ttyS0"))
         listed = CliRunner().invoke(app, ["ports"]).stdout
         probed = CliRunner().invoke(app, ["ports", "--probe", second]).stdout
     listed, probed = (" ".join(text.split()) for text in (listed, probed))
     assert "2 ports" in listed and "nucleo-l4r5zi, because of its USB id" in listed
-    assert "3 ports; 2 asked; 2 answered" in probed and "m-name-dut-[fake]" in probed
+    assert "3 ports; 2 probed; 2 answered" in probed and "m-name-dut-[fake]" in probed
 
 
-def test_a_port_in_use_says_by_whom(graph):
+def test_a_port_in_use_names_the_process(graph):
     holder = "import sys, time; file = open(sys.argv[1]); print(flush=True); time.sleep(60)"
     with on_pty(FakeDevice(graph)) as path:
         process = subprocess.Popen([sys.executable, "-c", holder, path], stdout=subprocess.PIPE)
@@ -205,7 +205,7 @@ def test_a_port_in_use_says_by_whom(graph):
             process.kill()
         with (
             open_transport(f"serial:{path}"),
-            pytest.raises(BoardError, match=rf"free.*in use by this very program \(pid {os.getpid()}\)"),
+            pytest.raises(BoardError, match=rf"free.*in use by this program itself \(pid {os.getpid()}\)"),
             open_transport(f"serial:{path}"),
         ):
             pass
@@ -218,35 +218,35 @@ def test_a_port_that_another_program_reads_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("group", "mode", "said"),
+    ("group", "mode", "message"),
     [
         ("dialout", 0o660, r"belongs to the group dialout, mode -rw-rw----.*usermod -aG dialout"),
         ("root", 0o660, r"group root.*chmod a\+rw"),
         ("dialout", 0o600, r"mode -rw-------.*chmod a\+rw"),
     ],
 )
-def test_no_permission_says_which_group(tmp_path, monkeypatch, group, mode, said):
+def test_a_missing_permission_names_the_group(tmp_path, monkeypatch, group, mode, message):
     import grp
 
     path = tmp_path / "ttyACM0"
     path.touch(mode)
     path.chmod(mode)
     monkeypatch.setattr(grp, "getgrgid", lambda number: SimpleNamespace(gr_name=group))
-    with pytest.raises(BoardError, match=said):
-        raise holders.refused(str(path), PermissionError(13, "Permission denied"))
+    with pytest.raises(BoardError, match=message):
+        raise holders.open_error(str(path), PermissionError(13, "Permission denied"))
 
 
-def test_a_port_that_is_not_there():
+def test_a_missing_port_is_refused():
     with pytest.raises(BoardError, match=r"no such port.*edgekws ports"), open_transport("serial:/dev/ttyNONE7"):
         pass
 
 
-def test_nobody_listens_at_an_address():
+def test_a_refused_connection_is_a_board_error():
     with pytest.raises(BoardError, match=r"Connection refused.*check host and port"), open_transport("tcp:127.0.0.1:9"):
         pass
 
 
-def test_a_port_that_vanishes_in_a_session(graph, monkeypatch):
+def test_a_port_unplugged_during_a_session(graph, monkeypatch):
     """The master's end closes, as when the cable is pulled; then the path is gone as well."""
     master, slave = os.openpty()
     path = os.ttyname(slave)
@@ -260,12 +260,12 @@ def test_a_port_that_vanishes_in_a_session(graph, monkeypatch):
             opened.write(b"x")
 
 
-def test_a_port_that_takes_nothing_is_no_hang(monkeypatch):
+def test_a_port_that_accepts_nothing_times_out(monkeypatch):
     monkeypatch.setattr(opening, "WRITE_TIMEOUT_S", 0.2)
     master, slave = os.openpty()
     tty.setraw(slave)
     with open_transport(f"serial:{os.ttyname(slave)}") as opened:
-        with pytest.raises(BoardError, match=r"should take what is sent.*0.2 s"):
+        with pytest.raises(BoardError, match=r"should accept what is sent.*0.2 s"):
             opened.write(bytes(100_000))
         os.read(master, 100_000)
     os.close(slave)
