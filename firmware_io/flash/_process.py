@@ -23,7 +23,10 @@ _GUARD = Path(__file__).parent / "_guard.py"
 
 @dataclass(frozen=True)
 class Lines:
-    """What ports.opening.open_serial opens. events: gives a byte `T` for each time stamp of a firmware in energy mode."""
+    """URLs for `firmware_io.ports.opening.open_serial`.
+
+    events: gives a byte `T` for each time stamp of a firmware in energy mode.
+    """
 
     line: str
     events: str

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgekws.errors import BoardError
 from firmware_io.ports.holders import open_error
@@ -66,11 +66,13 @@ class Port:
             select.select([self._port], [], [], seconds)
 
 
-def open_serial(url: str, **settings: Any) -> serial.SerialBase:
+def open_serial(url: str, **settings: bool | float | None) -> serial.SerialBase:
     """`serial.serial_for_url`, except that a socket keeps what it receives while it is being opened.
 
     pyserial discards that. An emulated board starts at the moment of the connection, so on a busy computer its boot
-    banner would be lost. settings: pyserial's, such as `baudrate` and `timeout` in seconds. Raises what pyserial raises.
+    banner would be lost. settings: pyserial's, such as `baudrate` and `timeout` in seconds.
+
+    Raises serial.SerialException, or ValueError for a URL or setting that pyserial does not know.
     """
     import serial
 

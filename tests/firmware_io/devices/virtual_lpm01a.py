@@ -299,8 +299,10 @@ def _drain(master: int, slave: int, instrument: VirtualLpm01a) -> None:
     while instrument.outgoing and time.monotonic() < deadline:
         if select.select([], [master], [], 0.1)[1]:
             del instrument.outgoing[: os.write(master, instrument.outgoing[:4096])]
-    while _unread(slave) and time.monotonic() < deadline:
+    empty = 0  # polls in a row: between two of them the kernel may still move bytes to the reader's side
+    while empty < 50 and time.monotonic() < deadline:
         time.sleep(POLL_S)
+        empty = 0 if _unread(slave) else empty + 1
 
 
 def _unread(terminal: int) -> int:

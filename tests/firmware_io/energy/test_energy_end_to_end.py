@@ -41,8 +41,6 @@ class Powered:
         self.starts = 0
 
     def power(self, volts: float) -> None:
-        import serial
-
         with self.lock:
             self.port = None
             self.stack.close()
