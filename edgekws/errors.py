@@ -4,7 +4,7 @@ EdgeKwsError            exit code 1
 ├── DataError           exit code 3   recordings, folders, downloads, prepared data sets
 ├── ConfigError         exit code 4   recipes, options, missing tools
 ├── TargetError         exit code 5   a graph breaks a rule of its NPU or CPU
-├── ProtocolError       exit code 6   the device said something that the protocol does not allow
+├── ProtocolError       exit code 6   the device sent something that the protocol does not allow
 ├── BoardError          exit code 7   the board cannot be built, started or reached
 ├── ArtifactError       exit code 8   a file of another kind, version or hash; a damaged file
 └── ParityError         exit code 9   two executors disagree where they must not
@@ -14,11 +14,13 @@ Exit code 2 belongs to the command line parser (unknown option or command).
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import ClassVar
 
 
 class EdgeKwsError(Exception):
-    """Says what was expected, what came, and what to do, in one paragraph."""
+    """One paragraph: `expected` says what should have been, `got` what was there, `hint` what to do."""
 
     exit_code: ClassVar[int] = 1
 
@@ -63,3 +65,15 @@ class ArtifactError(EdgeKwsError):
 
 class ParityError(EdgeKwsError):
     exit_code = 9
+
+
+def unknown(what: str, given: str, known: Iterable[str]) -> str:
+    """The sentence about a name that does not exist: "--format tfl is not known; did you mean tflite? ...".
+
+    what: the option or key as the user typed it, or "" when `given` says it itself. known: the names that exist.
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(given, names, 1)
+    suggestion = f"; did you mean {close[0]}?" if close else "."
+    listed = f" There are: {', '.join(names)}" if names else ""
+    return f"{what} {given}".strip() + f" is not known{suggestion}{listed}"

@@ -9,7 +9,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgekws.data.augment import AugmentSpec
-from edgekws.errors import ConfigError
+from edgekws.errors import ConfigError, unknown
+from edgekws.files.os_errors import unreadable
+
+_HINT = "see models/dscnn/recipe.toml"
 
 
 class _Section(BaseModel):
@@ -96,7 +99,7 @@ def load(path: Path) -> Recipe:
     try:
         return Recipe.model_validate(tomllib.loads(path.read_text()))
     except OSError as error:
-        raise ConfigError(f"{path} should be a recipe", got=error.strerror or str(error)) from error
+        raise unreadable(ConfigError, path, "a recipe", error, "models/dscnn/recipe.toml is one") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} should be TOML", got=str(error)) from error
     except ValidationError as error:
@@ -113,5 +116,18 @@ def changed(recipe: Recipe, **changes: object) -> Recipe:
 
 def _config_error(source: str, error: ValidationError) -> ConfigError:
     first = error.errors()[0]
-    expected = f"{source}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return ConfigError(expected, got=repr(first.get("input")), hint="see models/dscnn/recipe.toml")
+    *section, key = map(str, first["loc"])
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        place = f"{source}: [{'.'.join(section)}]" if section else f"{source}:"
+        return ConfigError(unknown(f"{place} the key", key, _keys(section)), hint=_HINT)
+    return ConfigError(
+        f"{source}: {'.'.join((*section, key))}: {first['msg']}", got=repr(first.get("input")), hint=_HINT
+    )
+
+
+def _keys(section: list[str]) -> list[str]:
+    """The keys that a section of a recipe may have."""
+    model: Any = Recipe
+    for name in section:
+        model = model.model_fields[name].annotation
+    return list(model.model_fields if issubclass(model, BaseModel) else model.__dataclass_fields__)

@@ -183,7 +183,11 @@ WRONG = {
     "option": ({"epochs": 3}, ConfigError, "options of prepare are method, .*Got: epochs"),
     "value": ({"method": "magic"}, ConfigError, "quant.method.*'ptq' or 'qat'.*Got: 'magic'"),
     "no model": ({"model": [1]}, ConfigError, "model should be a float torch.nn.Module or the path.*Got: list"),
-    "no file": ({"model": "missing.onnx"}, ArtifactError, "missing.onnx should be a float ONNX file"),
+    "no file": (
+        {"model": "missing.onnx"},
+        ArtifactError,
+        "no file missing.onnx; a float ONNX file is expected",
+    ),
     "in place": ({"model": InPlace()}, TargetError, "should compute what it computes.*without operations in place"),
 }
 
@@ -208,7 +212,7 @@ def test_lower_and_emit_say_what_they_take():
         edgekws.lower(net, features=FeatureSpec(coefficients=12))
     with pytest.raises(ConfigError, match=f"emit should be one of {', '.join(plugins.names('emit'))}. Got: elf"):
         edgekws.emit(edgekws.lower(net), "elf")
-    with pytest.raises(ArtifactError, match="should be an edgekws graph"):
+    with pytest.raises(ArtifactError, match="no file missing.npz; an edgekws graph is expected"):
         edgekws.load("missing.npz")
 
 

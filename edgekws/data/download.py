@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from edgekws.data.sources.speech_commands import MAIN, TEST_ARCHIVE
 from edgekws.errors import DataError
 from edgekws.files import sha256_file
+from edgekws.files.os_errors import unwritable
 from edgekws.types import Progress
 
 _BASE = "http://download.tensorflow.org/data/"
@@ -134,8 +135,10 @@ def _unpack(path: Path, folder: Path, archive: Archive, progress: Progress) -> N
                 tar.extract(member, unfinished, set_attrs=False)
                 progress(f"unpack {archive.name}", raw.tell(), size)
         unfinished.rename(folder / archive.folder)
-    except (OSError, tarfile.TarError) as error:
+    except tarfile.TarError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise DataError(
-            f"{path} should unpack", got=str(error), hint="free some space, or delete that file and download it again"
-        ) from error
+        hint = "delete that file and download it again"
+        raise DataError(f"{path} is damaged", got=str(error), hint=hint) from error
+    except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise unwritable(folder / archive.folder, error) from error

@@ -76,6 +76,6 @@ _KINDS = {
     **dict.fromkeys(("rate_hz", "clip_samples", "window_samples", "hop_samples", "fft_samples"), fields.COUNT),
     **dict.fromkeys(("mel_bands", "coefficients"), fields.COUNT),
     **dict.fromkeys(("low_hz", "high_hz", "log_floor"), fields.REAL),
-    "input_scale": fields.several(fields.ABOVE_ZERO),
-    "input_zero_point": fields.several(fields.INTEGER),
+    "input_scale": fields.list_of(fields.ABOVE_ZERO),
+    "input_zero_point": fields.list_of(fields.INTEGER),
 }

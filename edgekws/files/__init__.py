@@ -1,4 +1,4 @@
-"""Files that no killed run damages: written under a temporary name, then renamed. And one run at a time in a folder."""
+"""Atomic writes (a temporary name, then a rename), hashes, JSON and .npz; and one run at a time in a folder."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ import numpy as np
 
 from edgekws.errors import ArtifactError, ConfigError
 from edgekws.files import npz
+from edgekws.files.os_errors import unreadable, unwritable
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success it is flushed and renamed to `path`."""
+    """Give a temporary path beside `path`; on success it is flushed to disk and renamed to `path`.
+
+    Raises ArtifactError when the system refuses to write; `path` is then what it was before.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with writing(path):
@@ -31,32 +35,28 @@ def replacing(path: Path) -> Iterator[Path]:
                 os.fsync(written.fileno())
             partial.replace(path)
     finally:
-        with suppress(OSError):  # the folder itself may be what could not be made
+        with suppress(OSError):  # the folder itself may be missing
             partial.unlink(missing_ok=True)
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Raises ArtifactError where the system does not let us, for files that are not replaced but go on."""
+    """Turn an OSError inside into an ArtifactError about `path`; for files that are appended to, not replaced."""
     try:
         yield
     except OSError as error:
-        raise ArtifactError(
-            f"{path} could not be written; what was there before is untouched",
-            got=error.strerror or str(error),
-            hint="free some space or give another output folder, then run the same command again",
-        ) from error
+        raise unwritable(path, error) from error
 
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path`, which becomes `path` on success; until then `path` is not there.
+    """Give a temporary folder beside `path`, which becomes `path` on success; until then `path` does not exist.
 
-    Raises ArtifactError when `path` is there already, unless it is an empty folder.
+    Raises ArtifactError when `path` exists, unless it is an empty folder, and when it cannot be written.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         hint = "give a new folder, or remove this one"
-        raise ArtifactError(f"{path} should be a new folder", got="something that is there", hint=hint)
+        raise ArtifactError(f"{path} should be a new folder", got="one that exists", hint=hint)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,16 +65,16 @@ def new_folder(path: Path) -> Iterator[Path]:
         yield partial
         partial.replace(path)
     except OSError as error:
-        raise ArtifactError(f"{path} could not be written", got=error.strerror or str(error)) from error
+        raise unwritable(path, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager
-def alone(folder: Path, lock: Path | None = None) -> Iterator[None]:
-    """One run at a time in a folder. The lock ends with its process, however that ends; Windows has none.
+def exclusive(folder: Path, lock: Path | None = None) -> Iterator[None]:
+    """Hold a lock, so that one run at a time works in `folder`. It ends with its process; Windows has none.
 
-    lock: its file, `folder`/.lock if not given. Raises ConfigError while another run is in here.
+    lock: its file, `folder`/.lock if not given. Raises ConfigError while another run holds it.
     """
     handle = _locked(folder, lock or folder / ".lock")
     try:
@@ -97,7 +97,7 @@ def _locked(folder: Path, lock: Path) -> int | None:
     except OSError as error:
         os.close(handle)
         hint = "wait for it, or give another folder"
-        raise ConfigError(f"one run at a time should work in {folder}", got="another at work", hint=hint) from error
+        raise ConfigError(f"another run is working in {folder}", hint=hint) from error
     return handle
 
 
@@ -124,10 +124,10 @@ def _is_running(pid: int) -> bool:
 
 
 def cache_folder() -> Path | None:
-    """Where this user's caches are: $XDG_CACHE_HOME/edgekws, else ~/.cache/edgekws; None for a user without a home."""
-    chosen = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(chosen).is_absolute():  # as the specification says, others are ignored
-        return Path(chosen) / "edgekws"
+    """This user's cache: $XDG_CACHE_HOME/edgekws, else ~/.cache/edgekws; None for a user without a home folder."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(base).is_absolute():  # the XDG base directory specification: relative paths are ignored
+        return Path(base) / "edgekws"
     try:
         return Path.home() / ".cache" / "edgekws"
     except RuntimeError:
@@ -135,42 +135,45 @@ def cache_folder() -> Path | None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` atomically. Raises ArtifactError when that fails; the old file is then unchanged."""
     with replacing(path) as partial:
         partial.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
+    """As `write_bytes`, in UTF-8."""
     write_bytes(path, content.encode())
 
 
 def write_json(path: Path, value: object) -> None:
+    """As `write_bytes`, indented by one space."""
     write_text(path, json.dumps(value, indent=1) + "\n")
 
 
 def read_json(path: Path, kind: str, version: int, hint: str = "") -> dict[str, Any]:
-    """Read a JSON file of ours. Raises ArtifactError unless it is `kind` in `version`; hint: what makes it."""
+    """Read a JSON file that edgekws wrote. Raises ArtifactError unless it is `kind` in `version`; hint: the command that writes it."""
     try:
         value = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise ArtifactError(f"{path} should be a file of {kind}", got="no such file", hint=hint) from error
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise unreadable(ArtifactError, path, f"a {kind} file", error, hint) from error
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{path} should be a {kind} file", got=f"unreadable JSON ({error})") from error
     check_kind(path, value if isinstance(value, dict) else {}, kind, version)
     return dict(value)
 
 
 def check_kind(path: Path, meta: Mapping[str, Any], kind: str, version: int) -> None:
+    """Raises ArtifactError unless the header `meta` of `path` says `kind` and `version`."""
     if (meta.get("kind"), meta.get("version")) != (kind, version):
-        found = f"{_shown(meta.get('kind', 'an unknown format'))} version {_shown(meta.get('version', '?'))}"
         raise ArtifactError(
             f"{path} should be a {kind} file of version {version}",
-            got=found,
+            got=f"{_shown(meta.get('kind', 'an unknown format'))} version {_shown(meta.get('version', '?'))}",
             hint="make it again with this edgekws, or use the edgekws that wrote it",
         )
 
 
 def _shown(value: object) -> str:
-    """A foreign file may have anything in these places, and any amount of it."""
+    """At most 60 printable characters: a foreign file may hold any type and any length in these fields."""
     return ascii(value)[:60].strip("'") if isinstance(value, str | int) else "of another type"
 
 
@@ -182,7 +185,7 @@ def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def npz_arrays(content: bytes, what: str, hint: str) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file. Raises ArtifactError, which says `what` was expected, for anything else."""
+    """The arrays of an .npz file by name. Raises ArtifactError, which names `what` was expected, for other bytes."""
     try:
         return npz.arrays(content)
     except ValueError as error:
@@ -190,10 +193,11 @@ def npz_arrays(content: bytes, what: str, hint: str) -> dict[str, np.ndarray]:
 
 
 def read_content(path: Path, what: str, hint: str) -> bytes:
+    """The bytes of `path`. Raises ArtifactError when it cannot be read. what: what it should be, with its article."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ArtifactError(f"{path} should be {what}", got=error.strerror or str(error), hint=hint) from error
+        raise unreadable(ArtifactError, path, what, error, hint) from error
 
 
 def write_rows(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -209,9 +213,11 @@ def write_rows(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, ...],
 
 
 def sha256(content: bytes) -> str:
+    """SHA-256 in hexadecimal, 64 characters."""
     return hashlib.sha256(content).hexdigest()
 
 
 def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's content in hexadecimal. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Fields of JSON that others may have written: a reader takes no other types than our writers give."""
+"""Fields of JSON from foreign files: a reader accepts only the types that edgekws itself writes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _INT32 = range(-(2**31), 2**31)
 class Kind(NamedTuple):
     """What a field has to be, in words and as a test."""
 
-    wanted: str
+    description: str
     fits: Callable[[Any], bool]
 
 
 def is_text(value: object) -> bool:
-    """Half a surrogate pair is a str to Python and to nobody else: it can be neither printed nor written."""
+    """Whether `value` is a str that can be encoded: half a surrogate pair can be neither printed nor written."""
     if not isinstance(value, str):
         return False
     try:
@@ -31,7 +31,7 @@ def is_text(value: object) -> bool:
 
 
 def as_text(name: str) -> str:
-    """The name of a file itself, or, where it is no text, with its odd bytes as escapes."""
+    """A file's name; bytes that are not UTF-8 are shown as escapes."""
     return name if is_text(name) else ascii(name)[1:-1]
 
 
@@ -54,13 +54,13 @@ TEXT_BY_NAME = Kind(
 )
 
 
-def several(kind: Kind, count: int | None = None) -> Kind:
-    """A list of `count` values of `kind`, or of any number of them."""
+def list_of(kind: Kind, count: int | None = None) -> Kind:
+    """A list of `count` values of `kind`; of any number when `count` is None."""
 
     def fits(value: object) -> bool:
         return isinstance(value, list) and count in (None, len(value)) and all(map(kind.fits, value))
 
-    return Kind(f"a list of {'any number' if count is None else count}, each {kind.wanted}", fits)
+    return Kind(f"a list of {'any number' if count is None else count}, each {kind.description}", fits)
 
 
 def require(what: str, value: object, kinds: Mapping[str, Kind]) -> None:
@@ -73,4 +73,6 @@ def require(what: str, value: object, kinds: Mapping[str, Kind]) -> None:
         raise ArtifactError(f"{what} should have the fields of this version", got=got)
     for key, kind in kinds.items():
         if not kind.fits(value[key]):
-            raise ArtifactError(f"{what}: {key} should be {kind.wanted}", got=ascii(reprlib.repr(value[key]))[1:-1])
+            raise ArtifactError(
+                f"{what}: {key} should be {kind.description}", got=ascii(reprlib.repr(value[key]))[1:-1]
+            )

@@ -1,8 +1,8 @@
-"""The .npz files that NumPy writes for us, read without trust: stored members, plain numbers or text.
+"""Reads .npz files of unknown origin: uncompressed members, plain numbers or text.
 
-numpy.load believes what such a file says of itself. A header of 100 bytes then allocates any amount of memory,
-and a damaged one ends in whichever exception comes out of zipfile, ast and tokenize. Here a member has exactly
-the bytes that its shape and type need, all of them are in the file, and every complaint is a ValueError.
+numpy.load trusts the header: 100 bytes can make it allocate any amount of memory, and a damaged one raises whatever
+zipfile, ast and tokenize raise. This reader requires exactly the bytes that shape and type need, checks that the file
+holds them, and raises ValueError for everything else.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _members(archive: zipfile.ZipFile, size: int) -> list[zipfile.ZipInfo]:
 
 def _name(info: zipfile.ZipInfo) -> str:
     if not info.filename.endswith(_SUFFIX):
-        raise ValueError(f"a member that is no {_SUFFIX}")
+        raise ValueError(f"a member that is not {_SUFFIX}")
     return info.filename.removesuffix(_SUFFIX)
 
 

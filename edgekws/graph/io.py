@@ -16,15 +16,15 @@ import numpy as np
 from edgekws.errors import ArtifactError
 from edgekws.features.spec import FeatureSpec
 from edgekws.files import check_kind, fields, npz_arrays, npz_bytes, read_content, write_bytes
-from edgekws.files.fields import require, several
+from edgekws.files.fields import list_of, require
 from edgekws.graph.ir import Graph, Node, Requant
 
 KIND, VERSION = "edgekws-graph", 2
 HINT = "run edgekws quantize first, or name a folder that has one, such as models/dscnn"
 _SEAL = ("kind", "version", "sha256")
 _GRAPH = {
-    "nodes": several(fields.OBJECT),
-    "labels": several(fields.TEXT),
+    "nodes": list_of(fields.OBJECT),
+    "labels": list_of(fields.TEXT),
     "features": fields.OBJECT,
     "target": fields.TEXT,
     "name": fields.TEXT,
@@ -34,14 +34,14 @@ _GRAPH = {
 _NODE = {
     "name": fields.TEXT,
     "op": fields.TEXT,
-    "inputs": several(fields.TEXT),
+    "inputs": list_of(fields.TEXT),
     "requant": fields.OBJECT,
-    "in_shape": several(fields.COUNT, 3),
-    "out_shape": several(fields.COUNT, 3),
+    "in_shape": list_of(fields.COUNT, 3),
+    "out_shape": list_of(fields.COUNT, 3),
     "weight_bits": fields.INTEGER,
-    "window": several(fields.INTEGER, 2),
-    "stride": several(fields.INTEGER, 2),
-    "pad": several(fields.INTEGER, 4),
+    "window": list_of(fields.INTEGER, 2),
+    "stride": list_of(fields.INTEGER, 2),
+    "pad": list_of(fields.INTEGER, 4),
     "out_scale": fields.ABOVE_ZERO,
 }
 _STAGE = {"lo": fields.INTEGER, "hi": fields.INTEGER, "rule": fields.TEXT}

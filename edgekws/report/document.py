@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgekws.errors import ArtifactError
+from edgekws.files.os_errors import unreadable
 from edgekws.types import How
 
 KIND, VERSION = "edgekws-report", 2
@@ -303,9 +304,10 @@ def read(path: Path) -> Row:
     """The document in a file. Raises ArtifactError for anything that is not a sound report or bench."""
     try:
         value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        why = error.strerror if isinstance(error, OSError) else "no JSON"
-        raise ArtifactError(f"{path} should be an {KIND} or {BENCH_KIND} file", got=why or str(error)) from error
+    except OSError as error:
+        raise unreadable(ArtifactError, path, f"an {KIND} or {BENCH_KIND} file", error) from error
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path} should be an {KIND} or {BENCH_KIND} file", got="no JSON") from error
     return checked(value if isinstance(value, dict) else {}, str(path))
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from edgekws import stats
 from edgekws.errors import ArtifactError
 from edgekws.files import write_json, write_text
+from edgekws.files.os_errors import unwritable
 from edgekws.mlperf import FILES, WINDOW_S, WINDOWS
 from edgekws.report.document import MODES, checked
 from edgekws.report.traces import window_edges
@@ -55,8 +56,7 @@ def write_session(
             _write_mode(partial / mode, mode, bench, log, faults, time)
         partial.rename(target)
     except OSError as error:
-        got = error.strerror or str(error)
-        raise ArtifactError(f"{target} should be a new folder that can be written", got=got) from error
+        raise unwritable(target, error) from error
     return target
 
 

@@ -1,5 +1,6 @@
 """Files: a failed write leaves what was there; a full disk is one readable paragraph."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from edgekws import files
-from edgekws.errors import ArtifactError
+from edgekws.errors import ArtifactError, ConfigError, unknown
+from edgekws.files.os_errors import unreadable, unwritable
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -32,6 +34,78 @@ def test_foreign_json_is_refused(tmp_path, content):
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(ArtifactError, match="x file"):
         files.read_json(tmp_path / "a.json", "x", 1)
+
+
+def refused(number):
+    """What the operating system raises for this errno."""
+    return OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize(
+    ("number", "expected", "absent"),
+    [
+        (errno.ENOSPC, "No space left.*free some space", "owned by"),
+        (errno.EDQUOT, "quota.*free some space", "owned by"),
+        (errno.EACCES, r"{folder} is not writable. Got: it is owned by .* \(mode 750\), and you are ", "space"),
+        (errno.EPERM, "{folder} is not writable", "space"),
+        (errno.EROFS, "Read-only.*another disk", "space"),
+        (errno.EIO, "Input/output error.*another output folder", "space"),
+    ],
+)
+def test_a_refused_write_says_why_and_what_to_do(tmp_path, number, expected, absent):
+    tmp_path.chmod(0o750)
+    with (
+        pytest.raises(ArtifactError, match=expected.format(folder=tmp_path)) as caught,
+        files.writing(tmp_path / "a/b"),
+    ):
+        raise refused(number)
+    assert absent not in str(caught.value)
+
+
+def test_a_folder_without_write_permission_names_its_owner(tmp_path, monkeypatch):
+    def mkdir(*_, **__):
+        raise refused(errno.EACCES)
+
+    monkeypatch.setattr("pathlib.Path.mkdir", mkdir)
+    for write in (lambda: files.write_text(tmp_path / "new" / "a.txt", ""), lambda: open_new_folder(tmp_path / "new")):
+        with pytest.raises(ArtifactError, match=f"{tmp_path} is not writable. Got: it is owned by") as caught:
+            write()
+        assert "free some space" not in str(caught.value)
+
+
+def open_new_folder(path):
+    with files.new_folder(path):
+        pass
+
+
+def test_a_file_where_a_folder_should_be_is_named(tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(ArtifactError, match=f"{tmp_path / 'out'} is not a folder"):
+        files.write_text(tmp_path / "out" / "a.txt", "")
+    assert "is not a folder" in str(unwritable(tmp_path / "out" / "a.txt", NotADirectoryError(errno.ENOTDIR, "")))
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (errno.ENOENT, "there is no file {path}; a recipe is expected there. What to do: write one"),
+        (errno.EISDIR, "{path} is a folder; a recipe is expected there"),
+        (errno.EACCES, "{path} is not readable. Got: it is owned by"),
+        (errno.EIO, "{path} could not be read; a recipe is expected there. Got: Input/output error"),
+    ],
+)
+def test_a_refused_read_says_why(tmp_path, number, expected):
+    path = tmp_path / "r.toml"
+    path.touch()
+    error = unreadable(ConfigError, path, "a recipe", refused(number), "write one")
+    assert isinstance(error, ConfigError) and str(error).startswith(expected.format(path=path))
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_one():
+    assert unknown("--format", "tfl", ["tflite", "c"]) == (
+        "--format tfl is not known; did you mean tflite? There are: c, tflite"
+    )
+    assert unknown("--format", "zzz", ["tflite", "c"]) == "--format zzz is not known. There are: c, tflite"
 
 
 def limited(megabytes):
@@ -57,8 +131,8 @@ def test_a_full_disk_during_prepare_and_training(recordings, prepared, tmp_path)
             env={**os.environ, "EDGEKWS_DATA": ""},
         )
         assert done.returncode == 8, done.stderr
-        said = " ".join(done.stderr.split())
-        assert "could not be written" in said and "free some space" in said and "Traceback" not in said
+        message = " ".join(done.stderr.split())
+        assert "could not be written" in message and "free some space" in message and "Traceback" not in message
     assert not (tmp_path / "new" / "index.json").exists()
 
 

@@ -31,7 +31,7 @@ from edgekws.data import dataset as datasets
 from edgekws.data import subset
 from edgekws.data.dataset import Dataset
 from edgekws.errors import ArtifactError, ConfigError
-from edgekws.files import alone, read_json, sha256_file, write_json, write_text
+from edgekws.files import exclusive, read_json, sha256_file, write_json, write_text
 from edgekws.recipe import Recipe, changed
 from edgekws.types import Progress
 
@@ -95,7 +95,7 @@ def run(
     chosen = {name: _run.selector(name) for name in plan.selectors}
     sizes = {share: pools.size_of(share, len(data.splits["train"]), len(data.labels)) for share in plan.shares}
     results: list[Result] = []
-    with alone(out):
+    with exclusive(out):
         seen = pools.of(data, vectors.of(data, plan.embedding, out, progress))
         for seed in plan.seeds:
             for share in plan.shares:

@@ -22,7 +22,7 @@ from edgekws.curate.embed import parts as _parts
 from edgekws.curate.embed.audio import Skipped
 from edgekws.curate.embed.parts import KIND, VERSION
 from edgekws.errors import ArtifactError, ConfigError
-from edgekws.files import alone, fields, read_json, sha256_file, write_json, write_text, writing
+from edgekws.files import exclusive, fields, read_json, sha256_file, write_json, write_text, writing
 
 INDEX, WORK, _JOURNAL, _LOCK = "index.json", ".work", "words.jsonl", "lock"
 
@@ -30,7 +30,7 @@ INDEX, WORK, _JOURNAL, _LOCK = "index.json", ".work", "words.jsonl", "lock"
 _RECORD = {
     **dict.fromkeys(("word", "file", "sha256", "stamp"), fields.TEXT),
     "clips": fields.INTEGER,
-    "skipped": fields.several(fields.several(fields.TEXT, 2)),
+    "skipped": fields.list_of(fields.list_of(fields.TEXT, 2)),
 }
 _MODEL = {
     **dict.fromkeys(("name", "version", "module_sha256", "weights_sha256"), fields.TEXT),
@@ -137,7 +137,7 @@ class Store:
 
     def begin(self, kept: AbstractSet[str]) -> None:
         """Open for work: from here on there is no index until `finish`. kept: words to keep; others are removed."""
-        self._held.enter_context(alone(self.folder, self.work / _LOCK))
+        self._held.enter_context(exclusive(self.folder, self.work / _LOCK))
         removed = [record for word, record in self.done.items() if word not in kept]
         removed += [record for word, record in self._foreign.items() if word not in kept]
         if self._foreign:

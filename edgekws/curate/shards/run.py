@@ -13,7 +13,7 @@ import numpy as np
 from edgekws.curate.shards.store import Layout, Store
 from edgekws.curate.workers import Engine
 from edgekws.errors import ArtifactError, ConfigError
-from edgekws.files import alone, npz_arrays, npz_bytes, read_content, write_bytes
+from edgekws.files import exclusive, npz_arrays, npz_bytes, read_content, write_bytes
 from edgekws.types import Progress
 
 _BASE_BYTES = 150 << 20
@@ -113,9 +113,9 @@ def worker_bytes(dimensions: int, layout: Layout) -> int:
 
 @contextmanager
 def working_in(work: Path) -> Iterator[None]:
-    """One run at a time in a folder (files.alone). An OSError inside, as of a full disk, becomes an ArtifactError."""
+    """One run at a time in a folder (files.exclusive). An OSError inside, as of a full disk, becomes an ArtifactError."""
     try:
-        with alone(work):
+        with exclusive(work):
             yield
     except OSError as error:
         hint = "free some space, then run the same command again; it goes on where it was"

@@ -22,6 +22,7 @@ from edgekws.data.listing import (
     word_folders,
 )
 from edgekws.errors import DataError
+from edgekws.files.os_errors import unreadable
 
 KEYWORDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
 LABELS = (*KEYWORDS, SILENCE, UNKNOWN)
@@ -98,4 +99,4 @@ def _read_list(main: Path, name: str) -> frozenset[str]:
     try:
         return frozenset((main / name).read_text().split())
     except OSError as error:
-        raise DataError(f"{main} should hold {name}", got=error.strerror or str(error)) from error
+        raise unreadable(DataError, main / name, "a list of Speech Commands", error) from error

@@ -289,7 +289,7 @@ def test_one_loop_at_a_time_works_in_a_folder(prepared, tmp_path, spread):
     command = [sys.executable, "-c", code, str(tmp_path / ".lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(ConfigError, match="one run at a time"):
+        with pytest.raises(ConfigError, match="another run is working"):
             loop(prepared, tmp_path)
         other.kill()
         other.wait()

@@ -329,7 +329,7 @@ def test_a_second_run_at_the_same_time_is_refused(request_of, words):
     refused = []
 
     def meanwhile(*_):
-        with pytest.raises(ConfigError, match="another at work") as caught:
+        with pytest.raises(ConfigError, match="another run is working") as caught:
             embed.run(request_of())
         refused.append(caught.value)
 

@@ -146,7 +146,7 @@ def test_a_second_run_in_the_same_folder_waits_for_nobody(tmp_path):
     def progress(*_):
         chosen(folder, "random", tmp_path / "w", 5)
 
-    with pytest.raises(ConfigError, match="one run at a time"):
+    with pytest.raises(ConfigError, match="another run is working"):
         chosen(folder, "random", tmp_path / "w", 5, progress=progress)
 
 

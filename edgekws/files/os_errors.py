@@ -1,0 +1,85 @@
+"""What the operating system refused, said so that a person can act on it: which path, why, and what to do."""
+
+from __future__ import annotations
+
+import errno
+import getpass
+import os
+import stat
+from pathlib import Path
+from typing import TypeVar
+
+from edgekws.errors import ArtifactError, EdgeKwsError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DENIED = (errno.EACCES, errno.EPERM)
+_Error = TypeVar("_Error", bound=EdgeKwsError)
+
+
+def unreadable(kind: type[_Error], path: Path, what: str, error: OSError, hint: str = "") -> _Error:
+    """The error to raise, of class `kind`, where `path` cannot be read. what: what was expected, with its article."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return kind(f"there is no file {path}; {what} is expected there", hint=hint)
+    if isinstance(error, IsADirectoryError):
+        return kind(f"{path} is a folder; {what} is expected there", hint=hint)
+    if error.errno in _DENIED:
+        return kind(f"{path} is not readable", got=ownership(path), hint="change its permissions, or give another file")
+    return kind(f"{path} could not be read; {what} is expected there", got=_reason(error), hint=hint)
+
+
+def unwritable(path: Path, error: OSError) -> ArtifactError:
+    """The error to raise where `path` could not be written. What was there before is assumed to be untouched."""
+    place = existing_parent(path)
+    if error.errno in _FULL:
+        hint = "free some space or give another output folder, then run the same command again"
+    elif error.errno in _DENIED:
+        hint = "give another output folder, or change the permissions of this one"
+        return ArtifactError(f"{path} could not be written: {place} is not writable", got=ownership(place), hint=hint)
+    elif error.errno == errno.EROFS:
+        hint = "give an output folder on another disk"
+    elif isinstance(error, NotADirectoryError | FileExistsError):
+        hint = "give another output folder, or move that file away"
+        return ArtifactError(f"{path} could not be written: {place} is not a folder", got="a file", hint=hint)
+    else:
+        hint = "give another output folder, then run the same command again"
+    return ArtifactError(
+        f"{path} could not be written; what was there before is untouched", got=_reason(error), hint=hint
+    )
+
+
+def existing_parent(path: Path) -> Path:
+    """The nearest path above `path` that is there: what decides whether `path` may be made."""
+    for parent in path.absolute().parents:
+        try:
+            if parent.exists():
+                return parent
+        except PermissionError:
+            continue  # a folder above it may not even be entered
+    return Path(path.absolute().anchor)
+
+
+def ownership(path: Path) -> str:
+    """Who owns `path`, its mode, and who asks; as far as this system says."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        return _reason(error)
+    return f"it is owned by {_user(found.st_uid)} (mode {stat.S_IMODE(found.st_mode):03o}), and you are {_me()}"
+
+
+def _me() -> str:
+    return _user(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
+
+
+def _user(uid: int) -> str:
+    """The user's name; a number where the system knows none, as in many containers."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(uid).pw_name
+    except (ModuleNotFoundError, KeyError):
+        return f"user {uid}"
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
