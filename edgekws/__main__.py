@@ -1,4 +1,4 @@
-"""`python -m edgekws.cli`."""
+"""`python -m edgekws`."""
 
 from edgekws.cli import main
 

@@ -1,0 +1,1 @@
+"""Commands that find, write, measure and compare boards."""

@@ -1,0 +1,1 @@
+"""Commands from a recipe to exported files, and the whole line at once."""

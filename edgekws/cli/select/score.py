@@ -1,0 +1,189 @@
+"""`edgekws select`: choose few recordings of many, and score the choice as the DataPerf speech challenge does.
+
+Options are spelled with dashes; the challenge's own spelling (`--train_file=...`) works as well.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from edgekws.cli import console
+
+if TYPE_CHECKING:
+    from edgekws.curate.dataperf.commands import Request
+    from edgekws.curate.dataperf.scorer.score import Score
+
+app = typer.Typer(
+    no_args_is_help=True,
+    context_settings={"token_normalize_func": lambda name: name.replace("_", "-")},
+    help="The data track: choose few recordings of many, and score the choice as DataPerf's speech challenge does.\n\n"
+    "The line: `edgekws embed`, then `make-experiment`, `run`, `score`. Options may be spelled with underscores, too, "
+    "as the challenge does.\n\n"
+    "Exit codes: 3 the rules refuse the selection, 4 options, 8 a damaged or foreign file.",
+)
+
+_Language = Annotated[str, typer.Option("--language", help="en, id, pt, ...: names the default folder and files.")]
+_Size = Annotated[
+    int | None,
+    typer.Option("--train-size", help="Clips it may have: 25 or 60 on the boards.", show_default="the name says it"),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Folder of a challenge, as make-experiment writes it.",
+        show_default="workspace/data/dataperf_LANGUAGE_data",
+    ),
+]
+AllowedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--allowed-training-set", help="Ids that may be chosen.", show_default="DATA/allowed_training_set.yaml"
+    ),
+]
+TrainVectorsOption = Annotated[
+    Path | None,
+    typer.Option("--train-embeddings-dir", help="word.parquet files to train.", show_default="DATA/train_embeddings"),
+]
+
+
+def score(
+    language: _Language = "en",
+    train_size: _Size = None,
+    train_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="The selection: .json, .yaml, or train.npz.", show_default="workspace/LANGUAGE_SIZE_train.json"
+        ),
+    ] = None,
+    data: DataOption = None,
+    allowed: AllowedOption = None,
+    eval_file: Annotated[
+        Path | None,
+        typer.Option(help="eval.yaml, or eval.pb of the first generation.", show_default="DATA/eval.yaml"),
+    ] = None,
+    train_dir: TrainVectorsOption = None,
+    eval_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--eval-embeddings-dir", help="word.parquet files to evaluate.", show_default="DATA/eval_embeddings"
+        ),
+    ] = None,
+    input_samples: Annotated[Path | None, typer.Option(help="samples.pb that a train.yaml chooses from.")] = None,
+    config_file: Annotated[
+        Path | None, typer.Option(help="YAML with eval_random_seeds. Default: the official.")
+    ] = None,
+    numerics: Annotated[str, typer.Option(help="2023 (the leaderboard's), 2024, or native.")] = "2023",
+    protocol: Annotated[
+        str, typer.Option(help="2022-02, -03, -04, -09, -11, 2023-03, -05. Default: by the files.")
+    ] = "",
+    strict_peer: Annotated[
+        bool, typer.Option("--strict-peer", help="Score what the challenge scores, surprises included.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Also write the report, a JSON file.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Write each clip's label by seed, a CSV file.")] = None,
+) -> None:
+    """Score a selection: the challenge's number, and each class, the confusion and an interval beside it.
+
+    Example: `edgekws select score --data work/challenge --train-file en_25_train.json`
+    """
+    from edgekws.curate.dataperf import commands
+
+    request = commands.Request(
+        language, train_size, train_file, allowed, eval_file, train_dir, eval_dir, input_samples, config_file,
+        numerics, protocol, strict_peer, data,
+    )  # fmt: skip
+    _deliver(request, as_json, out, predictions)
+
+
+def _deliver(request: Request, as_json: bool, out: Path | None, predictions: Path | None) -> None:
+    from edgekws.curate.dataperf import commands
+    from edgekws.files import write_json, write_text
+
+    with console.waiting("scoring"):
+        found = commands.scored(request)
+    document = found.to_json()
+    if predictions is not None:
+        write_text(predictions, commands.predictions_csv(found))
+    if out is not None:
+        write_json(out, document)
+    if as_json:
+        print(json.dumps(document, indent=1))
+        return
+    _show_score(found)
+    print(commands.peer_line(found))
+
+
+def _show_score(found: Score) -> None:
+    options, document = found.options, found.to_json()
+    console.out.print(
+        f"{options.protocol.measure}, {found.trained} clips to train, {found.evaluated:,} evaluated, "
+        f"{_runs(found)}, protocol {options.protocol.date}, "
+        f"numerics {options.numerics} ({document['numerics']['means']})"
+    )
+    console.out.print(_class_table(found))
+    console.out.print(_confusion_table(found))
+    low, high = found.interval.low, found.interval.high
+    values = list(found.by_run.values())
+    spread = f"; {_runs(found)} {min(values):.4f} to {max(values):.4f}" if len(values) > 1 else ""
+    console.out.print(f"95 % interval over evaluation clips: {low:.4f} to {high:.4f}{spread}")
+    for note in found.warnings:
+        console.warn(note)
+
+
+def _runs(found: Score) -> str:
+    return (
+        " and ".join(found.options.protocol.classifiers) or f"{len(found.by_run)} seed{'s' * (len(found.by_run) > 1)}"
+    )
+
+
+def _class_table(found: Score) -> Table:
+    table = Table("class", "F1", "precision", "recall", "clips", box=None, header_style="bold")
+    for row in found.classes:
+        figures = [f"{value:.4f}" for value in (row.f1, row.precision, row.recall)]
+        table.add_row(escape(row.name), *figures, f"{row.support:,}")
+    return table
+
+
+def _confusion_table(found: Score) -> Table:
+    """Clips by truth (row) and prediction (column), mean over seeds or classifiers."""
+    names, runs = [row.name for row in found.classes], len(found.by_run)
+    table = Table("truth \\ predicted", *map(escape, names), box=None, header_style="bold")
+    for name, counts in zip(names, found.confusion.tolist(), strict=True):
+        table.add_row(escape(name), *(f"{count / runs:,.1f}" for count in counts))
+    return table
+
+
+def inspect(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files of the challenge, its folder, or folders of word.parquet files.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print what is there as JSON.")] = False,
+) -> None:
+    """Say what is in these files: kind, counts, and every problem. Exits with 3 when there is one.
+
+    Given a selection beside allowed_training_set.yaml, or lists beside folders of embeddings, checks one by the other.
+
+    Example: `edgekws select inspect en_25_train.json work/challenge`
+    """
+    from edgekws.curate.dataperf import inspect as inspecting
+
+    found = inspecting.inspect(paths)
+    if as_json:
+        print(json.dumps([each.to_json() for each in found], indent=1))
+    else:
+        for each in found:
+            console.out.print(f"[bold]{escape(str(each.path))}[/]  {escape(each.kind)}")
+            for name, value in each.facts.items():
+                console.out.print(f"  {name}: {escape(str(value))}")
+            for problem in each.problems:
+                console.out.print(f"  [red]problem:[/] {escape(problem)}")
+    if any(each.problems for each in found):
+        raise typer.Exit(3)
