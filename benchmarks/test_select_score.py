@@ -78,7 +78,7 @@ def timed(command: list[str]) -> tuple[float, float, float]:
     """(seconds on the clock, seconds of CPU, peak memory in MB) of `edgekws select score`."""
     started = time.perf_counter()
     child = os.posix_spawn(
-        sys.executable, [sys.executable, "-m", "edgekws.cli", "select", "score", *command], dict(os.environ)
+        sys.executable, [sys.executable, "-m", "edgekws", "select", "score", *command], dict(os.environ)
     )
     _, status, usage = os.wait4(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0

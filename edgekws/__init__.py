@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from edgekws._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from edgekws.api import FeatureSpec as FeatureSpec
     from edgekws.api import Graph as Graph
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
     from edgekws.api import load as load
     from edgekws.api import lower as lower
     from edgekws.api import prepare as prepare
-
-__version__ = "0.1.0"
 
 _API = ("FeatureSpec", "Graph", "QuantNet", "load", "lower", "prepare")
 

@@ -6,21 +6,16 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from edgekws.errors import EdgeKwsError
-from edgekws.types import Progress as ProgressReport
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from edgekws.types import Progress as ProgressReport
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(stderr=True, highlight=False, emoji=False)  # serial:1234:5678 is a port, and :1234: a picture to rich
@@ -39,6 +34,15 @@ def progress() -> Iterator[ProgressReport]:
     if not err.is_terminal:
         yield _Lines()
         return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -68,6 +72,8 @@ def waiting(what: str) -> Iterator[None]:
     if not err.is_terminal:
         yield
         return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True
     ) as bar:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws import __version__
+from edgekws._version import __version__
 from edgekws.emit import _seal
 from edgekws.emit._common import Executor, checked_features, packed
 from edgekws.errors import ArtifactError

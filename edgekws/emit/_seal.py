@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from edgekws import __version__
+from edgekws._version import __version__
 from edgekws.errors import ArtifactError
 from edgekws.files import sha256
 from edgekws.graph import io

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from edgekws import __version__
+from edgekws._version import __version__
 from edgekws.data.dataset import Dataset
 from edgekws.graph import io
 from edgekws.graph.ir import Graph

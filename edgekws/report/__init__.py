@@ -26,8 +26,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import edgekws
 from edgekws import cost, targets
+from edgekws._version import __version__
 from edgekws.errors import ArtifactError
 from edgekws.files import write_json, write_text
 from edgekws.graph.io import digest
@@ -63,7 +63,7 @@ class Report:
     manifests: dict[str, Row]
 
     def to_json(self) -> Row:
-        return {"kind": KIND, "version": VERSION, "edgekws": edgekws.__version__, **asdict(self)}
+        return {"kind": KIND, "version": VERSION, "edgekws": __version__, **asdict(self)}
 
 
 def build_report(

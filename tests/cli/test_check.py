@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgekws import cost, targets
-from edgekws.cli import check as command
+from edgekws.cli.line import check as command
 from edgekws.errors import ConfigError, TargetError
 from edgekws.graph import io
 from tests.graphs import random_dag
@@ -29,7 +29,7 @@ def saved(tmp_path, graph_factory):
 
 
 def run(*arguments):
-    line = [sys.executable, "-m", "edgekws.cli", "check", *map(str, arguments)]
+    line = [sys.executable, "-m", "edgekws", "check", *map(str, arguments)]
     return subprocess.run(line, capture_output=True, text=True, check=False, env={"COLUMNS": "300", "PATH": ""})
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from edgekws import cli
 from edgekws.cli import console
+from edgekws.cli.boards import flash
 from edgekws.errors import DataError
 
 
@@ -25,7 +26,7 @@ def test_a_stopped_command_says_so(
     def boards() -> None:
         raise raised
 
-    monkeypatch.setattr(cli.app.registered_commands[4], "callback", boards)
+    monkeypatch.setattr(flash, "boards", boards)
     monkeypatch.setattr(sys, "argv", ["edgekws", "boards"])
     with pytest.raises(SystemExit) as end:
         cli.main()
@@ -59,6 +60,7 @@ def test_waiting_shows_what_for_and_leaves_nothing(monkeypatch: pytest.MonkeyPat
 
 
 def helps(command: typer.main.TyperCommand | typer.core.TyperGroup, name: str) -> Iterator[tuple[str, str]]:
+    command = command.loaded() if hasattr(command, "loaded") else command
     for parameter in command.params:
         yield f"{name}, {parameter.name}", getattr(parameter, "help", "") or ""
     yield name, command.help or ""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edgekws.cli import board as boards_cli
-from edgekws.cli import export
+from edgekws.cli.boards import flash as boards_cli
+from edgekws.cli.line import export
 from edgekws.data.dataset import Dataset
 from edgekws.errors import BoardError, ConfigError
 from edgekws.files import read_json

@@ -114,7 +114,7 @@ def limited(megabytes):
 
 
 def test_a_full_disk_during_prepare_and_training(recordings, prepared, tmp_path):
-    command = [sys.executable, "-m", "edgekws.cli"]
+    command = [sys.executable, "-m", "edgekws"]
     steps = {
         "prepare": ["data", "prepare", "--root", str(recordings), "--out", str(tmp_path / "new")],
         "train": ["train", "--data", str(prepared.folder), "--out", str(tmp_path / "out"), "--epochs", "1"],

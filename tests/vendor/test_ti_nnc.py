@@ -201,7 +201,7 @@ def test_a_failed_run_leaves_no_library(written, tools, monkeypatch):
 
 
 def export(prepared, out, *more):
-    line = [sys.executable, "-m", "edgekws.cli", "export", "--data", str(prepared.folder), "--out", str(out), *more]
+    line = [sys.executable, "-m", "edgekws", "export", "--data", str(prepared.folder), "--out", str(out), *more]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from edgekws.cli import _measure
 from edgekws.cli._options import BOARD, DATA, OUT, BoardOption, DataOption, MinRamOption, OutOption
+from edgekws.cli.boards import measure
 
 ModeOption = Annotated[
     list[str],
@@ -84,8 +84,8 @@ def bench(
 
     A run that is not valid, or broke off, leaves its report and ends with the reason and an exit code other than 0.
     """
-    _measure.measure(
-        _measure.Options(
+    measure.measure(
+        measure.Options(
             board=board,
             data=data,
             out=out,

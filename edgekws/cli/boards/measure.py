@@ -13,7 +13,7 @@ from rich.markup import escape
 from edgekws import mlperf as rules
 from edgekws.cli import console
 from edgekws.cli._options import BOARD, DATA, OUT
-from edgekws.cli.board import emitted_model, image_path
+from edgekws.cli.boards.flash import emitted_model, image_path
 from edgekws.errors import ConfigError, DataError, ParityError
 
 if TYPE_CHECKING:

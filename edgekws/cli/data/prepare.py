@@ -1,4 +1,4 @@
-"""`edgekws data`: recordings become a prepared data set."""
+"""`edgekws data prepare` and `info`: recordings become a prepared data set."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ from edgekws.errors import ConfigError
 if TYPE_CHECKING:
     from edgekws.data.dataset import Dataset
 
-app = typer.Typer(no_args_is_help=True, help="Prepared data sets: decode recordings once, pin them by a hash.")
 
-
-@app.command()
 def prepare(
     root: RootOption = None,
     source: Annotated[
@@ -41,7 +38,6 @@ def prepare(
     _show_dataset(data)
 
 
-@app.command("info")
 def data_info(
     data: DataOption = DATA,
     verify: Annotated[bool, typer.Option(help="Also read every sample and check the hashes.")] = False,

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekws.cli import _measure, console, export, quantize, train
-from edgekws.cli import board as boards
-from edgekws.cli import data as recordings
+from edgekws.cli import console
 from edgekws.cli._options import (
     BOARD,
     RECIPE,
@@ -20,6 +18,9 @@ from edgekws.cli._options import (
     default_recipe,
     read_recipe,
 )
+from edgekws.cli.boards import flash, measure
+from edgekws.cli.data import prepare as recordings
+from edgekws.cli.line import export, quantize, train
 from edgekws.errors import DataError
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def demo(
     train.run(chosen, data.folder, model)
     quantize.run(chosen, data.folder, model)
     export.run(data.folder, model)
-    boards.load(board, model, dry_run=False)
-    _measure.measure(_measure.Options(board, data.folder, model, clips))
+    flash.load(board, model, dry_run=False)
+    measure.measure(measure.Options(board, data.folder, model, clips))
 
 
 def _data(root: Path | None, out: Path) -> Dataset:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from edgekws.cli import console, vendor
+from edgekws.cli import console
 from edgekws.cli._options import DATA, OUT, DataOption, MinRamOption, OutOption
+from edgekws.cli.line import vendor
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:

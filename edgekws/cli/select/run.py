@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from edgekws.cli import console
-from edgekws.cli.select import AllowedOption, DataOption, TrainVectorsOption
+from edgekws.cli.select.options import AllowedOption, DataOption, TrainVectorsOption
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:

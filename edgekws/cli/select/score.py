@@ -1,7 +1,4 @@
-"""`edgekws select`: choose few recordings of many, and score the choice as the DataPerf speech challenge does.
-
-Options are spelled with dashes; the challenge's own spelling (`--train_file=...`) works as well.
-"""
+"""`edgekws select score` and `inspect`: what a selection is worth, and what is in a file of the challenge."""
 
 from __future__ import annotations
 
@@ -14,42 +11,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from edgekws.cli import console
+from edgekws.cli.select.options import AllowedOption, DataOption, TrainVectorsOption
 
 if TYPE_CHECKING:
     from edgekws.curate.dataperf.commands import Request
     from edgekws.curate.dataperf.scorer.score import Score
 
-app = typer.Typer(
-    no_args_is_help=True,
-    context_settings={"token_normalize_func": lambda name: name.replace("_", "-")},
-    help="The data track: choose few recordings of many, and score the choice as DataPerf's speech challenge does.\n\n"
-    "The line: `edgekws embed`, then `make-experiment`, `run`, `score`. Options may be spelled with underscores, too, "
-    "as the challenge does.\n\n"
-    "Exit codes: 3 the rules refuse the selection, 4 options, 8 a damaged or foreign file.",
-)
-
 _Language = Annotated[str, typer.Option("--language", help="en, id, pt, ...: names the default folder and files.")]
 _Size = Annotated[
     int | None,
     typer.Option("--train-size", help="Clips it may have: 25 or 60 on the boards.", show_default="the name says it"),
-]
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        help="Folder of a challenge, as make-experiment writes it.",
-        show_default="workspace/data/dataperf_LANGUAGE_data",
-    ),
-]
-AllowedOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--allowed-training-set", help="Ids that may be chosen.", show_default="DATA/allowed_training_set.yaml"
-    ),
-]
-TrainVectorsOption = Annotated[
-    Path | None,
-    typer.Option("--train-embeddings-dir", help="word.parquet files to train.", show_default="DATA/train_embeddings"),
 ]
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import edgekws
+from edgekws._version import __version__
 from edgekws.errors import ConfigError
 from edgekws.report.compare.runs import METRICS, Metric, Run, Value
 from edgekws.types import How
@@ -37,7 +37,7 @@ def compare(runs: Sequence[Run]) -> Row:
     return {
         "kind": KIND,
         "version": VERSION,
-        "edgekws": edgekws.__version__,
+        "edgekws": __version__,
         "runs": [{key: value for key, value in asdict(run).items() if key != "values"} for run in runs],
         "notes": notes(runs),
         "groups": [_group(how, [run for run in runs if run.how == how]) for how in kinds],

@@ -22,7 +22,7 @@ def get_scene_embeddings(audio, model):
         log.write("x\\n")
     return plain(audio, model)
 """
-COMMAND = [sys.executable, "-m", "edgekws.cli", "embed"]
+COMMAND = [sys.executable, "-m", "edgekws", "embed"]
 
 
 def edgekws(*arguments, code=0):

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from edgekws.cli import select
+from edgekws.cli import app
 from edgekws.cli.select import run as select_run
 from edgekws.curate.select import files
 from edgekws.curate.select.run import run
@@ -39,8 +39,8 @@ def command(clips, monkeypatch, tmp_path):
     monkeypatch.setattr(files, "write_selection", write_selection)
 
     def start(line, written="en_12_train.json"):
-        arguments = ["run", *shlex.split(line), "--outdir", str(tmp_path)]
-        done = CliRunner().invoke(select.app, arguments, catch_exceptions=False)
+        arguments = ["select", "run", *shlex.split(line), "--outdir", str(tmp_path)]
+        done = CliRunner().invoke(app, arguments, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         path = tmp_path / written
         return done.output, files.selection_from(json.loads(path.read_text())) if path.exists() else None
@@ -104,7 +104,7 @@ def test_limits_without_a_wall_are_a_mistake(limit, command):
 def test_without_a_challenge_it_says_what_makes_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ArtifactError, match=r"workspace/data/dataperf_en_data/.*select make-experiment.*--data"):
-        CliRunner().invoke(select.app, ["run"], catch_exceptions=False)
+        CliRunner().invoke(app, ["select", "run"], catch_exceptions=False)
 
 
 def test_the_selectors_are_listed_with_what_they_do(command):

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekws.cli import _measure
-from edgekws.cli._measure import Options
+from edgekws.cli.boards import measure as command
+from edgekws.cli.boards.measure import Options
 from edgekws.errors import ArtifactError, BoardError, ConfigError, ParityError, ProtocolError
 from edgekws.graph import interp, io
 from firmware_io import board as boards
@@ -40,7 +40,7 @@ def options(graph, random_features, tmp_path):
 
 def measure(device, options, **changes):
     with on_pty(device) as port:
-        _measure.measure(replace(options, port=f"serial:{port}", **changes))
+        command.measure(replace(options, port=f"serial:{port}", **changes))
 
 
 def report(options):
@@ -85,11 +85,11 @@ def without_labels(options, graph, tmp_path):
 def test_what_no_submission_takes_is_refused_before_it_is_measured(graph, options, tmp_path):
     submission = replace(options, port="serial:/nowhere", mlperf=tmp_path / "submission")
     with pytest.raises(ConfigError, match=r"5 windows of at least 10 s.*3 of 10 s"):
-        _measure.measure(replace(submission, windows=3))
+        command.measure(replace(submission, windows=3))
     with pytest.raises(ConfigError, match="takes no estimates"):
-        _measure.measure(replace(submission, modes=("energy",), meter="model:"))
+        command.measure(replace(submission, modes=("energy",), meter="model:"))
     with pytest.raises(ConfigError, match="the label of each clip"):
-        _measure.measure(without_labels(submission, graph, tmp_path))
+        command.measure(without_labels(submission, graph, tmp_path))
     assert not (tmp_path / "submission").exists() and not options.folder.exists()
 
 
@@ -110,7 +110,7 @@ def test_an_invalid_run_is_reported_and_then_an_error(graph, options):
 
 def test_ctrl_c_leaves_a_report(graph, options, monkeypatch):
     device = FakeDevice(graph)
-    original = _measure.console.progress
+    original = command.console.progress
 
     def interrupting():
         inner = original().__enter__()
@@ -122,7 +122,7 @@ def test_ctrl_c_leaves_a_report(graph, options, monkeypatch):
 
         return nullcontext(progress)
 
-    monkeypatch.setattr(_measure.console, "progress", interrupting)
+    monkeypatch.setattr(command.console, "progress", interrupting)
     with pytest.raises(KeyboardInterrupt):
         measure(device, options, modes=("accuracy",))
     assert report(options)["accuracy"]["n"] == 5 and "stopped by the user" in report(options)["incomplete"]
@@ -131,7 +131,7 @@ def test_ctrl_c_leaves_a_report(graph, options, monkeypatch):
 def test_recorded_traffic_gives_the_same_figures(graph, options, tmp_path):
     measure(FakeDevice(graph), options, spy=tmp_path / "traffic.jsonl")
     first = report(options)
-    _measure.measure(replace(options, port=f"replay:{tmp_path / 'traffic.jsonl'}"))
+    command.measure(replace(options, port=f"replay:{tmp_path / 'traffic.jsonl'}"))
     second = report(options)
     assert second["performance"].pop("host_s") is None and first["performance"].pop("host_s")
     assert second["performance"] == first["performance"] and second["verdict"] == first["verdict"]
@@ -141,7 +141,7 @@ def test_recorded_traffic_gives_the_same_figures(graph, options, tmp_path):
 def test_what_came_before_a_deviation_from_a_recording_is_reported(graph, options, tmp_path):
     measure(FakeDevice(graph), options, modes=("accuracy",), clips=4, spy=tmp_path / "traffic.jsonl")
     with pytest.raises(ProtocolError, match=r"clip clip2.*step \d+ of the recorded traffic is"):
-        _measure.measure(replace(options, modes=("accuracy",), port=f"replay:{tmp_path / 'traffic.jsonl'}", clips=6))
+        command.measure(replace(options, modes=("accuracy",), port=f"replay:{tmp_path / 'traffic.jsonl'}", clips=6))
     assert report(options)["accuracy"]["n"] == 1 and "recorded traffic" in report(options)["incomplete"]
 
 
@@ -175,7 +175,7 @@ def test_fewer_clips_are_spread_and_can_be_saved(graph, options, tmp_path):
 )
 def test_bad_options_are_one_paragraph_before_anything_is_sent(options, changes, error, message):
     with pytest.raises(error, match=message):
-        _measure.measure(replace(options, **changes))
+        command.measure(replace(options, **changes))
     assert not options.folder.exists()
 
 
@@ -190,12 +190,12 @@ def test_clips_of_other_features_are_refused(graph, options, tmp_path):
     clips = vectors.read(options.vectors, graph)
     vectors.write(tmp_path / "other.npz", clips, replace(graph.features, high_hz=8000.0))
     with pytest.raises(ArtifactError, match=r"high_hz 8000\.0, not 4000\.0"):
-        _measure.measure(replace(options, vectors=tmp_path / "other.npz"))
+        command.measure(replace(options, vectors=tmp_path / "other.npz"))
 
 
 def test_modes_come_with_commas_or_one_by_one():
     for texts in (("accuracy,performance",), ("performance", "accuracy"), ("accuracy", "performance, accuracy")):
-        assert _measure._plan(Options(modes=texts)).modes == ("performance", "accuracy")
+        assert command._plan(Options(modes=texts)).modes == ("performance", "accuracy")
 
 
 def test_serial_lines_get_the_baud_rate_of_the_firmware(options):
@@ -208,9 +208,9 @@ def test_serial_lines_get_the_baud_rate_of_the_firmware(options):
         ("tcp:host:1", "tcp:host:1"),
         ("", "qemu:qemu-an386"),
     ]:
-        assert _measure._port(replace(options, port=port), board, energy=False) == wanted
-    assert _measure._port(replace(options, port="serial:x"), board, energy=True) == "serial:x?baud=9600"
-    assert np.array_equal(_measure._spread(5, 0), [0, 1, 2, 3, 4])
+        assert command._port(replace(options, port=port), board, energy=False) == wanted
+    assert command._port(replace(options, port="serial:x"), board, energy=True) == "serial:x?baud=9600"
+    assert np.array_equal(command._spread(5, 0), [0, 1, 2, 3, 4])
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ def table(path, windows):
 
 def test_the_trace_of_another_meter_is_imported_without_a_board(options, recorded, capsys):
     nucleo = replace(options, board="nucleo-l4r5zi", vectors=None, modes=("energy",), iterations=230)
-    _measure.measure(replace(nucleo, meter=f"csv:{recorded}?volts=3.0&edge=pin"))
+    command.measure(replace(nucleo, meter=f"csv:{recorded}?volts=3.0&edge=pin"))
     printed = capsys.readouterr().out
     wanted = 0.012 * 10.4 / 230 * 1e6, 0.010 * 10.4 / 230 * 1e6
     assert f"energy per inference: {wanted[0]:.4g} uJ (measured, n = 3)" in printed
@@ -248,7 +248,7 @@ def test_the_session_of_an_imported_trace_has_no_log_of_another_run(options, tmp
     nucleo.folder.mkdir(parents=True)
     (nucleo.folder / "traffic.jsonl").write_text("traffic of a run before")
     meter = f"csv:{table(tmp_path / 'five.csv', windows=5)}?volts=3.0&edge=pin"
-    _measure.measure(replace(nucleo, meter=meter, mlperf=tmp_path / "mlperf"))
+    command.measure(replace(nucleo, meter=meter, mlperf=tmp_path / "mlperf"))
     (log,) = (tmp_path / "mlperf").glob("sessions/*/energy/log.txt")
     assert log.read_text() == log.with_name("results.txt").read_text()
 
@@ -256,9 +256,9 @@ def test_the_session_of_an_imported_trace_has_no_log_of_another_run(options, tmp
 def test_an_imported_trace_needs_its_iterations_and_its_edges(options, recorded):
     energy = replace(options, board="nucleo-l4r5zi", modes=("energy",))
     with pytest.raises(ConfigError, match="--iterations"):
-        _measure.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0&edge=pin"))
+        command.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0&edge=pin"))
     with pytest.raises(ConfigError, match=r"two edges.*edge=COLUMN or \?edges=FILE"):
-        _measure.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0", iterations=9))
+        command.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0", iterations=9))
     with pytest.raises(ConfigError, match="--mode energy alone"):
         both = ("performance", "energy")
-        _measure.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0", iterations=9, modes=both))
+        command.measure(replace(energy, meter=f"csv:{recorded}?volts=3.0", iterations=9, modes=both))

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from edgekws.cli import _measure
-from edgekws.cli._measure import Options
+from edgekws.cli.boards import measure
+from edgekws.cli.boards.measure import Options
 from edgekws.data.dataset import Dataset
 from edgekws.errors import ArtifactError, DataError
 from edgekws.files import sha256_file, write_json
@@ -42,7 +42,7 @@ def options(of_words: Graph, prepared: Dataset, tmp_path: Path) -> Options:
 
 def report_of(options: Options, graph: Graph) -> dict[str, object]:
     with on_pty(FakeDevice(graph)) as port:
-        _measure.measure(replace(options, port=f"serial:{port}"))
+        measure.measure(replace(options, port=f"serial:{port}"))
     found: dict[str, object] = json.loads((options.folder / "report.json").read_text())
     return found
 
@@ -86,10 +86,10 @@ def test_what_quantize_found_of_another_graph_is_not(options: Options, graph: Gr
 def test_a_damaged_file_is_found_before_the_board_is_asked(options: Options) -> None:
     (options.out / "quantize.json").write_text("{")
     with pytest.raises(ArtifactError, match=r"quantize\.json"):
-        _measure.measure(replace(options, port="serial:/nowhere"))
+        measure.measure(replace(options, port="serial:/nowhere"))
 
 
 def test_clips_with_other_labels_are_refused(options: Options, graph: Graph) -> None:
     io.save(graph, options.out / "graph.npz")
     with pytest.raises(DataError, match=r"the labels of the graph: word0, word1.*--data"):
-        _measure.measure(replace(options, port="serial:/nowhere"))
+        measure.measure(replace(options, port="serial:/nowhere"))

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgekws.cli._measure import Options, measure
+from edgekws.cli.boards.measure import Options, measure
 from edgekws.emit import c
 from edgekws.graph import interp, io
 from firmware_io import board as boards

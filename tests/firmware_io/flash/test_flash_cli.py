@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekws.cli import board as cli
+from edgekws.cli.boards import flash as cli
 from edgekws.errors import BoardError, ConfigError
 from edgekws.graph import io
 from edgekws.graph.ir import Graph

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from edgekws import pipeline, recipe, targets
-from edgekws.cli import quantize as command
+from edgekws.cli.line import quantize as command
 from edgekws.errors import ConfigError, DataError
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
 from edgekws.graph import io

@@ -1,0 +1,191 @@
+"""Every command: its name, where it lives, and its line in `edgekws --help`.
+
+The module of a command is imported when the command runs, or shows its own help; the lists of commands need this table
+alone. `help` repeats the first line of the function's docstring.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+LINE, BOARDS, TRACK, TOOLS = "The line", "Boards", "Data track", "Tools"
+
+
+@dataclass(frozen=True)
+class Command:
+    """function: module:name. panel: the box of the help text. hidden: an old spelling, still accepted."""
+
+    name: str
+    function: str
+    help: str
+    panel: str = ""
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Commands behind one word. help: of the group itself, its first paragraph is its line in the list."""
+
+    name: str
+    help: str
+    commands: tuple[Command, ...]
+    panel: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Click's context settings."""
+
+
+DATA = Group(
+    "data",
+    "Prepared data sets: decode recordings once, pin them by a hash.",
+    (
+        Command(
+            "prepare",
+            "edgekws.cli.data.prepare:prepare",
+            "Decode recordings into a data set with splits, labels and a hash that pins it.",
+        ),
+        Command(
+            "info",
+            "edgekws.cli.data.prepare:data_info",
+            "Show splits, clips per label and the hash of a prepared data set.",
+        ),
+        Command(
+            "clean",
+            "edgekws.cli.data.clean:clean",
+            "Rank likely bad recordings, unreadable, mislabelled, silent, clipped, cut off or twice; then listen and "
+            "decide.",
+        ),
+        Command(
+            "drop",
+            "edgekws.cli.data.clean:drop",
+            "Write a data set without the clips that were dropped on the page of `data clean`, and with corrected "
+            "labels.",
+        ),
+    ),
+    LINE,
+)
+SELECT = Group(
+    "select",
+    "The data track: choose few recordings of many, and score the choice as DataPerf's speech challenge does.\n\n"
+    "The line: `edgekws embed`, then `make-experiment`, `run`, `score`. Options may be spelled with underscores, too, "
+    "as the challenge does.\n\n"
+    "Exit codes: 3 the rules refuse the selection, 4 options, 8 a damaged or foreign file.",
+    (
+        Command(
+            "make-experiment",
+            "edgekws.cli.select.make:make_experiment",
+            "Make a challenge of your own: what may be chosen, what is judged, as DataPerf drew its own.",
+        ),
+        Command(
+            "inspect",
+            "edgekws.cli.select.score:inspect",
+            "Say what is in these files: kind, counts, and every problem. Exits with 3 when there is one.",
+        ),
+        Command(
+            "run",
+            "edgekws.cli.select.run:run",
+            "Choose the clips to learn from; writes `LANGUAGE_SIZE_train.json`, or `train.npz` for --input-samples.",
+        ),
+        Command(
+            "score",
+            "edgekws.cli.select.score:score",
+            "Score a selection: the challenge's number, and each class, the confusion and an interval beside it.",
+        ),
+        Command(
+            "eval",
+            "edgekws.cli.select.score:score",
+            "Score a selection: the challenge's number, and each class, the confusion and an interval beside it.",
+            hidden=True,
+        ),
+        Command(
+            "shards",
+            "edgekws.cli.select.shards:shards",
+            "Choose from all clips of a folder of parquet shards, however large, within an amount of memory.",
+        ),
+        Command(
+            "loop",
+            "edgekws.cli.select.loop:loop",
+            "Choose training clips with each selector, train, quantize, and compare the int8 networks.",
+        ),
+        Command(
+            "convert",
+            "edgekws.cli.select.make:convert",
+            "Write a selection or a pool in another form. What does not go into a form is refused, with the reason.",
+        ),
+    ),
+    TRACK,
+    {"token_normalize_func": lambda name: name.replace("_", "-")},
+)
+ROOT = Group(
+    "edgekws",
+    "Keyword spotting from a folder of recordings to a measured board, bit for bit.\n\n"
+    "The line: `data prepare`, `train`, `quantize`, `export`, `flash`, `bench`; or all at once: `demo`.",
+    (
+        Command(
+            "train",
+            "edgekws.cli.line.train:train",
+            "Train the float network. A killed run continues exactly where it was.",
+            LINE,
+        ),
+        Command(
+            "quantize",
+            "edgekws.cli.line.quantize:quantize",
+            "Turn the trained network into the integer graph of the NPU, and score both.",
+            LINE,
+        ),
+        Command(
+            "check",
+            "edgekws.cli.line.check:check",
+            "Show where each layer would run and what it costs; fail (exit code 5) when the model does not fit.",
+            LINE,
+        ),
+        Command(
+            "export",
+            "edgekws.cli.line.export:export",
+            "Write ONNX, TFLite and C from the graph, run each on every test clip and compare with the interpreter.",
+            LINE,
+        ),
+        Command(
+            "demo",
+            "edgekws.cli.line.demo:demo",
+            "The whole line in a few minutes: recordings, a short training, the integer graph, a measured board.",
+            LINE,
+        ),
+        Command(
+            "boards",
+            "edgekws.cli.boards.flash:boards",
+            "List the boards: what each is, how much fits, how its figures are got, and what writes its firmware.",
+            BOARDS,
+        ),
+        Command(
+            "ports",
+            "edgekws.cli.boards.ports:ports",
+            "List the serial ports and what each may be; with --probe, ask who answers. No other port is ever sent to.",
+            BOARDS,
+        ),
+        Command(
+            "flash",
+            "edgekws.cli.boards.flash:flash",
+            "Build the firmware with the model, load it on the board and ask who answers.",
+            BOARDS,
+        ),
+        Command(
+            "bench",
+            "edgekws.cli.boards.bench:bench",
+            "Measure latency, accuracy and energy over serial, check every answer, write the report.",
+            BOARDS,
+        ),
+        Command(
+            "compare",
+            "edgekws.cli.boards.compare:compare",
+            "Put runs side by side; the first valid one is the base of the ratios.",
+            BOARDS,
+        ),
+        Command(
+            "embed",
+            "edgekws.cli.data.embed:embed",
+            "One vector for each recording, as the data track takes them: a parquet file a word and an index.",
+            TRACK,
+        ),
+    ),
+)
