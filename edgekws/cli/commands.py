@@ -160,7 +160,7 @@ ROOT = Group(
         Command(
             "ports",
             "edgekws.cli.boards.ports:ports",
-            "List the serial ports and what each may be; with --probe, ask who answers. No other port is ever sent to.",
+            "List the serial ports and the board or meter that each may belong to.",
             BOARDS,
         ),
         Command(
