@@ -1,10 +1,10 @@
-"""Synthetic selection tasks with planted wrong clips: a direction, not a claim about speech.
+"""Synthetic selection tasks with planted label errors: an indication, not a claim about speech.
 
-A word is one or several places in a latent space; a clip is its word's place, moved along directions that all words
-share (speakers, microphones) and a little everywhere, then through a fixed random layer with a saturating
-nonlinearity into the dimensions of the embedding. A wrong clip carries a word's name and another word's vector, or
-that of noise. The test is made as DataPerf makes its own: a quarter as many clips of a target as the pool has, as many
-of each other word, and as many words again that the pool does not have, with twice as many clips.
+A word is one or several points in a latent space. A clip is its word's point plus noise, mostly along directions that
+all words share (speakers, microphones), mapped to the embedding by a fixed random layer with a saturating nonlinearity.
+A mislabelled clip has a word's name and the vector of another word or of noise. The test set has DataPerf's class
+ratios: a quarter as many clips of a target as in the pool, as many of each other word, and as many unseen words with
+twice as many clips.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ TARGETS = 5
 
 @dataclass(frozen=True)
 class Task:
-    """apart: distance of words; near: targets with an other word at this share of that distance (0: none).
+    """apart: distance of words; near: distance of a similar other word to each target, as a share of it (0: none).
 
-    modes: places a word; style: length of the shared movements; tails: degrees of freedom of the rest (Student's t).
-    wrong: share of clips with a wrong name; noise: share of these that are noise rather than another word.
+    modes: points per word; style: scale of the shared variation; tails: degrees of freedom of the rest (Student's t).
+    wrong: share of mislabelled clips; noise: share of these that are noise rather than another word.
     """
 
     title: str
@@ -42,12 +42,12 @@ class Task:
 
 
 TASKS = {
-    "plain": Task("8 % wrong clips", wrong=0.08),
-    "wrong": Task("20 % wrong clips", wrong=0.20),
-    "noise": Task("12 % wrong clips, all of them noise", wrong=0.12, noise=1.0),
+    "plain": Task("8 % label errors", wrong=0.08),
+    "wrong": Task("20 % label errors", wrong=0.20),
+    "noise": Task("12 % label errors, all of them noise", wrong=0.12, noise=1.0),
     "near": Task("each target has a word that sounds like it", near=0.45),
     "modes": Task("three ways to say each word", modes=3, apart=1.2, wrong=0.12),
-    "tails": Task("clips far out (Student's t, 3 degrees)", tails=3.0, style=1.0),
+    "tails": Task("heavy tails (Student's t, 3 degrees of freedom)", tails=3.0, style=1.0),
     "uneven": Task("targets of 240 to 30 clips", pool_each=(240, 160, 90, 50, 30), wrong=0.12),
     "wide": Task("512 dimensions, strong speakers", dimensions=512, latent=48, style=1.6, apart=0.9, wrong=0.12),
 }
@@ -55,7 +55,7 @@ TASKS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A pool and the test that judges a selection. wrong: bool [n of the pool], planted; truth: other words last."""
+    """A pool and its test set. wrong: bool [clips of the pool]; vectors: [n, d]; truth: int [n], other words last."""
 
     pool: Pool
     wrong: np.ndarray
@@ -72,7 +72,7 @@ class _World:
         self.places = rng.normal(size=(count, task.modes, task.latent)) * task.apart
         if task.near:
             for target in range(TARGETS):
-                for other in (TARGETS + target, TARGETS + task.words + target):  # one that is known, one that is not
+                for other in (TARGETS + target, TARGETS + task.words + target):  # one in the pool, one unseen
                     moved = rng.normal(size=(task.modes, task.latent)) * task.near * task.apart
                     self.places[other] = self.places[target] + moved
         self.shared = rng.normal(size=(4, task.latent)) * task.style / np.sqrt(task.latent) * 2
@@ -89,7 +89,7 @@ class _World:
         return np.where(raw > 0, raw, 1.7 * np.expm1(np.minimum(raw, 0))).astype(np.float32)
 
     def planted(self, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(what is really said, which of them are wrong)."""
+        """(the word really spoken, -1 for noise; bool: mislabelled)."""
         wrong = self.rng.random(len(words)) < self.task.wrong
         noise = self.rng.random(len(words)) < self.task.noise
         another = self.rng.integers(len(self.places), size=len(words))
@@ -103,11 +103,11 @@ def case(name: str, seed: int) -> Case:
     world = _World(task, rng)
     known = np.arange(TARGETS, TARGETS + task.words)
     words = np.concatenate([np.repeat(np.arange(TARGETS), task.pool_each), np.repeat(known, task.pool_word)])
-    said, wrong = world.planted(words)
+    spoken, wrong = world.planted(words)
     names = [f"w{word:02d}" for word in range(len(world.places))]
     ids = tuple(f"{names[word]}/{place:05d}.wav" for place, word in enumerate(words))
     classes = np.where(words < TARGETS, words, -1)
-    pool = Pool(tuple(names[:TARGETS]), ids, classes, world.clips(said), tuple(names[word] for word in words))
+    pool = Pool(tuple(names[:TARGETS]), ids, classes, world.clips(spoken), tuple(names[word] for word in words))
     parts = [(np.arange(TARGETS), [each // 4 for each in task.pool_each])]
     parts += [(known, task.pool_word), (known + task.words, 2 * task.pool_word)]
     tested = np.concatenate([np.repeat(words, counts) for words, counts in parts])

@@ -1,10 +1,10 @@
-"""Every selector on synthetic tasks with planted wrong clips, or on a folder of embeddings, by the official score.
+"""Every selector on synthetic tasks with planted label errors, or on a folder of embeddings, by the official score.
 
     python benchmarks/select_quality.py [--seeds 5] [--folder work/embeddings] [--out benchmarks/results/selectors.json]
 
-A folder is laid out as DataPerf's: allowed_training_set.yaml, eval.yaml, train_embeddings/, eval_embeddings/; there
-the seeds change the selectors only. The table, a .md beside the .json, has the mean of macro F1 and, against each other
-selector, the mean difference of ours with its 95 % interval over the seeds, which are paired.
+A folder has DataPerf's layout: allowed_training_set.yaml, eval.yaml, train_embeddings/, eval_embeddings/; seeds then
+affect the selectors only. The table, a .md beside the .json, has the mean macro F1 and, for each other selector, the
+mean paired difference to ours with its 95 % interval over the seeds.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from edgekws.files import write_json, write_text
 from edgekws.stats import half_of_mean
 
 SIZES = (25, 60)
-OURS = "honed"
+OURS = "proxy_exchange"
 SCORER_SEEDS = (5, 69, 98)
-"""The first of the challenge's ten."""
+"""Three of the challenge's ten."""
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
     given = options.parse_args()
     if given.folder:
         fixed = from_folder(given.folder)
-        cases: dict[str, tuple[str, Callable[[int], Case]]] = {given.folder.name: (said(fixed), lambda _: fixed)}
+        cases: dict[str, tuple[str, Callable[[int], Case]]] = {given.folder.name: (described(fixed), lambda _: fixed)}
     else:
         cases = {
             name: (TASKS[name].title, lambda seed, name=name: case(name, seed))  # type: ignore[misc]
@@ -55,7 +55,7 @@ def main() -> None:
     for name, (title, make) in cases.items():
         for size in SIZES:
             rows.append(row(name, title, size, make, range(given.seeds)))
-            document = {**head, "rows": rows}  # as far as it went
+            document = {**head, "rows": rows}  # after each row
             write_json(given.out, document)
             write_text(given.out.with_suffix(".md"), markdown(document))
     print("\n".join(table(rows)))
@@ -70,11 +70,11 @@ def from_folder(folder: Path) -> Case:
     return Case(pool, np.zeros(len(pool.ids), bool), test.vectors, truth)
 
 
-def said(found: Case) -> str:
-    pool, words = found.pool, len(set(found.pool.words))
+def described(task: Case) -> str:
+    pool, words = task.pool, len(set(task.pool.words))
     return (
-        f"embeddings of {len(pool.ids):,} clips x {pool.vectors.shape[1]} to choose from ({', '.join(pool.targets)}; "
-        f"{words} words), {len(found.truth):,} clips to judge"
+        f"embeddings of {len(pool.ids):,} clips x {pool.vectors.shape[1]} to select from ({', '.join(pool.targets)}; "
+        f"{words} words), {len(task.truth):,} clips to evaluate"
     )
 
 
@@ -83,12 +83,12 @@ def row(name: str, title: str, size: int, make: Callable[[int], Case], seeds: It
     scores: dict[str, list[float]] = {selector: [] for selector in select.names()}
     seconds = dict.fromkeys(scores, 0.0)
     for seed in seeds:
-        found = make(seed)
+        task = make(seed)
         for selector, values in scores.items():
             begin = time.perf_counter()
-            chosen = select.load(selector)(found.pool, size, seed)
+            chosen = select.load(selector)(task.pool, size, seed)
             seconds[selector] += time.perf_counter() - begin
-            values.append(score(found, chosen))
+            values.append(score(task, chosen))
     ours = scores[OURS]
     against = {other: difference(ours, theirs) for other, theirs in scores.items() if other != OURS}
     print(f"{name} {size}: " + ", ".join(f"{key} {statistics.mean(value):.3f}" for key, value in scores.items()))
@@ -98,16 +98,16 @@ def row(name: str, title: str, size: int, make: Callable[[int], Case], seeds: It
     }  # fmt: skip
 
 
-def score(found: Case, chosen: Selection) -> float:
+def score(task: Case, chosen: Selection) -> float:
     """The official score of a selection: mean macro F1 over the scorer's seeds."""
     from edgekws.curate.dataperf.scorer.ensemble import Ensemble
 
-    place = {name: row for row, name in enumerate(found.pool.ids)}
-    blocks = [*(chosen.targets[target] for target in found.pool.targets), chosen.nontargets]
+    place = {name: row for row, name in enumerate(task.pool.ids)}
+    blocks = [*(chosen.targets[target] for target in task.pool.targets), chosen.nontargets]
     rows = [place[name] for block in blocks for name in block]
     labels = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
-    guesses = Ensemble(found.pool.vectors[rows], labels, SCORER_SEEDS).predict(found.vectors)
-    return statistics.mean(macro_f1(found.truth, guess, len(blocks)) for guess in guesses)
+    guesses = Ensemble(task.pool.vectors[rows], labels, SCORER_SEEDS).predict(task.vectors)
+    return statistics.mean(macro_f1(task.truth, guess, len(blocks)) for guess in guesses)
 
 
 def difference(ours: list[float], theirs: list[float]) -> dict[str, float]:

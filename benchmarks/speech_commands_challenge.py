@@ -1,10 +1,10 @@
-"""A challenge of DataPerf's form from Speech Commands, for benchmarks/select_quality.py --folder.
+"""A challenge in DataPerf's form from Speech Commands, for benchmarks/select_quality.py --folder.
 
     edgekws embed speech_commands_v0.02 --model logmel --out work/embeddings
     python benchmarks/speech_commands_challenge.py work/embeddings speech_commands_v0.02 work/challenge
 
-Five keywords are to be detected. Clips of the training split may be chosen: all of the keywords, and OTHERS of each
-other word; those of validation_list.txt are judged. No speaker is in both.
+Five keywords are the targets. Clips of the training split may be selected: all of the keywords, and OTHERS of each
+other word; those of validation_list.txt are evaluated. No speaker is in both.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ OTHERS = 200
 def main(embeddings: Path, root: Path, out: Path) -> None:
     import pyarrow.parquet as pq
 
-    judged = set((root / "validation_list.txt").read_text().split())
+    validation = set((root / "validation_list.txt").read_text().split())
     held_back = set((root / "testing_list.txt").read_text().split())
     allowed: dict[str, list[str]] = {}
     evaluated: dict[str, list[str]] = {}
     for path in sorted(embeddings.glob("*.parquet")):
         ids = sorted(pq.read_table(path, columns=["clip_id"])["clip_id"].to_pylist())
-        evaluated[path.stem] = [name for name in ids if name in judged]
-        allowed[path.stem] = [name for name in ids if name not in judged and name not in held_back]
+        evaluated[path.stem] = [name for name in ids if name in validation]
+        allowed[path.stem] = [name for name in ids if name not in validation and name not in held_back]
     out.mkdir(parents=True, exist_ok=True)
     lists.write_yaml(out / "allowed_training_set.yaml", listed(allowed, OTHERS))
     lists.write_yaml(out / "eval.yaml", listed(evaluated, None))

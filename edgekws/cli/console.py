@@ -66,6 +66,11 @@ def warn(text: str) -> None:
     err.print(f"[yellow]warning:[/] {_escaped(text)}")
 
 
+def renamed(old: str, new: str) -> None:
+    """Notice that an option or command has a new name; the old one still works."""
+    warn(f"{old} is now called {new}; the old name still works")
+
+
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """The time that has gone by, on a terminal, while something works that cannot say how far it is."""

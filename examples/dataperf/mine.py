@@ -1,8 +1,8 @@
-"""A selector of one's own: in each class the clips nearest to its mean.
+"""A custom selector: in each class the clips nearest to its mean.
 
-    edgekws select run --selector examples/dataperf/mine.py --sealed --train-size 25 ...
+    edgekws select run --selector examples/dataperf/mine.py --sandbox --train-size 25 ...
 
-It sees vectors and ids only. Deterministic: whatever is by chance comes from `seed`.
+It sees vectors and ids only. Deterministic: a random selector must take all randomness from `seed`.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from edgekws.curate.select import Pool, Selection
 
 
-def select(pool: Pool, size: int, seed: int) -> Selection:  # noqa: ARG001  nothing here is by chance
+def select(pool: Pool, size: int, seed: int) -> Selection:  # noqa: ARG001  nothing here is random
     each = size // (len(pool.targets) + 1)
     targets = {word: nearest(pool, label, each) for label, word in enumerate(pool.targets)}
     return Selection(targets, nearest(pool, -1, size - sum(map(len, targets.values()))))

@@ -155,7 +155,7 @@ class _Run:
         if self.share == _EVERYTHING:
             numbers = np.arange(len(self.pool.ids))
         else:
-            found = _run.asked(self.selector, selector, self.pool, size, self.seed)
+            found = _run.run_unchecked(self.selector, selector, self.pool, size, self.seed)
             numbers = pools.numbers_of(found, self.pool, size, self.selector)
         write_text(path, "\n".join(self.pool.ids[number] for number in numbers) + "\n")
         return numbers

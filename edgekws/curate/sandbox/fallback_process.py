@@ -1,7 +1,7 @@
-"""A script, not a module: runs a module in a Python that refuses sockets, other programs and foreign files to write.
+"""A script, not a module: runs a module under an audit hook that refuses sockets, other programs and writes elsewhere.
 
-Arguments: the output folder, the module, its arguments. This stops mistakes and honest programs; native code, or one
-that knows Python well, can go around it. A wall of the kernel cannot be gone around; this is for where there is none.
+Arguments: the output folder, the module, its arguments. This stops mistakes of honest programs; native code, or a
+program that knows Python well, can bypass it. It is the fallback where the kernel offers no isolation.
 """
 
 import os
@@ -21,27 +21,27 @@ CHANGING = (
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-def inside(path: object) -> bool:
-    """Files that are open already are known by number."""
+def is_in_output(path: object) -> bool:
+    """True also for file descriptors: those files are open already."""
     if isinstance(path, int):
         return True
     return Path(os.fsdecode(path)).resolve().is_relative_to(OUTPUT)  # type: ignore[arg-type]
 
 
-def guard(event: str, arguments: tuple[object, ...]) -> None:
+def audit(event: str, arguments: tuple[object, ...]) -> None:
     if event in REFUSED:
-        raise PermissionError(f"a sealed program may not do this: {event}")
+        raise PermissionError(f"a sandboxed program may not do this: {event}")
     if event == "open":
         path, _, flags = arguments
-        if isinstance(flags, int) and flags & WRITING and path != os.devnull and not inside(path):
-            raise PermissionError(f"a sealed program may write in its output folder only, not {path}")
+        if isinstance(flags, int) and flags & WRITING and path != os.devnull and not is_in_output(path):
+            raise PermissionError(f"a sandboxed program may write in its output folder only, not {path}")
     elif event in CHANGING:
         places = [place for place in arguments[:2] if isinstance(place, str | bytes | os.PathLike)]
-        if not all(inside(place) for place in places):
-            raise PermissionError(f"a sealed program may change its output folder only: {event} {places}")
+        if not all(is_in_output(place) for place in places):
+            raise PermissionError(f"a sandboxed program may change its output folder only: {event} {places}")
 
 
 sys.argv = sys.argv[2:]
 sys.path.pop(0)  # this script's folder
-sys.addaudithook(guard)
+sys.addaudithook(audit)
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

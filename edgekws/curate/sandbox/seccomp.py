@@ -1,8 +1,8 @@
-"""A script, not a module: forbids itself and its children some system calls, by seccomp, and becomes a command.
+"""A script, not a module: installs a seccomp filter for itself and its children, then replaces itself by a command.
 
-Forbidden is what goes around a wall or its limits: memory that no process is seen to hold (memfd, System V), new
-namespaces and mounts, sockets, other processes' memory, keys, and ways to make such calls unseen (io_uring, bpf).
-Sources: Linux man pages seccomp(2), syscall(2), clone(2); the tables of calls are those of the kernel.
+The filter refuses what would bypass the sandbox or its limits: memory that is counted for no process (memfd, System
+V), new namespaces and mounts, sockets, other processes' memory, keys, and ways to make such calls unseen (io_uring,
+bpf). Sources: Linux man pages seccomp(2), syscall(2), clone(2); the call numbers are the kernel's.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ import sys
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
-CALL, MACHINE, FIRST_ARGUMENT = 0, 4, 16  # where they stand in struct seccomp_data
+CALL, MACHINE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
 CLONE_NEWUSER, FOREIGN_CALLS = 0x10000000, 0x40000000
 EVERYWHERE = (
     425,  # io_uring_setup
@@ -28,7 +28,7 @@ NAMES = (
     "memfd_create", "shmget", "msgget", "mq_open", "add_key", "request_key", "keyctl", "bpf", "perf_event_open",
     "userfaultfd",
 )  # fmt: skip
-# The architecture's name to seccomp, its clone, and its numbers of NAMES.
+# AUDIT_ARCH value, number of clone, and numbers of NAMES.
 TABLES = {
     "x86_64": (
         0xC000003E, 56,
@@ -41,25 +41,33 @@ TABLES = {
 }  # fmt: skip
 
 
-def step(code: int, value: int, if_so: int = 0, if_not: int = 0) -> bytes:
-    """One instruction; the jumps say how many instructions to skip."""
-    return struct.pack("HBBI", code, if_so, if_not, value)
+def instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    """One BPF instruction; the jumps count instructions to skip."""
+    return struct.pack("HBBI", code, if_true, if_false, value)
 
 
 def program(architecture: int, clone: int, calls: tuple[int, ...]) -> bytes:
-    refuse = step(RETURN, REFUSE | errno.EPERM)
-    steps = [step(LOAD, MACHINE), step(EQUAL, architecture, 1, 0), refuse, step(LOAD, CALL)]
-    steps += [step(AT_LEAST, FOREIGN_CALLS, 0, 1), refuse]
+    refuse = instruction(RETURN, REFUSE | errno.EPERM)
+    instructions = [instruction(LOAD, MACHINE), instruction(EQUAL, architecture, 1, 0), refuse, instruction(LOAD, CALL)]
+    instructions += [instruction(AT_LEAST, FOREIGN_CALLS, 0, 1), refuse]
     for call in (*calls, *EVERYWHERE):
-        steps += [step(EQUAL, call, 0, 1), refuse]
-    steps += [step(EQUAL, CLONE3, 0, 1), step(RETURN, REFUSE | errno.ENOSYS)]  # flags unseen; libc takes clone then
-    steps += [step(EQUAL, clone, 0, 3), step(LOAD, FIRST_ARGUMENT), step(ANY_BIT, CLONE_NEWUSER, 0, 1), refuse]
-    return b"".join([*steps, step(RETURN, ALLOW)])
+        instructions += [instruction(EQUAL, call, 0, 1), refuse]
+    instructions += [
+        instruction(EQUAL, CLONE3, 0, 1),
+        instruction(RETURN, REFUSE | errno.ENOSYS),
+    ]  # its flags cannot be read; libc falls back to clone
+    instructions += [
+        instruction(EQUAL, clone, 0, 3),
+        instruction(LOAD, FIRST_ARGUMENT),
+        instruction(ANY_BIT, CLONE_NEWUSER, 0, 1),
+        refuse,
+    ]
+    return b"".join([*instructions, instruction(RETURN, ALLOW)])
 
 
-def forbid() -> None:
+def install_filter() -> None:
     table = TABLES.get(platform.machine())
-    if table is None:  # said before, by _walls.py, where it matters
+    if table is None:  # isolation.py has reported it where it matters
         return
     code = program(*table)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -70,5 +78,5 @@ def forbid() -> None:
 
 
 if __name__ == "__main__":
-    forbid()
+    install_filter()
     os.execv(sys.argv[1], sys.argv[1:])

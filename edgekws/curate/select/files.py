@@ -1,4 +1,4 @@
-"""A pool and a selection as files: ours between processes, and DataPerf's by the package that knows them."""
+"""Pools and selections as files: .npz and JSON between processes, and DataPerf's formats."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from edgekws.errors import ArtifactError, DataError
 _NAMES = ("ids", "words", "targets")
 _HINT = "make it with edgekws select"
 ONE_TARGET = "target"
-"""The first generation has one."""
+"""Name of the single target of first-generation files."""
 
 
 def read_pool(allowed: Path, embeddings: Path, warn: loader.Warn = lambda _: None) -> Pool:
     """allowed: allowed_training_set.yaml, or eval.yaml; embeddings: a folder with a parquet file per word.
 
-    Targets in the order of the list. An id that is listed twice is one clip, and in one class: DataError otherwise.
-    warn: is told of what is passed over. Raises DataError for a target that has no clip.
+    Targets in the order of the list. An id that is listed twice is one clip. warn: called for each skipped part.
+    Raises DataError for an id in two classes and for a target without clips.
     """
     listed = lists.read(allowed)
     numbers = loader.class_ids(listed)
@@ -46,20 +46,20 @@ def read_pool(allowed: Path, embeddings: Path, warn: loader.Warn = lambda _: Non
 
 
 def write_selection(selection: Selection, path: Path) -> None:
-    """DataPerf's JSON."""
+    """Write DataPerf's JSON."""
     lists.write_json(path, lists.IdLists(selection.targets, selection.nontargets))
 
 
 def read_samples(path: Path) -> Pool:
-    """samples.pb of the first generation: one target, whatever the words are. Vectors become float64, as there."""
-    found = pb.read(path)
-    words = tuple(name.split("/")[-2] if name.count("/") else "" for name in found.ids)
-    classes = np.where(found.types == pb.TARGET, 0, -1)
-    return Pool((ONE_TARGET,), found.ids, classes, found.vectors.astype(np.float64), words)
+    """samples.pb of the first generation: one target, whatever the words are; vectors float64, as in the challenge."""
+    samples = pb.read(path)
+    words = tuple(name.split("/")[-2] if name.count("/") else "" for name in samples.ids)
+    classes = np.where(samples.types == pb.TARGET, 0, -1)
+    return Pool((ONE_TARGET,), samples.ids, classes, samples.vectors.astype(np.float64), words)
 
 
 def write_train_npz(selection: Selection, pool: Pool, path: Path) -> None:
-    """train.npz of the first generation: vectors in the order of choice, targets (1) first, then others (0)."""
+    """Write train.npz of the first generation: vectors in the order of selection, targets (1), then others (0)."""
     place = {name: row for row, name in enumerate(pool.ids)}
     targets = [place[name] for name in selection.targets[ONE_TARGET]]
     others = [place[name] for name in selection.nontargets]
@@ -68,13 +68,13 @@ def write_train_npz(selection: Selection, pool: Pool, path: Path) -> None:
 
 
 def write_npz(pool: Pool, path: Path) -> None:
-    """All of the pool, for another process of ours: arrays named as its fields. Not replaced in one step."""
+    """The pool for another process: one array per field. The write is not atomic."""
     texts = {name: np.array(getattr(pool, name), dtype=np.str_) for name in _NAMES}
     np.savez(path, allow_pickle=False, vectors=pool.vectors, classes=np.asarray(pool.classes, np.int64), **texts)
 
 
 def read_npz(path: Path) -> Pool:
-    """Raises ArtifactError for anything that write_npz did not write."""
+    """Read what write_npz wrote. Raises ArtifactError for anything else."""
     content = files.read_content(path, "a pool of clips", _HINT)
     arrays = files.npz_arrays(content, f"{path}: a pool of clips", _HINT)
     missing = {*_NAMES, "vectors", "classes"} - set(arrays)
@@ -93,7 +93,7 @@ def selection_to(selection: Selection) -> dict[str, Any]:
 
 
 def selection_from(value: object) -> Selection:
-    """From JSON that anybody may have written. Raises ValueError unless it is lists of texts in their places."""
+    """From untrusted JSON. Raises ValueError unless it has lists of strings in the right places."""
     match value:
         case {"targets": dict() as targets, "nontargets": list() as nontargets}:
             groups = [*targets.values(), nontargets]

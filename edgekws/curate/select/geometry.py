@@ -1,7 +1,7 @@
-"""Distances as the scorer sees them, and the greedy choices built on them. NumPy only.
+"""Distances in the scorer's RBF kernel, and greedy subset selection based on them. NumPy only.
 
-The support vector machine that scores a selection looks at clips through exp(-gamma * squared distance) with
-gamma = 1 / (dimensions * variance); `scaled` folds gamma into the vectors, so that here 1 is that kernel's length.
+The support vector machine that scores a selection uses the kernel exp(-gamma * squared distance) with
+gamma = 1 / (dimensions * variance); `scaled` folds gamma into the vectors, so that gamma is 1 here.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import heapq
 
 import numpy as np
 
-LARGEST = 4000
-"""Rows that are compared with each other at most: float32 [4000, 4000] is 64 MB."""
+MAX_PAIRWISE_ROWS = 4000
+"""Maximum number of rows in a pairwise comparison: float32 [4000, 4000] is 64 MB."""
 
 
 def scaled(vectors: np.ndarray) -> np.ndarray:
-    """float32 [n, dimensions], centred; squared distances times the scorer's gamma."""
+    """float32 [n, dimensions], centred, and scaled so that squared distances include the scorer's gamma."""
     wide = np.asarray(vectors, np.float32)
     variance = float(wide.var(dtype=np.float64))
     factor = 1 / np.sqrt(wide.shape[1] * variance) if variance > 0 else 1.0
@@ -28,19 +28,20 @@ def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(np.maximum(table, 0, out=table))
 
 
-def thinned(rows: np.ndarray, rng: np.random.Generator, most: int = LARGEST) -> np.ndarray:
-    """The row numbers, int [n], or `most` of them by chance, in their order."""
+def subsample(rows: np.ndarray, rng: np.random.Generator, most: int = MAX_PAIRWISE_ROWS) -> np.ndarray:
+    """The row numbers, int [n], or `most` of them drawn at random, in their order."""
     return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
 
 
-def facility(vectors: np.ndarray, count: int, gains: np.ndarray | None = None) -> np.ndarray:
-    """Facility location by lazy greedy: `count` places whose kernel similarity to all rows is largest in sum.
+def facility_location(vectors: np.ndarray, count: int, row_weights: np.ndarray | None = None) -> np.ndarray:
+    """Facility location by lazy greedy maximization: int [count], row numbers in the order of selection.
 
-    Each row counts with the most similar place chosen so far. gains: [n] weights of the rows, 1 each by default.
-    Minoux 1978: a gain only shrinks, so most need not be computed again.
+    The objective is the sum over all rows of the kernel similarity to the most similar selected row. vectors: float
+    [n, d], scaled; row_weights: float [n], default 1. Lazy evaluation (Minoux 1978): gains never grow, so most are not
+    computed again.
     """
     similar = np.exp(-squared_distances(vectors, vectors))
-    weights = np.ones(len(vectors), np.float32) if gains is None else np.asarray(gains, np.float32)
+    weights = np.ones(len(vectors), np.float32) if row_weights is None else np.asarray(row_weights, np.float32)
     covered = np.zeros(len(vectors), np.float32)
     heap = [(-float(gain), place) for place, gain in enumerate(similar @ weights)]
     heapq.heapify(heap)
@@ -56,8 +57,8 @@ def facility(vectors: np.ndarray, count: int, gains: np.ndarray | None = None) -
     return np.array(chosen, int)
 
 
-def farthest(vectors: np.ndarray, count: int, first: int) -> np.ndarray:
-    """Greedy k-center (Gonzalez 1985): always the row farthest from those chosen. int [count]; vectors: [n, d]."""
+def k_center(vectors: np.ndarray, count: int, first: int) -> np.ndarray:
+    """Greedy k-center (Gonzalez 1985): always the row farthest from those selected. int [count]; vectors: [n, d]."""
     chosen = [first]
     nearest = squared_distances(vectors, vectors[[first]])[:, 0]
     while len(chosen) < count:
@@ -67,17 +68,17 @@ def farthest(vectors: np.ndarray, count: int, first: int) -> np.ndarray:
     return np.array(chosen[:count], int)
 
 
-def herded(vectors: np.ndarray, count: int) -> np.ndarray:
-    """Kernel herding (Chen, Welling, Smola 2010): rows whose mean comes nearest to the mean of all.
+def kernel_herding(vectors: np.ndarray, count: int) -> np.ndarray:
+    """Kernel herding (Chen, Welling, Smola 2010): rows whose kernel mean approximates the mean of all rows.
 
-    int [count], in the order of choice; vectors: [n, d], scaled.
+    int [count], in the order of selection; vectors: [n, d], scaled.
     """
     similar = np.exp(-squared_distances(vectors, vectors))
-    wanted = similar.mean(axis=1)
+    mean_similarity = similar.mean(axis=1)
     total = np.zeros(len(vectors), similar.dtype)
     chosen: list[int] = []
     while len(chosen) < count:
-        score = wanted - total / (len(chosen) + 1)
+        score = mean_similarity - total / (len(chosen) + 1)
         score[chosen] = -np.inf
         chosen.append(int(np.argmax(score)))
         total = total + similar[chosen[-1]]

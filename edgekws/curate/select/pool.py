@@ -1,4 +1,4 @@
-"""What selectors share: the classes of a pool, how many to take of each, and the selection of row numbers."""
+"""Shared by selectors: the classes of a pool, quotas per class, and selections from row numbers."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from edgekws.curate.select import Pool, Selection
 from edgekws.errors import ConfigError
 
 TARGET_SHARE = 0.6
-"""Share of a selection that goes to the targets unless a selector finds a better one."""
+"""Default share of a selection that goes to the targets."""
 
 
-def groups(pool: Pool) -> list[np.ndarray]:
-    """Row numbers of each target's clips, in the order of the targets, and of other words' clips last, if it has any.
+def rows_by_class(pool: Pool) -> list[np.ndarray]:
+    """Row numbers, int, of each target's clips in the order of the targets, then of other words' clips, if any.
 
     Raises ConfigError for a target without clips.
     """
-    found = [np.flatnonzero(pool.classes == label) for label in range(len(pool.targets))]
-    empty = [name for name, rows in zip(pool.targets, found, strict=True) if not len(rows)]
+    groups = [np.flatnonzero(pool.classes == label) for label in range(len(pool.targets))]
+    empty = [name for name, rows in zip(pool.targets, groups, strict=True) if not len(rows)]
     if empty:
         raise ConfigError("a pool should have clips of every target", got=f"none of {', '.join(empty)}")
     others = np.flatnonzero(pool.classes < 0)
-    return [*found, others] if len(others) else found
+    return [*groups, others] if len(others) else groups
 
 
 def split(pool: Pool) -> tuple[list[np.ndarray], np.ndarray]:
-    """groups(), those of the targets and that of other words, which may be empty."""
-    found, count = groups(pool), len(pool.targets)
-    return found[:count], found[count] if len(found) > count else np.empty(0, int)
+    """rows_by_class(): (those of each target, those of other words, which may be empty)."""
+    groups, count = rows_by_class(pool), len(pool.targets)
+    return groups[:count], groups[count] if len(groups) > count else np.empty(0, int)
 
 
 def labels(pool: Pool) -> np.ndarray:
@@ -38,12 +38,12 @@ def labels(pool: Pool) -> np.ndarray:
 
 
 def quotas(pool: Pool, size: int, target_share: float = TARGET_SHARE) -> list[int]:
-    """Clips to take of each of groups(), at least one of each; together at most `size`.
+    """Number of clips to take of each class of rows_by_class(), at least one of each; together at most `size`.
 
-    What a small target cannot give goes to the other targets while they last. Raises ConfigError when `size` has no
-    room for every class.
+    What a small target lacks goes to the other targets while they have clips. Raises ConfigError when `size` is
+    smaller than the number of classes.
     """
-    room = [len(rows) for rows in groups(pool)]
+    room = [len(rows) for rows in rows_by_class(pool)]
     targets, others = len(pool.targets), len(room) - len(pool.targets)
     if size < len(room):
         raise ConfigError(
@@ -54,19 +54,19 @@ def quotas(pool: Pool, size: int, target_share: float = TARGET_SHARE) -> list[in
         )
     share = target_share if others else 1.0
     each = min(max(1, round(size * share / targets)), (size - others) // targets)
-    wanted = [each] * targets + [size - each * targets] * others
-    taken = [min(want, have) for want, have in zip(wanted, room, strict=True)]
-    while sum(taken) < min(size, sum(room)):  # a class ran out, or the targets do not come out even
-        free = [label for label in range(targets) if taken[label] < room[label]] or [targets]
-        taken[min(free, key=lambda label: (taken[label], label))] += 1
+    ideal = [each] * targets + [size - each * targets] * others
+    taken = [min(count, limit) for count, limit in zip(ideal, room, strict=True)]
+    while sum(taken) < min(size, sum(room)):  # a class is exhausted, or the size is not divisible by the targets
+        with_room = [label for label in range(targets) if taken[label] < room[label]] or [targets]
+        taken[min(with_room, key=lambda label: (taken[label], label))] += 1
     return taken
 
 
 def selection(pool: Pool, chosen: Sequence[np.ndarray]) -> Selection:
-    """chosen: row numbers of each of groups(), in the order of choice."""
-    named = [tuple(pool.ids[row] for row in rows) for rows in chosen]
+    """chosen: row numbers of each class of rows_by_class(), in the order of selection."""
+    ids = [tuple(pool.ids[row] for row in rows) for rows in chosen]
     count = len(pool.targets)
-    return Selection(dict(zip(pool.targets, named[:count], strict=True)), named[count] if len(named) > count else ())
+    return Selection(dict(zip(pool.targets, ids[:count], strict=True)), ids[count] if len(ids) > count else ())
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:

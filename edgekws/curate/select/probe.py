@@ -1,4 +1,4 @@
-"""Cheap linear probes: multinomial logistic regression on standardized vectors, and what it says out of fold."""
+"""Linear probes: multinomial logistic regression on standardized vectors, and its out-of-fold probabilities."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-STRENGTH = 0.01
-"""Weight of the squared coefficients against the mean loss."""
+L2_WEIGHT = 0.01
+"""Weight of the L2 penalty relative to the mean loss."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """weights: float [dimensions + 1, classes], the last row is the bias; of standardized vectors."""
+    """mean, spread: float32 [dimensions]; weights: float32 [dimensions + 1, classes], the last row is the bias."""
 
     mean: np.ndarray
     spread: np.ndarray
@@ -24,37 +24,37 @@ class Probe:
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
-    """Of each row: [n, classes] -> [n, classes], in the type given."""
+    """Row-wise: float [n, classes] -> [n, classes], same dtype."""
     raised = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
 def fit(vectors: np.ndarray, labels: np.ndarray, classes: int, iterations: int = 60) -> Probe:
-    """labels: int [n], 0..classes-1. Starts at zero and stops early, which is a regularization too."""
+    """vectors: float [n, dimensions]; labels: int [n], 0..classes-1. L-BFGS from zero, with early stopping."""
     from scipy.optimize import minimize
 
     x = np.asarray(vectors, np.float32)
     mean, spread = x.mean(axis=0), x.std(axis=0) + np.float32(1e-6)
     x = (x - mean) / spread
-    wanted = np.eye(classes, dtype=np.float32)[labels]
+    one_hot = np.eye(classes, dtype=np.float32)[labels]
     shape = (x.shape[1] + 1, classes)
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weights = flat.reshape(shape)
         scores = x @ weights[:-1].astype(np.float32) + weights[-1].astype(np.float32)
-        guess = softmax(scores)
-        picked = np.maximum(guess[np.arange(len(x)), labels], 1e-30)
-        error = (guess - wanted) / len(x)
-        slope = np.vstack([x.T @ error, error.sum(axis=0)]).astype(np.float64)
-        slope[:-1] += 2 * STRENGTH * weights[:-1]
-        return float(-np.log(picked).mean() + STRENGTH * (weights[:-1] ** 2).sum()), slope.ravel()
+        probabilities = softmax(scores)
+        own = np.maximum(probabilities[np.arange(len(x)), labels], 1e-30)
+        residual = (probabilities - one_hot) / len(x)
+        gradient = np.vstack([x.T @ residual, residual.sum(axis=0)]).astype(np.float64)
+        gradient[:-1] += 2 * L2_WEIGHT * weights[:-1]
+        return float(-np.log(own).mean() + L2_WEIGHT * (weights[:-1] ** 2).sum()), gradient.ravel()
 
-    found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": iterations})
-    return Probe(mean, spread, found.x.reshape(shape).astype(np.float32))
+    result = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": iterations})
+    return Probe(mean, spread, result.x.reshape(shape).astype(np.float32))
 
 
 def folds(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """int [n]: a fold for each row, every class spread evenly."""
+    """int [n]: stratified folds, 0..count-1. labels: int [n]."""
     fold = np.empty(len(labels), int)
     for label in np.unique(labels):
         rows = rng.permutation(np.flatnonzero(labels == label))
@@ -63,19 +63,19 @@ def folds(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarra
 
 
 def out_of_fold(vectors: np.ndarray, labels: np.ndarray, rng: np.random.Generator, count: int = 5) -> np.ndarray:
-    """Probabilities [n, classes] of each row by a probe that did not see it. labels: int, 0..classes-1."""
+    """float32 [n, classes]: probabilities of each row by a probe that was not trained on it. labels: int [n]."""
     classes = int(labels.max()) + 1
     fold = folds(labels, count, rng)
-    guess = np.full((len(labels), classes), 1 / classes, np.float32)
-    for held in np.unique(fold):
-        seen = fold != held
-        if not seen.any():  # two clips in one fold: nothing is known of either
+    probabilities = np.full((len(labels), classes), 1 / classes, np.float32)
+    for test_fold in np.unique(fold):
+        train = fold != test_fold
+        if not train.any():  # all clips are in one fold: uniform probabilities remain
             break
-        guess[~seen] = fit(vectors[seen], labels[seen], classes)(np.asarray(vectors[~seen], np.float32))
-    return guess
+        probabilities[~train] = fit(vectors[train], labels[train], classes)(np.asarray(vectors[~train], np.float32))
+    return probabilities
 
 
 def self_confidence(vectors: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """float [n]: the probability that an out-of-fold probe gives to a row's own label."""
+    """float32 [n]: the out-of-fold probability of each row's own label."""
     own: np.ndarray = out_of_fold(vectors, labels, rng)[np.arange(len(labels)), labels]
     return own

@@ -1,6 +1,6 @@
-"""What runs behind the wall: `python -m edgekws.curate.select.sandboxed_main INPUTS OUTPUT`.
+"""The program that runs in the sandbox: `python -m edgekws.curate.select.sandboxed_main INPUTS OUTPUT`.
 
-INPUTS has request.json, pool.npz and the user's file; OUTPUT gets selection.json.
+INPUTS holds request.json, pool.npz and the user's file; selection.json is written to OUTPUT.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ def main(inputs: Path, output: Path) -> int:
     if name.partition(":")[0].endswith(".py"):
         name = str(inputs / name)
     try:
-        found = run(name, files.read_npz(inputs / "pool.npz"), request["size"], request["seed"], request["config"])
+        chosen = run(name, files.read_npz(inputs / "pool.npz"), request["size"], request["seed"], request["config"])
     except EdgeKwsError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    (output / "selection.json").write_text(json.dumps(files.selection_to(found)))
+    (output / "selection.json").write_text(json.dumps(files.selection_to(chosen)))
     return 0
 
 

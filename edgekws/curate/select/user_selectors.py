@@ -1,8 +1,8 @@
-"""Selectors that are not ours: one Python file with a function `select`, or a strategy class as DataPerf's.
+"""User-defined selectors: one Python file with a function `select`, or a strategy class in DataPerf's style.
 
 A strategy class takes allowed_embeddings, config, audio_flag (and train_size, if it asks for it) and has a method
 `select()` whose result has `targets` and `nontargets`. Where it imports `selection.selection` and that is not
-installed, a stand-in gives it the two names that submissions use, TrainingSet and TrainingSetSelection.
+installed, a replacement provides the two names that submissions use, TrainingSet and TrainingSetSelection.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from edgekws.errors import ConfigError
 
 @dataclass
 class TrainingSet:
-    """What a strategy gives: ids by target, and of other words."""
+    """The result of a strategy: ids by target, and of other words."""
 
     targets: dict[str, list[str]]
     nontargets: list[str]
 
 
 class TrainingSetSelection:
-    """What a strategy inherits: the attributes that DataPerf's own base class sets."""
+    """Base class of strategies: sets the same attributes as DataPerf's own."""
 
     def __init__(
         self, allowed_embeddings: dict[str, Any], config: dict[str, Any], train_size: int = 0, audio_flag: bool = False
@@ -46,35 +46,35 @@ class TrainingSetSelection:
 
 
 @dataclass(frozen=True)
-class Named:
-    """A selector by its file, module or class, and the settings that a strategy class is given.
+class Reference:
+    """A selector by its file, module or class, and the configuration for a strategy class.
 
-    what: "path/file.py", "path/file.py:Class" or "package.module:Class".
+    name: "path/file.py", "path/file.py:Class" or "package.module:Class".
     """
 
-    what: str
+    name: str
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
-def load(named: Named) -> Selector:
-    """Raises ConfigError for a file that cannot be read or has no selector."""
-    place, _, wanted = named.what.partition(":")
+def load(reference: Reference) -> Selector:
+    """The selector's function. Raises ConfigError for a file that cannot be read or has no selector."""
+    place, _, class_name = reference.name.partition(":")
     module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place)
-    if not wanted:
+    if not class_name:
         if callable(getattr(module, "select", None)):
             return cast(Selector, module.select)
-        wanted = _only_strategy(module, place)
-    strategy = getattr(module, wanted, None)
+        class_name = _only_strategy(module, place)
+    strategy = getattr(module, class_name, None)
     if not inspect.isclass(strategy):
-        raise ConfigError(f"{place} should have the class {wanted}", got=f"no class of that name in {place}")
-    return lambda pool, size, seed: _from_strategy(strategy, named.config, pool, size, seed)
+        raise ConfigError(f"{place} should have the class {class_name}", got=f"no class of that name in {place}")
+    return lambda pool, size, seed: _from_strategy(strategy, reference.config, pool, size, seed)
 
 
 def _only_strategy(module: ModuleType, place: str) -> str:
     own = [
         name
-        for name, found in vars(module).items()
-        if inspect.isclass(found) and found.__module__ == module.__name__ and callable(getattr(found, "select", None))
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and value.__module__ == module.__name__ and callable(getattr(value, "select", None))
     ]
     if len(own) != 1:
         raise ConfigError(
@@ -91,31 +91,34 @@ def _from_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"edgekws_user_{path.stem}", path)
     assert spec is not None and spec.loader is not None  # every .py file has both
     module = importlib.util.module_from_spec(spec)
-    _offer_base()
+    _provide_base_class()
     sys.modules[spec.name] = module  # dataclasses look for it there
-    _imported(str(path), lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
+    _import(str(path), lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
     return module
 
 
 def _from_package(name: str) -> ModuleType:
-    _offer_base()
-    return cast(ModuleType, _imported(name, lambda: importlib.import_module(name)))
+    _provide_base_class()
+    return cast(ModuleType, _import(name, lambda: importlib.import_module(name)))
 
 
-def _imported(name: str, run: Callable[[], ModuleType | None]) -> ModuleType | None:
+def _import(name: str, run: Callable[[], ModuleType | None]) -> ModuleType | None:
     try:
         return run()
-    except (Exception, SystemExit) as error:  # it is not our code
+    except (Exception, SystemExit) as error:  # untrusted code
         got = f"{type(error).__name__}: {error}"
         raise ConfigError(f"{name} should be importable", got=got, hint=_hint(name, error)) from error
 
 
 def _hint(name: str, error: BaseException) -> str:
     beside = isinstance(error, ModuleNotFoundError) and Path(name).with_name(f"{error.name}.py").is_file()
-    return "a selector is one file, the files beside it are not seen; or install it, and name it module:Class" * beside
+    return (
+        "a selector is one file and cannot import files beside it; install it as a package and name it module:Class"
+        * beside
+    )
 
 
-def _offer_base() -> None:
+def _provide_base_class() -> None:
     if "selection" in sys.modules or importlib.util.find_spec("selection") is not None:
         return
     package, module = ModuleType("selection"), ModuleType("selection.selection")
@@ -127,15 +130,15 @@ def _offer_base() -> None:
 
 
 def _from_strategy(strategy: type[Any], config: Mapping[str, Any], pool: Pool, size: int, seed: int) -> Selection:
-    given = {
+    arguments = {
         "allowed_embeddings": embeddings(pool), "train_size": size, "audio_flag": False,
         "config": {"selection_random_seed": seed, "random_seed": seed, "train_set_size_limit": size, **config},
     }  # fmt: skip
-    asked = inspect.signature(strategy).parameters.values()
-    if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in asked):
-        given = {name: value for name, value in given.items() if name in {one.name for one in asked}}
-    found = strategy(**given).select()
-    return Selection({name: tuple(ids) for name, ids in found.targets.items()}, tuple(found.nontargets))
+    parameters = inspect.signature(strategy).parameters.values()
+    if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters):
+        arguments = {name: value for name, value in arguments.items() if name in {one.name for one in parameters}}
+    chosen = strategy(**arguments).select()
+    return Selection({name: tuple(ids) for name, ids in chosen.targets.items()}, tuple(chosen.nontargets))
 
 
 def embeddings(pool: Pool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A container as a wall: real ones where an engine works and has the example's image, else engines that are scripts."""
+"""Container isolation: real containers where an engine has the example's image, otherwise fake engines (scripts)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from edgekws.curate import sandbox
 from edgekws.curate.sandbox import Limits, watchdog
 from edgekws.curate.sandbox import engine as _engine
 from edgekws.curate.select import files
-from edgekws.curate.select.run import run, run_sealed
+from edgekws.curate.select.run import run, run_sandboxed
 from edgekws.errors import ConfigError, DataError, EdgeKwsError
 from tests.curate.select.pools import pool
 
 IMAGE = "edgekws-select"
-"""As examples/dataperf/Dockerfile says."""
+"""Built by examples/dataperf/Dockerfile."""
 CHOOSES = """
     from edgekws.curate.select import load
     return load("facility")(pool, size, seed)
@@ -43,18 +43,20 @@ def clips():
 def real():
     """The engine that has the image, or the test is skipped."""
     try:
-        return _engine.holding(IMAGE)
+        return _engine.with_image(IMAGE)
     except ConfigError as error:
         pytest.skip(f"no container: {_engine.missing() or error}")
 
 
 @pytest.fixture
 def attempt(real, tmp_path, clips):
-    """Runs a selector whose first lines are given, in a container; gives (selection, how). No container is left."""
+    """Runs a selector with these first lines in a container; returns (selection, SandboxRun). No container is left."""
     before = containers(real, "-a")
 
     def start(lines, limits=None):
-        return run_sealed(str(selector(tmp_path, lines)), clips, 10, 0, limits=limits, wall="container", image=IMAGE)
+        return run_sandboxed(
+            str(selector(tmp_path, lines)), clips, 10, 0, limits=limits, isolation="container", image=IMAGE
+        )
 
     yield start
     assert containers(real, "-a") == before
@@ -68,28 +70,28 @@ def selector(folder, lines):
 
 
 def containers(engine, *options):
-    """Those of ours that run, or with -a all that the engine knows."""
+    """Names of running sandbox containers; with -a also of stopped ones."""
     command = [engine.program, "ps", *options, "--format", "{{.Names}}"]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    return {name for name in names if name.startswith("edgekws-sealed-")}
+    return {name for name in names if name.startswith("edgekws-sandbox-")}
 
 
 @pytest.mark.slow
-def test_in_a_container_the_selection_is_the_same(real, clips):
-    found, how = run_sealed("honed", clips, 10, 3, image=IMAGE)
-    assert found == run("honed", clips, 10, 3)
-    assert how.wall == "container" and how.seconds > 0 and how.instead == ""
+def test_the_selection_is_the_same_in_a_container(real, clips):
+    chosen, result = run_sandboxed("proxy_exchange", clips, 10, 3, image=IMAGE)
+    assert chosen == run("proxy_exchange", clips, 10, 3)
+    assert result.isolation == "container" and result.seconds > 0 and result.fallback_reason == ""
 
 
 @pytest.mark.slow
-def test_the_memory_is_the_programs_not_the_engines(attempt):
-    how = attempt("x = bytearray(b'1') * (200 << 20)\nimport time; time.sleep(1)")[1]
-    assert 200 << 20 < how.peak_bytes < 400 << 20
+def test_the_programs_memory_is_measured_not_the_engines(attempt):
+    result = attempt("x = bytearray(b'1') * (200 << 20)\nimport time; time.sleep(1)")[1]
+    assert 200 << 20 < result.peak_bytes < 400 << 20
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         ("import socket; socket.create_connection(('127.0.0.1', 9), timeout=2)", "ConnectionRefusedError"),
         ("import socket; socket.create_connection(('192.0.2.1', 9), timeout=2)", "unreachable"),
@@ -100,13 +102,13 @@ def test_the_memory_is_the_programs_not_the_engines(attempt):
         ("import os; os.setuid(12345)", "PermissionError"),
     ],
 )  # fmt: skip
-def test_what_a_sealed_program_may_not(lines, said, attempt):
-    with pytest.raises(EdgeKwsError, match=said):
+def test_forbidden_actions_fail(lines, message, attempt):
+    with pytest.raises(EdgeKwsError, match=message):
         attempt(lines)
 
 
 @pytest.mark.slow
-def test_other_files_and_secrets_are_not_seen(attempt, tmp_path, monkeypatch):
+def test_other_files_and_environment_variables_are_invisible(attempt, tmp_path, monkeypatch):
     monkeypatch.setenv("A_TOKEN", "secret")
     monkeypatch.setenv("HTTPS_PROXY", "http://user:password@proxy")
     secret = tmp_path / "eval.yaml"
@@ -120,18 +122,18 @@ def test_other_files_and_secrets_are_not_seen(attempt, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_what_is_written_is_our_users(real, tmp_path):
+def test_output_files_belong_to_our_user(real, tmp_path):
     inputs, output = tmp_path / "in", tmp_path / "out"
     inputs.mkdir()
     output.mkdir()
     (output / "program.py").write_text("")
-    sandbox.run("compileall", inputs, output, wall="container", image=IMAGE)
+    sandbox.run("compileall", inputs, output, isolation="container", image=IMAGE)
     made = [*(output / "__pycache__").iterdir(), output / "__pycache__"]
     assert len(made) == 2 and {path.stat().st_uid for path in made} == {os.getuid()}
 
 
 @pytest.mark.slow
-def test_time_is_limited_and_the_container_gone(attempt):
+def test_the_time_limit_ends_and_removes_the_container(attempt):
     begin = time.monotonic()
     with pytest.raises(DataError, match=r"ran for more than 4 s"):
         attempt("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: pass", Limits(seconds=4))
@@ -164,9 +166,9 @@ def test_memory_is_limited(lines, attempt):
 
 
 @pytest.mark.slow
-def test_the_kernel_ends_what_nobody_watches_and_it_is_told(attempt, monkeypatch):
-    """As with an engine on another machine, whose processes are not seen here."""
-    monkeypatch.setattr(watchdog, "_family", lambda _: [])
+def test_an_out_of_memory_kill_by_the_kernel_is_reported(attempt, monkeypatch):
+    """As with an engine on another machine, whose processes are not visible here."""
+    monkeypatch.setattr(watchdog, "process_tree", lambda _: [])
     lines = "import mmap\nx = mmap.mmap(-1, 900 << 20)\nwhile True: x.write(b'1' * (1 << 20))"
     with pytest.raises(DataError, match=r"it ran out of memory"):
         attempt(lines, Limits(seconds=50, memory_bytes=400 << 20))
@@ -180,20 +182,20 @@ def test_processes_are_limited(attempt):
 
 
 @pytest.mark.slow
-def test_what_a_selector_raises_is_told(attempt):
+def test_an_exception_of_the_selector_is_reported(attempt):
     with pytest.raises(DataError, match=r"ZeroDivisionError"):
         attempt("1 / 0")
 
 
 @pytest.fixture
 def sleeping(real, tmp_path, clips):
-    """A process of edgekws with a container that sleeps; both are there when it is given."""
+    """A process of edgekws with a running container that sleeps."""
     before = containers(real, "-a")
     path = selector(tmp_path, "import time; time.sleep(60)")
     code = f"""
-        from edgekws.curate.select.run import run_sealed
-        from tests.select.pools import pool
-        run_sealed({str(path)!r}, pool(each=8), 10, 0, wall="container", image={IMAGE!r})
+        from edgekws.curate.select.run import run_sandboxed
+        from tests.curate.select.pools import pool
+        run_sandboxed({str(path)!r}, pool(each=8), 10, 0, isolation="container", image={IMAGE!r})
     """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stderr=subprocess.PIPE, text=True)
     try:
@@ -230,24 +232,24 @@ def test_a_killed_edgekws_leaves_no_container(sleeping):
 
 @pytest.fixture
 def engines(tmp_path, monkeypatch):
-    """Makes scripts named docker and podman the only engines: they note their lines, say what `info` should say, have
-    the image "mine", and run the program of a container right here."""
+    """Makes scripts named docker and podman the only engines. They log their arguments, print a given `info`, have the
+    image "mine", and run a container's program directly."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    noted = tmp_path / "noted"
+    log = tmp_path / "log"
     for name in ("python3", "sh", "bwrap", "unshare", "true", "mount", "env", "sleep"):
         for place in ("/usr/bin", "/bin"):
             if Path(place, name).exists() and not (folder / name).exists():
                 (folder / name).symlink_to(Path(place, name))
     monkeypatch.setenv("PATH", str(folder))
-    caches = _engine._engines, _engine.holding
+    caches = _engine._engines, _engine.with_image
     for cache in caches:
         cache.cache_clear()
 
     def make(name, info, run_lines="exit 125", fault=""):
         script = folder / name
         script.write_text(f"""#!/bin/sh
-echo "$@" >> {noted}
+echo "$@" >> {log}
 case "$1 $2" in
     info*) [ -n '{fault}' ] && {{ echo '{fault}' >&2; exit 1; }}; echo '{json.dumps(info)}';;
     "image inspect") [ "$3" = mine ];;
@@ -256,7 +258,7 @@ case "$1 $2" in
 esac
 """)
         script.chmod(0o755)
-        return noted
+        return log
 
     yield make
     for cache in caches:
@@ -283,86 +285,86 @@ PROGRAM = f"""
     ],
     ids=["docker", "rootless docker", "docker with userns-remap", "podman named docker", "podman", "rootless podman"],
 )
-def test_each_engine_is_given_its_own_options_and_the_limits(name, info, options, engines, clips):
-    noted = engines(name, info, PROGRAM)
+def test_each_engine_gets_its_own_options_and_the_limits(name, info, options, engines, clips):
+    log = engines(name, info, PROGRAM)
     limits = Limits(memory_bytes=1 << 30)
-    found, how = run_sealed("facility", clips, 10, 0, image="mine", limits=limits)
-    assert how.wall == "container" and found == run("facility", clips, 10, 0)
-    assert how.peak_bytes == 0, "`container inspect` told no process"
-    line = next(line for line in noted.read_text().splitlines() if line.startswith("run "))
+    chosen, result = run_sandboxed("facility", clips, 10, 0, image="mine", limits=limits)
+    assert result.isolation == "container" and chosen == run("facility", clips, 10, 0)
+    assert result.peak_bytes == 0, "`container inspect` printed no PID"
+    line = next(line for line in log.read_text().splitlines() if line.startswith("run "))
     assert options in line and "--network none" in line and "--read-only" in line and "--pull never" in line
     assert f"--memory {1 << 30} --memory-swap {1 << 30}" in line
     assert (f"--ulimit data={1 << 30}:{1 << 30}" in line) == ("host" not in info), "podman inherits ours"
-    assert noted.read_text().splitlines()[-1].startswith("rm --force")
+    assert log.read_text().splitlines()[-1].startswith("rm --force")
 
 
-def test_a_docker_without_its_service_gives_way_to_podman(engines, clips):
+def test_podman_is_used_when_the_docker_daemon_is_not_running(engines, clips):
     engines("docker", {}, fault="Cannot connect to the Docker daemon")
-    noted = engines("podman", PODMAN, PROGRAM)
-    assert run_sealed("facility", clips, 10, 0, image="mine")[1].wall == "container"
-    assert "--http-proxy=false" in noted.read_text()
+    log = engines("podman", PODMAN, PROGRAM)
+    assert run_sandboxed("facility", clips, 10, 0, image="mine")[1].isolation == "container"
+    assert "--http-proxy=false" in log.read_text()
 
 
-def test_without_an_engine_that_works_another_wall_says_why(engines, clips):
+def test_without_a_working_engine_the_fallback_has_a_reason(engines, clips):
     engines("docker", {}, fault="Cannot connect to the Docker daemon")
-    how = run_sealed("facility", clips, 10, 0, image="mine")[1]
-    assert how.wall == next(name for name, missing in sandbox.walls().items() if not missing)
-    assert how.instead == "docker: Cannot connect to the Docker daemon; podman: was not found"
-    with pytest.raises(ConfigError, match=r"cannot be built here.*docker: Cannot connect.*podman: was not found"):
-        run_sealed("facility", clips, 10, 0, wall="container", image="mine")
+    result = run_sandboxed("facility", clips, 10, 0, image="mine")[1]
+    assert result.isolation == next(name for name, missing in sandbox.available().items() if not missing)
+    assert result.fallback_reason == "docker: Cannot connect to the Docker daemon; podman: was not found"
+    with pytest.raises(ConfigError, match=r"not available here.*docker: Cannot connect.*podman: was not found"):
+        run_sandboxed("facility", clips, 10, 0, isolation="container", image="mine")
 
 
-def test_the_command_says_why_it_was_no_container(engines, clips, tmp_path, monkeypatch):
+def test_the_command_prints_why_no_container_was_used(engines, clips, tmp_path, monkeypatch):
     engines("docker", {}, fault="Cannot connect to the Docker daemon")
     monkeypatch.setattr(files, "read_pool", lambda *_: clips)
     app = typer.Typer()
     app.command()(select_run.run)
-    line = "--sealed --image mine --train-size 12 --selector facility --outdir"
+    line = "--sandbox --image mine --train-size 12 --selector facility --outdir"
     done = CliRunner().invoke(app, [*line.split(), str(tmp_path)], catch_exceptions=False)
-    said = " ".join(done.output.split())
+    printed = " ".join(done.output.split())
     assert done.exit_code == 0 and (tmp_path / "en_12_train.json").is_file()
-    assert "no container: docker: Cannot connect to the Docker daemon; podman: was not found sealed by" in said
+    assert "no container: docker: Cannot connect to the Docker daemon; podman: was not found sandbox:" in printed
 
 
 @pytest.mark.parametrize(
-    ("info", "said"),
+    ("info", "message"),
     [
         ({"host": PODMAN["host"] | {"cgroupControllers": ["cpu"]}}, "memory and pids here"),
         (DOCKER | {"MemoryLimit": False}, "cannot limit memory"),
-        ({"Other": 1}, "nothing that is known: KeyError"),
-        ([], "nothing that is known"),
+        ({"Other": 1}, "unknown format: KeyError"),
+        ([], "unknown format"),
     ],
 )
-def test_an_engine_that_cannot_limit_is_none(info, said, engines):
+def test_an_engine_without_resource_limits_is_not_used(info, message, engines):
     engines("podman", info)
-    assert said in _engine.missing()
+    assert message in _engine.missing()
 
 
-def test_an_image_that_is_not_there_is_not_fetched(engines, clips):
-    noted = engines("podman", PODMAN)
+def test_a_missing_image_is_not_pulled(engines, clips):
+    log = engines("podman", PODMAN)
     with pytest.raises(ConfigError, match=r"known to podman.*other.*podman pull other"):
-        run_sealed("facility", clips, 10, 0, image="other")
-    assert not any(line.startswith(("run", "pull")) for line in noted.read_text().splitlines())
+        run_sandboxed("facility", clips, 10, 0, image="other")
+    assert not any(line.startswith(("run", "pull")) for line in log.read_text().splitlines())
 
 
-def test_an_engine_that_fails_is_told(engines, clips):
+def test_a_failing_engine_is_reported(engines, clips):
     engines("podman", PODMAN, "echo 'Error: no room for layers' >&2; exit 125")
     with pytest.raises(DataError, match=r"exit code 125.*no room for layers"):
-        run_sealed("facility", clips, 10, 0, image="mine")
+        run_sandboxed("facility", clips, 10, 0, image="mine")
 
 
-def test_a_container_that_stays_is_told(engines, clips):
+def test_a_container_that_cannot_be_removed_is_reported(engines, clips):
     """`rm` fails and `inspect` still finds it."""
     engines("podman", PODMAN, PROGRAM)
-    engine = _engine.holding("mine")
+    engine = _engine.with_image("mine")
     script = Path(os.environ["PATH"]) / "podman"
     script.write_text('#!/bin/sh\n[ "$1" = rm ] && { echo "Error: device is busy" >&2; exit 2; }\nexit 0\n')
     with pytest.raises(DataError, match=r"gone after its run.*busy.*podman rm --force .*it"):
         engine.remove("it")
 
 
-def test_an_engine_does_not_work_in_the_programs_folder(engines, tmp_path):
-    """podman 4.3 leaves a file named oom where it is, through a link too if the program made one."""
+def test_an_engine_does_not_run_in_the_output_folder(engines, tmp_path):
+    """podman 4.3 writes a file named oom to its working directory, even through a link that the program made."""
     engines("podman", PODMAN, "touch oom")
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
@@ -374,4 +376,4 @@ def test_an_engine_does_not_work_in_the_programs_folder(engines, tmp_path):
 def test_too_little_memory_for_the_engine_is_refused(engines, clips):
     engines("podman", PODMAN)
     with pytest.raises(ConfigError, match=r"256 MiB or more. Got: 64 MiB"):
-        run_sealed("facility", clips, 10, 0, image="mine", limits=Limits(memory_bytes=64 << 20))
+        run_sandboxed("facility", clips, 10, 0, image="mine", limits=Limits(memory_bytes=64 << 20))

@@ -1,4 +1,4 @@
-"""Small pools in which words are places, with some clips that carry a wrong name."""
+"""Small pools: each word is a cluster, and some clips are mislabelled."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def pool(each=24, dimensions=16, wrong=0.1, seed=0, apart=3.0):
 
 
 def planted(each=24, dimensions=16, wrong=0.1, seed=0, apart=3.0):
-    """(pool, bool [n]: the clip carries a wrong name)."""
+    """(pool, bool [n]: mislabelled)."""
     rng = np.random.default_rng(seed)
     words = np.repeat(np.arange(len(TARGETS) + len(OTHERS)), each)
     places = rng.normal(size=(len(TARGETS) + len(OTHERS), dimensions)) * apart
-    bad = rng.random(len(words)) < wrong
-    said = np.where(bad, (words + rng.integers(1, len(places), len(words))) % len(places), words)
-    vectors = (places[said] + rng.normal(size=(len(words), dimensions))).astype(np.float32)
+    mislabelled = rng.random(len(words)) < wrong
+    spoken = np.where(mislabelled, (words + rng.integers(1, len(places), len(words))) % len(places), words)
+    vectors = (places[spoken] + rng.normal(size=(len(words), dimensions))).astype(np.float32)
     names = [(*TARGETS, *OTHERS)[word] for word in words]
     ids = tuple(f"{name}/clip_{row:04d}.wav" for row, name in enumerate(names))
-    return Pool(TARGETS, ids, np.where(words < len(TARGETS), words, -1), vectors, tuple(names)), bad
+    return Pool(TARGETS, ids, np.where(words < len(TARGETS), words, -1), vectors, tuple(names)), mislabelled
 
 
 def chosen_rows(pool, selection):

@@ -1,4 +1,4 @@
-"""Greedy choices against the plain way to write them, and what the exchange of one clip promises."""
+"""Greedy selection against brute force, and the proxy's incremental scores against full evaluation."""
 
 import itertools
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from edgekws.curate.select import Pool
-from edgekws.curate.select.geometry import facility, farthest, herded, scaled, squared_distances
+from edgekws.curate.select.geometry import facility_location, k_center, kernel_herding, scaled, squared_distances
 from edgekws.curate.select.macro_f1 import macro_f1
-from edgekws.curate.select.pool import generator, groups, quotas
+from edgekws.curate.select.pool import generator, quotas, rows_by_class
 from edgekws.curate.select.proxy import Proxy
-from edgekws.curate.select.selectors.balanced import in_turn
+from edgekws.curate.select.selectors.balanced import round_robin
 from tests.curate.select.pools import pool
 
 
@@ -23,37 +23,37 @@ def coverage(similar, places):
     return similar[places].max(axis=0).sum() if len(places) else 0.0
 
 
-def test_scaled_distances_are_the_scorers_exponents():
+def test_scaled_distances_equal_the_scorers_kernel_exponents():
     x = np.random.default_rng(1).normal(3, 2, (20, 5)).astype(np.float32)
     gamma = 1 / (5 * x.var())
     plain = ((x[:, None] - x[None]) ** 2).sum(axis=2) * gamma
     assert np.allclose(squared_distances(scaled(x), scaled(x)), plain, atol=1e-4)
 
 
-def test_lazy_greedy_is_greedy(vectors):
+def test_lazy_greedy_equals_greedy(vectors):
     similar = np.exp(-squared_distances(vectors, vectors).astype(np.float64))
-    chosen = facility(vectors, 12)
+    chosen = facility_location(vectors, 12)
     assert len(set(chosen.tolist())) == 12
     for count in range(12):
         best = max(coverage(similar, [*chosen[:count], place]) for place in range(60))
         assert coverage(similar, chosen[: count + 1]) == pytest.approx(best, rel=1e-5)
 
 
-def test_facility_is_as_good_as_its_bound(vectors):
+def test_facility_location_meets_its_approximation_bound(vectors):
     """Nemhauser, Wolsey, Fisher 1978: never below 1 - 1/e of the best."""
     few = vectors[:12]
     similar = np.exp(-squared_distances(few, few))
     best = max(coverage(similar, list(places)) for places in itertools.combinations(range(12), 3))
-    assert coverage(similar, facility(few, 3)) >= (1 - 1 / np.e) * best
+    assert coverage(similar, facility_location(few, 3)) >= (1 - 1 / np.e) * best
 
 
-def test_facility_with_weights_serves_the_heavy_rows(vectors):
+def test_facility_location_respects_row_weights(vectors):
     weights = np.zeros(60)
     weights[17] = 1
-    assert facility(vectors, 1, weights)[0] == 17
+    assert facility_location(vectors, 1, weights)[0] == 17
 
 
-def test_farthest_is_within_twice_the_best_radius(vectors):
+def test_k_center_is_within_twice_the_optimal_radius(vectors):
     few = vectors[:14]
     table = np.sqrt(squared_distances(few, few))
 
@@ -61,10 +61,10 @@ def test_farthest_is_within_twice_the_best_radius(vectors):
         return table[list(places)].min(axis=0).max()
 
     best = min(radius(places) for places in itertools.combinations(range(14), 3))
-    assert radius(farthest(few, 3, 0)) <= 2 * best + 1e-6
+    assert radius(k_center(few, 3, 0)) <= 2 * best + 1e-6
 
 
-def test_herding_comes_nearer_to_the_mean_than_chance(vectors):
+def test_kernel_herding_approximates_the_mean_better_than_random(vectors):
     similar = np.exp(-squared_distances(vectors, vectors))
 
     def gap(places):
@@ -72,23 +72,23 @@ def test_herding_comes_nearer_to_the_mean_than_chance(vectors):
         return inner - 2 * similar[places].mean() + similar.mean()
 
     rng = np.random.default_rng(0)
-    by_chance = [gap(rng.choice(60, 8, replace=False)) for _ in range(50)]
-    assert gap(herded(vectors, 8)) < min(by_chance)
+    at_random = [gap(rng.choice(60, 8, replace=False)) for _ in range(50)]
+    assert gap(kernel_herding(vectors, 8)) < min(at_random)
 
 
-def test_exchanges_are_scored_as_whole_selections():
+def test_incremental_scores_equal_full_scores():
     clips = pool(each=20)
     truth = np.where(clips.classes < 0, 2, clips.classes)
     candidates = np.arange(0, 100, 2)
-    judges = np.arange(10, 90)
-    proxy = Proxy(scaled(clips.vectors), truth, candidates, judges, np.linspace(1, 2, len(judges)))
+    validation = np.arange(10, 90)
+    proxy = Proxy(scaled(clips.vectors), truth, candidates, validation, np.linspace(1, 2, len(validation)))
     places, tries = np.array([0, 5, 12, 18, 22, 30, 41]), np.array([1, 3, 14, 25, 44])
     for at in range(len(places)):
-        whole = [proxy.score(np.r_[places[:at], new, places[at + 1 :]]) for new in tries]
-        assert np.allclose(proxy.with_replaced(places, at, tries), whole, atol=1e-5)
+        full = [proxy.score(np.r_[places[:at], new, places[at + 1 :]]) for new in tries]
+        assert np.allclose(proxy.with_replaced(places, at, tries), full, atol=1e-5)
 
 
-def test_a_clip_does_not_judge_itself():
+def test_a_clip_is_not_validated_on_itself():
     clips = pool(each=20, wrong=0.0)
     truth = np.where(clips.classes < 0, 2, clips.classes)
     rows = np.array([0, 25, 60])
@@ -98,14 +98,14 @@ def test_a_clip_does_not_judge_itself():
 
 @pytest.mark.parametrize("size", [3, 4, 10, 25, 60, 119, 120, 500])
 @pytest.mark.parametrize("share", [0.1, 0.6, 0.95])
-def test_quotas_fill_the_size_and_forget_no_class(size, share):
+def test_quotas_fill_the_size_and_include_every_class(size, share):
     clips = pool(each=24)
     counts = quotas(clips, size, share)
     assert sum(counts) == min(size, 120) and min(counts) >= 1
-    assert all(count <= len(rows) for count, rows in zip(counts, groups(clips), strict=True))
+    assert all(count <= len(rows) for count, rows in zip(counts, rows_by_class(clips), strict=True))
 
 
-def test_what_a_small_target_lacks_goes_to_the_other_targets():
+def test_the_shortfall_of_a_small_target_goes_to_other_targets():
     clips = pool(each=24)
     small = clips.classes == 0
     kept = np.flatnonzero(~small | (np.cumsum(small) <= 4))
@@ -117,9 +117,9 @@ def test_what_a_small_target_lacks_goes_to_the_other_targets():
     assert quotas(fewer, 60, 2 / 3) == [4, 24, 32], "no target has more"
 
 
-def test_words_take_turns():
+def test_round_robin_alternates_words():
     words = np.array(["a"] * 5 + ["b"] * 2 + ["c"])
-    order = in_turn(np.arange(8), words)
+    order = round_robin(np.arange(8), words)
     assert sorted(order.tolist()) == list(range(8))
     assert set(words[order[:3]]) == {"a", "b", "c"} and set(words[order[3:5]]) == {"a", "b"}
 

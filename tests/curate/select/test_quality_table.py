@@ -1,4 +1,4 @@
-"""benchmarks/select_quality.py: the tasks are what they say, and the interval is a paired one."""
+"""benchmarks/select_quality.py: tasks match their description, and the interval is of paired differences."""
 
 import importlib.util
 import math
@@ -21,30 +21,30 @@ def script():
     return module
 
 
-def test_a_case_is_the_same_each_time_and_another_with_another_seed(script):
+def test_a_case_depends_on_its_name_and_seed_only(script):
     first, again, other = script.case("plain", 1), script.case("plain", 1), script.case("plain", 2)
     assert np.array_equal(first.pool.vectors, again.pool.vectors) and np.array_equal(first.vectors, again.vectors)
     assert not np.array_equal(first.pool.vectors, other.pool.vectors)
 
 
 @pytest.mark.parametrize("name", ["plain", "wrong", "noise", "near", "modes", "tails", "uneven", "wide"])
-def test_a_task_plants_its_wrong_clips_and_is_made_as_the_challenge_makes_its_sets(name, script):
-    task, found = script.TASKS[name], script.case(name, 0)
-    assert found.wrong.mean() == pytest.approx(task.wrong, abs=0.03)
-    targets, others = (found.pool.classes >= 0).sum(), (found.pool.classes < 0).sum()
-    assert (found.truth < 5).sum() == sum(each // 4 for each in task.pool_each) <= targets / 4
-    assert (found.truth == 5).sum() == 3 * others
-    assert found.pool.vectors.shape[1] == task.dimensions and np.isfinite(found.vectors).all()
+def test_a_task_plants_label_errors_and_has_the_challenges_class_ratios(name, script):
+    task, result = script.TASKS[name], script.case(name, 0)
+    assert result.wrong.mean() == pytest.approx(task.wrong, abs=0.03)
+    targets, others = (result.pool.classes >= 0).sum(), (result.pool.classes < 0).sum()
+    assert (result.truth < 5).sum() == sum(each // 4 for each in task.pool_each) <= targets / 4
+    assert (result.truth == 5).sum() == 3 * others
+    assert result.pool.vectors.shape[1] == task.dimensions and np.isfinite(result.vectors).all()
 
 
-def test_the_interval_is_of_the_paired_differences(script):
-    found = script.difference([0.5, 0.7, 0.6], [0.4, 0.5, 0.45])
-    assert found["mean"] == pytest.approx(0.15)
-    assert found["half"] == pytest.approx(4.303 * 0.05 / math.sqrt(3))
+def test_the_interval_is_of_paired_differences(script):
+    result = script.difference([0.5, 0.7, 0.6], [0.4, 0.5, 0.45])
+    assert result["mean"] == pytest.approx(0.15)
+    assert result["half"] == pytest.approx(4.303 * 0.05 / math.sqrt(3))
 
 
 def test_the_table_has_a_row_a_task_and_size(script):
-    scores = {"honed": [0.5, 0.6], "random": [0.4, 0.3]}
+    scores = {"proxy_exchange": [0.5, 0.6], "random": [0.4, 0.3]}
     row = {"task": "plain", "size": 25, "macro_f1": scores, "ours_minus": {"random": {"mean": 0.2, "half": 0.1}}}
     lines = script.table([row])
     assert "| plain | 25 | 0.550 | 0.350 |" in lines and "- plain 25: random +0.200 +- 0.100" in lines

@@ -1,4 +1,4 @@
-"""Random pools, from classes of one clip to sizes beyond the pool: the rules hold, and nothing is by chance."""
+"""Random pools, from classes of one clip to sizes beyond the pool: selections are valid and reproducible."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from edgekws.curate.select.run import run
 
 
 def drawn(seed):
-    """(pool, a size): few and many clips a class, equal and tied vectors, large numbers, either type."""
+    """(pool, size): few and many clips per class, equal and tied vectors, large values, float32 and float64."""
     rng = np.random.default_rng(seed)
     targets = int(rng.integers(1, 5))
     counts = rng.choice([1, 1, 2, 3, 5, 20], targets + int(rng.choice([1, 2, 5])))
@@ -27,9 +27,9 @@ def drawn(seed):
 
 
 @pytest.mark.parametrize("name", select.names())
-def test_a_selection_keeps_the_rules_fills_its_size_and_repeats(name):
+def test_a_selection_is_valid_full_and_reproducible(name):
     for seed in range(8):
         pool, size = drawn(seed)
-        found = run(name, pool, size, seed)  # checked there
-        assert found.size == min(size, len(pool.ids)), (seed, size)
-        assert run(name, pool, size, seed) == found, seed
+        chosen = run(name, pool, size, seed)  # run() checks it
+        assert chosen.size == min(size, len(pool.ids)), (seed, size)
+        assert run(name, pool, size, seed) == chosen, seed

@@ -1,10 +1,10 @@
-"""Selectors that are not ours, in the forms that people have them."""
+"""User-defined selectors: functions, strategy classes, plugins of other packages."""
 
 import pytest
 
 from edgekws import plugins
 from edgekws.curate.select import config, files
-from edgekws.curate.select.run import run, run_sealed
+from edgekws.curate.select.run import run, run_sandboxed
 from edgekws.errors import ArtifactError, ConfigError
 from tests.curate.select.pools import pool
 
@@ -42,7 +42,7 @@ def test_a_function_in_a_file(tmp_path, clips):
     assert run(str(path), clips, 9, 0) == run("herding", clips, 9, 0)
 
 
-def test_a_plug_from_a_package_elsewhere(tmp_path, clips, monkeypatch):
+def test_a_plugin_of_another_package(tmp_path, clips, monkeypatch):
     folder = tmp_path / "otherpack" / "select"
     folder.mkdir(parents=True)
     (folder.parent / "__init__.py").touch()
@@ -52,17 +52,17 @@ def test_a_plug_from_a_package_elsewhere(tmp_path, clips, monkeypatch):
     monkeypatch.setenv("EDGEKWS_PLUGS", "otherpack")
     assert "mine" in plugins.names("select")
     assert run("mine", clips, 9, 0) == run("herding", clips, 9, 0)
-    assert run_sealed("mine", clips, 9, 0)[0] == run("herding", clips, 9, 0)
+    assert run_sandboxed("mine", clips, 9, 0)[0] == run("herding", clips, 9, 0)
 
 
-def test_a_strategy_of_the_challenge_runs_as_it_is(strategy, clips):
-    found = run(str(strategy), clips, 9, 2)
-    assert found.targets["stop"] == clips.ids[2:5]
-    assert run(f"{strategy}:FirstOnes", clips, 9, 2, {"nothing": 1}).nontargets == found.nontargets[:1]
-    assert run_sealed(f"{strategy}:FirstOnes", clips, 9, 2, {"nothing": 1})[0].size == 7
+def test_a_strategy_of_the_challenge_runs_unchanged(strategy, clips):
+    loaded = run(str(strategy), clips, 9, 2)
+    assert loaded.targets["stop"] == clips.ids[2:5]
+    assert run(f"{strategy}:FirstOnes", clips, 9, 2, {"nothing": 1}).nontargets == loaded.nontargets[:1]
+    assert run_sandboxed(f"{strategy}:FirstOnes", clips, 9, 2, {"nothing": 1})[0].size == 7
 
 
-def test_a_strategy_gets_only_what_it_asks_for(tmp_path, clips):
+def test_a_strategy_gets_only_the_arguments_it_declares(tmp_path, clips):
     path = tmp_path / "bare.py"
     path.write_text(
         "class Bare:\n    def __init__(self, allowed_embeddings, train_size):\n        self.a = allowed_embeddings\n"
@@ -73,7 +73,7 @@ def test_a_strategy_gets_only_what_it_asks_for(tmp_path, clips):
     assert run(str(path), clips, 9, 0).size == 3
 
 
-def test_a_class_that_is_not_there(strategy, clips):
+def test_a_missing_class_is_refused(strategy, clips):
     with pytest.raises(ConfigError, match="class Second"):
         run(f"{strategy}:Second", clips, 9, 0)
     with pytest.raises(ConfigError, match="should be importable"):
@@ -87,8 +87,8 @@ def test_the_configuration_names_strategy_and_seed(tmp_path, strategy, monkeypat
         "selection_algorithm_class: FirstOnes\nmine: 0.5\neval_random_seeds: [1, 2]\n"
     )
     monkeypatch.chdir(tmp_path)
-    found = config.read(path)
-    assert (found.selector, found.seed, found.values["mine"]) == ("first_ones.py:FirstOnes", 3, 0.5)
+    loaded = config.read(path)
+    assert (loaded.selector, loaded.seed, loaded.values["mine"]) == ("first_ones.py:FirstOnes", 3, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -105,18 +105,18 @@ def test_the_configuration_names_strategy_and_seed(tmp_path, strategy, monkeypat
         ("selection_random_seed: yes", ConfigError),
     ],
 )
-def test_a_configuration_that_is_none(text, error, tmp_path):
+def test_a_malformed_configuration_is_refused(text, error, tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(text)
     with pytest.raises(error, match=r"config\.yaml"):
         config.read(path)
 
 
-def test_a_pool_comes_back_from_its_file(tmp_path, clips):
+def test_a_pool_is_read_back_from_its_file(tmp_path, clips):
     files.write_npz(clips, tmp_path / "pool.npz")
-    found = files.read_npz(tmp_path / "pool.npz")
-    assert (found.ids, found.words, found.targets) == (clips.ids, clips.words, clips.targets)
-    assert (found.vectors == clips.vectors).all() and found.vectors.dtype == clips.vectors.dtype
+    loaded = files.read_npz(tmp_path / "pool.npz")
+    assert (loaded.ids, loaded.words, loaded.targets) == (clips.ids, clips.words, clips.targets)
+    assert (loaded.vectors == clips.vectors).all() and loaded.vectors.dtype == clips.vectors.dtype
     (tmp_path / "other.npz").write_bytes(b"PK\x03\x04 no")
     with pytest.raises(ArtifactError, match=r"other\.npz"):
         files.read_npz(tmp_path / "other.npz")

@@ -1,4 +1,4 @@
-"""Clips by chance, as many of each target as of other words together; other words take turns."""
+"""Clips at random, as many of each target as of all other words together; other words in round-robin order."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def select(pool: Pool, size: int, seed: int) -> Selection:
     own, others = split(pool)
     chosen = [rng.choice(rows, count, replace=False) for rows, count in zip(own, counts, strict=False)]
     mixed, rest = others[rng.permutation(len(others))], sum(counts[targets:])
-    return selection(pool, [*chosen, in_turn(mixed, np.array(pool.words)[mixed])[:rest]])
+    return selection(pool, [*chosen, round_robin(mixed, np.array(pool.words)[mixed])[:rest]])
 
 
-def in_turn(rows: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """The rows in their order, but every word has its n-th before any word has its n+1st.
+def round_robin(rows: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """The rows reordered such that every word has its n-th clip before any word has its n+1st.
 
-    rows: int [n]; words: [n], of each.
+    rows: int [n]; words: str [n], the word of each row.
     """
     seen: dict[str, int] = {}
     turn = np.empty(len(rows), int)

@@ -1,7 +1,7 @@
-"""The idea of DataPerf's published baseline, seeded: of many random splits the one that predicts the rest best.
+"""The method of DataPerf's published baseline, seeded: of many random splits the one that predicts the rest best.
 
-Ten splits of the targets' clips, each in the proportions of the pool, are tried with ten of the other words'; a
-support vector machine learns each pair of them and is judged by macro F1 on all clips that are not in it.
+Ten stratified splits of the targets' clips are combined with ten of the other words'. A support vector machine is
+trained on each of the 100 combinations and validated by macro F1 on all clips outside it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from edgekws.curate.select.macro_f1 import macro_f1
 from edgekws.curate.select.pool import generator, labels, quotas, selection, split
 
 SPLITS, TARGET_SHARE = 10, 0.6
-"""The baseline's own, whatever ours become."""
+"""The baseline's constants."""
 
 
 def select(pool: Pool, size: int, seed: int) -> Selection:
@@ -24,10 +24,10 @@ def select(pool: Pool, size: int, seed: int) -> Selection:
     rng, truth = generator(seed, "crossval"), labels(pool)
     quotas(pool, size)
     own, others = split(pool)
-    wanted = max(len(own), min(int(size * TARGET_SHARE), size - 1), size - len(others))
-    wanted = min(wanted, sum(map(len, own)))
-    left = [_proportional(own, wanted, rng) for _ in range(SPLITS)]
-    right = [rng.permutation(others)[: size - wanted] for _ in range(SPLITS)]
+    count = max(len(own), min(int(size * TARGET_SHARE), size - 1), size - len(others))
+    count = min(count, sum(map(len, own)))
+    left = [_stratified(own, count, rng) for _ in range(SPLITS)]
+    right = [rng.permutation(others)[: size - count] for _ in range(SPLITS)]
     best, best_rows = -1.0, np.empty(0, int)
     for targets, nontargets in itertools.product(left, right):
         rows = np.concatenate([targets, nontargets])
@@ -41,8 +41,8 @@ def select(pool: Pool, size: int, seed: int) -> Selection:
     return selection(pool, [best_rows[truth[best_rows] == label] for label in range(len(own) + 1)])
 
 
-def _proportional(own: list[np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` rows at most, of each class by its share of all, at least one."""
+def _stratified(own: list[np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:
+    """At most `count` rows, of each class in proportion to its size, at least one."""
     total = sum(map(len, own))
     exact = [count * len(rows) / total for rows in own]
     taken = [max(1, int(value)) for value in exact]
