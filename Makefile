@@ -21,7 +21,7 @@ EDGEKWS = .venv/bin/edgekws
 # One process a core, each with one thread; a module's tests stay together, for what they build is shared.
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --dist loadscope -p no:benchmark
 
-.PHONY: setup data train quantize export flash bench bench-host demo test test-slow check-instructions fuzz lint
+.PHONY: setup data train quantize export flash bench bench-host demo test test-slow check-instructions fuzz lint changelog
 .NOTPARALLEL:
 
 setup:
@@ -73,3 +73,7 @@ fuzz: setup
 
 lint: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+# Shows what changes/ holds for the next release; with VERSION=0.2.0 moves it into CHANGELOG.md.
+changelog: setup
+	.venv/bin/towncrier build $(if $(VERSION),--yes --version $(VERSION),--draft --version next)

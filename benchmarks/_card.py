@@ -15,6 +15,12 @@ TITLES = {
     "mixed-qat": "mixed 8/4/2 bits, QAT",
 }  # fmt: skip
 
+ORIGIN = (
+    "These models derive from Speech Commands v0.02 (P. Warden, *Speech Commands: A Dataset for Limited-Vocabulary "
+    "Speech Recognition*, 2018, arXiv:1804.03209), which is licensed under CC BY 4.0: whoever passes them on names "
+    "the data set. The files here have the license of the repository, Apache-2.0."
+)
+
 
 def card(table: dict[str, Any], files: list[Path]) -> str:
     """table: what benchmarks/accuracy.py writes. files: the released ones."""
@@ -26,6 +32,7 @@ def card(table: dict[str, Any], files: list[Path]) -> str:
         f"Data: {table['data']} (hash `{table['data_sha256'][:16]}`).",
         *(f"**{note}.**" for note in table["notes"]),
         "",
+        *(["## Origin and license", "", ORIGIN, ""] if table["data"].startswith("Speech Commands") else []),
         *accuracy_lines(table),
         "",
         f"## Boards ({TITLES[table['main']]}, seed {table['best'][table['main']]}, the best on validation)",

@@ -1,0 +1,82 @@
+"""What stands in the repository beside the code agrees with it: hooks, fragments of the changelog, links."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+HOME = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((HOME / "pyproject.toml").read_text())
+FRAGMENTS = sorted(path for path in (HOME / "changes").iterdir() if path.name != "template.md.j2")
+PAGES = sorted([*HOME.glob("*.md"), *HOME.glob("docs/**/*.md"), *HOME.glob("models/*/*.md")])
+_LINK = re.compile(r"\[[^]\n]*\]\(([^)\s]+)\)")
+
+
+def recipe(target):
+    """The commands of a Makefile target, split at &&."""
+    lines = (HOME / "Makefile").read_text().partition(f"\n{target}:")[2].splitlines()[1:]
+    commands = []
+    for line in lines:
+        if not line.startswith("\t"):
+            break
+        commands += [command.strip() for command in line.removeprefix("\t").lstrip("@").split("&&")]
+    return commands
+
+
+def test_hooks_run_the_commands_of_make_lint():
+    """They run from the environment that requirements/constraints.txt pins, so there is one version of each linter."""
+    hooks = (HOME / ".pre-commit-config.yaml").read_text()
+    entries = re.findall(r"^ +entry: (.+)$", hooks, re.MULTILINE)
+    linters = [command.removesuffix(" .") for command in recipe("lint")]
+    assert [entry for entry in linters if entry.startswith(".venv/bin/")] == entries
+    assert re.findall(r"^ +language: (.+)$", hooks, re.MULTILINE) == ["system"] * len(entries)
+
+
+def test_linters_have_a_pinned_version():
+    pinned = (HOME / "requirements" / "constraints.txt").read_text()
+    for linter in ("ruff", "mypy"):
+        assert re.search(rf"^{linter}==[\d.]+$", pinned, re.MULTILINE), linter
+
+
+def test_the_workflow_runs_what_a_maintainer_runs():
+    workflow = (HOME / ".github" / "workflows" / "ci.yml").read_text()
+    runs = re.findall(r"^ +- run: (.+)$", workflow, re.MULTILINE)
+    assert runs == [".ci/run"]
+    assert (HOME / ".ci" / "run").stat().st_mode & 0o100
+
+
+@pytest.mark.parametrize("path", FRAGMENTS, ids=lambda path: path.name)
+def test_a_fragment_of_the_changelog_has_a_known_type_and_a_sentence(path):
+    types = [row["directory"] for row in PROJECT["tool"]["towncrier"]["type"]]
+    assert re.fullmatch(rf"[a-z0-9-]+\.({'|'.join(types)})\.md", path.name)
+    assert path.read_text().strip().endswith(".")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))
+def test_links_lead_to_files_and_headings(page):
+    for link in _LINK.findall(page.read_text()):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, heading = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), f"{page.name} links to {link}"
+        if heading:
+            assert heading in anchors(target), f"{page.name} links to {link}"
+
+
+def anchors(page):
+    """What GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_no_text_file_names_a_place_of_one_machine():
+    tracked = subprocess.run(["git", "ls-files", "*.md", "*.toml", "*.yml"], cwd=HOME, capture_output=True, text=True)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    for name in filter(lambda name: (HOME / name).is_file(), tracked.stdout.split()):
+        assert not re.search(r"/(home|Users)/\w+", (HOME / name).read_text()), name
