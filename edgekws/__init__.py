@@ -11,22 +11,20 @@ if TYPE_CHECKING:
     from edgekws.api import FeatureSpec as FeatureSpec
     from edgekws.api import Graph as Graph
     from edgekws.api import QuantNet as QuantNet
-    from edgekws.api import emit as emit
+    from edgekws.api import export as export
     from edgekws.api import load as load
     from edgekws.api import lower as lower
     from edgekws.api import prepare as prepare
 
-_API = ("FeatureSpec", "Graph", "QuantNet", "load", "lower", "prepare")
+_API = ("FeatureSpec", "Graph", "QuantNet", "export", "load", "lower", "prepare")
 
 
 def __getattr__(name: str) -> object:
     """The names of edgekws.api, imported when one of them is first used."""
-    if name == "emit":
-        return importlib.import_module("edgekws.emit")  # the package of emitters, which can be called
     if name in _API:
         return getattr(importlib.import_module("edgekws.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_API, "emit"})
+    return sorted({*globals(), *_API})

@@ -1,9 +1,9 @@
-"""The library in five calls: prepare, (train it,) lower, run, emit.
+"""The library in five calls: prepare, (train it,) lower, run, export.
 
     net = edgekws.prepare(model, bits=4, calibration=x)      # a torch.nn.Module: train it as any other
     graph = edgekws.lower(net, labels)                       # integers; graph.run(features) gives the scores,
                                                              # graph.compile() a faster run
-    files = edgekws.emit(graph, "onnx-tinpu")                # {file name: bytes}
+    files = edgekws.export(graph, "onnx-tinpu")              # {file name: bytes}
 
 `import edgekws` imports none of this; the first use of a name does.
 """
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekws.emit import files
+from edgekws import plugins
 from edgekws.errors import ConfigError
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import io
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from edgekws.quant.frontends.prepared import Prepared
     from edgekws.quant.network import QuantNet
-    from edgekws.quant.prepared import Prepared
     from edgekws.recipe import QuantSection
 
-__all__ = ["FeatureSpec", "Graph", "QuantNet", "emit", "load", "lower", "prepare"]
+__all__ = ["FeatureSpec", "Graph", "QuantNet", "export", "load", "lower", "prepare"]
 
 OPTIONS = (
     "method",
@@ -76,7 +76,7 @@ def prepare(
     Raises ConfigError for arguments, DataError for calibration, ArtifactError for a damaged file, and TargetError
     with the layer's name for a layer that the integers cannot express.
     """
-    from edgekws.quant import prepared
+    from edgekws.quant.frontends import prepared
 
     plan = _plan(target, bits, dict(layers or {}), options)
     return prepared.prepare(model, calibration, plan, features, input_scale)
@@ -112,8 +112,8 @@ def lower(
     from dataclasses import replace
 
     from edgekws.quant import lower as lowering
+    from edgekws.quant.frontends.prepared import Prepared
     from edgekws.quant.network import QuantNet
-    from edgekws.quant.prepared import Prepared
 
     if not isinstance(model, QuantNet):
         hint = "net = edgekws.prepare(model, calibration=...), then edgekws.lower(net)"
@@ -135,10 +135,7 @@ def _on_cpu(model: QuantNet) -> QuantNet:
 
 
 def _labels(model: QuantNet, features: FeatureSpec, labels: Sequence[str] | None) -> tuple[str, ...]:
-    import torch
-
-    with torch.no_grad():
-        count = model(torch.zeros(1, 1, *features.shape)).shape[1]
+    count = model.score_count(features.shape)
     if labels is None:
         return tuple(f"class{number}" for number in range(count))
     if isinstance(labels, str) or len(labels) != count:
@@ -146,12 +143,13 @@ def _labels(model: QuantNet, features: FeatureSpec, labels: Sequence[str] | None
     return tuple(labels)
 
 
-def emit(graph: Graph, kind: str) -> dict[str, bytes]:
+def export(graph: Graph, kind: str) -> dict[str, bytes]:
     """The files of one kind of artifact, "onnx-tinpu", "onnx-qdq", "tflite" or "c": {file name: bytes}.
 
     Raises ConfigError that lists the kinds, and TargetError for a graph that this kind cannot express exactly.
     """
-    return files(graph, kind)
+    emitted: dict[str, bytes] = plugins.load("emit", kind).emit(graph)
+    return emitted
 
 
 def load(path: str | Path) -> Graph:

@@ -69,7 +69,7 @@ def main(folder: Path) -> None:
     hits = (graph.run(features).argmax(1) == test_y.numpy()).sum()
     print(f"{hits} of {len(test_y)} right, {graph.parameter_bytes} bytes of parameters, {graph.macs} multiplications")
 
-    for name, content in edgekws.emit(graph, "onnx-tinpu").items():
+    for name, content in edgekws.export(graph, "onnx-tinpu").items():
         (folder / name).write_bytes(content)
         print(f"{folder / name}: {len(content)} bytes")
 

@@ -18,7 +18,7 @@ def main() -> None:
     words = [graph.labels[number] for number in scores[:5].argmax(1)]
     print(f"the integers of the release: {np.array_equal(scores, golden['scores'])}; it hears {', '.join(words)}, ...")
     for kind in ("onnx-tinpu", "onnx-qdq", "tflite", "c"):
-        files = edgekws.emit(graph, kind)
+        files = edgekws.export(graph, kind)
         print(f"{kind}: {', '.join(f'{name} ({len(content)} bytes)' for name, content in files.items())}")
 
 

@@ -17,7 +17,7 @@ from edgekws import plugins
 from edgekws.errors import ArtifactError, ConfigError, DataError, TargetError
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import io
-from edgekws.quant import prepared
+from edgekws.quant.frontends import prepared
 
 KINDS = ("onnx-tinpu", "onnx-qdq", "tflite", "c")
 
@@ -66,7 +66,7 @@ def test_prepare_train_lower_run_emit(target, bits, tmp_path):
     io.save(graph, tmp_path / "graph.npz")
     assert io.to_bytes(edgekws.load(str(tmp_path / "graph.npz"))) == io.to_bytes(graph)
     for kind in KINDS if target == "tinpu" else ("onnx-qdq", "c"):
-        assert all(edgekws.emit(graph, kind).values())
+        assert all(edgekws.export(graph, kind).values())
 
 
 def test_all_ways_to_give_the_calibration_are_one():
@@ -211,7 +211,7 @@ def test_lower_and_emit_say_what_they_take():
     with pytest.raises(ConfigError, match="features should have the shape of the calibration"):
         edgekws.lower(net, features=FeatureSpec(coefficients=12))
     with pytest.raises(ConfigError, match=f"emit should be one of {', '.join(plugins.names('emit'))}. Got: elf"):
-        edgekws.emit(edgekws.lower(net), "elf")
+        edgekws.export(edgekws.lower(net), "elf")
     with pytest.raises(ArtifactError, match="no file missing.npz; an edgekws graph is expected"):
         edgekws.load("missing.npz")
 
@@ -228,13 +228,15 @@ def test_emitters_remain_a_package():
     from edgekws.emit import onnx_tinpu
 
     graph = edgekws.load(Path(__file__).resolve().parents[1] / "models" / "dscnn" / "graph.npz")
-    assert edgekws.emit(graph, "onnx-tinpu") == onnx_tinpu.emit(graph)
+    assert edgekws.export(graph, "onnx-tinpu") == onnx_tinpu.emit(graph)
 
 
 def test_importing_is_light_and_names_are_found():
-    code = "import sys, edgekws; edgekws.load, edgekws.emit; assert 'torch' not in sys.modules; print(edgekws.QuantNet)"
+    code = (
+        "import sys, edgekws; edgekws.load, edgekws.export; assert 'torch' not in sys.modules; print(edgekws.QuantNet)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "QuantNet" in done.stdout, done.stderr
-    assert {"prepare", "lower", "emit", "load", "Graph", "FeatureSpec", "QuantNet"} <= set(dir(edgekws))
+    assert {"prepare", "lower", "export", "load", "Graph", "FeatureSpec", "QuantNet"} <= set(dir(edgekws))
     with pytest.raises(AttributeError, match="no attribute 'missing'"):
         _ = edgekws.missing

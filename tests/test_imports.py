@@ -22,7 +22,6 @@ TORCH_AT_HOME = (
 """What imports torch when it is itself imported, or inside of functions."""
 TORCH_INSIDE_FUNCTIONS = (
     *TORCH_AT_HOME,
-    "edgekws.api",
     "edgekws.curate.clean.probe",
     "edgekws.pipeline",
 )
@@ -48,7 +47,7 @@ FORBIDDEN = {
     "edgekws.cost": (*LINE_STEPS, "edgekws.vendor"),
     "edgekws.vendor": ("edgekws.data", "edgekws.quant", "edgekws.training", "edgekws.pipeline", "firmware_io"),
     "edgekws.emit": ("edgekws.data", "edgekws.quant", "edgekws.training", "edgekws.pipeline", "firmware_io"),
-    "edgekws.quant": ("edgekws.emit", "edgekws.vendor", "firmware_io"),
+    "edgekws.quant": ("edgekws.emit", "edgekws.pipeline", "edgekws.vendor", "firmware_io"),
     "edgekws.training": ("edgekws.emit", "edgekws.pipeline", "edgekws.vendor", "firmware_io"),
     "edgekws.api": ("edgekws.data", "edgekws.training", "edgekws.pipeline", "firmware_io"),
     "edgekws.curate.sandbox": ("edgekws.data", "edgekws.curate", "edgekws.training", "firmware_io"),

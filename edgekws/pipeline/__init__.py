@@ -22,7 +22,8 @@ from edgekws.pipeline._export import (
 from edgekws.pipeline._figures import figures, manifests, versions
 from edgekws.pipeline._prepare import prepare, sources
 from edgekws.pipeline._quantize import quantize, read_scores, search
-from edgekws.pipeline._train import Trained, load_trained, train, training_header
+from edgekws.pipeline._train import train, training_header
+from edgekws.training.trained import Trained, load_trained
 
 __all__ = [
     "Exported",

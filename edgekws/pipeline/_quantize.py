@@ -18,8 +18,9 @@ from edgekws.features.spec import INPUT_SCALE
 from edgekws.files import read_json, sha256, sha256_file, write_json, write_text
 from edgekws.graph import interp, io
 from edgekws.graph.ir import Graph
-from edgekws.pipeline._train import Trained, labelled
+from edgekws.pipeline._train import labelled
 from edgekws.stats import wilson
+from edgekws.training.trained import Trained
 from edgekws.types import Progress
 
 if TYPE_CHECKING:

@@ -54,6 +54,11 @@ class QuantNet(nn.Module):
         *_, last = self
         return last.s_out
 
+    def score_count(self, shape: tuple[int, int]) -> int:
+        """How many scores one clip of shape [frames, coefficients] gets."""
+        with torch.no_grad():
+            return int(self(torch.zeros(1, 1, *shape)).shape[1])
+
     def before_step(self, done: float) -> None:
         """done: the share of the training that lies behind, 0..1."""
         for stage in self:

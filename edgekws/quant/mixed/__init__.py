@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
     from edgekws.data.dataset import Dataset
     from edgekws.graph.ir import Graph
-    from edgekws.pipeline import Trained
     from edgekws.quant.mixed.front import Option, Point
     from edgekws.quant.network import QuantNet
     from edgekws.training.loop import Score
+    from edgekws.training.trained import Trained
     from edgekws.types import Progress
 
 KIND, VERSION = "edgekws-mixed", 1
