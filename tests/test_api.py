@@ -212,7 +212,7 @@ def test_lower_and_emit_say_what_they_take():
         edgekws.lower(net, features=FeatureSpec(coefficients=12))
     with pytest.raises(ConfigError, match=f"emit should be one of {', '.join(plugins.names('emit'))}. Got: elf"):
         edgekws.export(edgekws.lower(net), "elf")
-    with pytest.raises(ArtifactError, match="no file missing.npz; an edgekws graph is expected"):
+    with pytest.raises(ArtifactError, match=r"no file missing.npz; an edgekws graph is expected"):
         edgekws.load("missing.npz")
 
 

@@ -103,5 +103,5 @@ def test_files_of_others_are_refused(content, tmp_path):
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=re.escape(str(path))):
         document.read(path)
-    with pytest.raises(ArtifactError, match="there is no file .*y.json"):
+    with pytest.raises(ArtifactError, match=r"there is no file .*y.json"):
         document.read(tmp_path / "y.json")
