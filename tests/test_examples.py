@@ -42,6 +42,6 @@ def test_a_network_of_ones_own_learns_and_is_written(tmp_path):
     assert (tmp_path / "model.tinpu.onnx").stat().st_size > 1000
 
 
-def test_the_readme_names_every_option():
-    readme = (ROOT / "README.md").read_text()
-    assert not [option for option in OPTIONS if option not in readme]
+def test_the_page_of_the_library_names_every_option():
+    page = (ROOT / "docs" / "library.md").read_text()
+    assert not [option for option in OPTIONS if option not in page]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 
@@ -74,9 +73,10 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_no_text_file_names_a_place_of_one_machine():
-    tracked = subprocess.run(["git", "ls-files", "*.md", "*.toml", "*.yml"], cwd=HOME, capture_output=True, text=True)
-    if tracked.returncode:
-        pytest.skip("not a git checkout")
-    for name in filter(lambda name: (HOME / name).is_file(), tracked.stdout.split()):
-        assert not re.search(r"/(home|Users)/\w+", (HOME / name).read_text()), name
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))
+def test_no_page_names_a_folder_of_one_machine(page):
+    assert not re.search(r"(?<!\w)/(home|Users)/\w+", page.read_text())
+
+
+def test_the_readme_is_a_front_page():
+    assert len((HOME / "README.md").read_text().splitlines()) <= 120
