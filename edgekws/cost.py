@@ -83,17 +83,17 @@ class Estimate:
     def measurements(self) -> tuple[Measurement, ...]:
         """Cycles, latency and energy of one inference, as far as the device's figures go; all estimated."""
         lowest, highest = (sum(getattr(layer, end) for layer in self.layers) for end in ("lowest", "highest"))
-        found = [("cycles", self.cycles, "cycles", Interval(lowest, highest))]
+        figures = [("cycles", self.cycles, "cycles", Interval(lowest, highest))]
         clock, watts = self.device.clock_hz, self.device.watts
         if clock:
             spread = Interval(lowest / clock.highest, highest / clock.lowest)
-            found.append(("latency", self.cycles / clock.value, "s", spread))
+            figures.append(("latency", self.cycles / clock.value, "s", spread))
         if clock and watts:
             energy = Interval(spread.low * watts.lowest, spread.high * watts.highest)
-            found.append(("energy", self.cycles / clock.value * watts.value, "J", energy))
+            figures.append(("energy", self.cycles / clock.value * watts.value, "J", energy))
         return tuple(
             Measurement(name, value, unit, "estimated", interval=interval, board=self.device.name)
-            for name, value, unit, interval in found
+            for name, value, unit, interval in figures
         )
 
 

@@ -1,1 +1,1 @@
-"""Recordings: plugs that list them (speech_commands, folder) and the prepared data set."""
+"""Recordings, and the prepared data set that is made of them. `sources` has the plugins that list recordings."""

@@ -1,9 +1,10 @@
-"""Augmentation of a training batch, drawn anew each time and repeatable from its generator.
+"""Augmentation of a training batch: drawn again for each batch, reproducible from its random generator.
 
     clip -> speed +- -> time shift -> + another clip -> + background noise -> MFCC -> SpecAugment masks
 
 SpecAugment: Park et al., arXiv 1904.08779. Shift and noise: the Speech Commands tutorial's ranges. Mixing is for
-pupils of a teacher, which says what a mixture is (Beyer et al., arXiv 2106.05237); labels are those of the louder clip.
+knowledge distillation, where the teacher labels the mixture (Beyer et al., arXiv 2106.05237); the label itself is
+that of the louder clip.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pydantic import Field
 
 @dataclass(frozen=True)
 class AugmentSpec:
-    """Every strength is a maximum; the draw is uniform below it. 0 switches a step off."""
+    """Each strength is a maximum, and the draw is uniform below it. 0 switches a step off."""
 
     shift_ms: Annotated[float, Field(ge=0, lt=1000)] = 100.0
     speed_percent: Annotated[int, Field(ge=0, le=50)] = 10
@@ -36,8 +37,8 @@ def augment_samples(
 ) -> np.ndarray:
     """int16 [n, clip_samples] -> float32 [n, clip_samples] in +-1. noise: int16 [m]."""
     scaled = clips.astype(np.float32) / 32_768
-    moved = np.stack([_shift(_speed(clip, spec, rng), spec, rate_hz, rng) for clip in scaled])
-    return _add_noise(_mix(moved, spec, rng), noise, spec, rng)
+    shifted = np.stack([_shift(_speed(clip, spec, rng), spec, rate_hz, rng) for clip in scaled])
+    return _add_noise(_mix(shifted, spec, rng), noise, spec, rng)
 
 
 def mask_features(features: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:
@@ -75,12 +76,12 @@ def _resampling(length: int, percent: int) -> tuple[np.ndarray, np.ndarray]:
 def _shift(clip: np.ndarray, spec: AugmentSpec, rate_hz: int, rng: np.random.Generator) -> np.ndarray:
     limit = int(spec.shift_ms * rate_hz / 1000)
     offset = int(rng.integers(-limit, limit + 1))
-    moved = np.zeros_like(clip)
+    shifted = np.zeros_like(clip)
     if offset >= 0:
-        moved[offset:] = clip[: len(clip) - offset]
+        shifted[offset:] = clip[: len(clip) - offset]
     else:
-        moved[:offset] = clip[-offset:]
-    return moved
+        shifted[:offset] = clip[-offset:]
+    return shifted
 
 
 def _mix(clips: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:

@@ -4,8 +4,8 @@
     DIR/<split>-<sha256>.npy      int16 [n, clip_samples], memory-mapped by readers
     DIR/noise-<sha256>.npy        int16 [m], the background noises end to end
 
-Files are named by their content and the index is replaced last: until then the old index with the old
-files is what readers see, whatever happens in between.
+Files are named by the hash of their content, and the index is replaced last: until then readers see the old index and
+the old files.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
+    """A prepared data set. noise: int16 [m], at `rate_hz`; sha256: pins labels, ids, order and samples."""
+
     folder: Path
     name: str
     labels: tuple[str, ...]
@@ -61,6 +63,7 @@ class Dataset:
     sha256: str
 
     def clip(self, split: str, number: int) -> Clip:
+        """Clip `number` of a split."""
         part = self.splits[split]
         return Clip(
             part.ids[number], int(part.labels[number]), part.speakers[number], part.samples[number], self.rate_hz
@@ -68,16 +71,17 @@ class Dataset:
 
 
 def prepare(listing: Listing, folder: Path, rate_hz: int, clip_samples: int, progress: Progress) -> Dataset:
-    """Decode all recordings of `listing` into `folder`, unless that was done already.
+    """Decode all recordings of `listing` into `folder`, unless it holds them already.
 
-    Raises DataError that names the recordings which are not 16-bit mono of `rate_hz`.
+    clip_samples: length of every clip. Raises DataError that names the recordings that are unreadable or not mono of
+    `rate_hz`, and ArtifactError when the folder cannot be written.
     """
     source = _listing_hash(listing, clip_samples)
     if (folder / INDEX).exists() and _read_index(folder)["source"] == source:
         return load(folder)
     splits = {name: _write_split(folder, name, listing, rate_hz, clip_samples, progress) for name in SPLITS}
     noise = np.concatenate([np.zeros(0, np.int16), *(wav.read(path, rate_hz) for path in listing.noises)])
-    written = _write_array(folder, "noise", iter([noise]), noise.shape)
+    noise_file = _write_array(folder, "noise", iter([noise]), noise.shape)
     body = {
         "name": listing.name,
         "labels": listing.labels,
@@ -85,15 +89,18 @@ def prepare(listing: Listing, folder: Path, rate_hz: int, clip_samples: int, pro
         "notes": listing.notes,
         "source": source,
         "splits": splits,
-        "noise": written,
+        "noise": noise_file,
     }
     write_json(folder / INDEX, {"kind": KIND, "version": VERSION, "sha256": _index_hash(body), **body})
-    _remove_replaced(folder, {value["file"] for value in (*splits.values(), written)})
+    _remove_replaced(folder, {value["file"] for value in (*splits.values(), noise_file)})
     return load(folder)
 
 
 def load(folder: Path) -> Dataset:
-    """Raises ArtifactError when the folder was not prepared by this version or was changed."""
+    """The data set in `folder`, memory-mapped.
+
+    Raises DataError when there is none, and ArtifactError when it is of another version or was changed.
+    """
     index = _read_index(folder)
     labels = tuple(index["labels"])
     splits = {name: _load_split(folder, name, value, labels) for name, value in index["splits"].items()}
@@ -102,28 +109,27 @@ def load(folder: Path) -> Dataset:
     return Dataset(folder, index["name"], labels, index["rate_hz"], splits, noise, pin, notes, index["sha256"])
 
 
-def listed(dataset: Dataset, split: str, path: Path) -> np.ndarray:
-    """Numbers of the clips of `split` whose ids stand in `path`, one a line, in that order, int64 [n].
+def read_clip_list(dataset: Dataset, split: str, path: Path) -> np.ndarray:
+    """Indices of the clips of `split` that the file `path` lists, one id a line, in that order: int64 [n].
 
-    Raises DataError for ids that the split does not have, and says where they are instead.
+    Raises DataError for an id that is not in this split, naming the split that has it.
     """
-    text = read_content(
-        path, "a list of clip ids", "write one id a line, as index.json of the data set has them"
-    ).decode(errors="replace")
-    wanted = [line.strip() for line in text.splitlines() if line.strip()]
-    numbers = {clip: number for number, clip in enumerate(dataset.splits[split].ids)}
-    for clip in wanted:
-        if clip not in numbers:
-            home = [name for name, other in dataset.splits.items() if clip in other.ids]
-            got = f"{clip}, which is {f'a {home[0]} clip' if home else 'in no split'}"
+    hint = "write one id a line, as in index.json of the data set"
+    text = read_content(path, "a list of clip ids", hint).decode(errors="replace")
+    clip_ids = [line.strip() for line in text.splitlines() if line.strip()]
+    numbers = {clip_id: number for number, clip_id in enumerate(dataset.splits[split].ids)}
+    for clip_id in clip_ids:
+        if clip_id not in numbers:
+            other_splits = [name for name, other in dataset.splits.items() if clip_id in other.ids]
+            got = f"{clip_id}, which is {f'a {other_splits[0]} clip' if other_splits else 'in no split'}"
             raise DataError(f"{path} should list clips of the {split} split", got=got)
-    if not wanted:
+    if not clip_ids:
         raise DataError(f"{path} should list clips of the {split} split", got="none")
-    return np.array([numbers[clip] for clip in wanted])
+    return np.array([numbers[clip_id] for clip_id in clip_ids])
 
 
 def verify(dataset: Dataset) -> None:
-    """Read every sample and compare with the hashes of the index. Raises ArtifactError."""
+    """Read every sample. Raises ArtifactError when one does not match the hashes of the index."""
     pinned = {split.name: (split.samples, split.sha256) for split in dataset.splits.values()}
     for name, (samples, expected) in {**pinned, "noise": (dataset.noise, dataset.noise_sha256)}.items():
         if _samples_hash(samples) != expected:
@@ -135,7 +141,7 @@ def verify(dataset: Dataset) -> None:
 
 
 def decode(item: Recording, rate_hz: int, clip_samples: int, called: str = "") -> np.ndarray:
-    """One clip, int16 [clip_samples]: padded with zeros at its end, or its loudest part.
+    """One clip, int16 [clip_samples]: padded with zeros at its end, or cut to its loudest part.
 
     Raises DataError as `wav.read` does, with the same `called`.
     """
@@ -163,7 +169,7 @@ def _write_split(
     problems: list[DataError] = []
 
     def readable() -> Iterator[np.ndarray]:
-        for number, clip in enumerate(decoded(recordings, rate_hz, clip_samples)):
+        for number, clip in enumerate(decode_all(recordings, rate_hz, clip_samples)):
             progress(f"decode {name}", number + 1, len(recordings))
             if isinstance(clip, DataError):
                 problems.append(clip)
@@ -205,10 +211,10 @@ def _remove_replaced(folder: Path, used: set[str]) -> None:
             path.unlink()
 
 
-def decoded(
+def decode_all(
     recordings: Sequence[Recording], rate_hz: int, clip_samples: int, called: str = ""
 ) -> Iterator[np.ndarray | DataError]:
-    """Each clip as `decode` gives it, in order, or why there is none."""
+    """Each clip as `decode` returns it, in order, or the DataError it raised."""
 
     def attempt(item: Recording) -> np.ndarray | DataError:
         try:
@@ -273,13 +279,13 @@ def _read_index(folder: Path) -> dict[str, Any]:
 
 
 def _index_hash(body: dict[str, Any]) -> str:
-    """Pins the data: labels, ids, order and the hash of all samples; not names or where they came from."""
+    """Covers labels, ids, their order and the hash of all samples; not names and origin."""
     pinned = {key: value for key, value in body.items() if key not in ("source", "name", "notes")}
     return hashlib.sha256(json.dumps(pinned, sort_keys=True).encode()).hexdigest()
 
 
 def _listing_hash(listing: Listing, clip_samples: int) -> str:
-    """Changes when a file is added, removed, resized or touched, so that a second run can be skipped."""
+    """Changes when a file is added, removed, resized or modified, so that decoding can be skipped when it did not."""
     digest = hashlib.sha256(f"{listing.name} {listing.labels} {clip_samples}".encode())
     rows = [(split, item.id, item.label, item.path) for split in SPLITS for item in listing.splits[split]]
     for split, name, label, path in [*rows, *(("noise", path.name, "", path) for path in listing.noises)]:

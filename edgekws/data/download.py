@@ -1,4 +1,4 @@
-"""Download of the Speech Commands archives: resumed after a break, checked, unpacked, then renamed.
+"""Download of the Speech Commands archives: resumable, checked by SHA-256, unpacked, then renamed.
 
 FOLDER/downloads/<archive>.part      grows; a second run continues it
 FOLDER/downloads/<archive>           complete and checked
@@ -27,7 +27,7 @@ _PARTIAL_CONTENT = 206
 
 @dataclass(frozen=True)
 class Archive:
-    """A .tar.gz and the folder that its content belongs into."""
+    """A .tar.gz and the folder its content goes to."""
 
     url: str
     size_bytes: int
@@ -57,9 +57,9 @@ ARCHIVES = (
 
 
 def download(folder: Path, progress: Progress, archives: tuple[Archive, ...] = ARCHIVES) -> Path:
-    """Fetch and unpack what is not there yet; return `folder`, ready for speech_commands.scan.
+    """Fetch and unpack what is missing; return `folder`, ready for speech_commands.scan.
 
-    Raises DataError when the network, the disk or a checksum fails; a started download is kept.
+    Raises DataError when the network, the disk or a checksum fails; a partial download is kept.
     """
     for archive in archives:
         if not (folder / archive.folder).is_dir():
@@ -68,9 +68,9 @@ def download(folder: Path, progress: Progress, archives: tuple[Archive, ...] = A
 
 
 def _fetch(archive: Archive, folder: Path, progress: Progress) -> Path:
-    done, partial = folder / archive.name, folder / f"{archive.name}.part"
-    if done.exists():
-        return done
+    complete, partial = folder / archive.name, folder / f"{archive.name}.part"
+    if complete.exists():
+        return complete
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _continue(archive, partial, progress)
@@ -78,25 +78,25 @@ def _fetch(archive: Archive, folder: Path, progress: Progress) -> Path:
         raise DataError(
             f"{archive.url} should be downloadable",
             got=str(getattr(error, "reason", error)),
-            hint="run the same command again to continue, or give a folder that you have with --root",
+            hint="run the same command again to continue, or give a folder of recordings with --root",
         ) from error
     _verify(archive, partial)
-    return partial.rename(done)
+    return partial.rename(complete)
 
 
 def _continue(archive: Archive, partial: Path, progress: Progress) -> None:
-    have = partial.stat().st_size if partial.exists() else 0
-    if have >= archive.size_bytes:
+    size = partial.stat().st_size if partial.exists() else 0
+    if size >= archive.size_bytes:
         return
-    request = urllib.request.Request(archive.url, headers={"Range": f"bytes={have}-"} if have else {})
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-        continues = answer.status == _PARTIAL_CONTENT
-        have = have if continues else 0
+    request = urllib.request.Request(archive.url, headers={"Range": f"bytes={size}-"} if size else {})
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
+        continues = response.status == _PARTIAL_CONTENT
+        size = size if continues else 0
         with partial.open("ab" if continues else "wb") as file:
-            while block := answer.read(_BLOCK):
+            while block := response.read(_BLOCK):
                 file.write(block)
-                have += len(block)
-                progress(f"download {archive.name}", have, archive.size_bytes)
+                size += len(block)
+                progress(f"download {archive.name}", size, archive.size_bytes)
 
 
 def _verify(archive: Archive, partial: Path) -> None:
@@ -107,12 +107,12 @@ def _verify(archive: Archive, partial: Path) -> None:
             got=f"{size}, the connection ended early",
             hint="run the same command again: it continues where it stopped",
         )
-    found = sha256_file(partial)
-    if found != archive.sha256:
+    digest = sha256_file(partial)
+    if digest != archive.sha256:
         partial.unlink()
         raise DataError(
             f"{archive.name} should have the SHA-256 {archive.sha256}",
-            got=found,
+            got=digest,
             hint="the damaged download was removed; run the same command again",
         )
 
@@ -120,7 +120,7 @@ def _verify(archive: Archive, partial: Path) -> None:
 def _require_safe(member: tarfile.TarInfo) -> None:
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts or not (member.isfile() or member.isdir()):
-        raise tarfile.TarError(f"{member.name} does not belong into this archive")
+        raise tarfile.TarError(f"{member.name} does not belong in this archive")
 
 
 def _unpack(path: Path, folder: Path, archive: Archive, progress: Progress) -> None:

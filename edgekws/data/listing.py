@@ -1,4 +1,4 @@
-"""What a data plug returns: which recordings belong to which split, before anything is decoded."""
+"""What a data source returns: which recordings belong to which split, before anything is decoded."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SILENCE, UNKNOWN = "_silence_", "_unknown_"
 NOISE_FOLDER = "_background_noise_"
 SPLITS = ("train", "validation", "test")
 SILENCE_HOP = 8_000
-"""MLPerf Tiny cuts the noises into one-second windows, half a second apart."""
+"""Samples. MLPerf Tiny cuts the noises into one-second windows, half a second apart."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One clip to be: a file, or one second of a long file that starts at `start` (samples)."""
+    """A future clip: a whole file, or the part of a long file that starts at sample `start`."""
 
     id: str
     label: str
@@ -31,7 +31,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Listing:
-    """Recordings by split. `noises`: long files that augmentation may mix in; `unused`: ids that no split takes."""
+    """Recordings by split. `noises`: long files that augmentation may mix in; `unused`: ids that are in no split."""
 
     name: str
     labels: tuple[str, ...]
@@ -51,7 +51,7 @@ class Listing:
             raise DataError(
                 f"each label of {self.name} should have training clips",
                 got=f"none of {', '.join(missing)}",
-                hint="record some, or leave the label out",
+                hint="record some, or omit the label",
             )
 
 
@@ -73,7 +73,7 @@ def word_folders(root: Path) -> list[Path]:
 
 
 def wavs(folder: Path) -> list[Path]:
-    """The .wav and .WAV files in a folder, sorted; none when there is no folder."""
+    """The .wav and .WAV files in a folder, sorted; empty when there is no folder."""
     return sorted(path for path in folder.glob("*") if path.suffix.lower() == ".wav")
 
 
@@ -83,16 +83,16 @@ def speaker_of(path: Path) -> str:
 
 
 def state(path: Path) -> str:
-    """Changes when the file does: size and time in ns; "" where there is none behind a link."""
+    """Size in bytes and modification time in ns, which change with the file; "" for a dangling link."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return ""
-    return f"{found.st_size} {found.st_mtime_ns}"
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def recording(path: Path, label: str, root: Path) -> Recording:
-    """Raises DataError for a name that is no text: ids are written as UTF-8."""
+    """The recording at `path` below `root`. Raises DataError for a name that is not UTF-8: ids are written as UTF-8."""
     name = str(path.relative_to(root))
     if not fields.is_text(name):
         raise DataError("the name of a recording should be UTF-8", got=fields.as_text(name), hint="rename it")

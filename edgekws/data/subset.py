@@ -21,20 +21,23 @@ _ROWS = 256
 
 
 def of(data: Dataset, chosen: Mapping[str, np.ndarray], folder: Path) -> Dataset:
-    """The clips of these numbers, by split; splits that are not named stay whole. Its features are cached in `folder`.
+    """The chosen clips by split; splits that are not named stay whole. Features are cached in `folder`.
 
-    chosen: split -> int64 [k]. The parts are copied into memory. Raises DataError when a split would be empty.
+    chosen: split -> int64 [k], indices. The clips are copied into memory. Raises DataError when a split would be empty.
     """
     splits = {name: _part(split, chosen[name]) if name in chosen else split for name, split in data.splits.items()}
     return replace(data, folder=folder, splits=splits, sha256=_pin(data, splits))
 
 
 def write(data: Dataset, chosen: Mapping[str, np.ndarray], folder: Path, note: str, progress: Progress) -> Dataset:
-    """The same as a prepared data set in `folder`, copied block by block. chosen: every split."""
+    """The same as a prepared data set in `folder`, copied block by block. chosen: indices of every split.
+
+    Raises DataError when a split or a label of the training split would be empty.
+    """
     if folder.resolve() == data.folder.resolve():
-        raise DataError("a part should go into another folder than its whole", got=str(folder), hint="give --out")
+        raise DataError("a subset should go into a folder of its own", got=str(folder), hint="give --out")
     _require_labels(data, chosen)
-    splits = {name: _written(split, chosen[name], folder, progress) for name, split in data.splits.items()}
+    splits = {name: _write_part(split, chosen[name], folder, progress) for name, split in data.splits.items()}
     noise = datasets._write_array(folder, "noise", iter([np.asarray(data.noise)]), data.noise.shape)
     body: dict[str, Any] = {
         "name": data.name,
@@ -58,7 +61,7 @@ def _part(split: Split, numbers: np.ndarray) -> Split:
     return Split(split.name, samples, split.labels[numbers], ids, speakers, datasets._samples_hash(samples))
 
 
-def _written(split: Split, numbers: np.ndarray, folder: Path, progress: Progress) -> dict[str, Any]:
+def _write_part(split: Split, numbers: np.ndarray, folder: Path, progress: Progress) -> dict[str, Any]:
     _require_clips(split, numbers)
 
     def blocks() -> Iterator[np.ndarray]:
@@ -81,10 +84,10 @@ def _require_clips(split: Split, numbers: np.ndarray) -> None:
 
 
 def _require_labels(data: Dataset, chosen: Mapping[str, np.ndarray]) -> None:
-    left = np.bincount(data.splits["train"].labels[chosen["train"]], minlength=len(data.labels))
-    gone = [label for label, count in zip(data.labels, left, strict=True) if not count]
-    if gone:
-        raise DataError("each label should keep training clips", got=f"none of {', '.join(gone)}")
+    remaining = np.bincount(data.splits["train"].labels[chosen["train"]], minlength=len(data.labels))
+    missing = [label for label, count in zip(data.labels, remaining, strict=True) if not count]
+    if missing:
+        raise DataError("each label should keep training clips", got=f"none of {', '.join(missing)}")
 
 
 def _pin(data: Dataset, splits: Mapping[str, Split]) -> str:

@@ -1,4 +1,4 @@
-"""A .wav file -> int16 samples, or a DataError that says why not."""
+"""A .wav file -> int16 samples."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ LONGEST = 1 << 28
 
 
 def read(path: Path, rate_hz: int, called: str = "") -> np.ndarray:
-    """int16 [n]; 24 bits lose their last 8, floats are +-1 at full scale. called: its name in an error, else `path`.
+    """int16 [n]; 24-bit samples lose their low 8 bits, floats are +-1 at full scale.
 
-    Raises DataError for what is unreadable, cut off, empty, not mono, of another rate, or not made of numbers.
+    called: its name in an error, by default `path`. Raises DataError for a file that is unreadable, truncated, empty,
+    not mono, of another rate, or not finite.
     """
     import soundfile
 
@@ -29,32 +30,32 @@ def read(path: Path, rate_hz: int, called: str = "") -> np.ndarray:
     truncation.require(path, called)
     try:
         with soundfile.SoundFile(path) as file:
-            _require_form(file, rate_hz, called)
-            samples = decoded(file, "float64" if file.subtype in _FLOATS else "int16", called)[:, 0]
+            _require_mono(file, rate_hz, called)
+            samples = read_samples(file, "float64" if file.subtype in _FLOATS else "int16", called)[:, 0]
     except (OSError, RuntimeError) as error:
         raise _unreadable(called, error) from error
     if not len(samples):
         raise DataError(f"{called} should hold sound", got="0 samples", hint="record it again or remove it")
-    return samples if samples.dtype == np.int16 else _of_floats(samples, called)
+    return samples if samples.dtype == np.int16 else _int16_of_floats(samples, called)
 
 
-def decoded(file: SoundFile, dtype: str, called: str) -> np.ndarray:
+def read_samples(file: SoundFile, dtype: str, called: str) -> np.ndarray:
     """All samples of an open file, [n, channels]. called: its name in an error.
 
-    Raises DataError where the header claims more than LONGEST, or more than there is. The number is asked for, because
-    soundfile wants to be told it of what libsndfile cannot wind back, as GSM 6.10 and G.721.
+    Raises DataError when the header claims more than LONGEST samples, or more than the file holds. The number of frames
+    is given to soundfile, which needs it for formats that libsndfile cannot seek in, such as GSM 6.10 and G.721.
     """
-    wanted = file.frames
-    if not 0 <= wanted * file.channels <= LONGEST:
-        raise DataError(f"{called} should have at most {LONGEST:,} samples", got=f"{wanted * file.channels:,}")
-    samples = file.read(wanted, dtype=dtype, always_2d=True)
-    if len(samples) < wanted:
-        raise DataError(f"{called} should be whole", got=f"{len(samples)} of {wanted} samples: it is cut off")
+    count = file.frames
+    if not 0 <= count * file.channels <= LONGEST:
+        raise DataError(f"{called} should have at most {LONGEST:,} samples", got=f"{count * file.channels:,}")
+    samples = file.read(count, dtype=dtype, always_2d=True)
+    if len(samples) < count:
+        raise DataError(f"{called} should be complete", got=f"{len(samples)} of {count} samples: it is cut off")
     return np.asarray(samples)
 
 
 def frames(path: Path) -> int:
-    """Samples of a channel, by its header. Raises DataError for what is unreadable or cut off."""
+    """Samples per channel, as the header says. Raises DataError for an unreadable or truncated file."""
     import soundfile
 
     truncation.require(path, str(path))
@@ -64,7 +65,7 @@ def frames(path: Path) -> int:
         raise _unreadable(str(path), error) from error
 
 
-def _require_form(file: SoundFile, rate_hz: int, called: str) -> None:
+def _require_mono(file: SoundFile, rate_hz: int, called: str) -> None:
     rate, channels = file.samplerate, file.channels
     if rate != rate_hz:
         raise DataError(f"{called} should have {rate_hz} Hz", got=f"{rate} Hz", hint=f"resample it to {rate_hz} Hz")
@@ -72,17 +73,17 @@ def _require_form(file: SoundFile, rate_hz: int, called: str) -> None:
         raise DataError(f"{called} should be mono", got=f"{channels} channels", hint="mix it down to one channel")
 
 
-def _of_floats(samples: np.ndarray, called: str) -> np.ndarray:
-    """libsndfile would round them to integers unscaled: to silence."""
+def _int16_of_floats(samples: np.ndarray, called: str) -> np.ndarray:
+    """libsndfile would round floats to integers without scaling them, which gives silence."""
     if not np.isfinite(samples).all():
         raise DataError(f"{called} should hold numbers", got="NaN or infinity", hint="record it again or remove it")
     return np.clip(np.round(samples * 32_768), -32_768, 32_767).astype(np.int16)
 
 
-def said(error: Exception) -> str:
-    """libsndfile's own words, without the path that soundfile puts in front of them."""
+def libsndfile_message(error: Exception) -> str:
+    """What libsndfile reports, without the path that soundfile puts before it."""
     return str(getattr(error, "error_string", error)).strip().partition("\n")[0].rstrip(".")
 
 
 def _unreadable(called: str, error: Exception) -> DataError:
-    return DataError(f"{called} should be a .wav file", got=f"something unreadable ({said(error)})")
+    return DataError(f"{called} should be a .wav file", got=f"something unreadable ({libsndfile_message(error)})")

@@ -1,6 +1,6 @@
-"""Engines run a graph on this computer, one file each: `compile(graph) -> Executor`, by the same integers.
+"""Engines run a graph on this computer with the same integers. One file each: `compile(graph) -> Executor`.
 
-interp     the interpreter: the definition, and what is left where nothing else runs
+interp     the interpreter: the definition of a graph, and the fallback
 c          the C that boards run, compiled for this computer (firmware_io/engines/c.py)
 """
 
@@ -47,11 +47,11 @@ def compile(graph: Graph, engine: str | None = None) -> Compiled:
 
 
 def _executor(graph: Graph, engine: str) -> Executor:
-    found: Executor = plugins.load("engines", engine).compile(graph)
-    return found
+    executor: Executor = plugins.load("engines", engine).compile(graph)
+    return executor
 
 
 @cache
 def _warn(reason: str) -> None:
-    """Once in the life of a process."""
+    """At most once per process."""
     warnings.warn(f"graphs run in the interpreter, which is slow: {reason}", RuntimeWarning, stacklevel=4)

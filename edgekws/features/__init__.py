@@ -1,1 +1,1 @@
-"""Features: from int16 samples to the int8 tensor that the network sees."""
+"""Features: int16 samples -> the int8 input tensor of the network."""

@@ -17,7 +17,7 @@ from edgekws.files import replacing, write_rows
 
 _BATCH = 64
 _ALGORITHM = 1
-"""Raise when the numbers that `mfcc` gives change: old caches are then left alone."""
+"""Increment when the values of `mfcc` change, so that old cache files are not used."""
 
 
 def features_of(
@@ -33,14 +33,14 @@ def features_of(
 
 
 def int8_features(dataset: Dataset, split: str, spec: FeatureSpec) -> np.ndarray:
-    """int8 [n, frames, coefficients]: what the network of this spec sees."""
+    """int8 [n, frames, coefficients]: the input of the network."""
     return quantize(spec, features_of(dataset, split, spec))
 
 
 def fit_spec(
     dataset: Dataset, spec: FeatureSpec, progress: Callable[[int, int], None] = lambda *_: None
 ) -> FeatureSpec:
-    """`spec` with the input scales that the training clips ask for."""
+    """`spec` with input scales fitted to the mean and deviation of the training clips."""
     features = features_of(dataset, "train", spec, progress)
     mean, deviation = features.mean(axis=(0, 1), dtype=np.float64), features.std(axis=(0, 1), dtype=np.float64)
     return spec.with_statistics(mean, deviation)
@@ -52,8 +52,8 @@ def _extract(part: Split, spec: FeatureSpec, path: Path, progress: Callable[[int
 
     def blocks() -> Iterator[np.ndarray]:
         with ThreadPoolExecutor() as pool:  # NumPy's products release the interpreter lock
-            made = pool.map(lambda start: mfcc(spec, np.asarray(part.samples[start : start + _BATCH])), starts)
-            for start, block in zip(starts, made, strict=True):
+            computed = pool.map(lambda start: mfcc(spec, np.asarray(part.samples[start : start + _BATCH])), starts)
+            for start, block in zip(starts, computed, strict=True):
                 yield block
                 progress(min(start + _BATCH, count), count)
 

@@ -8,8 +8,8 @@
     samples / max -> frames x periodic Hann -> |FFT| -> 40 HTK mel bands -> ln(m + 1e-6)
     -> DCT-II / sqrt(2 * 40) -> first 10 coefficients
 
-The mel bands end at 4 kHz, so that only a quarter of the FFT's bins is needed: two products with
-the windowed cosines and sines of these bins take a third of the time of an FFT of all.
+The mel bands end at 4 kHz, so only a quarter of the FFT bins is needed: two matrix products with the windowed cosines
+and sines of these bins take a third of the time of a full FFT.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ def mfcc(spec: FeatureSpec, samples: np.ndarray, dtype: str = "float32") -> np.n
 
 
 def normalize(samples: np.ndarray) -> np.ndarray:
-    """Divide each clip by its highest sample (not by its highest magnitude: so does the reference).
+    """Divide each clip [n, clip_samples] by its highest sample; like the reference, not by its highest magnitude.
 
-    A clip without a positive sample, for which the reference gives NaN, stays as it is.
+    A clip without a positive sample, for which the reference gives NaN, is not changed.
     """
     peak = samples.max(axis=1, keepdims=True)
     return np.asarray(samples / np.where(peak > 0, peak, 1).astype(samples.dtype))
 
 
 def to_network(spec: FeatureSpec, features: np.ndarray) -> np.ndarray:
-    """MFCC -> the same in units of input steps (float, not rounded, clipped to the int8 range)."""
+    """MFCC [n, frames, coefficients] -> input steps: float32, not rounded, clipped to the int8 range."""
     scale = np.asarray(spec.input_scale, np.float32)
     zero_point = np.asarray(spec.input_zero_point, np.float32)
     return np.asarray(np.clip(features.astype(np.float32) / scale + zero_point, INPUT_MIN, INPUT_MAX))
 
 
 def quantize(spec: FeatureSpec, features: np.ndarray) -> np.ndarray:
-    """MFCC -> int8 [n, frames, coefficients], rounded half to even."""
+    """MFCC [n, frames, coefficients] -> int8 input steps, rounded half to even."""
     return np.asarray(np.rint(to_network(spec, features)), np.int8)
 
 
@@ -74,7 +74,7 @@ def _tables(spec: FeatureSpec, dtype: str) -> tuple[np.ndarray, ...]:
 
 
 def mel_weights(spec: FeatureSpec) -> np.ndarray:
-    """Triangular HTK mel bands, [fft / 2 + 1, bands]; the DC bin is left out, as in tf.signal."""
+    """Triangular HTK mel bands, [fft / 2 + 1, bands]; the DC bin is omitted, as in tf.signal."""
     bins_hz = np.linspace(0, spec.rate_hz / 2, spec.fft_samples // 2 + 1)
     bins = _mel(bins_hz)[:, None]
     edges = np.linspace(_mel(np.array(spec.low_hz)), _mel(np.array(spec.high_hz)), spec.mel_bands + 2)

@@ -12,18 +12,18 @@ from edgekws.files import fields
 
 INPUT_MIN, INPUT_MAX = -128, 127
 INPUT_SCALE = 1.0 / 32
-"""The network sees int8 feature steps times this: standardized features, +-4 deviations wide."""
+"""The float network gets int8 input steps times this: standardized features, +-4 standard deviations wide."""
 
 
 @dataclass(frozen=True)
 class FeatureSpec:
     """The MLPerf Tiny keyword-spotting front end (49 frames x 10 MFCC of one second).
 
-    `input_scale` and `input_zero_point` hold one value per coefficient; the network sees
-    `clip(round(mfcc / input_scale + input_zero_point), -128, 127)` as int8 [frames, coefficients].
+    `input_scale` and `input_zero_point` hold one value per coefficient; the input of the network is
+    `clip(round(mfcc / input_scale + input_zero_point), -128, 127)`, int8 [frames, coefficients].
     MLPerf Tiny uses one scale for all (0.5847029, zero point 83); a scale per coefficient gives
-    the high coefficients, which hardly move, the same resolution as the first. On TI's NPU this
-    is the input normalization stage that the firmware computes with the features.
+    the high coefficients, whose range is small, the same resolution as the first. On TI's NPU this
+    is the input normalization, which the firmware computes with the features.
     """
 
     rate_hz: int = 16_000
@@ -41,19 +41,22 @@ class FeatureSpec:
 
     @property
     def frames(self) -> int:
+        """Windows that fit into a clip."""
         return 1 + (self.clip_samples - self.window_samples) // self.hop_samples
 
     @property
     def shape(self) -> tuple[int, int]:
+        """(frames, coefficients)"""
         return self.frames, self.coefficients
 
     def with_statistics(self, mean: np.ndarray, deviation: np.ndarray, span: float = 4.0) -> FeatureSpec:
-        """The same front end whose int8 range covers mean +- span deviations of each coefficient."""
+        """The same front end, whose int8 range covers mean +- span * deviation. mean, deviation: [coefficients]."""
         scale = np.maximum(deviation, 1e-3) * span / INPUT_MAX
         zero_point = np.round(-mean / scale).astype(int)
         return replace(self, input_scale=tuple(map(float, scale)), input_zero_point=tuple(map(int, zero_point)))
 
     def to_json(self) -> dict[str, Any]:
+        """The fields with lists for tuples, as `from_json` takes them."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod

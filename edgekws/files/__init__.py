@@ -151,7 +151,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path, kind: str, version: int, hint: str = "") -> dict[str, Any]:
-    """Read a JSON file that edgekws wrote. Raises ArtifactError unless it is `kind` in `version`; hint: the command that writes it."""
+    """A JSON file that edgekws wrote. Raises ArtifactError unless it is `kind` in `version`; hint: what writes it."""
     try:
         value = json.loads(path.read_text())
     except OSError as error:

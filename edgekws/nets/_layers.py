@@ -1,4 +1,4 @@
-"""Layers that PyTorch has only as functions, so that a network can be written as nn.Sequential."""
+"""Modules for operations that PyTorch has only as functions, so that a network can be an nn.Sequential."""
 
 from __future__ import annotations
 

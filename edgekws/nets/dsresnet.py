@@ -1,10 +1,10 @@
-"""DS-ResNet: residual depthwise-separable blocks that look across coefficients and along time in turn.
+"""DS-ResNet: residual depthwise-separable blocks, alternately with 3x3 kernels and with kernels along time.
 
     [1, 49, 10] -> conv 8x4 / 2 -> blocks x (x + depthwise -> pointwise) -> global average -> linear
 
 Every second depthwise kernel is 9x1: nine frames of context for nine weights a channel, as in temporal
-convolution networks (Choi et al., arXiv 1904.03814), where the DS-CNN's 3x3 sees three. The shortcuts (He
-et al., arXiv 1512.03385) let twelve thin layers train as well as the DS-CNN's eight wide ones. Each layer is
+convolution networks (Choi et al., arXiv 1904.03814), where the 3x3 kernel of the DS-CNN has three. The shortcuts (He
+et al., arXiv 1512.03385) let twelve narrow layers train as well as the eight wide ones of the DS-CNN. Each layer is
 one that TI's NPU runs: channels in multiples of 4, kernels 3x3 and 9x1, additions at one scale.
 """
 

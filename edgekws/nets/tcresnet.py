@@ -1,9 +1,9 @@
-"""TC-ResNet with separable convolutions: after the second layer only time is left, which makes it fast.
+"""TC-ResNet with separable convolutions: after the second layer only the time axis is left, which makes it fast.
 
     [1, 49, 10] -> conv 10x4 / 2 -> depthwise 1x5 (25 x 5 becomes 25 x 1)
                 -> blocks x (x + depthwise 9x1 -> pointwise) -> global average -> linear
 
-Temporal convolution (Choi et al., arXiv 1904.03814) takes the spectrum as channels at once; here the
+Temporal convolution (Choi et al., arXiv 1904.03814) takes the coefficients as channels at once; here the
 first two layers do that, because TI's NPU has kernels of at most 8 columns on one channel and no transposition.
 A sixth of the DS-CNN's multiplications: for latency and energy rather than for accuracy.
 """

@@ -26,5 +26,5 @@ def prepare(source: str, root: Path, out: Path, progress: Progress, decisions: D
         raise ConfigError(f"the source should be one of {', '.join(sources())}", got=source)
     listing = plugins.load("data", source).scan(root, spec.clip_samples)
     if decisions is not None:
-        listing = deciding.applied(listing, decisions)
+        listing = deciding.apply_to_listing(listing, decisions)
     return datasets.prepare(listing, out, spec.rate_hz, spec.clip_samples, progress)

@@ -108,7 +108,7 @@ def _calibration(trained: Trained, data: Dataset) -> tuple[torch.Tensor, list[st
             np.random.default_rng(trained.recipe.seed).permutation(len(features))[: plan.calibration_clips]
         )
     else:
-        chosen = datasets.listed(data, "train", Path(plan.calibration_list))
+        chosen = datasets.read_clip_list(data, "train", Path(plan.calibration_list))
     return network_input(features[chosen], trained.features), [ids[index] for index in chosen]
 
 

@@ -1,1 +1,1 @@
-"""Vendors' own tools: what a graph becomes for them, and how they are called. One module for each tool."""
+"""Compilers of vendors: their input files and their command lines. One module per compiler."""

@@ -1,8 +1,8 @@
 """TI's neural network compiler for microcontrollers (ti_mcu_nnc, closed source): its inputs and its command line.
 
 A folder for it holds model.tinpu.onnx, compile.sh, golden.npz and test_vectors.h. compile.sh is the whole
-command; `compile_model` runs it where the compiler is installed. The compiler was never run by edgekws' own tests:
-they have a stand-in that takes the same arguments.
+command; `compile_model` runs it where the compiler is installed. The tests of edgekws never ran the compiler: they use
+a fake that takes the same arguments.
 Sources: TI neural network compiler guide 2.1 (targets, options, warnings), presets of tinyml-modelmaker.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from edgekws import plugins
 from edgekws.emit.c.golden_header import header
-from edgekws.errors import ArtifactError, ConfigError
+from edgekws.errors import ArtifactError, ConfigError, unknown
 from edgekws.files import write_bytes, write_text
 from edgekws.graph import golden, interp
 from edgekws.graph.ir import Graph
@@ -75,24 +75,24 @@ TOOLCHAINS = {
 
 @dataclass(frozen=True)
 class Compiled:
-    """library: mod.a, made by TI's compiler. on_cpu: kinds of layers that it says it left to the CPU, one for each."""
+    """library: mod.a, built by TI's compiler. on_cpu: the kind of each layer that it left to the CPU."""
 
     library: Path
     on_cpu: tuple[str, ...]
 
 
 def toolchain(device: str) -> Toolchain:
-    """Raises ConfigError that lists the devices there are."""
-    found = TOOLCHAINS.get(device.lower())
-    if found is None:
-        raise ConfigError(f"devices of {NAME} are {', '.join(sorted(TOOLCHAINS))}", got=device)
-    return found
+    """The C compiler for a device. Raises ConfigError that lists the devices."""
+    chain = TOOLCHAINS.get(device.lower())
+    if chain is None:
+        raise ConfigError(unknown("--device", device, TOOLCHAINS))
+    return chain
 
 
 def command(graph: Graph, device: str) -> str:
     """The line that compiles `graph` for `device`, in sh, run in the folder that `write` made.
 
-    An input stage that is part of the graph stays in it; otherwise firmware normalizes, and int8 features go in.
+    An input normalization in the graph stays there; otherwise the firmware normalizes and passes int8 features.
     """
     chain = toolchain(device)
     skip = "false" if graph.nodes[0].op == "scale" else "true"
@@ -105,7 +105,7 @@ def command(graph: Graph, device: str) -> str:
 def write(
     folder: Path, graph: Graph, device: str, features: np.ndarray, labels: np.ndarray, ids: Sequence[str]
 ) -> None:
-    """Everything that the compiler and a test on the device need.
+    """Write what the compiler and a test on the device need into `folder`.
 
     features: int8 [n, frames, coefficients], labels: int [n], ids: names of the clips; the first two of each
     label are taken. Raises TargetError when the graph cannot be written for TI's NPU.
@@ -122,11 +122,11 @@ def write(
 
 
 def installed() -> bool:
-    """Whether the tvmc on the PATH is TI's: the one of plain TVM knows no ti-npu."""
+    """Whether the tvmc on the PATH is TI's: that of upstream TVM has no target ti-npu."""
     if shutil.which("tvmc") is None:
         return False
-    shown = subprocess.run(["tvmc", "compile", "--help"], capture_output=True, text=True, check=False)
-    return "ti-npu" in shown.stdout
+    completed = subprocess.run(["tvmc", "compile", "--help"], capture_output=True, text=True, check=False)
+    return "ti-npu" in completed.stdout
 
 
 def compile_model(folder: Path) -> Compiled:
@@ -135,20 +135,20 @@ def compile_model(folder: Path) -> Compiled:
         raise ConfigError("TI's neural network compiler should be on the PATH", got="none", hint=HOW_TO_GET)
     library = folder / LIBRARY
     library.unlink(missing_ok=True)
-    done = subprocess.run(["sh", SCRIPT], cwd=folder, capture_output=True, text=True, check=False)
-    printed = done.stdout + done.stderr
-    write_text(folder / "compile.log", printed)
-    if done.returncode or not library.exists():
-        last = " ".join(printed.split("\n")[-4:]).strip() or f"exit code {done.returncode}"
+    completed = subprocess.run(["sh", SCRIPT], cwd=folder, capture_output=True, text=True, check=False)
+    output = completed.stdout + completed.stderr
+    write_text(folder / "compile.log", output)
+    if completed.returncode or not library.exists():
+        last = " ".join(output.split("\n")[-4:]).strip() or f"exit code {completed.returncode}"
         hint = f"see {folder / 'compile.log'}"
         raise ArtifactError(f"TI's compiler should make {library}", got=last, hint=hint)
-    return Compiled(library, tuple(_REFUSED.findall(printed)))
+    return Compiled(library, tuple(_REFUSED.findall(output)))
 
 
 def _script(graph: Graph, device: str, line: str) -> str:
     chain = toolchain(device)
     root = f': "${{{chain.root}:?should be the folder of the C compiler}}"\n' if chain.root else ""
-    name = " ".join(graph.name.split())  # a graph file's name is anybody's: a line break in it would be a command
+    name = " ".join(graph.name.split())  # a graph may come from anyone: a line break in its name would start a command
     return f"""#!/bin/sh
 # {name} for {device}, by TI's neural network compiler. {HOW_TO_GET}.
 # {chain.compiler} is TI's C compiler and should be on the PATH. Guide: {GUIDE}

@@ -40,15 +40,15 @@ def test_split_follows_the_lists_and_the_reference_order(recordings, prepared):
 
 
 def test_no_speaker_of_a_folder_is_in_two_splits(tmp_path):
-    found = folder.scan(word_set(tmp_path), LENGTH)
-    speakers = [{item.speaker for item in found.splits[split]} for split in listing.SPLITS]
+    listed = folder.scan(word_set(tmp_path), LENGTH)
+    speakers = [{item.speaker for item in listed.splits[split]} for split in listing.SPLITS]
     assert not speakers[0] & speakers[1] and not speakers[0] & speakers[2] and not speakers[1] & speakers[2]
 
 
 def test_prepared_samples_are_those_of_the_files(tmp_path):
     root = word_set(tmp_path / "in")
-    found = folder.scan(root, LENGTH)
-    data = dataset.prepare(found, tmp_path / "out", RATE, LENGTH, quiet)
+    listed = folder.scan(root, LENGTH)
+    data = dataset.prepare(listed, tmp_path / "out", RATE, LENGTH, quiet)
     clip = data.clip("test", 0)
     samples, _ = soundfile.read(root / clip.id, dtype="int16")
     assert np.array_equal(clip.samples[: len(samples)], samples) and not clip.samples[len(samples) :].any()
@@ -56,28 +56,28 @@ def test_prepared_samples_are_those_of_the_files(tmp_path):
 
 
 def test_same_recordings_give_the_same_hash_and_are_not_decoded_again(tmp_path):
-    found = folder.scan(word_set(tmp_path / "in"), LENGTH)
-    first = dataset.prepare(found, tmp_path / "a", RATE, LENGTH, quiet)
-    second = dataset.prepare(found, tmp_path / "b", RATE, LENGTH, quiet)
+    listed = folder.scan(word_set(tmp_path / "in"), LENGTH)
+    first = dataset.prepare(listed, tmp_path / "a", RATE, LENGTH, quiet)
+    second = dataset.prepare(listed, tmp_path / "b", RATE, LENGTH, quiet)
     assert first.sha256 == second.sha256
     calls = []
-    dataset.prepare(found, tmp_path / "a", RATE, LENGTH, lambda *call: calls.append(call))
+    dataset.prepare(listed, tmp_path / "a", RATE, LENGTH, lambda *call: calls.append(call))
     assert not calls
 
 
 @pytest.mark.parametrize(
-    ("samples", "rate", "said"),
+    ("samples", "rate", "message"),
     [
         (np.zeros(4_000, np.int16), 8_000, "8000 Hz"),
         (np.zeros((16_000, 2), np.int16), 16_000, "2 channels"),
         (np.zeros(0, np.int16), 16_000, "0 samples"),
     ],
 )
-def test_a_bad_recording_is_named_and_nothing_is_lost(tmp_path, samples, rate, said):
+def test_a_bad_recording_is_named_and_nothing_is_lost(tmp_path, samples, rate, message):
     root = word_set(tmp_path / "in")
     before = dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
     soundfile.write(root / "alpha" / "bad.wav", samples, rate)
-    with pytest.raises(DataError, match=said) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
     assert "bad.wav" in str(caught.value)
     after = dataset.load(tmp_path / "out")
@@ -100,15 +100,15 @@ def test_noise_is_pinned_and_its_windows_are_in_one_split_only(tmp_path):
     noise = np.random.default_rng(1).integers(-900, 900, 60 * RATE).astype(np.int16)
     (root / listing.NOISE_FOLDER).mkdir()
     soundfile.write(root / listing.NOISE_FOLDER / "hum.wav", noise, RATE)
-    found = folder.scan(root, LENGTH)
+    listed = folder.scan(root, LENGTH)
     ends = {}
     for split in listing.SPLITS:
-        starts = [item.start for item in found.splits[split] if item.start is not None]
+        starts = [item.start for item in listed.splits[split] if item.start is not None]
         assert len(starts) > 5
         ends[split] = (min(starts), max(starts) + LENGTH)
     assert ends["train"][1] <= ends["validation"][0] and ends["validation"][1] <= ends["test"][0]
     quieter = root / listing.NOISE_FOLDER / "hum.wav"
-    before = dataset.prepare(found, tmp_path / "out", RATE, LENGTH, quiet)
+    before = dataset.prepare(listed, tmp_path / "out", RATE, LENGTH, quiet)
     soundfile.write(quieter, noise // 2, RATE)
     after = dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
     assert before.noise_sha256 != after.noise_sha256 and before.sha256 != after.sha256
@@ -119,9 +119,9 @@ def test_several_bad_recordings_are_all_counted(tmp_path):
     for number in range(7):
         (root / "alpha" / f"text{number}.wav").write_text("not a recording")
     with pytest.raises(DataError, match="7 are not"):
-        found = folder.scan(root, LENGTH)
-        everything = tuple(item for split in found.splits.values() for item in split)
-        one_split = listing.Listing("x", found.labels, dict.fromkeys(listing.SPLITS, everything))
+        listed = folder.scan(root, LENGTH)
+        everything = tuple(item for split in listed.splits.values() for item in split)
+        one_split = listing.Listing("x", listed.labels, dict.fromkeys(listing.SPLITS, everything))
         dataset.prepare(one_split, tmp_path / "out", RATE, LENGTH, quiet)
 
 
@@ -136,8 +136,8 @@ def test_missing_and_empty_folders(tmp_path):
 
 
 def test_a_prepared_set_that_was_changed_is_refused(tmp_path):
-    found = folder.scan(word_set(tmp_path / "in"), LENGTH)
-    data = dataset.prepare(found, tmp_path / "out", RATE, LENGTH, quiet)
+    listed = folder.scan(word_set(tmp_path / "in"), LENGTH)
+    data = dataset.prepare(listed, tmp_path / "out", RATE, LENGTH, quiet)
     (path,) = (tmp_path / "out").glob("train-*.npy")
     array = np.load(path)
     array[0, 0] += 1

@@ -53,8 +53,8 @@ def test_samples_are_those_that_were_written(tmp_path, kind, most):
     """A float file, read as integers by libsndfile, would be silence."""
     given = SAMPLES / 32_768 if kind["subtype"] in ("FLOAT", "DOUBLE") else SAMPLES
     soundfile.write(tmp_path / "a.wav", given, RATE, **{"format": "WAV", **kind})
-    found = wav.read(tmp_path / "a.wav", RATE)
-    assert found.dtype == np.int16 and np.abs(found.astype(int) - SAMPLES).max() <= most
+    read_back = wav.read(tmp_path / "a.wav", RATE)
+    assert read_back.dtype == np.int16 and np.abs(read_back.astype(int) - SAMPLES).max() <= most
     content = (tmp_path / "a.wav").read_bytes()
     (tmp_path / "a.wav").write_bytes(content[:1_000])
     with pytest.raises(DataError, match="it is cut off"):
@@ -62,18 +62,18 @@ def test_samples_are_those_that_were_written(tmp_path, kind, most):
 
 
 def test_floats_beyond_full_scale_are_clipped_and_nan_is_refused(tmp_path):
-    for samples, wanted in ((np.float32([2, -2, 0.5]), [32_767, -32_768, 16_384]), (np.float32([0, np.nan]), None)):
+    for samples, expected in ((np.float32([2, -2, 0.5]), [32_767, -32_768, 16_384]), (np.float32([0, np.nan]), None)):
         soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
-        if wanted:
-            assert wav.read(tmp_path / "a.wav", RATE).tolist() == wanted
+        if expected:
+            assert wav.read(tmp_path / "a.wav", RATE).tolist() == expected
             continue
         with pytest.raises(DataError, match="NaN or infinity"):
             wav.read(tmp_path / "a.wav", RATE)
 
 
 @pytest.mark.parametrize("size", [3, 26, 70_001])
-def test_chunks_before_the_sound_are_passed_by(tmp_path, size):
-    """Of odd sizes too, which are padded; and larger than what one reads of a file at first."""
+def test_other_chunks_before_the_samples_are_skipped(tmp_path, size):
+    """Odd sizes, which are padded, and sizes beyond the first read."""
     listed = chunk(b"LIST", b"INFO" + bytes(size))
     assert (read(tmp_path, riff(FORMAT, listed, DATA)) == SAMPLES).all()
     assert (read(tmp_path, riff(FORMAT, DATA, listed)) == SAMPLES).all()
@@ -82,15 +82,15 @@ def test_chunks_before_the_sound_are_passed_by(tmp_path, size):
 
 
 @pytest.mark.parametrize(
-    ("kind", "called"),
+    ("kind", "container"),
     [("GSM610", "WAV"), ("MS_ADPCM", "WAV"), ("IMA_ADPCM", "WAV"), ("NMS_ADPCM_32", "WAV"), ("G721_32", "AU")],
 )
-def test_coded_sound_is_read_where_it_cannot_be_wound_back(tmp_path, kind, called):
+def test_coded_sound_is_read_where_it_cannot_be_seeked(tmp_path, kind, container):
     path, tone = tmp_path / "a.wav", np.sin(np.arange(3_200) / 10).astype(np.float32) / 2
-    soundfile.write(path, tone, RATE, subtype=kind, format=called)
-    found = wav.read(path, RATE)
-    assert np.corrcoef(found[:3_200], tone[: len(found)])[0, 1] > 0.95
-    assert (found.astype(np.float32) / 32_768 == audio.read(path)[0]).all()
+    soundfile.write(path, tone, RATE, subtype=kind, format=container)
+    samples = wav.read(path, RATE)
+    assert np.corrcoef(samples[:3_200], tone[: len(samples)])[0, 1] > 0.95
+    assert (samples.astype(np.float32) / 32_768 == audio.read(path)[0]).all()
 
 
 def test_a_header_that_claims_more_than_there_can_be(tmp_path):
@@ -104,17 +104,17 @@ def test_a_header_that_claims_more_than_there_can_be(tmp_path):
         wav.read(path, RATE)
 
 
-def test_what_ends_before_its_header_says_is_cut_off(tmp_path):
+def test_a_file_that_is_shorter_than_its_header_says_is_refused(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.tile(SAMPLES, 10), RATE, format="MP3")
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(DataError, match=r"a\.wav should be whole. Got: \d+ of 20000 samples"):
+    with pytest.raises(DataError, match=r"a\.wav should be complete. Got: \d+ of 20000 samples"):
         wav.read(path, RATE)
 
 
 @pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x7FFFFF00, 0x80000000, 0xFFFFFFFF])
-def test_sizes_that_a_pipe_could_not_know(tmp_path, size):
+def test_sizes_of_programs_that_write_to_a_pipe(tmp_path, size):
     sound = struct.pack("<4sI", b"data", size) + SAMPLES.tobytes()
     (tmp_path / "a.wav").write_bytes(riff(FORMAT, sound))
     truncation.require(tmp_path / "a.wav")
@@ -123,7 +123,7 @@ def test_sizes_that_a_pipe_could_not_know(tmp_path, size):
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"RIFF\0\0\0\0WAVE", b"\0" * 99, riff(FORMAT), riff(DATA)])
-def test_what_is_no_recording_is_said(tmp_path, content):
+def test_what_is_not_a_recording_is_refused(tmp_path, content):
     with pytest.raises(DataError, match=r"a\.wav should be a"):
         read(tmp_path, content)
 
@@ -143,7 +143,7 @@ def test_ten_minutes_become_the_loudest_second(tmp_path):
     assert clip.shape == (RATE,) and np.abs(clip.astype(int)).sum() == np.abs(SAMPLES.astype(int)).sum()
 
 
-def test_a_noise_that_is_no_recording_is_named(tmp_path):
+def test_a_noise_that_is_not_a_recording_is_named(tmp_path):
     for word in ("no", "yes"):
         (tmp_path / word).mkdir()
         soundfile.write(tmp_path / word / "a.wav", SAMPLES, RATE)

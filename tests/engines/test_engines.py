@@ -85,7 +85,7 @@ def test_other_weights_and_another_compiler_are_other_libraries(cache: Path, mon
     assert len({path.name[:32] for path in cache.iterdir()}) == 3
 
 
-def test_a_full_cache_forgets_what_was_used_least(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_cache_evicts_the_least_recently_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_cc, "KEPT", 2)
     for seed in (1, 2, 1, 3):
         random_graph(seed).compile("c")
@@ -109,7 +109,7 @@ def test_without_a_compiler_the_interpreter_runs_and_says_so_once(
         graph.compile("c")
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(
+def test_a_cache_that_cannot_be_written_is_not_used(
     graph: Graph, random_features: Features, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
@@ -146,10 +146,10 @@ def test_two_processes_compile_the_same_at_once(graph: Graph, cache: Path, tmp_p
 
 def test_threads_share_a_library(graph: Graph, random_features: Features) -> None:
     """One arena for all: calls must take turns."""
-    features, found = [random_features(400, seed) for seed in range(4)], dict[int, np.ndarray]()
+    features, scores = [random_features(400, seed) for seed in range(4)], dict[int, np.ndarray]()
 
     def work(number: int) -> None:
-        found[number] = graph.compile("c")(features[number])
+        scores[number] = graph.compile("c")(features[number])
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -157,4 +157,4 @@ def test_threads_share_a_library(graph: Graph, random_features: Features) -> Non
     for thread in threads:
         thread.join()
     for number in range(4):
-        np.testing.assert_array_equal(found[number], interp.run(graph, features[number]))
+        np.testing.assert_array_equal(scores[number], interp.run(graph, features[number]))

@@ -1,7 +1,7 @@
 """What goes to TI's compiler: the command, the model, the vectors.
 
-The compiler is closed and was never run here. FAKE stands in for it: it checks that it was called as TI's guide
-says, prints a warning in TI's words and leaves a library that is none.
+The compiler is closed and was never run here. FAKE replaces it: it checks that it was called as TI's guide
+says, prints a warning as TI's compiler does and writes a fake library.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edgekws.vendor import ti_nnc
 from tests.graphs import random_dag
 
 FAKE = r"""#!/bin/sh
-# Not TI's compiler: a stand-in for its command line.
+# Not TI's compiler: a fake with its command line.
 if [ "$2" = --help ]; then echo "usage: tvmc compile ... --target 'c, ti-npu type=hard'"; exit 0; fi
 for word in "$@"; do echo "$word"; done > arguments.txt
 [ -f model.tinpu.onnx ] || { echo "no model" >&2; exit 3; }
@@ -80,14 +80,16 @@ def test_the_command_for_arm(graph, device, mcpu):
     assert f"-mcpu={mcpu}" in ti_nnc.toolchain(device).options.split()
 
 
-def test_an_input_stage_of_the_graph_is_not_skipped():
+def test_an_input_normalization_of_the_graph_is_not_skipped():
     graphs = {graph.nodes[0].op: graph for graph in map(random_dag, range(20))}
     assert "skip_normalize=false" in ti_nnc.command(graphs["scale"], "f28p55x")
     assert "skip_normalize=true" in ti_nnc.command(graphs["conv2d"], "f28p55x")
 
 
 def test_an_unknown_device(graph):
-    with pytest.raises(ConfigError, match=r"am13e2, f28p55x, mspm0g5187.*Got: f28p65x"):
+    with pytest.raises(
+        ConfigError, match=r"--device f28p65x is not known; did you mean f28p55x\?.*am13e2, f28p55x, mspm0g5187"
+    ):
         ti_nnc.command(graph, "f28p65x")
 
 
@@ -219,7 +221,7 @@ def test_the_command_line_without_the_compiler(prepared, tmp_path, graph):
     assert np.bincount(labels).max() == 2
 
 
-def test_the_command_line_with_the_stand_in(prepared, tmp_path, graph, tools):
+def test_the_command_line_with_a_fake_compiler(prepared, tmp_path, graph, tools):
     tools()
     io.save(graph, tmp_path / "graph.npz")
     code, shown = export(prepared, tmp_path, "--for", "ti-nnc")  # the default device

@@ -75,14 +75,14 @@ def drop(
     decided = deciding.load(decisions)
     if root is not None:
         count = links.write(root, decided, out)
-        console.out.print(f"{deciding.told(decided)}; {count} links in {escape(str(out))}")
+        console.out.print(f"{deciding.summary(decided)}; {count} links in {escape(str(out))}")
         console.next_step(f"edgekws embed {out} --out EMBEDDINGS, or edgekws data prepare --root {out} --source folder")
         return
     with console.progress() as report:
         made = deciding.apply(dataset.load(data), decided, out, report)
     sizes = ", ".join(f"{len(split)} {name}" for name, split in made.splits.items())
     where = f"{sizes} in {escape(str(made.folder))}, hash {made.sha256[:16]}"
-    console.out.print(f"{deciding.told(decided)}; {where}")
+    console.out.print(f"{deciding.summary(decided)}; {where}")
 
 
 def _clips(data: Path, root: Path | None, splits: list[str]) -> Clips:

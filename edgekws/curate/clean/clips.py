@@ -92,7 +92,7 @@ def of_folder(root: Path, rate_hz: int, clip_samples: int, progress: Progress = 
     pin = _pin(*(f"{item.id} {state(item.path)}" for item in listed), *(each.id for each in misnamed))
     found: list[Recording] = []
     unreadable = list(misnamed)
-    for number, clip in enumerate(datasets.decoded(listed, rate_hz, clip_samples, called="it")):
+    for number, clip in enumerate(datasets.decode_all(listed, rate_hz, clip_samples, called="it")):
         if isinstance(clip, DataError):
             unreadable.append(Unreadable(listed[number].id, listed[number].label, f"{clip.expected}, got {clip.got}"))
         else:

@@ -88,13 +88,13 @@ class Review:
             raise DataError("a new label should be another", got=f"{label}, which it has", hint="keep it")
 
     def _wanted(self, entry: Entry, reason: str, undecided: bool) -> bool:
-        if undecided and entry.id in self._decisions.made:
+        if undecided and entry.id in self._decisions.by_clip:
             return False
         return not reason or any(found.reason == reason for found in entry.reasons)
 
     def _row(self, place: int) -> dict[str, Any]:
         entry = self.ranking.entries[place]
-        decision = self._decisions.made.get(entry.id)
+        decision = self._decisions.by_clip.get(entry.id)
         return {**asdict(entry), "place": place, "decision": decision, "wave": self._wave(place)}
 
     def _wave(self, place: int) -> list[list[float]] | None:

@@ -151,7 +151,7 @@ class _Run:
         """Kept in a file: a slow selector is asked once, whatever is killed after it."""
         path = self.folder / SELECTION
         if path.exists():
-            return datasets.listed(self.data, "train", path)
+            return datasets.read_clip_list(self.data, "train", path)
         if self.share == _EVERYTHING:
             numbers = np.arange(len(self.pool.ids))
         else:

@@ -40,9 +40,11 @@ def read(path: Path) -> tuple[np.ndarray, int]:
         with soundfile.SoundFile(path) as file:
             rate = file.samplerate
             _require_sensible(rate)
-            samples = wav.decoded(file, "float32", "it")
+            samples = wav.read_samples(file, "float32", "it")
     except (OSError, RuntimeError) as error:
-        raise DataError("it should be a recording", got=f"something unreadable ({wav.said(error)})") from error
+        raise DataError(
+            "it should be a recording", got=f"something unreadable ({wav.libsndfile_message(error)})"
+        ) from error
     return np.ascontiguousarray(samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]), int(rate)
 
 

@@ -113,7 +113,7 @@ def worker_bytes(dimensions: int, layout: Layout) -> int:
 
 @contextmanager
 def working_in(work: Path) -> Iterator[None]:
-    """One run at a time in a folder (files.exclusive). An OSError inside, as of a full disk, becomes an ArtifactError."""
+    """One run at a time in a folder (files.exclusive). An OSError inside, such as a full disk, is an ArtifactError."""
     try:
         with exclusive(work):
             yield

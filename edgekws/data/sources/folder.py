@@ -1,7 +1,7 @@
 """Any folder of word folders as a data set: every folder is a label, splits are by speaker.
 
 A recording's split is a hash of its speaker (the part of the file name before `_nohash_`), so a
-speaker is never in two splits and adding recordings moves none that is there already.
+speaker is never in two splits, and adding recordings does not move existing ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VALIDATION_PERCENT, TEST_PERCENT = 10, 10
 
 
 def scan(root: Path, clip_samples: int) -> Listing:
-    """Raises DataError for a missing folder, an empty word folder or a split without clips."""
+    """List the recordings below `root`, a folder per word. Raises DataError for a missing or empty folder or split."""
     words = word_folders(root)
     splits: dict[str, list[Recording]] = {"train": [], "validation": [], "test": []}
     for folder in words:
@@ -36,14 +36,14 @@ def scan(root: Path, clip_samples: int) -> Listing:
     if noises and SILENCE not in labels:
         labels.append(SILENCE)
         for noise in noises:
-            _share(silence_windows([noise], clip_samples, root), splits)
+            _split_windows(silence_windows([noise], clip_samples, root), splits)
     listing = Listing(root.resolve().name, tuple(labels), {k: tuple(v) for k, v in splits.items()}, noises)
     listing.check()
     return listing
 
 
-def _share(windows: list[Recording], splits: dict[str, list[Recording]]) -> None:
-    """Cut one noise into three stretches; the window at each cut is left out, for it overlaps both sides."""
+def _split_windows(windows: list[Recording], splits: dict[str, list[Recording]]) -> None:
+    """Split the windows of one noise in time; the one at each boundary is dropped, because it overlaps both sides."""
     last_train = len(windows) * (100 - VALIDATION_PERCENT - TEST_PERCENT) // 100
     last_validation = len(windows) * (100 - TEST_PERCENT) // 100
     splits["train"] += windows[:last_train]
@@ -52,7 +52,7 @@ def _share(windows: list[Recording], splits: dict[str, list[Recording]]) -> None
 
 
 def split_of(speaker: str) -> str:
-    """train, validation or test."""
+    """The split of a speaker: "train", "validation" or "test"."""
     percent = int(hashlib.sha256(speaker.encode()).hexdigest(), 16) % 100
     if percent < VALIDATION_PERCENT:
         return "validation"

@@ -38,7 +38,7 @@ VALIDATION_NOISE = "running_tap"
 def scan(root: Path, clip_samples: int) -> Listing:
     """List the splits below `root`, which holds speech_commands_v0.02/ or is that folder itself.
 
-    The test archive speech_commands_test_set_v0.02/ is looked for beside the main folder.
+    The test archive speech_commands_test_set_v0.02/ is expected beside the main folder.
     Raises DataError for missing folders, lists or words.
     """
     root = root.resolve()
@@ -62,16 +62,16 @@ def scan(root: Path, clip_samples: int) -> Listing:
     if archive.is_dir():
         splits["test"] = _scan_archive(archive)
     unused = listed - {item.id for item in splits["test"]}
-    name, notes = _described(splits, archive)
+    name, notes = _name_and_notes(splits, archive)
     listing = Listing(name, LABELS, {k: tuple(v) for k, v in splits.items()}, training_noises, notes, unused)
     listing.check()
     return listing
 
 
-def _described(splits: dict[str, list[Recording]], archive: Path) -> tuple[str, tuple[str, ...]]:
-    """(name, notes): scores on a part of the data set must not pass for scores on all of it."""
+def _name_and_notes(splits: dict[str, list[Recording]], archive: Path) -> tuple[str, tuple[str, ...]]:
+    """(name, notes), which say so when the recordings are only a part of the data set."""
     notes = [] if archive.is_dir() else [f"no {TEST_ARCHIVE} beside the main folder: the test split has no silence"]
-    if {split: len(found) for split, found in splits.items()} == OFFICIAL_CLIPS:
+    if {split: len(recordings) for split, recordings in splits.items()} == OFFICIAL_CLIPS:
         return "Speech Commands", tuple(notes)
     shown = ", ".join(f"{len(splits[split])} of {count} {split}" for split, count in OFFICIAL_CLIPS.items())
     notes.append(
@@ -85,13 +85,13 @@ def _scan_archive(archive: Path) -> list[Recording]:
     return [recording(p, label, archive) for label in LABELS for p in wavs(archive / label)]
 
 
-def _require_words(root: Path, found: set[str], wanted: tuple[str, ...] = KEYWORDS) -> None:
-    missing = sorted(set(wanted) - found)
+def _require_words(root: Path, present: set[str], required: tuple[str, ...] = KEYWORDS) -> None:
+    missing = sorted(set(required) - present)
     if missing:
         raise DataError(
-            f"{root} should hold a folder for each of {', '.join(wanted)}",
+            f"{root} should hold a folder for each of {', '.join(required)}",
             got=f"no {', '.join(missing)}",
-            hint=f"give the folder {MAIN} or the one above it, or use --source folder for your own words",
+            hint=f"give the folder {MAIN} or its parent, or use --source folder for your own words",
         )
 
 

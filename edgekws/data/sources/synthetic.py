@@ -1,6 +1,6 @@
-"""A small spoken set made by espeak-ng, in the layout of Speech Commands, for machines without recordings.
+"""A small data set synthesized by espeak-ng, in the layout of Speech Commands, for machines without recordings.
 
-It proves that the line works. A score on it says nothing about real speech.
+It shows that the line works. A score on it says nothing about real speech.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Take:
 
 
 def make(folder: Path, progress: Progress) -> Path:
-    """Write the set below `folder` unless it is there; return `folder`. Raises ConfigError without espeak-ng."""
+    """Write the data set below `folder` unless it exists; return `folder`. Raises ConfigError without espeak-ng."""
     if (folder / TEST_ARCHIVE).is_dir():
         return folder
     if shutil.which("espeak-ng") is None:
@@ -53,8 +53,8 @@ def make(folder: Path, progress: Progress) -> Path:
     shutil.rmtree(unfinished, ignore_errors=True)
     takes = list(_takes())
     with ThreadPoolExecutor() as pool:
-        for number, _ in enumerate(pool.map(lambda take: _speak(take, unfinished), takes)):
-            progress("speak", number + 1, len(takes))
+        for number, _ in enumerate(pool.map(lambda take: _synthesize(take, unfinished), takes)):
+            progress("synthesize", number + 1, len(takes))
     _write_lists(unfinished / MAIN, takes)
     _write_noises(unfinished)
     for name in (MAIN, TEST_ARCHIVE):  # the test archive last: its presence says that all is done
@@ -65,7 +65,7 @@ def make(folder: Path, progress: Progress) -> Path:
 
 
 def scan(root: Path, clip_samples: int) -> Listing:
-    """The set that `make` wrote below `root`, labelled for what it is."""
+    """The data set that `make` wrote below `root`, with a note that it is synthetic."""
     return replace(speech_commands.scan(root, clip_samples), name="synthetic speech", notes=(NOTE,))
 
 
@@ -88,7 +88,7 @@ def _path(take: _Take) -> Path:
     return Path(TEST_ARCHIVE) / (take.word if take.word in KEYWORDS else UNKNOWN) / f"{take.word}-{name}"
 
 
-def _speak(take: _Take, root: Path) -> None:
+def _synthesize(take: _Take, root: Path) -> None:
     command = ["espeak-ng", "-v", take.speaker, "-p", str(take.pitch), "-s", str(take.words_per_minute)]
     spoken = subprocess.run([*command, "--stdout", take.word], check=True, capture_output=True).stdout
     rate_hz = int.from_bytes(spoken[24:28], "little")

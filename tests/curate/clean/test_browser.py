@@ -77,7 +77,7 @@ def saved(page, path, count):
             .reduce((sum, one) => sum + one) === n""",
         arg=count,
     )
-    return decisions.load(path).made
+    return decisions.load(path).by_clip
 
 
 def test_what_a_person_sees(opened, ranked):

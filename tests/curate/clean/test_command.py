@@ -159,7 +159,7 @@ def test_a_label_keeps_clips_and_a_set_is_not_written_over_itself(prepared, tmp_
 
     with pytest.raises(DataError, match=prepared.labels[0]):
         decisions.apply(prepared, dropping(word), tmp_path, quiet)
-    with pytest.raises(DataError, match="another folder"):
+    with pytest.raises(DataError, match="a folder of its own"):
         decisions.apply(prepared, dropping(()), prepared.folder, quiet)
     with pytest.raises(DataError, match="keep some clips"):
         decisions.apply(prepared, dropping(prepared.splits["test"].ids), tmp_path, quiet)

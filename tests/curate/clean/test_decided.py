@@ -75,7 +75,7 @@ def test_words_become_the_classes_of_speech_commands(recordings, tmp_path):
     known = next(item.id for item in every if item.label == "no")
     other = next(item.id for item in every if item.label == "_unknown_")
     decided = Decisions("x", "x", {known: "relabel:marvin", other: "relabel:yes"})
-    made = decisions.applied(listing, decided)
+    made = decisions.apply_to_listing(listing, decided)
     labels = {item.id: item.label for items in made.splits.values() for item in items}
     assert (labels[known], labels[other]) == ("_unknown_", "yes")
     assert labels.keys() == {item.id for item in every}
@@ -93,10 +93,10 @@ def test_clips_that_the_test_archive_stands_in_for_are_no_strangers(recordings, 
     (main / "testing_list.txt").write_text(f"{one}\n")
     listing = speech_commands.scan(tmp_path, RATE)
     assert listing.unused == {one}
-    made = decisions.applied(listing, Decisions("x", "x", {one: "drop"}))
+    made = decisions.apply_to_listing(listing, Decisions("x", "x", {one: "drop"}))
     assert made.splits == listing.splits and made.notes[-1] == "0 clips dropped by hand, 0 relabelled"
     with pytest.raises(DataError, match=r"1 that are not, no/such\.wav"):
-        decisions.applied(listing, Decisions("x", "x", {"no/such.wav": "drop"}))
+        decisions.apply_to_listing(listing, Decisions("x", "x", {"no/such.wav": "drop"}))
 
 
 def test_a_prepared_set_gets_corrected_labels(prepared, tmp_path):

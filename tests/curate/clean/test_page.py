@@ -105,13 +105,13 @@ def test_a_decision_is_on_disk_when_it_is_answered(running, ranked):
     one, two = ranked[1].entries[0].id, ranked[1].entries[1].id
     for clip, decision in ((one, "drop"), (two, "keep")):
         answer = read(ask("POST", "/api/decisions", {"id": clip, "decision": decision}))
-        assert answer["decision"] == decision and decisions.load(path).made[clip] == decision
+        assert answer["decision"] == decision and decisions.load(path).by_clip[clip] == decision
     assert answer["decisions"] == {"keep": 1, "drop": 1, "relabel": 0}
     shown = {row["id"]: row["decision"] for row in read(ask("GET", "/api/clips?start=0&count=5"))["clips"]}
     assert shown[one] == "drop" and shown[two] == "keep" and list(shown.values()).count(None) == 3
     assert read(ask("GET", "/api/clips?undecided=1"))["total"] == 58
     read(ask("POST", "/api/decisions", {"id": one, "decision": None}))
-    assert decisions.load(path).made == {two: "keep"}
+    assert decisions.load(path).by_clip == {two: "keep"}
     assert Review(*ranked, path).summary()["decisions"] == {"keep": 1, "drop": 0, "relabel": 0}
 
 

@@ -267,7 +267,7 @@ def test_weights_in_another_file_are_refused_and_not_read(tmp_path):
 
 def test_missing_empty_and_foreign_files_are_refused(tmp_path):
     path = tmp_path / "model.onnx"
-    with pytest.raises(ArtifactError, match="there is no file .*; a float ONNX file is expected"):
+    with pytest.raises(ArtifactError, match=r"there is no file .*; a float ONNX file is expected"):
         onnx_float.read(path)
     for content in (b"", b"PK\x03\x04 not onnx", b"\x08\x08", bytes(1000)):
         path.write_bytes(content)
