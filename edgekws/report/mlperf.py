@@ -13,7 +13,6 @@ has no median and no accuracy in its results.txt, so no checker takes it.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -24,8 +23,7 @@ import numpy as np
 
 from edgekws import stats
 from edgekws.errors import ArtifactError
-from edgekws.files import write_json, write_text
-from edgekws.files.os_errors import unwritable
+from edgekws.files import new_folder, write_json, write_text
 from edgekws.mlperf import FILES, WINDOW_S, WINDOWS
 from edgekws.report.document import MODES, checked
 from edgekws.report.traces import window_edges
@@ -49,14 +47,9 @@ def write_session(
         raise ArtifactError("only a valid run can become a session of MLPerf Tiny", got="; ".join(faults), hint=hint)
     time = at or datetime.now()
     target = folder / "sessions" / time.strftime("%Y%m%d_%H%M%S")
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
+    with new_folder(target) as partial:
         for mode in (mode for mode in MODES if bench[mode]):
             _write_mode(partial / mode, mode, bench, log, faults, time)
-        partial.rename(target)
-    except OSError as error:
-        raise unwritable(target, error) from error
     return target
 
 
