@@ -70,10 +70,10 @@ def interval(figure: Mapping[str, Any]) -> str:
 
 
 def exchanges(transfers: Mapping[str, Any]) -> str:
-    """How the commands of a session went over the wire."""
-    proofs = {True: "every exchange proved by its checksums", False: "the device has no checksums of its exchanges"}
+    """Commands and retries of a session, and whether checksums verified them."""
+    proofs = {True: "every exchange verified by checksums", False: "the device has no checksums"}
     proof = proofs[transfers["checked"]]
-    return f"{transfers['commands']:,} commands, {transfers['repeated']:,} sent again; {proof}"
+    return f"{transfers['commands']:,} commands, {transfers['repeated']:,} retries; {proof}"
 
 
 def signed_percent(share: float) -> str:

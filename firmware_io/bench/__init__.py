@@ -1,7 +1,7 @@
-"""Bench of a board over its serial port: how fast it answers, whether every answer is right, what it takes.
+"""Benchmark a board over its serial port: latency, correctness of every answer, energy.
 
-One bench is a plan of modes (firmware_io/bench/modes) run on one session; the verdict (verdict.py) then
-checks what they found.
+A bench runs the modes of a plan (firmware_io/bench/modes) in one session; the verdict (verdict.py) then decides
+whether the results are valid.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _OTHER_MODELS |= {"sww01": "streaming wake word", "strww01": "streaming wake wor
 
 
 @dataclass
-class _Found:
-    """What there is so far, wherever the run breaks off."""
+class _Results:
+    """Results so far; complete or not, a run is made of them."""
 
     identity: Identity | None = None
     runners: dict[Mode, Runner] = field(default_factory=dict)
@@ -54,32 +54,32 @@ def bench(
     progress: Progress | None = None,
     meter: Meter | None = None,
 ) -> BenchRun:
-    """Run the plan on a device that holds `graph`; energy mode with `meter`, live or a model.
+    """Run the plan on a device that holds `graph`. meter: for energy mode, a live meter or a model.
 
-    Whatever makes the figures doubtful makes the run invalid, with reasons. A device or a meter that breaks off
-    after something was measured, and Ctrl-C, give a run that holds it, with `cause` set; before that, the error
-    itself is raised: BoardError, ProtocolError, or ConfigError for a plan that cannot be run.
+    Anything that makes the figures doubtful makes the run invalid, with its reasons. When device or meter fail, or the
+    user presses Ctrl-C, the run holds what was measured until then and has `cause` set. When nothing was measured the
+    error itself is raised: BoardError, ProtocolError, or ConfigError for a plan that cannot be run.
     """
-    plan, found = _checked(plan or Plan(), meter, board), _Found()
+    plan, results = _checked(plan or Plan(), meter, board), _Results()
     setup = Setup(session, board, graph, vectors, plan, progress or _ignore, firmware, meter)
     try:
         with _power(plan, meter) as monitor:
-            found.identity = session.start()
-            _require_our_firmware(board, found.identity)
-            _measure(replace(setup, monitor=monitor), found)
-            found.stack = session.stack()  # last: it tells of everything before
+            results.identity = session.start()
+            _require_our_firmware(board, results.identity)
+            _measure(replace(setup, monitor=monitor), results)
+            results.stack = session.stack()  # last: the peak covers all modes
     except (EdgeKwsError, KeyboardInterrupt) as error:
-        found.cause = error
-    run = _collected(setup, found)
-    if found.cause is not None and not (run.performance or run.accuracy or run.energy):
-        raise found.cause
+        results.cause = error
+    run = _collected(setup, results)
+    if results.cause is not None and not (run.performance or run.accuracy or run.energy):
+        raise results.cause
     return _judged(run, plan)
 
 
 def import_trace(board: Board, graph: Graph, meter: Meter, plan: Plan, firmware: Firmware | None = None) -> BenchRun:
-    """The run that some other instrument recorded, with windows of `meter.iterations` inferences; no board is asked.
+    """The run of a trace that another instrument recorded; uses no board. `meter.iterations`: inferences per window.
 
-    Raises ConfigError for a trace without windows, and what the meter's file raises.
+    Raises ConfigError for a trace without windows, and ArtifactError for a file that cannot be read.
     """
     meters.check(meter)
     section = energy.recorded(meter, board, plan)
@@ -88,7 +88,7 @@ def import_trace(board: Board, graph: Graph, meter: Meter, plan: Plan, firmware:
 
 
 def _checked(plan: Plan, meter: Meter | None, board: Board) -> Plan:
-    """The plan, which for a model begins with performance mode. Raises ConfigError when it cannot be run."""
+    """The plan; with a model as the meter it starts with performance mode. Raises ConfigError if it cannot be run."""
     if "energy" not in plan.modes:
         return plan
     if meter is None:
@@ -96,14 +96,14 @@ def _checked(plan: Plan, meter: Meter | None, board: Board) -> Plan:
     meters.check(meter)
     kind = meter.capabilities.kind
     if kind == "file":
-        raise ConfigError("a recorded trace is imported, not run", got=meter.url, hint="use import_trace")
+        raise ConfigError("a recorded trace is imported, it cannot be run", got=meter.url, hint="use import_trace")
     if kind == "live" and "performance" in plan.modes:
         hint = "run --mode performance with one firmware, then --mode energy with the other"
-        got = "both: their firmwares differ, one prints its time stamps, the other gives edges"
-        raise ConfigError("a run should be of performance mode or of energy mode", got=got, hint=hint)
+        got = "both: their firmwares differ, one prints its time stamps, the other makes edges"
+        raise ConfigError("a run should be in performance mode or in energy mode", got=got, hint=hint)
     if kind != "model":
         return plan
-    energy.estimate(meter, board, 1.0, None)  # whether it knows the board is found before minutes of windows
+    energy.estimate(meter, board, 1.0, None)  # an unknown board is refused now, not after minutes of measurement
     return replace(plan, modes=modes.in_order(["performance", *plan.modes]))
 
 
@@ -123,38 +123,38 @@ def _require_our_firmware(board: Board, identity: Identity) -> None:
         raise BoardError(f"the device should hold {verdict.MODEL_ID}", got=got, hint=hint)
 
 
-def _measure(setup: Setup, found: _Found) -> None:
+def _measure(setup: Setup, results: _Results) -> None:
     for mode in setup.plan.modes:
         if mode == "energy" and setup.monitor is None:
-            found.estimate = _estimate(setup, found)
+            results.estimate = _estimate(setup, results)
             continue
-        found.runners[mode] = modes.runner(mode, setup)
-        found.runners[mode].measure()
+        results.runners[mode] = modes.runner(mode, setup)
+        results.runners[mode].measure()
 
 
-def _estimate(setup: Setup, found: _Found) -> Energy | None:
-    """A model's section: it asks no device, but needs performance mode, which ran before."""
-    speed = found.runners["performance"].section()
+def _estimate(setup: Setup, results: _Results) -> Energy | None:
+    """The energy section of a model. It needs no device, but the latency of performance mode, which ran before."""
+    speed = results.runners["performance"].section()
     return energy.estimated(setup.meter, setup.board, speed) if setup.meter and speed else None
 
 
-def _collected(setup: Setup, found: _Found) -> BenchRun:
-    sections: dict[str, Any] = {mode: runner.section() for mode, runner in found.runners.items()}
-    sections.setdefault("energy", found.estimate)
-    answered = found.runners.get("accuracy")
+def _collected(setup: Setup, results: _Results) -> BenchRun:
+    sections: dict[str, Any] = {mode: runner.section() for mode, runner in results.runners.items()}
+    sections.setdefault("energy", results.estimate)
+    answered = results.runners.get("accuracy")
     return BenchRun(
         board=setup.board,
         graph_name=setup.graph.name,
         graph_sha256=digest(setup.graph),
         labels=setup.graph.labels,
         modes=setup.plan.modes,
-        identity=found.identity,
+        identity=results.identity,
         firmware=setup.firmware,
         **sections,
         answers=answered.answers() if isinstance(answered, accuracy.Runner) else (),
-        stack=found.stack,
+        stack=results.stack,
         transfers=setup.session.transfers,
-        cause=found.cause,
+        cause=results.cause,
     )
 
 

@@ -1,7 +1,7 @@
-"""The official inputs of MLPerf Tiny's keyword spotting: a folder of .bin files and y_labels.csv.
+"""The official inputs of the keyword-spotting task of MLPerf Tiny: a folder with .bin files and y_labels.csv.
 
-Each .bin is one clip, int8 [49, 10], row-major, made by the reference front end with one scale and zero point for
-all coefficients, which is what FeatureSpec() says. y_labels.csv has a row for each: file, number of classes, class.
+Each .bin is one clip, int8 [49, 10], row-major, made by the reference front end with one scale and zero point for all
+coefficients (FeatureSpec()). y_labels.csv has a row per clip: file, number of classes, class.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _HINT = "take datasets/kws01 of EEMBC's EnergyRunner or of mlcommons/tiny as it 
 
 
 def read(folder: Path, graph: Graph) -> Vectors:
-    """All clips, in the order of y_labels.csv.
+    """All clips in the order of y_labels.csv: features int8 [n, 49, 10], labels int [n].
 
-    Raises ArtifactError for a graph with other features or labels, and for a missing or wrong file, with its name.
+    Raises ArtifactError for a graph with other features or labels, and for a missing or malformed file (named).
     """
     _check_graph(folder, graph)
     rows = _rows(folder / LABELS_FILE)
@@ -45,24 +45,24 @@ def _check_graph(folder: Path, graph: Graph) -> None:
 
 
 def _rows(path: Path) -> list[tuple[str, int]]:
-    """(file, class) of each row. Raises ArtifactError with the line's number."""
+    """(file, class) of each row. Raises ArtifactError with the line number."""
     try:
         lines = list(csv.reader(path.read_text().splitlines(), skipinitialspace=True))
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{path} should list the clips", got=str(error), hint=_HINT) from error
-    found = [_row(path, number, cells) for number, cells in enumerate(lines, 1) if cells]
-    if not found:
+    rows = [_row(path, number, cells) for number, cells in enumerate(lines, 1) if cells]
+    if not rows:
         raise ArtifactError(f"{path} should list the clips", got="no rows", hint=_HINT)
-    return found
+    return rows
 
 
 def _row(path: Path, number: int, cells: list[str]) -> tuple[str, int]:
-    """Raises ArtifactError unless the cells are a file's name, 12 and a class."""
+    """Raises ArtifactError unless the cells are a file name, 12 and a class."""
     words = [cell.strip() for cell in cells]
     right = len(words) == 3 and words[1] == str(len(LABELS)) and words[2].isdecimal() and int(words[2]) < len(LABELS)
     if not right or Path(words[0]).name != words[0]:
-        wanted = f"{path}, line {number}, should be a file, {len(LABELS)} and a class below it"
-        raise ArtifactError(wanted, got=", ".join(words)[:80], hint=_HINT)
+        expected = f"{path}, line {number}, should be a file, {len(LABELS)} and a class below it"
+        raise ArtifactError(expected, got=", ".join(words)[:80], hint=_HINT)
     return words[0], int(words[2])
 
 
@@ -72,6 +72,6 @@ def _clip(path: Path, shape: tuple[int, int]) -> np.ndarray:
     except OSError as error:
         raise ArtifactError(f"{path} should be a clip", got=error.strerror or str(error), hint=_HINT) from error
     if len(content) != shape[0] * shape[1]:
-        wanted = f"{path} should be {shape[0]} x {shape[1]} bytes"
-        raise ArtifactError(wanted, got=f"{len(content)} bytes", hint=_HINT)
+        expected = f"{path} should be {shape[0]} x {shape[1]} bytes"
+        raise ArtifactError(expected, got=f"{len(content)} bytes", hint=_HINT)
     return np.frombuffer(content, np.int8).reshape(shape)

@@ -1,8 +1,8 @@
-"""What a bench found, as frozen values and as the `edgekws-bench` document that reports are made of.
+"""The results of a bench: frozen values, and the `edgekws-bench` document that reports are made from.
 
-Version 2 of the document: a key for each field of BenchRun and of its sections, below and in firmware_io/bench/modes,
-and kind, version, valid, verdict, incomplete ("" or why the run broke off), measurements. A section is null when it was
-not asked for, or when nothing of it was measured before the run broke off.
+Version 2 of the document has a key for each field of BenchRun and of its sections (below and in
+firmware_io/bench/modes), and kind, version, valid, verdict, incomplete ("" or why the run was aborted) and
+measurements. A section is null when its mode did not run, or when the run was aborted before it measured anything.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ KIND, VERSION = "edgekws-bench", 2
 
 @dataclass(frozen=True)
 class BenchRun:
-    """Everything one bench found. reasons: why it is not valid; empty when it is.
+    """All results of one bench. reasons: why the run is not valid; empty when it is.
 
-    identity: None when no board was asked (a recorded trace). answers: of accuracy mode, clip by clip.
-    stack: None when the device cannot tell. transfers: None without a device. cause: what broke the run off.
+    identity, transfers: None when no board was used (a recorded trace). answers: of accuracy mode, one per clip.
+    stack: None when the device does not report it. cause: the error that aborted the run.
     """
 
     board: Board
@@ -53,17 +53,19 @@ class BenchRun:
 
     @property
     def valid(self) -> bool:
+        """Whether the figures can be trusted: there is no reason against it."""
         return not self.reasons
 
     @property
     def incomplete(self) -> str:
-        """Why the run broke off, in a paragraph; "" when it did not."""
+        """Why the run was aborted, as one paragraph; "" when it was not."""
         if self.cause is None:
             return ""
         return str(self.cause) or "stopped by the user before the end"
 
     @property
     def verdict(self) -> str:
+        """One line: valid or not, and how many answers of the board equal the interpreter's."""
         state = "incomplete, not valid" if self.cause else "valid" if self.valid else "not valid"
         if self.accuracy is None:
             return state
@@ -72,14 +74,16 @@ class BenchRun:
 
     @property
     def layers_us(self) -> tuple[float, ...]:
+        """Microseconds of each layer per inference; empty when they were not measured."""
         return self.performance.layers_us if self.performance else ()
 
     def measurements(self) -> tuple[Measurement, ...]:
+        """All figures of the run with unit, sample count and interval: accuracy, latency, energy, peak stack."""
         figures = (*_accuracy_figures(self), *_speed_figures(self), *_energy_figures(self))
         return (*figures, *_memory_figures(self))
 
     def to_json(self) -> dict[str, Any]:
-        """A `edgekws-bench` document; edgekws.report reads it."""
+        """The `edgekws-bench` document; edgekws.report reads it."""
         firmware = self.firmware and {
             "sha256": self.firmware.sha256,
             "flash_bytes": self.firmware.flash_bytes,
@@ -106,13 +110,13 @@ class BenchRun:
             "transfers": self.transfers and asdict(self.transfers),
             "measurements": [measurement.to_json() for measurement in self.measurements()],
         }
-        plain: dict[str, Any] = json.loads(json.dumps(document))  # lists for tuples, as every reader has them
+        plain: dict[str, Any] = json.loads(json.dumps(document))  # tuples become lists, as after reading a file
         return plain
 
     def submission(self) -> dict[str, Any]:
-        """The document with the answer to each clip, of which an MLPerf Tiny session folder is made.
+        """The document with the answer to each clip: the input for an MLPerf Tiny session folder.
 
-        Raises ConfigError when answers are there whose right ones are not known.
+        Raises ConfigError when a clip has no label.
         """
         if any(one.label is None for one in self.answers):
             hint = "leave out --mlperf, or give clips with labels"
@@ -125,52 +129,54 @@ _BOARD_KEYS = ("name", "title", "core", "cpu", "how", "clock_hz", "flash_bytes",
 
 
 def _speed_figures(run: BenchRun) -> list[Measurement]:
-    found = run.performance
-    if found is None:
+    performance = run.performance
+    if performance is None:
         return []
     virtual = " (virtual)" if run.board.icount_shift >= 0 else ""
     rows = [
-        ("throughput", found.inferences_per_s, f"inferences/s{virtual}"),
-        ("latency", found.latency_us, f"us{virtual}"),
+        ("throughput", performance.inferences_per_s, f"inferences/s{virtual}"),
+        ("latency", performance.latency_us, f"us{virtual}"),
     ]
-    if found.instructions is not None:
-        rows.append(("instructions per inference", found.instructions, "instructions"))
-    n = len(found.windows_s)
+    if performance.instructions is not None:
+        rows.append(("instructions per inference", performance.instructions, "instructions"))
+    n = len(performance.windows_s)
     return [_measurement(run, name, value, unit, n) for name, value, unit in rows]
 
 
 def _energy_figures(run: BenchRun) -> list[Measurement]:
-    """Both ways, of which an estimate has only the first."""
-    found = run.energy
-    if found is None:
+    """Total energy and energy above idle; an estimate has only the first."""
+    energy = run.energy
+    if energy is None:
         return []
-    n = len(found.windows) or 1
+    n = len(energy.windows) or 1
     rows: list[tuple[str, float | None, Interval | None]] = [
-        ("energy per inference", found.uj_per_inference, found.interval),
-        ("energy per inference, above idle", found.uj_per_inference_above_idle, None),
+        ("energy per inference", energy.uj_per_inference, energy.interval),
+        ("energy per inference, above idle", energy.uj_per_inference_above_idle, None),
     ]
     return [
-        _measurement(run, name, value, "uJ", n, found.how, interval)
+        _measurement(run, name, value, "uJ", n, energy.how, interval)
         for name, value, interval in rows
         if value is not None
     ]
 
 
 def _memory_figures(run: BenchRun) -> list[Measurement]:
-    return [_measurement(run, "stack, deepest", run.stack.used, "bytes", 1)] if run.stack else []
+    return [_measurement(run, "peak stack", run.stack.used, "bytes", 1)] if run.stack else []
 
 
 def _accuracy_figures(run: BenchRun) -> list[Measurement]:
-    found = run.accuracy
-    if found is None:
+    accuracy = run.accuracy
+    if accuracy is None:
         return []
-    figures = [_measurement(run, f"clips equal to the interpreter, {found.dataset}", found.matches, "clips", found.n)]
-    if found.correct is not None:
-        share, interval = found.correct / found.n, stats.wilson(found.correct, found.n)
-        name = f"top-1 accuracy, {found.dataset}"
-        figures.append(_measurement(run, name, share, "share", found.n, interval=interval))
-    if found.macro_auc is not None:
-        figures.append(_measurement(run, f"macro AUC, {found.dataset}", found.macro_auc, "area", found.n))
+    figures = [
+        _measurement(run, f"clips equal to the interpreter, {accuracy.dataset}", accuracy.matches, "clips", accuracy.n)
+    ]
+    if accuracy.correct is not None:
+        share, interval = accuracy.correct / accuracy.n, stats.wilson(accuracy.correct, accuracy.n)
+        name = f"top-1 accuracy, {accuracy.dataset}"
+        figures.append(_measurement(run, name, share, "share", accuracy.n, interval=interval))
+    if accuracy.macro_auc is not None:
+        figures.append(_measurement(run, f"macro AUC, {accuracy.dataset}", accuracy.macro_auc, "area", accuracy.n))
     return figures
 
 

@@ -1,9 +1,9 @@
-"""Clips as integers in one file, so that a board can be benched on a computer without the recordings.
+"""Quantized features of clips in one file, so that a board can be benched on a computer without the recordings.
 
-vectors.npz   format (kind and version), spec (the feature specification, JSON), dataset, ids,
-              features int8 [n, frames, coefficients], labels int64 [n] or [0] when they are not known
+vectors.npz   format (kind and version), spec (the feature specification as JSON), dataset, ids,
+              features int8 [n, frames, coefficients], labels int64 [n], or [0] when there are none
 
-The golden vectors of `edgekws export` are read as well, and the folder of MLPerf Tiny's official inputs.
+The golden vectors of `edgekws export` and the folder of MLPerf Tiny's official inputs are read as well.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _HINT = "make it with `edgekws bench --save-vectors FILE` where the recordings a
 
 
 def write(path: Path, vectors: Vectors, spec: FeatureSpec) -> None:
+    """Write the clips and their feature specification to `path` (.npz). Raises ArtifactError when that fails."""
     arrays = {
         "format": np.array(f"{KIND} {VERSION}"),
         "spec": np.array(json.dumps(spec.to_json())),
@@ -41,7 +42,10 @@ def write(path: Path, vectors: Vectors, spec: FeatureSpec) -> None:
 
 
 def read(path: Path, graph: Graph) -> Vectors:
-    """Vectors that `graph` takes. Raises ArtifactError for a foreign or damaged file, and for other features."""
+    """The clips of a file or folder, as inputs for `graph`.
+
+    Raises ArtifactError for a file of another kind, a damaged file, and features that the graph does not take.
+    """
     if path.is_dir():
         return mlperf_inputs.read(path, graph)
     arrays = npz_arrays(read_content(path, _WHAT, _HINT), f"{path}: {_WHAT}", _HINT)
@@ -54,25 +58,25 @@ def read(path: Path, graph: Graph) -> Vectors:
 
 
 def _golden(path: Path, graph: Graph) -> Vectors:
-    """Golden vectors name their graph, not their features: they are good for that graph only."""
+    """Golden vectors name their graph and not their feature specification, so they fit that graph only."""
     arrays = golden.read(path)
     if str(arrays["graph"]) != digest(graph):
         raise ArtifactError(
             f"{path} should hold golden vectors of graph {digest(graph)[:12]}",
             got=f"those of graph {str(arrays['graph'])[:12]}, whose features may be others",
-            hint="export this graph again, or give vectors that name their feature specification",
+            hint="export this graph again, or use vectors that contain their feature specification",
         )
     return _checked(path, graph, f"golden vectors of {graph.name}", arrays)
 
 
-def _check_spec(path: Path, text: str, wanted: FeatureSpec) -> None:
+def _check_spec(path: Path, text: str, expected: FeatureSpec) -> None:
     try:
         value = json.loads(text)
     except ValueError as error:
         raise ArtifactError(f"{path} should name its feature specification", got=str(error), hint=_HINT) from error
-    found, needed = FeatureSpec.from_json(value).to_json(), wanted.to_json()
+    actual, needed = FeatureSpec.from_json(value).to_json(), expected.to_json()
     differing = [
-        f"{key} {_brief(found[key])}, not {_brief(needed[key])}" for key in needed if found[key] != needed[key]
+        f"{key} {_brief(actual[key])}, not {_brief(needed[key])}" for key in needed if actual[key] != needed[key]
     ]
     if differing:
         raise ArtifactError(

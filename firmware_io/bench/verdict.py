@@ -1,19 +1,19 @@
-"""Whether a run can be trusted: a pure check of its sections. Reasons make it invalid, warnings want to be read.
+"""The verdict: whether a run can be trusted. Pure functions of its sections; reasons invalidate a run, warnings do not.
 
-What the limits are, and why:
+The limits and why they were chosen:
 
-drift             last window / first - 1. Over 1 % warns: crystals and counters hold far better than that, so
-                  temperature, a governor or another program moved it. Under an emulator nothing may.
-throttling        every window of the last half slower than every window of the first, and by more than 5 % at the
-                  median: the device got slower for good, and no median of such windows says how fast it is.
-                  On this computer, which others share, it only warns.
-the clocks        device against host, over windows of a physical board: over 2 % apart warns (an RC oscillator is
-                  good for that much), over 5 % is invalid. 0.1 s is allowed for the way over the serial line.
-                  A busy computer makes its own time of a window longer, which the median forgives; a window that
-                  is longer on the device's clock than on the computer's is a clock that jumped, and invalid.
-the meter's clock against host, in the same way, with 1 s for the text around a window at 9600 baud: a rate that is
-                  not what it should be, lost samples, or edges that are not those of this window.
-spread            over 5 % of the median between windows warns, of latency and of energy.
+drift             last window / first - 1. Over 1 % warns: crystals and counters are far more stable than that, so the
+                  cause is temperature, a frequency governor or another program. An emulator must not drift at all.
+throttling        every window of the last half is slower than every window of the first, and by more than 5 % at the
+                  median. The device has slowed down for good, so the median of its windows is meaningless.
+                  On this computer, which other programs share, it only warns.
+device clock      against this computer's, over the windows of a physical board: a difference over 2 % warns (that is
+                  the tolerance of an RC oscillator), over 5 % invalidates. 0.1 s is allowed for the serial line.
+                  On a busy computer the host's time of a window is too long, which the median tolerates. A window that
+                  is longer on the device's clock than on the host's is a clock that jumped, and invalidates.
+meter clock       against this computer's in the same way, with 1 s for the text around a window at 9600 baud: finds
+                  a wrong sampling rate, lost samples, and edges that do not belong to this window.
+spread            between windows, of latency and of energy: over 5 % of the median warns.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ CLOCKS_WARN, CLOCKS_INVALID, CLOCKS_ALLOWED_S = 0.02, 0.05, 0.1
 METER_ALLOWED_S = 1.0
 SPREAD = 0.05
 _ANOTHER_MODEL = 0.5
-"""Of the clips: a device that differs on more holds another model; one wrong kernel is seldom that wrong."""
+"""Share of the clips: a device that differs on more holds another model; a wrong kernel rarely affects so many."""
 
 
 def reasons(run: BenchRun, plan: Plan) -> tuple[str, ...]:
-    """Why the run is not valid; empty when it is."""
+    """Why the run is not valid, in sentences; empty when it is."""
     return (
         *_incomplete(run),
         *(_performance_reasons(run, run.performance, plan) if run.performance else ()),
@@ -49,7 +49,7 @@ def reasons(run: BenchRun, plan: Plan) -> tuple[str, ...]:
 
 
 def warnings(run: BenchRun, plan: Plan) -> tuple[str, ...]:
-    """What a reader of the figures has to know."""
+    """What a reader of the figures has to know, in sentences."""
     return (
         *_run_warnings(run, plan),
         *(_performance_warnings(run, run.performance) if run.performance else ()),
@@ -62,30 +62,32 @@ def warnings(run: BenchRun, plan: Plan) -> tuple[str, ...]:
 def _incomplete(run: BenchRun) -> Iterator[str]:
     sections = {"performance": run.performance, "accuracy": run.accuracy, "energy": run.energy}
     if run.cause is not None:
-        yield f"the run broke off: {run.incomplete}"
+        yield f"the run was aborted: {run.incomplete}"
         return
     for mode in run.modes:
         if sections[mode] is None:
-            yield f"{mode} mode: no window could be used"
+            yield f"{mode} mode: no usable window"
 
 
-def _performance_reasons(run: BenchRun, found: Performance, plan: Plan) -> Iterator[str]:
-    yield from _clock_reasons(found, plan)
-    for clip in found.wrong:
+def _performance_reasons(run: BenchRun, performance: Performance, plan: Plan) -> Iterator[str]:
+    yield from _clock_reasons(performance, plan)
+    for clip in performance.wrong:
         yield f"performance: the answer for clip {clip} differs from the interpreter's at the end of its window"
-    share = throttling(found)
+    share = throttling(performance)
     if share > THROTTLING and run.board.how != "computed":
         yield f"throttling: the last windows are {100 * share:.1f} % slower than the first"
-    apart = clocks_apart(run, found)
+    apart = clocks_apart(run, performance)
     if apart > CLOCKS_INVALID:
-        yield f"the device's clock is {100 * apart:.1f} % off this computer's: check the clock of the firmware's port"
-    elif run.board.how == "measured" and found.host_s is not None:
-        yield from _jumps("window", "the device's clock", found.windows_s, found.host_s)
+        yield f"the device's clock differs by {100 * apart:.1f} % from this computer's: check its clock configuration"
+    elif run.board.how == "measured" and performance.host_s is not None:
+        yield from _jumps("window", "the device's clock", performance.windows_s, performance.host_s)
 
 
-def _clock_reasons(found: Performance, plan: Plan) -> Iterator[str]:
+def _clock_reasons(performance: Performance, plan: Plan) -> Iterator[str]:
     previous_us = 0
-    for number, ((start_us, end_us), seconds) in enumerate(zip(found.clock_us, found.windows_s, strict=True), 1):
+    for number, ((start_us, end_us), seconds) in enumerate(
+        zip(performance.clock_us, performance.windows_s, strict=True), 1
+    ):
         if end_us <= start_us or start_us < previous_us:
             times = f"{previous_us}, {start_us}, {end_us} us"
             yield (
@@ -97,29 +99,29 @@ def _clock_reasons(found: Performance, plan: Plan) -> Iterator[str]:
         previous_us = end_us
 
 
-def throttling(found: Performance) -> float:
-    """How much slower the last half of the windows is than the first, if all of it is slower than all of the first."""
-    latencies, half = found.latencies_us, len(found.latencies_us) // 2
+def throttling(performance: Performance) -> float:
+    """By which share the last half of the windows is slower than the first; 0 unless each is slower than each."""
+    latencies, half = performance.latencies_us, len(performance.latencies_us) // 2
     first, last = latencies[:half], latencies[-half:]
     if half < 2 or min(first) <= 0 or min(last) <= max(first):
         return 0.0
     return median(last) / median(first) - 1
 
 
-def clocks_apart(run: BenchRun, found: Performance) -> float:
-    """Share by which the device's clock differs from this computer's, at the median window of a physical board.
+def clocks_apart(run: BenchRun, performance: Performance) -> float:
+    """Share by which the device's clock differs from this computer's at the median window, less the serial line's time.
 
-    Beyond what the serial line takes. 0 for emulated boards, whose time is virtual, and when the host's is unknown.
+    0 for emulated boards, whose time is virtual, and when the host's time is unknown.
     """
-    if run.board.how != "measured" or found.host_s is None:
+    if run.board.how != "measured" or performance.host_s is None:
         return 0.0
-    windows = zip(found.windows_s, found.iterations, found.host_s, strict=True)
+    windows = zip(performance.windows_s, performance.iterations, performance.host_s, strict=True)
     return median(_apart(seconds * (1 + WARMUPS / n), host_s) for seconds, n, host_s in windows)
 
 
 def _apart(device_s: float, host_s: float) -> float:
     excess = host_s - device_s
-    if excess >= 0:  # the way over the serial line is in the host's time
+    if excess >= 0:  # the host's time includes the serial line
         excess = max(0.0, excess - CLOCKS_ALLOWED_S)
     return abs(excess) / max(host_s, 1e-9)
 
@@ -127,7 +129,7 @@ def _apart(device_s: float, host_s: float) -> float:
 def _jumps(
     what: str, whose: str, windows_s: Sequence[float], host_s: Sequence[float], allowed_s: float = CLOCKS_ALLOWED_S
 ) -> Iterator[str]:
-    """Windows that lasted longer than the whole command did, on this computer's clock."""
+    """Windows that lasted longer than their whole command did on this computer's clock."""
     for number, (seconds, whole_s) in enumerate(zip(windows_s, host_s, strict=True), 1):
         if seconds > whole_s * (1 + CLOCKS_INVALID) + allowed_s:
             yield f"{what} {number}: {seconds:.3f} s on {whose}, but all of it took {whole_s:.3f} s on this computer's"
@@ -137,40 +139,40 @@ def _accuracy_reasons(accuracy: Accuracy) -> Iterator[str]:
     wrong, wrong_text = accuracy.n - accuracy.matches, accuracy.n - accuracy.text_matches
     if wrong:
         clips = ", ".join(mismatch.clip for mismatch in accuracy.mismatches[:3])
-        other = "; it seems to hold another model" if wrong > _ANOTHER_MODEL * accuracy.n else ""
+        other = "; it appears to hold another model" if wrong > _ANOTHER_MODEL * accuracy.n else ""
         yield f"board and interpreter differ on {wrong} of {accuracy.n} clips, first {clips}{other}"
     if wrong_text and accuracy.compared == "scores":
         yield f"the printed probabilities are wrong on {wrong_text} of {accuracy.n} clips"
 
 
-def _energy_reasons(run: BenchRun, found: Energy, plan: Plan) -> Iterator[str]:
-    yield from found.faults
-    if found.how == "estimated":
+def _energy_reasons(run: BenchRun, energy: Energy, plan: Plan) -> Iterator[str]:
+    yield from energy.faults
+    if energy.how == "estimated":
         return
-    asked_for = plan.windows if run.identity is not None else len(found.windows)
-    if len(found.windows) < asked_for and not found.faults and run.cause is None:
-        yield f"energy: {len(found.windows)} of {asked_for} windows could be used: samples at the end are missing"
-    yield from _meter_clock_reasons(found)
-    for number, window in enumerate(found.windows, 1):
+    asked_for = plan.windows if run.identity is not None else len(energy.windows)
+    if len(energy.windows) < asked_for and not energy.faults and run.cause is None:
+        yield f"energy: only {len(energy.windows)} of {asked_for} windows are usable: samples at the end are missing"
+    yield from _meter_clock_reasons(energy)
+    for number, window in enumerate(energy.windows, 1):
         if window.seconds < plan.window_s:
             yield f"energy window {number}: {window.seconds:.3f} s, shorter than {plan.window_s:g} s"
-    if found.dropped:
-        yield f"the meter lost {found.dropped} samples"
-    if not found.uj_per_inference > 0:  # nor when it is no number
+    if energy.dropped:
+        yield f"the meter lost {energy.dropped} samples"
+    if not energy.uj_per_inference > 0:  # also true for NaN
         yield "the energy of an inference is not positive: the meter's terminals may be swapped"
-    if found.limit_a and found.peak_a is not None and found.peak_a > found.limit_a:
-        yield f"the current reached {1000 * found.peak_a:.1f} mA; the meter is good for {1000 * found.limit_a:g} mA"
-    for clip in found.wrong:
+    if energy.limit_a and energy.peak_a is not None and energy.peak_a > energy.limit_a:
+        yield f"the current reached {1000 * energy.peak_a:.1f} mA; the meter's limit is {1000 * energy.limit_a:g} mA"
+    for clip in energy.wrong:
         yield f"energy: the answer for clip {clip} differs from the interpreter's at the end of its window"
 
 
-def _meter_clock_reasons(found: Energy) -> Iterator[str]:
-    if found.host_s is None:
+def _meter_clock_reasons(energy: Energy) -> Iterator[str]:
+    if energy.host_s is None:
         return
-    windows_s = [window.seconds for window in found.windows]
-    late_s = CLOCKS_ALLOWED_S if found.how == "measured" else METER_ALLOWED_S  # the edges of an emulated board
-    yield from _jumps("energy window", "the meter's clock", windows_s, found.host_s, late_s)
-    windows = zip(found.windows, found.host_s, strict=True)
+    windows_s = [window.seconds for window in energy.windows]
+    late_s = CLOCKS_ALLOWED_S if energy.how == "measured" else METER_ALLOWED_S  # the edges of an emulated board
+    yield from _jumps("energy window", "the meter's clock", windows_s, energy.host_s, late_s)
+    windows = zip(energy.windows, energy.host_s, strict=True)
     short = median(
         (host_s - METER_ALLOWED_S - window.seconds * (1 + WARMUPS / window.iterations)) / max(host_s, 1e-9)
         for window, host_s in windows
@@ -181,9 +183,9 @@ def _meter_clock_reasons(found: Energy) -> Iterator[str]:
 
 def _run_warnings(run: BenchRun, plan: Plan) -> Iterator[str]:
     if run.identity is not None and run.identity.model != MODEL_ID:
-        yield f"the device says that its model is {run.identity.model}, not {MODEL_ID}"
+        yield f"the device reports the model {run.identity.model}, not {MODEL_ID}"
     if run.identity is None and run.energy is not None:
-        yield "a recorded trace: that the board ran this graph, and as often as was said, is not proven"
+        yield "a recorded trace: it is not proven that the board ran this graph, or this number of inferences"
     timed = run.performance is not None or (run.energy is not None and bool(run.energy.windows))
     counted = plan.windows if run.identity is not None or run.energy is None else len(run.energy.windows)
     if timed and (plan.window_s < WINDOW_S or counted < WINDOWS):
@@ -192,51 +194,51 @@ def _run_warnings(run: BenchRun, plan: Plan) -> Iterator[str]:
             f"MLPerf Tiny's {WINDOWS} of {WINDOW_S:g} s"
         )
     if run.performance is not None and run.board.how == "computed":
-        yield "the times are of this computer and say nothing of a board"
+        yield "the times are this computer's and say nothing about a board"
     if run.board.how == "measured" and run.identity is not None and run.firmware is not None:
-        yield "hash and sizes are of the firmware that was built here; that the board holds this one is not proven"
+        yield "hash and sizes are those of the firmware built here; it is not proven that the board holds it"
 
 
-def _performance_warnings(run: BenchRun, found: Performance) -> Iterator[str]:
-    if abs(found.drift) > DRIFT:
-        yield f"drift: the last window's latency is {100 * found.drift:+.1f} % off the first's"
-    if found.spread > SPREAD:
-        yield f"the latency of the windows differs by {100 * found.spread:.1f} % of its median"
-    share = throttling(found)
+def _performance_warnings(run: BenchRun, performance: Performance) -> Iterator[str]:
+    if abs(performance.drift) > DRIFT:
+        yield f"drift: the last window's latency differs by {100 * performance.drift:+.1f} % from the first's"
+    if performance.spread > SPREAD:
+        yield f"the latency of the windows differs by {100 * performance.spread:.1f} % of its median"
+    share = throttling(performance)
     if share > THROTTLING and run.board.how == "computed":
         yield f"this computer got {100 * share:.1f} % slower during the run"
-    apart = clocks_apart(run, found)
+    apart = clocks_apart(run, performance)
     if CLOCKS_WARN < apart <= CLOCKS_INVALID:
-        yield f"the device's clock is {100 * apart:.1f} % off this computer's, and so may be the latency"
+        yield f"the device's clock differs by {100 * apart:.1f} % from this computer's, and so may the latency"
 
 
 def _accuracy_warnings(accuracy: Accuracy) -> Iterator[str]:
     if accuracy.compared == "permille":
         yield "the device has no `raw` command: printed probabilities were compared, not scores"
     if accuracy.resent:
-        yield f"{accuracy.resent} inputs had to be sent again: bytes were lost on the wire"
+        yield f"{accuracy.resent} inputs were sent again: bytes were lost on the wire"
 
 
-def _energy_warnings(found: Energy, plan: Plan) -> Iterator[str]:
-    if found.how == "estimated":
-        yield f"the energy is estimated, no meter was there; constants: {found.source}"
+def _energy_warnings(energy: Energy, plan: Plan) -> Iterator[str]:
+    if energy.how == "estimated":
+        yield f"the energy is estimated, not measured; constants: {energy.source}"
         return
-    if found.how == "emulated":
-        yield "the energy is of an emulated board: it tests the set-up and says nothing of a chip"
-    if found.uj_per_inference_above_idle is None:
-        yield f"power at rest is not known: no {plan.idle_s:g} s beside a window lie outside of the windows"
-    elif found.uj_per_inference_above_idle <= 0:
-        yield "the board took no more in its windows than at rest beside them: see whether the edges are theirs"
-    if found.uj_per_inference_above_idle is not None and plan.idle_s < IDLE_S:
-        yield f"power at rest was taken over {plan.idle_s:g} s, less than {IDLE_S:g} s"
-    if found.spread > SPREAD:
-        yield f"the energy of the windows differs by {100 * found.spread:.1f} % of its median"
-    if found.volts is None:
-        yield "the supply's voltage is not known"
+    if energy.how == "emulated":
+        yield "the energy is an emulated board's: it tests the set-up and says nothing about a chip"
+    if energy.uj_per_inference_above_idle is None:
+        yield f"the idle power is not known: no window has {plan.idle_s:g} s of rest beside it"
+    elif energy.uj_per_inference_above_idle <= 0:
+        yield "the board drew no more power in its windows than at rest: check that the edges belong to the windows"
+    if energy.uj_per_inference_above_idle is not None and plan.idle_s < IDLE_S:
+        yield f"the idle power was measured over {plan.idle_s:g} s, less than {IDLE_S:g} s"
+    if energy.spread > SPREAD:
+        yield f"the energy of the windows differs by {100 * energy.spread:.1f} % of its median"
+    if energy.volts is None:
+        yield "the supply voltage is not known"
 
 
 def _transfer_warnings(run: BenchRun) -> Iterator[str]:
     resent = run.accuracy.resent if run.accuracy else 0
     if run.transfers is not None and run.transfers.repeated and not resent:
         share = f"{run.transfers.repeated} of {run.transfers.commands}"
-        yield f"{share} commands had to be repeated: bytes were lost on the wire"
+        yield f"{share} commands were retried: bytes were lost on the wire"

@@ -23,9 +23,9 @@ _GUARD = Path(__file__).parent / "_guard.py"
 
 @dataclass(frozen=True)
 class Lines:
-    """URLs for `firmware_io.ports.opening.open_serial`.
+    """URLs for ports.opening.open_serial. line: the serial line.
 
-    events: gives a byte `T` for each time stamp of a firmware in energy mode.
+    events: where a firmware in energy mode sends a byte `T` for each time stamp.
     """
 
     line: str

@@ -38,7 +38,7 @@ def bench_document(graph, wrong=0, **more):
         "energy": None,
         "transfers": {"checked": True, "commands": 1234, "repeated": 2},
         "layers_us": [],
-        "warnings": ["2 inputs had to be sent again"],
+        "warnings": ["2 inputs were sent again"],
         "board": {
             "name": "b1", "title": "Board One", "core": "M4", "how": "emulated", "clock_hz": 1, "icount_shift": 6,
             "flash_bytes": 1000, "ram_bytes": 0, "cpu": more.pop("cpu", ""),

@@ -43,7 +43,7 @@ def test_the_document_has_exactly_its_documented_fields(make, tmp_path):
         *("incomplete", "modes", "energy", "transfers"),
     }
     assert document["verdict"] == {"valid": True, "text": "board equals interpreter: 110 of 110", "reasons": []}
-    assert document["warnings"] == ["synthetic speech", "2 inputs had to be sent again"]
+    assert document["warnings"] == ["synthetic speech", "2 inputs were sent again"]
     assert document["memory"] == [
         {"name": "Flash", "used": 900, "budget": 1000},
         {"name": "RAM", "used": 77, "budget": 0},
@@ -56,7 +56,7 @@ def test_the_page_shows_everything(make, tmp_path):
     page = Page(written(make(), tmp_path)[2])
     assert len(page.ids) == len(set(page.ids))
     for words in (
-        *("board equals interpreter: 110 of 110", "A <title>", "synthetic speech", "2 inputs had to be sent again"),
+        *("board equals interpreter: 110 of 110", "A <title>", "synthetic speech", "2 inputs were sent again"),
         *("top-1 accuracy, dev split", "90.00 %", "83.00 to 94.00 %", "n = 110", "emulated", "262.50 ms (virtual)"),
         *("Board One", "90.0 % of 1,000 B", "no budget set", "depthwise_conv2d", "equal", "7 differ", "ties"),
         *("aaaaaaaaaaaa…", "torch 2", "note 1", '"epochs": 3', "no clips", "dev split, n = 110", "virtual time"),

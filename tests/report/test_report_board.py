@@ -142,7 +142,7 @@ def test_a_verdict_is_said_once(make, valid, verdict, said):
 
 
 def test_transfers_are_told(make):
-    assert "1,234 commands, 2 sent again; every exchange proved" in Page(to_html(make())).text
+    assert "1,234 commands, 2 retries; every exchange verified" in Page(to_html(make())).text
     unproved = make(transfers={"checked": False, "commands": 9, "repeated": 0})
     assert "the device has no checksums" in Page(to_html(unproved)).text
 

@@ -1,10 +1,10 @@
-"""What a bench can find out: one mode each, found by its file's name.
+"""The modes of a bench: one file each, found by its name.
 
 Every module has a class `Runner`, made from a Setup, with
-    measure()                 asks the device, and notes at once what it learns
-    section()                 the frozen section of what was noted so far; None for nothing
+    measure()                 runs the mode on the device and keeps every result at once
+    section()                 the frozen section of the results so far; None when there are none
 
-`measure` may break off anywhere (a pulled cable, Ctrl-C): `section` then still gives what was found.
+`measure` may be interrupted anywhere (a pulled cable, Ctrl-C); `section` still returns the results until then.
 """
 
 from __future__ import annotations
@@ -32,19 +32,22 @@ Mode = Literal["performance", "accuracy", "energy"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 """In the order in which a bench runs them."""
 IDLE_S = 1.0
-"""A board rests this long, at least, before and after each window of energy mode."""
+"""Minimum rest, in seconds, before and after each window of energy mode."""
 MARGIN, MORE_MARGIN = 1.05, 0.1
-"""A window is planned this much longer than it must be, and so much longer again each time that it came out short."""
+"""A window is planned longer by this factor, and by this much more after each attempt that was too short."""
 WINDOW_ATTEMPTS = 4
 MOST_GROWTH = 4
-"""Times the iterations of the attempt before, at most: a clock that jumped back must not make a window of hours."""
+"""Largest growth of the iterations from one attempt to the next: a clock that jumps must not make a window of hours."""
 WARMUPS = 1
-"""Inferences before a window's first time stamp, as both MLPerf Tiny hosts ask for."""
+"""Inferences before a window's first time stamp; both hosts of MLPerf Tiny request one."""
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """Clips to be sent. features: int8 [n, frames, coefficients]; labels: int [n], None if not known."""
+    """Clips to be sent. features: int8 [n, frames, coefficients]; labels: int [n], None when they are not known.
+
+    ids: a name per clip. Raises ConfigError without clips.
+    """
 
     dataset: str
     ids: tuple[str, ...]
@@ -59,9 +62,9 @@ class Vectors:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run. window_s: time of one window, on the device's clock or the meter's. idle_s: of rest around it.
+    """What to run. windows: how many. window_s: minimum length of each, on the device's or the meter's clock.
 
-    host_clock: this computer's clock ran while the device did; not so for traffic that is played back.
+    idle_s: rest around each window of energy mode. host_clock: whether host times mean anything; not so for replays.
     """
 
     modes: tuple[Mode, ...] = ("performance", "accuracy")
@@ -73,7 +76,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Setup:
-    """What every mode works with. firmware: that the device should have. meter, monitor: a live meter, switched on."""
+    """The inputs of every mode. firmware: the one that the device should run. monitor: the live `meter`, connected."""
 
     session: Session
     board: Board
@@ -86,7 +89,7 @@ class Setup:
     monitor: Monitor | None = None
 
     def clip(self, number: int) -> int:
-        """Index of the clip that window `number` runs on."""
+        """Index of the clip for window `number`."""
         return number % len(self.vectors.features)
 
     def expected(self, index: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -96,23 +99,29 @@ class Setup:
 
 
 class Runner(Protocol):
+    """One mode on one device."""
+
     def __init__(self, setup: Setup) -> None: ...
-    def measure(self) -> None: ...
-    def section(self) -> Any: ...  # noqa: ANN401 (each mode has its own)
+
+    def measure(self) -> None:
+        """Run the mode. Raises BoardError or ProtocolError when the device fails; results so far are kept."""
+
+    def section(self) -> Any:  # noqa: ANN401 (each mode has its own)
+        """The frozen section of the results so far; None when there are none."""
 
 
 def planned(seconds: float, inference_s: float, attempt: int = 0) -> int:
-    """Iterations of a window that has to last `seconds`, when one inference was seen to take `inference_s`."""
+    """Iterations of a window of at least `seconds`, if one inference takes `inference_s`. attempt: from 0."""
     return max(1, math.ceil(seconds * (MARGIN + MORE_MARGIN * attempt) / inference_s))
 
 
 def longer(seconds: float, iterations: int, lasted_s: float, attempt: int) -> int:
-    """Iterations of the next attempt at a window, after so many lasted less than `seconds`."""
+    """Iterations of the next attempt, after `iterations` took `lasted_s`, which is less than `seconds`."""
     return min(planned(seconds, lasted_s / iterations, attempt), iterations * MOST_GROWTH)
 
 
 def in_order(names: list[str]) -> tuple[Mode, ...]:
-    """The modes of these names, in the order in which they run. Raises ConfigError that lists the modes there are."""
+    """The modes with these names, in the order in which they run. Raises ConfigError, which lists all modes."""
     unknown = [name for name in names if name not in MODES]
     if unknown or not names:
         raise ConfigError(f"the modes should be some of {', '.join(MODES)}", got=", ".join(unknown) or "none")
@@ -120,5 +129,6 @@ def in_order(names: list[str]) -> tuple[Mode, ...]:
 
 
 def runner(mode: Mode, setup: Setup) -> Runner:
+    """The Runner of `mode`, ready to measure."""
     made: Runner = importlib.import_module(f"{__name__}.{mode}").Runner(setup)
     return made

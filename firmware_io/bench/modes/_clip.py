@@ -1,4 +1,4 @@
-"""One clip through the device, with its name in every error."""
+"""Classify one clip on the device; every error names the clip."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ FLASH = "flash the firmware that was built from this graph: edgekws flash"
 
 
 def classify(setup: Setup, index: int) -> Answer:
-    """The answer to clip `index`. Raises ProtocolError when it has other labels than the graph."""
+    """The answer to clip `index`.
+
+    Raises ProtocolError for another number of labels than the graph's, and what Session.classify raises.
+    """
     try:
         answer = setup.session.classify(setup.vectors.features[index])
     except EdgeKwsError as error:
@@ -24,15 +27,15 @@ def classify(setup: Setup, index: int) -> Answer:
 
 
 def require_this_graph(setup: Setup, index: int) -> None:
-    """Load and classify clip `index`: figures of a device that holds another model are figures of nothing.
+    """Classify clip `index` before anything is timed: latency and energy of another model would be meaningless.
 
-    Raises BoardError unless scores (or probabilities, where the device has no `raw`) equal the interpreter's.
+    Raises BoardError unless the scores (the probabilities, where the device has no `raw`) equal the interpreter's.
     """
     answer, (scores, permille) = classify(setup, index), setup.expected(index)
-    wanted, got = (permille, answer.permille) if answer.scores is None else (scores, answer.scores)
-    if got != wanted:
+    expected, got = (permille, answer.permille) if answer.scores is None else (scores, answer.scores)
+    if got != expected:
         raise BoardError(
-            f"clip {setup.vectors.ids[index]}: the device should answer as the interpreter does, {list(wanted)}",
+            f"clip {setup.vectors.ids[index]}: the device should answer as the interpreter does, {list(expected)}",
             got=f"{list(got)}: it holds another model, or its kernels are wrong",
             hint=f"{FLASH}; `edgekws bench --mode accuracy` counts every answer that differs",
         )

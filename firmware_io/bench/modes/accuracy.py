@@ -1,4 +1,4 @@
-"""Accuracy: every clip over the wire, compared with the interpreter integer by integer."""
+"""Accuracy mode: every clip is sent to the device and its answer compared with the interpreter's, bit for bit."""
 
 from __future__ import annotations
 
@@ -30,10 +30,12 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """matches: clips whose answers equal the interpreter's; compared: "scores" (integers) or
-    "permille" (printed probabilities, when the device has no `raw`). resent: inputs sent once more.
+    """Accuracy of `n` clips. matches: clips whose answers equal the interpreter's.
 
-    What needs labels is None or empty without them.
+    compared: "scores" (int8), or "permille" (printed probabilities) when the device has no `raw`. text_matches: clips
+    whose printed probabilities are right. mismatches: the first SHOWN_MISMATCHES. resent: inputs that were sent again.
+    host_s: duration on this computer. correct, confusion [labels, labels], recalls, macro_auc: None or empty when the
+    labels are not known.
     """
 
     dataset: str
@@ -52,7 +54,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class ClipAnswer:
-    """What the device printed for one clip. label: of the clip, None when it is not known."""
+    """The probabilities in thousandths that the device printed for one clip. label: the true one, None if unknown."""
 
     clip: str
     label: int | None
@@ -60,7 +62,7 @@ class ClipAnswer:
 
 
 class Runner:
-    """Accuracy mode on one device."""
+    """Accuracy mode on one device: `measure`, then `section` and `answers`."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
@@ -68,7 +70,7 @@ class Runner:
         self._host_s = 0.0
 
     def measure(self) -> None:
-        """Raises BoardError or ProtocolError, with the clip's name, when the device breaks off."""
+        """Send every clip. Raises BoardError or ProtocolError, with the clip's name, when the device fails."""
         report, total = self._setup.report, len(self._setup.vectors.features)
         start = time.monotonic()
         for index in range(total):
@@ -78,6 +80,7 @@ class Runner:
         report("accuracy", total, total)
 
     def answers(self) -> tuple[ClipAnswer, ...]:
+        """The answers so far, in the order of the clips."""
         ids, labels = self._setup.vectors.ids, self._setup.vectors.labels
         return tuple(
             ClipAnswer(ids[index], None if labels is None else int(labels[index]), answer.permille)
@@ -85,7 +88,7 @@ class Runner:
         )
 
     def section(self) -> Accuracy | None:
-        """Of the clips that were answered."""
+        """The section of the clips answered so far; None when there are none."""
         setup, answers = self._setup, self._answers
         n = len(answers)
         if n == 0:
@@ -109,20 +112,20 @@ class Runner:
 
 
 def _mismatches(ids: tuple[str, ...], answers: list[Answer], expected: np.ndarray, texts: np.ndarray) -> list[Mismatch]:
-    """The strictest comparison that the device allows: scores, else printed probabilities."""
-    found = []
+    """Clips that differ, by the strictest comparison that the device allows: scores, else printed probabilities."""
+    mismatches = []
     for clip, answer, scores, text in zip(ids, answers, expected.tolist(), texts.tolist(), strict=True):
         if answer.scores is not None and answer.scores != tuple(scores):
-            found.append(Mismatch(clip, "scores", tuple(scores), answer.scores))
+            mismatches.append(Mismatch(clip, "scores", tuple(scores), answer.scores))
         elif answer.scores is None and answer.permille != tuple(text):
-            found.append(Mismatch(clip, "permille", tuple(text), answer.permille))
-    return found
+            mismatches.append(Mismatch(clip, "permille", tuple(text), answer.permille))
+    return mismatches
 
 
 def _against_labels(names: tuple[str, ...], labels: np.ndarray | None, answers: list[Answer]) -> dict[str, Any]:
     if labels is None:
         return {"correct": None, "confusion": (), "recalls": (), "macro_auc": None}
-    predicted = np.array([np.argmax(answer.scores or answer.permille) for answer in answers])  # a tie: the first
+    predicted = np.array([np.argmax(answer.scores or answer.permille) for answer in answers])  # the first of a tie
     table = stats.confusion(labels, predicted, len(names))
     probabilities = np.array([answer.permille for answer in answers])
     return {

@@ -1,8 +1,8 @@
-"""Energy: joules between the two edges of the timestamp pin, with and without what the board takes at rest.
+"""Energy mode: joules between two falling edges of the timestamp pin, in total and above idle.
 
-A live meter runs while the board is asked, in MLPerf Tiny's order: the board is on, the trace begins, `timestamp`
-(an edge), a second of rest, then for each window the clip, the inferences between two edges and a second of rest.
-A recorded trace has the same edges; no board is asked. A model has none: it estimates.
+With a live meter the order is MLPerf Tiny's (EnergyRunner): switch the board on, start the trace, `timestamp` (one
+edge), one second of rest; then for each window load the clip, run the inferences between two edges, rest for a second.
+A recorded trace has the same edges, and no board is used. A model has neither trace nor edges: it estimates.
 """
 
 from __future__ import annotations
@@ -29,17 +29,19 @@ _CALIBRATION_S = 0.5
 _CALIBRATION_ITERATIONS = 1_000_000
 _EDGE_TIMEOUT_S = 5.0
 _SETTLE_S = 0.25
-"""A board still sends the end of its answer, at 9600 baud, after the second edge."""
+"""After the second edge a board is still sending the end of its answer, at 9600 baud."""
 
 
 @dataclass(frozen=True)
 class Energy:
-    """Energy of one inference: medians over windows. above_idle: less what the board takes at rest in that time.
+    """Energy of one inference in microjoules: medians over windows.
 
-    spread: (highest - lowest window) / median. interval, source: of an estimate (microjoules). peak_a: highest
-    current of a sample, None without a voltage; limit_a: of the meter, 0 for none. faults: what was wrong with the
-    edges, in sentences. wrong: clips whose answer differs from the interpreter's. host_s: of each window with its
-    warm-ups and its answer, on this computer's clock; None when no board was asked.
+    uj_per_inference_above_idle: less the idle power over the same time; None when that is unknown.
+    rate_hz: samples per second. volts: of the supply, None if unknown. dropped: samples that the meter lost.
+    spread: (highest - lowest window) / median. interval (uJ), source: of an estimate only. trace: points for a plot.
+    peak_a: highest current of a sample, None without a voltage; limit_a: the meter's limit, 0 for none.
+    faults: problems with the edges, in sentences. wrong: clips whose answer differs from the interpreter's.
+    host_s: duration of each window with warm-ups and answer on this computer; None when no board was used.
     """
 
     meter: str
@@ -62,7 +64,7 @@ class Energy:
 
 
 class Runner:
-    """Energy mode on one device, with a live meter that feeds or watches it."""
+    """Energy mode on one device, with a live meter that supplies or only measures it."""
 
     def __init__(self, setup: Setup) -> None:
         """Raises ConfigError without a live meter."""
@@ -73,16 +75,20 @@ class Runner:
         title, rate_hz = meter.capabilities.title, meter.rate_hz
         self._recorder = Recorder(monitor, meter.folder, title, rate_hz, meter.volts)
         self._started = False
-        self._spans: list[tuple[Span, float]] = []  # and the run's seconds on this computer
+        self._spans: list[tuple[Span, float]] = []  # with the duration of the run on this computer
         self._faults: list[str] = []
         self._wrong: list[str] = []
 
     def measure(self) -> None:
-        """Raises BoardError or ProtocolError when device or meter breaks off, holds another model, or gives no edge."""
+        """Run all windows.
+
+        Raises BoardError or ProtocolError when the device or the meter fails, the device holds another model, or no
+        edge arrives.
+        """
         setup, total = self._setup, self._setup.plan.windows
         if setup.session.mode == "performance":
-            got = "its firmware is built for performance mode, which gives no edges"
-            hint = f"flash the firmware of energy mode: edgekws flash --board {setup.board.name} --energy"
+            got = "its firmware is built for performance mode, which makes no edges"
+            hint = f"flash the firmware for energy mode: edgekws flash --board {setup.board.name} --energy"
             raise BoardError("the device should be in energy mode", got=got, hint=hint)
         require_this_graph(setup, 0)
         inference_s = self._calibrate()
@@ -96,19 +102,19 @@ class Runner:
         setup.report("energy", total, total)
 
     def section(self) -> Energy | None:
-        """Of the windows whose edges came; None when there are none."""
+        """The section of the windows whose edges arrived; None when there are none."""
         if not self._started:
             return None
         trace = self._recorder.trace()
-        found = [pair for pair in self._spans if pair[0].last <= len(trace.joules)]  # a meter may have gone in between
-        if not found:
+        usable = [pair for pair in self._spans if pair[0].last <= len(trace.joules)]  # a meter may have gone in between
+        if not usable:
             return None
-        section = measured(trace, [span for span, _ in found], self._meter, self._setup.board, self._setup.plan)
-        host_s = tuple(seconds for _, seconds in found) if self._setup.plan.host_clock else None
+        section = measured(trace, [span for span, _ in usable], self._meter, self._setup.board, self._setup.plan)
+        host_s = tuple(seconds for _, seconds in usable) if self._setup.plan.host_clock else None
         return replace(section, faults=tuple(self._faults), wrong=tuple(self._wrong), host_s=host_s)
 
     def _calibrate(self) -> float:
-        """Seconds of one inference, from two runs on this computer's clock: what both have in common falls out."""
+        """Seconds per inference: the difference of two runs on this computer's clock, which cancels the overhead."""
         first_s, iterations = self._setup.session.infer_energy(1, WARMUPS).host_s, 2
         while True:
             more_s = self._setup.session.infer_energy(iterations, WARMUPS).host_s - first_s
@@ -118,19 +124,19 @@ class Runner:
             iterations = math.ceil(iterations * min(10.0, max(2.0, grow)))
 
     def _begin(self) -> None:
-        """The lone edge of `timestamp`, then rest. Raises BoardError when no edge came: no window would have any."""
-        asked = self._setup.session.mark()
-        found = self._edges_until_rested(1)
-        if not found:
+        """The single edge of `timestamp`, then rest. Raises BoardError when it does not arrive, for none would."""
+        requested = self._setup.session.mark()
+        edges = self._edges_until_rested(1)
+        if not edges:
             raise BoardError(
-                "the board's timestamp pin should fall when it is asked to",
+                "the board's timestamp pin should fall at the command `timestamp`",
                 got="no edge at the meter",
                 hint="check the wire from that pin to the meter's input, and their common ground",
             )
-        self._count("timestamp", len(found), 1, asked)
+        self._count("timestamp", len(edges), 1, requested)
 
     def _window(self, number: int, inference_s: float) -> None:
-        """One window; one that came out short on the meter's clock is run again, longer."""
+        """One window; when it is too short on the meter's clock it is run again with more iterations."""
         session, index, plan = self._setup.session, self._setup.clip(number), self._setup.plan
         iterations = planned(plan.window_s, inference_s)
         session.load(self._setup.vectors.features[index].tobytes())
@@ -147,28 +153,31 @@ class Runner:
             self._wrong.append(self._setup.vectors.ids[index])
 
     def _between_edges(self, number: int, run: EnergyRun) -> Span | None:
-        """The last two edges of a run: it may have run before, until its answer came undamaged."""
+        """The last two edges of a run: earlier ones are of attempts whose answer was damaged."""
         edges = self._edges_until_rested(2)
         if not self._count(f"window {number + 1}", len(edges), 2, run.attempts):
             return None
         return Span(edges[-2], edges[-1], run.iterations)
 
-    def _count(self, what: str, found: int, each: int, attempts: int) -> bool:
-        """Whether so many edges came. A damaged command makes none, a damaged answer hides those that it made."""
-        right = 0 < found <= each * attempts and found % each == 0
+    def _count(self, what: str, edges: int, each: int, attempts: int) -> bool:
+        """Whether the number of edges is plausible; else notes a fault.
+
+        each: edges of one attempt. A damaged command makes no edges; a damaged answer means that they were made.
+        """
+        right = 0 < edges <= each * attempts and edges % each == 0
         if not right:
-            self._faults.append(f"{what}: {found} edges of the timestamp pin where {each} should be")
+            self._faults.append(f"{what}: {edges} edges of the timestamp pin instead of {each}")
         return right
 
     def _edges_until_rested(self, least: int) -> tuple[int, ...]:
-        """All edges of what was asked for last; meanwhile the board has its rest."""
+        """All edges of the last command, after the board has rested."""
         edges = self._recorder.take_edges(least, _EDGE_TIMEOUT_S)
         time.sleep(self._setup.plan.idle_s + _SETTLE_S)
         return (*edges, *self._recorder.take_edges(0, 0.0))
 
 
 def measured(trace: Trace, spans: list[Span], meter: Meter, board: Board, plan: Plan) -> Energy:
-    """The section of a trace, live or recorded. `spans` is not empty."""
+    """The section of a trace, live or recorded. spans: one per window, not empty."""
     windows = energy.windows(trace, spans, plan.idle_s)
     totals = [window.uj_per_inference for window in windows]
     above = [window.uj_per_inference_above_idle for window in windows]
@@ -193,26 +202,26 @@ def measured(trace: Trace, spans: list[Span], meter: Meter, board: Board, plan: 
 
 
 def _of_windows(trace: Trace, spans: list[Span]) -> Trace:
-    """The trace with the lone first edge and those of its windows; not those of runs that did not count."""
+    """The trace with only the single first edge and those of its windows, without the edges of failed attempts."""
     lone = [edge for edge in trace.edges[:1] if edge < spans[0].first]
     return replace(trace, edges=(*lone, *(edge for span in spans for edge in (span.first, span.last))))
 
 
 def recorded(meter: Meter, board: Board, plan: Plan) -> Energy:
-    """The section of a trace that some other instrument recorded. Raises ConfigError when it has no windows."""
+    """The section of a trace that another instrument recorded. Raises ConfigError when it has no windows."""
     trace: Trace = meter.module.load(meter.rest)
     return measured(trace, list(energy.spans(trace.edges, meter.iterations)), meter, board, plan)
 
 
 def estimate(meter: Meter, board: Board, us: float, instructions: float | None) -> Estimate:
-    """What a model says. Raises ConfigError for a board that it does not know."""
-    found: Estimate = meter.module.estimate(board, us, instructions, meter.rest)
-    return found
+    """A model's estimate for an inference of `us` microseconds. Raises ConfigError for an unknown board."""
+    result: Estimate = meter.module.estimate(board, us, instructions, meter.rest)
+    return result
 
 
 def estimated(meter: Meter, board: Board, performance: Performance) -> Energy:
-    """The section of a model: no instrument, so no windows, no rest and no trace."""
-    found = estimate(meter, board, performance.latency_us, performance.instructions)
+    """The section of a model: without an instrument there are no windows, no idle power and no trace."""
+    result = estimate(meter, board, performance.latency_us, performance.instructions)
     return Energy(
         meter=meter.capabilities.title,
         how="estimated",
@@ -220,10 +229,10 @@ def estimated(meter: Meter, board: Board, performance: Performance) -> Energy:
         volts=None,
         dropped=0,
         windows=(),
-        uj_per_inference=found.joules * 1e6,
+        uj_per_inference=result.joules * 1e6,
         uj_per_inference_above_idle=None,
-        interval=Interval(found.interval.low * 1e6, found.interval.high * 1e6),
+        interval=Interval(result.interval.low * 1e6, result.interval.high * 1e6),
         spread=0.0,
-        source=found.source,
+        source=result.source,
         trace=None,
     )

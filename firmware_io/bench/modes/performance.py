@@ -1,4 +1,4 @@
-"""Performance: windows of at least 10 s on the device's own clock, as MLPerf Tiny asks for, one clip each."""
+"""Performance mode: windows of at least 10 s on the device's own clock, as MLPerf Tiny requires, one clip each."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ _CALIBRATION_ITERATIONS = 1_000_000
 
 @dataclass(frozen=True)
 class Performance:
-    """Times on the device's clock. spread: (slowest - fastest window) / median; drift: last window / first - 1.
+    """Latency on the device's clock. iterations, windows_s, latencies_us: of each window; latency_us: their median.
 
-    clock: what that clock counts. clock_us: its readings before and after each window. instructions: per
-    inference, None unless emulated. host_s: of each window with its warm-ups, on this computer's clock; None when
-    it did not run. wrong: clips whose last answer differs from the interpreter's. layers_us: of one inference,
-    layer by layer; empty when the device cannot tell.
+    clock: what the device's clock counts. clock_us: its readings before and after each window.
+    spread: (slowest - fastest window) / median. drift: last window / first - 1. instructions: per inference, None
+    unless emulated. host_s: duration of each window with its warm-ups on this computer; None when that means nothing.
+    wrong: clips whose last answer differs from the interpreter's. layers_us: microseconds of each layer per inference;
+    empty when the device does not report them.
     """
 
     clock: str
@@ -55,12 +56,12 @@ class Runner:
         self._layers_us: tuple[float, ...] = ()
 
     def measure(self) -> None:
-        """Raises BoardError or ProtocolError when the device breaks off, or holds another model."""
+        """Run all windows. Raises BoardError or ProtocolError when the device fails or holds another model."""
         setup, total = self._setup, self._setup.plan.windows
         if setup.session.mode == "energy":
-            got = "its firmware is built for energy mode, which tells no times"
+            got = "its firmware is built for energy mode, which prints no times"
             raise BoardError("the device should be in performance mode", got=got, hint=FLASH)
-        require_this_graph(setup, 0)  # loads, and sends again what was damaged
+        require_this_graph(setup, 0)  # also loads the input for the calibration
         us, host_s = self._calibrate()
         for number in range(total):
             setup.report("performance", number, total)
@@ -70,7 +71,7 @@ class Runner:
         self._layers()
 
     def section(self) -> Performance | None:
-        """None when no window has a time that ran forwards."""
+        """The section of the windows so far; None when no window has a positive duration."""
         windows = self._windows
         latencies = [window.device_us / window.iterations for window in windows]
         usable = [latency for latency in latencies if latency > 0]
@@ -94,7 +95,7 @@ class Runner:
         )
 
     def _window(self, index: int, us: float, host_s: float) -> None:
-        """One window; a busy computer calibrates too slow, so one that came out short is run again, longer."""
+        """One window. On a busy computer the calibration is too slow, so a short window is run again, longer."""
         seconds = self._setup.plan.window_s
         iterations = planned(seconds, us / 1e6)
         for attempt in range(1, WINDOW_ATTEMPTS + 1):
@@ -111,7 +112,7 @@ class Runner:
         iterations, begin = 1, time.monotonic()
         while time.monotonic() - begin < _CALIBRATION_HOST_S and iterations <= _CALIBRATION_ITERATIONS:
             window = self._setup.session.infer(iterations, WARMUPS)
-            if abs(window.device_us) >= _CALIBRATION_US:  # backwards is found by the verdict
+            if abs(window.device_us) >= _CALIBRATION_US:  # a clock that runs backwards is reported by the verdict
                 return abs(window.device_us) / iterations, window.host_s / (iterations + WARMUPS)
             grow = _CALIBRATION_US * MARGIN / max(abs(window.device_us), 1)
             iterations = math.ceil(iterations * min(10.0, max(2.0, grow)))
@@ -125,10 +126,10 @@ class Runner:
         """Raises ProtocolError when the device has other layers than the graph."""
         classify(self._setup, 0)
         us, nodes = min(window.device_us / window.iterations for window in self._windows), self._setup.graph.nodes
-        found = self._setup.session.layers(max(1, math.ceil(_LAYERS_US / max(us, 1))))
-        if found is not None and len(found) != len(nodes):
-            raise ProtocolError(f"the device should have {len(nodes)} layers", got=str(len(found)), hint=FLASH)
-        self._layers_us = found or ()
+        layers_us = self._setup.session.layers(max(1, math.ceil(_LAYERS_US / max(us, 1))))
+        if layers_us is not None and len(layers_us) != len(nodes):
+            raise ProtocolError(f"the device should have {len(nodes)} layers", got=str(len(layers_us)), hint=FLASH)
+        self._layers_us = layers_us or ()
 
 
 def _clock(board: Board) -> str:

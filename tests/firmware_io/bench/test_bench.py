@@ -27,7 +27,7 @@ CLIPS = 6
 
 @pytest.fixture
 def vectors(graph, random_features):
-    """Six clips; the labels are what the interpreter says, but for the last."""
+    """Six clips; the labels are the interpreter's answers, except the last."""
     features = random_features(CLIPS)
     labels = interp.run(graph, features).argmax(axis=1)
     labels[-1] = (labels[-1] + 1) % len(graph.labels)
@@ -39,13 +39,13 @@ def run(graph, vectors, plan=None, raw=True, board="qemu-an386", us=2000, stack=
     return bench(Session(Direct(device, chunk=4096)), boards.load(board), graph, vectors, plan)
 
 
-def test_a_right_device_is_valid(graph, vectors):
-    found = run(graph, vectors)
-    assert found.valid and found.verdict == "board equals interpreter: 6 of 6"
-    assert found.accuracy.correct == CLIPS - 1
-    assert np.array(found.accuracy.confusion).sum() == CLIPS
-    assert sum(recall.n for recall in found.accuracy.recalls) == CLIPS
-    assert found.warnings == () and found.accuracy.resent == 0
+def test_a_correct_device_is_valid(graph, vectors):
+    result = run(graph, vectors)
+    assert result.valid and result.verdict == "board equals interpreter: 6 of 6"
+    assert result.accuracy.correct == CLIPS - 1
+    assert np.array(result.accuracy.confusion).sum() == CLIPS
+    assert sum(recall.n for recall in result.accuracy.recalls) == CLIPS
+    assert result.warnings == () and result.accuracy.resent == 0
 
 
 def test_windows_last_ten_seconds_of_device_time(graph, vectors):
@@ -59,12 +59,12 @@ def test_windows_last_ten_seconds_of_device_time(graph, vectors):
 
 @pytest.mark.parametrize("us", [3, 700, 90_000, 12_000_000])
 def test_calibration_finds_any_speed(graph, vectors, us):
-    found = run(graph, vectors, Plan(("performance",)), us=us)
-    assert found.valid and found.accuracy is None
-    assert all(10 <= window < 26 for window in found.performance.windows_s)
+    result = run(graph, vectors, Plan(("performance",)), us=us)
+    assert result.valid and result.accuracy is None
+    assert all(10 <= window < 26 for window in result.performance.windows_s)
 
 
-def test_figures_say_how_they_were_got(graph, vectors):
+def test_figures_are_labelled_by_their_kind(graph, vectors):
     by_name = {figure.name: figure for figure in run(graph, vectors).measurements()}
     assert by_name["latency"].how == "emulated" and by_name["latency"].unit == "us (virtual)"
     top1 = by_name["top-1 accuracy, dev split"]
@@ -74,63 +74,63 @@ def test_figures_say_how_they_were_got(graph, vectors):
     assert host.performance.instructions is None and "this computer" in host.warnings[0]
 
 
-def test_whether_a_physical_board_holds_the_firmware_is_not_proven(graph, vectors):
+def test_a_physical_boards_firmware_is_not_verified(graph, vectors):
     device = FakeDevice(graph, stack="900,4096")
     firmware = Firmware(Path("firmware.elf"), "0" * 64, 30_000, 100, 20_000)
     board, plan = boards.load("nucleo-l4r5zi"), Plan(("accuracy",))
-    found = bench(Session(Direct(device)), board, graph, vectors, plan, firmware)
-    assert found.valid and {figure.how for figure in found.measurements()} == {"measured"}
-    assert any("is not proven" in warning for warning in found.warnings)
+    result = bench(Session(Direct(device)), board, graph, vectors, plan, firmware)
+    assert result.valid and {figure.how for figure in result.measurements()} == {"measured"}
+    assert any("not proven" in warning for warning in result.warnings)
 
 
-def test_layers_are_told_where_the_device_can(graph, vectors):
+def test_layers_are_reported_where_the_device_supports_it(graph, vectors):
     plan = Plan(("performance",), window_s=0.01, windows=1)
-    found = run(graph, vectors, plan, layers_us=[900, 300, 500, 200, 100])
-    assert found.valid and found.layers_us == (900, 300, 500, 200, 100)
-    assert found.to_json()["layers_us"] == [900, 300, 500, 200, 100]
+    result = run(graph, vectors, plan, layers_us=[900, 300, 500, 200, 100])
+    assert result.valid and result.layers_us == (900, 300, 500, 200, 100)
+    assert result.to_json()["layers_us"] == [900, 300, 500, 200, 100]
     assert run(graph, vectors, plan).layers_us == ()
     assert run(graph, vectors, Plan(("accuracy",)), layers_us=[1] * 5).layers_us == ()
     other = run(graph, vectors, plan, layers_us=[1000, 1000])
     assert not other.valid and "should have 5 layers" in other.incomplete and len(other.performance.windows_s) == 1
 
 
-def test_the_stack_is_a_figure_where_the_device_can_tell(graph, vectors):
+def test_the_peak_stack_is_a_figure_where_the_device_reports_it(graph, vectors):
     plan = Plan(("accuracy",))
-    found = run(graph, vectors, plan, stack="824,2048")
-    figure = {figure.name: figure for figure in found.measurements()}["stack, deepest"]
+    result = run(graph, vectors, plan, stack="824,2048")
+    figure = {figure.name: figure for figure in result.measurements()}["peak stack"]
     assert (figure.value, figure.unit, figure.how) == (824, "bytes", "emulated")
-    assert found.to_json()["stack"] == {"used": 824, "size": 2048}
+    assert result.to_json()["stack"] == {"used": 824, "size": 2048}
     for unknown in (None, "unknown"):
-        found = run(graph, vectors, plan, stack=unknown)
-        assert found.valid and found.stack is None and "stack, deepest" not in {f.name for f in found.measurements()}
+        result = run(graph, vectors, plan, stack=unknown)
+        assert result.valid and result.stack is None and "peak stack" not in {f.name for f in result.measurements()}
 
 
-def test_a_damaged_answer_about_the_stack_is_asked_for_again(graph, vectors):
+def test_a_damaged_answer_about_the_stack_is_retried(graph, vectors):
     plan, last = Plan(("accuracy",)), START_COMMANDS + CLIPS * (CLASSIFY_COMMANDS - 1)
     for number in range(last, last + CLIPS + 1):
         assert run(graph, vectors, plan, stack="824,2048", garbage=True, command=number).valid
 
 
 def test_the_document_is_plain_json(graph, vectors):
-    for found in (run(graph, vectors, wrong_score_at=20), run(graph, vectors, Plan(("accuracy",)))):
-        value = found.to_json()
+    for result in (run(graph, vectors, wrong_score_at=20), run(graph, vectors, Plan(("accuracy",)))):
+        value = result.to_json()
         assert json.loads(json.dumps(value)) == value == checked(value, "the bench")
-    assert len(checked(found.submission(), "the bench")["answers"]) == CLIPS
+    assert len(checked(result.submission(), "the bench")["answers"]) == CLIPS
 
 
 def test_one_wrong_score_fails_the_verdict(graph, vectors):
-    found = run(graph, vectors, Plan(("accuracy",)), wrong_score_at=2)
-    assert not found.valid and found.verdict == "board equals interpreter: 5 of 6"
-    (mismatch,) = found.accuracy.mismatches
+    result = run(graph, vectors, Plan(("accuracy",)), wrong_score_at=2)
+    assert not result.valid and result.verdict == "board equals interpreter: 5 of 6"
+    (mismatch,) = result.accuracy.mismatches
     assert mismatch.clip == "clip2" and mismatch.compared == "scores"
     assert [a != b for a, b in zip(mismatch.expected, mismatch.got, strict=True)].index(True) == 3
-    assert "clip2" in found.reasons[0]
+    assert "clip2" in result.reasons[0]
 
 
 def test_wrong_text_fails_the_verdict(graph, vectors):
-    found = run(graph, vectors, Plan(("accuracy",)), wrong_text_at=1)
-    assert found.accuracy.matches == CLIPS and not found.valid
-    assert "printed probabilities are wrong on 1 of 6" in found.reasons[0]
+    result = run(graph, vectors, Plan(("accuracy",)), wrong_text_at=1)
+    assert result.accuracy.matches == CLIPS and not result.valid
+    assert "printed probabilities are wrong on 1 of 6" in result.reasons[0]
 
 
 def test_without_raw_the_text_is_compared(graph, vectors):
@@ -141,45 +141,45 @@ def test_without_raw_the_text_is_compared(graph, vectors):
 
 
 def test_a_clock_that_runs_backwards_is_not_valid(graph, vectors):
-    found = run(graph, vectors, Plan(("performance",)), backwards=True)
-    assert not found.valid and found.reasons[0].startswith("window 3: the device's clock runs backwards")
+    result = run(graph, vectors, Plan(("performance",)), backwards=True)
+    assert not result.valid and result.reasons[0].startswith("window 3: the device's clock runs backwards")
 
 
 def test_short_windows_are_not_valid(graph, vectors, monkeypatch):
     monkeypatch.setattr("firmware_io.bench.modes.MARGIN", 0.5)
-    found = run(graph, vectors, Plan(("performance",)))
-    assert len(found.reasons) == 5 and "shorter than 10 s" in found.reasons[0]
+    result = run(graph, vectors, Plan(("performance",)))
+    assert len(result.reasons) == 5 and "shorter than 10 s" in result.reasons[0]
 
 
-def test_a_window_that_came_out_short_is_run_again(graph, vectors, monkeypatch):
+def test_a_short_window_is_run_again(graph, vectors, monkeypatch):
     monkeypatch.setattr(
         "firmware_io.bench.modes.performance.Runner._calibrate", lambda runner: (2600.0, 0.0)
     )  # it is 2000 us
-    found = run(graph, vectors, Plan(("performance",)))
-    assert found.valid and min(found.performance.windows_s) >= 10
+    result = run(graph, vectors, Plan(("performance",)))
+    assert result.valid and min(result.performance.windows_s) >= 10
 
 
 def test_a_clock_that_jumps_back_does_not_make_a_window_of_hours(graph, vectors, monkeypatch):
-    device, asked = FakeDevice(graph), []
+    device, requested = FakeDevice(graph), []
 
     def jumping(n, w, original=device._infer):
-        asked.append(n)
+        requested.append(n)
         lines = original(n, w).split("\r\n")
-        if n >= 5000 and max(asked[:-1]) < 5000:  # the first window: no more than 1 us passes in it
+        if n >= 5000 and max(requested[:-1]) < 5000:  # the first window: no more than 1 us passes in it
             lines[4] = f"m-lap-us-{int(lines[3].removeprefix('m-lap-us-')) + 1}"
         return "\r\n".join(lines)
 
     monkeypatch.setattr(device, "_infer", jumping)
-    found = bench(Session(Direct(device, chunk=4096)), boards.load("qemu-an386"), graph, vectors)
-    assert found.valid and max(asked) <= 4 * 5250
+    result = bench(Session(Direct(device, chunk=4096)), boards.load("qemu-an386"), graph, vectors)
+    assert result.valid and max(requested) <= 4 * 5250
 
 
-def test_shorter_plans_are_named(graph, vectors):
-    found = run(graph, vectors, Plan(("performance",), window_s=0.5, windows=2))
-    assert found.valid and "2 windows of 0.5 s" in found.warnings[0]
+def test_shorter_plans_warn(graph, vectors):
+    result = run(graph, vectors, Plan(("performance",), window_s=0.5, windows=2))
+    assert result.valid and "2 windows of 0.5 s" in result.warnings[0]
 
 
-def test_a_clock_that_stands_still_is_an_error(graph, vectors, monkeypatch):
+def test_a_stopped_clock_is_an_error(graph, vectors, monkeypatch):
     monkeypatch.setattr("firmware_io.bench.modes.performance._CALIBRATION_HOST_S", 0.1)
     monkeypatch.setattr(FakeDevice, "_lap", lambda self: "m-lap-us-7\r\n")
     with pytest.raises(BoardError, match="clock of the device should run"):
@@ -189,47 +189,47 @@ def test_a_clock_that_stands_still_is_an_error(graph, vectors, monkeypatch):
 def test_a_lost_byte_is_counted(graph, vectors):
     speed = run(graph, vectors, Plan(("performance",)), lose=100)
     assert speed.valid and speed.performance is not None
-    found = run(graph, vectors, Plan(("accuracy",)), lose=100)
-    assert found.valid and found.accuracy.resent == 1 and "sent again" in found.warnings[0]
+    result = run(graph, vectors, Plan(("accuracy",)), lose=100)
+    assert result.valid and result.accuracy.resent == 1 and "sent again" in result.warnings[0]
 
 
 @pytest.mark.parametrize("fault", ["silent", "garbage", "half_line", "reset"])
-def test_a_device_that_breaks_off_names_the_clip_and_what_came_before_is_kept(graph, vectors, fault):
+def test_a_device_that_fails_names_the_clip_and_keeps_earlier_results(graph, vectors, fault):
     command = START_COMMANDS + CLASSIFY_COMMANDS + 3  # in the second clip
-    found = run(graph, vectors, Plan(("accuracy",)), **{fault: True}, command=command, always=True)
-    assert not found.valid and isinstance(found.cause, BoardError | ProtocolError)
-    assert re.search(r"^clip clip1: .*`db .*What to do", found.incomplete) and found.incomplete in found.reasons[0]
-    assert (found.accuracy.n, found.accuracy.matches, len(found.answers)) == (1, 1, 1)
-    assert found.verdict == "incomplete, not valid; board equals interpreter: 1 of 1"
-    assert json.loads(json.dumps(found.to_json()))["incomplete"] == found.incomplete
+    result = run(graph, vectors, Plan(("accuracy",)), **{fault: True}, command=command, always=True)
+    assert not result.valid and isinstance(result.cause, BoardError | ProtocolError)
+    assert re.search(r"^clip clip1: .*`db .*What to do", result.incomplete) and result.incomplete in result.reasons[0]
+    assert (result.accuracy.n, result.accuracy.matches, len(result.answers)) == (1, 1, 1)
+    assert result.verdict == "incomplete, not valid; board equals interpreter: 1 of 1"
+    assert json.loads(json.dumps(result.to_json()))["incomplete"] == result.incomplete
 
 
-def test_a_device_that_breaks_off_before_anything_was_measured_is_an_error(graph, vectors):
+def test_a_device_that_fails_before_anything_was_measured_is_an_error(graph, vectors):
     with pytest.raises(BoardError, match=r"^clip clip0"):
         run(graph, vectors, silent=True, command=START_COMMANDS + 3, always=True)
 
 
-def test_windows_before_the_break_are_kept(graph, vectors):
+def test_windows_before_the_failure_are_kept(graph, vectors):
     calibration = CLASSIFY_COMMANDS + 5
     command = START_COMMANDS + calibration + 3 * CLASSIFY_COMMANDS
-    found = run(graph, vectors, silent=True, command=command, always=True)
-    assert 1 <= len(found.performance.windows_s) < 5 and found.accuracy is None and found.stack is None
-    assert found.performance.latency_us == pytest.approx(2000, rel=1e-3) and not found.valid
+    result = run(graph, vectors, silent=True, command=command, always=True)
+    assert 1 <= len(result.performance.windows_s) < 5 and result.accuracy is None and result.stack is None
+    assert result.performance.latency_us == pytest.approx(2000, rel=1e-3) and not result.valid
 
 
-def test_ctrl_c_keeps_what_there_is(graph, vectors, monkeypatch):
-    device, asked = FakeDevice(graph), []
+def test_ctrl_c_keeps_the_results_so_far(graph, vectors, monkeypatch):
+    device, requested = FakeDevice(graph), []
 
     def interrupted(n, w, original=device._infer):
-        asked.append(n)
-        if len(asked) == 4:
+        requested.append(n)
+        if len(requested) == 4:
             raise KeyboardInterrupt
         return original(n, w)
 
     monkeypatch.setattr(device, "_infer", interrupted)
-    found = bench(Session(Direct(device)), boards.load("qemu-an386"), graph, vectors, Plan(("accuracy",)))
-    assert found.accuracy.n == 3 and isinstance(found.cause, KeyboardInterrupt)
-    assert found.incomplete == "stopped by the user before the end" and not found.valid
+    result = bench(Session(Direct(device)), boards.load("qemu-an386"), graph, vectors, Plan(("accuracy",)))
+    assert result.accuracy.n == 3 and isinstance(result.cause, KeyboardInterrupt)
+    assert result.incomplete == "stopped by the user before the end" and not result.valid
 
 
 def test_another_model_is_refused(graph, vectors, graph_factory):
@@ -263,14 +263,14 @@ def test_a_device_with_another_model_is_refused_before_it_is_timed(graph, vector
 def test_a_model_estimates_from_performance_mode(graph, vectors, tmp_path):
     device = FakeDevice(graph)
     plan, meter = Plan(("accuracy", "energy")), Meter("model:?volts=3.0", tmp_path)
-    found = bench(Session(Direct(device)), boards.load("qemu-an386"), graph, vectors, plan, meter=meter)
-    assert found.valid and found.modes == ("performance", "accuracy", "energy")
-    energy = found.energy
+    result = bench(Session(Direct(device)), boards.load("qemu-an386"), graph, vectors, plan, meter=meter)
+    assert result.valid and result.modes == ("performance", "accuracy", "energy")
+    energy = result.energy
     assert energy.how == "estimated" and energy.windows == () and energy.trace is None
     assert energy.interval.low < energy.uj_per_inference < energy.interval.high and energy.source
-    figure = {figure.name: figure for figure in found.measurements()}["energy per inference"]
+    figure = {figure.name: figure for figure in result.measurements()}["energy per inference"]
     assert (figure.how, figure.interval) == ("estimated", energy.interval)
-    assert any("estimated, no meter" in warning for warning in found.warnings)
+    assert any("estimated, not measured" in warning for warning in result.warnings)
 
 
 def test_a_model_that_does_not_know_the_board_is_refused_before_it_is_timed(graph, vectors, tmp_path):
@@ -287,9 +287,9 @@ def test_no_clips_are_refused(graph, random_features):
 
 
 def test_clips_without_labels(graph, vectors):
-    found = run(graph, Vectors("golden", vectors.ids, vectors.features), Plan(("accuracy",)))
-    assert found.valid and found.accuracy.correct is None and found.accuracy.confusion == ()
-    assert [figure.name for figure in found.measurements()] == ["clips equal to the interpreter, golden"]
+    result = run(graph, Vectors("golden", vectors.ids, vectors.features), Plan(("accuracy",)))
+    assert result.valid and result.accuracy.correct is None and result.accuracy.confusion == ()
+    assert [figure.name for figure in result.measurements()] == ["clips equal to the interpreter, golden"]
 
 
 def test_progress_counts_to_the_end(graph, vectors):
@@ -346,11 +346,11 @@ def test_the_real_firmware(graph, vectors, name, tmp_path):
             pytest.skip(f"{program} is not installed")
     firmware = build(board, c.emit(graph), tmp_path / "firmware.elf")
     with open_transport(board.transport, elf=firmware.elf) as opened:
-        found = bench(Session(opened), board, graph, vectors, Plan(window_s=0.2, windows=2), firmware)
-    assert found.valid, found.reasons
-    assert found.verdict == "board equals interpreter: 6 of 6" and found.accuracy.text_matches == CLIPS
-    assert found.to_json()["firmware"]["flash_bytes"] == firmware.flash_bytes > 1000
-    assert (found.stack is None) == (name == "host")
+        result = bench(Session(opened), board, graph, vectors, Plan(window_s=0.2, windows=2), firmware)
+    assert result.valid, result.reasons
+    assert result.verdict == "board equals interpreter: 6 of 6" and result.accuracy.text_matches == CLIPS
+    assert result.to_json()["firmware"]["flash_bytes"] == firmware.flash_bytes > 1000
+    assert (result.stack is None) == (name == "host")
 
 
 def test_firmware_of_another_graph_fails_the_verdict(graph, graph_factory, vectors, tmp_path):
@@ -359,5 +359,5 @@ def test_firmware_of_another_graph_fails_the_verdict(graph, graph_factory, vecto
         pytest.skip(f"{board.compiler} is not installed")
     firmware = build(board, c.emit(graph_factory(seed=5)), tmp_path / "firmware.elf")
     with open_transport(board.transport, elf=firmware.elf) as opened:
-        found = bench(Session(opened), board, graph, vectors, Plan(("accuracy",)), firmware)
-    assert not found.valid and found.accuracy.matches < CLIPS
+        result = bench(Session(opened), board, graph, vectors, Plan(("accuracy",)), firmware)
+    assert not result.valid and result.accuracy.matches < CLIPS

@@ -1,4 +1,4 @@
-"""`edgekws bench` on a fake device behind a pty: what is written, printed and raised, whatever happens."""
+"""`edgekws bench` on a fake device behind a pty: what it writes, prints and raises."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def without_labels(options, graph, tmp_path):
     return replace(options, vectors=tmp_path / "bare.npz")
 
 
-def test_what_no_submission_takes_is_refused_before_it_is_measured(graph, options, tmp_path):
+def test_runs_that_no_submission_accepts_are_refused_before_they_start(graph, options, tmp_path):
     submission = replace(options, port="serial:/nowhere", mlperf=tmp_path / "submission")
     with pytest.raises(ConfigError, match=r"5 windows of at least 10 s.*3 of 10 s"):
         command.measure(replace(submission, windows=3))
@@ -93,7 +93,7 @@ def test_what_no_submission_takes_is_refused_before_it_is_measured(graph, option
     assert not (tmp_path / "submission").exists() and not options.folder.exists()
 
 
-def test_what_was_measured_before_a_break_is_reported(graph, options):
+def test_results_before_a_failure_are_reported(graph, options):
     at = START_COMMANDS + 4 * CLASSIFY_COMMANDS
     with pytest.raises(BoardError, match="clip clip") as raised:
         measure(FakeDevice(graph, Faults(reset=True, command=at, always=True)), options, modes=("accuracy",))
@@ -138,7 +138,7 @@ def test_recorded_traffic_gives_the_same_figures(graph, options, tmp_path):
     assert second["accuracy"]["confusion"] == first["accuracy"]["confusion"]
 
 
-def test_what_came_before_a_deviation_from_a_recording_is_reported(graph, options, tmp_path):
+def test_results_before_a_deviation_from_a_recording_are_reported(graph, options, tmp_path):
     measure(FakeDevice(graph), options, modes=("accuracy",), clips=4, spy=tmp_path / "traffic.jsonl")
     with pytest.raises(ProtocolError, match=r"clip clip2.*step \d+ of the recorded traffic is"):
         command.measure(replace(options, modes=("accuracy",), port=f"replay:{tmp_path / 'traffic.jsonl'}", clips=6))
@@ -193,14 +193,14 @@ def test_clips_of_other_features_are_refused(graph, options, tmp_path):
         command.measure(replace(options, vectors=tmp_path / "other.npz"))
 
 
-def test_modes_come_with_commas_or_one_by_one():
+def test_modes_are_separated_by_commas_or_repeated():
     for texts in (("accuracy,performance",), ("performance", "accuracy"), ("accuracy", "performance, accuracy")):
         assert command._plan(Options(modes=texts)).modes == ("performance", "accuracy")
 
 
 def test_serial_lines_get_the_baud_rate_of_the_firmware(options):
     board = boards.load(BOARD)
-    for port, wanted in [
+    for port, expected in [
         ("serial:/dev/x", "serial:/dev/x?baud=115200"),
         ("serial:/dev/x?baud=9600", "serial:/dev/x?baud=9600"),
         ("spy:t.jsonl:serial:/dev/x", "spy:t.jsonl:serial:/dev/x?baud=115200"),
@@ -208,7 +208,7 @@ def test_serial_lines_get_the_baud_rate_of_the_firmware(options):
         ("tcp:host:1", "tcp:host:1"),
         ("", "qemu:qemu-an386"),
     ]:
-        assert command._port(replace(options, port=port), board, energy=False) == wanted
+        assert command._port(replace(options, port=port), board, energy=False) == expected
     assert command._port(replace(options, port="serial:x"), board, energy=True) == "serial:x?baud=9600"
     assert np.array_equal(command._spread(5, 0), [0, 1, 2, 3, 4])
 
@@ -233,9 +233,9 @@ def test_the_trace_of_another_meter_is_imported_without_a_board(options, recorde
     nucleo = replace(options, board="nucleo-l4r5zi", vectors=None, modes=("energy",), iterations=230)
     command.measure(replace(nucleo, meter=f"csv:{recorded}?volts=3.0&edge=pin"))
     printed = capsys.readouterr().out
-    wanted = 0.012 * 10.4 / 230 * 1e6, 0.010 * 10.4 / 230 * 1e6
-    assert f"energy per inference: {wanted[0]:.4g} uJ (measured, n = 3)" in printed
-    assert f"energy per inference, above idle: {wanted[1]:.4g} uJ (measured, n = 3)" in printed
+    expected = 0.012 * 10.4 / 230 * 1e6, 0.010 * 10.4 / 230 * 1e6
+    assert f"energy per inference: {expected[0]:.4g} uJ (measured, n = 3)" in printed
+    assert f"energy per inference, above idle: {expected[1]:.4g} uJ (measured, n = 3)" in printed
     assert f"report in {options.out}/bench/nucleo-l4r5zi-energy/" in printed, "beside that of performance mode"
     found = report(replace(nucleo, meter="csv:"))
     assert found["device"] is None and found["performance"] is None and found["verdict"]["valid"]

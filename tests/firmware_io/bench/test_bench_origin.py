@@ -1,4 +1,4 @@
-"""`edgekws bench` with clips of a data set: the graph's origin in the report, and no run is lost for want of it."""
+"""`edgekws bench` with clips of a data set: the origin of the graph in the report, with and without it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def of_words(graph: Graph, prepared: Dataset) -> Graph:
 
 @pytest.fixture
 def options(of_words: Graph, prepared: Dataset, tmp_path: Path) -> Options:
-    """A folder that holds a graph alone, as those of released models do."""
+    """A folder that holds only a graph, as those of released models do."""
     io.save(of_words, tmp_path / "graph.npz")
     return Options(board=BOARD, data=prepared.folder, out=tmp_path, clips=CLIPS, modes=("accuracy",))
 
@@ -43,8 +43,8 @@ def options(of_words: Graph, prepared: Dataset, tmp_path: Path) -> Options:
 def report_of(options: Options, graph: Graph) -> dict[str, object]:
     with on_pty(FakeDevice(graph)) as port:
         measure.measure(replace(options, port=f"serial:{port}"))
-    found: dict[str, object] = json.loads((options.folder / "report.json").read_text())
-    return found
+    document: dict[str, object] = json.loads((options.folder / "report.json").read_text())
+    return document
 
 
 def quantized(options: Options, graph: Graph) -> None:
@@ -57,33 +57,33 @@ def names(report: dict[str, object]) -> str:
 
 
 def test_a_graph_alone_is_enough(options: Options, of_words: Graph) -> None:
-    found = report_of(options, of_words)
-    assert found["accuracy"]["n"] == CLIPS and "float network" not in names(found)  # type: ignore[index]
-    assert "quantize.json of this graph is not here" in found["manifests"]["graph"]["notes"][0]  # type: ignore[index]
+    document = report_of(options, of_words)
+    assert document["accuracy"]["n"] == CLIPS and "float network" not in names(document)  # type: ignore[index]
+    assert "quantize.json of this graph is not here" in document["manifests"]["graph"]["notes"][0]  # type: ignore[index]
 
 
 def test_a_report_says_when_and_with_which_compiler(options: Options, of_words: Graph) -> None:
-    found: dict[str, Any] = report_of(options, of_words)
-    built, page = found["manifests"]["firmware"], (options.folder / "report.md").read_text()
+    document: dict[str, Any] = report_of(options, of_words)
+    built, page = document["manifests"]["firmware"], (options.folder / "report.md").read_text()
     assert built["inputs"]["firmware"] == sha256_file(options.out / "firmware" / f"{BOARD}.elf")
     assert "gcc" in built["versions"]["compiler"] and "-mcpu=cortex-m4" in built["recipe"]["flags"]
-    assert datetime.fromisoformat(found["created"]).tzinfo and f"Written {found['created']}." in page
-    assert "Device: fake, " in page and "sent again; the device has no checksums" in page and "gcc" in page
+    assert datetime.fromisoformat(document["created"]).tzinfo and f"Written {document['created']}." in page
+    assert "Device: fake, " in page and "retries; the device has no checksums" in page and "gcc" in page
 
 
-def test_what_quantize_found_is_in_the_report(options: Options, of_words: Graph) -> None:
+def test_figures_of_quantize_are_in_the_report(options: Options, of_words: Graph) -> None:
     quantized(options, of_words)
-    found = report_of(options, of_words)
-    assert "top-1 accuracy of the float network" in names(found)
-    assert found["manifests"]["graph"]["recipe"] == {"name": "mine"}  # type: ignore[index]
+    document = report_of(options, of_words)
+    assert "top-1 accuracy of the float network" in names(document)
+    assert document["manifests"]["graph"]["recipe"] == {"name": "mine"}  # type: ignore[index]
 
 
-def test_what_quantize_found_of_another_graph_is_not(options: Options, graph: Graph, of_words: Graph) -> None:
+def test_figures_of_another_graph_are_not(options: Options, graph: Graph, of_words: Graph) -> None:
     quantized(options, graph)
     assert "float network" not in names(report_of(options, of_words))
 
 
-def test_a_damaged_file_is_found_before_the_board_is_asked(options: Options) -> None:
+def test_a_damaged_file_is_found_before_the_board_is_used(options: Options) -> None:
     (options.out / "quantize.json").write_text("{")
     with pytest.raises(ArtifactError, match=r"quantize\.json"):
         measure.measure(replace(options, port="serial:/nowhere"))

@@ -1,4 +1,4 @@
-"""MLPerf Tiny's official inputs: a folder of clips and a table, read as they are or refused with the line."""
+"""MLPerf Tiny's official inputs: read as published, or refused with the line number."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def clips(random_features):
     return Vectors("dev split", ("a", "b", "c"), random_features(3), np.array([0, 5, 11]))
 
 
-def test_what_was_written_is_read(graph, clips, tmp_path):
+def test_written_vectors_are_read_back(graph, clips, tmp_path):
     path = tmp_path / "vectors.npz"
     vectors.write(path, clips, graph.features)
     found = vectors.read(path, graph)
@@ -36,7 +36,7 @@ def test_features_of_another_specification_are_refused(graph, clips, tmp_path):
         vectors.read(path, graph)
 
 
-def test_golden_vectors_are_good_for_their_own_graph(graph, graph_factory, clips, tmp_path):
+def test_golden_vectors_fit_their_own_graph_only(graph, graph_factory, clips, tmp_path):
     path = tmp_path / "golden.npz"
     golden.write(path, graph, clips.features, clips.labels, list(clips.ids))
     assert vectors.read(path, graph).ids == clips.ids
@@ -66,7 +66,7 @@ def test_damaged_and_foreign_files_are_one_paragraph(graph, clips, tmp_path, cha
         vectors.read(path, graph)
 
 
-def test_what_is_no_file_of_arrays_is_refused(graph, tmp_path):
+def test_a_file_that_is_no_npz_is_refused(graph, tmp_path):
     for content in (b"", b"PK\x03\x04 broken", b"words"):
         (tmp_path / "x.npz").write_bytes(content)
         with pytest.raises(ArtifactError, match="vectors"):

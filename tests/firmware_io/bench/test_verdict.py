@@ -1,4 +1,4 @@
-"""The verdict is a check of figures: each limit, from both sides."""
+"""The verdict: each of its limits, from both sides."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_drift_over_one_percent_warns(last_us, warned):
         ((2000, 2500), False),  # too few to tell
     ],
 )
-def test_throttling_is_slower_for_good(latencies_us, throttled):
+def test_throttling_is_a_lasting_slowdown(latencies_us, throttled):
     reasons, _ = judge(performance=performance(latencies_us))
     assert any("throttling" in reason for reason in reasons) == throttled
 
@@ -116,10 +116,10 @@ def test_throttling_of_this_computer_warns_only():
         (0.5, False, True),
     ],
 )
-def test_the_device_clock_is_held_against_the_host_clock(factor, warned, invalid):
+def test_the_device_clock_is_compared_with_the_host_clock(factor, warned, invalid):
     reasons, warnings = judge(performance=performance(host_factor=factor))
-    assert any("off this computer's, and" in warning for warning in warnings) == warned
-    assert any("off this computer's:" in reason for reason in reasons) == invalid
+    assert any("from this computer's, and" in warning for warning in warnings) == warned
+    assert any("from this computer's:" in reason for reason in reasons) == invalid
 
 
 def test_a_window_longer_than_its_whole_command_is_a_clock_that_jumped():
@@ -132,7 +132,7 @@ def test_a_window_longer_than_its_whole_command_is_a_clock_that_jumped():
     assert judge(QEMU, performance=replace(section, host_s=fast))[0] == ()
 
 
-def test_windows_that_differ_are_named():
+def test_windows_that_differ_warn():
     assert judge(performance=performance(spread=0.049)) == ((), ())
     _, (warning,) = judge(performance=performance(spread=0.06))
     assert warning == "the latency of the windows differs by 6.0 % of its median"
@@ -148,7 +148,7 @@ def test_short_windows_wrong_answers_and_missing_sections_are_reasons():
     assert reason == "window 1: 9.900 s, shorter than 10 s"
     (reason,), _ = judge(performance=performance(wrong=("clip7",)))
     assert "clip7 differs from the interpreter" in reason
-    assert judge(performance=None)[0] == ("performance mode: no window could be used",)
+    assert judge(performance=None)[0] == ("performance mode: no usable window",)
 
 
 def test_a_clock_that_goes_back_between_windows_is_a_reason():
@@ -161,14 +161,14 @@ def test_a_clock_that_goes_back_between_windows_is_a_reason():
     ("change", "reason"),
     [
         ({"dropped": 3}, "lost 3 samples"),
-        ({"peak_a": 0.051}, "reached 51.0 mA; the meter is good for 50 mA"),
+        ({"peak_a": 0.051}, "reached 51.0 mA; the meter's limit is 50 mA"),
         ({"uj_per_inference": -1.0}, "terminals may be swapped"),
         ({"uj_per_inference": float("nan")}, "is not positive"),
         ({"faults": ("window 2: 1 edges",)}, "window 2: 1 edges"),
         ({"wrong": ("clip3",)}, "clip3 differs"),
     ],
 )
-def test_what_makes_an_energy_invalid(change, reason):
+def test_reasons_against_an_energy(change, reason):
     reasons, _ = judge(energy=energy(**change))
     assert len(reasons) == 1 and reason in reasons[0]
 
@@ -188,7 +188,7 @@ def test_short_energy_windows_are_reasons():
         ((10.9, 9.0, 10.9, 10.9, 10.9), "energy window 2: 10.500 s on the meter's clock, but all of it took 9.000 s"),
     ],
 )
-def test_the_meters_clock_is_held_against_the_host_clock(host_s, reason):
+def test_the_meter_clock_is_compared_with_the_host_clock(host_s, reason):
     reasons, _ = judge(energy=energy(host_s=host_s))
     assert len(reasons) == bool(reason) and reason in "".join(reasons)
 
@@ -198,32 +198,32 @@ def test_edges_of_an_emulated_board_may_be_late():
     assert len(judge(energy=energy(host_s=(9.0,) * 5, how="emulated"))[0]) == 5
 
 
-def test_windows_that_could_not_be_used_are_a_reason():
+def test_unusable_windows_are_a_reason():
     (reason,), _ = judge(energy=energy(uj=(10.0,) * 4))
-    assert reason.startswith("energy: 4 of 5 windows could be used")
+    assert reason.startswith("energy: only 4 of 5 windows are usable")
     assert judge(energy=energy(uj=(10.0,) * 4), identity=None)[0] == ()  # a trace of somebody else
 
 
 @pytest.mark.parametrize(
     ("change", "warning"),
     [
-        ({"uj_per_inference_above_idle": 0.0}, "took no more in its windows than at rest"),
-        ({"uj_per_inference_above_idle": None}, "power at rest is not known"),
-        ({"uj_per_inference_above_idle": -0.1}, "took no more in its windows than at rest"),
+        ({"uj_per_inference_above_idle": 0.0}, "drew no more power in its windows than at rest"),
+        ({"uj_per_inference_above_idle": None}, "the idle power is not known"),
+        ({"uj_per_inference_above_idle": -0.1}, "drew no more power in its windows than at rest"),
         ({"spread": 0.06}, "differs by 6.0 % of its median"),
         ({"volts": None}, "voltage is not known"),
         ({"how": "emulated"}, "emulated board"),
     ],
 )
-def test_what_a_reader_of_an_energy_must_know(change, warning):
+def test_warnings_about_an_energy(change, warning):
     reasons, warnings = judge(energy=energy(**change))
     assert reasons == () and len(warnings) == 1 and warning in warnings[0]
 
 
-def test_an_estimate_is_called_one():
+def test_an_estimate_is_labelled():
     section = energy(how="estimated", windows=(), source="DS12023 table 30", uj_per_inference_above_idle=None)
     reasons, warnings = judge(energy=section)
-    assert reasons == () and warnings == ("the energy is estimated, no meter was there; constants: DS12023 table 30",)
+    assert reasons == () and warnings == ("the energy is estimated, not measured; constants: DS12023 table 30",)
 
 
 def accuracy(n=10, matches=10, text_matches=10, compared="scores", resent=0):
@@ -237,21 +237,21 @@ def accuracy(n=10, matches=10, text_matches=10, compared="scores", resent=0):
         (accuracy(), []),
         (accuracy(matches=9), ["differ on 1 of 10 clips, first clip0"]),
         (accuracy(matches=5), ["differ on 5 of 10 clips, first clip0, clip1, clip2"]),
-        (accuracy(matches=4), ["differ on 6 of 10 clips, first clip0, clip1, clip2; it seems to hold another model"]),
+        (accuracy(matches=4), ["differ on 6 of 10 clips, first clip0, clip1, clip2; it appears to hold another model"]),
         (accuracy(text_matches=8), ["the printed probabilities are wrong on 2 of 10 clips"]),
         (accuracy(matches=8, text_matches=8, compared="permille"), ["differ on 2 of 10 clips, first clip0, clip1"]),
     ],
 )
 def test_answers_that_differ_are_reasons(section, reasons):
-    found, _ = judge(accuracy=section)
-    assert len(found) == len(reasons)
-    assert all(text.endswith(wanted) for text, wanted in zip(found, reasons, strict=True))
+    reported, _ = judge(accuracy=section)
+    assert len(reported) == len(reasons)
+    assert all(text.endswith(expected) for text, expected in zip(reported, reasons, strict=True))
 
 
-def test_what_a_reader_of_an_accuracy_must_know():
+def test_warnings_about_an_accuracy():
     assert judge(accuracy=accuracy())[1] == ()
     assert "no `raw`" in judge(accuracy=accuracy(compared="permille"))[1][0]
-    assert judge(accuracy=accuracy(resent=2))[1] == ("2 inputs had to be sent again: bytes were lost on the wire",)
+    assert judge(accuracy=accuracy(resent=2))[1] == ("2 inputs were sent again: bytes were lost on the wire",)
 
 
 @pytest.mark.parametrize(
@@ -263,27 +263,27 @@ def test_what_a_reader_of_an_accuracy_must_know():
     ],
 )
 @pytest.mark.parametrize("identity", [IDENTITY, None])
-def test_fewer_or_shorter_windows_than_the_benchmark_are_named(plan, windows, warned, identity):
+def test_fewer_or_shorter_windows_than_the_benchmark_requires_warn(plan, windows, warned, identity):
     _, warnings = judge(plan=plan, energy=energy(uj=(10.0,) * windows), identity=identity)
-    wanted = f"{windows} windows of {plan.window_s:g} s: fewer or shorter"
-    unproven = ["a recorded trace: that the board ran this graph, and as often as was said, is not proven"]
+    expected = f"{windows} windows of {plan.window_s:g} s: fewer or shorter"
+    unproven = ["a recorded trace: it is not proven that the board ran this graph, or this number of inferences"]
     assert list(warnings[: identity is None]) == unproven[: identity is None]
-    assert [text.startswith(wanted) for text in warnings[identity is None :]] == [True] * warned
+    assert [text.startswith(expected) for text in warnings[identity is None :]] == [True] * warned
     _, warnings = judge(plan=replace(plan, modes=("performance",)), performance=performance())
     assert bool(warnings) == warned
 
 
-def test_rest_shorter_than_a_second_is_named():
+def test_rest_shorter_than_a_second_warns():
     assert judge(plan=Plan(("energy",), idle_s=1.0), energy=energy())[1] == ()
     (warning,) = judge(plan=Plan(("energy",), idle_s=0.5), energy=energy())[1]
-    assert warning == "power at rest was taken over 0.5 s, less than 1 s"
+    assert warning == "the idle power was measured over 0.5 s, less than 1 s"
 
 
-def test_what_is_not_proven_of_a_board_and_not_said_of_one():
+def test_warnings_that_depend_on_the_kind_of_board():
     firmware = Firmware(Path("firmware.elf"), "f" * 64, 1, 1, 1)
     assert "not proven" in judge(performance=performance(), firmware=firmware)[1][0]
     assert judge(QEMU, performance=performance(), firmware=firmware)[1] == ()
-    assert judge(HOST, performance=performance())[1] == ("the times are of this computer and say nothing of a board",)
+    assert judge(HOST, performance=performance())[1] == ("the times are this computer's and say nothing about a board",)
 
 
 def test_few_iterations_count_their_warm_up():
@@ -292,13 +292,13 @@ def test_few_iterations_count_their_warm_up():
     assert section.iterations == (2,) * 5 and judge(performance=section) == ((), ())
 
 
-def test_repeated_transfers_and_other_models_are_named():
+def test_retries_and_other_models_are_warnings():
     _, warnings = judge(performance=performance(), transfers=Transfers(True, 900, 4))
-    assert warnings == ("4 of 900 commands had to be repeated: bytes were lost on the wire",)
+    assert warnings == ("4 of 900 commands were retried: bytes were lost on the wire",)
     _, warnings = judge(performance=performance(), identity=replace(IDENTITY, model="mine"))
-    assert "its model is mine" in warnings[0]
+    assert "reports the model mine" in warnings[0]
 
 
-def test_a_run_that_broke_off_is_never_valid():
+def test_an_aborted_run_is_never_valid():
     (reason,), _ = judge(performance=performance(), cause=KeyboardInterrupt())
-    assert reason == "the run broke off: stopped by the user before the end"
+    assert reason == "the run was aborted: stopped by the user before the end"

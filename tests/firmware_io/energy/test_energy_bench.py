@@ -87,7 +87,7 @@ def test_the_order_of_the_instrument_and_the_document(measure, tmp_path):
 
 def test_a_lost_edge_is_a_reason_and_the_other_windows_are_kept(measure):
     run, _, _ = measure(mute=(1,))
-    assert not run.valid and "window 1: 1 edges of the timestamp pin where 2 should be" in run.reasons
+    assert not run.valid and "window 1: 1 edges of the timestamp pin instead of 2" in run.reasons
     assert len(run.energy.windows) == 1
 
 
@@ -114,7 +114,7 @@ def test_a_run_that_was_repeated_counts_with_its_last_two_edges(measure, damage)
 def test_an_edge_that_was_lost_in_a_repeated_run_is_a_reason(measure):
     """Three edges of two runs: which two are those of the run that counts is not known."""
     run, _, _ = measure(mute=(3,), garble={"infer": 2})
-    assert "window 2: 3 edges of the timestamp pin where 2 should be" in run.reasons and len(run.energy.windows) == 1
+    assert "window 2: 3 edges of the timestamp pin instead of 2" in run.reasons and len(run.energy.windows) == 1
 
 
 def test_a_pin_that_is_not_wired_stops_at_once(measure):
@@ -203,4 +203,4 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_touched(graph, ve
     refused(PLAN, Meter("lpm01a:/nowhere", tmp_path), "should know with how much")
     refused(PLAN, Meter("voltmeter:/nowhere", tmp_path), "one of the schemes")
     both = Plan(("performance", "energy"))
-    refused(both, Meter("lpm01a:/nowhere", tmp_path, 3.0), "performance mode or of energy mode")
+    refused(both, Meter("lpm01a:/nowhere", tmp_path, 3.0), "performance mode or in energy mode")
