@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass
 
 from edgekws import targets
-from edgekws.graph.ir import INPUT, Graph, Node, Shape
+from edgekws.graph.ir import INPUT, Graph, Node
+from edgekws.graph.ops import Shape
 from edgekws.targets import Device, Figure, Target, _estimate
 from edgekws.types import Interval, Measurement
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from edgekws.graph.ops import OPS
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -23,7 +25,7 @@ class Seed:
 
 _INTEGERS = (0, 1, -1, 2, 3, 7, 8, 127, 128, 255, 256, 65535, 2**16, 2**31 - 1, 2**31, 2**32, 2**63, 2**64, 10**40)
 _REALS = (0.0, -0.0, 0.5, 8.0, 1e-320, 1e300, -1.0, float("nan"), float("inf"), float("-inf"))
-_TEXTS = ("", "x", "input", "conv2d", "linear", "add", "fixed-point", "int8", "\ud800", "\0", "\u202e\n", "é" * 300)
+_TEXTS = ("", "x", "input", *OPS, "fixed-point", "int8", "\ud800", "\0", "\u202e\n", "é" * 300)
 _OTHERS: tuple[Any, ...] = (None, True, False, [], {}, [0], [1, 1, 1], [[1]], ["input"], {"a": 1}, [None], [{}])
 _KEYS = ("lo", "name", "weight", "kernel", "kind", "version", "sha256", "__class__", "", "0")
 
@@ -89,7 +91,7 @@ def _nest(rng: random.Random, container: Any, key: Any) -> None:
 def padded(rng: random.Random, header: Any) -> None:
     """Other padding and strides, and the shapes that follow from them: such a header is wrong only by its sizes."""
     node = rng.choice(header["nodes"])
-    if node["op"] not in ("conv2d", "depthwise_conv2d"):
+    if not OPS[node["op"]].is_convolution:
         return
     sizes, before = (0, 0, 1, 4, 100, 10_000, 65_535, 10**6, 2**30, 2**31 - 1), node["pad"]
     node["pad"], node["stride"] = rng.choices(sizes, k=4), rng.choices((1, 1, *sizes[2:]), k=2)

@@ -13,7 +13,8 @@ from edgekws.data import dataset
 from edgekws.data.dataset import Dataset
 from edgekws.data.sources import speech_commands
 from edgekws.features.spec import FeatureSpec
-from edgekws.graph.ir import INPUT, Graph, Node, Op, Requant, Shape
+from edgekws.graph.ir import INPUT, Graph, Node, Requant
+from edgekws.graph.ops import OPS, Op, Shape
 from tests.recordings import provide
 
 settings.register_profile("edgekws", deadline=None)  # shared machines stall; speed has its own benchmarks
@@ -36,7 +37,7 @@ def random_graph(seed: int = 0, weight_limit: int = 127, channels: int = 8, clas
         return rng.integers(-weight_limit, weight_limit + 1, shape).astype(np.int8)
 
     def layer(name: str, op: Op, source: str, shape: Shape, out: Shape, weight: np.ndarray, **more: object) -> Node:
-        stage = _stage(rng, out[2], weight[0].size, signed=op == "linear")
+        stage = _stage(rng, out[2], weight[0].size, signed=OPS[op].is_dense)
         return Node(name, op, (source,), stage, shape, out, weight=weight, **more)  # type: ignore[arg-type]
 
     mid = (25, 5, channels)

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
+from edgekws.errors import TargetError
 from edgekws.graph.executor import Executor, checked_features
 from edgekws.graph.ir import Graph, Node
+from edgekws.graph.ops import Op
 
-__all__ = ["NEAR", "Executor", "checked_features", "narrow_weights", "packed"]
+__all__ = ["NEAR", "Executor", "checked_features", "entry", "narrow_weights", "packed"]
+
+Entry = TypeVar("Entry")
 
 NEAR = "-near"
 """What the names of executors end in when their file says that it may differ from the graph."""
+
+
+def entry(entries: Mapping[Op, Entry], node: Node, kind: str) -> Entry:
+    """What writes `node`. Raises TargetError for an op that the format cannot express exactly: it has no entry."""
+    if node.op not in entries:
+        raise TargetError(
+            f"{node.name}: {kind} should have an exact form of {node.op}",
+            got="none",
+            hint=f"export another format, such as c; {kind} expresses {', '.join(entries)}",
+        )
+    return entries[node.op]
 
 
 def narrow_weights(graph: Graph, stored: Callable[[Node], str]) -> dict[str, str]:

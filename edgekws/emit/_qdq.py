@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekws.emit._rounding import can_double, kernel
 from edgekws.errors import TargetError
-from edgekws.graph.ir import UNSCALED, Node, accumulator_bounds
+from edgekws.graph.ir import Node, accumulator_bounds
 
 EXACT = 1 << 24
 """float32 holds every integer up to here."""
@@ -56,7 +56,7 @@ def form_of(node: Node, bounds: tuple[int, int]) -> Layer:
 
     Raises TargetError for a bias beyond int32.
     """
-    if node.op in UNSCALED:
+    if not node.operation.is_scaled:
         nothing = np.zeros(0, np.int64)
         return Layer(node, Form.UNSCALED, True, nothing, nothing, nothing, nothing)
     if node.requant.rule == "fixed-point":

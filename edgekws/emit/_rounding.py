@@ -56,9 +56,9 @@ def kernel(node: Node) -> np.ndarray:
     """The weights of any node as those of a convolution (int64): [c_out, k_h, k_w, c_in] or [c, k_h, k_w]."""
     height, width, channels = node.in_shape
     if node.weight is None:
-        return np.ones((channels, 1, 1) if node.op == "scale" else (channels, height, width), np.int64)
+        return np.ones((channels, height, width) if node.operation.reach == "all" else (channels, 1, 1), np.int64)
     weight = node.weight.astype(np.int64)
-    return weight.reshape(-1, height, width, channels) if node.op == "linear" else weight
+    return weight.reshape(-1, height, width, channels) if node.operation.is_dense else weight
 
 
 def can_double(weight: np.ndarray) -> np.ndarray:

@@ -27,16 +27,17 @@ executors bear names of their own (`MAY_DIFFER`), so that differences are counte
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from edgekws.emit import _onnx, _seal
-from edgekws.emit._common import NEAR, Executor, narrow_weights
+from edgekws.emit._common import NEAR, Executor, entry, narrow_weights
 from edgekws.emit._onnx import Builder
 from edgekws.emit._qdq import Form, Layer, form_of, stored_type
 from edgekws.errors import TargetError
-from edgekws.graph.ir import INPUT, UNSCALED, Graph
+from edgekws.graph.ir import INPUT, Graph, Node
+from edgekws.graph.ops import Op
 
 FILE, KIND, VERSION = "model.qdq.onnx", "onnx_qdq", 1
 NOTE = "QuantizeLinear's half to even on values that are never a half; equal to the graph in every output"
@@ -118,7 +119,7 @@ class _Wires:
             raise TargetError(f"{node.name}: both inputs should have one scale", got=f"2^{sorted(in_log2)}")
         (step,) = in_log2
         sources = [self._dequantized(name) for name in node.inputs]
-        self.log2[node.name] = step if node.op in UNSCALED else _nearest_log2(node.out_scale)
+        self.log2[node.name] = _nearest_log2(node.out_scale) if node.operation.is_scaled else step
         value = _value(self.build, layer, sources, step, self.log2[node.name])
         zero_point = -128 if node.requant.lo == 0 else 0
         self.quantization[node.name] = self._quantization(node.name, self.log2[node.name], zero_point)
@@ -141,11 +142,8 @@ class _Wires:
 def _value(build: Builder, layer: Layer, sources: list[str], in_log2: int, out_log2: int) -> str:
     """The float value of the layer before QuantizeLinear; one step of it is 2^out_log2."""
     node = layer.node
-    if node.op == "add":
-        return build.add("Add", sources, f"{node.name}_sum")
-    if node.op == "max_pool":
-        window, strides = list(node.window), list(node.stride)
-        return build.add("MaxPool", sources, f"{node.name}_max", kernel_shape=window, strides=strides)
+    if not node.operation.is_scaled:
+        return entry(_UNSCALED, node, KIND)(build, node, sources)
     if layer.form is Form.FLOOR:
         return _floored(build, layer, _conv(build, layer, [*sources, _weights(build, layer, -in_log2)]), out_log2)
     weights = _weights(build, layer, out_log2 - in_log2)
@@ -154,6 +152,19 @@ def _value(build: Builder, layer: Layer, sources: list[str], in_log2: int, out_l
         value = _conv(build, layer, [*sources, weights])
         return build.add("Add", [value, biases], f"{node.name}_sum")
     return _conv(build, layer, [*sources, weights, biases])
+
+
+def _add(build: Builder, node: Node, sources: list[str]) -> str:
+    return build.add("Add", sources, f"{node.name}_sum")
+
+
+def _max_pool(build: Builder, node: Node, sources: list[str]) -> str:
+    window, strides = list(node.window), list(node.stride)
+    return build.add("MaxPool", sources, f"{node.name}_max", kernel_shape=window, strides=strides)
+
+
+_UNSCALED: dict[Op, Callable[[Builder, Node, list[str]], str]] = {"add": _add, "max_pool": _max_pool}
+"""Ops that only clip. All others are convolutions."""
 
 
 def _weights(build: Builder, layer: Layer, step_log2: int) -> str:

@@ -27,16 +27,17 @@ Why float32 computes all of it exactly, for z = acc + offset:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgekws.emit import _onnx, _seal
-from edgekws.emit._common import Executor, narrow_weights
+from edgekws.emit._common import Executor, entry, narrow_weights
 from edgekws.emit._onnx import Builder
 from edgekws.errors import TargetError
 from edgekws.graph.ir import INPUT, Graph, Node, accumulator_bounds
+from edgekws.graph.ops import Op
 
 FILE, KIND, VERSION = "model.tinpu.onnx", "onnx_tinpu", 1
 NOTE = "floor((acc + offset) * mult / 2^shift) in float32 holding integers; equal to the graph in every output"
@@ -128,14 +129,15 @@ def _refuse(node: Node, wrong: np.ndarray, values: np.ndarray, rule: str) -> Non
 def _layers(build: Builder, graph: Graph) -> tuple[str, int]:
     """All nodes; the name and rank of the last tensor."""
     wires = _Wires(build)
-    readers: dict[str, set[str]] = {}
+    readers: dict[str, list[bool]] = {}
     for node in graph.nodes:
         for name in node.inputs:
-            readers.setdefault(name, set()).add(node.op)
+            readers.setdefault(name, []).append(node.operation.is_dense)
     for node, lo, hi in graph.ranges():
-        rank = wires.rank_of(node, only_linear_follows=readers.get(node.name) == {"linear"})
+        rank = wires.rank_of(node, only_linear_follows=all(readers.get(node.name, [False])))
         sources = [wires.source(name, node) for name in node.inputs]
-        wires.made[node.name] = _layer(build, node, sources, rank, (lo, hi)), rank
+        layer = _Layer(node, tuple(sources), rank, (lo, hi))
+        wires.made[node.name] = entry(_ENTRIES, node, KIND)(build, layer), rank
     return wires.made[graph.nodes[-1].name]
 
 
@@ -150,17 +152,17 @@ class _Wires:
     def rank_of(self, node: Node, only_linear_follows: bool) -> int:
         """The rank of what `node` makes. Raises TargetError for an image op after a linear layer."""
         ranks = [self.made[name][1] for name in node.inputs]
-        if min(ranks) == 2 and node.op not in ("linear", "add", "scale"):
+        if min(ranks) == 2 and not (node.operation.is_dense or node.operation.reach == "position"):
             raise TargetError(
                 f"{node.name}: only linear layers, additions and scales may follow a linear layer", got=node.op
             )
-        flattens = node.op == "linear" or (node.op == "global_sum_pool" and only_linear_follows)
+        flattens = node.operation.is_dense or (node.operation.is_global_pool and only_linear_follows)
         return 2 if flattens else min(ranks)
 
     def source(self, name: str, reader: Node) -> str:
         """The tensor of `name` in the rank that `reader` wants, flattened once if need be."""
         tensor, rank = self.made[name]
-        wanted = 2 if reader.op == "linear" else min(self.made[each][1] for each in reader.inputs)
+        wanted = 2 if reader.operation.is_dense else min(self.made[each][1] for each in reader.inputs)
         if rank == wanted:
             return tensor
         if name not in self.flat:
@@ -169,78 +171,97 @@ class _Wires:
         return self.flat[name]
 
 
-def _layer(build: Builder, node: Node, sources: list[str], rank: int, bounds: tuple[int, int]) -> str:
-    """bounds: the lowest and highest integer of the inputs."""
-    if node.op == "add":
-        return _add(build, node, sources)
-    if node.op == "max_pool":
-        return _max_pool(build, node, sources[0], bounds)
-    if node.op == "scale":
-        return _stage(build, node, sources[0], rank)
-    if node.op == "global_sum_pool":
-        return _stage(build, node, _sum(build, node, sources[0], keep=rank == 4), rank)
-    product = _matmul if node.op == "linear" else _conv
-    return _stage(build, node, product(build, node, sources[0]), rank)
+@dataclass(frozen=True)
+class _Layer:
+    """A node and the tensors it reads. bounds: the lowest and highest integer of the inputs."""
+
+    node: Node
+    sources: tuple[str, ...]
+    rank: int
+    bounds: tuple[int, int]
 
 
-def _add(build: Builder, node: Node, sources: list[str]) -> str:
-    total = build.add("Add", sources, f"{node.name}_sum")
-    if node.requant.lo == 0:
+def _add(build: Builder, layer: _Layer) -> str:
+    node, requant = layer.node, layer.node.requant
+    total = build.add("Add", list(layer.sources), f"{node.name}_sum")
+    if requant.lo == 0:
         total = build.add("Relu", [total], f"{node.name}_relu")
-    return _clip(build, f"{node.name}_clip", total, node.requant.lo, node.requant.hi)
+    return _clip(build, f"{node.name}_clip", total, requant.lo, requant.hi)
 
 
-def _max_pool(build: Builder, node: Node, source: str, bounds: tuple[int, int]) -> str:
+def _max_pool(build: Builder, layer: _Layer) -> str:
+    node, requant = layer.node, layer.node.requant
     window, strides = list(node.window), list(node.stride)
-    largest = build.add("MaxPool", [source], f"{node.name}_max", kernel_shape=window, strides=strides)
-    if node.requant.lo <= bounds[0] and bounds[1] <= node.requant.hi:
+    largest = build.add("MaxPool", list(layer.sources), f"{node.name}_max", kernel_shape=window, strides=strides)
+    if requant.lo <= layer.bounds[0] and layer.bounds[1] <= requant.hi:
         return largest
-    return _clip(build, f"{node.name}_clip", largest, node.requant.lo, node.requant.hi)
+    return _clip(build, f"{node.name}_clip", largest, requant.lo, requant.hi)
 
 
-def _conv(build: Builder, node: Node, source: str) -> str:
+def _scale(build: Builder, layer: _Layer) -> str:
+    return _requantized(build, layer, layer.sources[0])
+
+
+def _conv(build: Builder, layer: _Layer) -> str:
+    node = layer.node
     weight = np.asarray(node.weight, np.float32)
-    depthwise = node.op == "depthwise_conv2d"
+    depthwise = node.operation.is_depthwise
     nchw = weight[:, None] if depthwise else weight.transpose(0, 3, 1, 2)
     top, bottom, left, right = node.pad
-    return build.add(
+    sums = build.add(
         "Conv",
-        [source, build.constant(f"{node.name}_weight", nchw)],
+        [*layer.sources, build.constant(f"{node.name}_weight", nchw)],
         f"{node.name}_conv",
         kernel_shape=list(nchw.shape[2:]),
         strides=list(node.stride),
         pads=[top, left, bottom, right],
         group=len(nchw) if depthwise else 1,
     )
+    return _requantized(build, layer, sums)
 
 
-def _sum(build: Builder, node: Node, source: str, keep: bool) -> str:
-    axes = build.constant(f"{node.name}_axes", np.array([2, 3], np.int64))
-    total = build.add("ReduceSum", [source, axes], f"{node.name}_sum", keepdims=int(keep))
-    return build.add("Round", [total], f"{node.name}_round")
+def _global_sum_pool(build: Builder, layer: _Layer) -> str:
+    name = layer.node.name
+    axes = build.constant(f"{name}_axes", np.array([2, 3], np.int64))
+    total = build.add("ReduceSum", [*layer.sources, axes], f"{name}_sum", keepdims=int(layer.rank == 4))
+    return _requantized(build, layer, build.add("Round", [total], f"{name}_round"))
 
 
-def _matmul(build: Builder, node: Node, source: str) -> str:
+def _linear(build: Builder, layer: _Layer) -> str:
+    node = layer.node
     height, width, channels = node.in_shape
     weight = np.asarray(node.weight, np.float32).reshape(-1, height, width, channels)
     columns = weight.transpose(3, 1, 2, 0).reshape(-1, len(weight))  # inputs in NCHW order
-    return build.add("MatMul", [source, build.constant(f"{node.name}_weight", columns)], f"{node.name}_matmul")
+    constant = build.constant(f"{node.name}_weight", columns)
+    return _requantized(build, layer, build.add("MatMul", [*layer.sources, constant], f"{node.name}_matmul"))
 
 
-def _stage(build: Builder, node: Node, source: str, rank: int) -> str:
-    stage, name = node.requant, node.name
-    values = {"offset": stage.offset, "mult": stage.mult, "shift": np.exp2(-stage.shift.astype(np.float64))}
+_ENTRIES: dict[Op, Callable[[Builder, _Layer], str]] = {
+    "conv2d": _conv,
+    "depthwise_conv2d": _conv,
+    "linear": _linear,
+    "global_sum_pool": _global_sum_pool,
+    "max_pool": _max_pool,
+    "add": _add,
+    "scale": _scale,
+}
+"""The layers of TI's compiler. Each adds the nodes of a layer and gives the name of its tensor."""
+
+
+def _requantized(build: Builder, layer: _Layer, source: str) -> str:
+    node, requant, name = layer.node, layer.node.requant, layer.node.name
+    values = {"offset": requant.offset, "mult": requant.mult, "shift": np.exp2(-requant.shift.astype(np.float64))}
     for step, value in values.items():
-        constant = build.constant(f"{name}_{step}_value", _per_channel(value, rank))
+        constant = build.constant(f"{name}_{step}_value", _per_channel(value, layer.rank))
         source = build.add("Add" if step == "offset" else "Mul", [source, constant], f"{name}_{step}")
     source = build.add("Floor", [source], f"{name}_floor")
-    relu = stage.lo == 0 and node.op not in ("global_sum_pool", "scale")
-    wide = relu and node.op != "linear"  # the pattern clips a convolution at -255 before its Relu
-    source = _clip(build, f"{name}_clip", source, -stage.hi if wide else stage.lo, stage.hi)
+    relu = requant.lo == 0 and node.operation.is_weighted
+    wide = relu and not node.operation.is_dense  # the pattern clips a convolution at -255 before its Relu
+    source = _clip(build, f"{name}_clip", source, -requant.hi if wide else requant.lo, requant.hi)
     if not relu:
         return source
     source = build.add("Relu", [source], f"{name}_relu")
-    return _clip(build, f"{name}_relu_clip", source, stage.lo, stage.hi)
+    return _clip(build, f"{name}_relu_clip", source, requant.lo, requant.hi)
 
 
 def _per_channel(value: np.ndarray, rank: int) -> np.ndarray:

@@ -13,17 +13,14 @@ from edgekws.graph.ir import (
     ACCUMULATOR_BITS,
     INPUT,
     SIGNED,
-    UNSCALED,
     UNSIGNED,
     Graph,
     Node,
-    Op,
     Rule,
-    Shape,
     accumulator_bounds,
 )
+from edgekws.graph.ops import OPS, Shape
 
-_WINDOWED = ("conv2d", "depthwise_conv2d", "max_pool")
 _WEIGHT_BITS = (8, 4, 2)
 _ELEMENTS_MAX = 2**31 - 1
 _STRIDE_MAX = 2**15
@@ -52,7 +49,7 @@ def _check_connections(graph: Graph) -> None:
         _check_scale(node.name, node.out_scale)
         _check_inputs(node, shapes, scales)
         _check_steps(node)
-        out_shape = _expected_shape(node)
+        out_shape = _implied_shape(node)
         if min(out_shape) < 1:
             raise ArtifactError(f"{node.name}: windows should fit the input", got=f"an output of {out_shape}")
         if node.out_shape != out_shape:
@@ -77,9 +74,9 @@ def _check_scores(last: Node) -> None:
 
 
 def _check_known(node: Node) -> None:
-    for what, found, known in (("op", node.op, Op), ("rule", node.requant.rule, Rule)):
-        if found not in get_args(known):
-            raise ArtifactError(f"{node.name}: {what} should be one of {', '.join(get_args(known))}", got=str(found))
+    for what, value, known in (("op", node.op, tuple(OPS)), ("rule", node.requant.rule, get_args(Rule))):
+        if value not in known:
+            raise ArtifactError(f"{node.name}: {what} should be one of {', '.join(known)}", got=str(value))
 
 
 def _check_scale(name: str, scale: float) -> None:
@@ -98,79 +95,63 @@ def _check_size(node: Node) -> None:
 
 
 def _check_inputs(node: Node, shapes: dict[str, Shape], scales: dict[str, float]) -> None:
-    wanted = 2 if node.op == "add" else 1
-    if len(node.inputs) != wanted:
-        raise ArtifactError(f"{node.name}: {node.op} should have {wanted} inputs", got=str(node.inputs))
+    expected = node.operation.input_count
+    if len(node.inputs) != expected:
+        raise ArtifactError(f"{node.name}: {node.op} should have {expected} inputs", got=str(node.inputs))
     for name in node.inputs:
         if name not in shapes:
             raise ArtifactError(f"{node.name}: inputs should be earlier nodes", got=name)
         if node.in_shape != shapes[name]:
             raise ArtifactError(f"{node.name}: input shape should be {shapes[name]}", got=str(node.in_shape))
-    if node.op == "add" and scales[node.inputs[0]] != scales[node.inputs[1]]:
-        got = f"{scales[node.inputs[0]]} and {scales[node.inputs[1]]}"
+    if len({scales[name] for name in node.inputs}) > 1:
+        got = " and ".join(str(scales[name]) for name in node.inputs)
         raise ArtifactError(f"{node.name}: both inputs should have one scale", got=got)
 
 
 def _check_steps(node: Node) -> None:
     """Ops without windows too: emitters make convolutions of some."""
-    if min(node.stride) < 1 or min(node.pad) < 0 or (node.op in _WINDOWED and min(node.kernel) < 1):
+    if min(node.stride) < 1 or min(node.pad) < 0 or (node.operation.is_windowed and min(node.kernel) < 1):
         got = f"kernel {node.kernel}, stride {node.stride}, pad {node.pad}"
         raise ArtifactError(f"{node.name}: kernel and stride should be at least 1, padding at least 0", got=got)
 
 
-def _expected_shape(node: Node) -> Shape:
+def _implied_shape(node: Node) -> Shape:
     """The output shape that the attributes of `node` imply."""
-    height, width, channels = node.in_shape
-    c_out = node.out_shape[2]
-    if node.op in ("add", "scale"):
-        return node.in_shape
-    if node.op == "global_sum_pool":
-        return 1, 1, channels
-    if node.op == "linear":
-        return 1, 1, c_out
-    k_h, k_w = node.kernel
-    rows = (height + node.pad[0] + node.pad[1] - k_h) // node.stride[0] + 1
-    columns = (width + node.pad[2] + node.pad[3] - k_w) // node.stride[1] + 1
-    return rows, columns, c_out if node.op == "conv2d" else channels
+    return node.operation.out_shape(node.in_shape, node.out_shape[2], node.kernel, node.stride, node.pad)
 
 
 def _check_weight(node: Node) -> None:
-    height, width, channels = node.in_shape
-    shapes: dict[str, tuple[int, ...]] = {
-        "conv2d": (node.out_shape[2], *node.kernel, channels),
-        "depthwise_conv2d": (channels, *node.kernel),
-        "linear": (node.out_shape[2], height * width * channels),
-    }
-    expected, found = shapes.get(node.op), None if node.weight is None else node.weight.shape
-    if found != expected:
-        raise ArtifactError(f"{node.name}: weights should have shape {expected}", got=str(found))
+    expected = node.operation.weight_shape(node.in_shape, node.out_shape[2], node.kernel)
+    shape = None if node.weight is None else node.weight.shape
+    if shape != expected:
+        raise ArtifactError(f"{node.name}: weights should have shape {expected}", got=str(shape))
     if node.weight_bits not in _WEIGHT_BITS:
         raise ArtifactError(f"{node.name}: weights should have 8, 4 or 2 bits", got=str(node.weight_bits))
-    if any(node.pad) and node.op not in ("conv2d", "depthwise_conv2d"):
+    if any(node.pad) and not node.operation.is_convolution:
         raise ArtifactError(f"{node.name}: only convolutions should be padded", got=f"{node.op}, {node.pad}")
     if node.weight is not None:
         limit, largest = (1 << (node.weight_bits - 1)) - 1, int(np.abs(node.weight.astype(int)).max(initial=0))
         if largest > limit:
-            wanted = f"{node.name}: weights of {node.weight_bits} bits should be within +-{limit}"
-            raise ArtifactError(wanted, got=str(largest))
+            expected_range = f"{node.name}: weights of {node.weight_bits} bits should be within +-{limit}"
+            raise ArtifactError(expected_range, got=str(largest))
 
 
 def _check_requant(node: Node) -> None:
-    stage, channels = node.requant, node.out_shape[2]
+    requant, channels = node.requant, node.out_shape[2]
     for field_name in ("offset", "mult", "shift"):
-        if getattr(stage, field_name).shape != (channels,):
-            got = str(getattr(stage, field_name).shape)
+        if getattr(requant, field_name).shape != (channels,):
+            got = str(getattr(requant, field_name).shape)
             raise ArtifactError(f"{node.name}: {field_name} should have shape ({channels},)", got=got)
-    if stage.shift.min() < 0 or stage.shift.max() > 31:
-        raise TargetError(f"{node.name}: shifts should be 0..31", got=f"{stage.shift.min()}..{stage.shift.max()}")
-    low, high = (1 << 30, (1 << 31) - 1) if stage.rule == "fixed-point" else (1, 255)
-    if int(stage.mult.min()) < low or int(stage.mult.max()) > high:
+    if requant.shift.min() < 0 or requant.shift.max() > 31:
+        raise TargetError(f"{node.name}: shifts should be 0..31", got=f"{requant.shift.min()}..{requant.shift.max()}")
+    low, high = (1 << 30, (1 << 31) - 1) if requant.rule == "fixed-point" else (1, 255)
+    if int(requant.mult.min()) < low or int(requant.mult.max()) > high:
         raise TargetError(
-            f"{node.name}: multipliers should be {low}..{high}", got=f"{stage.mult.min()}..{stage.mult.max()}"
+            f"{node.name}: multipliers should be {low}..{high}", got=f"{requant.mult.min()}..{requant.mult.max()}"
         )
-    if (stage.lo, stage.hi) not in (SIGNED, UNSIGNED):
-        raise TargetError(f"{node.name}: outputs should be 0..255 or -128..127", got=f"{stage.lo}..{stage.hi}")
-    if node.op in UNSCALED and not stage.is_identity:
+    if (requant.lo, requant.hi) not in (SIGNED, UNSIGNED):
+        raise TargetError(f"{node.name}: outputs should be 0..255 or -128..127", got=f"{requant.lo}..{requant.hi}")
+    if not node.operation.is_scaled and not requant.is_identity:
         raise ArtifactError(f"{node.name}: {node.op} should only clip", got="another offset, multiplier or shift")
 
 

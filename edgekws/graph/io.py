@@ -44,7 +44,7 @@ _NODE = {
     "pad": list_of(fields.INTEGER, 4),
     "out_scale": fields.ABOVE_ZERO,
 }
-_STAGE = {"lo": fields.INTEGER, "hi": fields.INTEGER, "rule": fields.TEXT}
+_REQUANT = {"lo": fields.INTEGER, "hi": fields.INTEGER, "rule": fields.TEXT}
 _PLAIN = [key for key in _NODE if key != "requant"]
 _Integer = type[np.int8] | type[np.uint8] | type[np.int32]
 _MULTIPLIER: dict[str, _Integer] = {"offset-scale-shift": np.uint8, "fixed-point": np.int32}
@@ -98,10 +98,10 @@ def _arrays(graph: Graph) -> dict[str, np.ndarray]:
     for number, node in enumerate(graph.nodes):
         if node.weight is not None:
             arrays[f"{number}.weight"] = node.weight.astype(np.int8)
-        stage = node.requant
-        arrays[f"{number}.offset"] = stage.offset.astype(np.int32)
-        arrays[f"{number}.mult"] = stage.mult.astype(_MULTIPLIER[stage.rule])
-        arrays[f"{number}.shift"] = stage.shift.astype(np.uint8)
+        requant = node.requant
+        arrays[f"{number}.offset"] = requant.offset.astype(np.int32)
+        arrays[f"{number}.mult"] = requant.mult.astype(_MULTIPLIER[requant.rule])
+        arrays[f"{number}.shift"] = requant.shift.astype(np.uint8)
     return arrays
 
 
@@ -109,7 +109,7 @@ def _header(graph: Graph) -> dict[str, Any]:
     nodes = [
         {
             **{key: getattr(node, key) for key in _PLAIN},
-            "requant": {key: getattr(node.requant, key) for key in _STAGE},
+            "requant": {key: getattr(node.requant, key) for key in _REQUANT},
         }
         for node in graph.nodes
     ]
@@ -150,13 +150,13 @@ def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Graph:
 
 def _node(number: int, value: dict[str, Any], arrays: dict[str, np.ndarray]) -> Node:
     require(f"node {number}", value, _NODE)
-    require(f"the stage of node {number}", value["requant"], _STAGE)
+    require(f"the requantization of node {number}", value["requant"], _REQUANT)
     plain: Any = {key: tuple(value[key]) if isinstance(value[key], list) else value[key] for key in _PLAIN}
     mult = _MULTIPLIER.get(value["requant"]["rule"], _MULTIPLIER["offset-scale-shift"])
     types: dict[str, _Integer] = {"offset": np.int32, "mult": mult, "shift": np.uint8}
-    stage: dict[str, Any] = {key: _take(arrays, f"{number}.{key}", kind) for key, kind in types.items()}
+    requant: dict[str, Any] = {key: _take(arrays, f"{number}.{key}", kind) for key, kind in types.items()}
     weight = _take(arrays, f"{number}.weight", np.int8) if f"{number}.weight" in arrays else None
-    return Node(**plain, requant=Requant(**stage, **value["requant"]), weight=weight)
+    return Node(**plain, requant=Requant(**requant, **value["requant"]), weight=weight)
 
 
 def _take(arrays: dict[str, np.ndarray], name: str, kind: _Integer) -> np.ndarray:

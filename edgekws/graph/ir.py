@@ -1,21 +1,20 @@
 """The integer graph: the one value in which training, export and firmware meet.
 
 Tensors are int32 [height, width, channels] and hold 8-bit values: 0..255 (after a ReLU) or
--128..127. Every node computes, per output channel c, a sum and a stage:
+-128..127. Every node computes, per output channel c, a sum and a requantization:
 
     acc = sum(x * w) + offset[c]                      int32, real zero is integer 0 (so is padding)
     y   = clip(scaled(acc), lo, hi)
 
-The stage is of one of two rules, and a target allows one of them:
+The requantization follows one of two rules, and a target allows one of them:
 
 offset-scale-shift   (acc * mult[c]) >> shift[c], arithmetic shift, that is floor: TI's NPU ("BNORM" in the
                      TI neural network compiler guide)
 fixed-point          acc * mult[c] / 2^31 rounded, then / 2^shift[c] rounded: TFLite's quantization
                      specification and CMSIS-NN (gemmlowp's high multiplication, halves away from zero)
 
-Nodes without weights have sums of their own: `scale` takes x itself, `add` both inputs, which share one
-scale, `global_sum_pool` all positions of a channel; `max_pool` takes the largest of its window. `add` and
-`max_pool` do not scale: their stage is the identity and only clips.
+edgekws/graph/ops.py has a row for each op: what it sums, its shapes, and whether it scales. Where it does not, the
+requantization is the identity and only clips.
 """
 
 from __future__ import annotations
@@ -28,13 +27,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec
+from edgekws.graph.ops import OPS, Op, Operation, Shape
 
 if TYPE_CHECKING:
     from edgekws.engines import Compiled
 
-Op = Literal["conv2d", "depthwise_conv2d", "linear", "global_sum_pool", "max_pool", "add", "scale"]
 Rule = Literal["offset-scale-shift", "fixed-point"]
-Shape = tuple[int, int, int]
 ACCUMULATOR_BITS = 32
 FIXED_POINT_BITS = 31
 """A fixed-point multiplier is a fraction of 2^31, within [2^30, 2^31)."""
@@ -42,8 +40,6 @@ INPUT = "input"
 """What nodes call the graph's input."""
 SIGNED, UNSIGNED = (-128, 127), (0, 255)
 """The two ranges of 8-bit values."""
-UNSCALED = ("max_pool", "add")
-"""Ops whose stage is the identity."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class Requant:
 
     @classmethod
     def identity(cls, channels: int, lo: int, hi: int) -> Requant:
-        """The stage that only clips."""
+        """The requantization that only clips."""
         return cls(np.zeros(channels, np.int32), np.ones(channels, np.uint8), np.zeros(channels, np.uint8), lo, hi)
 
     @property
@@ -78,12 +74,12 @@ class Requant:
 class Node:
     """One layer.
 
-    inputs: names of earlier nodes, or INPUT; two for `add`, else one.
+    op: the name of its row in edgekws.graph.ops.OPS.
+    inputs: names of earlier nodes, or INPUT, as many as the op has.
     in_shape: shape of each input.
-    weight: int8, [c_out, k_h, k_w, c_in] (conv2d), [c, k_h, k_w] (depthwise_conv2d),
-    [c_out, h * w * c_in] (linear, input flattened in h, w, c order), None (all others).
+    weight: int8, in the shape that the op's row gives, or None.
     weight_bits: 8, 4 or 2; the weights are within +-(2^(bits - 1) - 1), 2 bits are -1, 0, 1.
-    window: rows and columns of a max_pool, else (0, 0).
+    window: rows and columns of a pool's window, else (0, 0).
     pad: (top, bottom, left, right), filled with integer 0; convolutions only.
     out_scale: real value of one output step; no executor computes with it.
     """
@@ -109,11 +105,13 @@ class Node:
         return self.window
 
     @property
+    def operation(self) -> Operation:
+        """The row of the op table. Raises KeyError for an op that is not there, which `Graph.check` refuses."""
+        return OPS[self.op]
+
+    @property
     def macs(self) -> int:
-        if self.weight is None:
-            return 0
-        per_output = math.prod(self.weight.shape[1:])
-        return per_output * math.prod(self.out_shape)
+        return self.operation.macs(self)
 
     @property
     def weight_bytes(self) -> int:
@@ -211,12 +209,6 @@ def accumulator_bounds(node: Node, lo: int, hi: int) -> tuple[np.ndarray, np.nda
     Padding is 0, so the bounds also hold for every partial sum when 0 is within lo..hi.
     """
     lo, hi = min(lo, 0), max(hi, 0)
-    if node.weight is None:
-        count = {"global_sum_pool": node.in_shape[0] * node.in_shape[1], "add": 2}.get(node.op, 1)
-        low, high = (np.full(node.out_shape[2], bound * count, np.int64) for bound in (lo, hi))
-    else:
-        weight = node.weight.reshape(len(node.weight), -1).astype(np.int64)
-        low = np.minimum(weight * lo, weight * hi).sum(1)
-        high = np.maximum(weight * lo, weight * hi).sum(1)
+    low, high = node.operation.bounds(node, lo, hi)
     offset = node.requant.offset.astype(np.int64)
     return low + np.minimum(offset, 0), high + np.maximum(offset, 0)

@@ -29,7 +29,7 @@ def equalized(layers: Sequence[Layer]) -> list[Layer]:
 
 def _pairs(layers: Sequence[Layer]) -> list[tuple[str, str]]:
     readers = Counter(name for layer in layers for name in layer.inputs)
-    convolutions = {layer.name for layer in layers if layer.kind in ("conv2d", "depthwise_conv2d")}
+    convolutions = {layer.name for layer in layers if layer.operation.is_convolution}
     return [
         (layer.inputs[0], layer.name)
         for layer in layers
@@ -39,10 +39,10 @@ def _pairs(layers: Sequence[Layer]) -> list[tuple[str, str]]:
 
 def _balanced(first: Layer, second: Layer) -> tuple[Layer, Layer]:
     out_range = first.weight.abs().flatten(1).amax(1)
-    by_input = second.weight if second.kind == "depthwise_conv2d" else second.weight.transpose(0, 1)
+    by_input = second.weight if second.operation.is_depthwise else second.weight.transpose(0, 1)
     in_range = by_input.abs().flatten(1).amax(1)
     gain = torch.sqrt(in_range / out_range.clamp(min=1e-12)).clamp(1 / _MOST, _MOST)
     gain = torch.where(in_range > 0, gain, torch.ones_like(gain))
     rows, columns = gain.view(-1, 1, 1, 1), gain.view(1, -1, 1, 1)
-    moved = second.weight / (rows if second.kind == "depthwise_conv2d" else columns)
+    moved = second.weight / (rows if second.operation.is_depthwise else columns)
     return replace(first, weight=first.weight * rows, bias=first.bias * gain), replace(second, weight=moved)

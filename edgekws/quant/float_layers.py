@@ -5,7 +5,7 @@ Front ends make it: `trace` from a torch module, `onnx_float` from a file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ import torch
 from torch.nn import functional
 
 from edgekws.errors import TargetError
-from edgekws.graph.ir import INPUT, UNSCALED, Op
+from edgekws.graph.ir import INPUT
+from edgekws.graph.ops import OPS, Op, Operation
 
 Tensors = dict[str, torch.Tensor]
-WEIGHTED = ("conv2d", "depthwise_conv2d", "linear")
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,26 @@ class Layer:
     window: tuple[int, int] = (0, 0)
     relu: bool = False
 
+    @property
+    def operation(self) -> Operation:
+        """The row of the op table."""
+        return OPS[self.kind]
+
+    @property
+    def kernel(self) -> tuple[int, int]:
+        """Rows and columns of a filter or a window; (0, 0) where that has no meaning."""
+        return (self.weight.shape[2], self.weight.shape[3]) if self.operation.is_convolution else self.window
+
+    @property
+    def has_gains(self) -> bool:
+        """Whether `weight` is a factor for each channel, which requantization applies."""
+        return len(self.weight) > 0 and not self.operation.is_weighted
+
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         y = self.accumulate(*inputs)
-        if self.kind == "global_sum_pool":
+        if self.operation.is_global_pool:
             y = y / (inputs[0].shape[2] * inputs[0].shape[3])
-        if self.kind == "scale":
+        elif self.has_gains:
             y = y * along_channels(self.weight, y)
         if len(self.bias):
             y = y + along_channels(self.bias, y)
@@ -50,20 +65,41 @@ class Layer:
 
     def accumulate(self, *inputs: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
         """The layer's sum, with another weight if one is given. Exact on integers while no sum reaches 2**24."""
-        x, kernel = inputs[0], self.weight if weight is None else weight
-        if self.kind in WEIGHTED:
-            with _exact(x.device):
-                return self._weighted_sum(x, kernel)
-        if self.kind == "global_sum_pool":
-            return x.sum(dim=(2, 3), keepdim=True)
-        if self.kind == "max_pool":
-            return functional.max_pool2d(x, self.window, self.stride)
-        return x + inputs[1] if self.kind == "add" else x
+        if not self.operation.is_weighted:
+            return _WEIGHTLESS[self.kind](self, *inputs)
+        (x,) = inputs
+        with _exact(x.device):
+            return self._weighted_sum(x, self.weight if weight is None else weight)
 
     def _weighted_sum(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        if self.kind == "linear":
+        if self.operation.is_dense:
             return functional.linear(x.flatten(1), weight)
-        return _convolve(x, weight, self.stride, self.pad, x.shape[1] if self.kind == "depthwise_conv2d" else 1)
+        return _convolve(x, weight, self.stride, self.pad, x.shape[1] if self.operation.is_depthwise else 1)
+
+
+def _add(_: Layer, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return x + y
+
+
+def _global_sum_pool(_: Layer, x: torch.Tensor) -> torch.Tensor:
+    return x.sum(dim=(2, 3), keepdim=True)
+
+
+def _max_pool(layer: Layer, x: torch.Tensor) -> torch.Tensor:
+    return functional.max_pool2d(x, layer.window, layer.stride)
+
+
+def _scale(_: Layer, x: torch.Tensor) -> torch.Tensor:
+    return x
+
+
+_WEIGHTLESS: dict[Op, Callable[..., torch.Tensor]] = {
+    "add": _add,
+    "global_sum_pool": _global_sum_pool,
+    "max_pool": _max_pool,
+    "scale": _scale,
+}
+"""The sums in torch of the ops without weights that front ends make."""
 
 
 def along_channels(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
@@ -83,7 +119,7 @@ def signed_layers(layers: Sequence[Layer]) -> dict[str, bool]:
     """Whether a tensor is -128..127 or 0..255: by the ReLU that made it, or by what a layer without weights reads."""
     signed = {INPUT: True}
     for layer in layers:
-        carried = layer.kind in (*UNSCALED, "global_sum_pool")
+        carried = layer.operation.is_global_pool or not layer.operation.is_scaled
         signed[layer.name] = not layer.relu and (not carried or any(signed[name] for name in layer.inputs))
     return signed
 

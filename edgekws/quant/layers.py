@@ -54,7 +54,7 @@ class Scaled(Stage):
         super().__init__(layer, signed)
         gain, bias = layer.weight.double().numpy(), layer.bias.double().numpy()
         self.s_out = s_out
-        if layer.kind == "global_sum_pool":  # s_out is what makes this factor exact
+        if layer.operation.is_global_pool:  # s_out is what makes this factor exact
             gain, bias = np.full(channels, 1 / area), np.zeros(channels)
             self.mult, self.shift = target.stage(np.full(channels, target.pool_factor(area)), 8)
         else:

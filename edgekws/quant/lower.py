@@ -10,7 +10,8 @@ import torch
 from edgekws import plugins
 from edgekws.errors import TargetError
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
-from edgekws.graph.ir import INPUT, Graph, Node, Requant, Shape, accumulator_bounds
+from edgekws.graph.ir import INPUT, Graph, Node, Requant, accumulator_bounds
+from edgekws.graph.ops import Shape
 from edgekws.quant.layers import Scaled, Stage
 from edgekws.quant.network import EXACT_FLOAT32, QuantNet
 from edgekws.quant.weighted import Weighted
@@ -70,7 +71,8 @@ def _require_exact(node: Node, lo: int, hi: int) -> None:
 def _node(stage: Stage, shape: Shape) -> Node:
     layer = stage.layer
     weight = _ordered(stage, shape) if isinstance(stage, Weighted) else None
-    out_shape = _out_shape(stage, shape)
+    c_out = shape[2] if weight is None else len(weight)
+    out_shape = layer.operation.out_shape(shape, c_out, layer.kernel, layer.stride, layer.pad)
     return Node(
         layer.name, layer.kind, layer.inputs, _requant(stage, out_shape[2]), shape, out_shape, weight,
         weight_bits=stage.bits if isinstance(stage, Weighted) else 8,
@@ -92,25 +94,4 @@ def _requant(stage: Stage, channels: int) -> Requant:
 def _ordered(stage: Weighted, shape: Shape) -> np.ndarray:
     """Weights in the order of Node."""
     weight = stage.integer_weight().numpy().astype(np.int8)
-    if stage.layer.kind == "linear":
-        height, width, c_in = shape
-        moved = weight.reshape(len(weight), c_in, height, width).transpose(0, 2, 3, 1).reshape(len(weight), -1)
-    elif stage.layer.kind == "depthwise_conv2d":
-        moved = weight[:, 0]
-    else:
-        moved = weight.transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(moved)
-
-
-def _out_shape(stage: Stage, shape: Shape) -> Shape:
-    layer = stage.layer
-    if layer.kind in ("add", "scale"):
-        return shape
-    channels = len(layer.weight) if isinstance(stage, Weighted) else shape[2]
-    if layer.kind in ("linear", "global_sum_pool"):
-        return 1, 1, channels
-    k_h, k_w = layer.window if layer.kind == "max_pool" else (layer.weight.shape[2], layer.weight.shape[3])
-    top, bottom, left, right = layer.pad
-    rows = (shape[0] + top + bottom - k_h) // layer.stride[0] + 1
-    columns = (shape[1] + left + right - k_w) // layer.stride[1] + 1
-    return rows, columns, channels
+    return stage.layer.operation.ordered_weight(weight, shape)

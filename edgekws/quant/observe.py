@@ -12,7 +12,7 @@ import torch
 
 from edgekws.errors import TargetError
 from edgekws.features.spec import INPUT_SCALE
-from edgekws.graph.ir import INPUT, SIGNED, UNSCALED, UNSIGNED
+from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED
 from edgekws.quant.float_layers import Layer, Tensors, signed_layers
 
 _CANDIDATES = 40
@@ -32,7 +32,7 @@ def activation_scales(layers: Sequence[Layer], values: Tensors, method: str = "m
     A pool's scale follows from its input's. Raises TargetError where that contradicts an addition.
     """
     signed, scales = signed_layers(layers), {}
-    pools = {layer.name for layer in layers if layer.kind == "global_sum_pool"}
+    pools = {layer.name for layer in layers if layer.operation.is_global_pool}
     for group in groups(layers):
         if len(group) > 1 and pools & set(group):
             raise TargetError(f"{min(pools & set(group))}: a mean cannot be added to something", got=", ".join(group))
@@ -46,7 +46,7 @@ def groups(layers: Sequence[Layer]) -> list[list[str]]:
     """The tensors that must have one scale, in the order of their first layer."""
     found = [[INPUT], *([layer.name] for layer in layers)]
     for layer in layers:
-        if layer.kind in UNSCALED:
+        if not layer.operation.is_scaled:
             tied = {layer.name, *layer.inputs}
             joined = [group for group in found if tied & set(group)]
             first = found.index(joined[0])

@@ -12,9 +12,9 @@ import torch
 from edgekws import plugins
 from edgekws.errors import ConfigError, TargetError
 from edgekws.features.spec import INPUT_SCALE
-from edgekws.graph.ir import INPUT, UNSCALED
+from edgekws.graph.ir import INPUT
 from edgekws.quant import equalize, observe, reconstruct
-from edgekws.quant.float_layers import WEIGHTED, Layer, Tensors, require_sound, run_layers, signed_layers
+from edgekws.quant.float_layers import Layer, Tensors, require_sound, run_layers, signed_layers
 from edgekws.quant.layers import Joined, Scaled, Stage, factor_of, pool_scale, require_range, widest_step
 from edgekws.quant.network import QuantNet
 from edgekws.quant.weighted import Numbers, Weighted, channel_moments, least_step, weighted
@@ -74,12 +74,12 @@ class _Job:
 
     def stage(self, layer: Layer, scales: dict[str, float], signed: bool, integers: Tensors) -> Stage:
         s_in, channels = scales[layer.inputs[0]], self.real[layer.name].shape[1]
-        if layer.kind in UNSCALED:
+        if not layer.operation.is_scaled:
             return Joined(layer, s_in, signed)
-        if layer.kind == "global_sum_pool":
+        if layer.operation.is_global_pool:
             area = self.real[layer.inputs[0]][0, 0].numel()
             return Scaled(layer, s_in, pool_scale(s_in, area, self.target), signed, self.target, channels, area)
-        if layer.kind not in WEIGHTED:
+        if not layer.operation.is_weighted:
             return Scaled(layer, s_in, scales[layer.name], signed, self.target, channels, 1)
         x = integers[layer.inputs[0]]
         stage = self._weighted(layer, x, s_in, scales[layer.name], signed)

@@ -23,7 +23,7 @@ _DAMPING = 0.01
 
 def second_moments(layer: Layer, x: torch.Tensor) -> torch.Tensor:
     """H = X'X of what each filter is multiplied with, float64 [filters or 1, k, k]. x: the layer's input, [n, ...]."""
-    rows = (x.flatten(1)[None] if layer.kind == "linear" else _windows(layer, x)).double()
+    rows = (x.flatten(1)[None] if layer.operation.is_dense else _windows(layer, x)).double()
     moments = rows.transpose(1, 2) @ rows
     mean = moments.diagonal(dim1=1, dim2=2).mean(1).clamp(min=1e-9)
     return moments + torch.eye(moments.shape[1]).double() * (_DAMPING * mean)[:, None, None]
@@ -69,12 +69,11 @@ def _round_in_turn(weight: torch.Tensor, upper: torch.Tensor, limit: int) -> tor
 def _windows(layer: Layer, x: torch.Tensor) -> torch.Tensor:
     """[1, n * positions, c_in * k_h * k_w], or [c, n * positions, k_h * k_w] of a depthwise convolution."""
     top, bottom, left, right = layer.pad
-    kernel = (layer.weight.shape[2], layer.weight.shape[3])
     positions = x.shape[2] * x.shape[3] // (layer.stride[0] * layer.stride[1])
     step = max(1, len(x) * positions // _ROWS)
     padded = functional.pad(x[::step], (left, right, top, bottom))
-    columns = functional.unfold(padded, kernel, stride=layer.stride)  # [n, c_in * k_h * k_w, positions]
-    if layer.kind == "conv2d":
+    columns = functional.unfold(padded, layer.kernel, stride=layer.stride)  # [n, c_in * k_h * k_w, positions]
+    if not layer.operation.is_depthwise:
         return columns.transpose(1, 2).flatten(0, 1)[None]
     apart = columns.view(len(columns), x.shape[1], -1, columns.shape[2])  # [n, c, k_h * k_w, positions]
     return apart.permute(1, 0, 3, 2).flatten(1, 2)

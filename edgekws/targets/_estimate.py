@@ -33,8 +33,8 @@ def instructions(node: Node, costs: Costs) -> float:
     """Of our own kernels, alike for weights of 8, 4 and 2 bits, which differ by the few that unpack them."""
     outputs = math.prod(node.out_shape)
     if node.weight is None:
-        return (costs.pooled_value if node.op == "global_sum_pool" else costs.value) * _operations(node)
-    if node.op != "depthwise_conv2d":
+        return (costs.pooled_value if node.operation.is_global_pool else costs.value) * _operations(node)
+    if not node.operation.is_depthwise:
         return node.macs * costs.mac + outputs * costs.output
     if node.kernel == (3, 3):
         return outputs * costs.depthwise_3x3_output
@@ -44,13 +44,9 @@ def instructions(node: Node, costs: Costs) -> float:
 def _on_cpu(node: Node, mac: float, depthwise_mac: float, value: float) -> float:
     if node.weight is None:
         return value * _operations(node)
-    return node.macs * (depthwise_mac if node.op == "depthwise_conv2d" else mac)
+    return node.macs * (depthwise_mac if node.operation.is_depthwise else mac)
 
 
 def _operations(node: Node) -> int:
     """Multiplications; without weights the elements that are read."""
-    if node.weight is not None:
-        return node.macs
-    if node.op == "max_pool":
-        return math.prod(node.out_shape) * math.prod(node.window)
-    return math.prod(node.in_shape) * len(node.inputs)
+    return node.operation.reads(node) if node.weight is None else node.macs

@@ -124,7 +124,7 @@ def compile_kernels(folder: Path | None, options: host_cc.Options = host_cc.PORT
         kernel = getattr(library, c.kernel(node, tuple(x.dtype == np.int8 for x in inputs)).name)
         size = c.scratch_bytes(node, core)
         scratch = np.full(size + _GUARD_BYTES, _GUARD, np.uint8)
-        more = () if node.op == "add" else (_Scratch(_address(scratch), size),)
+        more = (_Scratch(_address(scratch), size),) if node.operation.input_count == 1 else ()
         kernel(ctypes.byref(_mirror(node, alive)), *map(_address, tensors), *more)
         if (scratch[size:] != _GUARD).any():
             raise ArtifactError(f"{node.name}: the kernel should stay within {size} bytes of scratch")

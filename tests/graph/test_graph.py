@@ -86,7 +86,7 @@ def test_a_possible_overflow_is_refused_with_the_number(graph):
         (0, {"hi": 511}, {}, "outputs"),
         (0, {"rule": "ceil"}, {}, "rule should be one of offset-scale-shift, fixed-point"),
         (4, {"lo": 0, "hi": 255}, {}, r"fc: scores should be -128..127. Got: 0..255"),
-        (3, {}, {"op": "average_pool"}, "op should be one of conv2d, .*Got: average_pool"),
+        (3, {}, {"op": "sort"}, "op should be one of conv2d, .*Got: sort"),
         (1, {}, {"weight": np.zeros((8, 30, 3), np.int8), "out_shape": (-2, 5, 8)}, "windows should fit"),
         (0, {"shift": np.zeros(3, np.uint8)}, {}, "shape"),
         (1, {}, {"in_shape": (24, 5, 8)}, "input shape"),

@@ -64,7 +64,7 @@ def header_cases() -> list[tuple[str, Any, str]]:
         ("nodes.0.weight_bits", 8.0, "node 0: weight_bits should be a 32-bit integer"),
         ("nodes.0.out_scale", float("inf"), "node 0: out_scale should be a finite number"),
         ("nodes.0.requant", [], "node 0: requant should be an object"),
-        ("nodes.0.requant.lo", "-128", "stage of node 0: lo should be"),
+        ("nodes.0.requant.lo", "-128", "requantization of node 0: lo should be"),
         ("nodes.0.color", "red", "node 0 should have the fields of this version"),
         ("features", [], "features should be an object"),
         ("features.hop_samples", 0, "hop_samples should be an integer above 0"),

@@ -203,7 +203,7 @@ def _run(graph: Graph, kernels: Iterable[Kernel]) -> str:
     text = _RUN_BEGIN
     for number, (node, found) in enumerate(zip(graph.nodes, kernels, strict=True)):
         tensors = ", ".join(places[name] for name in (*node.inputs, node.name))
-        scratch = "" if node.op == "add" else ", scratch"
+        scratch = ", scratch" if node.operation.input_count == 1 else ""
         text += f"    case {number}: /* {_comment(node.name)} */\n"
         text += f"        {found.name}(&node{number}, {tensors}{scratch});\n        break;\n"
     return text + _RUN_END

@@ -58,12 +58,12 @@ def lower_bound(graph: Graph) -> int:
 
 def may_overwrite(node: Node) -> bool:
     """Whether the kernel of `node` reads what it overwrites first, when its output begins where its input does."""
-    height, width, _ = node.out_shape
-    if node.op == "conv2d":
+    op = node.operation
+    if op.reach == "all":
+        return False
+    if op.is_convolution and not op.is_depthwise:
         return node.kernel == node.stride == (1, 1) and not any(node.pad)
-    if node.op == "depthwise_conv2d":
-        return height * width <= node.in_shape[0] * node.in_shape[1]
-    return node.op in ("add", "scale", "max_pool")
+    return math.prod(node.out_shape[:2]) <= math.prod(node.in_shape[:2])
 
 
 def _tensors(graph: Graph) -> list[Tensor]:

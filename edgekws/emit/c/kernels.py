@@ -5,56 +5,56 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import get_args
 
 import numpy as np
 
-from edgekws.graph.ir import Node, Op, Rule
+from edgekws.graph.ir import Node, Rule
+from edgekws.graph.ops import OPS
 
-WEIGHTED = ("conv2d", "depthwise_conv2d", "linear")
 _BITS = (8, 4, 2)
 _RULES: dict[Rule | None, str] = {None: "clip", "offset-scale-shift": "shift", "fixed-point": "fixed"}
 
 
 @dataclass(frozen=True, order=True)
 class Kernel:
-    """An op for one case: the sign of each input, the bits of a weight, the stage (clip, shift or fixed)."""
+    """An op for one case: the sign of each input, the bits of a weight, the rule of the requantization (clip, shift
+    or fixed)."""
 
     op: str
     signed: tuple[bool, ...]
     bits: int = 8
-    stage: str = "clip"
+    rule: str = "clip"
 
     @property
     def name(self) -> str:
         """ekw_conv2d_u8_w4_shift, ekw_scale_s8_fixed, ekw_add_u8_s8, ekw_max_pool_u8."""
         parts = [f"ekw_{self.op}", *("s8" if signed else "u8" for signed in self.signed)]
-        parts += [f"w{self.bits}"] if self.op in WEIGHTED else []
-        return "_".join(parts + ([] if self.op in ("add", "max_pool") else [self.stage]))
+        parts += [f"w{self.bits}"] if OPS[self.op].is_weighted else []
+        return "_".join(parts + ([self.rule] if OPS[self.op].is_scaled else []))
 
     @property
     def definition(self) -> str:
         """The line of C that makes it."""
         case = [f".is_signed = {_flag(self.signed[0])}"]
         case += [f".is_second_signed = {_flag(signed)}" for signed in self.signed[1:]]
-        case += [f".weight_bits = {self.bits}", f".rule = EKW_{self.stage.upper()}"]
+        case += [f".weight_bits = {self.bits}", f".rule = EKW_{self.rule.upper()}"]
         macro = "EKW_KERNEL" if len(self.signed) == 1 else "EKW_KERNEL_OF_TWO"
         return f"{macro}({self.name}, ekw_{self.op}, {', '.join(case)})\n"
 
 
 def kernel(node: Node, signed: tuple[bool, ...]) -> Kernel:
     """signed: whether each input of `node` is -128..127 rather than 0..255."""
-    stage = _RULES[None if node.requant.is_identity else node.requant.rule]
-    return Kernel(node.op, signed, node.weight_bits if node.op in WEIGHTED else 8, stage)
+    rule = _RULES[None if node.requant.is_identity else node.requant.rule]
+    return Kernel(node.op, signed, node.weight_bits if node.operation.is_weighted else 8, rule)
 
 
 def every_kernel() -> Iterator[Kernel]:
     """All that `kernel` can give."""
-    for op in get_args(Op):
-        inputs = product((True, False), repeat=2 if op == "add" else 1)
-        stages = ("clip",) if op in ("add", "max_pool") else tuple(_RULES.values())
-        for signed, bits, stage in product(inputs, _BITS if op in WEIGHTED else (8,), stages):
-            yield Kernel(op, signed, bits, stage)
+    for op in OPS.values():
+        inputs = product((True, False), repeat=op.input_count)
+        rules = tuple(_RULES.values()) if op.is_scaled else ("clip",)
+        for signed, bits, rule in product(inputs, _BITS if op.is_weighted else (8,), rules):
+            yield Kernel(op.name, signed, bits, rule)
 
 
 def filters(node: Node) -> np.ndarray:
@@ -62,9 +62,9 @@ def filters(node: Node) -> np.ndarray:
     [c_out, c_in, h, w] (linear).
     """
     weight = np.asarray(node.weight)
-    if node.op == "linear":
+    if node.operation.is_dense:
         weight = weight.reshape(len(weight), *node.in_shape)
-    return weight if node.op == "depthwise_conv2d" else weight.transpose(0, 3, 1, 2)
+    return weight if node.operation.is_depthwise else weight.transpose(0, 3, 1, 2)
 
 
 def definitions(kernels: set[Kernel]) -> str:

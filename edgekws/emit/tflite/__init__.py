@@ -28,12 +28,12 @@ names of their own (`MAY_DIFFER`), so that differences are counted and never mis
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from edgekws.emit import _seal
-from edgekws.emit._common import NEAR, Executor, checked_features, narrow_weights
+from edgekws.emit._common import NEAR, Executor, checked_features, entry, narrow_weights
 from edgekws.emit._rounding import DOUBLED_LIMIT
 from edgekws.emit.tflite import flatbuffer
 from edgekws.emit.tflite.flatbuffer import Edge, Model
@@ -41,6 +41,7 @@ from edgekws.emit.tflite.plan import Filter, Plan, filter_of, plans_of, reads_ra
 from edgekws.emit.tflite.scales import scales_of, unit_of
 from edgekws.errors import TargetError
 from edgekws.graph.ir import INPUT, Graph, Node
+from edgekws.graph.ops import Op
 
 FILE, KIND, VERSION = "model.tflite", "tflite", 1
 NOTE = (
@@ -72,10 +73,8 @@ def emit(graph: Graph) -> dict[str, bytes]:
     wires, filters = _Wires(graph, scales[INPUT]), dict[str, Filter]()
     for plan in plans:
         node = plan.node
-        if node.op == "add":
-            wires.add(node, scales[node.name])
-        elif node.op == "max_pool":
-            wires.max_pool(node)
+        if not node.operation.is_scaled:
+            entry(_UNSCALED, node, KIND)(wires, node, scales[node.name])
         else:
             s_in, s_out = scales[node.inputs[0]], scales[node.name]
             filters[node.name] = filter_of(plan, s_in, s_out, unit_of(s_in, s_out))
@@ -178,16 +177,16 @@ class _Wires:
         after = Edge(scale, -128 if node.requant.lo == 0 else 0, 0)
         self.tensors[node.name] = self.model.add(node.name, node.out_shape, sources, after), after
 
-    def max_pool(self, node: Node) -> None:
+    def pool(self, node: Node, operator: str) -> None:
         """Raises TargetError where the output would have to be clipped at 127."""
         source, edge = self._unraised(node.inputs[0], node)
         if edge.zero_point == -128 and node.requant.lo < 0:
             raise TargetError(
-                f"{node.name}: TFLite's MAX_POOL_2D keeps the range of its input",
+                f"{node.name}: TFLite's {operator} keeps the range of its input",
                 got=f"0..255 to {node.requant.lo}..{node.requant.hi}",
-                hint="give the max_pool the range of the layer before",
+                hint=f"give the {node.op} the range of the layer before",
             )
-        self.tensors[node.name] = self.model.max_pool(node, source, edge), edge
+        self.tensors[node.name] = self.model.pool(node, operator, source, edge), edge
 
     def _unraised(self, name: str, reader: Node) -> tuple[int, Edge]:
         """The tensor of `name` with its raise taken away, once for all readers."""
@@ -201,9 +200,17 @@ class _Wires:
         return self.lowered[name]
 
 
+def _max_pool(wires: _Wires, node: Node, _: np.float32) -> None:
+    wires.pool(node, "MAX_POOL_2D")
+
+
+_UNSCALED: dict[Op, Callable[[_Wires, Node, np.float32], None]] = {"add": _Wires.add, "max_pool": _max_pool}
+"""Ops that only clip; the scale is that of the output. All others are convolutions."""
+
+
 def _is_same_padding(node: Node) -> bool:
     """Whether TFLite's SAME gives exactly the padding of this node."""
-    kernel_shape = (1, 1) if node.weight is None or node.op == "linear" else node.weight.shape[1:3]
+    kernel_shape = node.kernel if node.operation.is_convolution else (1, 1)
     wanted: list[int] = []
     for size, out, k, stride in zip(node.in_shape, node.out_shape, kernel_shape, node.stride, strict=False):
         if out != -(-size // stride):

@@ -11,7 +11,8 @@ import numpy as np
 
 from edgekws.emit._common import packed
 from edgekws.emit.tflite.plan import Filter
-from edgekws.graph.ir import Node, Shape
+from edgekws.graph.ir import Node
+from edgekws.graph.ops import Shape
 
 _SCHEMA_VERSION = 3
 _METADATA = "edgekws"
@@ -89,7 +90,7 @@ class Model:
 
         return self.operator("ADD", 2, sources, self.activation(name, shape, after), schema.AddOptionsT())
 
-    def max_pool(self, node: Node, source: int, edge: Edge) -> int:
+    def pool(self, node: Node, operator: str, source: int, edge: Edge) -> int:
         """The output has the scale and zero point of the input."""
         from ai_edge_litert import schema_py_generated as schema
 
@@ -101,7 +102,7 @@ class Model:
             filterWidth=node.window[1],
             fusedActivationFunction=_activation_of(node),
         )
-        return self.operator("MAX_POOL_2D", 2, [source], self.activation(node.name, node.out_shape, edge), options)
+        return self.operator(operator, 2, [source], self.activation(node.name, node.out_shape, edge), options)
 
     def pad(self, node: Node, source: int, edge: Edge) -> int:
         from ai_edge_litert import schema_py_generated as schema

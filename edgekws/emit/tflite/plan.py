@@ -10,7 +10,7 @@ from edgekws.emit._rounding import RAISE, RoundForm, check_bounds, kernel, round
 from edgekws.emit.tflite import steps as _steps
 from edgekws.emit.tflite.steps import Candidate, Steps
 from edgekws.errors import TargetError
-from edgekws.graph.ir import UNSCALED, Graph, Node
+from edgekws.graph.ir import Graph, Node
 
 EXACT_LOG2 = 23
 _ACCUMULATOR_LOG2 = 29
@@ -64,11 +64,11 @@ def plans_of(graph: Graph) -> list[Plan]:
 
 def reads_raised(node: Node) -> bool:
     """Whether `node` can take up the raise of its input in its bias: padding and other operators cannot."""
-    return node.op not in UNSCALED and not any(node.pad)
+    return node.operation.is_scaled and not any(node.pad)
 
 
 def _plan(node: Node, raised_in: int, lo: int, hi: int) -> Plan:
-    if node.op in UNSCALED:
+    if not node.operation.is_scaled:
         return Plan(node, (lo, hi))
     form = _power_of_two_form(node, raised_in, lo, hi)
     if form is not None:

@@ -42,9 +42,9 @@ def scales_of(graph: Graph, plans: Sequence[Plan]) -> dict[str, np.float32]:
     for plan in plans:
         node, after = plan.node, followers.get(plan.node.name, [])
         s_in = found[node.inputs[0]]
-        if node.op == "max_pool":
+        if node.operation.is_window_pool:
             found[node.name] = s_in
-        elif node.op == "add":
+        elif not node.operation.is_scaled:
             found[node.name] = _checked_add(node, free(float(s_in), after), [found[name] for name in node.inputs])
         elif plan.form is not None:
             found[node.name] = hairy(s_in, node.out_scale, after)
@@ -99,7 +99,7 @@ def _followers(plans: Sequence[Plan]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for plan in plans:
         source = alias.get(plan.node.inputs[0], plan.node.inputs[0])
-        if plan.node.op == "max_pool":
+        if plan.node.operation.is_window_pool:
             alias[plan.node.name] = source
         elif plan.form is not None:
             found.setdefault(source, []).append(plan.node.out_scale)

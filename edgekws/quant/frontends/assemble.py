@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from edgekws.errors import TargetError
-from edgekws.graph.ir import Op
+from edgekws.graph.ops import OPS, Op
 from edgekws.quant.float_layers import Layer
 
 Sides = tuple[int, int, int, int]
@@ -17,7 +17,6 @@ Sides = tuple[int, int, int, int]
 NO_PAD: Sides = (0, 0, 0, 0)
 _MOST_PAD = 1 << 12
 _EMPTY = torch.zeros(0)
-_CONVOLUTIONS = ("conv2d", "depthwise_conv2d")
 _LONELY = ("pool", "fc")
 """Prefixes whose first layer needs no number."""
 
@@ -60,9 +59,8 @@ class Assembler:
             got = f"{groups} groups, {len(weight)} outputs"
             raise TargetError(f"{name} should have 1 group or be depthwise, a filter for each channel", got=got)
         prefix = "dw" if depthwise else "pw" if tuple(weight.shape[2:]) == (1, 1) else "conv"
-        kind: Op = "depthwise_conv2d" if depthwise else "conv2d"
         fields = {"weight": weight, "bias": _bias(bias, weight), "stride": stride, "pad": _sum(x.pad, pad, name)}
-        return self._layer(kind, prefix, (x,), name, **fields)
+        return self._layer(_convolution(depthwise), prefix, (x,), name, **fields)
 
     def linear(self, x: Value, weight: torch.Tensor, bias: torch.Tensor | None, name: str) -> Value:
         """weight: [c_out, n]."""
@@ -73,7 +71,7 @@ class Assembler:
     def normalize(self, x: Value, gain: torch.Tensor, shift: torch.Tensor, name: str) -> Value:
         """x * gain + shift, each [c]: folded into the layer before, or on its own (on the input, say) a `scale`."""
         layer = self._made(x)
-        if layer is None or layer.relu or layer.kind not in (("linear",) if x.flat else _CONVOLUTIONS):
+        if layer is None or layer.relu or not layer.operation.is_weighted or layer.operation.is_dense != x.flat:
             return self._layer("scale", "scale", (x,), name, weight=gain, bias=shift)
         weight = layer.weight * gain.view(-1, *([1] * (layer.weight.ndim - 1)))
         return self._replace(x, layer, weight=weight, bias=layer.bias * gain + shift)
@@ -113,9 +111,10 @@ class Assembler:
 
     def _layer(self, kind: Op, prefix: str, inputs: tuple[Value, ...], name: str, **fields: object) -> Value:
         """Append a layer, called by what it is and its number among those."""
-        if kind not in _CONVOLUTIONS and any(x.pad != NO_PAD for x in inputs):
+        operation = OPS[kind]
+        if not operation.is_convolution and any(x.pad != NO_PAD for x in inputs):
             raise TargetError(f"{name}: only convolutions may follow zero padding", got=kind)
-        if kind not in ("linear", "add") and any(x.flat for x in inputs):
+        if not (operation.is_dense or operation.input_count > 1) and any(x.flat for x in inputs):
             raise TargetError(f"{name}: only linear layers and additions may follow a flattening", got=kind)
         if len({x.flat for x in inputs}) > 1:
             raise TargetError(f"{name} should add tensors of one shape", got="only one of them is flattened")
@@ -123,7 +122,7 @@ class Assembler:
         number = "" if prefix in _LONELY and self._counts[prefix] == 1 else str(self._counts[prefix])
         given: Any = {"weight": _EMPTY, "bias": _EMPTY, **fields}
         self.layers.append(Layer(f"{prefix}{number}", kind, tuple(x.source for x in inputs), **given))
-        return Value(self.layers[-1].name, flat=kind == "linear" or inputs[0].flat)
+        return Value(self.layers[-1].name, flat=operation.is_dense or inputs[0].flat)
 
     def _made(self, x: Value) -> Layer | None:
         """The layer that made `x`, when nobody else reads it, so that it may take the next operation in."""
@@ -134,6 +133,15 @@ class Assembler:
         numbers = {each.name: number for number, each in enumerate(self.layers)}
         self.layers[numbers[layer.name]] = replace(layer, **changes)  # type: ignore[arg-type]
         return replace(x, users=1)
+
+
+def as_convolution(layer: Layer) -> Layer:
+    """A layer of gains as a 1x1 convolution of each channel."""
+    return replace(layer, kind=_convolution(len(layer.weight) > 1), weight=layer.weight.view(-1, 1, 1, 1))
+
+
+def _convolution(depthwise: bool) -> Op:
+    return "depthwise_conv2d" if depthwise else "conv2d"
 
 
 def float32(values: torch.Tensor) -> torch.Tensor:

@@ -13,10 +13,11 @@ from torch import nn
 from edgekws import plugins
 from edgekws.errors import ConfigError, DataError, TargetError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec
-from edgekws.graph.ir import INPUT, Op
+from edgekws.graph.ir import INPUT
 from edgekws.quant import ptq
-from edgekws.quant.float_layers import WEIGHTED, Layer, require_sound, run_layers
+from edgekws.quant.float_layers import Layer, require_sound, run_layers
 from edgekws.quant.frontends import onnx, torch_fx
+from edgekws.quant.frontends.assemble import as_convolution
 from edgekws.quant.network import QuantNet
 from edgekws.recipe import QuantSection
 
@@ -182,7 +183,7 @@ def _scaled(layers: Sequence[Layer], ratio: float) -> list[Layer]:
 
 
 def _with_weights_times(layer: Layer, ratio: float) -> Layer:
-    if layer.kind not in (*WEIGHTED, "scale"):
+    if not len(layer.weight):
         wanted = f"{layer.name}: with an input_scale of its own, the input should be read by layers with weights"
         raise TargetError(wanted, got=layer.kind, hint=f"scale the features by {1 / ratio:.4g} yourself")
     return replace(layer, weight=layer.weight * ratio)
@@ -194,9 +195,4 @@ def _expressible(layers: Sequence[Layer], target: str) -> list[Layer]:
     """
     if plugins.load("targets", target).RULE != "fixed-point":
         return list(layers)
-    return [_as_convolution(layer) if layer.kind == "scale" else layer for layer in layers]
-
-
-def _as_convolution(layer: Layer) -> Layer:
-    kind: Op = "depthwise_conv2d" if len(layer.weight) > 1 else "conv2d"
-    return replace(layer, kind=kind, weight=layer.weight.view(-1, 1, 1, 1))
+    return [as_convolution(layer) if layer.has_gains else layer for layer in layers]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgekws.graph.ir import INPUT, UNSCALED, Graph, Node
+from edgekws.graph.ir import INPUT, Graph, Node
 
 WEIGHT_BITS: tuple[int, ...] = (8, 4, 2)
 OFFSET_BITS = {8: 24, 4: 16, 2: 16}
@@ -28,7 +28,7 @@ _CHANNELS = 4
 
 def broken(node: Node) -> str | None:
     """None, or "rule: what it wants, not what it got"."""
-    for rule in (_width, _stage, _channels, _LAYERS[node.op]):
+    for rule in (_width, _stage, _channels, _LAYERS.get(node.op, _no_such_layer)):
         reason = rule(node)
         if reason:
             return reason
@@ -37,10 +37,10 @@ def broken(node: Node) -> str | None:
 
 def misfed(node: Node, graph: Graph) -> str | None:
     """The compiler knows residual additions as the end of a pointwise convolution (PWCONVRES), with ReLU or without."""
-    if node.op != "add":
+    if node.operation.input_count == 1:
         return None
     sources = [graph.node(name) for name in node.inputs if name != INPUT]
-    if any(source.op == "conv2d" and source.kernel == (1, 1) for source in sources):
+    if any(_mixes_channels(source) and source.kernel == (1, 1) for source in sources):
         return None
     return f"residual: one input from a pointwise convolution, not from {' and '.join(node.inputs)}"
 
@@ -53,7 +53,7 @@ def _width(node: Node) -> str | None:
 
 def _stage(node: Node) -> str | None:
     stage, bits = node.requant, OFFSET_BITS[node.weight_bits]
-    if stage.rule != "offset-scale-shift" and node.op not in UNSCALED:
+    if stage.rule != "offset-scale-shift" and node.operation.is_scaled:
         return f"rounding: stages are offset-scale-shift, not {stage.rule}"
     offset = stage.offset.astype(np.int64)
     worst = int(offset[np.argmax(np.abs(offset))])
@@ -71,13 +71,21 @@ def _stage(node: Node) -> str | None:
 
 def _channels(node: Node) -> str | None:
     c_in, c_out = node.in_shape[2], node.out_shape[2]
-    if node.op in ("linear", "scale"):
+    if node.operation.is_dense or node.op == "scale":
         return None
     if c_out % _CHANNELS:
         return f"channels: multiples of {_CHANNELS}, not {c_out}"
-    if node.op == "conv2d" and c_in != 1 and c_in % _CHANNELS:
+    if _mixes_channels(node) and c_in != 1 and c_in % _CHANNELS:
         return f"channels: 1 or a multiple of {_CHANNELS} inputs, not {c_in}"
     return None
+
+
+def _mixes_channels(node: Node) -> bool:
+    return node.operation.is_convolution and not node.operation.is_depthwise
+
+
+def _no_such_layer(node: Node) -> str:
+    return f"op: one of {', '.join(_LAYERS)}, not {node.op}"
 
 
 def _conv(node: Node) -> str | None:

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from edgekws.emit.c.arena import may_overwrite
-from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED, Node, Op, Requant, Rule, Shape, accumulator_bounds
+from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED, Node, Requant, Rule, accumulator_bounds
+from edgekws.graph.ops import OPS, Op, Shape
 from tests.firmware_io.firmware.emulated import Call
 from tests.graphs import LIMITS, TARGETS
 
@@ -43,7 +44,7 @@ def edges() -> Iterator[Call]:
     every = product(shapes, LIMITS, ((-128, 127), (0, 255)), TARGETS.values(), (False, True))
     for number, ((op, in_shape, filters, kernel, stride, pad), bits, span, rule, min_ram) in enumerate(every):
         height, width = ((in_shape[i] + 2 * pad - kernel[i]) // stride + 1 for i in range(2))
-        shape = (filters, *kernel) if op == "depthwise_conv2d" else (filters, *kernel, in_shape[2])
+        shape = OPS[op].weight_shape((in_shape[0], in_shape[1], in_shape[2]), filters, kernel)
         weight = rng.integers(-LIMITS[bits], LIMITS[bits] + 1, shape).astype(np.int8)
         bare = Node(
             "n", op, (INPUT,), Requant.identity(filters, 0, 255), (in_shape[0], in_shape[1], in_shape[2]),
@@ -81,7 +82,7 @@ def made(
     bits, rule = int(rng.choice(list(LIMITS))), list(TARGETS.values())[int(rng.random() < 0.25)]
     signed, out = rng.random() < 0.4, SIGNED if rng.random() < 0.4 else UNSIGNED
     rows, columns = ((shape[i] + pad[2 * i] + pad[2 * i + 1] - kernel[i]) // stride[i] + 1 for i in range(2))
-    weight_shape = (filters, *kernel, shape[2]) if op == "conv2d" else (filters, *kernel)
+    weight_shape = OPS[op].weight_shape(shape, filters, kernel)
     weight = rng.integers(-LIMITS[bits], LIMITS[bits] + 1, weight_shape).astype(np.int8)
     bare = Node(
         "n", op, (INPUT,), Requant.identity(filters, *out), shape, (rows, columns, filters), weight, bits,

@@ -98,7 +98,7 @@ def _qemu(board: Board, elf: Path, work: Path) -> list[str]:
 def _kernels_source() -> str:
     rows = {True: "", False: ""}
     for number, kernel in enumerate(_KERNELS):
-        rows[kernel.op == "add"] += f"    [{number}] = {kernel.name},\n"
+        rows[len(kernel.signed) == 2] += f"    [{number}] = {kernel.name},\n"
     size = len(_KERNELS)
     return (
         c.definitions(set(_KERNELS)) + f"\ntypedef void (*one)(const ekw_node *, const void *, void *, ekw_scratch);\n"

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,7 +16,8 @@ from hypothesis import strategies as st
 from edgekws.emit.c import emit
 from edgekws.errors import ArtifactError, BoardError
 from edgekws.graph import interp
-from edgekws.graph.ir import INPUT, UNSCALED, Graph, Node, Op, Requant, accumulator_bounds
+from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED, Graph, Node, Requant, accumulator_bounds
+from edgekws.graph.ops import OPS
 from firmware_io.build import host_cc, host_library, write_model
 from tests.conftest import random_graph
 from tests.firmware_io.firmware.test_firmware import started
@@ -26,7 +26,6 @@ from tests.graphs import LIMITS, TARGETS, random_dag
 Kernels = Callable[..., np.ndarray]
 CORES = {"portable": host_cc.PORTABLE, "native": None, "avx2": ("-mavx2",), "avx512": ("-march=skylake-avx512",)}
 """C11 as a Cortex-M0 runs it, what is best for this computer, and what is left of it on older ones."""
-WEIGHTED = ("conv2d", "depthwise_conv2d", "linear")
 
 
 def options_of(core: str) -> host_cc.Options:
@@ -44,7 +43,7 @@ def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def draw_stage(draw: st.DrawFn, rng: np.random.Generator, bare: Node, lo: int, hi: int) -> Requant:
     """Offsets anywhere between the two ends at which the accumulator would leave 32 bits."""
     channels, out = bare.out_shape[2], draw(st.sampled_from([(0, 255), (-128, 127)]))
-    if bare.op in UNSCALED or draw(st.sampled_from([False] * 9 + [True])):
+    if not bare.operation.is_scaled or draw(st.sampled_from([False] * 9 + [True])):
         return Requant.identity(channels, *out)
     low, high = accumulator_bounds(bare, lo, hi)
     largest, rule = np.maximum(-low, high), draw(st.sampled_from(list(TARGETS.values())))
@@ -72,30 +71,22 @@ def draw_weight(draw: st.DrawFn, rng: np.random.Generator, shape: tuple[int, ...
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Node, list[np.ndarray]]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    op = draw(st.sampled_from(get_args(Op)))
+    op = draw(st.sampled_from(list(OPS.values())))
     k_h, k_w = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
     stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
-    pad = draw(st.tuples(*[st.integers(0, 7)] * 4)) if op in WEIGHTED[:2] else (0, 0, 0, 0)
+    pad = draw(st.tuples(*[st.integers(0, 7)] * 4)) if op.is_convolution else (0, 0, 0, 0)
     most = draw(st.sampled_from([9, 9, 9, 40]))  # more than vectors hold
     height = draw(st.integers(max(1, k_h - pad[0] - pad[1]), 9))
     width = draw(st.integers(max(1, k_w - pad[2] - pad[3]), most))
     c_in, c_out = draw(st.tuples(st.integers(1, most), st.integers(1, 9)))
-    rows = (height + pad[0] + pad[1] - k_h) // stride[0] + 1
-    columns = (width + pad[2] + pad[3] - k_w) // stride[1] + 1
-    out_shape, weight_shape = {
-        "conv2d": ((rows, columns, c_out), (c_out, k_h, k_w, c_in)),
-        "depthwise_conv2d": ((rows, columns, c_in), (c_in, k_h, k_w)),
-        "max_pool": ((rows, columns, c_in), None),
-        "global_sum_pool": ((1, 1, c_in), None),
-        "linear": ((1, 1, c_out), (c_out, height * width * c_in)),
-    }.get(op, ((height, width, c_in), None))
-    ranges = draw(st.lists(st.sampled_from([(-128, 127), (0, 255)]), min_size=1 + (op == "add"), max_size=2))
-    ranges = ranges[: 1 + (op == "add")]
+    out_shape = op.out_shape((height, width, c_in), c_out, (k_h, k_w), stride, pad)
+    weight_shape = op.weight_shape((height, width, c_in), c_out, (k_h, k_w))
+    ranges = draw(st.lists(st.sampled_from([SIGNED, UNSIGNED]), min_size=op.input_count, max_size=op.input_count))
     bits = draw(st.sampled_from(list(LIMITS)))
     weight = None if weight_shape is None else draw_weight(draw, rng, weight_shape, bits)
     node = Node(
-        "n", op, tuple(f"i{number}" for number in range(len(ranges))), Requant.identity(out_shape[2], 0, 255),
-        (height, width, c_in), out_shape, weight, bits, (k_h, k_w) if op == "max_pool" else (0, 0), stride, pad,
+        "n", op.name, tuple(f"i{number}" for number in range(len(ranges))), Requant.identity(out_shape[2], 0, 255),
+        (height, width, c_in), out_shape, weight, bits, (k_h, k_w) if op.is_window_pool else (0, 0), stride, pad,
     )  # fmt: skip
     node = replace(node, requant=draw_stage(draw, rng, node, min(lo for lo, _ in ranges), max(hi for _, hi in ranges)))
     return node, [draw_input(draw, rng, node, lo, hi) for lo, hi in ranges]
@@ -117,7 +108,6 @@ def test_kernel_equals_interpreter(kernels: Kernels, case: tuple[Node, list[np.n
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_node_of_random_graphs_equals_the_interpreter(kernels: Kernels, target: str) -> None:
-    seen = set()
     for seed in range(120):
         graph = random_dag(seed, target)
         signed = {INPUT: True, **{node.name: node.requant.lo < 0 for node in graph.nodes}}
@@ -127,10 +117,12 @@ def test_every_node_of_random_graphs_equals_the_interpreter(kernels: Kernels, ta
                 read = [values[name][clip].astype(np.int8 if signed[name] else np.uint8) for name in node.inputs]
                 np.testing.assert_array_equal(kernels(node, *read), expected[clip], err_msg=f"{seed} {node.name}")
             values[node.name] = expected
-            seen.add((node.op, node.weight_bits))
-    widths = {(op, bits) for op in WEIGHTED for bits in LIMITS}
-    others = {"scale"} if target == "tinpu" else set()
-    assert widths | {(op, 8) for op in {"add", "max_pool", "global_sum_pool"} | others} <= seen
+
+
+def test_random_graphs_draw_every_op_of_the_table_at_every_width() -> None:
+    nodes = [node for seed in range(120) for target in TARGETS for node in random_dag(seed, target).nodes]
+    seen = {(node.op, node.weight_bits) for node in nodes}
+    assert seen == {(name, bits) for name, op in OPS.items() for bits in (LIMITS if op.is_weighted else (8,))}
 
 
 def gemmlowp(total: int, mult: int, shift: int) -> int:
