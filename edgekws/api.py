@@ -148,7 +148,7 @@ def export(graph: Graph, kind: str) -> dict[str, bytes]:
 
     Raises ConfigError that lists the kinds, and TargetError for a graph that this kind cannot express exactly.
     """
-    emitted: dict[str, bytes] = plugins.load("emit", kind).emit(graph)
+    emitted: dict[str, bytes] = plugins.load("emitters", kind).emit(graph)
     return emitted
 
 

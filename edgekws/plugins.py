@@ -1,81 +1,339 @@
-"""Plugs: a module in the folder of its kind, found by its file's name. Nothing is registered.
+"""Plugins: a module or a TOML file in the folder of its kind, known by its name. Nothing is registered.
 
-Both packages of this tree are searched: an engine that compiles C belongs to firmware_io, which edgekws must not
-import. Packages outside of this tree join by naming themselves in the environment variable
-EDGEKWS_PLUGS (comma separated): `mypackage` then may hold `mypackage/nets/x.py`, `mypackage/scale/engines/x.py` and
-so on; it holds only the kinds that it adds to.
+KINDS says where each kind lives in this tree, which option names one, and what a plugin must define. Another package
+adds plugins of any kind in folders named like the kinds, and holds only those that it adds to:
+
+    mypackage/selectors/x.py    mypackage/meters/y/__init__.py    mypackage/boards/z.toml
+
+It is found when it is installed with the entry point
+
+    [project.entry-points."edgekws.plugins"]
+    mypackage = "mypackage"
+
+or when the environment variable EDGEKWS_PLUGINS names it (several with commas). A name that starts with an underscore
+is no plugin. Finding and listing names import nothing: a package or a plugin that is broken breaks no other.
 """
 
 from __future__ import annotations
 
+import ast
+import difflib
 import importlib
+import importlib.util
 import os
 import pkgutil
+import sys
+import tomllib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from types import ModuleType
 
-from edgekws.errors import ConfigError
+from edgekws.errors import ConfigError, EdgeKwsError
 
-_HOME = ("edgekws", "firmware_io")
-_HOMES = {
-    "data": "data.sources",
-    "embed": "curate.embed.models",
-    "scale.engines": "curate.workers",
-    "scale.methods": "curate.shards.methods",
-    "select": "curate.select.selectors",
+GROUP, VARIABLE, OLD_VARIABLE = "edgekws.plugins", "EDGEKWS_PLUGINS", "EDGEKWS_PLUGS"
+_OURS = ("edgekws", "firmware_io")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of plugin.
+
+    homes: packages of this tree that hold its plugins. option: what a person types to choose one.
+    contract: names that a plugin defines; "a|b" is one of the two. old_folder: what outside packages called the
+    folder before it was named like the kind. reader: "module:function" that reads a plugin of a kind whose plugins
+    are TOML files. dashes: names are typed with dashes.
+    """
+
+    homes: tuple[str, ...]
+    option: str
+    contract: tuple[str, ...]
+    old_folder: str = ""
+    reader: str = ""
+    dashes: bool = False
+
+
+KINDS = {
+    "sources": Kind(("edgekws.data.sources",), "--source", ("scan",), "data"),
+    "networks": Kind(("edgekws.nets",), "the recipe's [net] name", ("build",), "nets"),
+    "targets": Kind(
+        ("edgekws.targets",),
+        "the target",
+        (
+            *("NAME", "RULE", "WEIGHT_BITS", "DEVICES", "MAX_FACTOR", "ACCELERATOR"),
+            *("weight_limit", "offset_limit", "pool_factor", "legal", "cycles"),
+        ),
+    ),
+    "emitters": Kind(("edgekws.emit",), "--format", ("emit",), "emit", dashes=True),
+    "importers": Kind(("edgekws.importers",), "the model format", ("read",), dashes=True),
+    "engines": Kind(("edgekws.engines", "firmware_io.engines"), "the engine", ("compile",)),
+    "vendors": Kind(
+        ("edgekws.vendor",),
+        "--for",
+        ("NAME", "TARGET", "HOW_TO_GET", "write", "command", "installed", "compile_model"),
+        "vendor",
+        dashes=True,
+    ),
+    "encoders": Kind(("edgekws.encoders",), "the encoder", ("load",)),
+    "trackers": Kind(("edgekws.training.trackers",), "the tracker", ("start",)),
+    "embeddings": Kind(("edgekws.curate.embed.models",), "--model", ("load_model", "get_scene_embeddings"), "embed"),
+    "selectors": Kind(("edgekws.curate.select.selectors",), "--selector", ("select",), "select"),
+    "shard_methods": Kind(("edgekws.curate.shards.methods",), "--method", ("choose",), "scale.methods"),
+    "workers": Kind(("edgekws.curate.workers",), "--engine", ("start",), "scale.engines"),
+    "boards": Kind(("firmware_io.boards",), "--board", (), reader="firmware_io.board:read"),
+    "bench_modes": Kind(("firmware_io.bench.modes",), "--mode", ("ORDER", "Runner")),
+    "transports": Kind(("firmware_io.transport",), "--port", ("connect",)),
+    "flash_tools": Kind(("firmware_io.flash",), "--tool", ("CAPABILITIES", "require", "command|plan", "start|flash")),
+    "meters": Kind(("firmware_io.monitors",), "--meter", ("CAPABILITIES", "connect|load|estimate")),
 }
-"""Kinds whose folder in this tree has another name than outside of it."""
-_SAID = {
-    "nets": "the network",
-    "select": "the selector",
-    "embed": "the embedding",
-    "scale.methods": "--method of select shards",
-    "scale.engines": "--engine",
-}
-"""Kinds whose folder is not what a person calls them."""
 
 
-def packages() -> list[str]:
-    """Where plugs may come from: the packages of this tree, then those that EDGEKWS_PLUGS names."""
-    return [*_HOME, *(name.strip() for name in os.environ.get("EDGEKWS_PLUGS", "").split(",") if name.strip())]
+@dataclass(frozen=True)
+class Package:
+    """A package that plugins come from. origin: how it was found. problem: why it cannot be, or ""."""
+
+    name: str
+    origin: str
+    roots: tuple[Path, ...] = ()
+    problem: str = ""
+
+    @property
+    def built_in(self) -> bool:
+        return self.name in _OURS
 
 
-def _folders(kind: str) -> list[ModuleType]:
-    folders = []
-    for package in packages():
-        folder = f"{package}.{_HOMES.get(kind, kind) if package in _HOME else kind}"
-        try:
-            folders.append(importlib.import_module(folder))
-        except ModuleNotFoundError as error:
-            if error.name == package:
-                raise ConfigError("EDGEKWS_PLUGS should name packages that can be imported", got=package) from error
-            if package == _HOME[0] or not f"{folder}.".startswith(f"{error.name}."):
-                raise  # something that the folder itself imports
-    return folders
+@dataclass(frozen=True)
+class Plugin:
+    """module: what is imported; "" for a TOML file."""
+
+    kind: str
+    name: str
+    path: Path
+    module: str
+    package: Package
 
 
-def _locate(kind: str) -> dict[str, str]:
-    return {
-        module.name: f"{folder.__name__}.{module.name}"
-        for folder in _folders(kind)
-        for module in pkgutil.iter_modules(folder.__path__)
-        if not module.name.startswith("_")
-    }
+@dataclass(frozen=True)
+class Entry:
+    """A row of the list. description: first line of its docstring, or a board's title. problem: "" when it works."""
+
+    kind: str
+    name: str
+    description: str
+    origin: str
+    path: str
+    problem: str = ""
+
+
+def packages() -> list[Package]:
+    """Where plugins may come from: this tree, what is installed, what EDGEKWS_PLUGINS names. Broken ones included."""
+    origins = dict.fromkeys(_OURS, "built in")
+    for name, origin in (*_installed(tuple(sys.path)), *((name, VARIABLE) for name in named_packages())):
+        origins.setdefault(name, origin)
+    return [_package(name, origin) for name, origin in origins.items()]
+
+
+def named_packages() -> list[str]:
+    """The packages that the environment variable names, by its old name as well."""
+    if os.environ.get(OLD_VARIABLE):
+        _notice(f"the environment variable {OLD_VARIABLE} is now called {VARIABLE}")
+    text = f"{os.environ.get(VARIABLE, '')},{os.environ.get(OLD_VARIABLE, '')}"
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def names(kind: str) -> list[str]:
-    """The plugs of a kind ("nets", "targets", "emit", ...), sorted."""
-    return sorted(_locate(kind))
+    """The plugins of a kind, sorted. Imports none."""
+    return sorted({plugin.name for plugin in _located(kind)})
 
 
 def described(kind: str) -> dict[str, str]:
-    """Name -> the first line of the plug's docstring. Imports all plugs of the kind."""
-    return {name: (load(kind, name).__doc__ or "").partition("\n")[0] for name in names(kind)}
+    """Name -> what it is, in one line. Imports none."""
+    return {plugin.name: _description(plugin) for plugin in _located(kind)}
 
 
-def load(kind: str, name: str) -> ModuleType:
-    """Import one plug. Raises ConfigError that lists the plugs there are."""
-    found = _locate(kind)
-    module = found.get(name.replace("-", "_"))
-    if module is None:
-        raise ConfigError(f"{_SAID.get(kind, kind)} should be one of {', '.join(sorted(found))}", got=name)
-    return importlib.import_module(module)
+def find(kind: str, name: str, hint: str = "") -> Plugin:
+    """The plugin of this name; dashes and underscores are alike. hint: what to do about one that is not there.
+
+    Raises ConfigError when there is none (it names those that are close, and lists all), or more than one.
+    """
+    matches = [plugin for plugin in _located(kind) if _key(plugin.name) == _key(name)]
+    if not matches:
+        raise _unknown(kind, name, hint)
+    if clash := _clash(matches[0], matches):
+        raise ConfigError(f"{row(kind).option} {name} should name one plugin", got=clash, hint=_RENAME)
+    return matches[0]
+
+
+def load(kind: str, name: str, hint: str = "") -> ModuleType:
+    """Import one plugin, by the name of its file. See also `find`.
+
+    Raises ConfigError when there is none of this name, when one from outside cannot be imported, and when it does not
+    define what a plugin of its kind defines.
+    """
+    return _imported(find(kind, name, hint))
+
+
+def listing(kinds: list[str] | None = None) -> list[Entry]:
+    """All plugins of these kinds, else of every kind, each of them tried; then the packages that cannot be found."""
+    entries = [entry for kind in kinds or KINDS for entry in _entries(kind)]
+    broken = [package for package in packages() if package.problem]
+    return entries + [Entry("packages", each.name, "", each.origin, "", each.problem) for each in broken]
+
+
+def row(kind: str) -> Kind:
+    """Its row of the table. Raises ConfigError that lists the kinds."""
+    if kind not in KINDS:
+        raise ConfigError(not_known("the kind of plugin", kind, list(KINDS)))
+    return KINDS[kind]
+
+
+def not_known(option: str, name: str, known: list[str]) -> str:
+    """What is said of a name that is none of `known`."""
+    close = difflib.get_close_matches(name, known, 1)
+    guess = f"; did you mean {close[0]}?" if close else "."
+    return f"{option} {name or 'without a name'} is not known{guess} There are: {', '.join(known) or 'none'}"
+
+
+def typed(kind: str, name: str) -> str:
+    """The name as a person types it."""
+    return name.replace("_", "-") if row(kind).dashes else name
+
+
+_RENAME = "rename the file of one of them, or leave its package out"
+
+
+def _located(kind: str) -> list[Plugin]:
+    """All plugins of a kind, sorted by name; two of one name are both there."""
+    found = [plugin for package in packages() for plugin in _of_package(package, kind)]
+    return sorted(found, key=lambda plugin: plugin.name)
+
+
+def _of_package(package: Package, kind: str) -> Iterator[Plugin]:
+    entry = row(kind)
+    if package.built_in:
+        prefix = f"{package.name}."
+        folders = [home.removeprefix(prefix) for home in entry.homes if home.startswith(prefix)]
+        yield from (plugin for folder in folders for plugin in _of_folder(package, kind, folder))
+        return
+    yield from _of_folder(package, kind, kind)
+    if entry.old_folder and (old := list(_of_folder(package, kind, entry.old_folder))):
+        folder = entry.old_folder.replace(".", "/")
+        _notice(f"the folder {folder} of the package {package.name} should now be called {kind}")
+        yield from old
+
+
+def _of_folder(package: Package, kind: str, folder: str) -> Iterator[Plugin]:
+    for root in package.roots:
+        home = root.joinpath(*folder.split("."))
+        for name, path in _modules(home) if not row(kind).reader else _tables(home):
+            if not name.startswith("_"):
+                module = "" if row(kind).reader else f"{package.name}.{folder}.{name}"
+                yield Plugin(kind, name, path, module, package)
+
+
+def _modules(home: Path) -> Iterator[tuple[str, Path]]:
+    for found in pkgutil.iter_modules([str(home)]):
+        yield found.name, home / (f"{found.name}/__init__.py" if found.ispkg else f"{found.name}.py")
+
+
+def _tables(home: Path) -> Iterator[tuple[str, Path]]:
+    return ((path.stem, path) for path in sorted(home.glob("*.toml")))
+
+
+def _package(name: str, origin: str) -> Package:
+    try:
+        spec = importlib.util.find_spec(name)
+    except Exception as error:  # what surrounds it is anybody's code
+        return Package(name, origin, (), _in_words(error))
+    if spec is None:
+        return Package(name, origin, (), "there is no such package")
+    if not spec.submodule_search_locations:
+        return Package(name, origin, (), "it is a module, not a package with folders of plugins")
+    return Package(name, origin, tuple(map(Path, spec.submodule_search_locations)))
+
+
+@cache
+def _installed(path: tuple[str, ...]) -> tuple[tuple[str, str], ...]:  # noqa: ARG001 (what is installed depends on it)
+    """(package, name and version of what installed it) of each entry point."""
+    from importlib.metadata import entry_points
+
+    found = sorted(entry_points(group=GROUP), key=lambda point: point.module)
+    return tuple((point.module, f"{point.dist.name} {point.dist.version}" if point.dist else "") for point in found)
+
+
+def _imported(plugin: Plugin) -> ModuleType:
+    try:
+        module = importlib.import_module(plugin.module)
+    except EdgeKwsError:
+        raise
+    except (Exception, SystemExit) as error:
+        if plugin.package.built_in:
+            raise
+        got, hint = _in_words(error), f"repair {plugin.path}, or leave the package {plugin.package.name} out"
+        raise ConfigError(f"the plugin {plugin.module} should be importable", got=got, hint=hint) from error
+    missing = [one for one in row(plugin.kind).contract if not any(hasattr(module, name) for name in one.split("|"))]
+    if missing:
+        wanted = ", ".join(name.replace("|", " or ") for name in missing)
+        raise ConfigError(f"the plugin {plugin.module} should define {wanted}", got=f"no such name in {plugin.path}")
+    return module
+
+
+def _entries(kind: str) -> Iterator[Entry]:
+    plugins = _located(kind)
+    for plugin in plugins:
+        problem = _clash(plugin, plugins) or _problem(plugin)
+        yield Entry(kind, plugin.name, _description(plugin), plugin.package.origin, str(plugin.path), problem)
+
+
+def _clash(plugin: Plugin, plugins: list[Plugin]) -> str:
+    """What is said when others have its name; "" when none has."""
+    paths = [str(other.path) for other in plugins if _key(other.name) == _key(plugin.name)]
+    return f"{' and '.join(paths)}, which have the same name" if len(paths) > 1 else ""
+
+
+def _problem(plugin: Plugin) -> str:
+    """Why it cannot be used, or ""."""
+    try:
+        if reader := row(plugin.kind).reader:
+            module, _, function = reader.partition(":")
+            getattr(importlib.import_module(module), function)(plugin.path)
+        else:
+            _imported(plugin)
+    except EdgeKwsError as error:
+        return str(error)
+    except Exception as error:  # of a built-in plugin whose libraries are not installed
+        return _in_words(error)
+    return ""
+
+
+def _description(plugin: Plugin) -> str:
+    """Read, not imported: one that is broken has its description, too."""
+    try:
+        text = plugin.path.read_text(encoding="utf-8")
+        if not plugin.module:
+            return str(tomllib.loads(text).get("title", ""))
+        return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+    except (OSError, ValueError, SyntaxError):
+        return ""
+
+
+def _unknown(kind: str, name: str, hint: str) -> ConfigError:
+    broken = [f"{package.name} ({package.problem})" for package in packages() if package.problem]
+    hints = [hint, f"plugins of these packages are missing: {', '.join(broken)}" if broken else ""]
+    known = [typed(kind, known) for known in names(kind)]
+    return ConfigError(not_known(row(kind).option, name, known), hint="; ".join(filter(None, hints)))
+
+
+def _key(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _in_words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".strip().partition("\n")[0]
+
+
+def _notice(text: str) -> None:
+    """Shown once in a process, by Python's own rule for warnings."""
+    warnings.warn(text, FutureWarning, stacklevel=2)

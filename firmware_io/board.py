@@ -8,10 +8,9 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from edgekws import plugins
 from edgekws.errors import ConfigError
 from edgekws.types import How
-
-_FOLDER = Path(__file__).parent / "boards"
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,12 @@ class Board:
 
 
 def names() -> list[str]:
-    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+    return plugins.names("boards")
 
 
 def load(name: str) -> Board:
     """Raises ConfigError for a board that is not there (lists those that are) or a malformed file."""
-    if name not in names():
-        raise ConfigError(f"the board should be one of {', '.join(names())}", got=repr(name))
-    return read(_FOLDER / f"{name}.toml")
+    return read(plugins.find("boards", name).path)
 
 
 def read(path: Path) -> Board:

@@ -63,7 +63,7 @@ def export(
     refused: dict[str, str] = {}
     for number, kind in enumerate(kinds):
         progress("export", number, len(kinds))
-        emitter = plugins.load("emit", kind)
+        emitter = plugins.load("emitters", kind)
         try:
             files: dict[str, bytes] = (emitters or {}).get(kind, emitter.emit)(graph)
         except TargetError as error:  # the format cannot say this graph exactly; others can
@@ -78,11 +78,11 @@ def export(
 
 
 def _known(kinds: Sequence[str] | None) -> list[str]:
-    """Names of plugs. Raises ConfigError that lists them."""
+    """Names of emitters. Raises ConfigError that lists them."""
     for kind in kinds or ():
-        plugins.load("emit", kind)
+        plugins.load("emitters", kind)
     chosen = {kind.replace("-", "_") for kind in kinds or ()}
-    return [kind for kind in plugins.names("emit") if not kinds or kind in chosen]
+    return [kind for kind in plugins.names("emitters") if not kinds or kind in chosen]
 
 
 def _finish(graph: Graph, out: Path, kinds: Sequence[str], hashes: dict[str, str], refused: dict[str, str]) -> None:
@@ -105,7 +105,9 @@ def _kind_of(path: str) -> str:
     folder, _, rest = path.partition("/")
     if rest:
         return folder
-    return next((kind for kind in plugins.names("emit") if getattr(plugins.load("emit", kind), "FILE", "") == path), "")
+    return next(
+        (kind for kind in plugins.names("emitters") if getattr(plugins.load("emitters", kind), "FILE", "") == path), ""
+    )
 
 
 def _written(files: dict[str, bytes], out: Path, kind: str) -> dict[str, str]:
@@ -152,7 +154,7 @@ def require_parity(results: list[Parity]) -> None:
 
 def _may_differ(artifact: str) -> Mapping[str, str]:
     """Runtimes of an artifact that cannot always be exact -> why."""
-    excused: Mapping[str, str] = getattr(plugins.load("emit", artifact), "MAY_DIFFER", {})
+    excused: Mapping[str, str] = getattr(plugins.load("emitters", artifact), "MAY_DIFFER", {})
     return excused
 
 
@@ -168,7 +170,7 @@ def parity_rows(path: Path, graph: Graph) -> list[dict[str, Any]]:
 
 
 def _manifest(graph: Graph, hashes: dict[str, str], refused: dict[str, str]) -> dict[str, Any]:
-    notes = {kind: getattr(plugins.load("emit", kind), "NOTE", "") for kind in plugins.names("emit")}
+    notes = {kind: getattr(plugins.load("emitters", kind), "NOTE", "") for kind in plugins.names("emitters")}
     return {
         "kind": MANIFEST_KIND,
         "version": VERSION,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,6 +20,8 @@ from edgekws.types import How
 KIND, VERSION = "edgekws-report", 2
 BENCH_KIND, BENCH_VERSION = "edgekws-bench", 2
 MODES = ("performance", "accuracy", "energy")
+Mode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+"""Modes of other packages have no section; their figures are among the measurements."""
 _READABLE = {(kind, version) for kind in (KIND, BENCH_KIND) for version in (1, 2)}
 Row = dict[str, Any]
 
@@ -176,7 +178,7 @@ class Bench(_Section):
     reasons: list[str]
     warnings: list[str]
     incomplete: str
-    modes: list[Literal["performance", "accuracy", "energy"]]
+    modes: list[Mode]
     board: Board
     graph: BenchGraph
     firmware: Firmware | None
@@ -248,7 +250,7 @@ class ReportDocument(_Own):
     created: str
     verdict: Verdict
     incomplete: str
-    modes: list[Literal["performance", "accuracy", "energy"]]
+    modes: list[Mode]
     warnings: list[str]
     figures: list[Figure]
     graph: GraphSummary

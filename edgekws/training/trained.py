@@ -92,7 +92,7 @@ def build_network(recipe: Recipe, labels: int) -> nn.Module:
 
     Raises ConfigError for options that the network does not have or cannot be built with.
     """
-    build = plugins.load("nets", recipe.net.name).build
+    build = plugins.load("networks", recipe.net.name).build
     known = set(inspect.signature(build).parameters) - {"labels"}
     unknown = sorted(set(recipe.net.options) - known)
     if unknown:

@@ -113,7 +113,7 @@ def write(
     line = command(graph, device)
     chosen = golden.choose(labels, PER_LABEL)
     features, labels, names = features[chosen], labels[chosen], [ids[index] for index in chosen]
-    for name, content in plugins.load("emit", "onnx_tinpu").emit(graph).items():
+    for name, content in plugins.load("emitters", "onnx_tinpu").emit(graph).items():
         write_bytes(folder / name, content)
     golden.write(folder / GOLDEN, graph, features, labels, names)
     write_text(folder / VECTORS, header(graph, features, interp.run(graph, features), labels, names))

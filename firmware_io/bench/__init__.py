@@ -15,7 +15,7 @@ from edgekws.graph.io import digest
 from edgekws.graph.ir import Graph
 from edgekws.types import Progress
 from firmware_io.bench import modes, verdict
-from firmware_io.bench.modes import Mode, Plan, Runner, Setup, Vectors, accuracy, energy
+from firmware_io.bench.modes import Plan, Runner, Setup, Vectors, accuracy, energy
 from firmware_io.bench.modes.energy import Energy
 from firmware_io.bench.run import BenchRun
 from firmware_io.board import Board
@@ -28,6 +28,7 @@ from firmware_io.protocol.session import Identity, Session
 
 __all__ = ["Plan", "Vectors", "bench", "import_trace"]
 _OUR_NAME = "edgekws-"
+_OWN_SECTIONS = ("performance", "accuracy", "energy")
 _METERS = "give --meter URL, for example lpm01a:/dev/ttyACM1, csv:FILE, or model: for an estimate"
 _OTHER_MODELS = {"vww01": "person detection", "ad01": "anomaly detection", "ic01": "image classification"}
 _OTHER_MODELS |= {"sww01": "streaming wake word", "strww01": "streaming wake word"}
@@ -38,7 +39,7 @@ class _Results:
     """Results so far; complete or not, a run is made of them."""
 
     identity: Identity | None = None
-    runners: dict[Mode, Runner] = field(default_factory=dict)
+    runners: dict[str, Runner] = field(default_factory=dict)
     estimate: Energy | None = None
     stack: StackUse | None = None
     cause: BaseException | None = None
@@ -71,7 +72,7 @@ def bench(
     except (EdgeKwsError, KeyboardInterrupt) as error:
         results.cause = error
     run = _collected(setup, results)
-    if results.cause is not None and not (run.performance or run.accuracy or run.energy):
+    if results.cause is not None and not (run.performance or run.accuracy or run.energy or run.others):
         raise results.cause
     return _judged(run, plan)
 
@@ -141,6 +142,7 @@ def _estimate(setup: Setup, results: _Results) -> Energy | None:
 def _collected(setup: Setup, results: _Results) -> BenchRun:
     sections: dict[str, Any] = {mode: runner.section() for mode, runner in results.runners.items()}
     sections.setdefault("energy", results.estimate)
+    own = {mode: sections.pop(mode) for mode in _OWN_SECTIONS if mode in sections}
     answered = results.runners.get("accuracy")
     return BenchRun(
         board=setup.board,
@@ -150,7 +152,8 @@ def _collected(setup: Setup, results: _Results) -> BenchRun:
         modes=setup.plan.modes,
         identity=results.identity,
         firmware=setup.firmware,
-        **sections,
+        **own,
+        others={mode: section for mode, section in sections.items() if section is not None},
         answers=answered.answers() if isinstance(answered, accuracy.Runner) else (),
         stack=results.stack,
         transfers=setup.session.transfers,

@@ -8,13 +8,14 @@ measurements. A section is null when its mode did not run, or when the run was a
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgekws import stats
 from edgekws.errors import ConfigError
 from edgekws.types import How, Interval, Measurement
-from firmware_io.bench.modes import Mode
+from firmware_io.bench.modes import Figures
 from firmware_io.bench.modes.accuracy import Accuracy, ClipAnswer
 from firmware_io.bench.modes.energy import Energy
 from firmware_io.bench.modes.performance import Performance
@@ -31,19 +32,20 @@ class BenchRun:
     """All results of one bench. reasons: why the run is not valid; empty when it is.
 
     identity, transfers: None when no board was used (a recorded trace). answers: of accuracy mode, one per clip.
-    stack: None when the device does not report it. cause: the error that aborted the run.
+    others: sections of modes of other packages. stack: None when the device does not report it. cause: the error that aborted the run.
     """
 
     board: Board
     graph_name: str
     graph_sha256: str
     labels: tuple[str, ...]
-    modes: tuple[Mode, ...]
+    modes: tuple[str, ...]
     identity: Identity | None = None
     firmware: Firmware | None = None
     performance: Performance | None = None
     accuracy: Accuracy | None = None
     energy: Energy | None = None
+    others: Mapping[str, Figures] = field(default_factory=dict)
     answers: tuple[ClipAnswer, ...] = ()
     stack: StackUse | None = None
     transfers: Transfers | None = None
@@ -80,7 +82,12 @@ class BenchRun:
     def measurements(self) -> tuple[Measurement, ...]:
         """All figures of the run with unit, sample count and interval: accuracy, latency, energy, peak stack."""
         figures = (*_accuracy_figures(self), *_speed_figures(self), *_energy_figures(self))
-        return (*figures, *_memory_figures(self))
+        others = [
+            _measurement(self, name, value, unit, n)
+            for mode in self.others.values()
+            for name, value, unit, n in mode.rows
+        ]
+        return (*figures, *_memory_figures(self), *others)
 
     def to_json(self) -> dict[str, Any]:
         """The `edgekws-bench` document; edgekws.report reads it."""

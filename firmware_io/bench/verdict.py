@@ -45,6 +45,7 @@ def reasons(run: BenchRun, plan: Plan) -> tuple[str, ...]:
         *(_performance_reasons(run, run.performance, plan) if run.performance else ()),
         *(_accuracy_reasons(run.accuracy) if run.accuracy else ()),
         *(_energy_reasons(run, run.energy, plan) if run.energy else ()),
+        *(f"{mode}: {reason}" for mode, section in run.others.items() for reason in section.reasons),
     )
 
 
@@ -60,12 +61,12 @@ def warnings(run: BenchRun, plan: Plan) -> tuple[str, ...]:
 
 
 def _incomplete(run: BenchRun) -> Iterator[str]:
-    sections = {"performance": run.performance, "accuracy": run.accuracy, "energy": run.energy}
+    sections = {"performance": run.performance, "accuracy": run.accuracy, "energy": run.energy, **run.others}
     if run.cause is not None:
         yield f"the run was aborted: {run.incomplete}"
         return
     for mode in run.modes:
-        if sections[mode] is None:
+        if sections.get(mode) is None:
             yield f"{mode} mode: no usable window"
 
 

@@ -14,14 +14,13 @@ A flasher (persistent = True) writes an image into a board's memory, where it st
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
+from edgekws import plugins
 from edgekws.errors import ConfigError
 from edgekws.types import Progress
 from firmware_io.board import Board
@@ -76,17 +75,17 @@ class Flasher(Protocol):
 
 
 def names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return plugins.names("flash_tools")
 
 
 def load(name: str) -> Launcher:
     """A launcher. Raises ConfigError that lists the tools there are."""
-    return cast(Launcher, _module(name))
+    return cast(Launcher, plugins.load("flash_tools", name))
 
 
 def flasher(name: str) -> Flasher:
     """Raises ConfigError when `name` is no tool, or one that writes no board."""
-    found = cast(Flasher, _module(name))
+    found = cast(Flasher, plugins.load("flash_tools", name))
     if not found.CAPABILITIES.persistent:
         able = ", ".join(other for other in names() if capabilities(other).persistent)
         raise ConfigError(f"a tool that writes boards is one of {able}", got=f"{name}, which starts a program")
@@ -114,9 +113,3 @@ def job(tool: str, board: Board, image: Path, port: str, chosen: Mapping[str, st
     if not board.linker_script or capabilities(board.flash_tool).emulated:
         return Job(image, port, options, verify)
     return Job(image, port, options, verify, board.symbols["EKW_FLASH_ORIGIN"], board.flash_bytes)
-
-
-def _module(name: str) -> object:
-    if name not in names():
-        raise ConfigError(f"the flash tool should be one of {', '.join(names())}", got=repr(name))
-    return importlib.import_module(f"{__name__}.{name}")

@@ -13,17 +13,17 @@ extras of this package; without them `connect` raises ConfigError with the line 
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import dataclass
 from typing import Literal, Protocol, cast
 
 import numpy as np
 
+from edgekws import plugins
 from edgekws.errors import ConfigError
 from edgekws.types import Interval
 
 Kind = Literal["live", "file", "model"]
+_HINT = "for example lpm01a:/dev/ttyACM1 or model:"
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,13 @@ class MeterModule(Protocol):
 
 
 def names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return plugins.names("meters")
 
 
 def load(url: str) -> tuple[MeterModule, str]:
     """(module, rest) of a meter's URL. Raises ConfigError that lists the meters there are."""
     scheme, separator, rest = url.partition(":")
-    if not separator or scheme not in names():
-        wanted = f"the meter should be a URL with one of the schemes {', '.join(names())}"
-        raise ConfigError(wanted, got=url or "nothing", hint="for example lpm01a:/dev/ttyACM1 or model:")
-    return cast(MeterModule, importlib.import_module(f"{__name__}.{scheme}")), rest
+    if not separator:
+        expected = f"--meter should be a URL with one of the schemes {', '.join(names())}"
+        raise ConfigError(expected, got=url or "nothing", hint=_HINT)
+    return cast(MeterModule, plugins.load("meters", scheme, _HINT)), rest

@@ -12,13 +12,14 @@ replay:FILE                         traffic that was recorded, played back
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+from edgekws import plugins
 from edgekws.errors import ConfigError
+
+_HINT = "for a serial port write serial:PATH, for example serial:/dev/ttyACM0"
 
 
 class Transport(Protocol):
@@ -38,7 +39,7 @@ class Transport(Protocol):
 
 def schemes() -> list[str]:
     """The URL schemes there are, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return plugins.names("transports")
 
 
 def open_transport(url: str, elf: Path | None = None, record: Path | None = None) -> AbstractContextManager[Transport]:
@@ -70,10 +71,10 @@ def board_of(url: str) -> str:
 def _load(url: str) -> tuple[Any, str]:
     """(module of the scheme, the rest of the URL)."""
     scheme, separator, rest = url.partition(":")
-    if not separator or scheme not in schemes():
+    if not separator:
         raise ConfigError(
-            f"the transport should be a URL with one of the schemes {', '.join(schemes())}",
+            f"--port should be a URL with one of the schemes {', '.join(schemes())}",
             got=url or "nothing",
-            hint="for a serial port write serial:PATH, for example serial:/dev/ttyACM0",
+            hint=_HINT,
         )
-    return importlib.import_module(f"{__name__}.{scheme}"), rest
+    return plugins.load("transports", scheme, _HINT), rest

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edgekws import plugins
 from edgekws.errors import BoardError
 from firmware_io.ports.opening import Port, open_port
 
@@ -22,6 +22,6 @@ def connect_launched(tool: str, board_name: str, elf: Path | None) -> Iterator[P
             got="none" if elf is None else f"{elf}, which does not exist",
             hint=f"build it first: edgekws flash --board {board_name}",
         )
-    flash = importlib.import_module(f"firmware_io.flash.{tool}")
+    flash = plugins.load("flash_tools", tool)
     with flash.start(load(board_name), elf) as url, open_port(url) as port:
         yield port

@@ -74,8 +74,8 @@ def test_without_a_compiler_c_is_written_and_not_run(
 
 
 def test_formats_that_do_not_exist_are_refused(out: Path, prepared: Dataset) -> None:
-    with pytest.raises(ConfigError, match="onnx_qdq"):
-        export.run(prepared.folder, out, ["pdf"])
+    with pytest.raises(ConfigError, match=r"--format tfl is not known; did you mean tflite.*onnx-qdq"):
+        export.run(prepared.folder, out, ["tfl"])
     with pytest.raises(ConfigError, match="not both"):
         export.export(prepared.folder, out, formats=["c"], tool="ti-nnc")
 

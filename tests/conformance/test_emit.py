@@ -11,13 +11,13 @@ from edgekws.graph import interp
 from edgekws.graph.ir import Node, Requant
 from tests.graphs import random_dag
 
-EMITTERS = [name for name in plugins.names("emit") if hasattr(plugins.load("emit", name), "executors")]
+EMITTERS = [name for name in plugins.names("emitters") if hasattr(plugins.load("emitters", name), "executors")]
 REAL_SCALES = (0.0235, 0.0611, 0.0472, 0.0483, 0.207)
 
 
 @pytest.fixture(params=EMITTERS)
 def emitter(request):
-    return plugins.load("emit", request.param)
+    return plugins.load("emitters", request.param)
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ def test_there_is_a_released_model():
 
 def test_emitters_still_give_the_released_bytes(folder, released):
     compared = 0
-    for kind in plugins.names("emit"):
-        for name, content in plugins.load("emit", kind).emit(released).items():
+    for kind in plugins.names("emitters"):
+        for name, content in plugins.load("emitters", kind).emit(released).items():
             if (folder / name).exists():
                 assert (folder / name).read_bytes() == content, f"{name} changed: release anew, or undo the change"
                 compared += 1
@@ -44,10 +44,10 @@ def test_golden_vectors_hold_in_the_interpreter_in_c_and_in_every_runtime(folder
     assert len(np.unique(vectors["labels"])) == len(released.labels)
     assert np.array_equal(interp.run(released, vectors["features"]), vectors["scores"])
     for options in (host_cc.PORTABLE, None):
-        compiled = host_library.compile_model(plugins.load("emit", "c").emit(released), tmp_path, options)
+        compiled = host_library.compile_model(plugins.load("emitters", "c").emit(released), tmp_path, options)
         assert np.array_equal(compiled(vectors["features"]), vectors["scores"]), options
     for kind in ("onnx_tinpu", "onnx_qdq", "tflite"):
-        emitter = plugins.load("emit", kind)
+        emitter = plugins.load("emitters", kind)
         files = {emitter.FILE: (folder / emitter.FILE).read_bytes()}
         for runtime, execute in emitter.executors(files).items():
             assert np.array_equal(execute(vectors["features"]), vectors["scores"]), runtime

@@ -57,7 +57,7 @@ def test_version_1_is_read_as_version_2():
         (lambda d: d["energy"].update(how="guessed"), "energy.how"),
         (lambda d: d["energy"]["trace"].update(watts=[0.0] * 4001), "energy.trace.watts"),
         (lambda d: d["board"].pop("how"), "board.how"),
-        (lambda d: d.update(modes=["sleep"]), "modes.0"),
+        (lambda d: d.update(modes=["Sleep well"]), "modes.0"),
         (lambda d: d.update(verdict=None), "verdict"),
     ],
 )

@@ -74,7 +74,7 @@ def test_datasheet_memories():
 
 
 def test_unknown_names_list_what_there_is():
-    with pytest.raises(ConfigError, match=r"int8, tinpu.*Got: tpu"):
+    with pytest.raises(ConfigError, match=r"tpu is not known; did you mean tinpu.*int8, tinpu"):
         targets.load("tpu")
     with pytest.raises(ConfigError, match=r"mspm0g5187, f28p55x, am13e2.*Got: f28p65x"):
         targets.load("tinpu:f28p65x")

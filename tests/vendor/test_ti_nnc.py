@@ -96,7 +96,9 @@ def test_an_unknown_device(graph):
 def test_the_folder(written, graph):
     names = {path.name for path in written.iterdir()}
     assert names == {"model.tinpu.onnx", *OTHERS}
-    assert (written / "model.tinpu.onnx").read_bytes() == plugins.load("emit", "onnx_tinpu").emit(graph)[ti_nnc.MODEL]
+    assert (written / "model.tinpu.onnx").read_bytes() == plugins.load("emitters", "onnx_tinpu").emit(graph)[
+        ti_nnc.MODEL
+    ]
     vectors = golden.read(written / "golden.npz")
     assert np.bincount(vectors["labels"]).tolist() == [2] * 12
     assert np.array_equal(vectors["scores"], interp.run(graph, vectors["features"]))

@@ -19,7 +19,7 @@ def run(tool: str, device: str | None, data: Path, out: Path) -> None:
     from edgekws.features import cache
     from edgekws.graph import io
 
-    vendor = plugins.load("vendor", tool)
+    vendor = plugins.load("vendors", tool)
     target, chosen = targets.load(f"{vendor.TARGET}:{device}" if device else vendor.TARGET)
     loaded, graph = dataset.load(data), io.load(out / "graph.npz")
     _warn(graph, target)

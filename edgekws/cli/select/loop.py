@@ -69,7 +69,7 @@ def _recipe(net: str, given: Path | None) -> Recipe:
     path = given or MODELS / net / "recipe.toml"
     if given is not None or path.exists():
         return recipe.load(path)
-    plugins.load("nets", net)  # says which there are
+    plugins.load("networks", net)  # says which there are
     return changed_recipe(default_recipe(), name=net, net={"name": net.replace("-", "_")})
 
 

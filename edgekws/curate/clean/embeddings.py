@@ -30,7 +30,7 @@ def of(clips: Clips, name: str, progress: Progress) -> np.ndarray:
 def _embedded(clips: Clips, name: str, progress: Progress) -> np.ndarray:
     from edgekws.curate import embed
 
-    plugins.load("embed", name)  # says which there are: others are not pinned by their name alone
+    plugins.load("embeddings", name)  # says which there are: others are not pinned by their name alone
     model = embed.open_model(embed.ModelSpec(name))
     if model.rate_hz != clips.rate_hz:
         raise ConfigError(f"{name} should hear {clips.rate_hz} Hz, as these clips have", got=f"{model.rate_hz} Hz")

@@ -43,7 +43,7 @@ _EVERYTHING = 1.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What is compared. selectors: plugs, or files and classes as for `select run`.
+    """What is compared. selectors: plugins, or files and classes as for `select run`.
 
     steps: batches of each training, the same for every size of selection.
 
@@ -210,7 +210,7 @@ class _Run:
 
 
 def _known(selector: str) -> dict[str, str]:
-    """A plug by its name; a file by its name and what stands in it, wherever it lies."""
+    """A plugin by its name; a file by its name and what stands in it, wherever it lies."""
     place, colon, wanted = selector.partition(":")
     if not place.endswith(".py"):
         return {"selector": selector}

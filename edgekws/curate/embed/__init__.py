@@ -43,4 +43,4 @@ __all__ = [
 
 def names() -> list[str]:
     """The models there are, sorted."""
-    return plugins.names("embed")
+    return plugins.names("embeddings")

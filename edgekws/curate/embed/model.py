@@ -133,16 +133,15 @@ def import_module(name: str) -> ModuleType:
     """Raises ConfigError for a name that is nothing, and for a module that fails when it is imported."""
     if name.endswith(".py"):
         return _import_file(Path(name))
-    if name.replace("-", "_") in plugins.names("embed"):
-        return plugins.load("embed", name)
+    if name.replace("-", "_") in plugins.names("embeddings"):
+        return plugins.load("embeddings", name)
     try:
         found = importlib.util.find_spec(name)
     except (ImportError, ValueError, AttributeError):
         found = None
     if found is None:
-        built_in = ", ".join(plugins.names("embed"))
-        hint = "give the path of a .py file, or install the package"
-        raise ConfigError(f"a model should be one of {built_in}, or an importable module", got=name, hint=hint)
+        known = plugins.not_known("--model", name, plugins.names("embeddings"))
+        raise ConfigError(known, hint="give the path of a .py file, or install the package that has this module")
     with _blamed(name, "import"):
         return importlib.import_module(name)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import os
@@ -36,7 +35,7 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 _IN, _OUT, _APP = "/in", "/out", "/app"
 _SCRATCH_BYTES = 64 << 20
 _SCRIPTS = Path(__file__).parent
-_SET_BY_IMAGE = ("PATH", "PYTHONPATH", "EDGEKWS_PLUGS")
+_SET_BY_IMAGE = ("PATH", "PYTHONPATH", plugins.VARIABLE, plugins.OLD_VARIABLE)
 _ENGINE_BYTES = 256 << 20
 """Docker's and podman's commands run under the program's memory limit; 100 MiB are too little (podman 4.3)."""
 _CONTAINER_SCRIPT = """
@@ -76,7 +75,8 @@ class Job:
             "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
             "OPENBLAS_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         }  # fmt: skip
-        return variables | {name: os.environ[name] for name in ("EDGEKWS_PLUGS",) if name in os.environ}
+        outside = ",".join(package.name for package in plugins.packages() if package.roots and not package.built_in)
+        return variables | ({plugins.VARIABLE: outside} if outside else {})
 
     def binds(self) -> list[tuple[str, str, bool]]:
         """(source, target, writable) of everything that is visible in a root of its own."""
@@ -228,8 +228,7 @@ def _links() -> list[tuple[str, str]]:
 
 def _packages() -> list[Path]:
     """The folders of this package and of those that plugins may come from."""
-    specs = [importlib.util.find_spec(name) for name in plugins.packages()]
-    return [Path(place) for spec in specs if spec for place in spec.submodule_search_locations or ()]
+    return [root for package in plugins.packages() for root in package.roots]
 
 
 @cache

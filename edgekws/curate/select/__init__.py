@@ -8,8 +8,8 @@ which is deterministic: the same pool, size and seed give the same selection in 
 and the number of threads. Linear algebra rounds differently on another machine, which may decide a close tie
 differently. The order of clips is part of the pool: the same clips in another order may give another selection. A
 selector sees vectors and ids, never recordings, and returns at most `size` clips of the pool. A user's selector is such
-a file anywhere (user_selectors.py), or one in a package that EDGEKWS_PLUGS names. run.py runs one, in a sandbox on
-request, and checks its selection.
+a file anywhere (user_selectors.py), or one in the folder `selectors` of another package. run.py runs one, in a
+sandbox on request, and checks its selection.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ _RENAMED = {"honed": "proxy_exchange"}
 
 def names() -> list[str]:
     """The available selectors, sorted."""
-    return plugins.names("select")
+    return plugins.names("selectors")
 
 
 def described() -> dict[str, str]:
     """Name -> one-line description."""
-    return plugins.described("select")
+    return plugins.described("selectors")
 
 
 def current_name(name: str, notify: Callable[[str], None] = lambda text: warnings.warn(text, FutureWarning, 3)) -> str:
@@ -81,4 +81,4 @@ def current_name(name: str, notify: Callable[[str], None] = lambda text: warning
 
 def load(name: str) -> Selector:
     """The function of a selector, also by its old name. Raises ConfigError that lists the available ones."""
-    return cast(Selector, plugins.load("select", current_name(name)).select)
+    return cast(Selector, plugins.load("selectors", current_name(name)).select)

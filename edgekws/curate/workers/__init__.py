@@ -1,5 +1,5 @@
-"""Who runs the pieces of a large job. An engine is one file here, or in `scale/engines` of
-a package that EDGEKWS_PLUGS names.
+"""Who runs the pieces of a large job. An engine is one file here, or in the folder
+`workers` of another package (edgekws/plugins.py).
 
 A module has one function
 
@@ -21,7 +21,7 @@ from typing import Any, Protocol, cast
 from edgekws import plugins
 from edgekws.errors import EdgeKwsError
 
-_KIND = "scale.engines"
+_KIND = "workers"
 
 Task = Any
 Partial = Any

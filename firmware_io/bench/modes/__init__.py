@@ -1,21 +1,22 @@
 """The modes of a bench: one file each, found by its name.
 
-Every module has a class `Runner`, made from a Setup, with
+Every module has ORDER, a number by which the modes of a bench are sorted, and a class `Runner`, made from a Setup, with
     measure()                 runs the mode on the device and keeps every result at once
     section()                 the frozen section of the results so far; None when there are none
 
 `measure` may be interrupted anywhere (a pulled cable, Ctrl-C); `section` still returns the results until then.
+Performance, accuracy and energy have sections of their own in the report. A mode of another package returns Figures.
 """
 
 from __future__ import annotations
 
-import importlib
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol
 
 import numpy as np
 
+from edgekws import plugins
 from edgekws.errors import ConfigError
 from edgekws.graph import interp
 from edgekws.graph.ir import Graph
@@ -28,9 +29,7 @@ from firmware_io.energy.meter import Meter
 from firmware_io.monitors import Monitor
 from firmware_io.protocol.session import Session
 
-Mode = Literal["performance", "accuracy", "energy"]
-MODES: tuple[Mode, ...] = get_args(Mode)
-"""In the order in which a bench runs them."""
+_KIND = "bench_modes"
 IDLE_S = 1.0
 """Minimum rest, in seconds, before and after each window of energy mode."""
 MARGIN, MORE_MARGIN = 1.05, 0.1
@@ -67,7 +66,7 @@ class Plan:
     idle_s: rest around each window of energy mode. host_clock: whether host times mean anything; not so for replays.
     """
 
-    modes: tuple[Mode, ...] = ("performance", "accuracy")
+    modes: tuple[str, ...] = ("performance", "accuracy")
     window_s: float = WINDOW_S
     windows: int = WINDOWS
     idle_s: float = IDLE_S
@@ -98,6 +97,17 @@ class Setup:
         return tuple(scores[0].tolist()), tuple(permille(scores, self.graph.score_scale)[0].tolist())
 
 
+@dataclass(frozen=True)
+class Figures:
+    """The section of a mode that the report has no place for. rows: (name, value, unit, n: values behind it).
+
+    reasons: why the run is not valid.
+    """
+
+    rows: tuple[tuple[str, float, str, int], ...]
+    reasons: tuple[str, ...] = ()
+
+
 class Runner(Protocol):
     """One mode on one device."""
 
@@ -120,15 +130,14 @@ def longer(seconds: float, iterations: int, lasted_s: float, attempt: int) -> in
     return min(planned(seconds, lasted_s / iterations, attempt), iterations * MOST_GROWTH)
 
 
-def in_order(names: list[str]) -> tuple[Mode, ...]:
+def in_order(names: list[str]) -> tuple[str, ...]:
     """The modes with these names, in the order in which they run. Raises ConfigError, which lists all modes."""
-    unknown = [name for name in names if name not in MODES]
-    if unknown or not names:
-        raise ConfigError(f"the modes should be some of {', '.join(MODES)}", got=", ".join(unknown) or "none")
-    return tuple(mode for mode in MODES if mode in names)
+    if not names:
+        raise ConfigError(f"--mode should be some of {', '.join(plugins.names(_KIND))}", got="none")
+    return tuple(sorted(dict.fromkeys(names), key=lambda name: (plugins.load(_KIND, name).ORDER, name)))
 
 
-def runner(mode: Mode, setup: Setup) -> Runner:
-    """The Runner of `mode`, ready to measure."""
-    made: Runner = importlib.import_module(f"{__name__}.{mode}").Runner(setup)
+def runner(mode: str, setup: Setup) -> Runner:
+    """The Runner of `mode`, ready to measure. Raises ConfigError, which lists all modes."""
+    made: Runner = plugins.load(_KIND, mode).Runner(setup)
     return made

@@ -15,6 +15,7 @@ from firmware_io.bench.modes import Setup
 from firmware_io.bench.modes._clip import classify
 from firmware_io.protocol.session import Answer
 
+ORDER = 2
 SHOWN_MISMATCHES = 10
 
 

@@ -25,6 +25,7 @@ from firmware_io.energy.windows import EnergyWindow, Points, Span
 from firmware_io.monitors import Estimate, Trace
 from firmware_io.protocol.session import EnergyRun
 
+ORDER = 3
 _CALIBRATION_S = 0.5
 _CALIBRATION_ITERATIONS = 1_000_000
 _EDGE_TIMEOUT_S = 5.0

@@ -13,6 +13,7 @@ from firmware_io.bench.modes._clip import FLASH, classify, require_this_graph
 from firmware_io.board import Board
 from firmware_io.protocol.session import Window
 
+ORDER = 1
 _CALIBRATION_US = 200_000
 _LAYERS_US = 400_000
 """Time of the inferences that the layers are measured in, at least."""

@@ -49,7 +49,7 @@ def select(pool, size, seed):
     targets = {word: tuple(ids[number]) for number, word in enumerate(pool.targets)}
     return Selection(targets, tuple(ids[-1]) if len(ids) > len(pool.targets) else ())
 '''
-SECOND = "from tests_of_loop.select.spread import select\n"
+SECOND = "from tests_of_loop.selectors.spread import select\n"
 
 
 def quiet(*_):
@@ -61,19 +61,19 @@ def spread(tmp_path_factory, monkeypatch):
     """A package outside of the tree with the selectors `spread` and `second`."""
     import importlib
 
-    folder = tmp_path_factory.mktemp("plugs")
-    package = folder / "tests_of_loop" / "select"
+    folder = tmp_path_factory.mktemp("plugins")
+    package = folder / "tests_of_loop" / "selectors"
     package.mkdir(parents=True)
     for path in (package.parent / "__init__.py", package / "__init__.py"):
         path.write_text("")
     (package / "spread.py").write_text(SPREAD)
     (package / "second.py").write_text(SECOND)
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setenv("EDGEKWS_PLUGS", "tests_of_loop")
+    monkeypatch.setenv("EDGEKWS_PLUGINS", "tests_of_loop")
     for name in [name for name in __import__("sys").modules if name.startswith("tests_of_loop")]:
         monkeypatch.delitem(__import__("sys").modules, name)
     importlib.invalidate_caches()
-    return importlib.import_module("tests_of_loop.select.spread")
+    return importlib.import_module("tests_of_loop.selectors.spread")
 
 
 @pytest.fixture(scope="module")
@@ -163,13 +163,13 @@ def get_scene_embeddings(audio, model):
 
 @pytest.fixture
 def hear(tmp_path, monkeypatch):
-    """Models of a package that EDGEKWS_PLUGS names: right, of another rate, and one that gives no numbers."""
-    folder = tmp_path / "models" / "hearing" / "embed"
+    """Models of a package that EDGEKWS_PLUGINS names: right, of another rate, and one that gives no numbers."""
+    folder = tmp_path / "models" / "hearing" / "embeddings"
     folder.mkdir(parents=True)
     for name, rate, broken in (("hear", "16000", ""), ("wide", "48000", ""), ("broken", "16000", "* float('nan')")):
         (folder / f"{name}.py").write_text(HEAR.replace("RATE", rate).replace("BROKEN", broken))
     monkeypatch.syspath_prepend(folder.parents[1])
-    monkeypatch.setenv("EDGEKWS_PLUGS", "hearing")
+    monkeypatch.setenv("EDGEKWS_PLUGINS", "hearing")
 
 
 def test_any_embedding_model_is_what_selectors_may_see(prepared, tmp_path, hear):

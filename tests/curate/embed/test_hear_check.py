@@ -98,7 +98,7 @@ def test_a_tensorflow_module_is_refused_by_name(module):
 
 
 def test_what_is_no_module_at_all_is_said(tmp_path):
-    assert "should be one of dscnn, logmel, wav2vec2" in embed.check_module("no_such_module")[0].text
+    assert "There are: dscnn, logmel, wav2vec2" in embed.check_module("no_such_module")[0].text
     assert "no such file" in embed.check_module(str(tmp_path / "absent.py"))[0].text
 
 

@@ -43,14 +43,14 @@ def test_a_function_in_a_file(tmp_path, clips):
 
 
 def test_a_plugin_of_another_package(tmp_path, clips, monkeypatch):
-    folder = tmp_path / "otherpack" / "select"
+    folder = tmp_path / "otherpack" / "selectors"
     folder.mkdir(parents=True)
     (folder.parent / "__init__.py").touch()
     (folder / "__init__.py").touch()
     (folder / "mine.py").write_text("from edgekws.curate.select import load\nselect = load('herding')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("EDGEKWS_PLUGS", "otherpack")
-    assert "mine" in plugins.names("select")
+    monkeypatch.setenv("EDGEKWS_PLUGINS", "otherpack")
+    assert "mine" in plugins.names("selectors")
     assert run("mine", clips, 9, 0) == run("herding", clips, 9, 0)
     assert run_sandboxed("mine", clips, 9, 0)[0] == run("herding", clips, 9, 0)
 

@@ -65,7 +65,7 @@ def test_the_methods_are_listed_with_what_they_do():
         (["--memory", "0"], r"or more for 200 clips of 24 numbers.*Got: 0 bytes"),
         (["--memory", "60MB"], r"--memory should be \d+ MB or more for 200 clips of 24 numbers.*Got: 60 MB"),
         (["--method", "honed"], "facility.*kcenter"),
-        (["--engine", "spark"], "--engine should be one of process, ray"),
+        (["--engine", "spark"], "--engine spark is not known. There are: process, ray"),
         (["--target", "word1", "--target", "wrod1"], "Got: wrod1.*give one of .*word1"),
         (["--out", "shards"], "--out should be a file.*give shards/12_train.json"),
     ],

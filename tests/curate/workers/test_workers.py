@@ -11,7 +11,7 @@ import pytest
 
 from edgekws.curate import workers as engines
 from edgekws.curate.shards import methods, select
-from edgekws.errors import ConfigError, DataError, EdgeKwsError
+from edgekws.errors import DataError, EdgeKwsError
 from tests.curate.shards import tasks
 from tests.curate.shards.clips import SMALL, clips, shard
 from tests.curate.shards.processes import alive, wait_until
@@ -94,11 +94,11 @@ def test_ctrl_c_is_heard_once_and_leaves_no_worker(tmp_path):
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
     """A package with an engine and a method, and no more."""
-    home = tmp_path / "scaleplugs"
-    for part in (home, home / "scale", home / "scale" / "engines", home / "scale" / "methods"):
+    home = tmp_path / "outside_workers"
+    for part in (home, home / "workers", home / "shard_methods"):
         part.mkdir()
         (part / "__init__.py").touch()
-    (home / "scale" / "engines" / "backwards.py").write_text(
+    (home / "workers" / "backwards.py").write_text(
         "from contextlib import contextmanager\n"
         "class Engine:\n    workers = 1\n"
         "    def map(self, function, tasks):\n"
@@ -106,13 +106,13 @@ def elsewhere(tmp_path, monkeypatch):
         "    def peak_bytes(self):\n        return 0\n"
         "@contextmanager\ndef start(workers):\n    yield Engine()\n"
     )
-    (home / "scale" / "methods" / "first.py").write_text(
+    (home / "shard_methods" / "first.py").write_text(
         '"""The first clips of the store."""\n'
         "import numpy as np\nfrom edgekws.curate.shards.methods import Picks\n"
         "def choose(run, size, seed):\n    return Picks(np.arange(size))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("EDGEKWS_PLUGS", "scaleplugs")
+    monkeypatch.setenv("EDGEKWS_PLUGINS", "outside_workers")
     return home
 
 
@@ -126,28 +126,3 @@ def test_engines_and_methods_come_from_packages_elsewhere(elsewhere, tmp_path):
         other = select(folder, method, 9, 0, engine="backwards", work=tmp_path / "other", **options)
         assert (other.ids, other.value, other.weights) == (own.ids, own.value, own.weights)
     assert len(set(select(folder, "first", 9, 0, work=tmp_path / "own", **options).ids)) == 9
-
-
-def test_a_package_lacks_what_it_does_not_add(tmp_path, monkeypatch):
-    for name in ("bare", "half/scale"):
-        folder = tmp_path / f"plugless_{name}"
-        folder.mkdir(parents=True)
-        (folder / "__init__.py").touch()
-    (tmp_path / "plugless_half" / "__init__.py").touch()
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("EDGEKWS_PLUGS", "plugless_bare, plugless_half")
-    assert engines.names() == ["process", "ray"]
-    monkeypatch.setenv("EDGEKWS_PLUGS", "no_such_package")
-    with pytest.raises(ConfigError, match="packages that can be imported"):
-        engines.names()
-
-
-def test_a_folder_of_plugs_that_needs_what_is_missing_says_so(tmp_path, monkeypatch):
-    folder = tmp_path / "needyplugs" / "scale"
-    folder.mkdir(parents=True)
-    (folder.parent / "__init__.py").touch()
-    (folder / "__init__.py").write_text("import no_such_module_anywhere\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("EDGEKWS_PLUGS", "needyplugs")
-    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
-        methods.names()

@@ -155,11 +155,11 @@ def test_fewer_clips_are_spread_and_can_be_saved(graph, options, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"modes": ("speed",)}, ConfigError, "performance, accuracy, energy.*speed"),
+        ({"modes": ("speed",)}, ConfigError, "--mode speed is not known.*accuracy, energy, performance"),
         ({"modes": ("energy",)}, ConfigError, "energy mode needs a meter"),
         ({"meter": "lpm01a:/nowhere"}, ConfigError, "--meter belongs to --mode energy"),
         ({"modes": ("energy",), "meter": "lpm01a:/nowhere"}, ConfigError, "--voltage"),
-        ({"modes": ("energy",), "meter": "abacus:"}, ConfigError, "one of the schemes"),
+        ({"modes": ("energy",), "meter": "abacus:"}, ConfigError, "--meter abacus is not known"),
         ({"modes": ("energy",), "meter": "lpm01a:/nowhere", "voltage": 5.0}, ConfigError, "1.8 to 3.3 V.*5 V"),
         ({"modes": ("energy",), "meter": "model:", "iterations": 9}, ConfigError, "recorded trace"),
         ({"voltage": 3.0}, ConfigError, "belong to --meter.*--voltage alone"),
@@ -167,9 +167,9 @@ def test_fewer_clips_are_spread_and_can_be_saved(graph, options, tmp_path):
         ({"board": "toaster"}, ConfigError, "toaster"),
         ({"port": "host:"}, ConfigError, "host:, which starts host.*--board host"),
         ({"port": "spy:x.jsonl:qemu:qemu-an500"}, ConfigError, "which starts qemu-an500.*--board qemu-an500"),
-        ({"port": "qemu:toaster"}, ConfigError, "the board should be one of.*toaster"),
+        ({"port": "qemu:toaster"}, ConfigError, "--board toaster is not known"),
         ({"port": "replay:nowhere"}, ArtifactError, "nowhere should be recorded traffic.*No such file.*--spy"),
-        ({"port": "pigeon:home"}, ConfigError, "one of the schemes"),
+        ({"port": "pigeon:home"}, ConfigError, "--port pigeon is not known.*host, io.*serial:PATH"),
         ({"vectors": Path("nowhere.npz")}, ArtifactError, r"nowhere\.npz"),
     ],
 )

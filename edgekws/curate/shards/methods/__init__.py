@@ -1,5 +1,5 @@
-"""Ways to choose from a data set larger than memory. A method is one file here, or in `scale/methods` of
-a package that EDGEKWS_PLUGS names.
+"""Ways to choose from a data set larger than memory. A method is one file here, or in the folder
+`shard_methods` of another package (edgekws/plugins.py).
 
 A module has one function
 
@@ -19,7 +19,7 @@ import numpy as np
 from edgekws import plugins
 from edgekws.curate.shards.run import Run
 
-_KIND = "scale.methods"
+_KIND = "shard_methods"
 
 
 @dataclass(frozen=True)
