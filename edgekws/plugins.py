@@ -17,7 +17,6 @@ is no plugin. Finding and listing names import nothing: a package or a plugin th
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import importlib.util
 import os
@@ -31,7 +30,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from edgekws.errors import ConfigError, EdgeKwsError
+from edgekws.errors import ConfigError, EdgeKwsError, unknown
 
 GROUP, VARIABLE, OLD_VARIABLE = "edgekws.plugins", "EDGEKWS_PLUGINS", "EDGEKWS_PLUGS"
 _OURS = ("edgekws", "firmware_io")
@@ -185,15 +184,8 @@ def listing(kinds: list[str] | None = None) -> list[Entry]:
 def row(kind: str) -> Kind:
     """Its row of the table. Raises ConfigError that lists the kinds."""
     if kind not in KINDS:
-        raise ConfigError(not_known("the kind of plugin", kind, list(KINDS)))
+        raise ConfigError(unknown("the kind of plugin", kind, KINDS))
     return KINDS[kind]
-
-
-def not_known(option: str, name: str, known: list[str]) -> str:
-    """What is said of a name that is none of `known`."""
-    close = difflib.get_close_matches(name, known, 1)
-    guess = f"; did you mean {close[0]}?" if close else "."
-    return f"{option} {name or 'without a name'} is not known{guess} There are: {', '.join(known) or 'none'}"
 
 
 def typed(kind: str, name: str) -> str:
@@ -323,7 +315,7 @@ def _unknown(kind: str, name: str, hint: str) -> ConfigError:
     broken = [f"{package.name} ({package.problem})" for package in packages() if package.problem]
     hints = [hint, f"plugins of these packages are missing: {', '.join(broken)}" if broken else ""]
     known = [typed(kind, known) for known in names(kind)]
-    return ConfigError(not_known(row(kind).option, name, known), hint="; ".join(filter(None, hints)))
+    return ConfigError(unknown(row(kind).option, name, known), hint="; ".join(filter(None, hints)))
 
 
 def _key(name: str) -> str:

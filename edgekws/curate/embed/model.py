@@ -17,7 +17,7 @@ import numpy as np
 
 from edgekws import plugins
 from edgekws.curate.embed import audio as _audio
-from edgekws.errors import ConfigError, EdgeKwsError
+from edgekws.errors import ConfigError, EdgeKwsError, unknown
 from edgekws.files import sha256, sha256_file
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def import_module(name: str) -> ModuleType:
     except (ImportError, ValueError, AttributeError):
         found = None
     if found is None:
-        known = plugins.not_known("--model", name, plugins.names("embeddings"))
+        known = unknown("--model", name, plugins.names("embeddings"))
         raise ConfigError(known, hint="give the path of a .py file, or install the package that has this module")
     with _blamed(name, "import"):
         return importlib.import_module(name)
