@@ -32,7 +32,8 @@ class BenchRun:
     """All results of one bench. reasons: why the run is not valid; empty when it is.
 
     identity, transfers: None when no board was used (a recorded trace). answers: of accuracy mode, one per clip.
-    others: sections of modes of other packages. stack: None when the device does not report it. cause: the error that aborted the run.
+    others: sections of modes of other packages. stack: None when the device does not report it. cause: the error that
+    aborted the run.
     """
 
     board: Board
