@@ -120,13 +120,15 @@ def test_silence_ends(factory):
         assert meter.samples(5.0).size
         time.sleep(0.2)
         meter.stop()
-        while meter.samples(0.1).size:
-            pass
-        assert len(meter.edges()) == capabilities.edges
+        edges, deadline = meter.edges(), time.monotonic() + 10
+        while meter.samples(0.1).size or (len(edges) < capabilities.edges and time.monotonic() < deadline):
+            edges += meter.edges()
+        edges += meter.edges()
+        assert len(edges) == capabilities.edges
         assert meter.edges() == ()
         start = time.monotonic()
         assert meter.samples(0.2).size == 0
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 10
 
 
 def test_the_same_board_twice_gives_the_same_joules(factory):

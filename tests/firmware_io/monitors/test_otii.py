@@ -74,7 +74,7 @@ def test_silence_takes_its_time(api):
         meter.start(4_000)
         start = time.monotonic()
         assert meter.samples(0.1).size == 0
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 10
         meter.stop()
         assert meter.samples(5.0).size == 0
 
@@ -131,7 +131,7 @@ def test_an_application_that_stops_answering_is_not_waited_for(api, monkeypatch)
         with pytest.raises(BoardError, match="timed out"):
             while True:
                 meter.samples(5.0)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 20
 
 
 def test_missing_samples_are_noticed(api):

@@ -19,8 +19,9 @@ from tests.firmware_io.devices.virtual_io_manager import DirectManager, Faults, 
 DIALECTS = ["eembc", "mlc"]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def quick(monkeypatch):
+    """For managers that stay silent. The others get the time that a busy computer needs."""
     monkeypatch.setattr(io, "_ANSWER_S", 0.2)
 
 
@@ -63,7 +64,7 @@ def test_a_device_that_starts_behind_the_manager(graph, dialect):
     """Its banner waits; without care every answer of the interface board comes one command late."""
     manager = behind(graph, dialect, banner=BANNER.encode())
     with on_pty(manager) as path, open_transport(f"io:serial:{path}") as line:
-        session = Session(line, Timeouts(line_s=1.0))
+        session = Session(line)
         session.start()
         for seed in range(3):
             classified(session, graph, seed)
@@ -100,7 +101,7 @@ def test_a_reply_lost_behind_the_manager_is_silence_and_ends(graph):
         line.write(b"name%")
         start = time.monotonic()
         assert line.read(0.5) == b""
-        assert 0.5 <= time.monotonic() - start < 2
+        assert 0.5 <= time.monotonic() - start < 10
         with pytest.raises(BoardError):
             Session(BlackHole(line), Timeouts(line_s=0.2, quiet_s=0.02)).start()
 
@@ -144,13 +145,13 @@ def test_commands_may_come_in_pieces(graph):
     assert manager.commands == ["name", "dut name", "dut profile"]
 
 
-def test_an_arduino_that_restarts_is_waited_for(graph):
+def test_an_arduino_that_restarts_is_waited_for(graph, quick):
     manager = behind(graph, "eembc", Faults(silent_s=0.5))
     with on_pty(manager) as path, open_transport(f"io:serial:{path}") as line:
         Session(line).start()
 
 
-def test_a_port_without_a_manager(graph, monkeypatch):
+def test_a_port_without_a_manager(graph, monkeypatch, quick):
     monkeypatch.setattr(io, "_START_S", 0.5)
     manager = behind(graph, "eembc", Faults(silent_s=60))
     with (
