@@ -16,7 +16,7 @@ import soundfile
 from edgekws.curate import embed
 from edgekws.curate.embed.shard import Settings, embed_clips, one_thread
 from edgekws.curate.embed.source import Folder
-from edgekws.memory import keep_freed_memory
+from edgekws.machine import keep_freed_memory
 
 RATE_HZ, WORDS, EACH = 16_000, 16, 512
 

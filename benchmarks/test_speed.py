@@ -13,7 +13,7 @@ from edgekws.data.augment import AugmentSpec, augment_samples, mask_features
 from edgekws.features.mfcc import mfcc
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import interp
-from edgekws.memory import keep_freed_memory
+from edgekws.machine import keep_freed_memory
 from edgekws.nets import dscnn
 from edgekws.quant import lower, ptq
 from edgekws.quant.frontends import torch_fx

@@ -47,6 +47,16 @@ class ConfigError(EdgeKwsError):
     exit_code = 4
 
 
+class MissingPackageError(ConfigError):
+    """A third-party package that an extra of edgekws brings is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(
+            f"this needs the package {package}, which is not installed", hint=f'pip install "edgekws[{extra}]"'
+        )
+
+
 class TargetError(EdgeKwsError):
     exit_code = 5
 
@@ -65,6 +75,28 @@ class ArtifactError(EdgeKwsError):
 
 class ParityError(EdgeKwsError):
     exit_code = 9
+
+
+EXTRAS = {
+    "train": ("torch", "safetensors", "soundfile"),
+    "export": ("onnx", "onnxruntime", "ai_edge_litert", "flatbuffers"),
+    "report": ("matplotlib", "jinja2"),
+    "select": ("sklearn", "scipy", "pyarrow", "yaml"),
+    "ray": ("ray",),
+    "wav2vec2": ("transformers",),
+    "joulescope": ("pyjoulescope_driver",),
+    "otii": ("otii_tcp_client",),
+    "ppk2": ("ppk2_api",),
+    "flash": ("pyocd",),
+}
+"""Extra of pyproject.toml -> the modules that are imported of its packages."""
+
+
+def missing_package(error: ImportError) -> MissingPackageError | None:
+    """The error to show when a module of an extra could not be imported; None for any other module."""
+    package = (error.name or "").partition(".")[0]
+    extras = [extra for extra, modules in EXTRAS.items() if package in modules]
+    return MissingPackageError(package, extras[0]) if extras else None
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edgekws import models
 from edgekws.data.augment import AugmentSpec
 from edgekws.errors import ConfigError, unknown
 from edgekws.files.os_errors import unreadable
@@ -42,6 +43,10 @@ class TrainSection(_Section):
     """Checkpoints of trained networks; their mean scores are learned too (knowledge distillation)."""
     teacher_weight: float = Field(0.5, ge=0, le=1)
     """The teachers' share of what is learned; the labels have the rest."""
+
+    def teacher_files(self) -> list[Path]:
+        """Files of the teachers; those of a released model are found wherever edgekws is installed."""
+        return [models.find(Path(path)) for path in self.teachers]
 
 
 WeightBits = Literal[8, 4, 2]
@@ -95,7 +100,11 @@ class Recipe(_Section):
 
 
 def load(path: Path) -> Recipe:
-    """Raises ConfigError that names the key, what it should be and what was found."""
+    """The recipe in a file, or of a released model by its name.
+
+    Raises ConfigError that names the key, what it should be and what was found.
+    """
+    path = models.find(path, models.RECIPE)
     try:
         return Recipe.model_validate(tomllib.loads(path.read_text()))
     except OSError as error:

@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekws.cli import console
+
 if TYPE_CHECKING:
     from edgekws.recipe import Recipe
 
 DataOption = Annotated[Path, typer.Option("--data", help="Prepared data set, made by `data prepare`.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of this model: checkpoints, graph, exports, reports.")]
-RecipeOption = Annotated[Path, typer.Option("--recipe", help="TOML that says how the model is made.")]
+ModelOption = Annotated[
+    Path,
+    typer.Option("--out", help="Folder of the model, and of results; or a model of `edgekws models`."),
+]
+RecipeOption = Annotated[
+    Path,
+    typer.Option("--recipe", help="TOML that says how the model is made; or a model of `edgekws models`."),
+]
 BoardOption = Annotated[str, typer.Option("--board", help="A board of `edgekws boards`.")]
 RootOption = Annotated[Path | None, typer.Option("--root", help="Folder with the recordings. Default: $EDGEKWS_DATA.")]
 MinRamOption = Annotated[
@@ -20,6 +29,23 @@ MinRamOption = Annotated[
 ]
 
 DATA, OUT, RECIPE, BOARD = Path("work/data"), Path("work/dscnn"), Path("models/dscnn/recipe.toml"), "qemu-an386"
+RELEASED = Path("work/released")
+
+
+def model_folder(out: Path) -> Path:
+    """The folder `out`; for a released model's name, a copy of it below work/released, for results go beside it."""
+    from edgekws import models
+    from edgekws.files import write_bytes
+
+    source = models.find(out)
+    if source == out:
+        return out
+    copy = RELEASED / source.name
+    for path in sorted(source.iterdir()):
+        if path.is_file():
+            write_bytes(copy / path.name, path.read_bytes())
+    console.err.print(f"{source.name} is a released model; results go to its copy in {copy}", markup=False)
+    return copy
 
 
 def read_recipe(path: Path, seed: int | None, epochs: int | None) -> Recipe:

@@ -84,7 +84,7 @@ SELECT = Group(
         Command(
             "run",
             "edgekws.cli.select.run:run",
-            "Choose the clips to learn from; writes `LANGUAGE_SIZE_train.json`, or `train.npz` for --input-samples.",
+            "Select the clips to train on; writes `LANGUAGE_SIZE_train.json`, or `train.npz` for --input-samples.",
         ),
         Command(
             "score",
@@ -186,6 +186,12 @@ ROOT = Group(
             "edgekws.cli.data.embed:embed",
             "One vector for each recording, as the data track takes them: a parquet file a word and an index.",
             TRACK,
+        ),
+        Command(
+            "models",
+            "edgekws.cli.line.models:models",
+            "List the released models, whose names stand for their folders and recipes in every command.",
+            TOOLS,
         ),
     ),
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from edgekws.errors import EdgeKwsError
+from edgekws.errors import EdgeKwsError, missing_package
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -101,6 +101,12 @@ def readable_errors(debug: bool) -> Iterator[None]:
             raise
         err.print(f"[bold red]error:[/] {_escaped(str(error))}")
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        missing = missing_package(error)
+        if debug or missing is None:
+            raise
+        err.print(f"[bold red]error:[/] {_escaped(str(missing))}", soft_wrap=True)
+        sys.exit(missing.exit_code)
     except KeyboardInterrupt:
         err.print(_STOPPED_TEXT)
         sys.exit(_STOPPED)

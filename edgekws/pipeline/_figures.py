@@ -54,6 +54,13 @@ def _quantized(out: Path, graph: Graph) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """What a manifest says about the software."""
-    packages = {name: metadata.version(name) for name in _PACKAGES}
-    return {"edgekws": __version__, "python": platform.python_version(), **packages}
+    """What a manifest says about the software; packages of extras that are not installed are left out."""
+    installed = {name: found for name in _PACKAGES if (found := _version(name))}
+    return {"edgekws": __version__, "python": platform.python_version(), **installed}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

@@ -37,7 +37,7 @@ def train(recipe: Recipe, data: Dataset, out: Path, progress: Progress) -> Path:
 def training_header(recipe: Recipe, data: Dataset, features: FeatureSpec) -> dict[str, Any]:
     """What a checkpoint says about its training; a run continues only under the same header."""
     clips = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
-    teachers = [sha256_file(Path(path)) for path in recipe.train.teachers]
+    teachers = [sha256_file(path) for path in recipe.train.teacher_files()]
     return {
         **({"teachers": teachers} if teachers else {}),
         "recipe": recipe.model_dump(mode="json", exclude={"quant": True, "train": {"teachers"}}),

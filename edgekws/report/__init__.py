@@ -28,7 +28,7 @@ from typing import Any
 
 from edgekws import cost, targets
 from edgekws._version import __version__
-from edgekws.errors import ArtifactError
+from edgekws.errors import ArtifactError, missing_package
 from edgekws.files import write_json, write_text
 from edgekws.graph.io import digest
 from edgekws.graph.ir import Graph
@@ -111,17 +111,35 @@ def build_report(
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:
-    """Write report.json, report.md and report.html into `folder`; each file is replaced as a whole."""
-    from edgekws.report.html import to_html
+    """Write report.json, report.md and report.html into `folder`; each file is replaced as a whole.
+
+    Without the extra edgekws[report] there is no page, and one of an earlier run is removed. Returns what was written.
+    """
     from edgekws.report.markdown import to_markdown
 
     document = report.to_json()
     paths = [folder / f"report.{suffix}" for suffix in ("json", "md", "html")]
-    page, text = to_html(document), to_markdown(document)  # both before the first file is touched
+    page, text = _page(document), to_markdown(document)  # both before the first file is touched
     write_json(paths[0], document)
     write_text(paths[1], text)
-    write_text(paths[2], page)
+    if page is None:
+        paths.pop().unlink(missing_ok=True)
+    else:
+        write_text(paths[2], page)
     return paths
+
+
+def _page(document: Row) -> str | None:
+    """The page; None where the packages of the extra edgekws[report] are not installed."""
+    from edgekws.report.html import to_html
+
+    try:
+        return to_html(document)
+    except ModuleNotFoundError as error:
+        missing = missing_package(error)
+        if missing is None or missing.extra != "report":
+            raise
+        return None
 
 
 def _checked_bench(bench: Mapping[str, Any], graph: Graph) -> Row:

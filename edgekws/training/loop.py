@@ -31,7 +31,7 @@ from edgekws.features.cache import features_of
 from edgekws.features.mfcc import mfcc, to_network
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
 from edgekws.files import replacing
-from edgekws.memory import keep_freed_memory
+from edgekws.machine import keep_freed_memory
 from edgekws.recipe import TrainSection
 from edgekws.training import checkpoint
 

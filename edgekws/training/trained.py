@@ -65,7 +65,7 @@ def load_teacher(recipe: Recipe, labels: tuple[str, ...], features: FeatureSpec)
     from edgekws.training.loop import Ensemble
 
     networks = []
-    for path in map(Path, recipe.train.teachers):
+    for path in recipe.train.teacher_files():
         saved = checkpoint.load(path)
         run = _float_run(saved.header, path)
         for key, wanted in (("labels", list(labels)), ("features", json.loads(json.dumps(features.to_json())))):

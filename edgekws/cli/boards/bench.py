@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgekws.cli._options import BOARD, DATA, OUT, BoardOption, DataOption, MinRamOption, OutOption
+from edgekws.cli._options import BOARD, DATA, OUT, BoardOption, DataOption, MinRamOption, ModelOption
 from edgekws.cli.boards import measure
 
 ModeOption = Annotated[
@@ -44,7 +44,7 @@ WindowOption = Annotated[
 ClipsOption = Annotated[int, typer.Option(help="Test clips to send over serial; 0 is all.", min=0)]
 VectorsOption = Annotated[
     Path | None,
-    typer.Option("--vectors", help="Clips from this .npz, or MLPerf Tiny's folder kws01, instead of --data."),
+    typer.Option("--vectors", help="Clips from this .npz, MLPerf Tiny's kws01 or a released model, instead of --data."),
 ]
 SaveOption = Annotated[Path | None, typer.Option("--save-vectors", help="Write the clips into a file for --vectors.")]
 MlperfOption = Annotated[
@@ -55,7 +55,7 @@ MlperfOption = Annotated[
 def bench(
     board: BoardOption = BOARD,
     data: DataOption = DATA,
-    out: OutOption = OUT,
+    out: ModelOption = OUT,
     clips: ClipsOption = 0,
     min_ram: MinRamOption = False,
     mode: ModeOption = ["performance", "accuracy"],  # noqa: B006 (typer copies it)
@@ -74,7 +74,7 @@ def bench(
 
     Examples:
 
-    - no recordings, no board: `edgekws bench --out models/dscnn --vectors models/dscnn/golden.npz`
+    - no recordings, no board: `edgekws bench --out dscnn --vectors dscnn`
     - latency and accuracy, emulated: `edgekws bench --board qemu-an386 --clips 200`
     - five windows of 10 s: `edgekws bench --board nucleo-l4r5zi --mode performance --port serial:/dev/ttyACM0`
     - every answer against the interpreter: `edgekws bench --board nucleo-l4r5zi --mode accuracy --spy traffic.jsonl`

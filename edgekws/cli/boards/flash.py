@@ -11,7 +11,7 @@ import typer
 from rich.table import Column, Table
 
 from edgekws.cli import console
-from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, OutOption
+from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, ModelOption, model_folder
 from edgekws.errors import BoardError, ConfigError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def boards() -> None:
 
 def flash(
     board: BoardOption = BOARD,
-    out: OutOption = OUT,
+    out: ModelOption = OUT,
     min_ram: MinRamOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be run or sent.")] = False,
     tool: Annotated[str, typer.Option(help="Flash tool. Default: the board's own, as `edgekws boards` says.")] = "",
@@ -74,11 +74,11 @@ def flash(
                 got=f"{chosen}, which starts a program that ends with it",
                 hint="name a physical board (edgekws boards) or one of its tools",
             )
-        load(board, out, dry_run, min_ram, energy)
+        load(board, model_folder(out), dry_run, min_ram, energy)
     elif image:
         write(entry, chosen, image, port, _options(option), dry_run, verify)
     else:
-        build_and_write(entry, out, min_ram, chosen, port, _options(option), dry_run, verify, energy)
+        build_and_write(entry, model_folder(out), min_ram, chosen, port, _options(option), dry_run, verify, energy)
 
 
 def image_path(out: Path, board: Board, energy: bool) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from edgekws import mlperf as rules
 from edgekws.cli import console
-from edgekws.cli._options import BOARD, DATA, OUT
+from edgekws.cli._options import BOARD, DATA, OUT, model_folder
 from edgekws.cli.boards.flash import emitted_model, image_path
 from edgekws.errors import ConfigError, DataError, ParityError
 
@@ -79,10 +79,13 @@ class _Job:
 
 def measure(options: Options) -> None:
     """Measure, write the report, print the figures; then raise what broke the run off or made it invalid."""
+    from edgekws import models
     from edgekws.graph import io
     from firmware_io import board as boards
 
     board = boards.load(options.board)
+    vectors = models.find(options.vectors, models.GOLDEN) if options.vectors else None
+    options = replace(options, out=model_folder(options.out), vectors=vectors)
     plan, meter = _plan(options), _meter(options)
     if options.mlperf is not None:
         _require_a_session(plan, meter)
@@ -272,6 +275,8 @@ def _finish(job: _Job, run: BenchRun, origin: dict[str, Any]) -> None:
     written = build_report(title, job.graph, run.to_json(), **origin, created=now)
     path = write_report(written, job.options.folder)[-1]
     console.out.print(f"[bold]{run.verdict}[/], report in {escape(str(path))}")
+    if path.suffix != ".html":
+        console.err.print('pip install "edgekws[report]" adds the report as a page with plots', markup=False)
     if run.cause is not None:
         raise run.cause
     if not run.valid:

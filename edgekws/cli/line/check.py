@@ -29,8 +29,8 @@ def check(
     model: Annotated[
         Path,
         typer.Argument(
-            help="An integer graph (graph.npz), or a folder that holds one; or a float network: ONNX, or a checkpoint "
-            "of `edgekws train`."
+            help="An integer graph (graph.npz), a folder that holds one, or a released model by its name; "
+            "or a float network: ONNX, or a checkpoint of `edgekws train`."
         ),
     ],
     target: Annotated[
@@ -67,14 +67,18 @@ def read_model(path: Path, target: str = "tinpu", bits: int = 8) -> Graph:
 
     Raises ConfigError for another kind of file.
     """
+    from edgekws import models
     from edgekws.graph import io
 
+    path = models.find(path)
     path = path / GRAPH if path.is_dir() else path
     if path.suffix in _FLOAT:
         return _quantized(path, target, bits)
     if path.suffix != ".npz":
         wanted = f"a model should be an integer graph ({GRAPH}), or a float network: {' or '.join(_FLOAT)}"
-        raise ConfigError(wanted, got=str(path), hint="run edgekws quantize")
+        raise ConfigError(
+            wanted, got=str(path), hint=f"run edgekws quantize, or name a released model: {', '.join(models.names())}"
+        )
     return io.load(path)
 
 

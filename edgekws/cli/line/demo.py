@@ -15,7 +15,6 @@ from edgekws.cli._options import (
     OutOption,
     RootOption,
     changed_recipe,
-    default_recipe,
     read_recipe,
 )
 from edgekws.cli.boards import flash, measure
@@ -39,7 +38,7 @@ def demo(
     Without recordings and without a network it speaks its own (espeak-ng), and says so.
     """
     data = _data(recordings.root_of(root), out / "data")
-    chosen = read_recipe(RECIPE, None, None) if RECIPE.exists() else default_recipe()
+    chosen = read_recipe(RECIPE, None, None)
     per_epoch = max(1, len(data.splits["train"]) // chosen.train.batch)
     epochs = max(1, round(steps / per_epoch))
     chosen = changed_recipe(chosen, train={**chosen.train.model_dump(), "epochs": epochs})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +11,7 @@ import typer
 from rich.table import Table
 
 from edgekws.cli import console
-from edgekws.cli._options import DATA, OUT, DataOption, MinRamOption, OutOption
+from edgekws.cli._options import DATA, OUT, DataOption, MinRamOption, ModelOption, model_folder
 from edgekws.cli.line import vendor
 from edgekws.errors import ConfigError
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from edgekws.pipeline import Parity
 
 
+VectorsOption = Annotated[
+    Path | None,
+    typer.Option("--vectors", help="Clips from this .npz, or a released model, instead of --data."),
+]
 FormatOption = Annotated[
     list[str] | None,
     typer.Option("--format", help="Only this: c, onnx-qdq, onnx-tinpu or tflite; may be repeated.", metavar="FORMAT"),
@@ -28,9 +34,10 @@ FormatOption = Annotated[
 
 def export(
     data: DataOption = DATA,
-    out: OutOption = OUT,
+    out: ModelOption = OUT,
     formats: FormatOption = None,
     min_ram: MinRamOption = False,
+    vectors: VectorsOption = None,
     tool: Annotated[
         str | None, typer.Option("--for", help="Instead, what a vendor's compiler wants: ti-nnc.", metavar="COMPILER")
     ] = None,
@@ -40,40 +47,72 @@ def export(
     if tool is not None:
         if formats:
             raise ConfigError("--format or --for, not both", got=f"--format {formats[0]} --for {tool}")
-        vendor.run(tool, device, data, out)
+        vendor.run(tool, device, data, model_folder(out))
     elif device is not None:
         raise ConfigError("--device goes with --for", got=f"--device {device}", hint="add --for ti-nnc")
     else:
-        run(data, out, formats, min_ram)
+        run(data, model_folder(out), formats, min_ram, vectors)
 
 
-def run(data: Path, out: Path, formats: list[str] | None = None, min_ram: bool = False) -> None:
+def run(
+    data: Path, out: Path, formats: list[str] | None = None, min_ram: bool = False, vectors: Path | None = None
+) -> None:
     """Write artifacts of the graph in `out`, by default every one, and compare each with the interpreter."""
     from edgekws import pipeline
-    from edgekws.data import dataset
-    from edgekws.features import cache
     from edgekws.graph import golden, io
-    from firmware_io.build import c_project
 
-    loaded, graph = dataset.load(data), io.load(out / "graph.npz")
-    features, test = cache.int8_features(loaded, "test", graph.features), loaded.splits["test"]
-    chosen = golden.choose(test.labels)
-    golden.write(
-        out / "export" / "golden.npz", graph, features[chosen], test.labels[chosen], [test.ids[i] for i in chosen]
-    )
-    few = golden.choose(test.labels, c_project.PER_LABEL)
-    vectors = c_project.Golden(
-        features[few], graph.run(features[few]), test.labels[few], tuple(test.ids[i] for i in few)
-    )
-    emitters = {"c": lambda given: c_project.files(given, vectors, min_ram)}
+    graph = io.load(out / "graph.npz")
+    clips = _clips(data, vectors, graph)
+    golden.write(out / "export" / "golden.npz", graph, *clips.some(golden.PER_LABEL))
+    emitters = {"c": lambda given: _c_files(given, clips, min_ram)}
     with console.progress() as report:
-        exported = pipeline.export(graph, out / "export", features, report, formats, emitters)
+        exported = pipeline.export(graph, out / "export", clips.features, report, formats, emitters)
     results = exported.results
     if (not formats or "c" in formats) and "c" not in exported.refused:
-        results += _compiled(graph, features, min_ram)
+        results += _compiled(graph, clips.features, min_ram)
     pipeline.write_parity(out / "export" / "parity.json", graph, results)
     _show(results, exported.refused)
     pipeline.require_parity(results)
+
+
+@dataclass(frozen=True)
+class _Clips:
+    """features: int8 [n, frames, coefficients]; labels: int64 [n]."""
+
+    features: np.ndarray
+    labels: np.ndarray
+    ids: Sequence[str]
+
+    def some(self, per_label: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        """(features, labels, ids) of the first `per_label` clips of each label."""
+        from edgekws.graph import golden
+
+        chosen = golden.choose(self.labels, per_label)
+        return self.features[chosen], self.labels[chosen], [self.ids[at] for at in chosen]
+
+
+def _clips(data: Path, vectors: Path | None, graph: Graph) -> _Clips:
+    """Those of `vectors`, or the test split of `data`. Raises ConfigError for vectors without labels."""
+    from edgekws import models
+    from edgekws.data import dataset
+    from edgekws.features import cache
+    from firmware_io.bench import vectors as saved
+
+    if vectors is None:
+        loaded = dataset.load(data)
+        test = loaded.splits["test"]
+        return _Clips(cache.int8_features(loaded, "test", graph.features), test.labels, test.ids)
+    found = saved.read(models.find(vectors, models.GOLDEN), graph)
+    if found.labels is None:
+        raise ConfigError("--vectors needs clips with labels, for golden vectors have some of each", got=f"{vectors}")
+    return _Clips(found.features, found.labels, found.ids)
+
+
+def _c_files(graph: Graph, clips: _Clips, min_ram: bool) -> dict[str, bytes]:
+    from firmware_io.build import c_project
+
+    features, labels, ids = clips.some(c_project.PER_LABEL)
+    return c_project.files(graph, c_project.Golden(features, graph.run(features), labels, tuple(ids)), min_ram)
 
 
 def _compiled(graph: Graph, features: np.ndarray, min_ram: bool) -> list[Parity]:

@@ -64,9 +64,9 @@ def loop(
 
 
 def _recipe(net: str, given: Path | None) -> Recipe:
-    from edgekws import plugins, recipe
+    from edgekws import models, plugins, recipe
 
-    path = given or MODELS / net / "recipe.toml"
+    path = given or models.find(MODELS / net / models.RECIPE)
     if given is not None or path.exists():
         return recipe.load(path)
     plugins.load("networks", net)  # says which there are

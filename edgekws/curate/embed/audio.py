@@ -10,7 +10,7 @@ import numpy as np
 
 from edgekws.data import truncation, wav
 from edgekws.data.dataset import loudest
-from edgekws.errors import ConfigError, DataError
+from edgekws.errors import DataError, missing_package
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 """What soundfile decodes; MSWC comes as .opus."""
@@ -68,16 +68,13 @@ def fitted(samples: np.ndarray, rate_hz: int, wanted_hz: int, clip_samples: int 
 
 
 def resampled(samples: np.ndarray, rate_hz: int, wanted_hz: int) -> np.ndarray:
-    """float32 [n] -> float32 [m] at `wanted_hz`, by scipy's polyphase filter. Raises ConfigError without scipy."""
+    """float32 [n] -> float32 [m] at `wanted_hz`, by scipy's polyphase filter. Needs scipy, else MissingPackageError."""
     if rate_hz == wanted_hz:
         return samples
     try:
         from scipy.signal import resample_poly
     except ModuleNotFoundError as error:
-        hint = "pip install 'edgekws[select]'"
-        raise ConfigError(
-            f"a recording of {rate_hz} Hz needs scipy to become one of {wanted_hz} Hz", hint=hint
-        ) from error
+        raise missing_package(error) or error from error
     common = math.gcd(rate_hz, wanted_hz)
     return np.asarray(resample_poly(samples, wanted_hz // common, rate_hz // common), np.float32)
 

@@ -21,7 +21,7 @@ from edgekws.curate.dataperf.formats.words import ID, VECTOR
 from edgekws.curate.embed.audio import Skipped
 from edgekws.curate.embed.shard import Part
 from edgekws.curate.embed.source import Shard
-from edgekws.errors import ArtifactError, ConfigError
+from edgekws.errors import ArtifactError, missing_package
 from edgekws.files import check_kind, replacing
 
 if TYPE_CHECKING:
@@ -121,10 +121,8 @@ def _opened(path: Path) -> Any:  # noqa: ANN401  (pyarrow has no types)
 
 
 def require_pyarrow() -> None:
-    """Raises ConfigError, before any work is done, where it is missing."""
+    """Raises MissingPackageError, before any work is done, where it is missing."""
     try:
         import pyarrow.parquet  # noqa: F401
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            "embeddings are written by pyarrow", got="none", hint="pip install 'edgekws[select]'"
-        ) from error
+        raise missing_package(error) or error from error

@@ -17,14 +17,15 @@ import numpy as np
 import torch
 from torch import nn
 
+from edgekws import models
 from edgekws.curate.embed.windows import centred, cover, times_ms
 from edgekws.errors import ArtifactError
 from edgekws.features.mfcc import mfcc, quantize
 from edgekws.graph import io
 from edgekws.graph.ir import SIGNED, Graph, Node, Requant
 
-GRAPH = Path("models/dscnn/graph.npz")
-"""The released network, in the folder where edgekws is run or in its source tree."""
+RELEASED = Path("models/dscnn/graph.npz")
+"""The released network: a file of the folder where edgekws is run, else the one that edgekws carries."""
 HOP_MS = 40
 _CHUNK = 64
 
@@ -50,8 +51,11 @@ class Model(nn.Module):
 
 
 def load_model(model_file_path: str = "") -> Model:
-    """model_file_path: an integer graph; by default the released DS-CNN. Raises ArtifactError for another file."""
-    return Model(Path(model_file_path) if model_file_path else _released())
+    """model_file_path: an integer graph, or a released model by its name; by default the released DS-CNN.
+
+    Raises ArtifactError for another file.
+    """
+    return Model(models.find(Path(model_file_path) if model_file_path else RELEASED, models.GRAPH))
 
 
 def get_scene_embeddings(audio: torch.Tensor, model: Model) -> torch.Tensor:
@@ -96,10 +100,3 @@ def body(graph: Graph) -> Graph:
 
 def _is_unsigned(graph: Graph) -> bool:
     return bool(graph.nodes[-1].requant.offset.any())
-
-
-def _released() -> Path:
-    home = Path(__file__).resolve().parents[4] / GRAPH
-    if GRAPH.is_file() or not home.is_file():
-        return GRAPH
-    return home

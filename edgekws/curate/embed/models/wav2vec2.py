@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from edgekws.curate.embed.windows import times_ms
-from edgekws.errors import ArtifactError, ConfigError
+from edgekws.errors import ArtifactError, ConfigError, missing_package
 
 _HINT = "give the folder that save_pretrained of transformers wrote, with --weights"
 _EPSILON = 1e-7
@@ -61,8 +61,7 @@ def load_model(model_file_path: str = "", layer: int = -1) -> Model:
     try:
         from transformers import AutoModel
     except ModuleNotFoundError as error:
-        hint = "pip install 'edgekws[wav2vec2]'"
-        raise ConfigError("wav2vec2 runs in transformers", got="no such package", hint=hint) from error
+        raise missing_package(error) or error from error
     rate, normalize = _preprocessing(folder)
     try:
         encoder = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)

@@ -1,0 +1,49 @@
+"""The released models: by name, wherever edgekws is installed.
+
+Each is a folder with recipe.toml, graph.npz, golden.npz (clips to bench a board without recordings) and card.md. In a
+checkout they are the repository's `models/`; the wheel carries them beside this file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekws.errors import ConfigError, unknown
+
+RECIPE, GRAPH, GOLDEN = "recipe.toml", "graph.npz", "golden.npz"
+_PREFIX = "models"
+
+
+def home() -> Path:
+    """The folder of all released models."""
+    installed = Path(__file__).resolve().parent
+    checkout = installed.parents[1] / _PREFIX
+    return installed if any(installed.glob(f"*/{RECIPE}")) else checkout
+
+
+def names() -> list[str]:
+    """Names of the released models, sorted."""
+    return sorted(path.parent.name for path in home().glob(f"*/{RECIPE}"))
+
+
+def folder(name: str) -> Path:
+    """The folder of a released model, which is only read. Raises ConfigError that lists the names."""
+    if name not in names():
+        raise ConfigError(unknown("model", name, names()))
+    return home() / name
+
+
+def find(path: Path, file: str = "") -> Path:
+    """`path` itself if it exists; else what it names of the released models; else `path` again.
+
+    Of the released ones `dscnn` names a folder (its `file`, if one is given), `models/dscnn/x` a file of it.
+    """
+    if path.exists() or path.is_absolute():
+        return path
+    parts = path.parts
+    if parts[:1] == (_PREFIX,) and parts[1:2] and parts[1] in names():
+        released = home().joinpath(*parts[1:])
+        return released if released.exists() else path
+    if len(parts) == 1 and parts[0] in names():
+        return home() / parts[0] / file
+    return path
