@@ -1,4 +1,4 @@
-"""Boards are data: one TOML file each in the folder boards/, named like the board."""
+"""Boards are data: one TOML file per board in the folder boards/; the file's name is the board's name."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from edgekws.types import How
 
 @dataclass(frozen=True)
 class Board:
-    """What a TOML file says.
+    """One board, as its TOML file describes it.
 
-    target: the rule (edgekws/targets) whose graphs this board runs; the arithmetic of its kernels.
-    how: what its figures are called in reports.
-    flash_bytes, ram_bytes: budgets that the link must keep; 0 is no limit.
+    target: the target (edgekws/targets) whose graphs this board runs.
+    how: how reports label its figures: measured, emulated, computed.
+    flash_bytes, ram_bytes: budgets that the linker enforces; 0 for no limit.
     cpu: whose instruction costs (edgekws/targets/_cores.py) its layers are compared with; "" when unknown.
-    timer_hz: ticks per second behind the device's time stamps.
-    port: folders of firmware/ whose sources belong to this board. symbols: linker symbols (memory
-    origins, stack). defines: numbers for its drivers.
-    usb: ids ("vid:pid", hexadecimal) of the probes that carry its serial line.
+    timer_hz: rate of the timer behind the device's time stamps, in ticks per second.
+    port: folders of firmware/ with the sources of this board. symbols: linker symbols (memory
+    origins, stack). defines: numeric macros for its drivers.
+    usb: ids ("vid:pid", hexadecimal) of the debug probes that provide its serial port.
     flash_options: settings of the flash tool, by the names of its OPTIONS.
-    qemu_program, qemu_machine, qemu_args: the emulator and its board; empty: no emulator.
-    energy_edge: what shows the time stamps in energy mode, in words; "" for a board that has no energy mode.
-    energy_baud: of its serial line then.
-    icount_shift: on an emulator one instruction takes 2^shift ns of virtual time; -1: no emulator.
+    qemu_program, qemu_machine, qemu_args: the emulator and its machine; empty without an emulator.
+    energy_edge: the output of the time stamps in energy mode, in words; "" for a board without energy mode.
+    energy_baud: baud rate of the serial line in energy mode.
+    icount_shift: an emulated instruction takes 2^shift ns of virtual time; -1 without an emulator.
     """
 
     name: str
@@ -94,7 +94,7 @@ def _check_keys(source: str, value: dict[str, Any]) -> None:
 
 
 def _checked(source: str, key: str, content: object, hint: object) -> Any:  # noqa: ANN401 (a field of any type)
-    """`content` when it is what a field of type `hint` takes; TOML arrays become tuples."""
+    """`content` if it is valid for a field of type `hint`; TOML arrays become tuples."""
     expected, fits = _RULES[hint]
     if not fits(content):
         raise ConfigError(f"{source}: {key} should be {expected}", got=repr(content))

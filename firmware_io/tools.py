@@ -1,4 +1,4 @@
-"""Programs that we start: where they are, and how to install them on this computer."""
+"""External programs: find them, run them, and say how to install a missing one on this computer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PACKAGES = {  # program -> package of apt, command for brew
 
 
 def require(program: str, purpose: str) -> str:
-    """The full path of `program`. Raises BoardError that says how to install it."""
+    """The full path of `program`. purpose: starts the error. Raises BoardError, which says how to install it."""
     path = shutil.which(program)
     if path is None:
         raise BoardError(f"{purpose} needs {program}", got="no such program", hint=install_hint(program))
@@ -37,16 +37,20 @@ def require(program: str, purpose: str) -> str:
 
 
 def install_hint(program: str) -> str:
+    """How to install `program` here: the command of apt or Homebrew where the package is known."""
     apt, brew = _PACKAGES.get(program, ("", ""))
     if sys.platform == "darwin" and brew:
         return f"run `{brew}`"
     if shutil.which("apt-get") and apt:
         return f"run `sudo apt-get install --no-install-recommends {apt}`"
-    return f"install {program} and see to it that it is in the PATH"
+    return f"install {program} and make sure that it is in the PATH"
 
 
 def run(command: Sequence[str], what: str, hint: str) -> str:
-    """Run to the end, give stdout. Raises BoardError with the first lines of what it complained about."""
+    """Run a command to its end and return its stdout.
+
+    what, hint: of the error. Raises BoardError, which quotes the first error lines, for an exit status other than 0.
+    """
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines() if "error" in line.lower()] or [done.stderr.strip()]

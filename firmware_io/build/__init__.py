@@ -1,4 +1,4 @@
-"""Compile the firmware of a board with a model inside."""
+"""Compile the firmware of a board together with a model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _OVERFLOW = re.compile(r"region `(FLASH|RAM)' overflowed by (\d+) bytes")
 
 @dataclass(frozen=True)
 class Firmware:
-    """An ELF file (a program on `host`). flash: text + data; ram: data + bss, the stack included."""
+    """An ELF file (on `host`, a program), its hash and the sizes of its sections in bytes. bss includes the stack."""
 
     elf: Path
     sha256: str
@@ -43,17 +43,19 @@ class Firmware:
 
     @property
     def flash_bytes(self) -> int:
+        """Flash in bytes: text and the initial values of data."""
         return self.text_bytes + self.data_bytes
 
     @property
     def ram_bytes(self) -> int:
+        """RAM in bytes: data, bss and the stack."""
         return self.data_bytes + self.bss_bytes
 
 
 def build(board: Board, model: Mapping[str, bytes], out: Path, energy: bool = False) -> Firmware:
-    """Compile the C of edgekws.emit.c for `board` into `out`, which is written as a whole or not at all.
+    """Compile the C of edgekws.emit.c for `board`; `out` is written completely or not at all.
 
-    energy: the firmware of energy mode, whose time stamps are edges of a pin and whose serial line is slower.
+    energy: build for energy mode, in which time stamps are edges of a pin and the serial line is slower.
 
     Raises ConfigError for a board without energy mode, BoardError when a tool is missing, the C does not
     compile or a memory budget is exceeded, ArtifactError when `model` is no emitted model or `out` cannot be written.
@@ -70,17 +72,18 @@ def build(board: Board, model: Mapping[str, bytes], out: Path, energy: bool = Fa
 
 
 def require_energy_mode(board: Board) -> None:
-    """Raises ConfigError that says which boards have one."""
+    """Raises ConfigError for a board without energy mode; it lists the boards that have one."""
     if not board.energy_edge:
         able = [name for name in boards.names() if boards.load(name).energy_edge]
         raise ConfigError(
-            f"energy mode needs something that shows the time stamps: energy_edge in {board.name}.toml",
-            got="a board without it",
-            hint=f"take {', '.join(able)}",
+            f"energy mode needs an output for the time stamps: energy_edge in {board.name}.toml",
+            got="a board without one",
+            hint=f"use {', '.join(able)}",
         )
 
 
 def write_model(model: Mapping[str, bytes], folder: Path) -> None:
+    """Write MODEL_FILES of `model` into `folder`. Raises ArtifactError when one is missing, BoardError on failure."""
     missing = [name for name in MODEL_FILES if name not in model]
     if missing:
         raise ArtifactError(f"a C model consists of {' and '.join(MODEL_FILES)}", got=f"no {missing[0]}")
@@ -92,9 +95,9 @@ def write_model(model: Mapping[str, bytes], folder: Path) -> None:
 
 
 def commands(board: Board, folder: Path, elf: Path, energy: bool = False) -> list[list[str]]:
-    """The compiler's command lines for the model in `folder`: kernels for speed, all that is around them for size.
+    """The compiler's command lines for the model in `folder`: the model is optimised for speed, the rest for size.
 
-    Raises ConfigError for the energy mode of a board that has none.
+    Raises ConfigError for energy mode on a board without it, BoardError without the compiler.
     """
     if energy:
         require_energy_mode(board)
@@ -107,11 +110,11 @@ def commands(board: Board, folder: Path, elf: Path, energy: bool = False) -> lis
 
 
 def core_of(board: Board) -> str:
-    """The kernels' core that the compiler takes for `board`: a name of edgekws.emit.c. Nothing is compiled."""
+    """The kernel set that the compiler selects for `board`: a key of edgekws.emit.c.CORES. Only preprocesses."""
     compiler = tools.require(board.compiler, f"building for {board.name}")
-    asked = ["-dM", "-E", "-include", "kernels/cores/core.h", "-x", "c", os.devnull]
+    options = ["-dM", "-E", "-include", "kernels/cores/core.h", "-x", "c", os.devnull]
     what = f"{compiler} should take the flags of {board.name}"
-    text = tools.run([compiler, *board.cflags, *_definitions(board), f"-I{FIRMWARE}", *asked], what, "update it")
+    text = tools.run([compiler, *board.cflags, *_definitions(board), f"-I{FIRMWARE}", *options], what, "update it")
     chosen = next(line.split()[2] for line in text.splitlines() if line.startswith("#define EKW_CORE "))
     return next(name for name, macro in c.CORES.items() if macro == chosen)
 
@@ -119,7 +122,10 @@ def core_of(board: Board) -> str:
 def compile_line(
     board: Board, files: Iterable[str], symbols: Mapping[str, int] | None = None, energy: bool = False
 ) -> list[str]:
-    """The compiler's command line for C files, without the output. symbols: of the linker script; None: no linking."""
+    """The compiler's command line for C files, without the output file.
+
+    symbols: values for the linker script; None for compiling without linking. Raises BoardError without the compiler.
+    """
     return [
         tools.require(board.compiler, f"building for {board.name}"),
         *CFLAGS,
@@ -133,7 +139,7 @@ def compile_line(
 
 
 def sizes(board: Board, elf: Path) -> tuple[int, int, int]:
-    """text, data and bss in bytes."""
+    """(text, data, bss) of an ELF file in bytes. Raises BoardError when `size` is missing or cannot read it."""
     size = board.compiler.removesuffix("gcc").removesuffix("cc") + "size"
     text = tools.run([tools.require(size, "measuring the firmware"), str(elf)], f"{size} should read {elf}", "rebuild")
     first, second, third, *_ = text.splitlines()[1].split()
@@ -145,10 +151,10 @@ def _compile(board: Board, folder: Path, elf: Path, energy: bool) -> None:
         done = subprocess.run(line, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
         if done.returncode != 0:
             complaint = done.stderr.replace(f"{folder}/", "").replace(f"{FIRMWARE}/", "")
-            raise _over_budget(board, complaint) or _broken(board, complaint)
+            raise _budget_error(board, complaint) or _compile_error(board, complaint)
 
 
-def _over_budget(board: Board, complaint: str) -> BoardError | None:
+def _budget_error(board: Board, complaint: str) -> BoardError | None:
     over = {region: int(excess) for region, excess in _OVERFLOW.findall(complaint)}
     if not over:
         return None
@@ -161,7 +167,7 @@ def _over_budget(board: Board, complaint: str) -> BoardError | None:
     return BoardError(f"the firmware should fit the memories of {board.name}", got="; ".join(needs), hint=hint)
 
 
-def _broken(board: Board, complaint: str) -> BoardError:
+def _compile_error(board: Board, complaint: str) -> BoardError:
     errors = [line.strip() for line in complaint.splitlines() if "error" in line or "undefined" in line]
     got = " / ".join(errors[:3]) or complaint.strip()[:500]
     hint = f"export the model again; compiler: {board.compiler}"
@@ -169,13 +175,14 @@ def _broken(board: Board, complaint: str) -> BoardError:
 
 
 def compiler_version(board: Board) -> str:
-    """The compiler's own words about itself."""
+    """The first line of the compiler's --version. Raises BoardError without the compiler."""
     compiler = tools.require(board.compiler, f"building for {board.name}")
     text = tools.run([compiler, "--version"], f"{compiler} should say its version", "update it")
     return text.splitlines()[0]
 
 
 def sources(folders: Iterable[str]) -> list[Path]:
+    """The C files of these folders of firmware/, sorted by name within each."""
     return [path for folder in folders for path in sorted((FIRMWARE / folder).glob("*.c"))]
 
 

@@ -1,6 +1,6 @@
-"""C that people can take away: a folder with a model, its kernels, golden vectors, a test and how to build it.
+"""A self-contained C project: a folder with a model, its kernels, golden vectors, a test program and a Makefile.
 
-Everything but the model is in firmware/kernels and firmware/project; the texts there have $names to be filled in.
+All but the model comes from firmware/kernels and firmware/project; the texts there are templates with $names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edgekws.graph.ir import Graph
 from firmware_io.build import CFLAGS, FIRMWARE
 
 PER_LABEL = 2
-"""Clips of each label among the golden vectors."""
+"""Clips per label in the golden vectors."""
 _TEXTS = FIRMWARE / "project"
 _INCLUDE = re.compile(r'^#include "(kernels/[\w/]+\.h)"', re.MULTILINE)
 _UNPLAIN = re.compile(r"[^\w .:/,+-]")
@@ -27,7 +27,7 @@ _UNPLAIN = re.compile(r"[^\w .:/,+-]")
 
 @dataclass(frozen=True)
 class Golden:
-    """features int8 [n, frames, coefficients], scores int8 [n, labels], labels int [n], ids of the clips."""
+    """Golden vectors: features int8 [n, frames, coefficients], scores int8 [n, labels], labels int [n], clip ids."""
 
     features: np.ndarray
     scores: np.ndarray
@@ -36,7 +36,7 @@ class Golden:
 
 
 def files(graph: Graph, golden: Golden, min_ram: bool = False) -> dict[str, bytes]:
-    """Everything by its path in the folder. Raises what edgekws.emit.c.emit raises."""
+    """All files of the project: path -> content. Raises what edgekws.emit.c.emit raises."""
     model = c.emit(graph, min_ram)
     vectors = header(graph, golden.features, golden.scores, golden.labels, golden.ids)
     return {
@@ -50,15 +50,15 @@ def files(graph: Graph, golden: Golden, min_ram: bool = False) -> dict[str, byte
 
 
 def kernels(sources: Iterable[bytes]) -> dict[str, bytes]:
-    """The headers below kernels/ that `sources` include, and those that these include."""
-    found: dict[str, bytes] = {}
-    open_ends = [source.decode() for source in sources]
-    while open_ends:
-        for name in _INCLUDE.findall(open_ends.pop()):
-            if name not in found:
-                found[name] = (FIRMWARE / name).read_bytes()
-                open_ends.append(found[name].decode())
-    return dict(sorted(found.items()))
+    """The headers below kernels/ that `sources` include, directly or indirectly: path -> content."""
+    headers: dict[str, bytes] = {}
+    pending = [source.decode() for source in sources]
+    while pending:
+        for name in _INCLUDE.findall(pending.pop()):
+            if name not in headers:
+                headers[name] = (FIRMWARE / name).read_bytes()
+                pending.append(headers[name].decode())
+    return dict(sorted(headers.items()))
 
 
 def _readme(graph: Graph, clips: int, min_ram: bool) -> str:
@@ -102,5 +102,5 @@ def _memory_rows(graph: Graph, min_ram: bool) -> str:
 
 
 def _plain(text: str) -> str:
-    """Names of graphs and labels are not Markdown."""
+    """Replaces characters that Markdown could interpret."""
     return _UNPLAIN.sub("_", text)

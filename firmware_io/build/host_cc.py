@@ -1,10 +1,10 @@
-"""C compiled for this computer into shared libraries, which are kept.
+"""Compiles C for this computer into shared libraries and caches them.
 
-    <key>-<hash>.so    key: of the sources, the command and what the compiler says about itself and the processor;
+    <key>-<hash>.so    key: hash of the sources, the command and the compiler's predefined macros (version, processor);
                        hash: of the library, so that a damaged one is noticed and built again
 
-A library is renamed into place when it is whole, and one that is in use is never written over. Two processes that
-build the same at once both succeed. Where the folder cannot be written, nothing is kept.
+A finished library is renamed into place, and one in use is never overwritten. Two processes that build the same
+library at the same time both succeed. When the folder cannot be written, nothing is cached.
 """
 
 from __future__ import annotations
@@ -26,41 +26,45 @@ from firmware_io.build import CFLAGS, FIRMWARE
 
 COMPILER = "cc"
 Options = tuple[str, ...] | None
-"""Of the compiler; None for what makes the fastest code for this computer."""
-KEPT = 128
-"""Libraries that a folder holds; those unused for longest make room."""
+"""Options of the compiler; None for those of the fastest code on this computer."""
+MAX_CACHED = 128
+"""Libraries in a folder; beyond that, the least recently used ones are deleted."""
 PORTABLE = ("-DEKW_CORE=EKW_PORTABLE",)
-"""The core that every board can run, rather than the best one for this computer."""
+"""Selects the portable kernels, instead of the fastest ones for this computer."""
 _BEST = ("-O3", "-march=native")
 _PURPOSE = "compiling the kernels for this computer"
 
 
 def library(sources: Mapping[str, bytes], folder: Path | None, options: Options = None) -> ctypes.CDLL:
-    """The C files and headers of `sources` as a library, from `folder` or built and left there.
+    """The C files and headers of `sources` (name -> content) as a loaded library, cached in `folder`.
 
-    Raises BoardError without a compiler or when the C does not compile.
+    folder: None for no cache. Raises BoardError without a compiler or when the C does not compile.
     """
     compiler = tools.require(COMPILER, _PURPOSE)
     chosen = flags(options)
     if folder is None:
-        return _loaded_from_nowhere(_built(compiler, chosen, sources))
+        return _load_uncached(_built(compiler, chosen, sources))
     key = _key(compiler, chosen, sources)
-    return _kept(folder, key) or _stored(folder, key, _built(compiler, chosen, sources))
+    return _cached(folder, key) or _store(folder, key, _built(compiler, chosen, sources))
 
 
 def has_compiler() -> bool:
+    """Whether a C compiler for this computer is in the PATH."""
     return shutil.which(COMPILER) is not None
 
 
 def flags(options: Options = None) -> tuple[str, ...]:
-    """Of the compiler, without files. Raises BoardError without one."""
+    """All flags of the compiler, without files. Raises BoardError without a compiler."""
     if options is None:
         options = _BEST if defines(_BEST) else _BEST[:1]
     return (*CFLAGS, *options, f"-I{FIRMWARE}")
 
 
 def defines(options: tuple[str, ...]) -> bytes:
-    """What the compiler defines by itself: its version, the instructions it may use. Empty when it refuses options."""
+    """The compiler's predefined macros (-dM -E), which tell its version and the instruction set.
+
+    Empty when it refuses `options`. Raises BoardError without a compiler.
+    """
     return _defines(tools.require(COMPILER, _PURPOSE), options)
 
 
@@ -79,29 +83,29 @@ def _key(compiler: str, flags: tuple[str, ...], sources: Mapping[str, bytes]) ->
     return sha256("\n".join(parts).encode())[:32]
 
 
-def _kept(folder: Path, key: str) -> ctypes.CDLL | None:
-    """The library of this key, if there is one that is whole."""
+def _cached(folder: Path, key: str) -> ctypes.CDLL | None:
+    """The cached library of this key, if there is an undamaged one."""
     for path in sorted(folder.glob(f"{key}-*.so")):
-        with suppress(OSError):  # another process may just have made room, or it is no library of this computer
+        with suppress(OSError):  # another process may just have deleted it, or it is of another computer
             if sha256(path.read_bytes())[:32] == path.stem.removeprefix(f"{key}-"):
                 path.touch()
                 return ctypes.CDLL(str(path.resolve()))
     return None
 
 
-def _stored(folder: Path, key: str, content: bytes) -> ctypes.CDLL:
+def _store(folder: Path, key: str, content: bytes) -> ctypes.CDLL:
     path = folder / f"{key}-{sha256(content)[:32]}.so"
     try:
         write_bytes(path, content)
         _make_room(folder)
         return ctypes.CDLL(str(path.resolve()))
-    except (ArtifactError, OSError):  # a folder that cannot be written, or holds nothing that may be executed
-        return _loaded_from_nowhere(content)
+    except (ArtifactError, OSError):  # the folder is not writable, or is mounted noexec
+        return _load_uncached(content)
 
 
 def _make_room(folder: Path) -> None:
     libraries = sorted(_dated(folder.glob("*.so")), reverse=True)
-    for _, path in libraries[KEPT:]:
+    for _, path in libraries[MAX_CACHED:]:
         path.unlink(missing_ok=True)
 
 
@@ -111,8 +115,8 @@ def _dated(paths: Iterator[Path]) -> Iterator[tuple[float, Path]]:
             yield path.stat().st_mtime, path
 
 
-def _loaded_from_nowhere(content: bytes) -> ctypes.CDLL:
-    """A loaded library needs its file no more."""
+def _load_uncached(content: bytes) -> ctypes.CDLL:
+    """Load from a temporary file, which is not needed after loading."""
     with tempfile.TemporaryDirectory(prefix="edgekws-library-") as temporary:
         path = Path(temporary) / "library.so"
         path.write_bytes(content)

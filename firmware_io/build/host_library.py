@@ -1,6 +1,6 @@
-"""The C of a model, or one C kernel, compiled for this computer and called from Python.
+"""The C of a model, or the C kernels, compiled for this computer and called from Python.
 
-For parity: what the board runs, at the speed of this computer.
+Used for parity checks: the same C as on the board, at the speed of this computer.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class _Node(ctypes.Structure):
 def compile_model(model: Mapping[str, bytes], folder: Path | None, options: host_cc.Options = None) -> Executor:
     """The model of edgekws.emit.c as a function: int8 [n, height, width * channels] -> int8 [n, labels].
 
-    folder: where libraries are kept, None for nowhere. options: see hostcc; by default those of the fastest code.
-    Raises BoardError without a compiler or when the C does not compile; the function raises ArtifactError for another
-    shape or type.
+    folder: cache of libraries, None for none. options: see host_cc; by default those of the fastest code. Raises
+    BoardError without a compiler or when the C does not compile; the function raises ArtifactError for another shape
+    or dtype.
     """
     missing = [name for name in MODEL_FILES if name not in model]
     if missing:
@@ -93,7 +93,7 @@ def compile_model(model: Mapping[str, bytes], folder: Path | None, options: host
 
 @cache
 def _lock_of(handle: int) -> threading.Lock:
-    """The arena of a library is shared by all who loaded it; ctypes lets other threads run meanwhile."""
+    """One lock per library: its arena is shared by all callers, and ctypes releases the GIL during a call."""
     del handle
     return threading.Lock()
 
@@ -134,7 +134,7 @@ def compile_kernels(folder: Path | None, options: host_cc.Options = host_cc.PORT
 
 
 def _core_constant() -> str:
-    """C that says which core it was compiled for, as a number of c.CORES."""
+    """C source of a constant: the index in c.CORES of the core that it was compiled for."""
     text = "\nextern const int32_t ekw_core;\n"
     for number, macro in enumerate(c.CORES.values()):
         text += f"#if EKW_CORE == {macro}\nconst int32_t ekw_core = {number};\n#endif\n"
@@ -142,7 +142,7 @@ def _core_constant() -> str:
 
 
 def constants(node: Node) -> dict[str, np.ndarray]:
-    """The constants as the C reads them; they have to live as long as the call."""
+    """The node's constants in the layout of the C kernels. Keep them alive during the call."""
     stage, arrays = node.requant, dict[str, np.ndarray]()
     if not stage.is_identity:
         multiplier = np.int32 if stage.rule == "fixed-point" else np.uint8

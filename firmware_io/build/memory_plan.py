@@ -1,4 +1,4 @@
-"""The memory plan of a model against the memories of a board, before anything is compiled."""
+"""Checks the memory plan of a model against the RAM of a board before anything is compiled."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _STACK = "EKW_STACK_BYTES"
 
 
 def checked(board: Board, graph: Graph, min_ram: bool) -> str:
-    """The plan in words. Raises BoardError when arena, input and stack alone exceed the board's RAM.
+    """The plan in words. Raises BoardError when arena, input and stack together exceed the board's RAM.
 
-    What else the firmware keeps in RAM is some hundred bytes, and its linker has the last word.
+    The firmware needs a few hundred bytes more; the linker makes the final check.
     """
     core = build.core_of(board)
     needed = _needed(board, graph, core, min_ram)
     if board.ram_bytes and needed > board.ram_bytes:
         raise BoardError(
             f"the memory plan should fit the RAM of {board.name}",
-            got=f"{_words(board, graph, core, min_ram)}: {needed:,} B where there are {board.ram_bytes:,}",
+            got=f"{_describe_all(board, graph, core, min_ram)}: {needed:,} B where there are {board.ram_bytes:,}",
             hint=_hint(board, graph, core, min_ram),
         )
     return describe(c.memory(graph, min_ram), core)
 
 
 def describe(memory: c.Memory, core: str) -> str:
-    """arena 16,912 B: tensors 8,064 + scratch 8,848 for dsp"""
+    """The arena in words: "arena 16,912 B: tensors 8,064 + scratch 8,848 for dsp"."""
     return f"arena {memory.arena(core):,} B: tensors {memory.tensors:,} + scratch {memory.scratch[core]:,} for {core}"
 
 
@@ -39,7 +39,7 @@ def _needed(board: Board, graph: Graph, core: str, min_ram: bool) -> int:
     return c.memory(graph, min_ram).arena(core) + fixed
 
 
-def _words(board: Board, graph: Graph, core: str, min_ram: bool) -> str:
+def _describe_all(board: Board, graph: Graph, core: str, min_ram: bool) -> str:
     rest = f"input {math.prod(graph.in_shape):,}, stack {board.symbols.get(_STACK, 0):,}"
     return f"{describe(c.memory(graph, min_ram), core)}; {rest}"
 

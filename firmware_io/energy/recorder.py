@@ -1,9 +1,9 @@
-"""Reads a live meter on a thread of its own, while the board is being talked to, and keeps every sample in a file.
+"""Reads a live meter in a thread of its own while the bench talks to the board, and writes every sample to a file.
 
 energy.f32    joules of each sample period, float32, little-endian, in order
 energy.json   kind and version, meter, rate_hz, volts, samples, edges (samples in which the pin fell), complete
 
-Both grow while the meter runs, so that a killed run leaves all but its last moments.
+Both grow while the meter runs, so that a killed run loses only its last moments.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ KIND, VERSION = "edgekws-energy-trace", 1
 _READ_S = 0.1
 _SILENCE_S = 5.0
 _LAST_S = 0.5
-"""After `stop` a meter is silent this long when it has told everything."""
+"""After `stop`, this much silence means that all samples have arrived."""
 _STOP_S = 60.0
-"""And it has told everything by then."""
+"""After `stop`, all samples must have arrived within this time."""
 _FORMAT = np.dtype("<f4")
 
 
 class Recorder:
-    """`with` starts the meter and, at its end, stops it. Only the thread talks to the meter in between.
+    """A `with` block starts the meter and stops it at its end. In between only the thread uses the meter.
 
-    What the thread runs into (an unplugged meter, a full disk) is raised by the next `check` or `take_edges`.
+    An error in the thread (an unplugged meter, a full disk) is raised by the next `check` or `take_edges`.
     """
 
     def __init__(self, monitor: Monitor, folder: Path, meter: str, rate_hz: float, volts: float | None) -> None:
@@ -42,7 +42,7 @@ class Recorder:
         self._samples, self._edges, self._taken = 0, list[int](), 0
         self._error: EdgeKwsError | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._guarded, name="meter", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="meter", daemon=True)
 
     def __enter__(self) -> Recorder:
         """Raises ArtifactError for a folder that cannot be written, before the meter starts."""
@@ -61,42 +61,42 @@ class Recorder:
         self._thread.join()
 
     def check(self) -> None:
-        """Raises what the meter ran into, if anything."""
+        """Raises the error of the thread, if there is one: BoardError or ArtifactError."""
         if self._error is not None:
             raise self._error
 
     def take_edges(self, count: int, timeout_s: float) -> tuple[int, ...]:
-        """Edges since the last call, after at most `timeout_s` of waiting for `count` of them."""
+        """Edges (sample numbers) since the last call; waits at most `timeout_s` for `count`. Raises as `check`."""
         deadline = time.monotonic() + timeout_s
         while len(self._edges) < self._taken + count and time.monotonic() < deadline:
             self.check()
             time.sleep(_READ_S / 10)
         self.check()
-        found = tuple(self._edges[self._taken :])
-        self._taken += len(found)
-        return found
+        edges = tuple(self._edges[self._taken :])
+        self._taken += len(edges)
+        return edges
 
     def trace(self) -> Trace:
-        """Everything up to now; a meter that ran into something keeps what came before."""
+        """All samples and edges so far, also after an error."""
         joules: np.ndarray = np.zeros(0, _FORMAT)
         if self._samples:
             joules = np.memmap(self._spool, _FORMAT, "r", shape=(self._samples,))
         return Trace(self._meter, self._rate_hz, joules, tuple(self._edges), self._volts)
 
-    def _guarded(self) -> None:
+    def _run(self) -> None:
         try:
             self._record()
         except EdgeKwsError as error:
             self._error = error
         except OSError as error:
             self._error = self._unwritable(error)
-        except Exception as error:  # of a vendor's package: the run must learn of it, on its own thread
+        except Exception as error:  # raised by a vendor's package: `check` reports it in the thread of the run
             got = f"{type(error).__name__}: {error}"
-            self._error = BoardError(f"{self._meter} should tell its samples", got=got, hint="start it again")
+            self._error = BoardError(f"{self._meter} should deliver its samples", got=got, hint="start it again")
 
     def _unwritable(self, error: OSError) -> ArtifactError:
         hint = "free some space or give another output folder"
-        return ArtifactError(f"{self._spool} should take the samples", got=str(error), hint=hint)
+        return ArtifactError(f"{self._spool} should be writable", got=str(error), hint=hint)
 
     def _record(self) -> None:
         with self._spool.open("ab", buffering=0) as file:
@@ -109,15 +109,15 @@ class Recorder:
         deadline = time.monotonic() + _STOP_S
         while self._keep(file, _LAST_S):
             if time.monotonic() > deadline:
-                got = f"samples for {_STOP_S:g} s after it was told to"
+                got = f"samples for {_STOP_S:g} s after the command to stop"
                 raise BoardError(f"{self._meter} should stop", got=got, hint="unplug it and measure again")
 
     def _read_until(self, file: BinaryIO, done: Callable[[], bool], timeout_s: float) -> None:
-        heard = time.monotonic()
+        last_sample_s = time.monotonic()
         while not done():
             if self._keep(file, timeout_s):
-                heard = time.monotonic()
-            elif time.monotonic() - heard > _SILENCE_S:
+                last_sample_s = time.monotonic()
+            elif time.monotonic() - last_sample_s > _SILENCE_S:
                 raise BoardError(
                     f"{self._meter} should send samples",
                     got=f"silence for {_SILENCE_S:g} s after {self._samples} samples",
@@ -125,7 +125,7 @@ class Recorder:
                 )
 
     def _keep(self, file: BinaryIO, timeout_s: float) -> bool:
-        """Read once; whether anything came. Samples reach the file before they are counted."""
+        """Read once; whether there were samples. They are written to the file before they are counted."""
         joules = self._monitor.samples(timeout_s)
         edges = self._monitor.edges()
         wrong = np.flatnonzero(~np.isfinite(joules))

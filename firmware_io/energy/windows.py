@@ -1,11 +1,12 @@
-"""Joules of sample periods and edges of a pin -> energy of one inference. Pure; sums are float64.
+"""Joules per sample period and edges of a pin -> energy of one inference. Pure functions; sums are float64.
 
             edge       edge                edge       edge
     idle ____|~~~window~|_idle__load~_idle___|~~~window~|__idle____
 
 A window is the samples from the one in which the pin fell before the inferences to the one before it fell again.
-Idle power is that of the quietest second of each gap (before, between and after the windows): whatever a host does
-there, the board rests for a second. A window's idle power is the mean of the gaps beside it.
+Idle power is the lowest mean power over one second of each gap (before, between and after the windows): the host may
+load a clip there, but the board also rests for a second. A window's idle power is the mean of the two gaps beside it.
+Source of the order of edges: the session logs of MLPerf Tiny's EnergyRunner.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from firmware_io.monitors import Trace
 
 MOST_POINTS = 4000
 _BLOCKS = 100
-"""The quietest stretch of a gap is found to a hundredth of its length."""
+"""Resolution of the search for the quietest interval: a hundredth of its length."""
 _CHUNK = 1 << 22
 
 
@@ -37,7 +38,10 @@ class Span:
 
 @dataclass(frozen=True)
 class EnergyWindow:
-    """Energy of one window. idle_watts: of the gaps beside it; None, like what needs it, when they were too short."""
+    """Energy of one window. seconds: its length on the meter's clock. joules: its total.
+
+    idle_watts: mean of the gaps beside it; None when both are too short, and then so is the energy above idle.
+    """
 
     iterations: int
     seconds: float
@@ -49,7 +53,7 @@ class EnergyWindow:
 
 @dataclass(frozen=True)
 class Points:
-    """A trace for a plot: mean power of each point, and where the pin fell, in seconds from its start."""
+    """A trace for a plot: mean power of each point in watts; edges_s: falling edges, in seconds from the start."""
 
     seconds_per_point: float
     watts: tuple[float, ...]
@@ -57,11 +61,11 @@ class Points:
 
 
 def spans(edges: Sequence[int], iterations: int) -> tuple[Span, ...]:
-    """Pairs of edges as windows; an odd first edge is the lone `timestamp` that MLPerf Tiny's hosts begin with.
+    """Pairs of edges as windows. With an odd number the first edge is the single `timestamp` of MLPerf Tiny's hosts.
 
     Raises ConfigError without a pair, or with edges that are not in order.
     """
-    hint = "the pin falls before and after each window; say where that is: csv:FILE?edge=COLUMN or ?edges=FILE"
+    hint = "the pin falls before and after each window; name its column or file: csv:FILE?edge=COLUMN or ?edges=FILE"
     if len(edges) < 2:
         raise ConfigError("the trace should have two edges for each window", got=f"{len(edges)} edges", hint=hint)
     if any(later <= earlier for earlier, later in pairwise(edges)):
@@ -70,11 +74,11 @@ def spans(edges: Sequence[int], iterations: int) -> tuple[Span, ...]:
     return tuple(Span(pairs[at], pairs[at + 1], iterations) for at in range(0, len(pairs), 2))
 
 
-def windows(trace: Trace, found: Sequence[Span], idle_s: float) -> tuple[EnergyWindow, ...]:
-    """Energy of each span; its idle power is that of the quietest `idle_s` seconds of each gap."""
-    borders = [0, *(sample for span in found for sample in (span.first, span.last)), len(trace.joules)]
+def windows(trace: Trace, spans: Sequence[Span], idle_s: float) -> tuple[EnergyWindow, ...]:
+    """Energy of each span; idle power is taken from the quietest `idle_s` seconds of each gap."""
+    borders = [0, *(sample for span in spans for sample in (span.first, span.last)), len(trace.joules)]
     gaps = [quietest_watts(trace, borders[at], borders[at + 1], idle_s) for at in range(0, len(borders), 2)]
-    return tuple(_window(trace, span, gaps[at : at + 2]) for at, span in enumerate(found))
+    return tuple(_window(trace, span, gaps[at : at + 2]) for at, span in enumerate(spans))
 
 
 def _window(trace: Trace, span: Span, gaps: Sequence[float | None]) -> EnergyWindow:
@@ -87,13 +91,13 @@ def _window(trace: Trace, span: Span, gaps: Sequence[float | None]) -> EnergyWin
 
 
 def total_joules(joules: np.ndarray, first: int, last: int) -> float:
-    """The sum of samples first..last-1, in float64, however they are stored."""
+    """The sum of samples first..last-1, computed in float64 for any stored dtype."""
     parts = range(first, last, _CHUNK)
     return math.fsum(float(joules[at : min(at + _CHUNK, last)].sum(dtype=np.float64)) for at in parts)
 
 
 def quietest_watts(trace: Trace, first: int, last: int, seconds: float) -> float | None:
-    """Lowest mean power of any stretch of `seconds` in samples first..last-1; None when there are not that many."""
+    """Lowest mean power over `seconds` within samples first..last-1; None when there are not enough samples."""
     block = max(1, round(trace.rate_hz * seconds / _BLOCKS))
     length = max(1, round(trace.rate_hz * seconds / block))
     count = (last - first) // block
@@ -106,12 +110,12 @@ def quietest_watts(trace: Trace, first: int, last: int, seconds: float) -> float
 
 
 def peak_watts(trace: Trace) -> float:
-    """Highest power of one sample; 0 without samples."""
+    """Highest power of a single sample, in watts; 0 without samples."""
     return max((float(np.max(part)) for part in _parts(trace.joules)), default=0.0) * trace.rate_hz
 
 
 def points(trace: Trace, most: int = MOST_POINTS) -> Points:
-    """The trace in at most `most` points, each the mean of equally many samples; a rest at the end is left out."""
+    """The trace as at most `most` points, each the mean of equally many samples; an incomplete last one is omitted."""
     block = max(1, math.ceil(len(trace.joules) / most))
     sums = _block_sums(trace.joules, 0, block, len(trace.joules) // block)
     watts = tuple((sums * trace.rate_hz / block).tolist())

@@ -1,4 +1,4 @@
-"""The C of the boards, compiled for this computer and kept in the user's cache."""
+"""The engine `c`: the C of the boards, compiled for this computer and cached in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from firmware_io.build import host_library
 
 
 def compile(graph: Graph) -> Executor:
-    """Raises BoardError without a compiler, or where the C does not compile."""
+    """The graph as a function int8 [n, frames, coefficients] -> int8 [n, labels].
+
+    Raises BoardError without a compiler, or when the C does not compile.
+    """
     caches = cache_folder()
     return host_library.compile_model(c.emit(graph), caches and caches / "host")

@@ -1,4 +1,4 @@
-"""What the drivers over vendors' packages share: the package itself, blocks from another thread, coarser rates."""
+"""Shared by the drivers over vendors' packages: the import of the package, blocks from another thread, decimation."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Block = TypeVar("Block")
 
 
 def package(module: str, distribution: str, extra: str) -> Any:  # noqa: ANN401
-    """The vendor's `module`. Raises ConfigError with the line that installs it when it is not there."""
+    """The vendor's `module`. Raises ConfigError, with the command that installs it, when it is missing."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise ConfigError(
-            f"{extra}: goes over the package {distribution} of the meter's vendor",
+            f"{extra}: uses the package {distribution} of the meter's vendor",
             got=f"no such package ({error})",
             hint=f'run `pip install "edgekws[{extra}]"`, or `pip install {distribution}`',
         ) from error
 
 
-def coarse_factor(scheme: str, capabilities: Capabilities, native_hz: float, rate_hz: float) -> int:
-    """How many samples of the instrument make one of `rate_hz`. Raises ConfigError for a rate that it does not have."""
+def decimation_factor(scheme: str, capabilities: Capabilities, native_hz: float, rate_hz: float) -> int:
+    """Samples of the instrument per sample of `rate_hz`. Raises ConfigError for an unsupported rate."""
     rates = [rate for rate in capabilities.rates_hz if rate <= native_hz and native_hz % rate == 0]
     if rate_hz not in rates:
         listed = ", ".join(f"{rate:.0f}" for rate in rates)
@@ -37,20 +37,20 @@ def coarse_factor(scheme: str, capabilities: Capabilities, native_hz: float, rat
     return round(native_hz / rate_hz)
 
 
-def drained(found: deque[Block]) -> list[Block]:
-    """Everything in `found`, taken out; another thread may add to it meanwhile."""
-    return [found.popleft() for _ in range(len(found))]
+def drain(queue: deque[Block]) -> list[Block]:
+    """Removes and returns everything in `queue`; another thread may append to it meanwhile."""
+    return [queue.popleft() for _ in range(len(queue))]
 
 
-class Coarse:
-    """Adds up every `factor` sample periods, so that no energy is lost; an unfinished one waits for the next call."""
+class Decimator:
+    """Sums every `factor` sample periods, so that no energy is lost; an incomplete sum is kept for the next call."""
 
     def __init__(self, factor: int) -> None:
         self._factor = factor
         self._rest = np.empty(0)
 
     def add(self, joules: np.ndarray) -> np.ndarray:
-        """float64 [n] in, float64 [m] out: m whole periods of the coarser rate."""
+        """Joules float64 [n] in, float64 [m] out: m complete periods of the lower rate."""
         if self._factor == 1:
             return joules
         everything = np.concatenate([self._rest, joules])
@@ -60,7 +60,7 @@ class Coarse:
 
 
 class Inbox(Generic[Block]):
-    """From the thread that hears the instrument to the one that reads. An error comes after all that came before it."""
+    """A queue from the driver's thread to the reading one. An error is raised after all blocks before it were taken."""
 
     def __init__(self) -> None:
         self._blocks: deque[Block] = deque()
@@ -73,7 +73,7 @@ class Inbox(Generic[Block]):
             self._changed.notify()
 
     def fail(self, error: EdgeKwsError) -> None:
-        """The first error counts: later ones are its consequences."""
+        """Record an error. Only the first one counts, for later ones are its consequences."""
         with self._changed:
             self._error = self._error or error
             self._changed.notify()

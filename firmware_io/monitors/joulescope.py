@@ -4,15 +4,15 @@ SERIAL (or a path like u/js220/002557) may be left out when one instrument is co
 with the board's timestamp pin (JS110: 0 or 1, JS220: 0 to 3). io_v: the level of that input: 3.3 (default), on a JS110
 also 1.8, 2.1, 2.5, 2.7, 3.0, 3.6 and 5.0, on a JS220 also `external` (its Vref pin at the board's supply).
 
-The instrument sits in the line of the board's own supply: it feeds nothing. `set_voltage(0)` opens that line, `start`
-closes it. It always runs at its full rate (JS110 2 MHz, JS220 1 MHz); coarser rates are sums of its samples.
+The instrument is in series with the board's own supply and has no output of its own. `set_voltage(0)` opens the
+circuit, `start` closes it. It always samples at full rate (JS110 2 MHz, JS220 1 MHz); lower rates are sums of samples.
 
-The driver's thread delivers messages with these keys:
+Source: topics and messages of pyjoulescope_driver 2. The driver's thread delivers messages with these keys:
     sample_id         number of the first sample, counted at `sample_rate` (2 MHz on both)
     decimate_factor   samples counted per sample delivered (JS220: 2 for power, 1 for inputs)
     data              power: float32 [n] watts; input: uint8 [n], eight levels each, the lowest bit first
-A jump of sample_id, or a power that is no number (what the driver puts in for a lost packet of the JS110), is loss.
-When a JS110 loses more than 32 ms the driver says so in its log only, so the log is watched.
+A jump of sample_id, or a power of NaN (which the driver inserts for a lost packet of the JS110), means lost samples.
+When a JS110 loses more than 32 ms the driver reports it in its log only, so the log is watched.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import numpy as np
 from edgekws.errors import BoardError, ConfigError
 from firmware_io.monitors import Capabilities
 from firmware_io.monitors._url import split
-from firmware_io.monitors._vendor import Coarse, Inbox, coarse_factor, drained, package
+from firmware_io.monitors._vendor import Decimator, Inbox, decimation_factor, drain, package
 
 CAPABILITIES = Capabilities(
     title="Joulescope",
@@ -71,16 +71,19 @@ _LSB_VALUES = ("gpi0", "gpi1")
 
 @contextmanager
 def connect(rest: str) -> Iterator[Joulescope]:
-    """Raises ConfigError for the package or an option, BoardError for an instrument that cannot be opened."""
+    """Open the instrument for a `with` block.
+
+    Raises ConfigError for a missing package or a wrong option, BoardError for an instrument that cannot be opened.
+    """
     name, options = split("joulescope", rest, ("pin", "io_v", "rate_hz"))
     driver_class = package("pyjoulescope_driver", "pyjoulescope_driver", "joulescope").Driver
-    with _asked("its driver should start"):
+    with _driver_errors("its driver should start"):
         driver = driver_class()
     with driver:
         path = _path(driver, name)
         model = _MODELS[path.split("/")[1]]
         pin, io_level = _options(path, model, options)
-        with _asked(f"{path} should open"):
+        with _driver_errors(f"{path} should open"):
             driver.open(path, "defaults")
         meter = Joulescope(driver, path, model, pin)
         driver.log_level, watch = "warning", _LogWatch(meter)
@@ -94,7 +97,7 @@ def connect(rest: str) -> Iterator[Joulescope]:
 
 
 class _LogWatch(logging.Handler):
-    """Tells the meter what the vendor's driver only writes into its log."""
+    """Passes losses, which the vendor's driver only writes to its log, to the meter."""
 
     def __init__(self, meter: Joulescope) -> None:
         super().__init__(logging.WARNING)
@@ -106,17 +109,21 @@ class _LogWatch(logging.Handler):
 
 
 class Joulescope:
-    """driver: an open Driver; path: of the opened instrument, like u/js220/002557."""
+    """The Monitor of one instrument. driver: an open Driver; path: of the opened instrument, like u/js220/002557.
+
+    pin: the general-purpose input with the timestamp pin.
+    """
 
     def __init__(self, driver: Any, path: str, model: _Model, pin: int) -> None:  # noqa: ANN401
         self._driver, self._path, self._model, self._pin = driver, path, model, pin
         self._topics = {f"{path}/s/p/!data": "power", f"{path}/s/gpi/{pin}/!data": "pin"}
-        self._on_data, self._on_removed = self._hear, self._notice_removal  # the driver wants the same object twice
+        self._on_data, self._on_removed = self._on_message, self._notice_removal  # unsubscribing needs the same objects
         self._running = self.removed = False
         self._inbox: Inbox[tuple[str, dict[str, Any]]] = Inbox()
         self._reset(1)
 
     def configure(self, io_level: int | str) -> None:
+        """Set the sampling rate and the level of the inputs. Raises BoardError when the instrument refuses."""
         self._driver.subscribe(_REMOVED, "pub", self._on_removed)
         self._publish("h/fs", int(self._model.rate_hz))
         self._publish(self._model.io_topic, io_level)
@@ -124,26 +131,29 @@ class Joulescope:
             self._publish(_LSB_TOPICS[self._pin], _LSB_VALUES[self._pin])
 
     def set_voltage(self, volts: float) -> None:
+        """0 opens the circuit. Raises ConfigError for any other voltage, BoardError when the instrument fails."""
         if volts != 0:
             raise ConfigError(
-                "joulescope: it measures in the line of the board's own supply and feeds nothing",
+                "joulescope: it is in series with the board's own supply and has no output of its own",
                 got=f"{volts:g} V",
                 hint="set the voltage at that supply",
             )
         self._publish(self._model.range_topic, "off")
 
     def start(self, rate_hz: float) -> None:
-        factor = coarse_factor("joulescope", CAPABILITIES, self._model.rate_hz, rate_hz)
+        """Close the circuit and stream. Raises ConfigError for an unsupported rate, BoardError on failure."""
+        factor = decimation_factor("joulescope", CAPABILITIES, self._model.rate_hz, rate_hz)
         self.stop()
         self._reset(factor)
         self._publish(self._model.range_topic, "auto")
-        with _asked(f"{self._path} should send samples"):
+        with _driver_errors(f"{self._path} should send samples"):
             for topic in self._topics:
                 self._driver.subscribe(topic, "pub", self._on_data)
         self._running = True
         self._stream(1)
 
     def samples(self, timeout_s: float) -> np.ndarray:
+        """As Monitor.samples: joules float64 [n]. Raises BoardError once samples were lost or it was unplugged."""
         deadline = time.monotonic() + timeout_s
         while True:
             if self._lost is not None:
@@ -154,17 +164,19 @@ class Joulescope:
             kind, message = block
             if kind == "pin":
                 self._find_edges(message)
-            elif (joules := self._coarse.add(self._joules(message))).size:
+            elif (joules := self._decimator.add(self._joules(message))).size:
                 return joules
 
     def edges(self) -> tuple[int, ...]:
+        """As Monitor.edges: sample numbers of new falling edges, in order."""
         if self._first_id is None:
             return ()
-        known = [found for found in drained(self._edge_ids) if found < self._lost_id]
+        known = [sample_id for sample_id in drain(self._edge_ids) if sample_id < self._lost_id]
         ids = np.array(known, np.int64) - self._first_id
         return tuple((ids[ids >= 0] // self._ids_per_sample).tolist())
 
     def stop(self) -> None:
+        """Stop streaming; what was measured can still be read. Raises BoardError when the instrument fails."""
         if not self._running:
             return
         self._running = False
@@ -172,48 +184,49 @@ class Joulescope:
             return
         self._wait_for_the_pin()
         self._stream(0)
-        with _asked(f"{self._path} should stop"):
+        with _driver_errors(f"{self._path} should stop"):
             for topic in self._topics:
                 self._driver.unsubscribe(topic, self._on_data)
 
     def close(self) -> None:
+        """Stop, and release the instrument. Raises BoardError when it fails."""
         self.stop()
-        with _asked(f"{self._path} should close"):
+        with _driver_errors(f"{self._path} should close"):
             self._driver.unsubscribe(_REMOVED, self._on_removed)
             if not self.removed:
                 self._driver.close(self._path)
 
     def notice_loss(self, what: str) -> None:
-        """In a thread of the driver. Before the first sample it finds its place among the packets: nothing is lost."""
-        if self._running and self._heard["power"]:
+        """Called in a thread of the driver. Before the first sample the driver synchronises, which loses nothing."""
+        if self._running and self._received["power"]:
             self._inbox.fail(_loss(self._path, what))
 
     def _reset(self, factor: int) -> None:
         if not self.removed:
             self._inbox = Inbox()
-        self._coarse, self._factor = Coarse(factor), factor
-        self._heard = dict.fromkeys(self._topics.values(), 0)  # sample_id behind the last one that came
+        self._decimator, self._factor = Decimator(factor), factor
+        self._received = dict.fromkeys(self._topics.values(), 0)  # sample_id after the last one received
         self._expected: dict[str, int] = {}
         self._first_id: int | None = None
         self._ids_per_sample = 1
         self._level: int | None = None
         self._edge_ids: deque[int] = deque()
         self._lost: BoardError | None = None
-        self._lost_id = float("inf")  # from here on nothing is known
+        self._lost_id = float("inf")  # the first missing sample
 
     def _publish(self, topic: str, value: int | str) -> None:
-        with _asked(f"{self._path} should take {topic} = {value}"):
+        with _driver_errors(f"{self._path} should take {topic} = {value}"):
             self._driver.publish(f"{self._path}/{topic}", value)
 
     def _stream(self, on: int) -> None:
-        """At full rate the driver makes power of current and voltage, which must be on for it."""
+        """At full rate the driver computes power from current and voltage, so both must be on."""
         for signal in ("i", "v", "p", f"gpi/{self._pin}"):
             self._publish(f"s/{signal}/ctrl", on)
 
-    def _hear(self, topic: str, message: dict[str, Any]) -> None:
-        """In the driver's thread: as little as can be."""
+    def _on_message(self, topic: str, message: dict[str, Any]) -> None:
+        """Called in the driver's thread, so it only queues the message."""
         kind = self._topics[topic]
-        self._heard[kind] = message["sample_id"] + _levels(kind, message) * message["decimate_factor"]
+        self._received[kind] = message["sample_id"] + _levels(kind, message) * message["decimate_factor"]
         self._inbox.put((kind, message))
 
     def _notice_removal(self, _topic: str, path: str) -> None:
@@ -228,19 +241,19 @@ class Joulescope:
             )
 
     def _wait_for_the_pin(self) -> None:
-        """Until the input is known for all power that came: stopping drops blocks that are not full."""
-        until_id, deadline = self._heard["power"], time.monotonic() + _CATCH_UP_S
-        while self._heard["pin"] < until_id and time.monotonic() < deadline and not self._inbox.failed:
+        """Wait for the inputs of all received power: stopping discards incomplete blocks."""
+        until_id, deadline = self._received["power"], time.monotonic() + _CATCH_UP_S
+        while self._received["pin"] < until_id and time.monotonic() < deadline and not self._inbox.failed:
             time.sleep(0.005)
 
     def _joules(self, message: dict[str, Any]) -> np.ndarray:
-        """float64 [n]; from the first lost sample on nothing."""
+        """Joules float64 [n]; none from the first lost sample on."""
         if not self._follows("power", message):
             return np.empty(0)
         watts: np.ndarray = message["data"].astype(np.float64)
         factor, skipped = int(message["decimate_factor"]), 0
         missing = np.flatnonzero(np.isnan(watts))
-        if self._first_id is None:  # the JS110 begins with some that its filter cannot know yet
+        if self._first_id is None:  # the first samples of a JS110 are NaN until its filter is filled
             skipped = int(np.argmin(np.isnan(watts))) if missing.size < watts.size else watts.size
             watts, missing = watts[skipped:], missing[missing >= skipped] - skipped
             if not watts.size:
@@ -249,7 +262,7 @@ class Joulescope:
             self._ids_per_sample = factor * self._factor
         if missing.size:
             at_id = int(message["sample_id"]) + (skipped + int(missing[0])) * factor
-            self._lose(at_id, f"{missing.size} samples of power are no number")
+            self._set_loss(at_id, f"{missing.size} samples of power are NaN")
             watts = watts[: missing[0]]
         return np.asarray(watts * (factor / message["sample_rate"]))
 
@@ -269,10 +282,10 @@ class Joulescope:
         gap = first - self._expected.get(kind, first)
         self._expected[kind] = first + _levels(kind, message) * int(message["decimate_factor"])
         if gap:
-            self._lose(first - gap, f"a jump of {gap} sample numbers ({kind})")
+            self._set_loss(first - gap, f"a jump of {gap} sample numbers ({kind})")
         return not gap and bool(message["data"].size)
 
-    def _lose(self, sample_id: int, what: str) -> None:
+    def _set_loss(self, sample_id: int, what: str) -> None:
         if self._lost is not None:
             return
         first_id = sample_id if self._first_id is None else self._first_id
@@ -293,8 +306,8 @@ def _levels(kind: str, message: dict[str, Any]) -> int:
 
 
 @contextmanager
-def _asked(expected: str) -> Iterator[None]:
-    """The driver raises RuntimeError with its error code, TimeoutError without an answer."""
+def _driver_errors(expected: str) -> Iterator[None]:
+    """Turns the driver's errors into BoardError: RuntimeError with its code, TimeoutError without an answer."""
     try:
         yield
     except (RuntimeError, TimeoutError) as error:
@@ -307,7 +320,7 @@ def _asked(expected: str) -> Iterator[None]:
 
 
 def _path(driver: Any, name: str) -> str:  # noqa: ANN401
-    with _asked("its driver should list the instruments"):
+    with _driver_errors("its driver should list the instruments"):
         paths = [path for path in driver.device_paths() if path.split("/")[1] in _MODELS]
     chosen = [path for path in paths if not name or name in (path, path.split("/")[-1])]
     if len(chosen) != 1:

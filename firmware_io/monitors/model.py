@@ -1,11 +1,11 @@
-"""model:[?volts=3.0]: no meter. Energy estimated from the device's time, or from instructions, and published currents.
+"""model:[?volts=3.0]: no meter. Energy estimated from time or instructions, and from published currents.
 
     joules = cycles x amperes per hertz x volts
 
-On a physical board the cycles are its own time times its clock. An emulator counts instructions, and a cycle count is
-made of them with the cycles of an instruction of such a core: an emulated Cortex-M4F is taken to be an STM32L4R5 at
-3.0 V. devices.toml has the constants, their bounds and where they are from. The interval is that of the bounds
-multiplied; idle time, the radio, a microphone and a regulator's losses are not in it.
+On a physical board the cycles are its measured time times its clock. On an emulated board they are the instructions
+times the cycles per instruction of its core; an emulated Cortex-M4F stands for an STM32L4R5 at 3.0 V. devices.toml has
+the constants, their bounds and their sources. The interval is the product of the bounds; it does not include idle time,
+a radio, a microphone or regulator losses.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _OPTIONS = ("volts",)
 
 @dataclass(frozen=True)
 class Range:
+    """A constant with its bounds."""
+
     typical: float
     lowest: float
     highest: float
@@ -37,7 +39,10 @@ ONE = Range(1.0, 1.0, 1.0)
 
 @dataclass(frozen=True)
 class Constants:
-    """active_ua_per_mhz: of the device while it computes. cycles: of one instruction. volts: of the supply."""
+    """Constants of a core. active_ua_per_mhz: current while computing, in microamperes per megahertz of its clock.
+
+    cycles: per instruction. volts: of the supply. source: where they were published.
+    """
 
     title: str
     volts: float
@@ -47,10 +52,10 @@ class Constants:
 
 
 def estimate(board: Board, us: float, instructions: float | None = None, rest: str = "") -> Estimate:
-    """Joules of one inference of `us` microseconds and so many instructions (of an emulated board; from its time
-    when not given).
+    """Joules of one inference of `us` microseconds.
 
-    Raises ConfigError for a core that has no constants, and for options in `rest` other than volts.
+    instructions: of an emulated board; computed from `us` when None. Raises ConfigError for a core without constants,
+    and for options in `rest` other than volts.
     """
     path, options = _url.split("model", rest, _OPTIONS)
     if path:
@@ -59,7 +64,7 @@ def estimate(board: Board, us: float, instructions: float | None = None, rest: s
     volts = _url.number("model", options, "volts", constants.volts) or constants.volts
     cycles, per_cycle = _cycles(board, us, instructions, constants.cycles)
     current = constants.active_ua_per_mhz
-    joules = cycles * volts * 1e-12  # of a microampere per megahertz
+    joules = cycles * volts * 1e-12  # 1 uA/MHz is 1e-12 A/Hz
     return Estimate(
         joules * per_cycle.typical * current.typical,
         Interval(joules * per_cycle.lowest * current.lowest, joules * per_cycle.highest * current.highest),
@@ -73,7 +78,7 @@ def load(board: Board) -> Constants:
     core = value["core"].get(board.core)
     if core is None:
         raise ConfigError(
-            f"the meter `model:` should know what a {board.core} draws",
+            f"the meter `model:` needs the current of a {board.core}",
             got=f"constants for {', '.join(value['core'])}",
             hint="measure it: --meter lpm01a:PORT or csv:FILE",
         )
@@ -85,7 +90,7 @@ def load(board: Board) -> Constants:
 
 
 def _cycles(board: Board, us: float, instructions: float | None, per_instruction: Range) -> tuple[float, Range]:
-    """(count, cycles of each): of the clock where the time is real, of instructions where an emulator made it."""
+    """(count, cycles each): cycles of the clock when the time is measured, instructions when it is emulated."""
     if board.how == "measured":
         return us * board.clock_hz / 1e6, ONE
     if instructions is None:

@@ -1,11 +1,12 @@
 """otii:[HOST[:PORT]][?device=NAME&pin=1&rate_hz=N]: Qoitech Otii Arc or Ace, over otii_tcp_client (MIT).
 
-The package talks to the Otii application (its server must be switched on; HOST:PORT is 127.0.0.1:1905 by default),
-which needs a free Automation license: be logged in there, or set OTII_USERNAME and OTII_PASSWORD. device: name or id,
-when several instruments are connected. pin: 1 or 2, the GPI of the expansion port with the board's timestamp pin.
+The package connects to the Otii application (enable its server; HOST:PORT is 127.0.0.1:1905 by default), which needs a
+free Automation license: log in there, or set OTII_USERNAME and OTII_PASSWORD. device: name or id, when several
+instruments are connected. pin: 1 or 2, the GPI of the expansion port with the board's timestamp pin.
 
-Power is main current times main voltage; an Arc samples 4000 and 1000 of them a second, an Ace 50000 of both. The
-recording is read in slices while it runs, by index, and stays in the application's project. Edges come with their time.
+Power is main current times main voltage; an Arc samples them at 4000 and 1000 Hz, an Ace both at 50 kHz. The recording
+is read in slices by index while it runs, and stays in the application's project. Edges carry a time stamp.
+Source: otii_tcp_client 1 and the requests of the application's TCP server.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from edgekws.errors import BoardError, ConfigError, EdgeKwsError
 from firmware_io.monitors import Capabilities
 from firmware_io.monitors._url import split
-from firmware_io.monitors._vendor import Coarse, coarse_factor, drained, package
+from firmware_io.monitors._vendor import Decimator, decimation_factor, drain, package
 
 CAPABILITIES = Capabilities(
     title="Qoitech Otii",
@@ -44,31 +45,36 @@ _NEAR = 1e-6  # of a sample: times are written as decimals
 
 
 class Otii:
-    """app: a connected OtiiClient; device: its Arc or Ace. answer_s: how long the application may take for a slice."""
+    """The Monitor of one instrument. app: a connected OtiiClient; device: its Arc or Ace; pin: GPI 1 or 2.
+
+    answer_s: time-out of the application's answers.
+    """
 
     def __init__(self, app: Any, project: Any, device: Any, pin: int, answer_s: float = 10.0) -> None:  # noqa: ANN401
         self._app, self._project, self._device, self._pin, self._answer_s = app, project, device, pin, answer_s
         self._recording: Any = None
-        self._line = threading.RLock()  # one reads samples while another stops: requests must not mix
+        self._line = threading.RLock()  # one thread reads while another stops: requests must not interleave
         self._running = False
         self.gone = False
         self._reset(1)
 
     def set_voltage(self, volts: float) -> None:
+        """Supply the board; 0 switches it off. Raises ConfigError outside 0.5 to 5 V, BoardError on failure."""
         low, high = CAPABILITIES.supplies_v or (0.0, 0.0)
         if volts and not low <= volts <= high:
             raise ConfigError(f"otii: the voltage should be {low:g} to {high:g} V", got=f"{volts:g} V")
-        with self._asked(f"{self._device.name} should feed the board with {volts:g} V"):
+        with self._driver_errors(f"{self._device.name} should feed the board with {volts:g} V"):
             if volts:
                 self._device.set_main_voltage(volts)
             self._device.set_main(bool(volts))
 
     def start(self, rate_hz: float) -> None:
+        """Start a recording. Raises ConfigError for an unsupported rate, BoardError on failure."""
         native_hz = _NATIVE_HZ[self._device.type]
-        factor = coarse_factor("otii", CAPABILITIES, native_hz, rate_hz)
+        factor = decimation_factor("otii", CAPABILITIES, native_hz, rate_hz)
         self.stop()
         self._reset(factor)
-        with self._asked(f"{self._device.name} should start a recording"):
+        with self._driver_errors(f"{self._device.name} should start a recording"):
             self._configure(native_hz)
             self._level = bool(self._device.get_gpi(self._pin))
             self._project.start_recording()
@@ -78,13 +84,14 @@ class Otii:
         self._running = True
 
     def samples(self, timeout_s: float) -> np.ndarray:
+        """As Monitor.samples: joules float64 [n]. Raises BoardError for lost samples or a lost connection."""
         deadline = time.monotonic() + timeout_s
         while self._recording is not None:
-            with self._asked("the application should give what was recorded"):
-                found = self._fetch()
-            if (joules := self._coarse.add(found)).size:
+            with self._driver_errors("the application should give what was recorded"):
+                new = self._fetch()
+            if (joules := self._decimator.add(new)).size:
                 return joules
-            if found.size:
+            if new.size:
                 continue
             if not self._running or time.monotonic() >= deadline:
                 break
@@ -93,21 +100,23 @@ class Otii:
         return np.empty(0)
 
     def edges(self) -> tuple[int, ...]:
+        """As Monitor.edges: sample numbers of new falling edges, in order."""
         start_s, interval_s = self._current.start_s, self._current.interval_s * self._factor
         if start_s is None:
             return ()
-        return tuple(int((at_s - start_s) / interval_s + _NEAR) for at_s in drained(self._edges_s))
+        return tuple(int((at_s - start_s) / interval_s + _NEAR) for at_s in drain(self._edges_s))
 
     def stop(self) -> None:
+        """Stop the recording; the rest of it can still be read. Raises BoardError on failure."""
         if not self._running:
             return
         self._running = False
         if not self.gone:
-            with self._asked("the recording should stop"):
+            with self._driver_errors("the recording should stop"):
                 self._project.stop_recording()
 
     def _reset(self, factor: int) -> None:
-        self._coarse, self._factor = Coarse(factor), factor
+        self._decimator, self._factor = Decimator(factor), factor
         self._current, self._voltage = _Channel(CURRENT), _Channel(VOLTAGE)
         self._events = 0
         self._level = True  # the pin idles high
@@ -125,7 +134,7 @@ class Otii:
         device.enable_channel(f"i{self._pin}", True)
 
     def _fetch(self) -> np.ndarray:
-        """float64 [n] joules that can be told since the last call: of currents whose voltage is there as well."""
+        """Joules float64 [n] since the last call, for currents whose voltage has arrived as well."""
         self._fetch_edges()
         for channel in (self._current, self._voltage):
             channel.add(self._slice(channel.name, channel.end))
@@ -140,7 +149,7 @@ class Otii:
             self._level = bool(event["value"])
 
     def _slice(self, channel: str, index: int) -> dict[str, Any]:
-        """What came in `channel` from `index` on; {} when nothing did. The package itself would wait for ever."""
+        """New values of `channel` from `index` on; {} when there are none. The package itself would wait for ever."""
         count = min(_SLICE, self._recording.get_channel_data_count(self._device.id, channel) - index)
         if count <= 0:
             return {}
@@ -157,18 +166,18 @@ class Otii:
         return data
 
     def _check_connected(self) -> None:
-        with self._asked(f"{self._device.name} should stay connected"):
+        with self._driver_errors(f"{self._device.name} should stay connected"):
             connected = self._device.is_connected()
         if not connected:
             self.gone = True
             raise BoardError(
                 f"otii: {self._device.name} should stay connected",
-                got="the application says that it is not",
+                got="the application reports that it is not",
                 hint="check its cable; what was measured before is kept, here and in the application's project",
             )
 
     @contextmanager
-    def _asked(self, expected: str) -> Iterator[None]:
+    def _driver_errors(self, expected: str) -> Iterator[None]:
         if self.gone:
             raise BoardError(f"otii: {expected}", got="the instrument is gone", hint="connect again")
         try:
@@ -177,12 +186,14 @@ class Otii:
         except EdgeKwsError:
             raise
         except Exception as error:
-            self.gone = not hasattr(error, "type")  # an error that the application answers has one: it still listens
+            self.gone = not hasattr(
+                error, "type"
+            )  # only an error sent by the application has one: then it still answers
             raise _failure(expected, error) from error
 
 
 class _Channel:
-    """Values of one channel that were read and not used yet. begin, end: numbers of the first and behind the last."""
+    """Values of one channel that were read but not used yet. begin, end: index of the first, and after the last."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -213,7 +224,7 @@ class _Channel:
 
 
 def _joules(current: _Channel, voltage: _Channel) -> np.ndarray:
-    """Power times time of the currents that have a voltage; that one holds for `ratio` currents."""
+    """Energy of the currents that have a voltage; each voltage applies to `ratio` currents."""
     if not current.values.size or not voltage.values.size:
         return np.empty(0)
     ratio = round(voltage.interval_s / current.interval_s)
@@ -228,7 +239,10 @@ def _joules(current: _Channel, voltage: _Channel) -> np.ndarray:
 
 @contextmanager
 def connect(rest: str) -> Iterator[Otii]:
-    """Raises ConfigError for the package or an option, BoardError for an application or instrument not there."""
+    """Connect to the application for a `with` block.
+
+    Raises ConfigError for a missing package or a wrong option, BoardError when application or instrument is missing.
+    """
     address, options = split("otii", rest, ("device", "pin", "rate_hz"))
     host, port = _address(address)
     pin = options.get("pin", "1")
@@ -236,11 +250,11 @@ def connect(rest: str) -> Iterator[Otii]:
         raise ConfigError("otii: pin should be 1 or 2, for GPI1 or GPI2", got=pin)
     client = package("otii_tcp_client.otii_client", "otii_tcp_client", "otii").OtiiClient()
     none_open = package("otii_tcp_client.otii", "otii_tcp_client", "otii").OtiiException
-    with _asked(f"the application at {host}:{port} should answer and lend an Automation license"):
+    with _driver_errors(f"the application at {host}:{port} should answer and lend an Automation license"):
         app = client.connect(host=host, port=port, try_for_seconds=0)
     meter = None
     try:
-        with _asked("the application should know one instrument and a project"):
+        with _driver_errors("the application should know one instrument and a project"):
             device = _device(app, options.get("device", ""))
             meter = Otii(app, _project(app, none_open), device, int(pin))
         yield meter
@@ -250,11 +264,11 @@ def connect(rest: str) -> Iterator[Otii]:
 
 
 def _disconnect(app: Any, gone: bool) -> None:  # noqa: ANN401
-    """Gives the license back, unless nobody is there to take it."""
+    """Returns the license, unless the application is gone."""
     if gone:
         app.connection.close_connection()
         return
-    with _asked("the application should take the license back"):
+    with _driver_errors("the application should take the license back"):
         app.disconnect()
 
 
@@ -285,8 +299,8 @@ def _address(address: str) -> tuple[str, int]:
 
 
 @contextmanager
-def _asked(expected: str) -> Iterator[None]:
-    """The package raises its own errors, plain Exception, KeyError for a message out of turn and the socket's."""
+def _driver_errors(expected: str) -> Iterator[None]:
+    """Turns errors into BoardError: the package raises its own, plain Exception, KeyError and those of the socket."""
     try:
         yield
     except EdgeKwsError:

@@ -1,16 +1,16 @@
 """ppk2:[PORT][?mode=source|ampere&volts=3.0&pin=0&rate_hz=N]: Nordic Power Profiler Kit II, over ppk2-api (GPL-2).
 
-PORT may be left out when one kit is connected. mode: `source` feeds the board (default); `ampere` sits in the line of
-another supply, whose voltage is `volts`. pin: the logic input (0 to 7) with the board's timestamp pin; the VCC of the
-logic port belongs at the board's supply.
+PORT may be omitted when one kit is connected. mode: `source` supplies the board (default); `ampere` is in series with
+another supply, whose voltage is `volts`. pin: the logic input (0 to 7) with the board's timestamp pin; connect the VCC
+of the logic port to the board's supply.
 
-The kit sends one word of four bytes per 10 us:
+The kit sends one word of four bytes per 10 us (source: ppk2-api 0.9 and Nordic's Power Profiler application):
     bits  0-13  reading of the converter
     bits 14-16  measuring range
-    bits 18-23  counter, one more in every word: a lost word or byte is noticed by it, but not a loss of exactly 64
-                words (0.64 ms) or a multiple of that
+    bits 18-23  counter, incremented with every word: shows a lost word or byte, except a loss of a multiple of 64
+                words (0.64 ms)
     bits 24-31  logic inputs D0 to D7 at that moment
-The package turns readings into amperes by the kit's own calibration, and smooths the three words after a change of
+The package converts readings to amperes by the kit's own calibration, and smooths the three words after a change of
 range.
 """
 
@@ -28,7 +28,7 @@ import numpy as np
 from edgekws.errors import BoardError, ConfigError
 from firmware_io.monitors import Capabilities
 from firmware_io.monitors._url import number, split
-from firmware_io.monitors._vendor import Coarse, Inbox, coarse_factor, drained, package
+from firmware_io.monitors._vendor import Decimator, Inbox, decimation_factor, drain, package
 
 SAMPLE_HZ = 100_000.0  # fixed in the instrument
 CAPABILITIES = Capabilities(
@@ -50,7 +50,10 @@ _MODES = ("source", "ampere")
 
 @contextmanager
 def connect(rest: str) -> Iterator[Ppk2]:
-    """Raises ConfigError for the package or an option, BoardError for a kit that cannot be opened."""
+    """Open the kit for a `with` block.
+
+    Raises ConfigError for a missing package or a wrong option, BoardError for a kit that cannot be opened.
+    """
     path, options = split("ppk2", rest, ("mode", "volts", "pin", "rate_hz"))
     api = package("ppk2_api.ppk2_api", "ppk2-api", "ppk2").PPK2_API
     pin, supply_v = _pin(options), _supply_v(options)
@@ -67,13 +70,16 @@ def connect(rest: str) -> Iterator[Ppk2]:
 
 
 class Ppk2:
-    """kit: an open PPK2_API. supply_v: of the other supply in ampere mode; None: the kit feeds the board."""
+    """The Monitor of one kit. kit: an open PPK2_API; pin: logic input 0 to 7.
+
+    supply_v: volts of the other supply in ampere mode; None when the kit supplies the board.
+    """
 
     def __init__(self, kit: Any, pin: int, supply_v: float | None) -> None:  # noqa: ANN401
         self._kit, self._pin, self._supply_v = kit, pin, supply_v
         self._volts = 0.0
         self._reader: threading.Thread | None = None
-        self._leave = threading.Event()
+        self._stopping = threading.Event()
         self._reset(1)
         if supply_v is None:
             kit.use_source_meter()
@@ -82,15 +88,16 @@ class Ppk2:
             self.set_voltage(supply_v)
 
     def set_voltage(self, volts: float) -> None:
+        """Supply the board; 0 switches it off. Raises ConfigError outside 0.8 to 5 V, BoardError on failure."""
         if volts == 0:
             with _connected(self._kit):
                 self._kit.toggle_DUT_power("OFF")
             return
         if self._supply_v is not None and abs(volts - self._supply_v) > 0.0005:
             raise ConfigError(
-                f"ppk2: in ampere mode another supply feeds the board, with {self._supply_v:g} V as the URL says",
+                f"ppk2: in ampere mode another supply powers the board, with {self._supply_v:g} V according to the URL",
                 got=f"{volts:g} V",
-                hint="leave mode=ampere away, or give the same voltage twice",
+                hint="omit mode=ampere, or give the same voltage in both places",
             )
         _check_volts(volts)
         with _connected(self._kit):
@@ -99,62 +106,66 @@ class Ppk2:
         self._volts = volts
 
     def start(self, rate_hz: float) -> None:
-        factor = coarse_factor("ppk2", CAPABILITIES, SAMPLE_HZ, rate_hz)
+        """Start sampling. Raises ConfigError for an unsupported rate or without a voltage, BoardError on failure."""
+        factor = decimation_factor("ppk2", CAPABILITIES, SAMPLE_HZ, rate_hz)
         if not self._volts:
             raise ConfigError("ppk2: needs the voltage of the board before it measures", hint="set a voltage")
         self.stop()
         self._reset(factor)
         with _connected(self._kit):
-            self._kit.get_data()  # what waits is of a run before
+            self._kit.get_data()  # discards data of an earlier run
             self._kit.start_measuring()
         self._reader = threading.Thread(target=self._read, args=(self._inbox,), name="ppk2", daemon=True)
         self._reader.start()
 
     def samples(self, timeout_s: float) -> np.ndarray:
+        """As Monitor.samples: joules float64 [n]. Raises BoardError for lost words or a lost connection."""
         deadline = time.monotonic() + timeout_s
         while True:
-            if self._lost is not None:
-                raise self._lost
+            if self._loss is not None:
+                raise self._loss
             content = self._inbox.take(max(0.0, deadline - time.monotonic()))
             if content is None:
                 return np.empty(0)
-            joules = self._coarse.add(self._decoded(content))
+            joules = self._decimator.add(self._decoded(content))
             if joules.size:
                 return joules
 
     def edges(self) -> tuple[int, ...]:
-        return tuple(drained(self._edges))
+        """As Monitor.edges: sample numbers of new falling edges, in order."""
+        return tuple(drain(self._edges))
 
     def stop(self) -> None:
+        """Stop sampling; what was measured can still be read."""
         if self._reader is None:
             return
         if not self._inbox.failed:
             self._kit.stop_measuring()
             self._wait_until_quiet()
-        self._leave.set()
+        self._stopping.set()
         self._reader.join()
         self._reader = None
 
     def _reset(self, factor: int) -> None:
-        self._leave.clear()
+        self._stopping.clear()
         self._inbox: Inbox[bytes] = Inbox()
-        self._coarse, self._factor = Coarse(factor), factor
+        self._decimator, self._factor = Decimator(factor), factor
         self._rest = b""
         self._words = 0  # of this run
         self._counter: int | None = None
         self._level = 1  # the pin idles high
         self._edges: deque[int] = deque()
-        self._lost: BoardError | None = None
-        self._heard_s = time.monotonic()
+        self._loss: BoardError | None = None
+        self._last_data_s = time.monotonic()
 
     def _read(self, inbox: Inbox[bytes]) -> None:
         """The thread: empties the port before the operating system's buffer is full."""
         try:
-            while not self._leave.is_set():
+            while not self._stopping.is_set():
                 with _connected(self._kit):
                     content = self._kit.get_data()
                 if content:
-                    self._heard_s = time.monotonic()
+                    self._last_data_s = time.monotonic()
                     inbox.put(content)
                 else:
                     time.sleep(_POLL_S)
@@ -162,13 +173,13 @@ class Ppk2:
             inbox.fail(error)
 
     def _wait_until_quiet(self) -> None:
-        """What was measured before the stop is still on its way."""
+        """Wait for samples that were measured before the stop."""
         stopped_s = time.monotonic()
-        while time.monotonic() < min(stopped_s + _DRAIN_S, max(stopped_s, self._heard_s) + _QUIET_S):
+        while time.monotonic() < min(stopped_s + _DRAIN_S, max(stopped_s, self._last_data_s) + _QUIET_S):
             time.sleep(_POLL_S)
 
     def _decoded(self, content: bytes) -> np.ndarray:
-        """float64 [n] joules of the whole words in what came; a word that is missing ends the measurement."""
+        """Joules float64 [n] of the complete words received; a missing word ends the measurement."""
         content = self._rest + content
         size = len(content) // _WORD_BYTES * _WORD_BYTES
         self._rest = content[size:]
@@ -184,7 +195,7 @@ class Ppk2:
         return np.asarray(microamperes, np.float64) * (1e-6 * self._volts / SAMPLE_HZ)
 
     def _unbroken(self, words: np.ndarray) -> int:
-        """How many words follow one another without a gap."""
+        """Number of words before the first gap in their counter."""
         if not words.size:
             return 0
         counters = (words >> _COUNTER_BIT) % _COUNTERS
@@ -194,7 +205,7 @@ class Ppk2:
         if not wrong.size:
             return int(words.size)
         at = self._words + int(wrong[0])
-        self._lost = BoardError(
+        self._loss = BoardError(
             "ppk2: the counter in its words should go up by one",
             got=f"a gap after {at} samples ({at / SAMPLE_HZ:.3f} s): the computer or the cable lost some",
             hint="connect the kit without a hub and close what else reads from it; measure again",
@@ -211,7 +222,7 @@ class Ppk2:
 
 @contextmanager
 def _connected(kit: Any) -> Iterator[None]:  # noqa: ANN401
-    """The package writes a command that fails into the log and goes on: asking for what waits raises the error."""
+    """Raises BoardError when the connection is lost. The package only logs a failed command; in_waiting raises."""
     try:
         yield
         _ = kit.ser.in_waiting
@@ -247,7 +258,7 @@ def _only_port(api: Any) -> str:  # noqa: ANN401
 
 
 def _calibrate(kit: Any) -> None:  # noqa: ANN401
-    """Read the kit's calibration. Raises BoardError when what answers is no PPK2."""
+    """Read the kit's calibration. Raises BoardError when the device is no PPK2."""
     for _ in range(_GREETINGS):
         with _connected(kit):
             kit.stop_measuring()  # a run that was killed leaves it streaming
@@ -261,8 +272,8 @@ def _calibrate(kit: Any) -> None:  # noqa: ANN401
             return
     raise BoardError(
         f"ppk2: {kit.ser.port} should send the calibration of a PPK2",
-        got="no answer, or one that is none",
-        hint="check that the port is the kit's; unplug and plug it",
+        got="no answer, or no calibration",
+        hint="check that the port is the kit's; unplug it and plug it in again",
     )
 
 

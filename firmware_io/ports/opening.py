@@ -69,8 +69,8 @@ class Port:
 def open_serial(url: str, **settings: bool | float | None) -> serial.SerialBase:
     """`serial.serial_for_url`, except that a socket keeps what it receives while it is being opened.
 
-    pyserial discards these bytes. An emulated board starts at the moment of the connection, so on a busy computer its boot
-    banner would be lost. settings: pyserial's, such as `baudrate` and `timeout` in seconds.
+    pyserial discards these bytes. An emulated board starts at the moment of the connection, so on a busy computer its
+    boot banner would be lost. settings: pyserial's, such as `baudrate` and `timeout` in seconds.
 
     Raises serial.SerialException, or ValueError for a URL or setting that pyserial does not know.
     """

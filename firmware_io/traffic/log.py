@@ -1,4 +1,4 @@
-"""Recorded traffic as a log that people read: one line of the device or one command of the host a line."""
+"""Recorded traffic as a readable log: each line is one command of the host or one line of the device."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from firmware_io import traffic
 
 
 def text(path: Path) -> str:
-    """The log of recorded traffic. Raises ArtifactError for another file.
+    """The log of recorded traffic. Raises ArtifactError for any other file.
 
-    `00000.012 > name%` is a command, `00000.013 < m-ready` a line of the device, after so many seconds.
+    `00000.012 > name%` is a command, `00000.013 < m-ready` a line of the device; the number is in seconds.
     """
     return "".join(f"{line}\n" for line in _lines(traffic.load(path)))
 

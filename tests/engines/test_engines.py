@@ -86,7 +86,7 @@ def test_other_weights_and_another_compiler_are_other_libraries(cache: Path, mon
 
 
 def test_a_full_cache_evicts_the_least_recently_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_cc, "KEPT", 2)
+    monkeypatch.setattr(host_cc, "MAX_CACHED", 2)
     for seed in (1, 2, 1, 3):
         random_graph(seed).compile("c")
     monkeypatch.setattr(host_cc, "_built", pytest.fail)

@@ -1,4 +1,4 @@
-"""csv:FILE[?options]: what any other meter recorded, from its export.
+"""csv:FILE[?options]: the exported recording of any other meter.
 
 time=COL current=COL voltage=COL power=COL edge=COL     a column by its title or its number from 1, with its unit
                                                         where the title has none: current=2:uA (s A V W by default)
@@ -6,9 +6,9 @@ volts=3.0         the supply, where the file has neither voltage nor power
 rate_hz=1000      samples per second: instead of a time column
 edges=FILE        a second table: its time column (or only column) has the seconds at which the timestamp pin fell
 
-Titles of common tools are recognised. Delimiter and decimal comma are found. A row's power holds until the next row:
-meters average over a sample. Uneven rows are put on an even grid without changing any energy. Falling edges of the
-pin are where the column `edge` goes from above 0.5 to below.
+Titles of common tools, delimiters and decimal commas are recognised. The power of a row applies until the next row, for
+meters average over a sample. Unevenly spaced rows are resampled to an even grid, which conserves energy. The pin falls
+where the column `edge` goes from above 0.5 to below.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from edgekws.errors import ArtifactError, ConfigError
 from firmware_io.monitors import Capabilities, Trace, _url
-from firmware_io.monitors.csv import columns as _csv_columns
+from firmware_io.monitors.csv import columns as column_rules
 from firmware_io.monitors.csv import table
 from firmware_io.monitors.csv.columns import Column
 
@@ -35,7 +35,7 @@ _GRID_ROWS = 4  # the even grid of an uneven file has at most so many samples pe
 
 @dataclass
 class _Rows:
-    """What was read so far, block by block; seconds are empty without a time column, logic without an edge column."""
+    """Rows read so far, block by block; seconds is empty without a time column, logic without an edge column."""
 
     watts: list[np.ndarray] = field(default_factory=list)
     seconds: list[np.ndarray] = field(default_factory=list)
@@ -46,14 +46,14 @@ class _Rows:
 
 
 def load(rest: str) -> Trace:
-    """Raises ConfigError for options, ArtifactError with the line's number for a bad file."""
+    """The trace in a file. Raises ConfigError for wrong options, ArtifactError with the line number for a bad file."""
     name, options = _url.split("csv", rest, _OPTIONS)
     if not name:
         raise ConfigError("csv: needs a file", got="nothing", hint="for example csv:measurement.csv?volts=3.0")
     path = Path(name)
     layout = table.sniff(path)
-    said = {role: options[role] for role in _ROLES if role in options}
-    columns = _csv_columns.find(layout.header, layout.row, said)
+    given = {role: options[role] for role in _ROLES if role in options}
+    columns = column_rules.find(layout.header, layout.row, given)
     rate_hz = _url.number("csv", options, "rate_hz")
     if rate_hz is not None:
         columns.pop("time", None)
@@ -69,12 +69,14 @@ def _check_columns(
 ) -> None:
     titles = ", ".join(layout.header) or f"{layout.width} columns without titles"
     if "time" not in columns and rate_hz is None:
-        hint = "say which column it is (?time=1:ms), or how many samples a second has (?rate_hz=1000)"
+        hint = "name the column (?time=1:ms), or give the sampling rate (?rate_hz=1000)"
         raise ConfigError(f"{path} should have a column of time", got=titles, hint=hint)
     if not {"power", "current"} & columns.keys():
-        raise ConfigError(f"{path} should have a column of current or power", got=titles, hint="say which: ?current=2")
+        raise ConfigError(f"{path} should have a column of current or power", got=titles, hint="name it: ?current=2")
     if "power" not in columns and "voltage" not in columns and volts is None:
-        raise ConfigError(f"{path} should have a column of voltage", got=titles, hint="say the supply: ?volts=3.0")
+        raise ConfigError(
+            f"{path} should have a column of voltage", got=titles, hint="give the supply voltage: ?volts=3.0"
+        )
 
 
 def _read(path: Path, layout: table.Layout, columns: dict[str, Column], volts: float | None) -> _Rows:
@@ -117,7 +119,7 @@ def _check_time(path: Path, seconds: np.ndarray, rows: _Rows, lines: Sequence[in
         raise ArtifactError(
             f"the time in {path} should grow with every row",
             got=f"line {lines[at]}: {seconds[at]:.9g} s after {before:.9g} s",
-            hint="export it with more digits, or give ?rate_hz=N if every row is one sample of an even clock",
+            hint="export it with more digits, or give ?rate_hz=N if the rows are evenly spaced",
         )
 
 
@@ -141,13 +143,13 @@ def _falling(high: np.ndarray) -> np.ndarray:
 
 
 def _is_even(seconds: np.ndarray, step: float) -> bool:
-    """Rounding of the printed time is not unevenness, a missing row is."""
+    """Whether the rows are evenly spaced, apart from rounding of the printed time; a missing row is not."""
     off = np.abs(seconds - seconds[0] - step * np.arange(len(seconds))).max()
     return bool(off <= _EVEN * step and np.diff(seconds).max() < 1.5 * step)
 
 
 def _even(seconds: np.ndarray, watts: np.ndarray) -> tuple[np.ndarray, float, int]:
-    """(joules on an even grid, its rate, rows that are missing). All energy stays where it is in time."""
+    """(joules on an even grid, its rate in Hz, missing rows). Conserves energy, also locally."""
     steps = np.diff(seconds)
     usual = float(np.median(steps))
     ends = np.append(seconds[1:], seconds[-1] + usual) - seconds[0]
@@ -168,7 +170,7 @@ def _places(seconds: np.ndarray, first_s: float, rate_hz: float, samples: int) -
 
 
 def _from_file(path: Path, first_s: float, rate_hz: float, samples: int) -> list[int]:
-    """Samples of the edges whose times a second table has."""
+    """Sample numbers of the edges whose times are in a second table."""
     seconds = _edge_seconds(path)
     outside = (seconds < first_s) | (seconds > first_s + samples / rate_hz)
     if outside.any():
@@ -190,6 +192,6 @@ def _edge_seconds(path: Path) -> np.ndarray:
         raise ArtifactError(f"{path} should be a list of edges", got=error.strerror or str(error)) from error
     except ValueError:
         layout = table.sniff(path)
-    columns = _csv_columns.find(layout.header, layout.row, {})
+    columns = column_rules.find(layout.header, layout.row, {})
     time = columns.get("time", Column(0))
     return np.concatenate([content[:, 0] * time.scale for _, content in table.blocks(path, layout, [time.index])])

@@ -1,6 +1,6 @@
-"""Which column of an export is what, and in which unit: from its header, or from what the user says.
+"""The role and unit of each column of an export: from its header, or as given by the user.
 
-Known by their headers, among others: Joulescope (#time,current,voltage,...), Nordic PPK2
+Recognised headers include: Joulescope (#time,current,voltage,...), Nordic PPK2
 (Timestamp(ms),Current(uA),D0-D7 or D0,...), Qoitech Otii (Timestamp, Main current (A), ...), EnergyTrace (us,nA,mV,nJ).
 """
 
@@ -29,32 +29,32 @@ _LAST_WORD = re.compile(r"(.+)[\s_]+([^\W_]+)")
 
 @dataclass(frozen=True)
 class Column:
-    """index: from 0. scale: to seconds, ampere, volt or watt. digit: of a column of bits, the one that counts."""
+    """index: from 0. scale: factor to s, A, V or W. digit: which one to use, from 0, in a column of bits."""
 
     index: int
     scale: float = 1.0
     digit: int | None = None
 
 
-def find(header: list[str], row: list[str], said: dict[str, str]) -> dict[str, Column]:
-    """Role -> column. header: [] for a file without one. row: the first. said: role -> `COLUMN[:UNIT]` of the user.
+def find(header: list[str], row: list[str], given: dict[str, str]) -> dict[str, Column]:
+    """Role -> column. header: [] for a file without one. row: the first row. given: role -> `COLUMN[:UNIT]`.
 
-    COLUMN is a name of the header or a number from 1; for the role `edge` UNIT is the digit, from 0, of a column
-    of bits. Raises ConfigError.
+    COLUMN is a title of the header or a number from 1; for the role `edge` UNIT is the digit, from 0, of a column
+    of bits. Raises ConfigError for an unknown column or unit, or when several columns could have a role.
     """
-    found = {role: _said(role, text, header, len(row)) for role, text in said.items()}
-    taken = {column.index for column in found.values()}
+    columns = {role: _given(role, text, header, len(row)) for role, text in given.items()}
+    taken = {column.index for column in columns.values()}
     for role in ("time", "power", "current", "voltage"):
-        if role not in found and (column := _recognised(role, header, taken)):
-            found[role] = column
+        if role not in columns and (column := _recognised(role, header, taken)):
+            columns[role] = column
             taken.add(column.index)
-    if "edge" not in found and (column := _logic(header, row, taken)):
-        found["edge"] = column
-    return found
+    if "edge" not in columns and (column := _logic(header, row, taken)):
+        columns["edge"] = column
+    return columns
 
 
 def _logic(header: list[str], row: list[str], taken: set[int]) -> Column | None:
-    """The timestamp pin's column, when it is filled: the PPK2 leaves it empty when its inputs are off."""
+    """The column of the timestamp pin, if it has values: a PPK2 leaves it empty when its inputs are off."""
     for index, title in enumerate(header):
         plain, value = _plain(title), row[index]
         if plain in _EXACT["edge"] and index not in taken and value in {"0", "1"}:
@@ -64,7 +64,7 @@ def _logic(header: list[str], row: list[str], taken: set[int]) -> Column | None:
     return None
 
 
-def _said(role: str, text: str, header: list[str], width: int) -> Column:
+def _given(role: str, text: str, header: list[str], width: int) -> Column:
     name, separator, unit = text.rpartition(":") if ":" in text else (text, "", "")
     index = _index(name, header, width)
     if role == "edge":
@@ -97,7 +97,7 @@ def _recognised(role: str, header: list[str], taken: set[int]) -> Column | None:
     if len(candidates) > 1:
         several = ", ".join(header[index] for index in candidates)
         raise ConfigError(
-            f"one column should be the {role}", got=several, hint=f"say which: ?{role}={header[candidates[0]]}"
+            f"one column should be the {role}", got=several, hint=f"name it: ?{role}={header[candidates[0]]}"
         )
     if loose and not exact and role not in _split(header[loose[0]])[1]:
         raise _unknown_unit(role, header[loose[0]])
@@ -105,7 +105,7 @@ def _recognised(role: str, header: list[str], taken: set[int]) -> Column | None:
 
 
 def _scale(role: str, title: str) -> float:
-    """1 without a unit. Raises ConfigError for one in brackets that is none of the role's: it is never guessed."""
+    """1 without a unit. Raises ConfigError for a unit in brackets that is not one of the role's."""
     units = _split(title)[1]
     if role != "edge" and role not in units and _UNIT.fullmatch(_plain(title)):
         raise _unknown_unit(role, title)
@@ -114,17 +114,17 @@ def _scale(role: str, title: str) -> float:
 
 def _unknown_unit(role: str, title: str) -> ConfigError:
     known = ", ".join(UNITS[role])
-    hint = f"say it, as in ?{role}={title}:{list(UNITS[role])[1]}"
-    return ConfigError(f"the column of {role} should tell its unit, one of {known}", got=repr(title), hint=hint)
+    hint = f"give it, as in ?{role}={title}:{list(UNITS[role])[1]}"
+    return ConfigError(f"the column of {role} should have a unit, one of {known}", got=repr(title), hint=hint)
 
 
 def _fits(role: str, name: str, units: dict[str, float]) -> bool:
-    """A known name in a unit of this role or none; or nothing but a unit, as EnergyTrace has it."""
+    """Whether the title is a known name, with a unit of this role or none; or only a unit, as EnergyTrace writes."""
     return (name in _EXACT[role] and (not units or role in units)) or (not name and role in units)
 
 
 def _split(title: str) -> tuple[str, dict[str, float]]:
-    """(name, role -> scale for the roles that its unit fits); the name is "" where the title is a unit."""
+    """(name, role -> scale for the roles that its unit fits); the name is "" when the title is only a unit."""
     plain = _plain(title)
     matched = _UNIT.fullmatch(plain) or _LAST_WORD.fullmatch(plain)
     name, unit = matched.groups() if matched else ("", plain)
@@ -136,5 +136,5 @@ def _split(title: str) -> tuple[str, dict[str, float]]:
 
 
 def _plain(text: str) -> str:
-    """Lower case, without quotes, comment sign and the letter of micro."""
+    """Lower case, without quotes and comment sign, and with `u` for micro."""
     return text.strip().strip("\"'").lstrip("#").strip().lower().replace("µ", "u").replace("μ", "u")

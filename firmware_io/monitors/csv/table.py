@@ -1,4 +1,4 @@
-"""Numbers in a text file of any delimiter, read block by block."""
+"""Tables of numbers in text files with any delimiter, read block by block."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _AGREEING = 5
 
 @dataclass(frozen=True)
 class Layout:
-    """header: column titles, [] for none. first: number of the first line of data, from 1. row: its fields."""
+    """The format of a table. header: column titles, [] for none. first: number of the first data line, from 1.
+
+    row: the fields of that line. encoding: name of the text encoding.
+    """
 
     delimiter: str
     decimal_comma: bool
@@ -30,11 +33,12 @@ class Layout:
 
     @property
     def width(self) -> int:
+        """Number of columns."""
         return len(self.row)
 
 
 def sniff(path: Path) -> Layout:
-    """Raises ArtifactError for a file that cannot be read or has no rows of numbers in its first 64 KB."""
+    """The layout of a file. Raises ArtifactError if it cannot be read or has no rows of numbers in the first 64 KB."""
     try:
         with path.open("rb") as file:
             content = file.read(_SNIFFED_BYTES)
@@ -57,9 +61,9 @@ def sniff(path: Path) -> Layout:
 
 
 def blocks(path: Path, layout: Layout, columns: list[int]) -> Iterator[tuple[Sequence[int], np.ndarray]]:
-    """(numbers of its lines, float64 [rows, columns]) of each block; comments (#) and empty lines are left out.
+    """(line numbers, float64 [rows, columns]) of each block; comments (#) and empty lines are skipped.
 
-    Raises ArtifactError with the line's number for a field that is no finite number, or is missing.
+    Raises ArtifactError with the line number for a field that is missing or no finite number.
     """
     with path.open(encoding=layout.encoding, errors="replace") as file:
         number = layout.first
@@ -79,6 +83,7 @@ def _is_row(line: str) -> bool:
 
 
 def fields(line: str, delimiter: str) -> list[str]:
+    """The fields of a line, without surrounding spaces and quotes; " " separates by any white space."""
     parts = line.split() if delimiter == " " else line.split(delimiter)
     return [part.strip().strip('"').strip() for part in parts]
 
@@ -92,7 +97,7 @@ def _encoding(content: bytes) -> str:
 
 
 def _fitted(lines: list[str], delimiter: str, decimal_comma: bool, encoding: str) -> Layout | None:
-    """The layout, when a line with two numbers is followed by lines of as many fields."""
+    """The layout, if a line with two numbers is followed by lines with the same number of fields."""
     for index, line in enumerate(lines):
         row = fields(line, delimiter)
         if line.startswith("#") or sum(_is_number(part, decimal_comma) for part in row) < 2:
@@ -105,7 +110,7 @@ def _fitted(lines: list[str], delimiter: str, decimal_comma: bool, encoding: str
 
 
 def _header(before: list[str], delimiter: str, row: list[str]) -> list[str]:
-    """The last line above that has a title for each column."""
+    """The last line before the data that has a title for each column."""
     for line in reversed(before):
         titles = fields(line.lstrip("# ") if delimiter == " " else line, delimiter)
         if len(titles) == len(row) and any(titles):
@@ -135,7 +140,7 @@ def _parsed(path: Path, layout: Layout, columns: list[int], lines: list[str], nu
 
 
 def _fault(path: Path, layout: Layout, columns: list[int], lines: list[str], numbers: Sequence[int]) -> ArtifactError:
-    """What is wrong with the first bad line."""
+    """The error for the first bad line."""
     names = layout.header or [f"column {index + 1}" for index in range(layout.width)]
     for number, line in zip(numbers, lines, strict=True):
         row = fields(line, layout.delimiter)

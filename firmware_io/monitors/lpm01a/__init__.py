@@ -1,18 +1,18 @@
 """lpm01a:PATH[?rate_hz=N&funcmode=optim|high&stamps=loose]: ST's X-NUCLEO-LPM01A, over its USB serial port.
 
-It feeds the board (1.8 to 3.3 V, up to 50 mA) and samples what it draws; the board's timestamp pin goes to D7 of
+It supplies the board (1.8 to 3.3 V, up to 50 mA) and samples the current; connect the board's timestamp pin to D7 of
 its Arduino connector (a solder bridge, ST UM2243). Commands are lines of text (ST UM2269 and its own `help`):
 
-    htc                                  the host takes control; hrc gives it back
+    htc                                  the host takes control; hrc returns it
     volt 3000m, pwr on|off               the supply
     acqtime inf, trigsrc sw, trigdelay 0, eventsrc d7 fal, output, format, freq        what to measure
     start, stop
 
-answered by `PowerShield > ack COMMAND` or `PowerShield > error COMMAND` and lines that say why. Up to 5 kHz samples
-come as text, above as words of two bytes (_lpm01a_stream.py has both). Up to 10 kHz the instrument integrates the
-energy of each sample period itself; above it sends the current, which is multiplied by the voltage that it reports.
+The answer is `PowerShield > ack COMMAND`, or `PowerShield > error COMMAND` with lines that give the reason. Up to 5 kHz
+samples are text, above that words of two bytes (stream.py has both). Up to 10 kHz the instrument integrates the energy
+of each sample period itself; above that it sends the current, which is multiplied by the voltage that it reports.
 
-Written against ST's documents and what MLCommons' runner does; NOT RUN ON AN INSTRUMENT yet.
+Written from ST's documents and MLCommons' runner (mlcommons/tiny, benchmark/runner); NOT RUN ON AN INSTRUMENT yet.
 """
 
 from __future__ import annotations
@@ -61,15 +61,18 @@ _VOLTS = re.compile(r"(\d+)([+-]\d+)")
 
 @contextmanager
 def connect(rest: str) -> Iterator[Lpm01a]:
-    """Take control of the instrument; at the end it stops, switches the board off and gives control back."""
+    """Take control of the instrument for a `with` block; at its end the board is switched off and control returned.
+
+    Raises ConfigError for a wrong option, BoardError for an instrument that does not answer or is too old.
+    """
     path, options = _url.split("lpm01a", rest, _OPTIONS)
     if not path:
         raise ConfigError("lpm01a: needs a device path", got="nothing", hint="for example lpm01a:/dev/ttyACM1")
     _check_choice(options, "funcmode", ("optim", "high"))
     _check_choice(options, "stamps", ("exact", "loose"))
-    wanted_hz = _url.number("lpm01a", options, "rate_hz")
+    url_hz = _url.number("lpm01a", options, "rate_hz")
     with open_port(path, baud=BAUD, exclusive=True) as port:
-        meter = Lpm01a(port, path, options, wanted_hz)
+        meter = Lpm01a(port, path, options, url_hz)
         meter.open()
         try:
             yield meter
@@ -80,11 +83,11 @@ def connect(rest: str) -> Iterator[Lpm01a]:
 class Lpm01a:
     """The Monitor of one instrument. `connect` opens and closes it."""
 
-    def __init__(self, port: Transport, path: str, options: dict[str, str], wanted_hz: float | None) -> None:
+    def __init__(self, port: Transport, path: str, options: dict[str, str], url_hz: float | None) -> None:
         self._port = port
         self._path = path
         self._options = options
-        self._wanted_hz = wanted_hz
+        self._url_hz = url_hz
         self._text = b""
         self._pump: Pump | None = None
         self._decoder: Decoder | None = None
@@ -93,19 +96,21 @@ class Lpm01a:
         self._volts = 0.0
 
     def open(self) -> None:
-        self._quiet()
+        """Take control and switch the board off. Raises BoardError for no answer, or firmware older than 1.0.6."""
+        self._discard_output()
         try:
             self._command("htc")
-        except BoardError:  # what was left in its input was taken as the beginning of this command
-            self._quiet()
+        except BoardError:  # left-over input of an earlier run became part of this command
+            self._discard_output()
             self._command("htc")
         self._check_firmware()
         self._command("pwr off")
 
     def set_voltage(self, volts: float) -> None:
+        """Supply the board; 0 switches it off. Raises ConfigError outside 1.8 to 3.3 V, BoardError on failure."""
         low, high = CAPABILITIES.supplies_v or (0.0, 0.0)
         if volts != 0 and not low <= volts <= high:
-            raise ConfigError(f"the LPM01A feeds a board with {low} to {high} V, or 0 for off", got=f"{volts:g} V")
+            raise ConfigError(f"the LPM01A supplies {low} to {high} V, or 0 for off", got=f"{volts:g} V")
         if volts == 0:
             self._command("pwr off")
             return
@@ -114,6 +119,7 @@ class Lpm01a:
         self._command("pwr on nostatus")
 
     def start(self, rate_hz: float) -> None:
+        """Start the acquisition. Raises ConfigError for an unsupported rate, BoardError on failure."""
         self._check_rate(rate_hz)
         text, energy = rate_hz <= ASCII_MAX_HZ, rate_hz <= ENERGY_MAX_HZ
         for command in self._set_up(rate_hz, text, energy):
@@ -126,12 +132,13 @@ class Lpm01a:
         self._decoder = AsciiDecoder(clock, limit) if text else BinaryDecoder(clock, limit)
         self._failure = None
         self._command("start")
-        self._feed(self._text)  # what came behind the answer
+        self._feed(self._text)  # samples that arrived with the answer
         self._text = b""
         self._pump = Pump(self._port)
         self._pump.start()
 
     def samples(self, timeout_s: float) -> np.ndarray:
+        """As Monitor.samples: joules float64 [n]. Raises BoardError for lost samples or an error of the instrument."""
         decoder = self._started()
         deadline = time.monotonic() + timeout_s
         while not decoder.values:
@@ -146,12 +153,14 @@ class Lpm01a:
         return joules
 
     def edges(self) -> tuple[int, ...]:
+        """As Monitor.edges: sample numbers of new falling edges, in order."""
         decoder = self._started()
         edges = tuple(decoder.edges)
         decoder.edges.clear()
         return edges
 
     def stop(self) -> None:
+        """End the acquisition; the rest of it can still be read. Raises BoardError when it does not end."""
         decoder = self._started()
         if self._pump is None:
             return
@@ -161,12 +170,13 @@ class Lpm01a:
             self._wait_for_end(pump, decoder)
         finally:
             pump.stop()
-            self._receive(pump, 0)  # also what came before it went
+            self._receive(pump, 0)  # also what arrived before an unplugged meter was gone
         if self._failure:
-            self._quiet()
+            self._discard_output()
 
     def close(self) -> None:
-        with suppress(BoardError):  # it may be gone, which has been said by then
+        """Stop, switch the board off and return control; errors are ignored."""
+        with suppress(BoardError):  # it may be unplugged, which was reported before
             if self._pump is not None:
                 self.stop()
             self._command("pwr off")
@@ -183,13 +193,13 @@ class Lpm01a:
     def _check_rate(self, rate_hz: float) -> None:
         if rate_hz not in CAPABILITIES.rates_hz:
             rates = ", ".join(f"{rate:g}" for rate in CAPABILITIES.rates_hz)
-            raise ConfigError(f"the LPM01A samples with one of {rates} Hz", got=f"{rate_hz:g} Hz")
-        if self._wanted_hz not in (None, rate_hz):
-            raise ConfigError(f"the meter's URL asks for {self._wanted_hz:g} Hz", got=f"a start with {rate_hz:g} Hz")
+            raise ConfigError(f"the LPM01A samples at one of {rates} Hz", got=f"{rate_hz:g} Hz")
+        if self._url_hz not in (None, rate_hz):
+            raise ConfigError(f"the meter's URL sets {self._url_hz:g} Hz", got=f"a start at {rate_hz:g} Hz")
 
     def _started(self) -> Decoder:
         if self._decoder is None:
-            raise BoardError("the LPM01A gives samples after it was started", got="no start")
+            raise BoardError("the LPM01A should be started before its samples are read", got="no start")
         return self._decoder
 
     def _receive(self, pump: Pump, timeout_s: float) -> None:
@@ -204,34 +214,34 @@ class Lpm01a:
         try:
             self._started().feed(content)
         except BoardError as error:
-            self._failure = error  # raised when the samples before it were read
+            self._failure = error  # raised once the samples before it were read
 
     def _wait_for_end(self, pump: Pump, decoder: Decoder) -> None:
         deadline = time.monotonic() + _ANSWER_S
         while not (decoder.done or self._failure):
             if time.monotonic() > deadline:
-                raise self._unstoppable()
+                raise self._stop_error()
             self._receive(pump, 0.1)
 
     def _check_firmware(self) -> None:
         answer = self._command("version")
         version = _VERSION.search(answer) or _VERSION.search(" ".join(self._lines(_SILENCE_S)))
         if version and tuple(map(int, version.groups())) < OLDEST_FIRMWARE:
-            raise self._too_old(f"version {version.group()}")
+            raise self._firmware_error(f"version {version.group()}")
 
-    def _too_old(self, got: str) -> BoardError:
+    def _firmware_error(self, got: str) -> BoardError:
         return BoardError(
             f"the LPM01A's firmware should be {'.'.join(map(str, OLDEST_FIRMWARE))} or newer",
             got=got,
-            hint="update it with ST's STSW-PSHIELD: older ones cannot switch the board or note its timestamps",
+            hint="update it with ST's STSW-PSHIELD: older ones cannot switch the board or record its timestamps",
         )
 
     def _reported_volts(self) -> float | None:
-        found = _VOLTS.search(self._command("volt get"))
-        return float(f"{found[1]}e{found[2]}") if found else None
+        match = _VOLTS.search(self._command("volt get"))
+        return float(f"{match[1]}e{match[2]}") if match else None
 
     def _command(self, command: str) -> str:
-        """Send `command`; give what stands behind its acknowledgement."""
+        """Send `command`; return the text after its acknowledgement."""
         self._port.write(f"{command}\n".encode())
         deadline = time.monotonic() + _ANSWER_S
         while (remaining := deadline - time.monotonic()) > 0:
@@ -239,16 +249,16 @@ class Lpm01a:
             if line.startswith(f"ack {command}"):
                 return line.removeprefix(f"ack {command}").strip()
             if line.lower().startswith("error"):
-                raise self._refused(command, " ".join([line, *self._lines(_SILENCE_S)]))
+                raise self._rejected(command, " ".join([line, *self._lines(_SILENCE_S)]))
         raise BoardError(
             f"{self._path} should be an LPM01A that answers `{command}`",
             got=f"no acknowledgement within {_ANSWER_S:g} s",
             hint="check that this is its port (USB 0483:5740) and no other program holds it; unplug it and try again",
         )
 
-    def _refused(self, command: str, answer: str) -> BoardError:
+    def _rejected(self, command: str, answer: str) -> BoardError:
         if command.startswith(("pwr", "eventsrc")):
-            return self._too_old(f"`{command}` was refused: {answer}")
+            return self._firmware_error(f"`{command}` was refused: {answer}")
         return BoardError(f"the LPM01A should accept `{command}`", got=answer, hint="unplug it and try again")
 
     def _lines(self, silence_s: float) -> list[str]:
@@ -258,7 +268,7 @@ class Lpm01a:
         return lines
 
     def _line(self, timeout_s: float) -> str:
-        """The next line that says something, without prompt; "" after `timeout_s`."""
+        """The next line that is not empty, without the prompt; "" after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         while True:
             line, newline, rest = self._text.partition(b"\n")
@@ -272,8 +282,8 @@ class Lpm01a:
             else:
                 self._text += self._port.read(remaining)
 
-    def _quiet(self) -> None:
-        """Forget what it says on its own: a prompt, or samples of a run that was killed, which is stopped."""
+    def _discard_output(self) -> None:
+        """Discard unsolicited output: a prompt, or samples of a killed run, which is stopped."""
         self._port.write(b"\n")
         start, stopped = time.monotonic(), False
         while self._port.read(_SILENCE_S):
@@ -282,12 +292,12 @@ class Lpm01a:
                 self._port.write(b"stop\n")
                 stopped = True
             if seconds > _ANSWER_S:
-                raise self._unstoppable()
+                raise self._stop_error()
         self._text = b""
 
-    def _unstoppable(self) -> BoardError:
+    def _stop_error(self) -> BoardError:
         return BoardError(
-            f"{self._path} should end the acquisition when it is told to",
+            f"{self._path} should end the acquisition at the command `stop`",
             got=f"no end within {_ANSWER_S:g} s",
             hint="unplug the LPM01A, plug it in again and measure again",
         )

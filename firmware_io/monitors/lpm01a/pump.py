@@ -1,4 +1,4 @@
-"""A thread that reads a meter's port all the time, so that nothing is lost while the bench waits for the board."""
+"""A thread that reads a meter's port continuously, so that no sample is lost while the bench waits for the board."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _POLL_S = 0.05
 
 
 class Pump:
-    """Reads `port` from start() on. What came can be taken also after the port is gone."""
+    """Reads `port` from start() on. Received bytes can be taken even after the port is gone."""
 
     def __init__(self, port: Transport) -> None:
         self._port = port
@@ -23,12 +23,13 @@ class Pump:
         self._thread = threading.Thread(target=self._run, name="meter", daemon=True)
 
     def start(self) -> None:
+        """Start the thread; until `stop` nothing else may read the port."""
         self._thread.start()
 
     def take(self, timeout_s: float) -> bytes:
-        """What came since the last call; b"" after `timeout_s` of silence.
+        """Bytes received since the last call; b"" after `timeout_s` of silence.
 
-        Raises BoardError when the port is gone and all that came before was taken.
+        Raises BoardError when the port is gone and all bytes before that were taken.
         """
         deadline = time.monotonic() + timeout_s
         with self._changed:
@@ -43,7 +44,7 @@ class Pump:
             return content
 
     def stop(self) -> None:
-        """The port belongs to the caller again."""
+        """End the thread; the caller may read the port again."""
         self._stopping = True
         self._thread.join()
 

@@ -275,7 +275,7 @@ def test_a_model_estimates_from_performance_mode(graph, vectors, tmp_path):
 
 def test_a_model_that_does_not_know_the_board_is_refused_before_it_is_timed(graph, vectors, tmp_path):
     device = FakeDevice(graph)
-    with pytest.raises(ConfigError, match="what a host draws"):
+    with pytest.raises(ConfigError, match="the current of a host"):
         session, meter = Session(Direct(device)), Meter("model:", tmp_path)
         bench(session, boards.load("host"), graph, vectors, Plan(("energy",)), meter=meter)
     assert device.commands == 0

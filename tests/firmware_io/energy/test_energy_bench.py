@@ -200,7 +200,7 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_touched(graph, ve
             bench(session, boards.load("host"), graph, vectors, plan, meter=meter)
 
     refused(PLAN, None, "needs a meter")
-    refused(PLAN, Meter("lpm01a:/nowhere", tmp_path), "should know with how much")
+    refused(PLAN, Meter("lpm01a:/nowhere", tmp_path), "needs a voltage")
     refused(PLAN, Meter("voltmeter:/nowhere", tmp_path), "--meter voltmeter is not known")
     both = Plan(("performance", "energy"))
     refused(both, Meter("lpm01a:/nowhere", tmp_path, 3.0), "performance mode or in energy mode")

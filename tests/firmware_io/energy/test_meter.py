@@ -49,11 +49,11 @@ def use(monkeypatch):
     ("capabilities", "more", "message"),
     [
         (BLIND, {"volts": 3.0}, "blind one, which has no input"),
-        (WATCHES, {"volts": 3.0}, "feeds the board"),
+        (WATCHES, {"volts": 3.0}, "supplies the board"),
         (FEEDS, {}, r"1\.8 to 3\.3 V"),
         (TABLE, {}, "--iterations"),
-        (TABLE, {"volts": 3.0, "iterations": 5}, "leave out --voltage"),
-        (MODEL, {"volts": 3.0}, "leave out --voltage"),
+        (TABLE, {"volts": 3.0, "iterations": 5}, "omit --voltage"),
+        (MODEL, {"volts": 3.0}, "omit --voltage"),
     ],
 )
 def test_what_a_meter_cannot_do_is_refused(use, capabilities, more, message):

@@ -202,7 +202,7 @@ def test_a_unit_that_is_not_known_is_never_guessed(table, title, role):
     titles = {"time": "time (s)", "current": "current (A)"} | {role: title}
     rows = "".join(",".join([time, *["1"] * (len(titles) - 1)]) + "\n" for time in "012")
     rest = table(f"{','.join(titles.values())}\n{rows}")
-    with pytest.raises(ConfigError, match=f"the column of {role} should tell its unit"):
+    with pytest.raises(ConfigError, match=f"the column of {role} should have a unit"):
         csv.load(f"{rest}?volts=3")
 
 

@@ -242,7 +242,7 @@ def test_stamps_of_another_clock_need_to_be_asked_for():
 def test_before_a_start_there_are_no_samples():
     with on_pty(VirtualLpm01a(waves)) as path, lpm01a.connect(path) as meter:
         for ask in (meter.edges, meter.stop, lambda: meter.samples(0.0)):
-            with pytest.raises(BoardError, match="after it was started"):
+            with pytest.raises(BoardError, match="should be started before"):
                 ask()
 
 

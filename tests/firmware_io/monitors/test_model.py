@@ -24,7 +24,7 @@ def test_every_board_has_constants_with_a_source(name):
 
 
 def test_a_core_without_constants_is_refused():
-    with pytest.raises(ConfigError, match="what a host draws"):
+    with pytest.raises(ConfigError, match="the current of a host"):
         model.estimate(boards.load("host"), 1000.0)
 
 
@@ -37,24 +37,24 @@ PUBLISHED = [  # MLPerf Tiny, board, milliseconds, volts, microjoules
 
 @pytest.mark.parametrize(("name", "ms", "volts", "uj"), PUBLISHED)
 def test_published_energies_lie_in_the_interval(name, ms, volts, uj):
-    found = model.estimate(boards.load(name), ms * 1000, rest=f"?volts={volts}")
-    assert found.interval.low <= uj * 1e-6 <= found.interval.high
-    assert found.joules == pytest.approx(uj * 1e-6, rel=0.35)
+    estimate = model.estimate(boards.load(name), ms * 1000, rest=f"?volts={volts}")
+    assert estimate.interval.low <= uj * 1e-6 <= estimate.interval.high
+    assert estimate.joules == pytest.approx(uj * 1e-6, rel=0.35)
 
 
 def test_the_joules_of_a_known_case():
     """10 ms at 120 MHz and 203 uA/MHz: 24.36 mA at 3.0 V."""
-    found = model.estimate(boards.load("nucleo-l4r5zi"), 10_000)
-    assert found.joules == pytest.approx(24.36e-3 * 3.0 * 10e-3)
-    assert "STM32L4R5" in found.source
-    assert "MLPerf" in found.source
+    estimate = model.estimate(boards.load("nucleo-l4r5zi"), 10_000)
+    assert estimate.joules == pytest.approx(24.36e-3 * 3.0 * 10e-3)
+    assert "STM32L4R5" in estimate.source
+    assert "MLPerf" in estimate.source
 
 
 def test_instructions_of_an_emulator_become_cycles():
     board = boards.load("qemu-an386")
-    found = model.estimate(board, us=0.0, instructions=1e6)
-    assert found.joules == pytest.approx(1.2e6 * 203e-12 * 3.0)
-    assert model.estimate(board, us=1e6 * 64 / 1000).joules == pytest.approx(found.joules)  # 2^6 ns each
+    estimate = model.estimate(board, us=0.0, instructions=1e6)
+    assert estimate.joules == pytest.approx(1.2e6 * 203e-12 * 3.0)
+    assert model.estimate(board, us=1e6 * 64 / 1000).joules == pytest.approx(estimate.joules)  # 2^6 ns each
 
 
 def test_time_without_instructions_is_no_basis():

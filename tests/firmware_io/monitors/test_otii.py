@@ -37,11 +37,11 @@ def test_joules_between_the_edges(api, model, asked_hz):
     with virtual_otii(profile, EDGES, model) as (url, app), connect(url) as meter:
         meter.set_voltage(3.0)
         assert app.reserved
-        found, edges = record(meter, 1.3, rate_hz)
+        trace, edges = record(meter, 1.3, rate_hz)
     assert (app.volts, app.powered, app.port_v, app.port_on) == (3.0, True, 3.0, True)
     assert not app.reserved and not app.recording
     assert edges == [int(edge * rate_hz) for edge in EDGES]
-    measured = found[edges[0] : edges[1]].sum()
+    measured = trace[edges[0] : edges[1]].sum()
     assert measured == pytest.approx(joules(profile, edges[0] / rate_hz, edges[1] / rate_hz), rel=1e-3)
 
 
@@ -51,20 +51,20 @@ def test_a_minute_at_the_full_rate_loses_nothing(api, model):
     profile, start = bursts(edges_s), time.perf_counter()
     with virtual_otii(profile, edges_s, model, speed=6.0) as (url, _), connect(url) as meter:
         meter.set_voltage(3.0)
-        found, edges = record(meter, 60.0, rate_hz)
-    print(f"{found.size / (time.perf_counter() - start):.0f} samples/s")
-    assert found.size >= 60 * rate_hz
+        trace, edges = record(meter, 60.0, rate_hz)
+    print(f"{trace.size / (time.perf_counter() - start):.0f} samples/s")
+    assert trace.size >= 60 * rate_hz
     assert np.abs(np.array(edges) - np.array(edges_s) * rate_hz).max() <= 1
     for first, last in (edges[:2], edges[2:]):
         expected = joules(profile, first / rate_hz, last / rate_hz)
-        assert found[first:last].sum() == pytest.approx(expected, rel=1e-3)
+        assert trace[first:last].sum() == pytest.approx(expected, rel=1e-3)
 
 
 def test_in_real_time(api, model):
     with virtual_otii(constant(0.01), (0.2,), model, speed=1.0) as (url, _), connect(url) as meter:
         meter.set_voltage(1.8)
-        found, edges = record(meter, 0.4, NATIVE_HZ[model])
-    assert found.sum() == pytest.approx(0.01 * found.size / NATIVE_HZ[model], rel=1e-3)
+        trace, edges = record(meter, 0.4, NATIVE_HZ[model])
+    assert trace.sum() == pytest.approx(0.01 * trace.size / NATIVE_HZ[model], rel=1e-3)
     assert edges == [int(0.2 * NATIVE_HZ[model])]
 
 

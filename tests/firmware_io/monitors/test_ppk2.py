@@ -28,8 +28,8 @@ def api(request):
         yield
 
 
-def between(found, edges, rate_hz=RATE_HZ):
-    return float(found[edges[0] : edges[1]].sum()), (edges[1] - edges[0]) / rate_hz
+def between(trace, edges, rate_hz=RATE_HZ):
+    return float(trace[edges[0] : edges[1]].sum()), (edges[1] - edges[0]) / rate_hz
 
 
 @pytest.mark.parametrize("rate_hz", [100_000, 10_000, 1_000])
@@ -37,10 +37,10 @@ def test_joules_between_the_edges(api, rate_hz):
     profile = bursts(EDGES)
     with virtual_ppk2(profile, EDGES) as (url, kit), connect(url) as meter:
         meter.set_voltage(3.0)
-        found, edges = record(meter, 1.3, rate_hz)
+        trace, edges = record(meter, 1.3, rate_hz)
     assert kit.millivolts == 3000
     assert edges == [int(edge * rate_hz) for edge in EDGES]
-    measured, _ = between(found, edges, rate_hz)
+    measured, _ = between(trace, edges, rate_hz)
     assert measured == pytest.approx(joules(profile, edges[0] / rate_hz, edges[1] / rate_hz), rel=1e-3)
 
 
@@ -51,12 +51,12 @@ def test_a_minute_at_the_full_rate_loses_nothing(api):
     start = time.perf_counter()
     with virtual_ppk2(profile, edges_s, speed=4.0) as (url, _), connect(url) as meter:
         meter.set_voltage(1.8)
-        found, edges = record(meter, 60.0, RATE_HZ)
-    print(f"{found.size / (time.perf_counter() - start):.0f} samples/s")
-    assert found.size >= 60 * RATE_HZ
+        trace, edges = record(meter, 60.0, RATE_HZ)
+    print(f"{trace.size / (time.perf_counter() - start):.0f} samples/s")
+    assert trace.size >= 60 * RATE_HZ
     assert np.abs(np.array(edges) - np.array(edges_s) * RATE_HZ).max() <= 1
     for pair in (edges[:2], edges[2:]):
-        measured, _ = between(found, pair)
+        measured, _ = between(trace, pair)
         assert measured == pytest.approx(joules(profile, pair[0] / RATE_HZ, pair[1] / RATE_HZ), rel=1e-3)
 
 
@@ -64,19 +64,19 @@ def test_a_minute_at_the_full_rate_loses_nothing(api):
 def test_every_range_has_its_calibration(api, watts):
     with virtual_ppk2(constant(watts)) as (url, _), connect(url) as meter:
         meter.set_voltage(3.0)
-        found, edges = record(meter, 0.1, RATE_HZ)
-    assert found.sum() == pytest.approx(watts * found.size / RATE_HZ, rel=1e-3)
+        trace, edges = record(meter, 0.1, RATE_HZ)
+    assert trace.sum() == pytest.approx(watts * trace.size / RATE_HZ, rel=1e-3)
     assert edges == []
 
 
 def test_ampere_mode_takes_the_voltage_of_the_other_supply(api):
     with virtual_ppk2(constant(0.02), supply_v=2.5) as (url, kit), connect(f"{url}?mode=ampere&volts=2.5") as meter:
         meter.set_voltage(2.5)
-        found, _ = record(meter, 0.1, RATE_HZ)
+        trace, _ = record(meter, 0.1, RATE_HZ)
         with pytest.raises(ConfigError, match="another supply"):
             meter.set_voltage(3.0)
         assert kit.mode == 1 and kit.powered
-    assert found.sum() == pytest.approx(0.02 * found.size / RATE_HZ, rel=1e-3)
+    assert trace.sum() == pytest.approx(0.02 * trace.size / RATE_HZ, rel=1e-3)
 
 
 def test_a_second_start_begins_at_sample_0(api):
@@ -138,9 +138,9 @@ def test_a_lost_word_or_byte_is_noticed(api, faults):
 def test_a_kit_that_was_left_streaming(api):
     with virtual_ppk2(constant(0.01), streaming=True, supply_v=3.0) as (url, kit), connect(url) as meter:
         meter.set_voltage(3.0)
-        found, _ = record(meter, 0.05, RATE_HZ)
+        trace, _ = record(meter, 0.05, RATE_HZ)
         assert kit.commands[0] == STOP
-    assert found.sum() == pytest.approx(0.01 * found.size / RATE_HZ, rel=1e-3)
+    assert trace.sum() == pytest.approx(0.01 * trace.size / RATE_HZ, rel=1e-3)
 
 
 def test_no_kit_at_the_port(api):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgekws.errors import BoardError, ConfigError
 from firmware_io import monitors
-from firmware_io.monitors._vendor import Coarse, Inbox, coarse_factor
+from firmware_io.monitors._vendor import Decimator, Inbox, decimation_factor
 from firmware_io.monitors.joulescope import CAPABILITIES
 from tests.firmware_io.devices.profiles import bursts, joules
 from tests.firmware_io.devices.virtual_vendors import VIRTUAL
@@ -49,17 +49,17 @@ def test_one_thread_reads_while_another_stops(name):
         with module.connect(rest) as meter:
             if module.CAPABILITIES.supplies_v:
                 meter.set_voltage(3.0)
-            found, edges, done = [], [], threading.Event()
+            blocks, edges, done = [], [], threading.Event()
 
             def read():
-                while not done.is_set() or found[-1].size:
-                    found.append(meter.samples(0.05))
+                while not done.is_set() or blocks[-1].size:
+                    blocks.append(meter.samples(0.05))
 
             meter.start(module.CAPABILITIES.default_rate_hz)
             reader = threading.Thread(target=read)
             reader.start()
             deadline = time.monotonic() + 10
-            while sum(block.size for block in found) < 0.2 * module.CAPABILITIES.default_rate_hz or not edges:
+            while sum(block.size for block in blocks) < 0.2 * module.CAPABILITIES.default_rate_hz or not edges:
                 edges += meter.edges()
                 assert time.monotonic() < deadline
             meter.stop()
@@ -71,18 +71,18 @@ def test_one_thread_reads_while_another_stops(name):
 @given(st.integers(1, 9), st.lists(st.integers(0, 23), max_size=12))
 def test_a_coarser_rate_keeps_every_joule(factor, sizes):
     values = np.random.default_rng(0).integers(0, 1000, sum(sizes)).astype(np.float64)
-    coarse = Coarse(factor)
-    found = [coarse.add(block) for block in np.split(values, np.cumsum(sizes)[:-1] if sizes else [])]
+    decimator = Decimator(factor)
+    blocks = [decimator.add(block) for block in np.split(values, np.cumsum(sizes)[:-1] if sizes else [])]
     whole = values.size // factor * factor
     expected = values[:whole].reshape(-1, factor).sum(axis=1)
-    np.testing.assert_array_equal(np.concatenate([np.empty(0), *found]), expected)
+    np.testing.assert_array_equal(np.concatenate([np.empty(0), *blocks]), expected)
 
 
 def test_rates_are_those_that_divide_the_instruments():
-    assert coarse_factor("joulescope", CAPABILITIES, 2_000_000, 100_000) == 20
+    assert decimation_factor("joulescope", CAPABILITIES, 2_000_000, 100_000) == 20
     for rate_hz in (2_000_000, 30_000, 0, -1000, float("nan")):
         with pytest.raises(ConfigError, match="samples at 1000, 10000, 100000, 1000000 Hz here"):
-            coarse_factor("joulescope", CAPABILITIES, 1_000_000, rate_hz)
+            decimation_factor("joulescope", CAPABILITIES, 1_000_000, rate_hz)
 
 
 def test_an_error_comes_after_what_came_before_it():
