@@ -18,7 +18,7 @@ INPUTS ?= 10000000
 SEED ?= 0
 DATA ?= $(EDGEKWS_DATA)
 EDGEKWS = .venv/bin/edgekws
-# One process a core, each with one thread; a module's tests stay together, for what they build is shared.
+# One process per core with one thread each. The tests of a module run in one process, for they share what they build.
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --dist loadscope -p no:benchmark
 
 .PHONY: setup data train quantize export flash bench bench-host demo test test-slow check-instructions fuzz lint changelog

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edgekws import plugins
+
 HOME = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((HOME / "pyproject.toml").read_text())
 FRAGMENTS = sorted(path for path in (HOME / "changes").iterdir() if path.name != "template.md.j2")
@@ -76,6 +78,15 @@ def anchors(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))
 def test_no_page_names_a_folder_of_one_machine(page):
     assert not re.search(r"(?<!\w)/(home|Users)/\w+", page.read_text())
+
+
+def test_the_guide_has_a_row_for_each_kind_of_plugin():
+    """With the place where the kind lives."""
+    rows = re.findall(r"^\| [^|]+ \| `(\w+)` \| ([^|]+) \|", (HOME / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert sorted(kind for kind, _ in rows) == sorted(plugins.KINDS)
+    for kind, place in rows:
+        for home in plugins.KINDS[kind].homes:
+            assert f"`{home.replace('.', '/')}/x" in place, kind
 
 
 def test_the_readme_is_a_front_page():
