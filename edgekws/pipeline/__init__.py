@@ -1,11 +1,11 @@
-"""The arrows of the design, each one function: data set -> checkpoint -> graph -> artifacts.
+"""The steps of the line, each one function: data set -> checkpoint -> graph -> artifacts.
 
 Folder of one model:
     float/best.safetensors     trained network           float/log.csv, float/curves.svg
     quant/<plan>/best.safetensors    quantization-aware, if the recipe asks for it
     mixed.json, pareto.svg     bits per layer, if a budget was given
-    graph.npz                  the integer graph, which everything after it is made from
-    calibration.txt            the training clips that calibration saw
+    graph.npz                  the integer graph, input of all later steps
+    calibration.txt            the training clips used for calibration
     quantize.json              accuracy of the float network and of the graph, and their inputs
     export/                    artifacts, golden.npz, parity.json, manifest.json
 """

@@ -1,4 +1,4 @@
-"""integer graph -> artifacts, each run against the interpreter."""
+"""integer graph -> artifacts, each compared with the interpreter."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Parity:
 
 @dataclass(frozen=True)
 class Exported:
-    """refused: artifact -> why this graph has none."""
+    """results: comparisons with the interpreter; refused: artifact -> why it cannot express this graph."""
 
     results: list[Parity]
     refused: dict[str, str]
@@ -52,12 +52,12 @@ def export(
 ) -> Exported:
     """Write every artifact that can express the graph, run it on `features` and compare with the interpreter.
 
-    features: int8 [n, frames, coefficients]. kinds: those to be written, else all; what is there of the others stays
-    if it was made of the same graph. emitters: instead of `emit` of these kinds. Differences are counted, and
-    `require_parity` judges them.
+    features: int8 [n, frames, coefficients]. kinds: the artifacts to write, by default all; existing artifacts of other
+    kinds are kept if they are of the same graph. emitters: used instead of `emit` for these kinds. Differences are
+    counted; `require_parity` raises for them.
     """
     expected = interp.run(graph, features)
-    kinds = _known(kinds)
+    kinds = _emitter_names(kinds)
     results: list[Parity] = []
     hashes: dict[str, str] = {}
     refused: dict[str, str] = {}
@@ -66,10 +66,10 @@ def export(
         emitter = plugins.load("emitters", kind)
         try:
             files: dict[str, bytes] = (emitters or {}).get(kind, emitter.emit)(graph)
-        except TargetError as error:  # the format cannot say this graph exactly; others can
+        except TargetError as error:  # this format cannot express the graph exactly; others can
             refused[kind] = str(error)
             continue
-        hashes |= _written(files, out, kind)
+        hashes |= _write_files(files, out, kind)
         for runtime, execute in getattr(emitter, "executors", lambda _: {})(files).items():
             results.append(compare(kind, runtime, execute, features, expected))
     progress("export", len(kinds), len(kinds))
@@ -77,8 +77,8 @@ def export(
     return Exported(results, refused)
 
 
-def _known(kinds: Sequence[str] | None) -> list[str]:
-    """Names of emitters. Raises ConfigError that lists them."""
+def _emitter_names(kinds: Sequence[str] | None) -> list[str]:
+    """Module names of emitters. Raises ConfigError that lists them."""
     for kind in kinds or ():
         plugins.load("emitters", kind)
     chosen = {kind.replace("-", "_") for kind in kinds or ()}
@@ -86,21 +86,21 @@ def _known(kinds: Sequence[str] | None) -> list[str]:
 
 
 def _finish(graph: Graph, out: Path, kinds: Sequence[str], hashes: dict[str, str], refused: dict[str, str]) -> None:
-    """The manifest, with what was there before of other kinds; what this graph cannot have is removed."""
-    before = _before(out / MANIFEST, MANIFEST_KIND)
-    if before["graph"] == io.digest(graph):
-        replaced = {path for kind in kinds for path in before["files"] if _kind_of(path) == kind}
-        hashes = {path: value for path, value in before["files"].items() if path not in replaced} | hashes
-        refused = {kind: why for kind, why in before["refused"].items() if kind not in kinds} | refused
+    """Write the manifest, which keeps the entries of other kinds; remove artifacts of an earlier graph."""
+    previous = _previous(out / MANIFEST, MANIFEST_KIND)
+    if previous["graph"] == io.digest(graph):
+        replaced = {path for kind in kinds for path in previous["files"] if _kind_of_path(path) == kind}
+        hashes = {path: value for path, value in previous["files"].items() if path not in replaced} | hashes
+        refused = {kind: why for kind, why in previous["refused"].items() if kind not in kinds} | refused
     _remove_outdated(out, hashes)
     write_json(out / MANIFEST, _manifest(graph, hashes, refused))
 
 
-def _before(path: Path, kind: str) -> dict[str, Any]:
+def _previous(path: Path, kind: str) -> dict[str, Any]:
     return read_json(path, kind, VERSION) if path.exists() else {"graph": None}
 
 
-def _kind_of(path: str) -> str:
+def _kind_of_path(path: str) -> str:
     """The kind of artifact that a path of the manifest belongs to: its folder, or the emitter whose one file it is."""
     folder, _, rest = path.partition("/")
     if rest:
@@ -110,8 +110,8 @@ def _kind_of(path: str) -> str:
     )
 
 
-def _written(files: dict[str, bytes], out: Path, kind: str) -> dict[str, str]:
-    """Write the files of one artifact; their hashes by path."""
+def _write_files(files: dict[str, bytes], out: Path, kind: str) -> dict[str, str]:
+    """Write the files of one artifact; return their hashes by path."""
     folder = out / kind if len(files) > 1 else out
     for name, content in files.items():
         write_bytes(folder / name, content)
@@ -119,7 +119,7 @@ def _written(files: dict[str, bytes], out: Path, kind: str) -> dict[str, str]:
 
 
 def _remove_outdated(out: Path, written: Mapping[str, str]) -> None:
-    """An artifact of the graph before, which this graph cannot have, would be taken for its own."""
+    """Remove artifacts of an earlier graph, which would be taken for this one's."""
     if not (out / MANIFEST).exists():
         return
     for name in read_json(out / MANIFEST, MANIFEST_KIND, VERSION)["files"].keys() - written.keys():
@@ -136,30 +136,30 @@ def compare(
 
 
 def write_parity(path: Path, graph: Graph, results: list[Parity]) -> None:
-    """Rows of artifacts that are not among `results` stay if they are about the same graph."""
-    found = {result.artifact for result in results}
-    before = _before(path, KIND)
-    kept = before["results"] if before["graph"] == io.digest(graph) else []
-    rows = [row for row in kept if row["artifact"] not in found] + [asdict(result) for result in results]
+    """Write parity.json. Rows of artifacts that are not in `results` are kept if they are of the same graph."""
+    compared = {result.artifact for result in results}
+    previous = _previous(path, KIND)
+    kept = previous["results"] if previous["graph"] == io.digest(graph) else []
+    rows = [row for row in kept if row["artifact"] not in compared] + [asdict(result) for result in results]
     write_json(path, {"kind": KIND, "version": VERSION, "graph": io.digest(graph), "results": rows})
 
 
 def require_parity(results: list[Parity]) -> None:
     """Raises ParityError when an artifact that claims to be exact differs from the interpreter."""
-    wrong = [r for r in results if r.differences and r.runtime not in _may_differ(r.artifact)]
-    if wrong:
-        shown = "; ".join(f"{r.artifact} in {r.runtime}: {r.differences} of {r.values} integers" for r in wrong)
+    failed = [r for r in results if r.differences and r.runtime not in _may_differ(r.artifact)]
+    if failed:
+        shown = "; ".join(f"{r.artifact} in {r.runtime}: {r.differences} of {r.values} integers" for r in failed)
         raise ParityError("every exact artifact should equal the interpreter", got=shown)
 
 
 def _may_differ(artifact: str) -> Mapping[str, str]:
-    """Runtimes of an artifact that cannot always be exact -> why."""
-    excused: Mapping[str, str] = getattr(plugins.load("emitters", artifact), "MAY_DIFFER", {})
-    return excused
+    """Runtimes of an artifact that are not exact on every graph -> why."""
+    reasons: Mapping[str, str] = getattr(plugins.load("emitters", artifact), "MAY_DIFFER", {})
+    return reasons
 
 
 def parity_rows(path: Path, graph: Graph) -> list[dict[str, Any]]:
-    """What `export` found about this very graph, for a report; nothing when it has not run."""
+    """The rows of parity.json about this graph, for a report; empty when `export` has not run."""
     if not path.exists():
         return []
     document = read_json(path, KIND, VERSION)

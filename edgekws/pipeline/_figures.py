@@ -1,4 +1,4 @@
-"""What the arrows left behind, for a report."""
+"""Results of the line's steps, for a report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PACKAGES = ("numpy", "torch", "onnx", "onnxruntime", "ai-edge-litert")
 
 
 def figures(out: Path, data: Dataset, graph: Graph) -> list[Measurement]:
-    """The accuracies that `quantize` computed on this machine; none when it made another graph, or none here."""
+    """The accuracies that `quantize` computed on this computer; empty when it was run on another graph or not here."""
     rows = _quantized(out, graph).get("scores", {})
     named = (("float", "float network"), ("graph", "integer graph"))
     return [
@@ -38,7 +38,7 @@ def figures(out: Path, data: Dataset, graph: Graph) -> list[Measurement]:
 def manifests(out: Path, data: Dataset, graph: Graph) -> dict[str, Manifest]:
     """Where the data, the network and the graph came from."""
     recipe = _quantized(out, graph).get("recipe", {})
-    notes = () if recipe else ("quantize.json of this graph is not here: its recipe and accuracies are not known",)
+    notes = () if recipe else ("quantize.json of this graph is missing: its recipe and accuracies are unknown",)
     inputs = {**graph.provenance, "graph": io.digest(graph)}
     return {
         "data": Manifest("data set", {data.name: data.sha256}, notes=data.notes),
@@ -47,15 +47,15 @@ def manifests(out: Path, data: Dataset, graph: Graph) -> dict[str, Manifest]:
 
 
 def _quantized(out: Path, graph: Graph) -> dict[str, Any]:
-    """What `quantize` wrote about this very graph. Raises ArtifactError when its file is damaged."""
+    """What `quantize` wrote about this graph. Raises ArtifactError when its file is damaged."""
     path = out / "quantize.json"
-    found = read_scores(path) if path.exists() else {}
-    return found if found.get("graph") == io.digest(graph) else {}
+    scores = read_scores(path) if path.exists() else {}
+    return scores if scores.get("graph") == io.digest(graph) else {}
 
 
 def versions() -> dict[str, str]:
-    """What a manifest says about the software; packages of extras that are not installed are left out."""
-    installed = {name: found for name in _PACKAGES if (found := _version(name))}
+    """Versions of edgekws, Python and the installed packages, for a manifest."""
+    installed = {name: version for name in _PACKAGES if (version := _version(name))}
     return {"edgekws": __version__, "python": platform.python_version(), **installed}
 
 

@@ -19,7 +19,7 @@ def sources() -> list[str]:
 
 
 def prepare(source: str, root: Path, out: Path, progress: Progress, decisions: Decisions | None = None) -> Dataset:
-    """List `root` with the plugin `source` and decode it into `out`, as `decisions` of `data clean` want it."""
+    """List `root` with the data source `source` and decode it into `out`, applying the `decisions` of `data clean`."""
     spec = FeatureSpec()
     listing = plugins.load("sources", source).scan(root, spec.clip_samples)
     if decisions is not None:

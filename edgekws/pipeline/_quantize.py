@@ -1,4 +1,4 @@
-"""float network -> integer graph: the bits of its layers, PTQ, QAT, and what it scores."""
+"""float network -> integer graph: bits per layer, PTQ, QAT, and accuracies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgekws.features.spec import INPUT_SCALE
 from edgekws.files import read_json, sha256, sha256_file, write_json, write_text
 from edgekws.graph import interp, io
 from edgekws.graph.ir import Graph
-from edgekws.pipeline._train import labelled
+from edgekws.pipeline._train import with_figures
 from edgekws.stats import wilson
 from edgekws.training.trained import Trained
 from edgekws.types import Progress
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 KIND, VERSION = "edgekws-quantize", 1
 CALIBRATION = "calibration.txt"
-"""The clips that calibration saw; its hash is in the graph, and a recipe may name it as calibration_list."""
+"""The clips used for calibration; its hash is in the graph, and a recipe may name it as calibration_list."""
 _QAT_SCHEDULE = {"warmup_epochs": 0.2, "weight_decay": 0.0, "ema_decay": 0.0, "teachers": ()}
-"""No moving average: means of weights between two integers round to other integers, worst at 2 bits."""
+"""No moving average: averaged weights round to other integers, worst at 2 bits."""
 _STARTS_FROM = {
     "target", "weight_bits", "layers", "calibration", "calibration_clips", "calibration_list", "headroom_bits",
     "equalize", "correct_bias", "reconstruct", "freeze_at",
 }  # fmt: skip
-"""What decides where a training of the integers begins."""
+"""The fields of the recipe that determine the initial weights of QAT."""
 
 
 def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> Graph:
@@ -52,7 +52,9 @@ def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> 
     inputs, clip_ids = _calibration(trained, data)
     network = ptq.quantize(torch_fx.trace(trained.network), inputs, plan)
     if plan.method == "qat":
-        lower.lower(network, trained.features, trained.labels, trained.recipe.name)  # what is not legal is said now
+        lower.lower(
+            network, trained.features, trained.labels, trained.recipe.name
+        )  # raises for illegal layers before the training
         _qat(network, trained, data, out, progress)
     write_text(out / CALIBRATION, "\n".join(clip_ids) + "\n")
     provenance = {
@@ -75,7 +77,7 @@ def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> 
 def search(
     trained: Trained, data: Dataset, budget: Budget, out: Path, progress: Progress, device: str, pinned: dict[str, int]
 ) -> Mixed:
-    """The bits of each layer that `budget` allows: `edgekws.quant.mixed.search` on the recipe's calibration clips."""
+    """Bits per layer within `budget`: `edgekws.quant.mixed.search` on the recipe's calibration clips."""
     from edgekws.quant import mixed
 
     _require_labels(trained.labels, data)
@@ -84,7 +86,7 @@ def search(
 
 
 def read_scores(path: Path) -> dict[str, Any]:
-    """What `quantize` wrote: recipe, data set and accuracies."""
+    """quantize.json: recipe, data set and accuracies. Raises ArtifactError for another file."""
     return read_json(path, KIND, VERSION)
 
 
@@ -98,7 +100,7 @@ def _require_labels(labels: tuple[str, ...], data: Dataset) -> None:
 
 
 def _calibration(trained: Trained, data: Dataset) -> tuple[torch.Tensor, list[str]]:
-    """Training clips, listed in a file or drawn by the recipe's seed: (network inputs, ids)."""
+    """Training clips, listed in a file or drawn at random by the recipe's seed: (network inputs, ids)."""
     from edgekws.training.loop import network_input
 
     plan, ids = trained.recipe.quant, data.splits["train"].ids
@@ -113,7 +115,7 @@ def _calibration(trained: Trained, data: Dataset) -> tuple[torch.Tensor, list[st
 
 
 def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress: Progress) -> None:
-    """Fine-tune `network` in place, the float network as teacher."""
+    """Fine-tune `network` in place, with the float network as teacher."""
     from edgekws.quant.weighted import Weighted
     from edgekws.training import loop as training
 
@@ -123,22 +125,22 @@ def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress
     task = training.Task(data, trained.features, trained.recipe.augment, schedule, trained.recipe.seed, trained.network)
     header = {
         "quant": plan.model_dump(mode="json", include=_STARTS_FROM) | ({"start": "ptq"} if plan.start == "ptq" else {}),
-        **({"patterns": list(plan.layers.items())} if len(plan.layers) > 1 else {}),  # the last that fits wins
+        **({"patterns": list(plan.layers.items())} if len(plan.layers) > 1 else {}),  # the last match wins
         "schedule": schedule.model_dump(mode="json"),
         "augment": asdict(task.augment),
         "seed": task.seed,
-        "scales": [stage.s_out for stage in network],  # what calibration found
+        "scales": [stage.s_out for stage in network],  # from calibration
         "float": trained.sha256,
         "dataset": data.sha256,
     }
-    run = sha256(json.dumps(header, sort_keys=True).encode())[:8]  # another plan is another run, not an error
-    training.fit(network, task, out / "quant" / run, header, labelled(progress, "quantize"))
+    run = sha256(json.dumps(header, sort_keys=True).encode())[:8]  # another plan gets a folder of its own
+    training.fit(network, task, out / "quant" / run, header, with_figures(progress, "quantize"))
 
 
 def _scores(trained: Trained, network: QuantNet, graph: Graph, data: Dataset) -> dict[str, Any]:
     """Accuracy on validation and test, float and integers, with Wilson intervals.
 
-    And, layer by layer, how many integers the torch forward and the interpreter do not agree in.
+    And, by layer, the number of integers in which the torch forward pass and the interpreter differ.
     """
     from edgekws.training.loop import logits_of
 
@@ -160,7 +162,7 @@ def _scores(trained: Trained, network: QuantNet, graph: Graph, data: Dataset) ->
 def _compared(
     network: QuantNet, graph: Graph, features: np.ndarray, chunk: int = 64
 ) -> tuple[np.ndarray, dict[str, int]]:
-    """(scores of the interpreter, integers of each layer that the torch forward has otherwise). features: int8."""
+    """(scores of the interpreter, integers that differ in the torch forward pass, by layer). features: int8."""
     import torch
 
     network.eval()
@@ -168,13 +170,13 @@ def _compared(
     for at in range(0, len(features), chunk):
         part = features[at : at + chunk]
         with torch.no_grad():
-            modelled = list(network.integers(torch.from_numpy(part.astype(np.float32))[:, None] * INPUT_SCALE))
-        defined = interp.trace(graph, interp.as_input(graph, part))
-        for (name, found), (node, wanted) in zip(modelled, defined, strict=True):
+            torch_layers = list(network.integers(torch.from_numpy(part.astype(np.float32))[:, None] * INPUT_SCALE))
+        interp_layers = interp.trace(graph, interp.as_input(graph, part))
+        for (name, integers), (node, expected) in zip(torch_layers, interp_layers, strict=True):
             height, width, channels = node.out_shape
-            ordered = found.reshape(len(part), channels, height, width).permute(0, 2, 3, 1).numpy()
-            differing[name] += int((ordered != wanted).sum())
-        scores.append(wanted.reshape(len(part), -1))
+            ordered = integers.reshape(len(part), channels, height, width).permute(0, 2, 3, 1).numpy()
+            differing[name] += int((ordered != expected).sum())
+        scores.append(expected.reshape(len(part), -1))
     return np.concatenate(scores), differing
 
 

@@ -17,7 +17,7 @@ from edgekws.types import Progress
 
 
 def train(recipe: Recipe, data: Dataset, out: Path, progress: Progress) -> Path:
-    """Train the float network of `recipe`; continue where an earlier run was stopped."""
+    """Train the float network of `recipe`, or continue an interrupted run; return the path of the best checkpoint."""
     import torch
 
     from edgekws.training import curves, trained
@@ -29,13 +29,13 @@ def train(recipe: Recipe, data: Dataset, out: Path, progress: Progress) -> Path:
     teacher = trained.load_teacher(recipe, data.labels, features)
     task = training.Task(data, features, recipe.augment, recipe.train, recipe.seed, teacher)
     header = training_header(recipe, data, features)
-    best = training.fit(network, task, out / "float", header, labelled(progress, "train"))
+    best = training.fit(network, task, out / "float", header, with_figures(progress, "train"))
     curves.draw(out / "float" / training.LOG, out / "float" / "curves.svg")
     return best
 
 
 def training_header(recipe: Recipe, data: Dataset, features: FeatureSpec) -> dict[str, Any]:
-    """What a checkpoint says about its training; a run continues only under the same header."""
+    """The header of a checkpoint; a run continues only with the same header."""
     clips = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
     teachers = [sha256_file(path) for path in recipe.train.teacher_files()]
     return {
@@ -47,7 +47,9 @@ def training_header(recipe: Recipe, data: Dataset, features: FeatureSpec) -> dic
     }
 
 
-def labelled(progress: Progress, what: str) -> Callable[[int, int, dict[str, float]], None]:
+def with_figures(progress: Progress, what: str) -> Callable[[int, int, dict[str, float]], None]:
+    """A progress report of training that shows its figures in brackets."""
+
     def show(done: int, total: int, figures: dict[str, float]) -> None:
         text = ", ".join(f"{key} {value:.3g}" for key, value in figures.items())
         progress(f"{what} ({text})", done, total)

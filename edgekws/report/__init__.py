@@ -1,17 +1,18 @@
-"""Reports: report.json for programs, report.md for repositories, report.html for people.
+"""Reports: report.json for programs, report.md for repositories, report.html for browsers.
 
-The `edgekws-report` document, version 2 (report.json); schema.json beside this file says it field by field:
+The `edgekws-report` document, version 2 (report.json); schema.json beside this file defines each field:
 
 kind, version, edgekws, title, created
 verdict      {valid: true | false | null, text, reasons}; null without a board
-incomplete   the error that broke the run off, "" for none; what was measured before is there
-modes        what was asked of the board: performance, accuracy, energy
-warnings     sentences to be read before any figure
+incomplete   the error that ended the run early, "" for none; what was measured before it is kept
+modes        the modes that were run: performance, accuracy, energy
+warnings     sentences that qualify the figures
 figures      measurements: name, value, unit, how, n, interval {low, high} | null, board, artifact_sha256
 graph        name, target, sha256, labels, macs, parameter_bytes, peak_activation_bytes
 layers       name, op, out_shape, weight_bits, macs, macs_share, parameter_bytes, activation_bytes,
-             us, instructions (of the board; null when it cannot tell), estimated_instructions (null without a model)
-memory       rows of name, used, budget (bytes; budget 0: none is set)
+             us, instructions (of the board; null when it does not report them), estimated_instructions (null without
+             a cost model)
+memory       rows of name, used, budget (bytes; budget 0: none set)
 board, device, performance, accuracy, energy, transfers      as in the `edgekws-bench` document, null without a board
 parity       rows of artifact, runtime, n, differences [, note]
 manifests    name -> manifest: kind, inputs, recipe, versions, notes
@@ -77,10 +78,10 @@ def build_report(
     warnings: Sequence[str] = (),
     created: str = "",
 ) -> Report:
-    """Put everything that is known of a graph into one report.
+    """One report of everything that is known about a graph.
 
-    bench: an `edgekws-bench` document (BenchRun.to_json()) of this very graph, whole or broken off. figures: values
-    from elsewhere, such as the float accuracy; the data set's name belongs into their names.
+    bench: an `edgekws-bench` document (BenchRun.to_json()) of this graph, complete or not. figures: values
+    from elsewhere, such as the float accuracy; their names should contain the data set's name.
     parity: rows {artifact, runtime, n, differences [, note]}.
     Raises ArtifactError when the bench is of another graph or version, or a parity row is incomplete.
     """
@@ -111,15 +112,15 @@ def build_report(
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:
-    """Write report.json, report.md and report.html into `folder`; each file is replaced as a whole.
+    """Write report.json, report.md and report.html into `folder`, each atomically. Returns their paths.
 
-    Without the extra edgekws[report] there is no page, and one of an earlier run is removed. Returns what was written.
+    Without the extra edgekws[report] there is no page, and one of an earlier run is removed.
     """
     from edgekws.report.markdown import to_markdown
 
     document = report.to_json()
     paths = [folder / f"report.{suffix}" for suffix in ("json", "md", "html")]
-    page, text = _page(document), to_markdown(document)  # both before the first file is touched
+    page, text = _page(document), to_markdown(document)  # rendered before the first file is replaced
     write_json(paths[0], document)
     write_text(paths[1], text)
     if page is None:
@@ -173,7 +174,7 @@ def _graph(graph: Graph) -> Row:
 
 
 def _layers(graph: Graph, run: Row) -> list[Row]:
-    """Shapes and sizes, and what the board and the cost model say of each layer."""
+    """Shapes, sizes, and the board's and the cost model's figures of each layer."""
     board, times = run.get("board") or {}, run.get("layers_us") or [None] * len(graph.nodes)
     costs, shift = targets.KERNEL_COSTS.get(board.get("cpu", "")), board.get("icount_shift", -1)
     rows = []

@@ -1,7 +1,6 @@
-"""The `edgekws-report` and `edgekws-bench` documents, version 2, as types; schema.json says the same to others.
+"""The `edgekws-report` and `edgekws-bench` documents, version 2, as types; schema.json is generated from them.
 
-A report's own fields are exactly these. The sections that come from a bench may have more fields than are named here;
-readers leave those alone.
+A report has exactly these fields. The sections that come from a bench may have more; readers ignore those.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class Figure(_Own):
 
 
 class Board(_Section):
-    """icount_shift: an emulator counts 2**shift ns for every instruction; -1 for boards that are not emulated."""
+    """icount_shift: the emulator's clock advances 2**shift ns per instruction; -1 for boards that are not emulated."""
 
     name: str
     title: str
@@ -66,7 +65,7 @@ class Board(_Section):
 class Performance(_Section):
     """Windows on the device's clock. spread: (slowest - fastest) / median; drift: last / first - 1.
 
-    clock_us: that clock before and after each window, when it is known.
+    clock_us: that clock before and after each window, when known.
     """
 
     clock: str
@@ -124,7 +123,7 @@ class Trace(_Section):
 
 
 class Energy(_Section):
-    """Medians over the windows, microjoules. interval: of an estimate. source: whose constants it was made with."""
+    """Medians over the windows, microjoules. interval and source (of the constants): of an estimate."""
 
     meter: str
     how: Literal["measured", "emulated", "estimated"]
@@ -141,7 +140,7 @@ class Energy(_Section):
 
 
 class Transfers(_Section):
-    """checked: the device proved every exchange. repeated: exchanges that were damaged and done again."""
+    """checked: the device's checksums verified every exchange. repeated: retries of damaged exchanges."""
 
     checked: bool
     commands: int
@@ -161,7 +160,7 @@ class Firmware(_Section):
 
 
 class Answer(_Section):
-    """What the board printed for one clip, in thousandths; `class` is an index into the graph's labels."""
+    """Scores that the board printed for one clip, in thousandths; `class` is an index into the graph's labels."""
 
     file: str
     label: int = Field(alias="class")
@@ -169,7 +168,7 @@ class Answer(_Section):
 
 
 class Bench(_Section):
-    """`edgekws-bench`. incomplete: the error that broke the run off, "" for none; reasons has it too."""
+    """`edgekws-bench`. incomplete: the error that ended the run early, "" for none; reasons has it too."""
 
     kind: Literal["edgekws-bench"]
     version: Literal[2]
@@ -210,7 +209,7 @@ class GraphSummary(_Own):
 
 
 class Layer(_Own):
-    """us and instructions of the board, null when it cannot tell; estimated_instructions null without a cost model."""
+    """us, instructions: of the board, null if not reported; estimated_instructions: null without a cost model."""
 
     name: str
     op: str
@@ -226,7 +225,7 @@ class Layer(_Own):
 
 
 class Memory(_Own):
-    """Bytes; budget 0: none is set."""
+    """Bytes; budget 0: none set."""
 
     name: str
     used: int
@@ -267,15 +266,15 @@ class ReportDocument(_Own):
 
 
 def upgraded(document: Mapping[str, Any], where: str = "the document") -> Row:
-    """A report or bench of this version or of version 1, whose missing sections are null.
+    """A report or bench in this version. Sections that version 1 did not have are null.
 
     Raises ArtifactError for any other document.
     """
     kind, version = document.get("kind"), document.get("version")
     if not isinstance(kind, str) or type(version) is not int or (kind, version) not in _READABLE:
-        wanted = f"{where} should be an {KIND} or {BENCH_KIND} document, version 1 or 2"
+        expected = f"{where} should be an {KIND} or {BENCH_KIND} document, version 1 or 2"
         got = f"{ascii(kind)[:60]} version {ascii(version)[:20]}"
-        raise ArtifactError(wanted, got=got, hint="run `edgekws bench` again, or use the edgekws that wrote it")
+        raise ArtifactError(expected, got=got, hint="run `edgekws bench` again, or use the edgekws that wrote it")
     if version == VERSION:
         return dict(document)
     modes = [mode for mode in MODES if document.get(mode)]
@@ -284,26 +283,28 @@ def upgraded(document: Mapping[str, Any], where: str = "the document") -> Row:
 
 
 def _with_drift(performance: object) -> object:
-    """Version 1 knew no drift and did not keep the host's seconds; a damaged section is left to `checked`."""
+    """Version 1 had neither drift nor the host's seconds; a damaged section is left to `checked`."""
     if not isinstance(performance, dict):
         return performance
-    found = performance.get("latencies_us")
-    numbers = isinstance(found, list) and found and all(isinstance(us, int | float) and us > 0 for us in found)
-    return {**performance, "drift": found[-1] / found[0] - 1 if numbers and found else None, "host_s": None}
+    latencies = performance.get("latencies_us")
+    usable = (
+        isinstance(latencies, list) and latencies and all(isinstance(us, int | float) and us > 0 for us in latencies)
+    )
+    return {**performance, "drift": latencies[-1] / latencies[0] - 1 if usable and latencies else None, "host_s": None}
 
 
 def checked(document: Mapping[str, Any], where: str) -> Row:
-    """The document in this version. Raises ArtifactError that names the first field which is not as documented."""
-    found = upgraded(document, where)
+    """The document in this version. Raises ArtifactError that names the first invalid field."""
+    current = upgraded(document, where)
     try:
-        (ReportDocument if found["kind"] == KIND else Bench).model_validate_json(json.dumps(found))
+        (ReportDocument if current["kind"] == KIND else Bench).model_validate_json(json.dumps(current))
     except (ValidationError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{where} should be as schema.json says", got=_first(error)) from error
-    return found
+    return current
 
 
 def read(path: Path) -> Row:
-    """The document in a file. Raises ArtifactError for anything that is not a sound report or bench."""
+    """The document in a file. Raises ArtifactError when it is not a valid report or bench."""
     try:
         value = json.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -316,7 +317,7 @@ def read(path: Path) -> Row:
 def _first(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)[:200]
-    found = error.errors(include_url=False, include_input=False)
-    place = ".".join(str(part) for part in found[0]["loc"])
-    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-    return f"{ascii(place)[1:-1][:120]}: {found[0]['msg']}{more}"
+    problems = error.errors(include_url=False, include_input=False)
+    place = ".".join(str(part) for part in problems[0]["loc"])
+    more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+    return f"{ascii(place)[1:-1][:120]}: {problems[0]['msg']}{more}"

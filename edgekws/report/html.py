@@ -1,4 +1,4 @@
-"""The report as one page: no network, no scripts, light and dark, wide and narrow."""
+"""The report as one HTML page: no network, no scripts, light and dark, wide and narrow."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ Row = dict[str, Any]
 
 
 def to_html(report: Row) -> str:
+    """The page of an `edgekws-report` document."""
     return render(
         "page.html.j2",
         report=report,
@@ -26,7 +27,7 @@ def to_html(report: Row) -> str:
 
 
 def render(template: str, **values: Any) -> str:  # noqa: ANN401 - templates take anything
-    """A page from a template beside this file; it gets the style sheet and the helpers of `text` too."""
+    """A page from a template beside this file, which also gets the style sheet and the helpers of `text`."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -44,7 +45,7 @@ def _card(figure: Row) -> Row:
 
 
 def _plots(report: Row) -> dict[str, Row]:
-    """Name -> plot, for what was measured."""
+    """Name -> plot, for each section that the report has."""
     return {**_accuracy_plots(report), **_board_plots(report)}
 
 
@@ -66,16 +67,16 @@ def _accuracy_plots(report: Row) -> dict[str, Row]:
 def _board_plots(report: Row) -> dict[str, Row]:
     from edgekws.report.traces import energy_svg, latency_svg, layers_svg
 
-    found, performance, energy = {}, report["performance"], report["energy"]
+    plots, performance, energy = {}, report["performance"], report["energy"]
     how = report["board"]["how"] if report["board"] else ""
     if performance:
-        found["latency"] = _plot("bars", "Latency of each window", how, latency_svg(performance, how))
+        plots["latency"] = _plot("bars", "Latency of each window", how, latency_svg(performance, how))
     if energy and energy["trace"]:
-        found["energy"] = _plot("wide", "Power over time", f"{energy['how']}: {energy['meter']}", energy_svg(energy))
+        plots["energy"] = _plot("wide", "Power over time", f"{energy['how']}: {energy['meter']}", energy_svg(energy))
     if text.has_times(report):
-        caption = f"{how} beside the cost model"
-        found["layers"] = _plot("bars", "Time of each layer", caption, layers_svg(report["layers"], how))
-    return found
+        caption = f"{how}, compared with the cost model"
+        plots["layers"] = _plot("bars", "Time of each layer", caption, layers_svg(report["layers"], how))
+    return plots
 
 
 def _plot(kind: str, title: str, caption: str, svg: str) -> Row:

@@ -11,6 +11,7 @@ Row = dict[str, Any]
 
 
 def to_markdown(report: Row) -> str:
+    """The Markdown of an `edgekws-report` document."""
     parts = [
         *_head(report),
         *_figures(report),
@@ -26,6 +27,7 @@ def to_markdown(report: Row) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Lines of a Markdown table and an empty line."""
     lines = [_line(header), _line(["---"] * len(header)), *map(_line, rows)]
     return [*lines, ""]
 
@@ -37,7 +39,7 @@ def _line(cells: Sequence[object]) -> str:
 def _head(report: Row) -> list[str]:
     lines = [f"# {report['title']}", "", f"**{text.headline(report)}**", ""]
     if report["incomplete"]:
-        lines.append(f"- **broken off, what was measured before is here: {report['incomplete']}**")
+        lines.append(f"- **aborted; the figures were measured before that: {report['incomplete']}**")
     lines += [f"- reason: {reason}" for reason in text.reasons(report)]
     lines += [f"- **warning: {warning}**" for warning in report["warnings"]]
     board = f"Board: {report['board']['title']}. " if report["board"] else ""
@@ -47,7 +49,7 @@ def _head(report: Row) -> list[str]:
 
 
 def _device(report: Row) -> list[str]:
-    """When, what answered, and over which wire."""
+    """Date, device and transfers."""
     parts = [f"Written {report['created']}."] if report["created"] else []
     if device := report["device"]:
         parts.append(f"Device: {device['name']}, {device['profile']}, model {device['model']}.")
@@ -71,41 +73,42 @@ def _figures(report: Row) -> list[str]:
 
 
 def _speed(report: Row) -> list[str]:
-    found = report["performance"]
-    if not found:
+    performance = report["performance"]
+    if not performance:
         return []
-    host_s = found["host_s"] or [None] * len(found["windows_s"])
-    cells = zip(found["iterations"], found["windows_s"], found["latencies_us"], host_s, strict=True)
+    host_s = performance["host_s"] or [None] * len(performance["windows_s"])
+    cells = zip(performance["iterations"], performance["windows_s"], performance["latencies_us"], host_s, strict=True)
     rows = [
         (number, f"{count:,}", f"{seconds:.3f}", f"{us:,.1f}", "" if host is None else f"{host:.3f}")
         for number, (count, seconds, us, host) in enumerate(cells, 1)
     ]
-    header = ("window", "inferences", "seconds of the device", "us each", "seconds of the host")
-    return [f"## Speed, {report['board']['how']}", "", speed_line(found), "", *table(header, rows)]
+    header = ("window", "inferences", "device seconds", "us per inference", "host seconds")
+    return [f"## Speed, {report['board']['how']}", "", speed_line(performance), "", *table(header, rows)]
 
 
 def speed_line(performance: Row) -> str:
+    """Clock, spread and drift of the windows, in one line."""
     drift = performance["drift"]
-    slope = f", drift {text.signed_percent(drift)}" if drift is not None else ""
-    return f"Time base: {performance['clock']}. Spread {100 * performance['spread']:.3f} %{slope}."
+    trend = f", drift {text.signed_percent(drift)}" if drift is not None else ""
+    return f"Time base: {performance['clock']}. Spread {100 * performance['spread']:.3f} %{trend}."
 
 
 def _energy(report: Row) -> list[str]:
-    found = report["energy"]
-    if not found:
+    energy = report["energy"]
+    if not energy:
         return []
-    how = found["how"]
-    whole, above = (text.microjoules(found[key], how) for key in ("uj_per_inference", "uj_per_inference_above_idle"))
+    how = energy["how"]
+    total, above = (text.microjoules(energy[key], how) for key in ("uj_per_inference", "uj_per_inference_above_idle"))
     lines = [
         f"## Energy, {how}",
         "",
-        f"**{whole} an inference, {above} above idle** ({text.energy_source(found)}).",
+        f"**{total} per inference, {above} above idle** ({text.energy_source(energy)}).",
         "",
     ]
-    if not found["windows"]:
+    if not energy["windows"]:
         return lines
-    header = ("window", "inferences", "seconds", "mJ", "idle, mW", "uJ each", "uJ each above idle")
-    rows = [(number, *text.energy_window(window)) for number, window in enumerate(found["windows"], 1)]
+    header = ("window", "inferences", "seconds", "mJ", "idle, mW", "uJ per inference", "uJ above idle")
+    rows = [(number, *text.energy_window(window)) for number, window in enumerate(energy["windows"], 1)]
     return [*lines, *table(header, rows)]
 
 
@@ -116,11 +119,11 @@ def _accuracy(report: Row) -> list[str]:
     lines = []
     if accuracy["recalls"]:
         rows = [_recall(recall) for recall in accuracy["recalls"]]
-        header = ("class", "clips", "right", "recall", "95 % interval")
+        header = ("class", "clips", "correct", "recall", "95 % interval")
         lines += [f"## Recall, {accuracy['dataset']}", "", *table(header, rows)]
         labels = report["graph"]["labels"]
         counts = [(label, *row) for label, row in zip(labels, accuracy["confusion"], strict=True)]
-        lines += ["Rows: what was said; columns: what the board heard.", "", *table(("", *labels), counts)]
+        lines += ["Rows: true class; columns: prediction of the board.", "", *table(("", *labels), counts)]
     if accuracy["mismatches"]:
         shown = [(m["clip"], m["compared"], m["expected"], m["got"]) for m in accuracy["mismatches"]]
         lines += ["## First differences", "", *table(("clip", "compared", "interpreter", "board"), shown)]
@@ -157,7 +160,7 @@ def _layer(row: Row) -> tuple[object, ...]:
 
 
 def _times(report: Row) -> list[str]:
-    """What the board said of its layers, beside the cost model."""
+    """The board's times of the layers beside the cost model."""
     if not text.has_times(report):
         return []
     header = ("layer", f"us, {report['board']['how']}", "instructions", "estimated", "error of the estimate")

@@ -1,4 +1,4 @@
-"""MLPerf Tiny: a run as a session folder that a submission takes.
+"""MLPerf Tiny: a run as a session folder for a submission.
 
     sessions/<YYYYmmdd_HHMMSS>/
         performance/    results.txt  results.json  log.txt
@@ -6,9 +6,9 @@
         energy/         the same three
 
 One folder for each mode of the run, with exactly the files that tools/submission/submission_checker.py of
-mlcommons/tiny wants in results/<system>/kws/<mode>/; copy them there. The lines of results.txt and the fields of
-results.json are those of the runner of mlcommons/tiny (benchmark/runner). Ours are stricter: a run that is not valid
-has no median and no accuracy in its results.txt, so no checker takes it.
+mlcommons/tiny expects in results/<system>/kws/<mode>/; copy them there. The lines of results.txt and the fields of
+results.json are those of the runner of mlcommons/tiny (benchmark/runner). Edgekws is stricter: a run that is not valid
+has no median and no accuracy in its results.txt, so no checker accepts it.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ Row = dict[str, Any]
 def write_session(
     document: Mapping[str, Any], folder: Path, log: str, *, invalid_too: bool = False, at: datetime | None = None
 ) -> Path:
-    """Write folder/sessions/<time>/ and give its path; a killed run leaves none.
+    """Write folder/sessions/<time>/ and return its path; a killed run leaves none.
 
-    document: an `edgekws-bench` document; accuracy and performance need its `answers`. log: what went over the wire.
-    invalid_too: write a run that no submission takes too, with its reasons where the results would be.
+    document: an `edgekws-bench` document; accuracy and performance need its `answers`. log: the traffic of the session.
+    invalid_too: also write a run that a submission would refuse, with the reasons instead of the results.
     Raises ArtifactError when the run is not valid for a submission, or the folder cannot be written.
     """
     bench = checked(document, "the bench")
@@ -54,26 +54,26 @@ def write_session(
 
 
 def problems(bench: Mapping[str, Any]) -> list[str]:
-    """Why a submission cannot take the run; empty when it can."""
-    found = [] if bench["valid"] else list(bench["reasons"]) or ["the run is not valid"]
-    if bench["incomplete"] and not any(bench["incomplete"] in fault for fault in found):
-        found.append(bench["incomplete"])
+    """Why a submission would refuse the run; empty when it would not."""
+    faults = [] if bench["valid"] else list(bench["reasons"]) or ["the run is not valid"]
+    if bench["incomplete"] and not any(bench["incomplete"] in fault for fault in faults):
+        faults.append(bench["incomplete"])
     if not any(bench[mode] for mode in MODES):
-        found.append("nothing was measured")
+        faults.append("nothing was measured")
     if bench["accuracy"] and len(bench.get("answers") or ()) != bench["accuracy"]["n"]:
-        found.append(f"{len(bench.get('answers') or ())} answers are kept of {bench['accuracy']['n']} clips")
+        faults.append(f"{len(bench.get('answers') or ())} answers were recorded for {bench['accuracy']['n']} clips")
     if bench["performance"]:
-        found += _window_problems("performance", bench["performance"]["windows_s"])
+        faults += _window_problems("performance", bench["performance"]["windows_s"])
     if bench["energy"]:
-        found += _window_problems("energy", [window["seconds"] for window in bench["energy"]["windows"]])
-        found += ["the energy is estimated, not measured"] if bench["energy"]["how"] == "estimated" else []
-    return found
+        faults += _window_problems("energy", [window["seconds"] for window in bench["energy"]["windows"]])
+        faults += ["the energy is estimated, not measured"] if bench["energy"]["how"] == "estimated" else []
+    return faults
 
 
 def _window_problems(mode: str, seconds: Sequence[float]) -> list[str]:
-    found = [f"{mode}: {len(seconds)} windows, not {WINDOWS}"] if len(seconds) != WINDOWS else []
+    faults = [f"{mode}: {len(seconds)} windows, not {WINDOWS}"] if len(seconds) != WINDOWS else []
     short = [f"{value:.3f} s" for value in seconds if value < WINDOW_S]
-    return [*found, f"{mode}: windows of {', '.join(short)}, shorter than {WINDOW_S:g} s"] if short else found
+    return [*faults, f"{mode}: windows of {', '.join(short)}, shorter than {WINDOW_S:g} s"] if short else faults
 
 
 def _write_mode(folder: Path, mode: str, bench: Row, log: str, faults: list[str], time: datetime) -> None:
@@ -88,14 +88,14 @@ def _write_mode(folder: Path, mode: str, bench: Row, log: str, faults: list[str]
 
 
 def _origin(bench: Row, mode: str) -> list[str]:
-    """What no checker asks, and every reader should know."""
+    """Board, graph and caveats, which the checker ignores."""
     how = bench["energy"]["how"] if mode == "energy" else bench["board"]["how"]
     lines = [f"edgekws: {bench['board']['title']}, graph {bench['graph']['sha256']}"]
     if how != "measured":
         lines.append(f"NOT OF A BOARD: the figures are {how}")
     if mode == "accuracy" and bench["accuracy"]["n"] != FILES:
-        found = bench["accuracy"]
-        lines.append(f"NOT THE BENCHMARK'S {FILES} FILES: {found['n']} clips of {found['dataset']}")
+        accuracy = bench["accuracy"]
+        lines.append(f"NOT THE BENCHMARK'S {FILES} FILES: {accuracy['n']} clips of {accuracy['dataset']}")
     return lines
 
 
@@ -104,8 +104,8 @@ Written = tuple[list[str], list[str], list[Row]]
 
 
 def _performance(bench: Row) -> Written:
-    found, lines, entries, rates = bench["performance"], [], [], []
-    for number, (count, seconds) in enumerate(zip(found["iterations"], found["windows_s"], strict=True), 1):
+    performance, lines, entries, rates = bench["performance"], [], [], []
+    for number, (count, seconds) in enumerate(zip(performance["iterations"], performance["windows_s"], strict=True), 1):
         rate = count / seconds if seconds > 0 else 0.0
         rates.append(rate)
         lines += [
@@ -115,8 +115,8 @@ def _performance(bench: Row) -> Written:
             f"  Throughput   : {rate:>10.3f} inf./sec.",
         ]
         infer = {"elapsed_time": round(seconds * 1e6), "iterations": count, "throughput": rate}
-        if found.get("clock_us"):
-            infer["start_time"], infer["end_time"] = found["clock_us"][number - 1]
+        if performance.get("clock_us"):
+            infer["start_time"], infer["end_time"] = performance["clock_us"][number - 1]
         entries.append(_entry(bench, number - 1, infer))
     return lines, _framed(f"Median throughput is {median(rates):>10.3f} inf./sec."), entries
 
@@ -129,16 +129,18 @@ def _accuracy(bench: Row) -> Written:
         return [], [], []
     truth = np.array([answer["class"] for answer in answers])
     values = np.array([answer["permille"] for answer in answers], np.float64)
-    scores = values / np.maximum(values.sum(axis=1, keepdims=True), 1)  # the runner's probabilities add up to one
-    tenths = int((scores.argmax(axis=1) == truth).sum()) * 1000 // len(truth)  # never rounded up to the next bar
+    scores = values / np.maximum(values.sum(axis=1, keepdims=True), 1)  # the runner's probabilities sum to one
+    tenths = (
+        int((scores.argmax(axis=1) == truth).sum()) * 1000 // len(truth)
+    )  # rounded down, so that no threshold is met by rounding
     area = stats.macro_auc(truth, scores)
     summary = [f"Top 1% = {tenths // 10}.{tenths % 10}", *([] if area is None else [f"AUC = {area:.3f}"])]
     return [f"{len(truth)} files"], summary, entries
 
 
 def _energy(bench: Row) -> Written:
-    found, lines, entries = bench["energy"], [], []
-    for number, (window, power) in enumerate(zip(found["windows"], _power(found), strict=True)):
+    energy, lines, entries = bench["energy"], [], []
+    for number, (window, power) in enumerate(zip(energy["windows"], _power(energy), strict=True)):
         lines += [
             f"Energy data for trial {number}",
             f"  Elapsed time  : {window['seconds']:.3f}",
@@ -148,9 +150,9 @@ def _energy(bench: Row) -> Written:
             f"  Energy/Inf    : {window['uj_per_inference']:.3f} uJ/inf",
         ]
         entry = _entry(bench, number, {"iterations": window["iterations"]})
-        more = {"voltage": found["volts"], "joules": window["joules"], "meter": found["meter"]}
+        more = {"voltage": energy["volts"], "joules": window["joules"], "meter": energy["meter"]}
         entries.append({**entry, "power": {**power, **more}})
-    return lines, _framed(f"Median energy cost is {found['uj_per_inference']:5.4f} uJ/inf."), entries
+    return lines, _framed(f"Median energy cost is {energy['uj_per_inference']:5.4f} uJ/inf."), entries
 
 
 def _power(energy: Row) -> list[Row]:
@@ -161,18 +163,18 @@ def _power(energy: Row) -> list[Row]:
     step = energy["trace"]["seconds_per_point"]
     joules = [watts * step for watts in energy["trace"]["watts"]]
     edges = [place and (round(place[0] / step), round(place[1] / step)) for place in window_edges(energy)]
-    found = []
+    rows = []
     for number, place in enumerate(edges):
         first = max((other[1] for other in edges[:number] if other), default=0)
         last = min((other[0] for other in edges[number + 1 :] if other), default=len(joules))
         stamps = place and [["000", place[0] - first], ["001", place[1] - first]]
         power = {"samples": joules[first:last], "timestamps": stamps, "seconds_per_sample": step}
-        found.append(power if place else empty)
-    return found
+        rows.append(power if place else empty)
+    return rows
 
 
 def _entry(bench: Row, index: int, infer: Row) -> Row:
-    """One clip in the runner's words; windows take the clips in turn. Without answers only the figures are known."""
+    """One clip in the fields of the runner; windows use the clips in turn. Without answers only `infer` is known."""
     answers = bench.get("answers") or []
     if not answers:
         return {"infer": infer}

@@ -9,12 +9,12 @@ from edgekws.report.svg import ACCENT, BAD, GRID, INK, ON_ACCENT, grid, plain, t
 
 _CELL_IN = 0.42
 _MARGIN_IN = 1.05
-_RIGHT_IN = 0.5  # the last slanted label leans over the edge
+_RIGHT_IN = 0.5  # room for the last slanted label
 _FAINTEST = 0.08
 
 
 def confusion_svg(table: Sequence[Sequence[int]], labels: Sequence[str], title: str) -> str:
-    """Heat map: row = what was said, column = what the board heard; shade = share of the row."""
+    """Heat map, SVG: row = true class, column = prediction of the board; shade = share of the row."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
@@ -26,24 +26,24 @@ def confusion_svg(table: Sequence[Sequence[int]], labels: Sequence[str], title: 
         total = max(1, sum(counts))
         for column, count in enumerate(counts):
             if count:
-                right, share = row == column, count / total
+                correct, share = row == column, count / total
                 alpha = _FAINTEST + (1 - _FAINTEST) * share
-                box = Rectangle((column - 0.5, row - 0.5), 1, 1, color=ACCENT if right else BAD, alpha=alpha, lw=0)
+                box = Rectangle((column - 0.5, row - 0.5), 1, 1, color=ACCENT if correct else BAD, alpha=alpha, lw=0)
                 axes.add_patch(box)
                 colour = ON_ACCENT if alpha > 0.55 else INK
                 axes.text(column, row, str(count), ha="center", va="center", fontsize=9, color=colour)
     _frame(axes, len(labels))
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel("board heard", color=INK)
-    axes.set_ylabel("said", color=INK)
+    axes.set_xlabel("prediction of the board", color=INK)
+    axes.set_ylabel("true class", color=INK)
     axes.set_xticks(range(len(labels)), labels, rotation=60, ha="left", rotation_mode="anchor", parse_math=False)
     axes.set_yticks(range(len(labels)), labels, parse_math=False)
     return to_svg(figure, "confusion", title)
 
 
 def recall_svg(recalls: Sequence[Mapping[str, Any]], title: str) -> str:
-    """Bars of recall per class with their 95 % intervals."""
+    """Bars of recall per class with their 95 % intervals, SVG."""
     from matplotlib.figure import Figure
 
     height = 0.34 * len(recalls) + 0.7

@@ -1,6 +1,6 @@
-"""schema.json, made of the types in document.py.
+"""schema.json, generated from the types in document.py.
 
-python -m edgekws.report.schema      write it anew
+python -m edgekws.report.schema      write it again
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Matplotlib draws with these; the page's style sheet owns the real colours.
+# Placeholder colours for Matplotlib; `_inline` replaces them by variables of the page's style sheet.
 INK, GRID, ACCENT, BAD, ON_ACCENT = "#010203", "#040506", "#070809", "#0a0b0c", "#0d0e0f"
 WARN, SOFT = "#020406", "#030507"
 _VARIABLES = {
@@ -25,7 +25,7 @@ _VARIABLES = {
 
 
 def plain(axes: Any) -> None:  # noqa: ANN401 - matplotlib's stubs differ by version
-    """Axes without a frame, in the page's colours."""
+    """Remove the frame of the axes and use the page's colours."""
     axes.tick_params(length=0, colors=INK, labelsize=9)
     axes.xaxis.label.set_color(INK)
     axes.yaxis.label.set_color(INK)
@@ -34,24 +34,25 @@ def plain(axes: Any) -> None:  # noqa: ANN401 - matplotlib's stubs differ by ver
 
 
 def grid(axes: Any, axis: str = "both") -> None:  # noqa: ANN401
+    """Grid lines behind the data."""
     axes.grid(axis=axis, color=GRID, lw=0.8)
     axes.set_axisbelow(True)
 
 
 def legend(axes: Any, columns: int) -> None:  # noqa: ANN401
-    """Above the axes, at the left."""
+    """A legend above the axes, at the left."""
     place = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": columns}
     axes.legend(**place, frameon=False, fontsize=9, labelcolor=INK, borderaxespad=0.2, columnspacing=1.2)
 
 
 def to_svg(figure: Figure, name: str, title: str) -> str:
-    """The figure for a page. name: unique on the page, letters and hyphens. title: for those who do not see it."""
+    """The figure for a page. name: unique on the page, letters and hyphens. title: for screen readers."""
     import matplotlib
 
-    settings = {"svg.fonttype": "none", "svg.hashsalt": name}  # text stays text; the same bytes every time
+    settings = {"svg.fonttype": "none", "svg.hashsalt": name}  # text stays text; reproducible bytes
     buffer = io.StringIO()
     with matplotlib.rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the reader's browser has the glyph
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has the glyph
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return _inline(buffer.getvalue(), name, title)
 

@@ -1,4 +1,4 @@
-"""Figures as people read them."""
+"""Figures as text."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ HOW = {
     "estimated": "from a cost model",
     "computed": "on this computer",
 }
-"""What each way to get a figure means."""
+"""The ways to obtain a figure, explained."""
 
 
 def mark(report: Mapping[str, Any]) -> str:
-    """The verdict in a word that cannot be overlooked."""
+    """The verdict in capitals."""
     if report["incomplete"]:
         return "INCOMPLETE, NOT VALID"
     return {True: "VALID", False: "NOT VALID", None: "NO BOARD"}[report["verdict"]["valid"]]
 
 
 def headline(report: Mapping[str, Any]) -> str:
-    """The verdict in one line; a text that only says the mark again is not repeated."""
-    said, found = mark(report), report["verdict"]["text"]
-    rest = found[len(said) :].lstrip("; ") if found.lower().startswith(said.lower()) else found
-    return f"{said}: {rest}" if rest else said
+    """The verdict in one line; a text that begins with the mark is not repeated."""
+    verdict, text = mark(report), report["verdict"]["text"]
+    rest = text[len(verdict) :].lstrip("; ") if text.lower().startswith(verdict.lower()) else text
+    return f"{verdict}: {rest}" if rest else verdict
 
 
 def reasons(report: Mapping[str, Any]) -> list[str]:
-    """Why a run is not valid, but for what broke it off, which is said on its own."""
-    said = report["incomplete"]
-    return [reason for reason in report["verdict"]["reasons"] if not said or said not in reason]
+    """Why a run is not valid, without the error that aborted it, which is shown separately."""
+    error = report["incomplete"]
+    return [reason for reason in report["verdict"]["reasons"] if not error or error not in reason]
 
 
 def number(value: float) -> str:
@@ -42,6 +42,7 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
+    """share: 0..1."""
     return f"{100 * share:.1f} %"
 
 
@@ -71,17 +72,19 @@ def interval(figure: Mapping[str, Any]) -> str:
 
 def exchanges(transfers: Mapping[str, Any]) -> str:
     """Commands and retries of a session, and whether checksums verified them."""
-    proofs = {True: "every exchange verified by checksums", False: "the device has no checksums"}
-    proof = proofs[transfers["checked"]]
-    return f"{transfers['commands']:,} commands, {transfers['repeated']:,} retries; {proof}"
+    checks = {True: "every exchange verified by checksums", False: "the device has no checksums"}
+    check = checks[transfers["checked"]]
+    retries = "1 retry" if transfers["repeated"] == 1 else f"{transfers['repeated']:,} retries"
+    return f"{transfers['commands']:,} commands, {retries}; {check}"
 
 
 def signed_percent(share: float) -> str:
+    """share: relative difference, 0.01 is +1.000 %."""
     return f"{100 * share:+.3f} %"
 
 
 def microjoules(value: float | None, how: str) -> str:
-    """Energy of an inference; an estimate never reads like a measured value."""
+    """Energy of an inference in uJ; "≈" marks an estimate."""
     if value is None:
         return "unknown"
     shown = f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
@@ -89,7 +92,7 @@ def microjoules(value: float | None, how: str) -> str:
 
 
 def energy_source(energy: Mapping[str, Any]) -> str:
-    """Who says so, in one line."""
+    """How the energy was obtained, in one line."""
     parts = [f"{energy['how']}: {energy['meter']}"]
     if energy["rate_hz"]:
         parts.append(f"{energy['rate_hz']:,.0f} samples/s")
@@ -119,6 +122,7 @@ def energy_window(window: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def has_times(report: Mapping[str, Any]) -> bool:
+    """Whether the board reported times of its layers."""
     return any(row["us"] is not None for row in report["layers"])
 
 
@@ -131,7 +135,7 @@ def times(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 
 def model_error(report: Mapping[str, Any]) -> str:
-    """How well the cost model met what was counted, in a sentence; empty when there is nothing to compare."""
+    """Error of the cost model against the counted instructions, in a sentence; empty without both."""
     rows = [(row["instructions"], row["estimated_instructions"]) for row in report["layers"]]
     known = [(counted, estimated) for counted, estimated in rows if counted and estimated is not None]
     if not known:
@@ -145,9 +149,10 @@ def model_error(report: Mapping[str, Any]) -> str:
 
 
 def kib(size: int) -> str:
+    """Bytes, in KiB from 1 KiB on."""
     return f"{size:,} B" if size < 1024 else f"{size / 1024:.1f} KiB"
 
 
 def short(digest: str) -> str:
-    """A hash, cut where people stop reading."""
+    """A hash, shortened to 12 digits."""
     return f"{digest[:12]}…" if len(digest) >= 40 else digest

@@ -11,11 +11,11 @@ from edgekws.report.svg import ACCENT, BAD, INK, SOFT, WARN, grid, legend, plain
 Row = Mapping[str, Any]
 _WIDTH_IN = 6.4
 _LEAST_SPAN = 0.01
-"""Half the height of the latency plot, as a share of the median, at least: less is noise, and looks like it."""
+"""Least half height of the latency plot, as a share of the median, so that noise looks small."""
 
 
 def latency_svg(performance: Row, how: str) -> str:
-    """Latency of each window with the median; a slope is drift."""
+    """Latency of each window and their median, SVG; a slope is drift."""
     from matplotlib.figure import Figure
 
     latencies, middle = performance["latencies_us"], performance["latency_us"]
@@ -31,7 +31,7 @@ def latency_svg(performance: Row, how: str) -> str:
     axes.set_xticks(list(numbers))
     axes.ticklabel_format(axis="y", useOffset=False, style="plain")
     axes.set_xlabel("window")
-    axes.set_ylabel(f"{unit} an inference ({how})", fontsize=9)
+    axes.set_ylabel(f"{unit} per inference ({how})", fontsize=9)
     grid(axes, "y")
     plain(axes)
     legend(axes, 2)
@@ -39,7 +39,7 @@ def latency_svg(performance: Row, how: str) -> str:
 
 
 def energy_svg(energy: Row) -> str:
-    """Power over time: edges as lines, windows shaded, the level of the idle board dashed."""
+    """Power over time, SVG: edges as lines, windows shaded, idle level dashed."""
     from matplotlib.figure import Figure
 
     trace = energy["trace"]
@@ -67,20 +67,20 @@ def energy_svg(energy: Row) -> str:
 
 
 def window_edges(energy: Row) -> list[tuple[float, float] | None]:
-    """(begin, end) in seconds of each window; None for one that is not in the trace.
+    """(start, end) in seconds of each window; None for one that is not in the trace.
 
-    A trace has other edges too: a single one at its begin, and those of windows that were too short and run again. So
-    each window takes the last two neighbours that are as far apart as it was long, from the end to the begin.
+    A trace has more edges: a single one at its start, and those of windows that were too short and were repeated. So
+    windows are matched from the end: each takes the last two adjacent edges whose distance is its length.
     """
     edges, tolerance = energy["trace"]["edges_s"], energy["trace"]["seconds_per_point"]
-    found: list[tuple[float, float] | None] = []
+    places: list[tuple[float, float] | None] = []
     end = len(edges)
     for window in reversed(energy["windows"]):
         fits = (at for at in range(end - 2, -1, -1) if _is_long(edges[at : at + 2], window["seconds"], tolerance))
         begin = next(fits, None)
-        found.append(None if begin is None else (edges[begin], edges[begin + 1]))
+        places.append(None if begin is None else (edges[begin], edges[begin + 1]))
         end = end if begin is None else begin
-    return found[::-1]
+    return places[::-1]
 
 
 def _is_long(pair: Sequence[float], seconds: float, tolerance: float) -> bool:
@@ -88,13 +88,13 @@ def _is_long(pair: Sequence[float], seconds: float, tolerance: float) -> bool:
 
 
 def idle_watts(energy: Row) -> float | None:
-    """Median over the windows; None when no idle time was seen."""
-    found = [window["idle_watts"] for window in energy["windows"] if window["idle_watts"] is not None]
-    return median(found) if found else None
+    """Median over the windows; None when none has idle time."""
+    watts = [window["idle_watts"] for window in energy["windows"] if window["idle_watts"] is not None]
+    return median(watts) if watts else None
 
 
 def layers_svg(layers: Sequence[Row], how: str) -> str:
-    """What each layer took on the board beside what the cost model says; in instructions, else in shares."""
+    """Each layer on the board beside the cost model, SVG; in instructions, else in shares."""
     from matplotlib.figure import Figure
 
     board, model, unit = layer_bars(layers)
@@ -119,7 +119,7 @@ def layers_svg(layers: Sequence[Row], how: str) -> str:
 
 
 def layer_bars(layers: Sequence[Row]) -> tuple[list[float], list[float], str]:
-    """(board, model or nothing, unit). A board that counts no instructions can be compared in shares alone."""
+    """(board, model or nothing, unit). Without counted instructions only shares can be compared."""
     counted = [row["instructions"] for row in layers]
     estimated = [row["estimated_instructions"] for row in layers]
     modelled = all(value is not None for value in estimated)

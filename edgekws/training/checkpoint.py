@@ -1,6 +1,6 @@
 """Checkpoints: safetensors with a JSON header. Nothing is unpickled.
 
-metadata.edgekws   {"kind", "version", ...}: what the caller stored, e.g. epoch and network
+metadata.edgekws   {"kind", "version", ...}: the caller's header, e.g. epoch and network
 tensors            "group/name", e.g. "model/0.weight", "average/0.weight", "optimizer/3.exp_avg"
 """
 
@@ -23,11 +23,14 @@ Tensors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Checkpoint:
+    """header: of the caller; groups: group -> name -> tensor."""
+
     header: dict[str, Any]
     groups: dict[str, Tensors]
 
 
 def save(path: Path, header: Mapping[str, Any], groups: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
+    """Write a checkpoint atomically. Raises ArtifactError when it cannot be written."""
     from safetensors.torch import save as to_bytes
 
     flat = {f"{group}/{name}": value.contiguous() for group in groups for name, value in groups[group].items()}
@@ -36,7 +39,7 @@ def save(path: Path, header: Mapping[str, Any], groups: Mapping[str, Mapping[str
 
 
 def load(path: Path) -> Checkpoint:
-    """Raises ArtifactError for a missing, damaged or foreign file."""
+    """Read a checkpoint. Raises ArtifactError for a missing, damaged or foreign file."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -55,14 +58,14 @@ def load(path: Path) -> Checkpoint:
 
 
 def load_into(model: torch.nn.Module, tensors: Tensors, path: Path) -> None:
-    """Raises ArtifactError, with the first differing name, when the tensors are of another network."""
+    """Load `tensors` into `model`. Raises ArtifactError, with the first name that differs, for another network's."""
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
+    stored = {name: tuple(value.shape) for name, value in tensors.items()}
+    for name in sorted(expected.keys() | stored.keys()):
+        if expected.get(name) != stored.get(name):
             raise ArtifactError(
                 f"{path} should hold the weights of this network: {name} of shape {expected.get(name)}",
-                got=f"{found.get(name)}",
+                got=f"{stored.get(name)}",
                 hint="use the recipe that the checkpoint was trained with, or train again in another folder",
             )
     model.load_state_dict(tensors)

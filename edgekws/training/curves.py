@@ -1,4 +1,4 @@
-"""The picture of a training run: loss and validation accuracy by epoch."""
+"""The curves of a training run: loss and validation accuracy by epoch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgekws.files import replacing
 
 
 def draw(log: Path, picture: Path) -> None:
-    """Draw log.csv of a training run as SVG."""
+    """Plot log.csv of a training run as SVG, written to `picture`."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -20,7 +20,7 @@ def draw(log: Path, picture: Path) -> None:
     epochs = [row["epoch"] for row in rows]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     left.plot(epochs, [row["loss"] for row in rows], label="training (augmented)")
-    left.plot(epochs, [row["validation_loss"] for row in rows], label="validation, classes alike")
+    left.plot(epochs, [row["validation_loss"] for row in rows], label="validation, class-balanced")
     left.set(xlabel="epoch", ylabel="cross entropy", ylim=(0, None))
     right.plot(epochs, [100 * row["validation_accuracy"] for row in rows], label="all clips")
     right.plot(epochs, [100 * row["validation_balanced_accuracy"] for row in rows], label="mean of classes")

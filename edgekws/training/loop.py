@@ -51,12 +51,12 @@ class Task:
     plan: TrainSection
     seed: int
     teacher: nn.Module | None = None
-    """when given, the loss is in part (plan.teacher_weight) the divergence from its probabilities"""
+    """If given, the divergence from its probabilities is plan.teacher_weight of the loss."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """On the validation split. `loss` weighs every class alike, as the test archive does."""
+    """Figures on the validation split. `loss` is class-balanced, as the test archive is."""
 
     accuracy: float
     balanced_accuracy: float
@@ -64,9 +64,10 @@ class Score:
 
 
 def fit(model: nn.Module, task: Task, folder: Path, header: dict[str, Any], progress: Progress) -> Path:
-    """Train `model` in place and return the checkpoint that scored best on validation.
+    """Train `model` in place and return the path of the checkpoint with the lowest validation loss.
 
-    Continues from `folder`/last.safetensors when that belongs to the same `header`.
+    Continues from `folder`/last.safetensors. Raises ArtifactError when that has another `header`, and ConfigError when
+    the loss is no longer finite.
     """
     keep_freed_memory()
     torch.use_deterministic_algorithms(True)
@@ -85,7 +86,7 @@ def fit(model: nn.Module, task: Task, folder: Path, header: dict[str, Any], prog
 
 @contextmanager
 def _shared_cores() -> Iterator[None]:
-    """One core makes batches, the others train: more threads than cores wait for each other in busy loops."""
+    """One core prepares batches, the others train: with more threads than cores, they wait in busy loops."""
     from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
@@ -99,10 +100,10 @@ def _shared_cores() -> Iterator[None]:
 
 @torch.no_grad()
 def correct_prior(network: nn.Module, clips_per_label: list[int], plan: TrainSection) -> None:
-    """Take the classes' frequencies during training out of the last bias, in place.
+    """Subtract the log frequency of each class in training from the last bias, in place.
 
-    Scores trained with frequencies p estimate log p(label | clip); subtracting log p makes them fit classes
-    that are all alike (logit adjustment, Menon et al., arXiv 2007.07314).
+    Scores trained with class frequencies p estimate log p(label | clip); subtracting log p makes them suit balanced
+    classes (logit adjustment, Menon et al., arXiv 2007.07314). Raises ConfigError if the last layer has no such bias.
     """
     prior = torch.from_numpy(_frequencies(np.asarray(clips_per_label), plan.sampling_power)).float()
     *_, last = network.modules()
@@ -118,13 +119,14 @@ def network_input(features: np.ndarray, spec: FeatureSpec) -> torch.Tensor:
 
 @torch.no_grad()
 def logits_of(model: nn.Module, features: np.ndarray, spec: FeatureSpec, batch: int = 256) -> torch.Tensor:
-    """float32 [n, labels], in eval mode."""
+    """Logits float32 [n, labels], in eval mode. features: MFCC [n, frames, coefficients]."""
     model.eval()
     parts = [model(network_input(features[at : at + batch], spec)) for at in range(0, len(features), batch)]
     return torch.cat(parts)
 
 
 def score(model: nn.Module, features: np.ndarray, labels: np.ndarray, spec: FeatureSpec) -> Score:
+    """features: MFCC [n, frames, coefficients]; labels: int [n]."""
     logits, truth = logits_of(model, features, spec), torch.from_numpy(labels)
     hits = (logits.argmax(1) == truth).double()
     losses = functional.cross_entropy(logits, truth, reduction="none").double()
@@ -135,7 +137,7 @@ def score(model: nn.Module, features: np.ndarray, labels: np.ndarray, spec: Feat
 
 
 class Ensemble(nn.Module):
-    """The mean of several networks' scores, in eval mode."""
+    """The mean of the logits of several networks, in eval mode."""
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -147,8 +149,8 @@ class Ensemble(nn.Module):
 
 
 @runtime_checkable
-class Guided(Protocol):
-    """A model that looks after its parameters around each step. done: the share of the training behind it, 0..1."""
+class StepHooks(Protocol):
+    """A model with hooks around each optimizer step. done: the fraction of the training that is done, 0..1."""
 
     def before_step(self, done: float) -> None: ...
 
@@ -160,7 +162,7 @@ class _Run:
 
     def __init__(self, model: nn.Module, task: Task, folder: Path, header: dict[str, Any]) -> None:
         self.model, self.task, self.folder = model, task, folder
-        self.header = json.loads(json.dumps(header))  # as a reader sees it: tuples are lists
+        self.header = json.loads(json.dumps(header))  # as read from JSON: tuples are lists
         plan = task.plan
         self.steps_per_epoch = max(1, len(task.dataset.splits["train"]) // plan.batch)
         self.average = copy.deepcopy(model)
@@ -170,7 +172,7 @@ class _Run:
         self.validation = features_of(task.dataset, "validation", task.features)
 
     def resume(self) -> int:
-        """The first epoch still to do."""
+        """Load the last checkpoint, if any; return the epoch to continue with."""
         path = self.folder / LAST
         if not path.exists():
             return 0
@@ -179,7 +181,7 @@ class _Run:
             raise ArtifactError(
                 f"{path} should belong to this recipe and data",
                 got=_difference(saved.header["run"], self.header),
-                hint=f"give another output folder, or delete {self.folder} to train anew",
+                hint=f"give another output folder, or delete {self.folder} to train from the start",
             )
         checkpoint.load_into(self.model, saved.groups["model"], path)
         checkpoint.load_into(self.average, saved.groups["average"], path)
@@ -226,13 +228,13 @@ class _Run:
         total, warmup = self.steps_per_epoch * plan.epochs, plan.warmup_epochs * self.steps_per_epoch
         for group in self.optimizer.param_groups:
             group["lr"] = plan.learning_rate * _schedule(step, total, warmup)
-        if isinstance(self.model, Guided):
+        if isinstance(self.model, StepHooks):
             self.model.before_step(step / total)
         self.optimizer.zero_grad()
         loss = self._loss(inputs.contiguous(memory_format=torch.channels_last), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        if isinstance(self.model, Guided):
+        if isinstance(self.model, StepHooks):
             self.model.after_step()
         _update_average(self.average, self.model, min(plan.ema_decay, (step + 1) / (step + 10)))
         return float(loss.detach())
@@ -243,15 +245,17 @@ class _Run:
         if self.task.teacher is None:
             return loss
         with torch.no_grad():
-            wanted = functional.log_softmax(self.task.teacher(inputs), dim=1)
-        found = functional.log_softmax(logits, dim=1)
-        divergence = functional.kl_div(found, wanted, reduction="batchmean", log_target=True)
+            teacher_log_probabilities = functional.log_softmax(self.task.teacher(inputs), dim=1)
+        log_probabilities = functional.log_softmax(logits, dim=1)
+        divergence = functional.kl_div(
+            log_probabilities, teacher_log_probabilities, reduction="batchmean", log_target=True
+        )
         share = self.task.plan.teacher_weight
         return (1 - share) * loss + share * divergence
 
 
 def _batches(task: Task, epoch: int, count: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches of one epoch, made one ahead on another thread."""
+    """Batches of one epoch, prepared one ahead on another thread."""
     split = task.dataset.splits["train"]
     order = _draw(split, task.plan, len(task.dataset.labels), np.random.default_rng([task.seed, epoch]))
 
@@ -259,25 +263,25 @@ def _batches(task: Task, epoch: int, count: int) -> Iterator[tuple[torch.Tensor,
         chosen = order[number * task.plan.batch : (number + 1) * task.plan.batch]
         rng = np.random.default_rng([task.seed, epoch, number])
         clips = np.stack([split.samples[index] for index in chosen])
-        moved = augment_samples(clips, task.dataset.noise, task.augment, task.features.rate_hz, rng)
-        features = mask_features(mfcc(task.features, moved), task.augment, rng)
+        augmented = augment_samples(clips, task.dataset.noise, task.augment, task.features.rate_hz, rng)
+        features = mask_features(mfcc(task.features, augmented), task.augment, rng)
         return network_input(features, task.features), torch.from_numpy(split.labels[chosen])
 
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(make, 0)
+        upcoming = pool.submit(make, 0)
         for number in range(count):
-            batch = coming.result()
+            batch = upcoming.result()
             if number + 1 < count:
-                coming = pool.submit(make, number + 1)
+                upcoming = pool.submit(make, number + 1)
             yield batch
 
 
 def _draw(split: Split, plan: TrainSection, labels: int, rng: np.random.Generator) -> np.ndarray:
     """As many clips as the split has, classes drawn ~ count ** sampling_power, each class in shuffled rounds."""
     counts = np.bincount(split.labels, minlength=labels).astype(np.float64)
-    wanted = rng.multinomial(len(split), _frequencies(counts, plan.sampling_power))
+    clips_per_draw = rng.multinomial(len(split), _frequencies(counts, plan.sampling_power))
     parts = []
-    for label, number in enumerate(wanted):
+    for label, number in enumerate(clips_per_draw):
         members = np.flatnonzero(split.labels == label)
         rounds = -(-number // max(len(members), 1))
         parts.append(np.concatenate([rng.permutation(members) for _ in range(rounds)] or [members[:0]])[:number])
@@ -300,8 +304,8 @@ def _schedule(step: int, total: int, warmup: float) -> float:
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Weight decay acts on matrices and kernels, not on biases and normalization."""
     decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
 @torch.no_grad()
@@ -331,6 +335,6 @@ def _write_log(path: Path, rows: list[dict[str, float]]) -> None:
         writer.writerows(rows)
 
 
-def _difference(saved: dict[str, Any], wanted: dict[str, Any]) -> str:
-    keys = sorted(key for key in saved.keys() | wanted.keys() if saved.get(key) != wanted.get(key))
+def _difference(saved: dict[str, Any], current: dict[str, Any]) -> str:
+    keys = sorted(key for key in saved.keys() | current.keys() if saved.get(key) != current.get(key))
     return "another " + ", ".join(keys)

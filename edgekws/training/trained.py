@@ -68,9 +68,9 @@ def load_teacher(recipe: Recipe, labels: tuple[str, ...], features: FeatureSpec)
     for path in recipe.train.teacher_files():
         saved = checkpoint.load(path)
         run = _float_run(saved.header, path)
-        for key, wanted in (("labels", list(labels)), ("features", json.loads(json.dumps(features.to_json())))):
-            if run[key] != wanted:
-                hint = "teachers and pupil are trained on one prepared data set"
+        for key, expected in (("labels", list(labels)), ("features", json.loads(json.dumps(features.to_json())))):
+            if run[key] != expected:
+                hint = "teachers and student are trained on the same prepared data set"
                 raise ArtifactError(f"the teacher {path} should have this data set's {key}", got="others", hint=hint)
         network = build_network(changed(recipe, **run["recipe"]), len(labels))
         checkpoint.load_into(network, saved.groups["model"], path)
@@ -99,9 +99,9 @@ def build_network(recipe: Recipe, labels: int) -> nn.Module:
         raise ConfigError(f"net.options of {recipe.net.name} are {', '.join(sorted(known))}", got=", ".join(unknown))
     try:
         network: nn.Module = build(labels, **recipe.net.options)
-    except (TypeError, ValueError, RuntimeError) as error:  # torch says it in each of these ways
-        wanted = f"net.options should suit the network {recipe.net.name}"
-        raise ConfigError(wanted, got=f"{recipe.net.options}: {error}") from error
+    except (TypeError, ValueError, RuntimeError) as error:  # torch raises any of these
+        expected = f"net.options should suit the network {recipe.net.name}"
+        raise ConfigError(expected, got=f"{recipe.net.options}: {error}") from error
     return network
 
 

@@ -1,4 +1,4 @@
-"""Runs side by side: what may be compared, what is significant, and what is refused."""
+"""Comparisons: which figures may be compared, which differences are significant, which runs are refused."""
 
 import json
 import re
@@ -24,16 +24,16 @@ GRAPH, OTHER = random_graph(), random_graph(seed=7)
 
 def bench(how="emulated", us=(100.0, 101.0, 102.0), right=99, graph=GRAPH, **changes):
     """A bench of a board; latencies in the given range."""
-    found = bench_document(graph)
-    found["board"] |= {"how": how, "icount_shift": 6 if how == "emulated" else -1, "name": f"{how}-board"}
+    run_document = bench_document(graph)
+    run_document["board"] |= {"how": how, "icount_shift": 6 if how == "emulated" else -1, "name": f"{how}-board"}
     instructions = us[1] * 10 if how == "emulated" else None
-    found["performance"] |= {"latencies_us": list(us), "latency_us": us[1], "instructions": instructions}
-    found["accuracy"] |= {"correct": right}
-    return {**found, **changes}
+    run_document["performance"] |= {"latencies_us": list(us), "latency_us": us[1], "instructions": instructions}
+    run_document["accuracy"] |= {"correct": right}
+    return {**run_document, **changes}
 
 
 def runs(*documents):
-    return [run("ABCDEFGH"[number], f"{number}.json", found) for number, found in enumerate(documents)]
+    return [run("ABCDEFGH"[number], f"{number}.json", document) for number, document in enumerate(documents)]
 
 
 def cells(compared, metric, how=None):
@@ -43,16 +43,16 @@ def cells(compared, metric, how=None):
 
 
 def test_ratios_are_against_the_first_run():
-    found = cells(compare(runs(bench(), bench(us=(49.0, 50.5, 51.0)), bench(us=(100.5, 101.0, 103.0)))), "latency")
-    assert (found["A"]["verdict"], found["A"]["change"]) == ("base", None)
-    assert (found["B"]["verdict"], found["B"]["change"]) == ("better", 0.5)
-    assert (found["C"]["verdict"], found["C"]["change"]) == ("unclear", 1.0)
+    latencies = cells(compare(runs(bench(), bench(us=(49.0, 50.5, 51.0)), bench(us=(100.5, 101.0, 103.0)))), "latency")
+    assert (latencies["A"]["verdict"], latencies["A"]["change"]) == ("base", None)
+    assert (latencies["B"]["verdict"], latencies["B"]["change"]) == ("better", 0.5)
+    assert (latencies["C"]["verdict"], latencies["C"]["change"]) == ("unclear", 1.0)
 
 
 def test_one_window_of_real_time_proves_no_difference():
     """Virtual time is exact."""
-    found = cells(compare(runs(bench("measured", (100.0,) * 2), bench("measured", (99.0,) * 2))), "latency")
-    assert found["B"]["verdict"] == "better"
+    latencies = cells(compare(runs(bench("measured", (100.0,) * 2), bench("measured", (99.0,) * 2))), "latency")
+    assert latencies["B"]["verdict"] == "better"
     one = [bench(how, (100.0, 100.0)) for how in ("measured", "emulated")]
     less = [bench(how, (99.0, 99.0)) for how in ("measured", "emulated")]
     for single in (*one, *less):
@@ -74,9 +74,12 @@ def test_one_window_of_energy_proves_no_difference():
 
 
 def test_an_accuracy_is_better_only_when_the_intervals_lie_apart():
-    found = cells(compare(runs(bench(right=60), bench(right=70), bench(right=105), bench(right=20))), "accuracy")
-    assert [found[name]["verdict"] for name in "ABCD"] == ["base", "unclear", "better", "worse"]
-    assert found["C"]["change"] == pytest.approx(45 / 110) and found["A"]["low"] < 60 / 110 < found["A"]["high"]
+    accuracies = cells(compare(runs(bench(right=60), bench(right=70), bench(right=105), bench(right=20))), "accuracy")
+    assert [accuracies[name]["verdict"] for name in "ABCD"] == ["base", "unclear", "better", "worse"]
+    assert (
+        accuracies["C"]["change"] == pytest.approx(45 / 110)
+        and accuracies["A"]["low"] < 60 / 110 < accuracies["A"]["high"]
+    )
 
 
 def test_sizes_are_exact():
@@ -87,11 +90,11 @@ def test_sizes_are_exact():
     assert (ram["B"]["verdict"], ram["B"]["change"]) == ("same", 1.0)
 
 
-def test_sizes_on_the_computer_say_nothing_of_a_board():
+def test_sizes_of_a_host_build_are_not_of_a_board():
     assert cells(compare(runs(bench(), bench("computed"))), "flash").keys() == {"A"}
 
 
-def test_kinds_stand_in_tables_of_their_own():
+def test_kinds_have_separate_tables():
     compared = compare(runs(bench(), bench("measured"), bench(), bench("computed")))
     groups = {group["how"]: group["runs"] for group in compared["groups"]}
     assert groups == {"measured": ["B"], "emulated": ["A", "C"], "computed": ["D"]}
@@ -103,9 +106,9 @@ def test_an_estimate_is_never_the_base_of_a_measured_energy():
     estimated, measured = (bench("measured", energy=energy_section(how)) for how in ("estimated", "measured"))
     compared = compare(runs(estimated, measured, estimated))
     assert cells(compared, "energy", "measured").keys() == {"B"}
-    found = cells(compared, "energy", "estimated")
-    assert (found["A"]["verdict"], found["C"]["verdict"]) == ("base", "unclear")
-    assert (found["A"]["low"], found["A"]["high"]) == (1000.0, 4000.0)
+    energies = cells(compared, "energy", "estimated")
+    assert (energies["A"]["verdict"], energies["C"]["verdict"]) == ("base", "unclear")
+    assert (energies["A"]["low"], energies["A"]["high"]) == (1000.0, 4000.0)
     text = to_markdown(compared)
     assert "energy per inference (estimated) | ≈ 2,000 uJ [1,000 to 4,000] (base) |  | ≈ 2,000 uJ" in text
 
@@ -127,23 +130,26 @@ def test_data_sets_are_not_mixed():
     assert any("different data sets (A: dev split; B: my words)" in note for note in compared["notes"])
 
 
-def test_different_graphs_and_boards_are_said():
-    said = " ".join(compare(runs(bench(), bench("measured", graph=OTHER)))["notes"])
-    assert "different graphs (A: random" in said and "different boards (A: emulated-board; B: measured-board)" in said
+def test_different_graphs_and_boards_are_noted():
+    message = " ".join(compare(runs(bench(), bench("measured", graph=OTHER)))["notes"])
+    assert (
+        "different graphs (A: random" in message
+        and "different boards (A: emulated-board; B: measured-board)" in message
+    )
     assert compare(runs(bench(), bench()))["notes"] == []
 
 
 def test_an_invalid_run_is_shown_and_not_compared():
     bad = bench(us=(1.0, 1.0, 1.0), valid=False, reasons=["window 2 is short"])
-    found = runs(bad, bench(), bench(us=(200.0, 202.0, 203.0)))
-    compared = compare(found)
+    loaded = runs(bad, bench(), bench(us=(200.0, 202.0, 203.0)))
+    compared = compare(loaded)
     latency = cells(compared, "latency")
     assert [latency[name]["verdict"] for name in "ABC"] == ["none", "base", "worse"]
     assert any("A is not valid" in note and "window 2 is short" in note for note in compared["notes"])
-    assert [entry.name for entry in ranked(found, "latency")] == ["B", "C", "A"]
+    assert [entry.name for entry in ranked(loaded, "latency")] == ["B", "C", "A"]
 
 
-def test_a_run_that_broke_off_says_why():
+def test_an_aborted_run_says_why():
     compared = compare(runs(bench(), bench(valid=False, reasons=["x"], incomplete="The port is gone.")))
     assert any("B is not valid" in note and "The port is gone." in note for note in compared["notes"])
 
@@ -155,25 +161,25 @@ def test_the_best_comes_first(metric):
 
 
 @pytest.mark.parametrize(
-    ("documents", "metric", "said"),
+    ("documents", "metric", "message"),
     [
-        ((bench(), bench("measured")), "latency", r"A: emulated, 64 ns for every instruction; B: measured"),
+        ((bench(), bench("measured")), "latency", r"A: emulated, 64 ns per instruction; B: measured"),
         (
             (bench(energy=energy_section("estimated")), bench(energy=energy_section("measured"))),
             "energy",
             "B: measured",
         ),
         ((bench(), bench(performance=None)), "latency", "none in B"),
-        ((bench(), bench()), "beauty", "sorted by latency, instructions, energy"),
+        ((bench(), bench()), "beauty", "--sort beauty is not known"),
     ],
 )
-def test_a_ranking_over_kinds_is_refused(documents, metric, said):
-    with pytest.raises(ConfigError, match=said):
+def test_a_ranking_over_kinds_is_refused(documents, metric, message):
+    with pytest.raises(ConfigError, match=message):
         ranked(runs(*documents), metric)
 
 
 def test_one_run_is_no_comparison():
-    with pytest.raises(ConfigError, match="two runs at least"):
+    with pytest.raises(ConfigError, match="at least two runs"):
         compare(runs(bench()))
 
 
@@ -188,20 +194,20 @@ RUN = st.builds(
 
 @given(st.lists(RUN, min_size=2, max_size=5))
 def test_no_ratio_ever_joins_two_kinds(documents):
-    found = runs(*documents)
-    by_name = {entry.name: entry for entry in found}
-    for group in compare(found)["groups"]:
+    loaded = runs(*documents)
+    by_name = {entry.name: entry for entry in loaded}
+    for group in compare(loaded)["groups"]:
         for row in group["rows"]:
             compared = [cell for cell in row["cells"] if cell and cell["verdict"] != "none"]
             bases = {by_name[cell["run"]].values[row["metric"]].basis for cell in compared}
             assert len(bases) <= 1 and {by_name[cell["run"]].how for cell in compared} <= {group["how"]}
             assert all(by_name[cell["run"]].valid for cell in compared)
     for metric in ("latency", "energy"):
-        valid = [entry for entry in found if entry.valid]
+        valid = [entry for entry in loaded if entry.valid]
         kinds = {entry.values[metric].basis for entry in valid if metric in entry.values}
         fair = all(metric in entry.values for entry in valid) and len(kinds) < 2
         try:
-            best = ranked(found, metric)[: len(valid)]
+            best = ranked(loaded, metric)[: len(valid)]
             values = [entry.values[metric].value for entry in best]
             assert fair and values == sorted(values)
         except ConfigError:
@@ -209,12 +215,12 @@ def test_no_ratio_ever_joins_two_kinds(documents):
 
 
 VALUES = st.tuples(st.floats(0, 100), st.floats(0, 10), st.floats(0, 10)).map(
-    lambda found: Value(found[0], "us", "measured", (found[0] - found[1], found[0] + found[2]), "x")
+    lambda parts: Value(parts[0], "us", "measured", (parts[0] - parts[1], parts[0] + parts[2]), "x")
 )
 
 
 @given(VALUES, VALUES)
-def test_a_verdict_turns_round_with_its_runs(one, two):
+def test_swapping_the_runs_swaps_the_verdict(one, two):
     turned = {"better": "worse", "worse": "better", "same": "same", "unclear": "unclear"}
     for metric in (METRICS["latency"], METRICS["accuracy"]):
         assert judged(metric, one, two) == turned[judged(metric, two, one)]
@@ -226,11 +232,11 @@ def test_files_and_folders_of_both_versions_are_read(tmp_path):
     for name, value in (("new/report.json", report), ("bench.json", bench()), ("old.json", {**old, "version": 1})):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(json.dumps(value))
-    found = load([tmp_path / "new", tmp_path, tmp_path / "old.json"])
-    assert [entry.name for entry in found] == ["A", "B", "C"] and found[0].title == "New"
-    latency = cells(compare(found), "latency")
+    loaded = load([tmp_path / "new", tmp_path, tmp_path / "old.json"])
+    assert [entry.name for entry in loaded] == ["A", "B", "C"] and loaded[0].title == "New"
+    latency = cells(compare(loaded), "latency")
     assert {latency[name]["verdict"] for name in "BC"} == {"unclear"}
-    assert cells(compare(found), "parameters").keys() == {"A"}
+    assert cells(compare(loaded), "parameters").keys() == {"A"}
 
 
 def test_a_folder_without_a_report_names_those_below_it(tmp_path):
@@ -241,14 +247,14 @@ def test_a_folder_without_a_report_names_those_below_it(tmp_path):
 
 
 def test_a_report_without_a_board_has_its_sizes(tmp_path):
-    found = runs(build_report("Export", GRAPH).to_json(), build_report("Other", OTHER).to_json())
-    compared = compare(found)
+    loaded = runs(build_report("Export", GRAPH).to_json(), build_report("Other", OTHER).to_json())
+    compared = compare(loaded)
     assert compared["groups"][0]["how"] == "computed" and cells(compared, "parameters")["B"]["verdict"] == "same"
     assert [entry["valid"] for entry in compared["runs"]] == [None, None]
 
 
-def test_a_board_that_heard_more_than_was_said_is_refused():
-    with pytest.raises(ArtifactError, match="right answers"):
+def test_more_correct_answers_than_clips_are_refused():
+    with pytest.raises(ArtifactError, match="correct answers"):
         runs(document.checked(bench(right=111), "it"))
 
 

@@ -79,7 +79,7 @@ def test_the_page_adapts(make, tmp_path):
     assert "prefers-color-scheme: dark" in page and 'name="viewport"' in page and "var(--accent)" in page
 
 
-def test_a_failed_bench_is_loud(make, tmp_path):
+def test_a_failed_bench_is_marked(make, tmp_path):
     document, markdown, page = written(make(wrong=2), tmp_path)
     assert json.loads(document)["verdict"]["valid"] is False
     assert "**NOT VALID: board equals interpreter: 108 of 110**" in markdown
@@ -168,7 +168,7 @@ def timed(graph, monkeypatch):
     return build_report("timed", graph, bench_document(graph, layers_us=times, cpu="core"))
 
 
-def test_layers_of_the_board_stand_beside_the_estimates(timed, make, tmp_path):
+def test_layers_of_the_board_are_beside_the_estimates(timed, make, tmp_path):
     row = timed.layers[1]
     assert (row["us"], row["instructions"], row["estimated_instructions"]) == (8.192, pytest.approx(128), 40)
     _, markdown, page = written(timed, tmp_path)

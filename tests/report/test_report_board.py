@@ -1,4 +1,4 @@
-"""What a board's run adds to a report: speed with its drift, energy both ways, and runs that broke off."""
+"""What a board's run adds to a report: speed with its drift, energy both ways, and aborted runs."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def make(graph):
     return build
 
 
-def test_a_drift_is_seen_in_the_plot_and_in_words(make, graph):
+def test_a_drift_is_in_the_plot_and_in_the_text(make, graph):
     performance = bench_document(graph)["performance"]
     rising = [262500.0 * (1 + 0.01 * number) for number in range(5)]
     report = make(performance={**performance, "latencies_us": rising, "latency_us": rising[2], "drift": 0.04})
@@ -37,7 +37,7 @@ def test_equal_windows_are_a_level_line(make):
     assert any(len({y for _, y in re.findall(r"[ML] ([\d.]+) ([\d.]+)", path)}) == 1 for path in curves)
 
 
-def test_the_hosts_seconds_stand_beside_the_devices(make, graph):
+def test_host_seconds_are_beside_device_seconds(make, graph):
     performance = {**bench_document(graph)["performance"], "host_s": [1.25, 1.5, 1.25, 1.25, 1.75]}
     report = make(performance=performance)
     assert "1.750" in to_markdown(report) and "host seconds" in Page(to_html(report)).text
@@ -47,7 +47,7 @@ def test_the_hosts_seconds_stand_beside_the_devices(make, graph):
 def test_energy_is_shown_both_ways_with_its_meter(make, tmp_path, graph):
     report = make(energy=energy_section(), modes=["energy"])
     markdown, shown = to_markdown(report), Page(to_html(report))
-    assert "2,000.0 uJ an inference, 1,500.0 uJ above idle" in markdown and "## Energy, emulated" in markdown
+    assert "2,000.0 uJ per inference, 1,500.0 uJ above idle" in markdown and "## Energy, emulated" in markdown
     for words in ("Energy emulated", "2,000.0 uJ", "1,500.0 uJ", "Meter One, 1,000 samples/s, 1.8 V", "80.0000"):
         assert words in shown.text, words
     assert "≈" not in shown.text and len(shown.ids) == len(set(shown.ids))
@@ -64,7 +64,7 @@ def test_the_trace_has_its_edges_windows_and_idle_level():
     assert "idle, 10 mW" in svg and "edge of the timestamp pin" in svg and "mW (emulated)" in svg
 
 
-def test_a_trace_that_lost_edges_marks_what_there_is():
+def test_a_trace_with_missing_edges_marks_the_others():
     energy = energy_section()
     few = {**energy, "trace": {**energy["trace"], "edges_s": [1.0, 3.0, 4.0]}}
     assert traces.window_edges(few) == [None, None, None, None, (1.0, 3.0)]
@@ -73,7 +73,7 @@ def test_a_trace_that_lost_edges_marks_what_there_is():
     assert traces.window_edges(none) == [None] * 5 and "<svg" in traces.energy_svg(none)
 
 
-def test_windows_that_were_run_again_are_not_taken_for_others():
+def test_repeated_windows_are_not_taken_for_others():
     energy = energy_section()
     edges = energy["trace"]["edges_s"]
     again = [*edges[:3], 3.2, 3.9, *edges[3:]]  # the second window came out short the first time
@@ -101,19 +101,19 @@ def test_an_estimate_never_looks_measured(make):
     markdown, page = to_markdown(report), to_html(report)
     assert "| energy per inference | ≈ 2,000 uJ | 1,000 to 4,000 uJ |" in markdown
     assert "≈ 2,000 uJ bounds: 1,000 to 4,000 uJ" in Page(page).text and "95 %: 1,000" not in Page(page).text
-    assert "≈ 2,000.0 uJ an inference, unknown above idle" in markdown and "## Energy, estimated" in markdown
+    assert "≈ 2,000.0 uJ per inference, unknown above idle" in markdown and "## Energy, estimated" in markdown
     assert "between 1,000 and 4,000 uJ, constants from data sheet, table 7" in markdown
     assert ("class", "card estimated ") in Page(page).attributes and "≈ 2,000.0 uJ" in Page(page).text
     assert "Power over time" not in page
     assert "var(--accent)" not in traces.energy_svg({**energy_section(), "how": "estimated"})
 
 
-def test_lost_samples_are_loud(make):
+def test_lost_samples_are_in_capitals(make):
     report = make(energy={**energy_section(), "dropped": 17})
     assert "17 SAMPLES LOST" in to_markdown(report) and "17 SAMPLES LOST" in Page(to_html(report)).text
 
 
-def test_a_run_that_broke_off_keeps_what_was_measured(make, graph, tmp_path):
+def test_an_aborted_run_keeps_what_was_measured(make, graph, tmp_path):
     why = "The meter should go on sampling. Got: the port is gone."
     reasons = [f"the run broke off: {why}", "window 2: too short"]
     broken = {"incomplete": why, "valid": False, "reasons": reasons, "accuracy": None}
@@ -134,17 +134,17 @@ def test_a_run_that_measured_nothing_has_a_report(make):
 
 
 @pytest.mark.parametrize(
-    ("valid", "verdict", "said"),
+    ("valid", "verdict", "headline"),
     [(False, "not valid", "NOT VALID"), (True, "valid", "VALID"), (False, "3 of 4", "NOT VALID: 3 of 4")],
 )
-def test_a_verdict_is_said_once(make, valid, verdict, said):
-    assert f"**{said}**" in to_markdown(make(valid=valid, verdict=verdict))
+def test_a_verdict_is_shown_once(make, valid, verdict, headline):
+    assert f"**{headline}**" in to_markdown(make(valid=valid, verdict=verdict))
 
 
-def test_transfers_are_told(make):
+def test_transfers_are_shown(make):
     assert "1,234 commands, 2 retries; every exchange verified" in Page(to_html(make())).text
-    unproved = make(transfers={"checked": False, "commands": 9, "repeated": 0})
-    assert "the device has no checksums" in Page(to_html(unproved)).text
+    unchecked = make(transfers={"checked": False, "commands": 9, "repeated": 0})
+    assert "the device has no checksums" in Page(to_html(unchecked)).text
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The session folder of MLPerf Tiny, read as the submission checker and the runner read theirs.
 
-The patterns are those of tools/submission/submission_checker.py (mlcommons/tiny), said in our words: any text, a blank,
+The patterns are those of tools/submission/submission_checker.py (mlcommons/tiny), in a simpler form: any text, a blank,
 then the figure. It matches at the start of a line, except for the energy, which may stand anywhere.
 """
 
@@ -27,13 +27,13 @@ AT = datetime(2026, 11, 25, 20, 1, 2)
 
 def answers(count=40, wrong=4):
     """Clips whose class has 700 of 1000, but for the first `wrong`, where the next class has."""
-    found = []
+    rows = []
     for index in range(count):
         truth = index % 12
         permille = [27] * 12
         permille[(truth + (index < wrong)) % 12] = 700
-        found.append({"file": f"clip_{index:04d}.bin", "class": truth, "permille": permille})
-    return found
+        rows.append({"file": f"clip_{index:04d}.bin", "class": truth, "permille": permille})
+    return rows
 
 
 @pytest.fixture
@@ -48,14 +48,14 @@ def make(graph):
 
 
 def grepped(folder):
-    """What the checker finds in a mode's results.txt: the last match of each pattern."""
-    found = {}
+    """Figures in a mode's results.txt as the checker reads them: the last match of each pattern."""
+    figures = {}
     for line in (folder / "results.txt").read_text().splitlines():
         for name, pattern in PATTERNS.items():
             match = pattern.match(line)
             if match:
-                found[name] = float(match[1])
-    return found
+                figures[name] = float(match[1])
+    return figures
 
 
 def test_each_mode_has_its_folder_of_exactly_three_files(make, tmp_path):
@@ -73,11 +73,11 @@ def test_the_checker_finds_its_figures(make, tmp_path):
     rate = round(40 / 10.5, 3)
     assert grepped(session / "performance") == {"throughput": rate}
     assert grepped(session / "energy") == {"energy": 10500.0}
-    said = (session / "energy" / "results.txt").read_text()
+    results = (session / "energy" / "results.txt").read_text()
     for line in ("Power         : 40.0000 mW.", "Total Energy  : 420000.000 uJ", "Energy/Inf    : 10500.000 uJ/inf"):
-        assert said.count(line) == 5  # 0.42 J of 40 inferences in 10.5 s
-    found = grepped(session / "accuracy")
-    assert found["top-1"] == 90.0 and 0.9 < found["auc"] < 1.0
+        assert results.count(line) == 5  # 0.42 J of 40 inferences in 10.5 s
+    figures = grepped(session / "accuracy")
+    assert figures["top-1"] == 90.0 and 0.9 < figures["auc"] < 1.0
 
 
 def test_an_accuracy_is_never_rounded_up_to_the_bar(make, tmp_path):
@@ -94,15 +94,15 @@ def test_the_area_is_that_of_probabilities_that_add_up_to_one(make, tmp_path):
     bench = make(answers=kept)
     bench["accuracy"]["n"] = 240
     session = mlperf.write_session(bench, tmp_path, "", at=AT)
-    truth, found = np.arange(240) % 12, grepped(session / "accuracy")["auc"]
-    assert found == round(stats.macro_auc(truth, values / values.sum(axis=1, keepdims=True)), 3)
-    assert found != round(stats.macro_auc(truth, values), 3)
+    truth, area = np.arange(240) % 12, grepped(session / "accuracy")["auc"]
+    assert area == round(stats.macro_auc(truth, values / values.sum(axis=1, keepdims=True)), 3)
+    assert area != round(stats.macro_auc(truth, values), 3)
 
 
 def test_results_json_gives_the_runners_own_figures_again(make, tmp_path):
     session = mlperf.write_session(make(), tmp_path, "", at=AT)
     entries = {mode: json.loads((session / mode / "results.json").read_text()) for mode in mlperf.MODES}
-    assert {mode: {entry["mode"] for entry in found} for mode, found in entries.items()} == {
+    assert {mode: {entry["mode"] for entry in rows} for mode, rows in entries.items()} == {
         "performance": {"p"}, "accuracy": {"a"}, "energy": {"e"},
     }  # fmt: skip
     right = [int(np.argmax(entry["infer"]["results"])) == int(entry["class"]) for entry in entries["accuracy"]]
@@ -124,14 +124,14 @@ def test_results_json_gives_the_runners_own_figures_again(make, tmp_path):
         ({"valid": False, "reasons": ["board and interpreter differ on 3 of 40 clips"]}, "differ on 3"),
         ({"valid": False, "reasons": []}, "not valid"),
         ({"incomplete": "The port is gone.", "valid": False}, "The port is gone"),
-        ({"kept": 39}, "39 answers are kept of 40"),
+        ({"kept": 39}, "39 answers were recorded for 40"),
         ({"answers": None}, "0 answers"),
         ({"performance": None, "accuracy": None, "energy": None}, "nothing was measured"),
         ({"energy": energy_section("estimated")}, "the energy is estimated"),
         ({"energy": energy_section("measured")}, "energy: windows of 2.000 s"),
     ],
 )
-def test_an_invalid_run_is_no_session_unless_told(make, tmp_path, change, why):
+def test_an_invalid_run_is_no_session_unless_asked_for(make, tmp_path, change, why):
     with pytest.raises(ArtifactError, match=why):
         mlperf.write_session(make(**change), tmp_path, "", at=AT)
     assert not (tmp_path / "sessions").exists()
@@ -143,18 +143,18 @@ def test_an_invalid_run_is_no_session_unless_told(make, tmp_path, change, why):
 
 
 @pytest.mark.parametrize("windows", [[10.5] * 4, [10.5] * 6, [10.5, 10.5, 9.999, 10.5, 10.5]])
-def test_five_windows_of_ten_seconds_each_are_wanted(make, tmp_path, windows):
+def test_five_windows_of_ten_seconds_each_are_required(make, tmp_path, windows):
     bench = make()
     bench["performance"] |= {"windows_s": windows, "iterations": [40] * len(windows)}
     with pytest.raises(ArtifactError, match=r"performance: (\d windows, not 5|windows of 9\.999 s)"):
         mlperf.write_session(bench, tmp_path, "", at=AT)
 
 
-def test_what_is_not_the_benchmarks_own_is_said(make, tmp_path):
+def test_deviations_from_the_benchmark_are_noted(make, tmp_path):
     session = mlperf.write_session(make(), tmp_path, "", at=AT)
     text = {folder.name: (folder / "results.txt").read_text() for folder in session.iterdir()}
-    said = {name: "NOT OF A BOARD: the figures are emulated" in found for name, found in text.items()}
-    assert said == {"performance": True, "accuracy": True, "energy": False}
+    noted = {name: "NOT OF A BOARD: the figures are emulated" in results for name, results in text.items()}
+    assert noted == {"performance": True, "accuracy": True, "energy": False}
     assert "NOT THE BENCHMARK'S 1000 FILES: 40 clips of dev split" in text["accuracy"]
     whole = make(answers=answers(1000, wrong=90))
     whole["accuracy"]["n"] = 1000
@@ -173,7 +173,7 @@ def test_the_clock_of_the_board_is_kept(make, tmp_path):
         assert infer["end_time"] - infer["start_time"] == infer["elapsed_time"] == 10_500_000
 
 
-def test_a_session_is_never_written_over(make, tmp_path):
+def test_a_session_is_never_overwritten(make, tmp_path):
     session = mlperf.write_session(make(), tmp_path, "one", at=AT)
     with pytest.raises(ArtifactError, match="should be a new folder"):
         mlperf.write_session(make(), tmp_path, "two", at=AT)

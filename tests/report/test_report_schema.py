@@ -1,4 +1,4 @@
-"""The documents as others read them: schema.json, versions, and files that are not what they should be."""
+"""The documents for other programs: schema.json, versions, and damaged or foreign files."""
 
 import json
 import re
@@ -27,8 +27,8 @@ def test_schema_json_is_of_this_version():
 
 def test_every_reference_of_the_schema_leads_somewhere():
     text = schema.SCHEMA.read_text()
-    found = set(re.findall(r'"\$ref": "#/\$defs/(\w+)"', text))
-    assert {"ReportDocument", "Bench", "Energy", "Trace"} <= found <= set(json.loads(text)["$defs"])
+    references = set(re.findall(r'"\$ref": "#/\$defs/(\w+)"', text))
+    assert {"ReportDocument", "Bench", "Energy", "Trace"} <= references <= set(json.loads(text)["$defs"])
 
 
 @pytest.mark.parametrize("value", [REPORT, BENCH], ids=["report", "bench"])
@@ -43,14 +43,14 @@ def test_a_report_without_a_board_passes():
 
 
 def test_version_1_is_read_as_version_2():
-    found = document.checked(OLD, "it")
-    assert (found["version"], found["modes"], found["incomplete"]) == (2, ["performance", "accuracy"], "")
-    assert found["energy"] is None and found["performance"]["drift"] == 0.0
-    assert build_report("Run", GRAPH, OLD).performance == found["performance"]
+    upgraded = document.checked(OLD, "it")
+    assert (upgraded["version"], upgraded["modes"], upgraded["incomplete"]) == (2, ["performance", "accuracy"], "")
+    assert upgraded["energy"] is None and upgraded["performance"]["drift"] == 0.0
+    assert build_report("Run", GRAPH, OLD).performance == upgraded["performance"]
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda d: d["performance"].update(latencies_us=["fast"]), "performance.latencies_us.0"),
         (lambda d: d["performance"].update(latency_us=float("nan")), "performance.latency_us"),
@@ -62,14 +62,14 @@ def test_version_1_is_read_as_version_2():
     ],
 )
 @pytest.mark.parametrize("value", [REPORT, BENCH], ids=["report", "bench"])
-def test_a_damaged_field_is_named(value, change, said):
+def test_a_damaged_field_is_named(value, change, message):
     damaged = deepcopy(value)
     change(damaged)
-    with pytest.raises(ArtifactError, match=re.escape(said)):
+    with pytest.raises(ArtifactError, match=re.escape(message)):
         document.checked(damaged, "it")
 
 
-def test_a_report_has_no_fields_of_its_own_invention():
+def test_a_report_with_an_unknown_field_is_refused():
     with pytest.raises(ArtifactError, match="surprise"):
         document.checked({**REPORT, "surprise": 1}, "it")
 
@@ -98,7 +98,7 @@ def test_any_value_in_any_place_is_taken_or_refused_in_one_paragraph(key, value)
 @pytest.mark.parametrize(
     "content", [b"", b"\xff\xfe", b"[]", b'{"kind": 1}', b"[" * 100_000, b'{"kind": "edgekws-bench", "version": 2}']
 )
-def test_files_of_others_are_refused(content, tmp_path):
+def test_foreign_files_are_refused(content, tmp_path):
     path = tmp_path / "x.json"
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=re.escape(str(path))):

@@ -1,15 +1,15 @@
-"""Runs side by side: the `edgekws-compare` document, version 1 (compare.json).
+"""Comparison of runs: the `edgekws-compare` document, version 1 (compare.json).
 
 kind, version, edgekws
 runs         name (a letter), source, title, how, board, graph, graph_sha256, dataset, valid, why
-notes        what the runs do not have in common, as sentences
-groups       one for each way in which boards were run: how, runs (names), rows
-   rows      metric, title, how, unit, cells: one for each run of the group, null where it has no such figure
+notes        differences between the runs, as sentences
+groups       one for each `how` of the boards: how, runs (names), rows
+   rows      metric, title, how, unit, cells: one for each run of the group, null where it has none
       cells  run, value, low, high (null: no interval), change (null: not compared), verdict, why
 
-Values of a row are all of one kind, and so is a group: measured, emulated, estimated and computed figures never meet in
-a ratio. The first valid run of a row is its base. verdict: base, better, worse (intervals apart, or exact), same,
-unclear (intervals overlap, or there is none: no difference was shown), none (not compared; why says the reason).
+All values of a row have the same `how`, and so have the boards of a group: measured, emulated, estimated and computed
+figures are never put in a ratio. The first valid run of a row is its base. verdict: base, better, worse (disjoint
+intervals, or exact), same, unclear (intervals overlap or are missing), none (not compared; `why` says the reason).
 change: value / base, or value - base for shares and areas.
 """
 
@@ -20,7 +20,7 @@ from dataclasses import asdict
 from typing import Any
 
 from edgekws._version import __version__
-from edgekws.errors import ConfigError
+from edgekws.errors import ConfigError, unknown
 from edgekws.report.compare.runs import METRICS, Metric, Run, Value
 from edgekws.types import How
 
@@ -32,7 +32,7 @@ _ORDER: tuple[How, ...] = ("measured", "emulated", "estimated", "computed")
 def compare(runs: Sequence[Run]) -> Row:
     """The document. Raises ConfigError with fewer than two runs."""
     if len(runs) < 2:
-        raise ConfigError("a comparison needs two runs at least", got=str(len(runs)), hint="give two folders or files")
+        raise ConfigError("a comparison needs at least two runs", got=str(len(runs)), hint="give two folders or files")
     kinds = [how for how in _ORDER if any(run.how == how for run in runs)]
     return {
         "kind": KIND,
@@ -45,54 +45,59 @@ def compare(runs: Sequence[Run]) -> Row:
 
 
 def ranked(runs: Sequence[Run], metric: str) -> list[Run]:
-    """The runs, best first; those that are not valid are not ranked and come last.
+    """The runs, best first; invalid runs are not ranked and come last.
 
-    Raises ConfigError for an unknown metric, and for figures that no ranking may mix: of different kinds (measured,
-    emulated, estimated), of clocks that count differently, of different data sets; or when a run has none.
+    Raises ConfigError for an unknown metric, when a run has no such figure, and for figures that cannot be ranked
+    together: of different kinds (measured, emulated, estimated), virtual clocks or data sets.
     """
     if metric not in METRICS:
-        raise ConfigError(f"runs can be sorted by {', '.join(METRICS)}", got=metric)
-    counted = [run for run in runs if run.valid is not False]
-    without = [run.name for run in counted if metric not in run.values]
+        raise ConfigError(unknown("--sort", metric, METRICS))
+    valid = [run for run in runs if run.valid is not False]
+    without = [run.name for run in valid if metric not in run.values]
     if without:
-        wanted = f"every run should have a figure for {METRICS[metric].title}"
-        raise ConfigError(wanted, got=f"none in {', '.join(without)}", hint="leave these runs out, or bench them")
-    bases = _by(counted, lambda run: run.values[metric].basis)
-    if len(bases) > 1:
-        got = "; ".join(f"{', '.join(names)}: {basis}" for basis, names in bases.items())
-        hint = "compare those of one kind; without --sort all of them are shown, in groups"
+        expected = f"every run should have a figure for {METRICS[metric].title}"
+        raise ConfigError(expected, got=f"none in {', '.join(without)}", hint="omit these runs, or bench them")
+    by_basis = _by(valid, lambda run: run.values[metric].basis)
+    if len(by_basis) > 1:
+        got = "; ".join(f"{', '.join(names)}: {basis}" for basis, names in by_basis.items())
+        hint = "compare runs of one kind; without --sort all are shown, in groups"
         raise ConfigError(f"a ranking by {metric} needs figures of one kind", got=got, hint=hint)
     sign = 1 if METRICS[metric].better == "less" else -1
-    best = sorted(counted, key=lambda run: sign * run.values[metric].value)
+    best = sorted(valid, key=lambda run: sign * run.values[metric].value)
     return [*best, *(run for run in runs if run.valid is False)]
 
 
 def notes(runs: Sequence[Run]) -> list[str]:
-    found = [f"{run.name} is not valid: its figures are shown, not compared ({run.why})" for run in _invalid(runs)]
+    """Differences between the runs that a reader of their figures should know, as sentences."""
+    sentences = [
+        f"{run.name} is not valid: its figures are shown but not compared ({run.why})" for run in _invalid(runs)
+    ]
     kinds = _by(runs, lambda run: run.how)
     if len(kinds) > 1:
-        said = ", ".join(f"{how} ({', '.join(names)})" for how, names in kinds.items())
-        found.append(f"the figures are {said}: they stand apart, and no ratio is taken between them")
+        listed = ", ".join(f"{how} ({', '.join(names)})" for how, names in kinds.items())
+        sentences.append(f"the figures are {listed}: they are in separate tables and never put in a ratio")
     graphs = _by(runs, lambda run: f"{run.graph} {run.graph_sha256[:12]}")
     if len(graphs) > 1:
-        said = "; ".join(f"{', '.join(names)}: {graph}" for graph, names in graphs.items())
-        found.append(f"the runs are of different graphs ({said}): what differs may be the network, not the board")
+        listed = "; ".join(f"{', '.join(names)}: {graph}" for graph, names in graphs.items())
+        sentences.append(
+            f"the runs are of different graphs ({listed}): a difference may come from the network, not the board"
+        )
     boards = _by(runs, lambda run: run.board or "no board")
     if len(boards) > 1:
-        said = "; ".join(f"{', '.join(names)}: {board}" for board, names in boards.items())
-        found.append(f"the runs are of different boards ({said})")
+        listed = "; ".join(f"{', '.join(names)}: {board}" for board, names in boards.items())
+        sentences.append(f"the runs are of different boards ({listed})")
     sets = _by([run for run in runs if run.dataset], lambda run: run.dataset)
     if len(sets) > 1:
-        said = "; ".join(f"{', '.join(names)}: {dataset}" for dataset, names in sets.items())
-        found.append(f"accuracies are of different data sets ({said}) and are compared within one only")
-    return found
+        listed = "; ".join(f"{', '.join(names)}: {dataset}" for dataset, names in sets.items())
+        sentences.append(f"accuracies are of different data sets ({listed}) and are compared only within one")
+    return sentences
 
 
 def _by(runs: Sequence[Run], key: Callable[[Run], str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for run in runs:
-        found.setdefault(key(run), []).append(run.name)
-    return found
+        groups.setdefault(key(run), []).append(run.name)
+    return groups
 
 
 def _invalid(runs: Sequence[Run]) -> list[Run]:
@@ -140,7 +145,7 @@ def _ratio(value: float, base: float) -> float | None:
 
 
 def judged(metric: Metric, value: Value, base: Value) -> str:
-    """better, worse, same or unclear. Intervals that overlap do not prove that two values are the same."""
+    """ "better", "worse", "same" or "unclear". Overlapping intervals do not prove equality."""
     if value.spread is None or base.spread is None:
         return "unclear"
     (low, high), (base_low, base_high) = value.spread, base.spread

@@ -1,4 +1,4 @@
-"""A comparison for people: cells as text, Markdown, and a page."""
+"""A comparison as text, Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 def write_comparison(runs: Sequence[Run], folder: Path) -> list[Path]:
-    """Write compare.json, compare.md and compare.html into `folder`; each file is replaced as a whole."""
+    """Write compare.json, compare.md and compare.html into `folder`, each atomically. Returns their paths."""
     document = compare(runs)
     page, words = to_html(document, runs), to_markdown(document)
     paths = [folder / f"compare.{suffix}" for suffix in ("json", "md", "html")]
@@ -28,12 +28,12 @@ def write_comparison(runs: Sequence[Run], folder: Path) -> list[Path]:
 
 
 def title(row: Row, group: Row) -> str:
-    """A row's title; its kind is said wherever it is not the kind of the group."""
+    """A row's title, with its `how` where that is not the group's."""
     return row["title"] if row["how"] in (group["how"], "computed") else f"{row['title']} ({row['how']})"
 
 
 def value(row: Row, cell: Row | None) -> str:
-    """The figure with its interval; an estimate never reads like a measured value."""
+    """The figure with its interval; "≈" marks an estimate."""
     if cell is None:
         return ""
     shown = _quantity(cell["value"], row["unit"])
@@ -52,7 +52,7 @@ def _bare(number: float, row: Row) -> str:
 
 
 def change(row: Row, cell: Row | None) -> str:
-    """What the figure is beside the base's, and whether that is more than chance; or why it cannot be said."""
+    """The change against the base and its verdict; or why there is none."""
     if cell is None or cell["verdict"] == "base":
         return "" if cell is None else "base"
     if cell["change"] is None:
@@ -64,11 +64,13 @@ def change(row: Row, cell: Row | None) -> str:
 
 
 def verdict(run: Row) -> str:
+    """Whether the run is valid."""
     return {True: "valid", False: "NOT VALID", None: "no board"}[run["valid"]]
 
 
 def to_markdown(document: Row) -> str:
-    heads = ("run", "what", "board", "graph", "verdict", "figures are", "from")
+    """The Markdown of an `edgekws-compare` document."""
+    heads = ("run", "what", "board", "graph", "verdict", "figures", "source")
     rows = [_run(run) for run in document["runs"]]
     lines = ["# Comparison", "", *table(heads, rows), *(f"- {note}" for note in document["notes"]), ""]
     for group in document["groups"]:
@@ -86,6 +88,7 @@ def _run(run: Row) -> tuple[str, ...]:
 
 
 def to_html(document: Row, runs: Sequence[Run]) -> str:
+    """The page of an `edgekws-compare` document, with plots of `runs`."""
     from markupsafe import Markup
 
     from edgekws.report.compare.scatter import plots

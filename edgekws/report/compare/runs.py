@@ -1,4 +1,4 @@
-"""Runs that were reported or benched before, as figures that can stand side by side."""
+"""Figures of saved reports and benches, in a form that can be compared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Metric:
-    """What a row of a comparison is about. change: how two values of it are compared."""
+    """A row of a comparison. better: which direction; change: how two values are compared."""
 
     title: str
     better: Literal["less", "more"]
@@ -43,10 +43,9 @@ METRICS = {
 class Value:
     """One figure of a run. unit: of `text.quantity`.
 
-    spread: (low, high) between which the true value lies: a 95 % interval of a share, the extremes of the windows, or
-    the bounds of an estimate; None for a value without one, as of a single window of real time; (value, value) when it
-    is exact.
-    basis: values can be compared when this is the same.
+    spread: (low, high) around the true value: the 95 % interval of a share, the extremes of the windows, or the bounds
+    of an estimate; None when unknown, as for a single window of real time; (value, value) when exact.
+    basis: values are comparable when this is the same.
     """
 
     value: float
@@ -76,28 +75,28 @@ class Run:
 def load(paths: Sequence[Path]) -> list[Run]:
     """The runs in files or folders, named A, B, C and so on.
 
-    Raises ArtifactError for a file that is no report and no bench, or a folder that holds none.
+    Raises ArtifactError for a file that is neither a report nor a bench, or a folder without one.
     """
     return [run(_name(number), str(path), document.read(_file(path))) for number, path in enumerate(paths)]
 
 
-def run(name: str, source: str, found: Row) -> Run:
-    """found: a sound document of this version (document.read or document.checked)."""
-    board, graph, accuracy = found["board"] or {}, found["graph"], found["accuracy"] or {}
-    reported = found["kind"] == document.KIND
-    verdict = found["verdict"] if reported else found
+def run(name: str, source: str, content: Row) -> Run:
+    """The figures of a document. content: valid and of this version (document.read or document.checked)."""
+    board, graph, accuracy = content["board"] or {}, content["graph"], content["accuracy"] or {}
+    reported = content["kind"] == document.KIND
+    verdict = content["verdict"] if reported else content
     return Run(
         name=name,
         source=source,
-        title=found["title"] if reported else f"{graph['name']} on {board['title']}",
+        title=content["title"] if reported else f"{graph['name']} on {board['title']}",
         how=board.get("how", "computed"),
         board=board.get("name", ""),
         graph=graph["name"],
         graph_sha256=graph["sha256"],
         dataset=accuracy.get("dataset", ""),
         valid=verdict["valid"],
-        why=found["incomplete"] or "; ".join(verdict["reasons"]),
-        values={key: value for key, read in _READERS.items() if (value := read(found)) is not None},
+        why=content["incomplete"] or "; ".join(verdict["reasons"]),
+        values={key: value for key, read in _READERS.items() if (value := read(content)) is not None},
     )
 
 
@@ -111,30 +110,30 @@ def _file(path: Path) -> Path:
     for name in ("report.json", "bench.json"):
         if (path / name).is_file():
             return path / name
-    below = [str(found.parent) for found in islice(path.glob("**/report.json"), 4)]
+    below = [str(path_below.parent) for path_below in islice(path.glob("**/report.json"), 4)]
     hint = f"give {' or '.join(sorted(below))}" if below else "run `edgekws bench` first"
     raise ArtifactError(f"{path} should be a folder with a report.json", got="none in it", hint=hint)
 
 
-def _latency(found: Row) -> Value | None:
-    performance = found["performance"]
+def _latency(content: Row) -> Value | None:
+    performance = content["performance"]
     if not performance:
         return None
-    board, each = found["board"], performance["latencies_us"]
-    clock = f", {1 << board['icount_shift']} ns for every instruction" if board["icount_shift"] >= 0 else ""
+    board, each = content["board"], performance["latencies_us"]
+    clock = f", {1 << board['icount_shift']} ns per instruction" if board["icount_shift"] >= 0 else ""
     unit = "us (virtual)" if clock else "us"
     spread = (min(each), max(each)) if clock or len(each) > 1 else None
     return Value(performance["latency_us"], unit, board["how"], spread, f"{board['how']}{clock}")
 
 
-def _instructions(found: Row) -> Value | None:
-    value = (found["performance"] or {}).get("instructions")
-    return None if value is None else _exact(value, "instructions", found["board"]["how"])
+def _instructions(content: Row) -> Value | None:
+    value = (content["performance"] or {}).get("instructions")
+    return None if value is None else _exact(value, "instructions", content["board"]["how"])
 
 
 def _energy(key: str) -> Callable[[Row], Value | None]:
-    def read(found: Row) -> Value | None:
-        energy = found["energy"]
+    def read(content: Row) -> Value | None:
+        energy = content["energy"]
         if not energy or energy[key] is None:
             return None
         each = [window[key] for window in energy["windows"] if window[key] is not None]
@@ -146,39 +145,39 @@ def _energy(key: str) -> Callable[[Row], Value | None]:
     return read
 
 
-def _accuracy(found: Row) -> Value | None:
-    accuracy = found["accuracy"]
+def _accuracy(content: Row) -> Value | None:
+    accuracy = content["accuracy"]
     if not accuracy or accuracy["correct"] is None:
         return None
     if not 0 <= accuracy["correct"] <= accuracy["n"]:
-        raise ArtifactError("right answers should be as many as clips at most", got=f"{accuracy['correct']}")
+        raise ArtifactError("correct answers should not exceed the clips", got=f"{accuracy['correct']}")
     bounds = stats.wilson(accuracy["correct"], accuracy["n"])
-    basis = f"{found['board']['how']}, {accuracy['dataset']}"
+    basis = f"{content['board']['how']}, {accuracy['dataset']}"
     share = accuracy["correct"] / accuracy["n"]
-    return Value(share, "share", found["board"]["how"], (bounds.low, bounds.high), basis)
+    return Value(share, "share", content["board"]["how"], (bounds.low, bounds.high), basis)
 
 
-def _auc(found: Row) -> Value | None:
-    accuracy = found["accuracy"]
+def _auc(content: Row) -> Value | None:
+    accuracy = content["accuracy"]
     if not accuracy or accuracy["macro_auc"] is None:
         return None
-    how = found["board"]["how"]
+    how = content["board"]["how"]
     return Value(accuracy["macro_auc"], "area", how, None, f"{how}, {accuracy['dataset']}")
 
 
 def _memory(name: str) -> Callable[[Row], Value | None]:
-    def read(found: Row) -> Value | None:
-        firmware = found.get("firmware") or {}
-        rows = {row["name"].lower(): row["used"] for row in found.get("memory", ())}
+    def read(content: Row) -> Value | None:
+        firmware = content.get("firmware") or {}
+        rows = {row["name"].lower(): row["used"] for row in content.get("memory", ())}
         used = rows.get(name, firmware.get(f"{name}_bytes"))
-        # The files of the computer's own firmware say nothing of a board.
-        return None if used is None or found["board"]["how"] == "computed" else _exact(used, "bytes", "computed")
+        # Sizes of the host build say nothing about a board.
+        return None if used is None or content["board"]["how"] == "computed" else _exact(used, "bytes", "computed")
 
     return read
 
 
-def _parameters(found: Row) -> Value | None:
-    size = found["graph"].get("parameter_bytes")
+def _parameters(content: Row) -> Value | None:
+    size = content["graph"].get("parameter_bytes")
     return _exact(size, "bytes", "computed") if isinstance(size, int) else None
 
 

@@ -14,8 +14,8 @@ _SPEEDS = (("instructions", "instructions per inference, millions", 1e6), ("late
 
 
 def plots(runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """(title, SVG) for each kind of run and each data set that has two runs at least: kinds never share axes."""
-    found = []
+    """(title, SVG) for each `how` and data set with at least two runs: different kinds never share axes."""
+    results = []
     sets = dict.fromkeys((run.how, run.dataset) for run in runs if "accuracy" in run.values)
     for number, (how, dataset) in enumerate(sets):
         chosen = [run for run in runs if (run.how, run.dataset) == (how, dataset) and "accuracy" in run.values]
@@ -23,12 +23,12 @@ def plots(runs: Sequence[Run]) -> list[tuple[str, str]]:
             axis = next((axis for axis in axes if len(_with(chosen, axis[0])) > 1), None)
             if axis is not None:
                 title = f"Accuracy against {axis[1].split(',')[0]}, {how}: {dataset}"
-                found.append((title, scatter_svg(_with(chosen, axis[0]), axis, f"{kind}-{number}", title)))
-    return found
+                results.append((title, scatter_svg(_with(chosen, axis[0]), axis, f"{kind}-{number}", title)))
+    return results
 
 
 def _with(runs: Sequence[Run], metric: str) -> list[Run]:
-    """The runs that can share an axis: those whose figure is of the first one's basis."""
+    """The runs that can share an axis: those whose figure has the basis of the first."""
     known = [run for run in runs if metric in run.values]
     return [run for run in known if run.values[metric].basis == known[0].values[metric].basis]
 

@@ -59,7 +59,7 @@ def names(report: dict[str, object]) -> str:
 def test_a_graph_alone_is_enough(options: Options, of_words: Graph) -> None:
     document = report_of(options, of_words)
     assert document["accuracy"]["n"] == CLIPS and "float network" not in names(document)  # type: ignore[index]
-    assert "quantize.json of this graph is not here" in document["manifests"]["graph"]["notes"][0]  # type: ignore[index]
+    assert "quantize.json of this graph is missing" in document["manifests"]["graph"]["notes"][0]  # type: ignore[index]
 
 
 def test_a_report_says_when_and_with_which_compiler(options: Options, of_words: Graph) -> None:
