@@ -2,6 +2,8 @@
 #   make demo                              set-up, then recordings -> trained network -> measured board -> report
 #   make test                              set-up, then the fast tests
 #   make flash bench                       the model on BOARD, measured over serial; then the speed of this computer
+#   make coverage                          the fast tests, and the share of lines that they run
+#   make check-wheel                       the wheel alone, in a fresh environment and an empty folder
 #   make bench-host                        only the latter, beside the run that was saved before
 #   make fuzz                              INPUTS inputs of each reader of foreign bytes, from SEED
 #   make train quantize export             the model in models/dscnn, from the recordings in DATA
@@ -21,7 +23,8 @@ EDGEKWS = .venv/bin/edgekws
 # One process per core with one thread each. The tests of a module run in one process, for they share what they build.
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --dist loadscope -p no:benchmark
 
-.PHONY: setup data train quantize export flash bench bench-host demo test test-slow check-instructions fuzz lint changelog
+.PHONY: setup data train quantize export flash bench bench-host demo test test-slow coverage check-wheel
+.PHONY: check-instructions fuzz lint changelog
 .NOTPARALLEL:
 
 setup:
@@ -60,6 +63,13 @@ test: setup
 
 test-slow: setup
 	$(PYTEST) -m "slow or not slow"
+
+# Printed, not judged. Commands that tests start as programs of their own are not counted.
+coverage: setup
+	$(PYTEST) --cov=edgekws --cov=firmware_io --cov-report=term:skip-covered
+
+check-wheel: setup
+	.venv/bin/python scripts/check_wheel.py
 
 # Instructions, flash and RAM of the DS-CNN on every emulated board against benchmarks/results/instructions.json.
 check-instructions: setup
