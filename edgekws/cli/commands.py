@@ -103,9 +103,15 @@ SELECT = Group(
             "Choose from all clips of a folder of parquet shards, however large, within an amount of memory.",
         ),
         Command(
+            "downstream",
+            "edgekws.cli.select.downstream:downstream",
+            "Select training clips with each selector, train, quantize, and compare the int8 networks.",
+        ),
+        Command(
             "loop",
-            "edgekws.cli.select.loop:loop",
-            "Choose training clips with each selector, train, quantize, and compare the int8 networks.",
+            "edgekws.cli.select.downstream:loop",
+            "Select training clips with each selector, train, quantize, and compare the int8 networks.",
+            hidden=True,
         ),
         Command(
             "convert",

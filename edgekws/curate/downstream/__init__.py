@@ -1,7 +1,7 @@
-"""Closing the loop: what a choice of recordings is worth in the integers of the network that will run.
+"""Downstream evaluation: selections compared by the int8 accuracy of networks trained on them.
 
-pool.py      a prepared data set as the pool that selectors choose from, and their choice as a data set
-vectors.py   what selectors see of a clip
+pool.py      a prepared data set as a pool for selectors, and their selection as a data set
+vectors.py   the vectors that selectors see
 runs.py      selector, share, seed -> training -> int8 graph -> accuracy; each run is a folder, made once
 summary.py   the table and the plot
 """

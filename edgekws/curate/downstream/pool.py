@@ -1,4 +1,4 @@
-"""A prepared data set as a pool of selectors, and what they chose as clips of the data set again."""
+"""A prepared data set as a pool for selectors, and their selection as clips of the data set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgekws.errors import ConfigError, DataError
 
 
 def of(data: Dataset, vectors: np.ndarray) -> Pool:
-    """The training clips. Each label is a target, silence too; `_unknown_`, where there is one, has the other words.
+    """The pool of the training clips. Each label is a target, silence too; `_unknown_`, if present, is the other words.
 
     vectors: float32 [training clips, dimensions].
     """
@@ -30,19 +30,21 @@ def of(data: Dataset, vectors: np.ndarray) -> Pool:
 
 
 def size_of(share: float, clips: int, labels: int) -> int:
-    """How many clips a share is. Raises ConfigError unless it is within 0..1 and leaves room for each label."""
+    """Number of clips of a share. Raises ConfigError unless it is above 0, at most 1, and covers each label."""
     if not 0 < share <= 1:
         raise ConfigError("a share of the training clips should be above 0 and at most 1", got=f"{share:g}")
     size = round(share * clips)
     if size < labels:
-        raise ConfigError(f"a share should leave a clip for each of {labels} labels", got=f"{size} of {clips} clips")
+        raise ConfigError(
+            f"a share should be enough for a clip of each of {labels} labels", got=f"{size} of {clips} clips"
+        )
     return size
 
 
 def numbers_of(selection: Selection, pool: Pool, size: int, selector: str) -> np.ndarray:
-    """Numbers of the chosen training clips, int64 [k], in the pool's order.
+    """Row numbers of the selected training clips, int64 [k], in the pool's order.
 
-    Raises DataError, which names the selector and the rule, for a selection that breaks one.
+    Raises DataError that names the selector and the rule for an invalid selection.
     """
     try:
         check(selection, pool, size)

@@ -1,13 +1,13 @@
-"""One run: a selector's share of the training clips -> training -> int8 graph -> accuracy. Many runs: a plan.
+"""One run: a share of the training clips by a selector -> training -> int8 graph -> accuracy. A plan is many runs.
 
-    OUT/vectors-<hash>.npz              what selectors see, made once
+    OUT/vectors-<hash>.npz              the vectors that selectors see, computed once
     OUT/<selector>-<share>-seed<n>/     run.json, selection.txt, float/, graph.npz, quantize.json, result.json
-    OUT/loop.json, loop.md, loop.svg    after each run, from all that are done
-    OUT/.lock                           held while a loop works there
+    OUT/downstream.json, .md, .svg      after each run, from all finished runs
+    OUT/.lock                           held while an evaluation works there
 
-A run whose result.json is there is not made again; one that was killed continues in the middle of its training.
-run.json says from the first moment what the run is made of. A selector in a file is known by what stands in it: after a
-change its runs are others, in folders of their own.
+A finished run (with result.json) is not repeated; a killed one continues in the middle of its training. run.json is
+written first and records the run's inputs. A selector in a file is identified by its content: after a change its runs
+are new ones, in folders of their own.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from edgekws.files import exclusive, read_json, sha256_file, write_json, write_t
 from edgekws.recipe import Recipe, changed
 from edgekws.types import Progress
 
-KIND, VERSION = "edgekws-loop-run", 1
+KIND, VERSION = "edgekws-loop-run", 1  # the name of the format, from before it was called downstream evaluation
 RESULT, SELECTION, ABOUT = "result.json", "selection.txt", "run.json"
 _WARMUP = 0.05
-_EVERYTHING = 1.0
+_ALL_CLIPS = 1.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Plan:
 
     steps: batches of each training, the same for every size of selection.
 
-    validation: clips of the validation split that choose the best epoch (0: all); they are drawn once for all runs.
+    validation: clips of the validation split that select the best epoch (0: all), drawn once for all runs.
     """
 
     selectors: tuple[str, ...]
@@ -61,17 +61,19 @@ class Plan:
         for what in ("selectors", "shares", "seeds"):
             values = getattr(self, what)
             if not values or len(set(values)) < len(values):
-                raise ConfigError(f"{what} of a loop should be given, each once", got=", ".join(map(str, values)))
+                raise ConfigError(
+                    f"{what} of a downstream evaluation should be given, each once", got=", ".join(map(str, values))
+                )
         if self.steps < 1 or self.validation < 0 or min(self.seeds) < 0:
             raise ConfigError(
-                "a loop has 1 step or more, and no negative numbers",
+                "a downstream evaluation needs 1 step or more, and no negative numbers",
                 got=f"{self.steps} steps, {self.validation} validation clips, seeds {self.seeds}",
             )
 
 
 @dataclass(frozen=True)
 class Result:
-    """Accuracies on the test split. clips: chosen; n: test clips."""
+    """Accuracies (0..1) on the test split. clips: training clips selected; n: test clips."""
 
     selector: str
     share: float
@@ -86,28 +88,28 @@ class Result:
 def run(
     plan: Plan, recipe: Recipe, data: Dataset, out: Path, progress: Progress, done: Callable[[list[Result]], None]
 ) -> list[Result]:
-    """Make every run of `plan` that is not there yet, seed by seed; `done` gets all results after each.
+    """Make every run of `plan` that does not exist yet, seed by seed; `done` gets all results after each.
 
-    Raises ConfigError for unknown selectors before anything is trained and when another loop works in `out`, DataError
-    for a selector that fails or chooses badly, and ArtifactError when a run in `out` was made of other data, another
-    recipe or another plan.
+    Raises ConfigError for unknown selectors before any training and when another evaluation works in `out`, DataError
+    for a selector that fails or makes an invalid selection, and ArtifactError when a run in `out` was made from other
+    data, another recipe or another plan.
     """
-    chosen = {name: _run.selector(name) for name in plan.selectors}
+    selectors = {select.current_name(name): _run.selector(name) for name in plan.selectors}
     sizes = {share: pools.size_of(share, len(data.splits["train"]), len(data.labels)) for share in plan.shares}
     results: list[Result] = []
     with exclusive(out):
-        seen = pools.of(data, vectors.of(data, plan.embedding, out, progress))
+        pool = pools.of(data, vectors.of(data, plan.embedding, out, progress))
         for seed in plan.seeds:
             for share in plan.shares:
-                for name, selector in chosen.items():
-                    one = _Run(plan, _recipe(recipe, seed), data, seen, out, name, share, seed)
+                for name, selector in selectors.items():
+                    one = _Run(plan, _recipe(recipe, seed), data, pool, out, name, share, seed)
                     results.append(one.result(selector, sizes[share], progress))
                     done(results)
     return results
 
 
 def _recipe(recipe: Recipe, seed: int) -> Recipe:
-    """8 bits after training: what a selection is worth, not what a longer quantization may repair."""
+    """8-bit post-training quantization: quantization-aware training could hide differences between selections."""
     quant = {**recipe.quant.model_dump(), "method": "ptq", "weight_bits": 8, "layers": {}, "calibration_list": None}
     return changed(recipe, seed=seed, quant=quant)
 
@@ -125,14 +127,16 @@ class _Run:
 
     @property
     def folder(self) -> Path:
-        return self.out / f"{_safe(self.selector)}-{self.share:g}-seed{self.seed}"
+        names = (self.selector, *select.former_names(self.selector))
+        folders = [self.out / f"{_folder_name(name)}-{self.share:g}-seed{self.seed}" for name in names]
+        return next((folder for folder in folders if folder.exists()), folders[0])
 
     def result(self, selector: select.Selector, size: int, progress: Progress) -> Result:
         if (self.folder / RESULT).exists():
             return self._recorded()
         self._begin()
-        part = self._part(self._chosen(selector, size))
-        recipe, report = self._paced(part), self._labelled(progress)
+        part = self._subset(self._select(selector, size))
+        recipe, report = self._with_epochs(part), self._labelled(progress)
         best = pipeline.train(recipe, part, self.folder, report)
         pipeline.quantize(pipeline.load_trained(best, recipe), part, self.folder, report)
         write_json(
@@ -147,39 +151,39 @@ class _Run:
         else:
             write_json(path, {"kind": KIND, "version": VERSION, "run": self._header()})
 
-    def _chosen(self, selector: select.Selector, size: int) -> np.ndarray:
-        """Kept in a file: a slow selector is asked once, whatever is killed after it."""
+    def _select(self, selector: select.Selector, size: int) -> np.ndarray:
+        """Row numbers of the selection, int64 [k]; saved, so that a killed run does not select again."""
         path = self.folder / SELECTION
         if path.exists():
             return datasets.read_clip_list(self.data, "train", path)
-        if self.share == _EVERYTHING:
+        if self.share == _ALL_CLIPS:
             numbers = np.arange(len(self.pool.ids))
         else:
-            found = _run.run_unchecked(self.selector, selector, self.pool, size, self.seed)
-            numbers = pools.numbers_of(found, self.pool, size, self.selector)
+            chosen = _run.run_unchecked(self.selector, selector, self.pool, size, self.seed)
+            numbers = pools.numbers_of(chosen, self.pool, size, self.selector)
         write_text(path, "\n".join(self.pool.ids[number] for number in numbers) + "\n")
         return numbers
 
-    def _part(self, numbers: np.ndarray) -> Dataset:
+    def _subset(self, numbers: np.ndarray) -> Dataset:
         chosen = {"train": numbers}
         count = len(self.data.splits["validation"])
         if 0 < self.plan.validation < count:
             chosen["validation"] = np.sort(np.random.default_rng(0).permutation(count)[: self.plan.validation])
         return subset.of(self.data, chosen, self.out)
 
-    def _paced(self, part: Dataset) -> Recipe:
-        """Epochs that come to the plan's steps. The warm-up is a share of them: an epoch may be a few batches."""
+    def _with_epochs(self, part: Dataset) -> Recipe:
+        """The recipe with the epochs that make up the plan's steps; warm-up is a share of them."""
         train = self.recipe.train
         epochs = max(1, round(self.plan.steps / max(1, len(part.splits["train"]) // train.batch)))
-        paced = {**train.model_dump(), "epochs": epochs, "warmup_epochs": _WARMUP * epochs}
+        schedule = {**train.model_dump(), "epochs": epochs, "warmup_epochs": _WARMUP * epochs}
         clips = min(self.recipe.quant.calibration_clips, len(part.splits["train"]))
         return changed(
-            self.recipe, train=paced, quant={**self.recipe.quant.model_dump(), "calibration_clips": max(clips, 16)}
+            self.recipe, train=schedule, quant={**self.recipe.quant.model_dump(), "calibration_clips": max(clips, 16)}
         )
 
     def _header(self) -> dict[str, Any]:
-        told = {**self.recipe.to_json(), "dataset": self.data.sha256, "share": self.share, **_known(self.selector)}
-        return told | {key: getattr(self.plan, key) for key in ("steps", "validation", "embedding")}
+        inputs = {**self.recipe.to_json(), "dataset": self.data.sha256, "share": self.share, **_identity(self.selector)}
+        return inputs | {key: getattr(self.plan, key) for key in ("steps", "validation", "embedding")}
 
     def _scores(self, part: Dataset) -> dict[str, Any]:
         scores = pipeline.read_scores(self.folder / "quantize.json")["scores"]
@@ -194,9 +198,12 @@ class _Run:
         return Result(self.selector, self.share, self.seed, **figures)
 
     def _check(self, value: dict[str, Any]) -> None:
-        wanted = json.loads(json.dumps(self._header()))
-        told = value.get("run")
-        keys = sorted(key for key in wanted if not isinstance(told, dict) or told.get(key) != wanted[key])
+        expected = json.loads(json.dumps(self._header()))
+        recorded = value.get("run")
+        inputs = recorded if isinstance(recorded, dict) else {}
+        if inputs.get("selector") in select.former_names(self.selector):
+            inputs = {**inputs, "selector": self.selector}
+        keys = sorted(key for key in expected if key not in inputs or inputs[key] != expected[key])
         if keys:
             raise ArtifactError(
                 f"{self.folder} should be a run of this plan, recipe and data",
@@ -209,17 +216,17 @@ class _Run:
         return lambda what, done, total: progress(f"{name}: {what}", done, total)
 
 
-def _known(selector: str) -> dict[str, str]:
-    """A plugin by its name; a file by its name and what stands in it, wherever it lies."""
-    place, colon, wanted = selector.partition(":")
+def _identity(selector: str) -> dict[str, str]:
+    """A plugin is identified by its name, a file by its name and content, wherever it is."""
+    place, colon, attribute = selector.partition(":")
     if not place.endswith(".py"):
         return {"selector": selector}
-    return {"selector": f"{Path(place).name}{colon}{wanted}", "selector_sha256": sha256_file(Path(place))}
+    return {"selector": f"{Path(place).name}{colon}{attribute}", "selector_sha256": sha256_file(Path(place))}
 
 
-def _safe(selector: str) -> str:
-    """A name for a folder; a file, or a class, is told apart by a hash."""
+def _folder_name(selector: str) -> str:
+    """A plugin's name; for a file or a class, its stem and a hash."""
     if selector.replace("-", "").replace("_", "").isalnum():
         return selector
-    told = hashlib.sha256(" ".join(_known(selector).values()).encode()).hexdigest()[:8]
-    return f"{Path(selector.partition(':')[0]).stem}-{told}"
+    digest = hashlib.sha256(" ".join(_identity(selector).values()).encode()).hexdigest()[:8]
+    return f"{Path(selector.partition(':')[0]).stem}-{digest}"

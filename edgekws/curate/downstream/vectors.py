@@ -1,4 +1,4 @@
-"""What selectors see of each training clip, made once."""
+"""The vectors of training clips that selectors see, computed once."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ __all__ = ["STATISTICS", "of"]
 
 def of(data: Dataset, name: str, folder: Path, progress: Progress) -> np.ndarray:
     """float32 [training clips, dimensions], kept in `folder`. name: "statistics" or a model of curate/embed."""
-    pin = hashlib.sha256(f"{data.splits['train'].sha256} {name}".encode()).hexdigest()[:16]
-    path = folder / f"vectors-{pin}.npz"
+    key = hashlib.sha256(f"{data.splits['train'].sha256} {name}".encode()).hexdigest()[:16]
+    path = folder / f"vectors-{key}.npz"
     if path.exists():
-        hint = "delete it, it is made again"
-        return npz_arrays(read_content(path, "vectors of the loop", hint), f"{path}: vectors", hint)["vectors"]
-    found = embeddings.of(clips.of_dataset(data, ["train"]), name, progress)
-    write_bytes(path, npz_bytes({"vectors": found}))
-    return found
+        hint = "delete it; it is computed again"
+        return npz_arrays(read_content(path, "vectors of the training clips", hint), f"{path}: vectors", hint)[
+            "vectors"
+        ]
+    computed = embeddings.of(clips.of_dataset(data, ["train"]), name, progress)
+    write_bytes(path, npz_bytes({"vectors": computed}))
+    return computed

@@ -79,6 +79,11 @@ def current_name(name: str, notify: Callable[[str], None] = lambda text: warning
     return new
 
 
+def former_names(name: str) -> tuple[str, ...]:
+    """Old names of a selector, under which its results may be filed."""
+    return tuple(old for old, new in _RENAMED.items() if new == name)
+
+
 def load(name: str) -> Selector:
     """The function of a selector, also by its old name. Raises ConfigError that lists the available ones."""
     return cast(Selector, plugins.load("selectors", current_name(name)).select)

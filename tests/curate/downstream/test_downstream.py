@@ -1,10 +1,11 @@
-"""The loop: choices become data sets, runs are made once and continue, and the table says what is clear."""
+"""Downstream evaluation: selections become data sets, runs are made once and continue, the table gives verdicts."""
 
 import json
 import subprocess
 import sys
 import wave
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from edgekws import recipe
-from edgekws.cli.select import loop as select_loop
+from edgekws.cli.select import downstream as select_downstream
 from edgekws.curate import select
 from edgekws.curate.clean import embeddings
 from edgekws.curate.downstream import pool as pools
@@ -32,14 +33,14 @@ TINY = recipe.Recipe(
 PLAN = Plan(("spread",), (0.2,), (0,), steps=8, validation=60)
 
 SPREAD = '''
-"""Every k-th clip of each class; counts how often it was asked."""
+"""Every k-th clip of each class; counts its calls."""
 import numpy as np
 from edgekws.curate.select import Selection
 
-asked = []
+calls = []
 
 def select(pool, size, seed):
-    asked.append((size, seed))
+    calls.append((size, seed))
     groups = [np.flatnonzero(pool.classes == label) for label in (*range(len(pool.targets)), -1)]
     groups = [rows[:: max(1, round(len(pool.ids) / size))] for rows in groups if len(rows)]
     while sum(map(len, groups)) > size:
@@ -49,7 +50,7 @@ def select(pool, size, seed):
     targets = {word: tuple(ids[number]) for number, word in enumerate(pool.targets)}
     return Selection(targets, tuple(ids[-1]) if len(ids) > len(pool.targets) else ())
 '''
-SECOND = "from tests_of_loop.selectors.spread import select\n"
+SECOND = "from tests_of_downstream.selectors.spread import select\n"
 
 
 def quiet(*_):
@@ -62,18 +63,18 @@ def spread(tmp_path_factory, monkeypatch):
     import importlib
 
     folder = tmp_path_factory.mktemp("plugins")
-    package = folder / "tests_of_loop" / "selectors"
+    package = folder / "tests_of_downstream" / "selectors"
     package.mkdir(parents=True)
     for path in (package.parent / "__init__.py", package / "__init__.py"):
         path.write_text("")
     (package / "spread.py").write_text(SPREAD)
     (package / "second.py").write_text(SECOND)
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setenv("EDGEKWS_PLUGINS", "tests_of_loop")
-    for name in [name for name in __import__("sys").modules if name.startswith("tests_of_loop")]:
+    monkeypatch.setenv("EDGEKWS_PLUGINS", "tests_of_downstream")
+    for name in [name for name in __import__("sys").modules if name.startswith("tests_of_downstream")]:
         monkeypatch.delitem(__import__("sys").modules, name)
     importlib.invalidate_caches()
-    return importlib.import_module("tests_of_loop.selectors.spread")
+    return importlib.import_module("tests_of_downstream.selectors.spread")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def pool(prepared):
     return pools.of(prepared, np.zeros((len(prepared.splits["train"]), 2), np.float32))
 
 
-def test_the_pool_has_each_label_as_target_and_the_rest_as_other_words(pool, prepared):
+def test_the_pool_has_each_label_as_target_and_unknown_as_other_words(pool, prepared):
     split = prepared.splits["train"]
     assert pool.targets == tuple(label for label in prepared.labels if label != "_unknown_")
     for number in range(len(split)):
@@ -101,7 +102,7 @@ def all_of(pool, count):
     return Selection({word: tuple(clips[:count]) for word, clips in ids.items()}, tuple(others[:count]))
 
 
-def test_a_choice_that_breaks_a_rule_is_refused_with_the_selectors_name(pool):
+def test_an_invalid_selection_is_refused_with_the_selectors_name(pool):
     good = all_of(pool, 3)
     numbers = pools.numbers_of(good, pool, good.size, "mine")
     assert {pool.ids[n] for n in numbers} == {c for ids in good.targets.values() for c in ids} | set(good.nontargets)
@@ -123,7 +124,7 @@ def test_a_choice_that_breaks_a_rule_is_refused_with_the_selectors_name(pool):
         pools.numbers_of(good, pool, good.size - 1, "mine")
 
 
-def test_shares():
+def test_a_share_becomes_a_number_of_clips():
     assert pools.size_of(0.1, 1000, 12) == 100 and pools.size_of(1.0, 1000, 12) == 1000
     for share in (0, -0.1, 1.01, float("nan")):
         with pytest.raises(ConfigError, match="above 0"):
@@ -132,16 +133,16 @@ def test_shares():
         pools.size_of(0.01, 1000, 12)
 
 
-def test_plans_that_cannot_be_are_refused():
+def test_invalid_plans_are_refused():
     for changes in ({"seeds": ()}, {"selectors": ("a", "a")}, {"steps": 0}, {"validation": -1}, {"seeds": (-1,)}):
         with pytest.raises(ConfigError):
             replace(PLAN, **changes)
 
 
-def test_vectors_are_made_once(prepared, tmp_path, monkeypatch):
+def test_vectors_are_computed_once(prepared, tmp_path, monkeypatch):
     one = vectors.of(prepared, "statistics", tmp_path, quiet)
     assert one.shape == (len(prepared.splits["train"]), 360) and abs(float(one.mean())) < 1e-3
-    monkeypatch.setattr(embeddings.probe, "spectra", None)  # would fail if it were asked
+    monkeypatch.setattr(embeddings.probe, "spectra", None)  # a second computation would fail
     assert np.array_equal(vectors.of(prepared, "statistics", tmp_path, quiet), one)
 
 
@@ -158,7 +159,7 @@ def get_scene_embeddings(audio, model):
     assert audio.abs().max() <= 1
     return torch.stack([audio.amax(1), torch.full((len(audio),), float(audio.shape[1]))], 1) BROKEN
 """
-"""A model by the HEAR API: the highest sample and the length."""
+"""A HEAR model: the highest sample and the length."""
 
 
 @pytest.fixture
@@ -172,13 +173,13 @@ def hear(tmp_path, monkeypatch):
     monkeypatch.setenv("EDGEKWS_PLUGINS", "hearing")
 
 
-def test_any_embedding_model_is_what_selectors_may_see(prepared, tmp_path, hear):
+def test_selectors_can_use_any_embedding_model(prepared, tmp_path, hear):
     found = vectors.of(prepared, "hear", tmp_path, quiet)
     highest = prepared.splits["train"].samples.max(axis=1) / 32_768
     assert np.allclose(found[:, 0], highest) and (found[:, 1] == 16_000).all()
 
 
-def test_a_wrong_model_is_named(prepared, tmp_path, hear):
+def test_unusable_embedding_models_are_refused(prepared, tmp_path, hear):
     with pytest.raises(ConfigError, match=r"one of .*logmel"):
         vectors.of(prepared, "none", tmp_path, quiet)
     with pytest.raises(ConfigError, match=r"wide should hear 16000 Hz.*48000 Hz"):
@@ -188,60 +189,62 @@ def test_a_wrong_model_is_named(prepared, tmp_path, hear):
     assert not list(tmp_path.glob("vectors-*"))
 
 
-def loop(prepared, folder, plan=PLAN, chosen=TINY, progress=quiet):
+def evaluate(prepared, folder, plan=PLAN, chosen=TINY, progress=quiet):
     return runs.run(plan, chosen, prepared, folder, progress, lambda _: None)
 
 
-def test_a_run_is_made_once_and_its_figure_is_the_integer_graphs(prepared, tmp_path, spread):
-    (result,) = loop(prepared, tmp_path)
+def test_a_run_is_made_once_and_its_accuracy_is_the_integer_graphs(prepared, tmp_path, spread):
+    (result,) = evaluate(prepared, tmp_path)
     folder = tmp_path / "spread-0.2-seed0"
     size = round(0.2 * len(prepared.splits["train"]))
     chosen = (folder / "selection.txt").read_text().split()
-    assert spread.asked == [(size, 0)] and result.clips == len(chosen) <= size
+    assert spread.calls == [(size, 0)] and result.clips == len(chosen) <= size
     graph = io.load(folder / "graph.npz")
     assert graph.provenance["method"] == "ptq" and not (folder / "quant").exists()
     from edgekws.features.cache import int8_features
     from edgekws.graph import interp
 
-    heard = interp.run(graph, int8_features(prepared, "test", graph.features)).argmax(axis=1)
-    assert result.int8 == pytest.approx((heard == prepared.splits["test"].labels).mean()) and result.n == len(heard)
+    predicted = interp.run(graph, int8_features(prepared, "test", graph.features)).argmax(axis=1)
+    assert result.int8 == pytest.approx((predicted == prepared.splits["test"].labels).mean()) and result.n == len(
+        predicted
+    )
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    assert loop(prepared, tmp_path) == [result] and len(spread.asked) == 1
+    assert evaluate(prepared, tmp_path) == [result] and len(spread.calls) == 1
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before
     with pytest.raises(ArtifactError, match="another steps"):
-        loop(prepared, tmp_path, replace(PLAN, steps=9))
+        evaluate(prepared, tmp_path, replace(PLAN, steps=9))
     with pytest.raises(ArtifactError, match="another augment"):
-        loop(prepared, tmp_path, chosen=recipe.changed(TINY, augment={"shift_ms": 1.0}))
+        evaluate(prepared, tmp_path, chosen=recipe.changed(TINY, augment={"shift_ms": 1.0}))
 
 
-def test_a_killed_run_continues_to_the_same_figure(prepared, tmp_path, spread):
-    (whole,) = loop(prepared, tmp_path / "whole", replace(PLAN, steps=12))
+def test_a_killed_run_continues_to_the_same_result(prepared, tmp_path, spread):
+    (whole,) = evaluate(prepared, tmp_path / "whole", replace(PLAN, steps=12))
 
     def killed(what, done, total):
         if "train (" in what and done == total - 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        loop(prepared, tmp_path / "killed", replace(PLAN, steps=12), progress=killed)
-    asked = len(spread.asked)
-    assert loop(prepared, tmp_path / "killed", replace(PLAN, steps=12)) == [whole] and len(spread.asked) == asked
+        evaluate(prepared, tmp_path / "killed", replace(PLAN, steps=12), progress=killed)
+    calls = len(spread.calls)
+    assert evaluate(prepared, tmp_path / "killed", replace(PLAN, steps=12)) == [whole] and len(spread.calls) == calls
     for name in ("graph.npz", "selection.txt"):
         one, two = ((tmp_path / run / "spread-0.2-seed0" / name).read_bytes() for run in ("whole", "killed"))
         assert one == two, name
 
 
-def test_a_users_file_is_a_selector_and_after_a_change_another_one(prepared, tmp_path, monkeypatch):
+def test_a_changed_selector_file_makes_a_new_run(prepared, tmp_path, monkeypatch):
     path = tmp_path / "mine.py"
     path.write_text(SPREAD)
-    (one,) = loop(prepared, tmp_path / "out", replace(PLAN, selectors=(str(path),)))
+    (one,) = evaluate(prepared, tmp_path / "out", replace(PLAN, selectors=(str(path),)))
     assert one.selector == str(path)
     (folder,) = (tmp_path / "out").glob("mine-*-0.2-seed0")
     monkeypatch.chdir(tmp_path)
     before = (folder / "result.json").stat().st_mtime_ns
-    (same,) = loop(prepared, tmp_path / "out", replace(PLAN, selectors=("mine.py",)))
+    (same,) = evaluate(prepared, tmp_path / "out", replace(PLAN, selectors=("mine.py",)))
     assert same.int8 == one.int8 and (folder / "result.json").stat().st_mtime_ns == before
     path.write_text(SPREAD.replace("Every k-th", "Each k-th"))
-    loop(prepared, tmp_path / "out", replace(PLAN, selectors=("mine.py",)))
+    evaluate(prepared, tmp_path / "out", replace(PLAN, selectors=("mine.py",)))
     assert len(list((tmp_path / "out").glob("mine-*-0.2-seed0"))) == 2
 
 
@@ -249,39 +252,39 @@ def test_a_users_file_is_a_selector_and_after_a_change_another_one(prepared, tmp
     ("body", "reason"),
     [
         ("return Selection({}, ())", "one clip or more"),
-        ("return Selection({}, [{}])", "which are texts"),
+        ("return Selection({}, [{}])", "which are strings"),
         ("return Selection({'no such word': pool.ids[:1]}, ())", "words of the pool"),
         ("raise SystemExit(0)", "SystemExit"),
         ("return pool.ids", "tuple"),
     ],
 )
-def test_a_users_selector_that_chooses_badly_is_told(prepared, tmp_path, body, reason):
+def test_errors_of_a_users_selector_name_its_file(prepared, tmp_path, body, reason):
     path = tmp_path / "bad.py"
     path.write_text(f"from edgekws.curate.select import Selection\ndef select(pool, size, seed):\n    {body}\n")
     with pytest.raises(DataError, match=f"bad.py.*{reason}"):
-        loop(prepared, tmp_path / "out", replace(PLAN, selectors=(str(path),)))
+        evaluate(prepared, tmp_path / "out", replace(PLAN, selectors=(str(path),)))
     assert not list((tmp_path / "out").rglob("selection.txt"))
 
 
-def test_a_selection_of_another_plan_is_not_taken_over(prepared, tmp_path, spread):
-    """Killed after its selection, and started again with other steps: the folder knows what it was begun for."""
+def test_a_selection_of_another_plan_is_not_reused(prepared, tmp_path, spread):
+    """Killed after its selection and started again with another plan: run.json has the first plan."""
 
     def killed(what, done, total):
         if "train (" in what:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        loop(prepared, tmp_path, progress=killed)
+        evaluate(prepared, tmp_path, progress=killed)
     assert (tmp_path / "spread-0.2-seed0" / "selection.txt").exists()
     with pytest.raises(ArtifactError, match="another validation"):
-        loop(prepared, tmp_path, replace(PLAN, validation=50))
+        evaluate(prepared, tmp_path, replace(PLAN, validation=50))
     about = tmp_path / "spread-0.2-seed0" / "run.json"
     about.write_text(json.dumps({key: value for key, value in read_json(about, runs.KIND, 1).items() if key != "run"}))
     with pytest.raises(ArtifactError, match=r"another .*dataset.*, validation"):
-        loop(prepared, tmp_path)
+        evaluate(prepared, tmp_path)
 
 
-def test_one_loop_at_a_time_works_in_a_folder(prepared, tmp_path, spread):
+def test_a_folder_is_locked_during_an_evaluation(prepared, tmp_path, spread):
     code = (
         "import fcntl, sys\nlock = open(sys.argv[1], 'a')\nfcntl.flock(lock, fcntl.LOCK_EX)\n"
         "print('held', flush=True)\nsys.stdin.read()"
@@ -290,13 +293,13 @@ def test_one_loop_at_a_time_works_in_a_folder(prepared, tmp_path, spread):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(ConfigError, match="another run is working"):
-            loop(prepared, tmp_path)
+            evaluate(prepared, tmp_path)
         other.kill()
         other.wait()
-    assert loop(prepared, tmp_path)[0].selector == "spread", "the lock ends with its process"
+    assert evaluate(prepared, tmp_path)[0].selector == "spread", "the lock ends with its process"
 
 
-def test_any_folder_of_words_has_a_loop_though_it_has_no_other_words(prepared, tmp_path):
+def test_a_data_set_without_other_words_can_be_evaluated(prepared, tmp_path):
     from edgekws import pipeline
 
     split, words = prepared.splits["train"], ("left", "right")
@@ -308,15 +311,36 @@ def test_any_folder_of_words_has_a_loop_though_it_has_no_other_words(prepared, t
                 file.writeframes(np.asarray(split.samples[row], np.int16).tobytes())
     data = pipeline.prepare("folder", tmp_path / "words", tmp_path / "data", quiet)
     assert tuple(data.labels) == words
-    (result,) = loop(data, tmp_path / "out", replace(PLAN, selectors=("balanced",), shares=(0.5,)))
+    (result,) = evaluate(data, tmp_path / "out", replace(PLAN, selectors=("balanced",), shares=(0.5,)))
     chosen = (tmp_path / "out" / "balanced-0.5-seed0" / "selection.txt").read_text().split()
     assert result.clips == len(chosen) == round(0.5 * len(data.splits["train"]))
     assert sum(name.startswith("left/") for name in chosen) in (len(chosen) // 2, (len(chosen) + 1) // 2)
 
 
-def test_unknown_selectors_are_refused_before_anything_is_trained(prepared, tmp_path):
+def test_a_run_under_a_selectors_former_name_is_reused(prepared, tmp_path, monkeypatch, spread):
+    plan = replace(PLAN, selectors=("second",))
+    (result,) = evaluate(prepared, tmp_path, plan)
+    monkeypatch.setattr(select, "_RENAMED", {"second": "spread"})
+    monkeypatch.setattr(select, "names", lambda: ["spread"])
+    assert evaluate(prepared, tmp_path) == [replace(result, selector="spread")] and spread.calls == [(result.clips, 0)]
+    with pytest.warns(FutureWarning, match="second is now called spread"):
+        assert evaluate(prepared, tmp_path, plan) == [replace(result, selector="spread")]
+
+
+def test_the_former_name_of_the_command_still_works_with_one_notice(monkeypatch):
+    called = {}
+    monkeypatch.setattr(select_downstream, "downstream", called.update)
+    app = typer.Typer()
+    app.command()(select_downstream.loop)
+    done = CliRunner().invoke(app, ["--for", "dscnn", "--steps", "7"])
+    assert done.exit_code == 0 and called["net"] == "dscnn" and called["steps"] == 7, (done.output, done.exception)
+    assert " ".join(done.output.split()).count("select loop is now called select downstream") == 1
+    assert called["out"] == Path("work/loop"), "a stopped evaluation continues in the former default folder"
+
+
+def test_unknown_selectors_are_refused_before_any_training(prepared, tmp_path):
     with pytest.raises(ConfigError, match="best_of_all"):
-        loop(prepared, tmp_path, replace(PLAN, selectors=("best_of_all",)))
+        evaluate(prepared, tmp_path, replace(PLAN, selectors=("best_of_all",)))
     assert not list(tmp_path.iterdir())
 
 
@@ -324,7 +348,7 @@ def made(selector, share, figures, clips=100):
     return [Result(selector, share, seed, clips, value, value + 0.01, value, 500) for seed, value in enumerate(figures)]
 
 
-def test_the_table_says_what_is_clear():
+def test_the_table_gives_verdicts_by_interval():
     results = made("random", 0.1, [0.80, 0.82, 0.81]) + made("good", 0.1, [0.85, 0.87, 0.86])
     results += (
         made("same", 0.1, [0.80, 0.84, 0.80]) + made("bad", 0.1, [0.70, 0.72, 0.71]) + made("good", 0.5, [0.9], 500)
@@ -344,21 +368,21 @@ def test_the_table_says_what_is_clear():
     assert summary.verdict(one_seed[0]) == "+10.00, one seed" and summary.percent(one_seed[0]["int8"]) == "90.00 %"
 
 
-def test_table_and_plot_are_the_same_bytes_each_time(prepared, tmp_path):
+def test_table_and_plot_are_reproducible_byte_for_byte(prepared, tmp_path):
     results = made("random", 0.1, [0.80, 0.82]) + made("good", 0.1, [0.85, 0.86]) + made("good", 0.5, [0.9, 0.9], 500)
     for folder in (tmp_path / "one", tmp_path / "two"):
         summary.write(results, PLAN, prepared, "dscnn", folder)
-    for name in ("loop.json", "loop.md", "loop.svg"):
+    for name in ("downstream.json", "downstream.md", "downstream.svg"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    text = (tmp_path / "one" / "loop.md").read_text()
+    text = (tmp_path / "one" / "downstream.md").read_text()
     assert "| 10 % | good | 100 | 2 | 85.50 +- 6.35 % |" in text and "500 test clips" in text
-    drawn = (tmp_path / "one" / "loop.svg").read_text()
-    assert drawn.startswith("<?xml") and json.loads((tmp_path / "one" / "loop.json").read_text())["rows"]
+    drawn = (tmp_path / "one" / "downstream.svg").read_text()
+    assert drawn.startswith("<?xml") and json.loads((tmp_path / "one" / "downstream.json").read_text())["rows"]
 
 
-def test_the_command_runs_the_loop(prepared, tmp_path, spread):
+def test_the_command_evaluates_selectors(prepared, tmp_path, spread):
     app = typer.Typer()
-    app.command()(select_loop.loop)
+    app.command()(select_downstream.downstream)
     toml = tmp_path / "tiny.toml"
     toml.write_text(
         'name = "tiny"\n[net]\nname = "dscnn"\noptions = {channels = 16, blocks = 1}\n[train]\nbatch = 32\n'
@@ -367,8 +391,8 @@ def test_the_command_runs_the_loop(prepared, tmp_path, spread):
     more = [0.2, "--steps", 4, "--validation", 60, "--seed", 3, "--selector", "spread", "--selector", "second"]
     done = CliRunner().invoke(app, list(map(str, [*arguments, *more])))
     assert done.exit_code == 0, (done.output, done.exception)
-    assert "spread" in done.output and "second" in done.output and "loop.svg" in done.output
-    document = read_json(tmp_path / "out" / "loop.json", summary.KIND, summary.VERSION)
+    assert "spread" in done.output and "second" in done.output and "downstream.svg" in done.output
+    document = read_json(tmp_path / "out" / "downstream.json", summary.KIND, summary.VERSION)
     assert [(r["selector"], r["seed"]) for r in document["results"]] == [("spread", 3), ("second", 3)]
     one, two = document["results"]
     assert one["int8"] == two["int8"], "the same choice and seed are the same network"
@@ -376,5 +400,5 @@ def test_the_command_runs_the_loop(prepared, tmp_path, spread):
     assert isinstance(wrong.exception, ConfigError) and "dscnn" in str(wrong.exception)
 
 
-def test_there_are_selectors_for_the_command_to_find(spread):
+def test_plugins_of_other_packages_are_available(spread):
     assert {"spread", "second"} <= set(select.names())

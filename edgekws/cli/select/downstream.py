@@ -1,9 +1,10 @@
-"""`edgekws select loop`: what a selection is worth in the int8 accuracy of the network that will run."""
+"""`edgekws select downstream`: selectors compared by the int8 accuracy of the network trained on their selections."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -16,51 +17,64 @@ if TYPE_CHECKING:
     from edgekws.curate.downstream.runs import Result
     from edgekws.recipe import Recipe
 
-OUT = Path("work/loop")
+OUT = Path("work/downstream")
+_FORMER_OUT = Path("work/loop")
 MODELS = Path("models")
 
 
-def loop(
+def downstream(
     net: Annotated[str, typer.Option("--for", help="The network: models/NET/recipe.toml, or a file of edgekws/nets.")],
     selector: Annotated[
         list[str] | None,
         typer.Option(help="A name, file.py, file.py:Class or module:Class; may be repeated. Default: every name."),
     ] = None,
-    share: Annotated[list[float] | None, typer.Option(help="Of the training clips, 0..1; may be repeated.")] = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Of selection and training; may be repeated.")] = None,
+    share: Annotated[
+        list[float] | None, typer.Option(help="Share of the training clips, 0..1; may be repeated.")
+    ] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(help="Random seed of selection and training; may be repeated.")
+    ] = None,
     steps: Annotated[int, typer.Option(help="Batches of each training, whatever the size.")] = 1500,
-    validation: Annotated[int, typer.Option(help="Validation clips that choose the best epoch; 0 is all.")] = 1000,
+    validation: Annotated[int, typer.Option(help="Validation clips that select the best epoch; 0 is all.")] = 1000,
     embedding: Annotated[
-        str, typer.Option(help="What selectors see: statistics, or a model of edgekws/curate/embed.")
+        str, typer.Option(help="Vectors that selectors see: statistics, or a model of edgekws/curate/embed/models.")
     ] = ("statistics"),
     data: DataOption = DATA,
-    recipe: Annotated[Path | None, typer.Option(help="Instead of the network's own recipe.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="A recipe instead of the network's own.")] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the runs, the table and the plot.")] = OUT,
 ) -> None:
-    """Choose training clips with each selector, train, quantize, and compare the int8 networks.
+    """Select training clips with each selector, train, quantize, and compare the int8 networks.
 
-    Default: 10 % of the clips, seeds 0, 1 and 2. The same command continues where it was stopped; the table is
+    Default: 10 % of the clips, seeds 0, 1 and 2. The same command continues a stopped evaluation; the table is
     written after each run.
 
-    Example: `edgekws select loop --for dscnn --selector random --selector mine.py --share 0.1 --share 0.25`
+    Example: `edgekws select downstream --for dscnn --selector random --selector mine.py --share 0.1 --share 0.25`
     """
     from edgekws.curate import select
     from edgekws.curate.downstream import runs, summary
     from edgekws.data import dataset
 
-    names = tuple(selector or select.names())
+    names = tuple(select.current_name(name, console.warn) for name in selector or select.names())
     plan = runs.Plan(names, tuple(share or (0.1,)), tuple(seed or (0, 1, 2)), steps, validation, embedding)
     loaded = dataset.load(data)
-    found: list[Result] = []
+    finished: list[Result] = []
 
     def done(results: list[Result]) -> None:
-        found[:] = results
+        finished[:] = results
         summary.write(results, plan, loaded, net, out)
 
     with console.progress() as report:
         runs.run(plan, _recipe(net, recipe), loaded, out, report, done)
-    _show(found)
-    console.out.print(f"table and plot: {escape(str(out / 'loop.md'))}, {escape(str(out / 'loop.svg'))}")
+    _show(finished)
+    _, table, plot = summary.FILES
+    console.out.print(f"table and plot: {escape(str(out / table))}, {escape(str(out / plot))}")
+
+
+@functools.wraps(downstream)
+def loop(**options: Any) -> None:  # noqa: ANN401 (the options of `downstream`)
+    """The former name of `downstream`, with its former default folder."""
+    console.renamed("select loop", "select downstream")
+    downstream(**{**options, "out": _FORMER_OUT} if options["out"] == OUT else options)
 
 
 def _recipe(net: str, given: Path | None) -> Recipe:
@@ -69,7 +83,7 @@ def _recipe(net: str, given: Path | None) -> Recipe:
     path = given or models.find(MODELS / net / models.RECIPE)
     if given is not None or path.exists():
         return recipe.load(path)
-    plugins.load("networks", net)  # says which there are
+    plugins.load("networks", net)  # raises for an unknown network
     return changed_recipe(default_recipe(), name=net, net={"name": net.replace("-", "_")})
 
 

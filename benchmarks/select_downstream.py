@@ -1,11 +1,11 @@
-"""The table of `edgekws select loop`: selectors by the int8 accuracy of the DS-CNN that learned from their choice.
+"""The table of `edgekws select downstream`: selectors by the int8 accuracy of the DS-CNN trained on their selection.
 
-    python benchmarks/select_loop.py --data work/data --work work/loop [--selectors random balanced ...]
+    python benchmarks/select_downstream.py --data work/data --work work/downstream [--selectors random balanced ...]
         [--shares 0.1] [--seeds 0 1 2] [--steps 1500] [--validation 1000] [--embedding statistics] [--save]
 
-The bar: at 10 % of the training clips, the best selector is above random by more than the interval over three seeds.
-A run of 1,500 batches took 60 to 70 s on two free cores; the same command continues where it was stopped.
---save writes results/select_loop.json, .md and .svg beside this script, with how many batches each training had.
+Acceptance: at 10 % of the training clips, the best selector exceeds random by more than the interval over three seeds.
+A run of 1,500 batches took 60 to 70 s on two free cores; the same command continues a stopped evaluation.
+--save writes results/select_downstream.json, .md and .svg beside this script.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from edgekws.data import dataset
 
 HERE = Path(__file__).resolve().parent
 RECIPE = HERE.parent / "models" / "dscnn" / "recipe.toml"
-WRITTEN = ("loop.json", "loop.md", "loop.svg")
 
 
 def main() -> None:
@@ -49,14 +48,14 @@ def main() -> None:
     for row in summary.rows(results):
         print(f"{100 * row['share']:g} %, {row['selector']}: {summary.percent(row['int8'])} {summary.verdict(row)}")
     if options.save:
-        for name in WRITTEN:
+        for name in summary.FILES:
             shutil.copyfile(options.work / name, HERE / "results" / f"select_{name}")
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("work/data"))
-    parser.add_argument("--work", type=Path, default=Path("work/loop"))
+    parser.add_argument("--work", type=Path, default=Path("work/downstream"))
     parser.add_argument("--selectors", nargs="+")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.1])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
