@@ -116,7 +116,11 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the list. description: first line of its docstring, or a board's title. problem: "" when it works."""
+    """A row of the list. description: first line of its docstring, or a board's title.
+
+    problem: why it is broken; "" when it is not. needs: a package that this built-in plugin needs and that is not
+    installed; "" for none.
+    """
 
     kind: str
     name: str
@@ -124,6 +128,7 @@ class Entry:
     origin: str
     path: str
     problem: str = ""
+    needs: str = ""
 
 
 def packages() -> list[Package]:
@@ -243,7 +248,10 @@ def _package(name: str, origin: str) -> Package:
         return Package(name, origin, (), "there is no such package")
     if not spec.submodule_search_locations:
         return Package(name, origin, (), "it is a module, not a package with folders of plugins")
-    return Package(name, origin, tuple(map(Path, spec.submodule_search_locations)))
+    roots = {
+        Path(place).resolve(): None for place in spec.submodule_search_locations
+    }  # the same folder may be there twice
+    return Package(name, origin, tuple(roots))
 
 
 @cache
@@ -275,8 +283,10 @@ def _imported(plugin: Plugin) -> ModuleType:
 def _entries(kind: str) -> Iterator[Entry]:
     plugins = _located(kind)
     for plugin in plugins:
-        problem = _clash(plugin, plugins) or _problem(plugin)
-        yield Entry(kind, plugin.name, _description(plugin), plugin.package.origin, str(plugin.path), problem)
+        problem, needs = _clash(plugin, plugins), ""
+        if not problem:
+            problem, needs = _tried(plugin)
+        yield Entry(kind, plugin.name, _description(plugin), plugin.package.origin, str(plugin.path), problem, needs)
 
 
 def _clash(plugin: Plugin, plugins: list[Plugin]) -> str:
@@ -285,8 +295,8 @@ def _clash(plugin: Plugin, plugins: list[Plugin]) -> str:
     return f"{' and '.join(paths)}, which have the same name" if len(paths) > 1 else ""
 
 
-def _problem(plugin: Plugin) -> str:
-    """Why it cannot be used, or ""."""
+def _tried(plugin: Plugin) -> tuple[str, str]:
+    """(why it is broken or "", the package that a built-in one lacks or "")."""
     try:
         if reader := row(plugin.kind).reader:
             module, _, function = reader.partition(":")
@@ -294,10 +304,13 @@ def _problem(plugin: Plugin) -> str:
         else:
             _imported(plugin)
     except EdgeKwsError as error:
-        return str(error)
-    except Exception as error:  # of a built-in plugin whose libraries are not installed
-        return _in_words(error)
-    return ""
+        return str(error), ""
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        return ("", missing) if missing not in ("", *_OURS) else (_in_words(error), "")
+    except Exception as error:
+        return _in_words(error), ""
+    return "", ""
 
 
 def _description(plugin: Plugin) -> str:

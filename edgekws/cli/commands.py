@@ -199,5 +199,11 @@ ROOT = Group(
             "List the released models, whose names stand for their folders and recipes in every command.",
             TOOLS,
         ),
+        Command(
+            "plugins",
+            "edgekws.cli.plugins:plugins",
+            "List the plugins of each kind: what each is, where it comes from, and why it is broken if it is.",
+            TOOLS,
+        ),
     ),
 )
