@@ -3,7 +3,7 @@
     python benchmarks/instructions.py              measure, print the table, write results/instructions.json
     python benchmarks/instructions.py --check      measure and compare: exit 1 when a figure grew by more than 2 % or an
                                                    image is over its budget of flash
-    python benchmarks/instructions.py --fit        also print the costs for edgekws/targets/_kernels.py, from all models
+    python benchmarks/instructions.py --fit        also print the costs for edgekws/targets/_estimate.py, of all models
     python benchmarks/instructions.py --data work/data --clips 500     also send so many test clips to every image
     ... [--boards qemu-an386 ...] [--min-ram]
 

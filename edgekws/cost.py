@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from edgekws import targets
 from edgekws.graph.ir import INPUT, Graph, Node
 from edgekws.graph.ops import Shape
-from edgekws.targets import Device, Figure, Target, _estimate
+from edgekws.targets import Device, Figure, Target
 from edgekws.types import Interval, Measurement
 
 
@@ -136,9 +136,9 @@ def estimate(graph: Graph, target: Target, device: Device) -> Estimate:
 
 def _on_device(node: Node, cost: LayerCost, target: Target, device: Device, reason: str) -> LayerEstimate:
     if device.npu is None or reason:
-        cycles, bounds, unit = _estimate.cpu_cycles(node, device.cpu), _estimate.cpu_bounds(node, device.cpu), "CPU"
+        cycles, bounds, unit = targets.cpu_cycles(node, device.cpu), targets.cpu_bounds(node, device.cpu), "CPU"
     else:
-        cycles, bounds = target.cycles(node, device), _estimate.npu_bounds(node, device.npu)
+        cycles, bounds = target.cycles(node, device), targets.npu_bounds(node, device.npu)
         unit = target.ACCELERATOR
     return LayerEstimate(cost, unit, reason, cycles, *bounds)
 

@@ -1,4 +1,4 @@
-"""What this computer has to work with."""
+"""What this computer has to work with: its processors and its memory."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def cores() -> int:
 def keep_freed_memory() -> None:
     """Tune glibc's malloc to keep freed memory instead of returning it to the kernel; does nothing elsewhere.
 
-    Feature maps of some megabytes are otherwise mapped, zeroed and unmapped for each layer of each step, which takes a
-    third of a training step on a small CPU.
+    Feature maps of some megabytes are otherwise mapped, zeroed and unmapped for each layer of each step, which takes
+    a third of a training step on a small CPU.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -20,7 +20,7 @@ class Board:
     target: the target (edgekws/targets) whose graphs this board runs.
     how: how reports label its figures: measured, emulated, computed.
     flash_bytes, ram_bytes: budgets that the linker enforces; 0 for no limit.
-    cpu: whose instruction costs (edgekws/targets/_cores.py) its layers are compared with; "" when unknown.
+    cpu: whose instruction costs (edgekws/targets/_estimate.py) its layers are compared with; "" when unknown.
     timer_hz: rate of the timer behind the device's time stamps, in ticks per second.
     port: folders of firmware/ with the sources of this board. symbols: linker symbols (memory
     origins, stack). defines: numeric macros for its drivers.

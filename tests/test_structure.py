@@ -8,7 +8,6 @@ from scripts import structure
 
 TODO = {
     "circles_bar": "circles between rooms are being cut",
-    "private_bar": "three modules take private parts of another package",
     "ops_bar": "the table of ops is not there yet",
 }
 

@@ -13,12 +13,13 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from edgekws.data.sources.speech_commands import MAIN, TEST_ARCHIVE
 from edgekws.errors import DataError
 from edgekws.files import sha256_file
 from edgekws.files.os_errors import unwritable
 from edgekws.types import Progress
 
+MAIN, TEST_ARCHIVE = "speech_commands_v0.02", "speech_commands_test_set_v0.02"
+"""Folders of the recordings and of the test set."""
 _BASE = "http://download.tensorflow.org/data/"
 _BLOCK = 1 << 20
 _TIMEOUT_S = 20

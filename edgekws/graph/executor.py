@@ -1,15 +1,40 @@
-"""What everything that runs a graph is: a function of features, which are checked alike everywhere."""
+"""What everything that runs a graph is: a function of features, which are checked alike everywhere.
+
+`compile` makes one by an engine, a module of edgekws.engines, firmware_io.engines or another package.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgekws.errors import ArtifactError
+from edgekws import plugins
+from edgekws.errors import ArtifactError, BoardError
+
+if TYPE_CHECKING:
+    from edgekws.graph.ir import Graph
 
 Executor = Callable[[np.ndarray], np.ndarray]
 """features int8 [n, frames, coefficients] -> scores int8 [n, labels]"""
+DEFAULT, FALLBACK = "c", "interp"
+"""Engines: the C of the boards, and the interpreter where there is no compiler."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A graph ready to run, as a function. engine: what runs it."""
+
+    engine: str
+    run: Executor
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """features int8 [n, frames, coefficients] -> scores int8 [n, labels]. ArtifactError for others."""
+        return self.run(features)
 
 
 def checked_features(features: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -18,3 +43,25 @@ def checked_features(features: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
         got = f"{features.dtype} {list(features.shape)}"
         raise ArtifactError(f"features should be int8 [n, {', '.join(map(str, shape))}]", got=got)
     return features
+
+
+def compile(graph: Graph, engine: str | None = None) -> Compiled:
+    """See Graph.compile. Raises ConfigError that lists the engines, and what a named engine raises."""
+    if engine is not None:
+        return Compiled(engine, _executor(graph, engine))
+    try:
+        return Compiled(DEFAULT, _executor(graph, DEFAULT))
+    except BoardError as error:
+        _warn(str(error))
+    return Compiled(FALLBACK, _executor(graph, FALLBACK))
+
+
+def _executor(graph: Graph, engine: str) -> Executor:
+    executor: Executor = plugins.load("engines", engine).compile(graph)
+    return executor
+
+
+@cache
+def _warn(reason: str) -> None:
+    """At most once per process."""
+    warnings.warn(f"graphs run in the interpreter, which is slow: {reason}", RuntimeWarning, stacklevel=4)

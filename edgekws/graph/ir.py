@@ -30,7 +30,7 @@ from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec
 from edgekws.graph.ops import OPS, Op, Operation, Shape
 
 if TYPE_CHECKING:
-    from edgekws.engines import Compiled
+    from edgekws.graph.executor import Compiled
 
 Rule = Literal["offset-scale-shift", "fixed-point"]
 ACCUMULATOR_BITS = 32
@@ -189,9 +189,9 @@ class Graph:
         engine: "c", compiled for this computer at first use and kept in the user's cache, or "interp". By default C
         where there is a compiler; elsewhere the interpreter, with a warning. See edgekws.engines.
         """
-        from edgekws import engines
+        from edgekws.graph import executor
 
-        return engines.compile(self, engine)
+        return executor.compile(self, engine)
 
     def check(self) -> None:
         """Prove that shapes fit, that scores are int8 and that no accumulator can overflow, whatever the input.

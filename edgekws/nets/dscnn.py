@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from edgekws.nets._layers import GlobalAveragePool, Pad
+from edgekws.training.layers import GlobalAveragePool, Pad
 
 
 def build(labels: int, channels: int = 64, blocks: int = 4, dropout: float = 0.1) -> nn.Sequential:

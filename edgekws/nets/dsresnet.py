@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from edgekws.nets._layers import GlobalAveragePool, Pad, Residual
+from edgekws.training.layers import GlobalAveragePool, Pad, Residual
 
 _KERNELS = ((3, 3), (9, 1))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from edgekws.nets._layers import GlobalAveragePool, Pad, Residual
+from edgekws.training.layers import GlobalAveragePool, Pad, Residual
 
 
 def build(labels: int, channels: int = 40, blocks: int = 4, dropout: float = 0.0) -> nn.Sequential:

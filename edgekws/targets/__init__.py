@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, cast
 from edgekws import plugins
 from edgekws.errors import ArtifactError, ConfigError, TargetError
 from edgekws.targets._device import Costs, Cpu, Device, Figure, Npu
-from edgekws.targets._estimate import instructions
-from edgekws.targets._kernels import KERNEL_COSTS
+from edgekws.targets._estimate import KERNEL_COSTS, cpu_bounds, cpu_cycles, instructions, npu_bounds
 from edgekws.targets._target import Target
 
 if TYPE_CHECKING:
     from edgekws.graph.ir import Graph
 
 __all__ = [
-    "KERNEL_COSTS", "Costs", "Cpu", "Device", "Figure", "Npu", "Target", "instructions", "load", "misplaced",
-    "problems",
+    "KERNEL_COSTS", "Costs", "Cpu", "Device", "Figure", "Npu", "Target", "cpu_bounds", "cpu_cycles",
+    "instructions", "load", "misplaced", "npu_bounds", "problems",
 ]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -46,10 +46,3 @@ class Target(Protocol):
 
     def cycles(self, node: Node, device: Device) -> float:
         """Estimated CPU clock cycles of `node` on `device`, on the unit that `legal` gives it."""
-
-
-if TYPE_CHECKING:
-    from edgekws.targets import int8, tinpu
-
-    _INT8: Target = int8
-    _TINPU: Target = tinpu

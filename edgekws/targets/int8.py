@@ -9,11 +9,13 @@ and weighed by a model of the core that agrees with silicon within a quarter.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from edgekws.graph.ir import FIXED_POINT_BITS, Graph, Node, Rule
-from edgekws.targets import _cores, _estimate
-from edgekws.targets._device import Device, Figure
+from edgekws.targets import _estimate
+from edgekws.targets._device import CORTEX_M4, Device, Figure
 
 NAME = "int8"
 RULE: Rule = "fixed-point"
@@ -26,7 +28,7 @@ DEVICES = {
     "cortex-m": Device(
         "cortex-m",
         "any Cortex-M with DSP instructions (M4, M33), no limits",
-        cpu=_cores.CORTEX_M4,
+        cpu=CORTEX_M4,
         clock_hz=Figure(100e6, "assumed: cycles are the figure to compare by"),
     ),
 }
@@ -68,3 +70,9 @@ def legal(node: Node, graph: Graph | None = None) -> str | None:  # noqa: ARG001
 def cycles(node: Node, device: Device) -> float:
     """Estimated CPU cycles; narrow weights are unpacked once, which is left out (about 1 %)."""
     return _estimate.cpu_cycles(node, device.cpu)
+
+
+if TYPE_CHECKING:
+    from edgekws.targets import Target, int8  # noqa: PLW0406
+
+    _: Target = int8  # this module has all that a target must have

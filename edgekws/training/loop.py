@@ -31,7 +31,6 @@ from edgekws.features.cache import features_of
 from edgekws.features.mfcc import mfcc, to_network
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
 from edgekws.files import replacing
-from edgekws.machine import keep_freed_memory
 from edgekws.recipe import TrainSection
 from edgekws.training import checkpoint
 
@@ -69,7 +68,7 @@ def fit(model: nn.Module, task: Task, folder: Path, header: dict[str, Any], prog
     Continues from `folder`/last.safetensors. Raises ArtifactError when that has another `header`, and ConfigError when
     the loss is no longer finite.
     """
-    keep_freed_memory()
+    machine.keep_freed_memory()
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs a third of a step
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -12,7 +12,6 @@ from typing import Any, cast
 from edgekws.errors import BoardError, ConfigError
 from firmware_io import monitors
 from firmware_io.monitors import Capabilities, Monitor
-from firmware_io.monitors._url import rate_hz
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Meter:
     @property
     def rate_hz(self) -> float:
         """Samples per second: the URL's, else the meter's default."""
-        return rate_hz(self.rest, self.capabilities.default_rate_hz)
+        return monitors.rate_hz(self.rest, self.capabilities.default_rate_hz)
 
 
 def check(meter: Meter) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 from edgekws import plugins
 from edgekws.errors import ConfigError
 from edgekws.types import Interval
+from firmware_io.monitors._url import rate_hz as rate_hz
 
 Kind = Literal["live", "file", "model"]
 _HINT = "for example lpm01a:/dev/ttyACM1 or model:"

@@ -12,12 +12,12 @@ from edgekws.features.spec import INPUT_SCALE, FeatureSpec
 from edgekws.graph import interp
 from edgekws.graph.ir import INPUT
 from edgekws.nets import dscnn, dsresnet, tcresnet
-from edgekws.nets._layers import GlobalAveragePool, Pad
 from edgekws.quant import equalize, float_layers, lower, observe, ptq, reconstruct
 from edgekws.quant.frontends import torch_fx
 from edgekws.quant.stage import requantize
 from edgekws.quant.weighted import Normalized, Weighted
 from edgekws.recipe import QuantSection
+from edgekws.training.layers import GlobalAveragePool, Pad
 from edgekws.training.loop import _parameter_groups
 
 SPEC = FeatureSpec()

@@ -14,7 +14,8 @@ from edgekws.cli import console
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edgekws.curate.embed import Finding, Index, Request
+    from edgekws.curate.embed import Index, Request
+    from edgekws.curate.embed.hear_check import Finding
 
 _SHOWN = 10
 
@@ -110,9 +111,9 @@ def _options(given: list[str]) -> dict[str, Any]:
 
 def _check(name: str, weights: str, options: dict[str, Any], device: str) -> None:
     """Raises ConfigError (exit code 4) when there is an error."""
-    from edgekws.curate import embed as library
+    from edgekws.curate.embed import hear_check
 
-    findings = library.check_module(name, weights, options, device)
+    findings = hear_check.check_module(name, weights, options, device)
     errors = [each for each in findings if each.level == "error"]
     if findings:
         console.out.print(_findings(findings))

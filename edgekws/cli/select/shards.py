@@ -74,9 +74,9 @@ def _require_clips(selection: Selection) -> None:
 
 
 def _list() -> None:
-    from edgekws.curate.shards import methods
+    from edgekws.curate import shards
 
-    console.listed(methods.described())
+    console.listed(shards.described_methods())
 
 
 def _say(found: Chosen, selection: Selection, out: Path) -> None:

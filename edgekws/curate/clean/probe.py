@@ -213,7 +213,7 @@ def _build(classes: int) -> nn.Module:
     """Time is the only axis, cepstra are channels: [n, 40, 49] -> 16 x 49 -> 24 x 25 -> 32 x 13 -> 48 x 7 -> mean."""
     from torch import nn
 
-    from edgekws.nets._layers import Residual
+    from edgekws.training.layers import Residual
 
     widths = (_WIDTH, _WIDTH * 3 // 2, _WIDTH * 2, _WIDTH * 3)
     layers: list[nn.Module] = [*_convolved(_BANDS, _WIDTH, 3, 1), nn.ReLU()]

@@ -12,28 +12,25 @@ It may be a file of this folder, a module that Python can import, or the path of
     embed.run(embed.Request(source, out, embed.ModelSpec("dscnn")))     recordings -> parquet a word, an index
     embed.Settings(timestamps=True)                                     of such a request: a vector for each time
     embed.open_model(embed.ModelSpec("dscnn")).scene(audio)             one batch, in this process
-    embed.check_module("mine.py")                                       what is wrong with a module, in words
+    hear_check.check_module("mine.py")                                  what is wrong with a module, in words
 """
 
 from __future__ import annotations
 
 from edgekws import plugins
 from edgekws.curate.embed.audio import Skipped
-from edgekws.curate.embed.hear_check import Finding, check_module
 from edgekws.curate.embed.model import Model, ModelSpec, open_model
 from edgekws.curate.embed.runner import Request, run
 from edgekws.curate.embed.shard import Settings
 from edgekws.curate.embed.store import Index, read_index
 
 __all__ = [
-    "Finding",
     "Index",
     "Model",
     "ModelSpec",
     "Request",
     "Settings",
     "Skipped",
-    "check_module",
     "names",
     "open_model",
     "read_index",

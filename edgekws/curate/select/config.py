@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgekws.curate.dataperf import packages
+from edgekws.curate import packages
 from edgekws.errors import ArtifactError, ConfigError
 from edgekws.files import read_content
 

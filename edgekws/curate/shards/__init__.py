@@ -15,22 +15,23 @@ import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from edgekws import machine
+from edgekws import machine, plugins
 from edgekws.curate import workers as engines
 from edgekws.curate.select import Selection
-from edgekws.curate.shards import build, memory, methods, source
-from edgekws.curate.shards.methods.facility import candidates
-from edgekws.curate.shards.run import Plan, Run, plan, working_in
+from edgekws.curate.shards import build, memory, source
+from edgekws.curate.shards.greedy import candidates
+from edgekws.curate.shards.run import Method, Picks, Plan, Run, plan, working_in
 from edgekws.curate.shards.source import Shard
 from edgekws.curate.shards.store import Layout, Store
 from edgekws.errors import ConfigError
 from edgekws.files import write_json
 from edgekws.types import Progress
 
+_KIND = "shard_methods"
 _SHOWN = 20
 
 
@@ -92,7 +93,7 @@ def select(
     A script that is started as such needs `if __name__ == "__main__":` around this, as for every pool of processes.
     Raises DataError (shards), ConfigError (options, packages, too little memory), ArtifactError (the working copy).
     """
-    choose, layout = methods.load(method), layout or Layout()
+    choose, layout = load_method(method), layout or Layout()
     if size < 1:
         raise ConfigError("the size of a selection should be 1 or more", got=f"{size:,}")
     folder = folder.resolve()  # a killed run is known again from any current directory
@@ -112,6 +113,21 @@ def select(
         result = _chosen(run, picks, (method, size, seed), engine, peak, seconds)
         write_json(run.folder / "selection.json", result.to_json())
     return result
+
+
+def method_names() -> list[str]:
+    """The methods there are, sorted."""
+    return plugins.names(_KIND)
+
+
+def load_method(name: str) -> Method:
+    """Raises ConfigError that lists the methods there are."""
+    return cast(Method, plugins.load(_KIND, name).choose)
+
+
+def described_methods() -> dict[str, str]:
+    """Name -> what it does, in one line."""
+    return plugins.described(_KIND)
 
 
 def _check(store: Store, size: int, targets: tuple[str, ...]) -> None:
@@ -141,7 +157,7 @@ def _run_folder(work: Path, store: Store, method: str, size: int, seed: int) -> 
 
 
 def _chosen(
-    run: Run, picks: methods.Picks, asked: tuple[str, int, int], engine: str, peak: int, seconds: dict[str, float]
+    run: Run, picks: Picks, asked: tuple[str, int, int], engine: str, peak: int, seconds: dict[str, float]
 ) -> Chosen:
     store, (method, size, seed) = run.store, asked
     numbers = np.concatenate([store.word_numbers(part) for part in range(len(store.parts))])[picks.rows]

@@ -16,6 +16,16 @@ from edgekws.curate.shards.arithmetic import GRID, grid_norms, similarities
 
 _BATCH = 256
 
+FINAL_CLIPS = 8192
+"""So many clips at least go into one greedy choice at once."""
+SPARE = 8
+"""Winners of all blocks together, for each clip that is chosen at the end; fewer lose value, see the tests."""
+
+
+def candidates(size: int) -> int:
+    """Most clips that the last greedy chooses from: twice what the stages leave, so that no stage is for a few."""
+    return max(FINAL_CLIPS, 2 * SPARE * size)
+
 
 @dataclass(frozen=True)
 class Summary:

@@ -1,4 +1,4 @@
-"""What a method works with: the store, an engine, and a folder where it leaves its state for the next run."""
+"""What a method gets and gives: a store, an engine and a folder for the state of a killed run; and its picks."""
 
 from __future__ import annotations
 
@@ -82,6 +82,20 @@ class Run:
             partials |= {part: partial}
             self.progress(what, len(partials), total)
         return partials
+
+
+@dataclass(frozen=True)
+class Picks:
+    """rows: int64 [size], rows of the store in the order of choice. value: what the method made as large as it
+    could, in `measure`; NaN when it has no such thing. weights: clips that each pick stands for, when it knows."""
+
+    rows: np.ndarray
+    measure: str = ""
+    value: float = float("nan")
+    weights: np.ndarray | None = None
+
+
+Method = Callable[[Run, int, int], Picks]
 
 
 def plan(rows: int, dimensions: int, held: int, layout: Layout, memory_bytes: int, workers: int) -> Plan:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgekws.data.download import MAIN, TEST_ARCHIVE
 from edgekws.data.listing import (
     NOISE_FOLDER,
     SILENCE,
@@ -31,7 +32,6 @@ LABELS = (*KEYWORDS, SILENCE, UNKNOWN)
 OFFICIAL_CLIPS = {"train": 85_511, "validation": 10_102, "test": 4_890}
 """Silence included, as TensorFlow Datasets counts them."""
 
-MAIN, TEST_ARCHIVE = "speech_commands_v0.02", "speech_commands_test_set_v0.02"
 VALIDATION_NOISE = "running_tap"
 
 

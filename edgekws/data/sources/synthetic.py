@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from edgekws.data.download import MAIN, TEST_ARCHIVE
 from edgekws.data.listing import NOISE_FOLDER, SILENCE, UNKNOWN, Listing
 from edgekws.data.sources import speech_commands
-from edgekws.data.sources.speech_commands import KEYWORDS, MAIN, TEST_ARCHIVE
+from edgekws.data.sources.speech_commands import KEYWORDS
 from edgekws.errors import ConfigError
 from edgekws.types import Progress
 

@@ -145,8 +145,8 @@ class _Trial:
         self, target: targets.Target, device: targets.Device, pinned: Mapping[str, int]
     ) -> tuple[Point, dict[str, tuple[Option, ...]]]:
         """(what all networks have in common, layer -> its options). Scores the uniform networks on the way."""
+        from edgekws.quant.mixed.options import layer_options, without_weights
         from edgekws.quant.mixed.sensitivity import Sensitivity
-        from edgekws.quant.options import layer_options, without_weights
         from edgekws.quant.widths import layer_bits
 
         given = {name: bits for name, bits in layer_bits(self.layers, 0, pinned).items() if bits}

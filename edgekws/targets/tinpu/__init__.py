@@ -10,6 +10,8 @@ and the layer rules of TI's NPU guidelines.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from edgekws.graph.ir import Graph, Node, Rule
@@ -75,3 +77,9 @@ def cycles(node: Node, device: Device) -> float:
     if device.npu is None or legal(node):
         return _estimate.cpu_cycles(node, device.cpu)
     return _estimate.npu_cycles(node, device.npu)
+
+
+if TYPE_CHECKING:
+    from edgekws.targets import Target, tinpu
+
+    _: Target = tinpu  # this module has all that a target must have

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgekws.targets import _cores
-from edgekws.targets._device import Device, Figure, Npu
+from edgekws.targets._device import C28X, CORTEX_M0PLUS, CORTEX_M4, Device, Figure, Npu
 
 _NPU = Npu(
     peak=Figure(16.0, "TI MSPM0G5187 datasheet: 2.56 GOPS at 80 MHz"),
@@ -28,7 +27,7 @@ _NPU_ASSUMED = replace(_NPU, peak=Figure(16.0, "assumed: as on MSPM0G5187, at th
 MSPM0G5187 = Device(
     "mspm0g5187",
     "TI MSPM0G5187, Cortex-M0+",
-    cpu=_cores.CORTEX_M0PLUS,
+    cpu=CORTEX_M0PLUS,
     npu=_NPU,
     clock_hz=Figure(80e6, "TI datasheet"),
     flash_bytes=Figure(128 * 1024, "TI datasheet (the guides' 256 KB is wrong)"),
@@ -44,7 +43,7 @@ MSPM0G5187 = Device(
 F28P55X = Device(
     "f28p55x",
     "TI TMS320F28P55x, C28x DSP",
-    cpu=_cores.C28X,
+    cpu=C28X,
     npu=_NPU_ASSUMED,
     clock_hz=Figure(150e6, "TI datasheet"),
     flash_bytes=Figure(1_088 * 1024, "TI datasheet, the largest part (SG parts 512 KB)"),
@@ -55,7 +54,7 @@ F28P55X = Device(
 AM13E2 = Device(
     "am13e2",
     "TI AM13E23019, Cortex-M33",
-    cpu=_cores.CORTEX_M4,
+    cpu=CORTEX_M4,
     npu=_NPU_ASSUMED,
     clock_hz=Figure(200e6, "TI product page: 200 to 250 MHz (a guide says 160)", 160e6, 250e6),
     flash_bytes=Figure(512 * 1024, "TI product page"),

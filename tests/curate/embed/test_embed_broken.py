@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from edgekws.curate import embed
+from edgekws.curate.embed import hear_check
 from edgekws.errors import ConfigError
 
 SCENE = "return features(audio)\n"
@@ -35,7 +36,7 @@ def test_a_run_and_a_check_say_it(words, module, tmp_path, name):
     with pytest.raises(ConfigError) as caught:
         embed.run(embed.Request(words, tmp_path / "out", spec, workers=1))
     assert said in str(caught.value)
-    errors = [each.text for each in embed.check_module(spec.name) if each.level == "error"]
+    errors = [each.text for each in hear_check.check_module(spec.name) if each.level == "error"]
     assert any(said in text for text in errors)
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from edgekws.curate import embed
+from edgekws.curate.embed import hear_check
 from edgekws.curate.embed.models import wav2vec2
 from edgekws.errors import ArtifactError, ConfigError
 
@@ -30,7 +31,7 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize("family", ["Wav2Vec2", "Hubert", "WavLM", "Data2VecAudio"])
 def test_it_follows_the_hear_api(family, tmp_path):
-    assert embed.check_module("wav2vec2", str(tiny(family, tmp_path))) == []
+    assert hear_check.check_module("wav2vec2", str(tiny(family, tmp_path))) == []
 
 
 def test_an_encoder_of_something_else_is_refused(tmp_path):

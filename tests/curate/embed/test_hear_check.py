@@ -3,6 +3,7 @@
 import pytest
 
 from edgekws.curate import embed
+from edgekws.curate.embed import hear_check
 
 NAN = "torch.full_like(features(audio), float('nan'))"
 SCENE = ("    return features(audio)\n", "    return {}\n")
@@ -67,13 +68,13 @@ WARNED = {
 
 
 def test_a_right_module_has_no_findings(module):
-    assert embed.check_module(module()) == []
+    assert hear_check.check_module(module()) == []
 
 
 @pytest.mark.parametrize("case", WRONG)
 def test_an_error_is_said_in_words(module, case):
     change, check, words = WRONG[case]
-    errors = [each for each in embed.check_module(module(change)) if each.level == "error"]
+    errors = [each for each in hear_check.check_module(module(change)) if each.level == "error"]
     assert check in {each.check for each in errors}
     assert words in " ".join(each.text for each in errors)
 
@@ -81,27 +82,27 @@ def test_an_error_is_said_in_words(module, case):
 @pytest.mark.parametrize("case", WARNED)
 def test_a_warning_is_no_error(module, case):
     change, check, words = WARNED[case]
-    (found,) = embed.check_module(module(change))
+    (found,) = hear_check.check_module(module(change))
     assert (found.level, found.check) == ("warning", check)
     assert words in found.text
 
 
 def test_one_broken_function_does_not_hide_the_other(module):
-    found = embed.check_module(module(scene("audio[5]"), times("v")))
+    found = hear_check.check_module(module(scene("audio[5]"), times("v")))
     assert {each.check for each in found} == {"get_scene_embeddings", "get_timestamp_embeddings"}
 
 
 def test_a_tensorflow_module_is_refused_by_name(module):
     more = "\nclass Other:\n    pass\nOther.__module__ = 'tensorflow.python.module'\n"
-    found = embed.check_module(module(("return Net()", "return Other()"), more=more))
+    found = hear_check.check_module(module(("return Net()", "return Other()"), more=more))
     assert "TensorFlow module" in found[0].text
 
 
 def test_what_is_no_module_at_all_is_said(tmp_path):
-    assert "There are: dscnn, logmel, wav2vec2" in embed.check_module("no_such_module")[0].text
-    assert "no such file" in embed.check_module(str(tmp_path / "absent.py"))[0].text
+    assert "There are: dscnn, logmel, wav2vec2" in hear_check.check_module("no_such_module")[0].text
+    assert "no such file" in hear_check.check_module(str(tmp_path / "absent.py"))[0].text
 
 
 @pytest.mark.parametrize("name", [name for name in embed.names() if name != "wav2vec2"])
 def test_our_own_models_have_no_findings(name):
-    assert embed.check_module(name) == []
+    assert hear_check.check_module(name) == []

@@ -122,7 +122,7 @@ def test_stages_lose_little_against_the_plain_greedy(tmp_path, monkeypatch):
     with process.start(1) as engine:
         store = build.build(folder, tmp_path / "w", engine, layout, silent)
         whole = facility.choose(run_of(store, engine, tmp_path / "whole"), 40, 0)
-        monkeypatch.setattr(facility, "_FINAL", 400)
+        monkeypatch.setattr(greedy, "FINAL_CLIPS", 400)
         run = run_of(store, engine, tmp_path / "stages")
         staged = facility.choose(run, 40, 0)
         chance = facility._valued(run_of(store, engine, tmp_path / "r"), allowed, random.choose(run, 40, 0).rows)[0]

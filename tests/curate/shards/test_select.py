@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekws.curate import workers as engines
-from edgekws.curate.shards import methods, select
+from edgekws.curate.shards import greedy, method_names, select
 from edgekws.curate.shards.memory import bytes_of, usual_bytes
 from edgekws.curate.shards.methods import facility
 from edgekws.curate.shards.store import Layout
@@ -26,7 +26,7 @@ METHODS = ("balanced", "confidence", "facility", "filtered", "kcenter", "random"
 @pytest.fixture
 def many_stages(monkeypatch):
     """Facility location in stages although the data are small."""
-    monkeypatch.setattr(facility, "_FINAL", 40)
+    monkeypatch.setattr(greedy, "FINAL_CLIPS", 40)
     monkeypatch.setattr(facility, "_WINNERS", 6)
 
 
@@ -36,7 +36,7 @@ def chosen(folder, method, work, size=20, seed=0, **options):
 
 
 def test_there_are_the_methods_and_engines_that_are_tested():
-    assert methods.names() == sorted(METHODS)
+    assert method_names() == sorted(METHODS)
     assert engines.names() == ["process", "ray"]
 
 
@@ -49,7 +49,7 @@ def test_one_two_and_seven_shards_and_any_order_give_the_same_choice(seed, size,
     forms = ((1, None), (2, None), (7, None), (3, order))
     folders = [shard(home / f"d{i}", ids, vectors, *form, group_rows=37) for i, form in enumerate(forms)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(facility, "_FINAL", 40)
+        patch.setattr(greedy, "FINAL_CLIPS", 40)
         patch.setattr(facility, "_WINNERS", 6)
         for method in METHODS:
             first, *others = [chosen(folder, method, folder.with_suffix(".w"), size, seed) for folder in folders]

@@ -11,10 +11,10 @@ from torch.nn import functional
 from edgekws.errors import TargetError
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
 from edgekws.graph import interp
-from edgekws.nets._layers import Residual
 from edgekws.quant import float_layers, lower, ptq
 from edgekws.quant.frontends import torch_fx
 from edgekws.recipe import QuantSection
+from edgekws.training.layers import Residual
 
 LABELS = tuple(f"word{number}" for number in range(12))
 

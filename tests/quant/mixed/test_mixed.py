@@ -20,9 +20,9 @@ from edgekws.quant import lower, mixed, ptq
 from edgekws.quant.frontends import torch_fx
 from edgekws.quant.mixed import budget as budgets
 from edgekws.quant.mixed.front import Option, Point, best_within, cheapest_that, pareto_front, thinned
+from edgekws.quant.mixed.options import layer_options, without_weights
 from edgekws.quant.mixed.sensitivity import Sensitivity
 from edgekws.quant.network import QuantNet
-from edgekws.quant.options import layer_options, without_weights
 from edgekws.recipe import QuantSection
 from edgekws.training.loop import Score
 

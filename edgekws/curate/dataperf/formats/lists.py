@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from edgekws.curate.dataperf import packages
+from edgekws.curate import packages
 from edgekws.curate.dataperf.formats import yaml
 from edgekws.errors import ArtifactError
 from edgekws.files import read_content, write_text

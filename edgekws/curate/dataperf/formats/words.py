@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.curate.dataperf import packages
+from edgekws.curate import packages
 from edgekws.errors import ArtifactError, DataError
 from edgekws.files import replacing
 

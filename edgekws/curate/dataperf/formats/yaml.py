@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekws.curate.dataperf import packages
+from edgekws.curate import packages
 from edgekws.errors import ArtifactError
 
 Value = Any

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edgekws.curate.dataperf import packages
+from edgekws.curate import packages
 from edgekws.curate.dataperf.scorer import logistic as _logistic
 from edgekws.curate.dataperf.scorer import mt19937, platt
 from edgekws.errors import ConfigError, DataError

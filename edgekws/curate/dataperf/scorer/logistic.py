@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.curate.dataperf import packages
+from edgekws.curate import packages
 from edgekws.curate.dataperf.scorer.libm import each
 
 _GRADIENT, _ITERATIONS = 1e-4, 100

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.curate.dataperf import packages
+from edgekws.curate import packages
 from edgekws.curate.dataperf.formats import words
 from edgekws.curate.dataperf.formats.lists import IdLists
 from edgekws.curate.dataperf.scorer import ensemble, loader

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from edgekws.curate.shards.confidence import margins
-from edgekws.curate.shards.methods import Picks
 from edgekws.curate.shards.methods.balanced import first_of_each, words_of
-from edgekws.curate.shards.run import Run
+from edgekws.curate.shards.run import Picks, Run
 
 
 def choose(run: Run, size: int, seed: int) -> Picks:

@@ -4,9 +4,9 @@
 
 The blocks are uniformly random parts of the data, because a store is in the order of hashes: this is randomized
 two-stage greedy (GreeDi; Mirzasoleiman et al. 2013, Barbosa et al. 2015), with weights carried along and as many
-stages as it takes until one greedy can hold what is left. Data of at most `_FINAL` clips get the plain greedy,
-which is within 1 - 1/e of the best choice. One more pass gives the true value over all clips, and how many clips
-each choice stands for.
+stages as it takes until one greedy can hold what is left. Data of at most `greedy.FINAL_CLIPS` clips get the plain
+greedy, which is within 1 - 1/e of the best choice. One more pass gives the true value over all clips, and how many
+clips each choice stands for.
 """
 
 from __future__ import annotations
@@ -15,17 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgekws.curate.shards import greedy
 from edgekws.curate.shards.arithmetic import GRID, grid_norms, shuffled, similarities
 from edgekws.curate.shards.greedy import Summary, summarize
-from edgekws.curate.shards.methods import Picks
-from edgekws.curate.shards.run import Run
+from edgekws.curate.shards.run import Picks, Run
 from edgekws.curate.shards.store import Store
 
-_FINAL = 8192
 _WINNERS = 32
 """Least number of winners of a block."""
-_SPARE = 8
-"""Winners of all blocks together, for each clip that is chosen at the end; fewer lose value, see the tests."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ def among(run: Run, allowed: np.ndarray, size: int, seed: int) -> Picks:
     """Choose from the allowed rows (bool [rows]); clips that are not allowed need no one to stand for them."""
     rows = np.flatnonzero(allowed)
     weights = np.ones(len(rows), np.int64)
-    final = candidates(size)
+    final = greedy.candidates(size)
     if len(rows) > final:
         rows, weights = _winners_of_parts(run, allowed, size, len(rows))
         while len(rows) > final:
@@ -74,13 +71,8 @@ def among(run: Run, allowed: np.ndarray, size: int, seed: int) -> Picks:
     return Picks(chosen, "mean cosine of a clip to its nearest choice", value, counts)
 
 
-def candidates(size: int) -> int:
-    """Most clips that the last greedy chooses from: twice what the stages leave, so that no stage is for a few."""
-    return max(_FINAL, 2 * _SPARE * size)
-
-
 def _share(size: int, clips: int, block: int) -> int:
-    return max(_WINNERS, -(-_SPARE * size * block // clips))
+    return max(_WINNERS, -(-greedy.SPARE * size * block // clips))
 
 
 def _winners_of_parts(run: Run, allowed: np.ndarray, size: int, clips: int) -> tuple[np.ndarray, np.ndarray]:

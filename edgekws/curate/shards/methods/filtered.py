@@ -11,10 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from edgekws.curate.shards.confidence import margins
-from edgekws.curate.shards.methods import Picks
 from edgekws.curate.shards.methods.balanced import in_turn, words_of
 from edgekws.curate.shards.methods.facility import among
-from edgekws.curate.shards.run import Run
+from edgekws.curate.shards.run import Picks, Run
 from edgekws.errors import ConfigError
 
 

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekws.curate.shards.arithmetic import inverse_norms, lowest, nearest
-from edgekws.curate.shards.methods import Picks
 from edgekws.curate.shards.methods.random import keys
-from edgekws.curate.shards.run import Run
+from edgekws.curate.shards.run import Picks, Run
 from edgekws.curate.shards.store import Store
 
 _STATE = "state"
