@@ -7,7 +7,6 @@ import pytest
 from scripts import structure
 
 TODO = {
-    "circles_bar": "circles between rooms are being cut",
     "ops_bar": "the table of ops is not there yet",
 }
 

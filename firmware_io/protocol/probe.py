@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from firmware_io.protocol.session import Identity, Session, Timeouts
 BAUDS = (115_200, 9_600, 921_600)
 """Tried after the board's own rate: the usual one, that of energy mode, and the fastest seen in submissions."""
 TIMEOUTS = Timeouts(line_s=1.0, quiet_s=0.05)
+_BY_BOARD = re.compile(r"((?:^|:)serial:)board=([^?]*)")
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,18 @@ def _identity(port: Port, baud: int, timeouts: Timeouts) -> Identity:
 
     with open_transport(f"serial:{port.device}?baud={baud}") as transport:
         return Session(transport, timeouts).identify()
+
+
+def resolved(url: str) -> str:
+    """The transport's URL with the path of a port in the place of each `serial:board=NAME`.
+
+    Raises BoardError, which lists the candidates, when not exactly one port is that board's.
+    """
+
+    def path(match: re.Match[str]) -> str:
+        return f"{match[1]}{board_port(match[2], ports.listed()).device}"
+
+    return _BY_BOARD.sub(path, url)
 
 
 def board_port(name: str, listed: list[Port], ask: Callable[[Port], Probe] = probe) -> Port:

@@ -13,16 +13,12 @@ end was cut off by the kill and does not count.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from edgekws.errors import ArtifactError
 from edgekws.files import check_kind
-from firmware_io.transport import Transport
 
 KIND, VERSION = "edgekws-traffic", 1
 _ENCODING = "latin-1"
@@ -31,67 +27,27 @@ _HEAD = f'{{"kind": "{KIND}"'.encode()
 
 @dataclass(frozen=True)
 class Event:
+    """Bytes that passed, `seconds` after the start; none at all from the device: somebody waited in vain."""
+
     direction: Literal["to", "from"]
     content: bytes
     seconds: float = 0.0
 
 
-class Spy:
-    """A transport that writes down what passes."""
-
-    def __init__(self, inner: Transport, url: str, path: Path) -> None:
-        self._inner = inner
-        self._start = time.monotonic()
-        self._path = path
-        with self._written():
-            _require_free(path)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("wb", buffering=0)
-        self._header = {"kind": KIND, "version": VERSION, "url": url}
-
-    def __enter__(self) -> Spy:
-        try:
-            self._row(self._header)
-        except ArtifactError:
-            self._file.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def read(self, timeout_s: float) -> bytes:
-        content = self._inner.read(timeout_s)
-        self._note("from", content)
-        return content
-
-    def write(self, content: bytes) -> None:
-        self._note("to", content)  # before sending: an error must not hide what was tried
-        self._inner.write(content)
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def _note(self, direction: Literal["to", "from"], content: bytes) -> None:
-        self._row({"s": round(time.monotonic() - self._start, 6), direction: content.decode(_ENCODING)})
-
-    def _row(self, row: dict[str, Any]) -> None:
-        with self._written():
-            self._file.write((json.dumps(row) + "\n").encode())
-
-    @contextmanager
-    def _written(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise ArtifactError(
-                f"{self._path} should take the recorded traffic",
-                got=error.strerror or str(error),
-                hint="free some space or give another file",
-            ) from error
+def header_line(url: str) -> bytes:
+    """The first line of a recording of what passes through `url`."""
+    return _line({"kind": KIND, "version": VERSION, "url": url})
 
 
-def _require_free(path: Path) -> None:
+def event_line(event: Event) -> bytes:
+    return _line({"s": round(event.seconds, 6), event.direction: event.content.decode(_ENCODING)})
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    return (json.dumps(row) + "\n").encode()
+
+
+def require_free(path: Path) -> None:
     """Raises ArtifactError when a file is there that is no recording: it may be the clips, or someone's work."""
     if not path.is_file() or path.stat().st_size == 0:
         return

@@ -42,20 +42,15 @@ def schemes() -> list[str]:
     return plugins.names("transports")
 
 
-def open_transport(url: str, elf: Path | None = None, record: Path | None = None) -> AbstractContextManager[Transport]:
+def open_transport(url: str, elf: Path | None = None) -> AbstractContextManager[Transport]:
     """Open `url` for the duration of a `with` block.
 
     elf: the firmware that the schemes `qemu` and `host` start; others ignore it.
-    record: the traffic is also written to this file, as with `spy:`.
     Raises ConfigError for an unknown scheme and BoardError when the device cannot be reached.
     """
     module, rest = _load(url)
     opened: AbstractContextManager[Transport] = module.connect(rest, elf)
-    if record is None:
-        return opened
-    from firmware_io.transport.spy import recorded
-
-    return recorded(opened, url, record)
+    return opened
 
 
 def board_of(url: str) -> str:

@@ -1,6 +1,7 @@
 """serial:WHICH[?baud=N]: a serial port of this machine, 8N1, held exclusively.
 
-WHICH is a path, a USB id `VID:PID` (hexadecimal), `sn=SERIAL` of the USB probe, or `board=NAME`.
+WHICH is a path, a USB id `VID:PID` (hexadecimal), `sn=SERIAL` of the USB probe, or `board=NAME`
+where one port alone has that board's USB id (`firmware_io.protocol.probe.resolved` tells several apart).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from edgekws.errors import ConfigError
+from firmware_io import ports
 from firmware_io.ports.holders import holders, in_use_error
 from firmware_io.ports.opening import Port, open_port
 
@@ -39,14 +41,9 @@ def _refuse_a_shared_port(path: str) -> None:
 
 def path_of(which: str) -> str:
     """The path of the port that is meant. Raises BoardError when there is none, or several (it lists them)."""
-    from firmware_io import ports
-    from firmware_io.protocol import probe
-
     if ports.is_path(which):
         return which
     found = ports.listed()
-    if which.startswith("board="):
-        return probe.board_port(which.removeprefix("board="), found).device
     return ports.one(which, ports.matching(which, found), found).device
 
 

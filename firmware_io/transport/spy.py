@@ -1,27 +1,96 @@
-"""spy:FILE:URL: any other transport, and all of its traffic in a file that `replay:` plays byte for byte."""
+"""spy:FILE:URL: any other transport, and all of its traffic in a file that `replay:` plays byte for byte.
+
+FILE ends where a URL begins. A name that has a colon and might look like one stands in quotes: `spy:"a:host:b":host:`;
+`url_of` writes them.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
-from edgekws.errors import ConfigError
+from edgekws.errors import ArtifactError, ConfigError
+from firmware_io import traffic
 from firmware_io import transport as transports
-from firmware_io.traffic import Spy
 from firmware_io.transport import Transport, open_transport, schemes
+
+_END = '":'
+"""Of a file in quotes."""
+
+
+class Spy:
+    """A transport that writes down what passes."""
+
+    def __init__(self, inner: Transport, url: str, path: Path) -> None:
+        self._inner = inner
+        self._start = time.monotonic()
+        self._path = path
+        with self._written():
+            traffic.require_free(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("wb", buffering=0)
+        self._header = traffic.header_line(url)
+
+    def __enter__(self) -> Spy:
+        try:
+            self._put(self._header)
+        except ArtifactError:
+            self._file.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, timeout_s: float) -> bytes:
+        content = self._inner.read(timeout_s)
+        self._note("from", content)
+        return content
+
+    def write(self, content: bytes) -> None:
+        self._note("to", content)  # before sending: an error must not hide what was tried
+        self._inner.write(content)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def _note(self, direction: Literal["to", "from"], content: bytes) -> None:
+        self._put(traffic.event_line(traffic.Event(direction, content, time.monotonic() - self._start)))
+
+    def _put(self, line: bytes) -> None:
+        with self._written():
+            self._file.write(line)
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ArtifactError(
+                f"{self._path} should take the recorded traffic",
+                got=error.strerror or str(error),
+                hint="free some space or give another file",
+            ) from error
+
+
+def url_of(path: Path, url: str) -> str:
+    """The URL of `url` recorded in `path`. Raises ConfigError for a path that no quotes help."""
+    text = str(path)
+    if ":" not in text:
+        return f"spy:{text}:{url}"
+    if _END in text:
+        raise ConfigError(f"the file of recorded traffic should not have {_END} in its name", got=text)
+    return f'spy:"{text}{_END}{url}'
 
 
 @contextmanager
-def recorded(opened: AbstractContextManager[Transport], url: str, path: Path) -> Iterator[Transport]:
-    """`opened`, which `url` names, for the duration of a `with` block, recorded in `path`."""
-    with opened as transport, Spy(transport, url, path) as spy:
-        yield spy
-
-
-def connect(rest: str, elf: Path | None = None) -> AbstractContextManager[Transport]:
+def connect(rest: str, elf: Path | None = None) -> Iterator[Transport]:
     path, url = _parts(rest)
-    return recorded(open_transport(url, elf), url, path)
+    with open_transport(url, elf) as transport, Spy(transport, url, path) as spy:
+        yield spy
 
 
 def board_of(rest: str) -> str:
@@ -29,7 +98,10 @@ def board_of(rest: str) -> str:
 
 
 def _parts(rest: str) -> tuple[Path, str]:
-    """The file ends where a URL begins: it may itself have a colon, as on Windows."""
+    """The file ends at the first scheme behind it: it may itself have a colon, as on Windows."""
+    if rest.startswith('"') and _END in rest:
+        text, _, url = rest[1:].partition(_END)
+        return Path(text), url
     words = rest.split(":")
     for at in range(1, len(words)):
         if words[at] in schemes() and words[at - 1]:

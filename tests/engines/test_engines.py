@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekws import engines
 from edgekws.errors import ArtifactError, BoardError, ConfigError
 from edgekws.files import cache_folder
-from edgekws.graph import interp, io
+from edgekws.graph import executor, interp, io
 from edgekws.graph.ir import Graph
 from firmware_io.build import host_cc
 from tests.conftest import random_graph
@@ -32,7 +31,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def no_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    engines._warn.cache_clear()
+    executor._warn.cache_clear()
 
 
 @pytest.mark.parametrize("engine", [None, "c", "interp"])
@@ -129,7 +128,7 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch) -> None:
 COMPILES = """
 import sys, numpy as np
 from pathlib import Path
-from edgekws.graph import interp, io
+from edgekws.graph import executor, interp, io
 graph = io.load(Path(sys.argv[1]))
 x = np.random.default_rng(0).integers(-128, 128, (4, 49, 10)).astype(np.int8)
 assert np.array_equal(graph.compile("c")(x), interp.run(graph, x))

@@ -188,10 +188,11 @@ def _say_build(board: Board, elf: Path, energy: bool) -> None:
 
 
 def _greet(board: Board, transport: str, elf: Path) -> None:
+    from firmware_io.protocol import probe
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport
 
-    with open_transport(transport, elf) as opened:
+    with open_transport(probe.resolved(transport), elf) as opened:
         session = Session(opened)
         identity = session.start()
     who = f"{identity.name} answers, {identity.profile}, model {identity.model}, {session.mode} mode"

@@ -159,8 +159,9 @@ def _run(job: _Job) -> tuple[BenchRun, dict[str, Any]]:
     """The run, and what a report says of its origin."""
     from firmware_io import build
     from firmware_io.bench import bench, vectors
+    from firmware_io.protocol import probe
     from firmware_io.protocol.session import Session
-    from firmware_io.transport import open_transport
+    from firmware_io.transport import open_transport, spy
 
     options, live = job.options, _is_live(job.meter)
     clips, dataset = _clips(job)
@@ -173,7 +174,8 @@ def _run(job: _Job) -> tuple[BenchRun, dict[str, Any]]:
     origin = {**origin, "manifests": {**origin.get("manifests", {}), "firmware": _built(job, firmware)}}
     record = options.spy or _log(options)
     console.out.print(f"device at {job.port}", markup=False)
-    with open_transport(job.port, elf, record) as transport, console.progress() as report:
+    url = probe.resolved(job.port)
+    with open_transport(spy.url_of(record, url) if record else url, elf) as transport, console.progress() as report:
         run = bench(Session(transport), job.board, job.graph, clips, job.plan, firmware, report, job.meter)
     return run, origin
 

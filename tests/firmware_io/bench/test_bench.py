@@ -306,7 +306,7 @@ def test_recorded_on_a_pty_and_replayed(graph, vectors, tmp_path):
     def measure(opened):
         return bench(Session(opened, Timeouts(quiet_s=0.05)), host, graph, vectors, plan)
 
-    with on_pty(FakeDevice(graph)) as port, open_transport(f"serial:{port}", record=path) as opened:
+    with on_pty(FakeDevice(graph)) as port, open_transport(f"spy:{path}:serial:{port}") as opened:
         recorded = measure(opened)
     with open_transport(f"replay:{path}") as opened:
         replayed = measure(opened)

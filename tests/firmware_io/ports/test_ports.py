@@ -103,6 +103,29 @@ def answering(name):
     return lambda port: probe.Probe(port, True, Identity(name(port), "profile", "kws01"), 115_200)
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("serial:board=lp-mspm0g5187", "serial:/dev/ttyACM3"),
+        ("io:serial:board=lp-mspm0g5187?baud=9600", "io:serial:/dev/ttyACM3?baud=9600"),
+        ("spy:t.jsonl:serial:board=lp-mspm0g5187", "spy:t.jsonl:serial:/dev/ttyACM3"),
+        ("serial:/dev/ttyACM1", "serial:/dev/ttyACM1"),
+        ("host:", "host:"),
+    ],
+)
+def test_a_board_in_a_url_becomes_the_path_of_its_port(plugged, url, expected):
+    plugged(*BENCH)
+    assert probe.resolved(url) == expected
+
+
+def test_the_board_of_a_url_is_probed_where_two_ports_have_its_usb_id(plugged, monkeypatch):
+    plugged(*BENCH)
+    names = {"/dev/ttyACM0": "interface", "/dev/ttyACM2": "edgekws-nucleo-l4r5zi"}
+    probed = answering(lambda port: names[port.device])
+    monkeypatch.setattr(probe, "_identity", lambda port, *_: probed(port).identity)
+    assert probe.resolved("serial:board=nucleo-l4r5zi?baud=9600") == "serial:/dev/ttyACM2?baud=9600"
+
+
 def test_two_probes_with_one_usb_id_are_distinguished_by_name(plugged):
     """The interface board of MLPerf Tiny has the same USB id as the board that it is wired to."""
     listed = plugged(*BENCH)

@@ -18,7 +18,7 @@ from firmware_io import board as boards
 from firmware_io.build import build
 from firmware_io.protocol.session import Session, Timeouts
 from firmware_io.traffic import load
-from firmware_io.transport import open_transport
+from firmware_io.transport import open_transport, spy
 from tests.firmware_io.devices.fake_device import FakeDevice, Faults, on_pty
 
 DATA = Path(__file__).parents[1] / "data"
@@ -139,10 +139,10 @@ def test_only_a_recording_is_replaced_by_another(graph, tmp_path):
     mine.write_bytes(b"PK of a week")
     with on_pty(FakeDevice(graph)) as port:
         refused = pytest.raises(ArtifactError, match=r"clips\.npz should be free.*another file")
-        with refused, open_transport(f"serial:{port}", record=mine):
+        with refused, open_transport(f"spy:{mine}:serial:{port}"):
             pass
         for _ in range(2):
-            with open_transport(f"serial:{port}", record=recording) as opened:
+            with open_transport(f"spy:{recording}:serial:{port}") as opened:
                 Session(opened).start()
     assert mine.read_bytes() == b"PK of a week" and len(load(recording)) > 2
 
@@ -151,6 +151,21 @@ def test_only_a_recording_is_replaced_by_another(graph, tmp_path):
 def test_a_spy_needs_a_file_and_a_url(rest):
     with pytest.raises(ConfigError, match="spy"), open_transport(f"spy:{rest}"):
         pass
+
+
+@pytest.mark.parametrize("name", ["plain.jsonl", "C:traffic.jsonl", "a:host:b", "host:", 'a"b'])
+def test_a_recording_of_any_name_is_written_and_plays(name, graph, tmp_path):
+    path = tmp_path / name
+    with on_pty(FakeDevice(graph)) as port, open_transport(spy.url_of(path, f"serial:{port}")) as opened:
+        Session(opened).start()
+    assert path.read_text().startswith(f'{{"kind": "edgekws-traffic", "version": 1, "url": "serial:{port}"}}\n')
+    with open_transport(f"replay:{path}") as opened:
+        Session(opened).start()
+
+
+def test_a_name_that_no_quotes_help_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="in its name"):
+        spy.url_of(tmp_path / 'a":host:', "host:")
 
 
 def test_a_spy_takes_a_file_with_a_colon(graph, tmp_path):

@@ -113,7 +113,7 @@ SENT = (
 
 
 def record_a_session(graph, path):
-    with on_pty(FakeDevice(graph)) as port, open_transport(f"serial:{port}", record=path) as opened:
+    with on_pty(FakeDevice(graph)) as port, open_transport(f"spy:{path}:serial:{port}") as opened:
         return talk(opened, graph)
 
 
@@ -158,7 +158,7 @@ def test_a_failed_session_is_recorded_too(graph, tmp_path):
     with (
         on_pty(FakeDevice(graph)) as port,
         pytest.raises(ZeroDivisionError),
-        open_transport(f"serial:{port}", record=path) as opened,
+        open_transport(f"spy:{path}:serial:{port}") as opened,
     ):
         opened.write(b"na")
         raise ZeroDivisionError
