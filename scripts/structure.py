@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ("edgekws", "firmware_io")
 GENERATED = re.compile(r"^(models/.*|benchmarks/results/.*|.*/golden/.*)\.(h|c|md)$")
 """Written by a program: exported C, cards of models, tables of results."""
+OP_TABLE = "edgekws/graph/ops.py"
 FOLDER_FILES, ROOT_FILES, FILE_LINES, OP_FILES = 20, 13, 400, 8
 MEDIAN_LINES, P90_LINES = 8, 20
 
@@ -265,13 +266,10 @@ def _code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str]) 
 
 
 def ops() -> list[str]:
-    """The ops of the graph, as `Op = Literal[...]` in edgekws/graph lists them."""
-    for module, path in modules().items():
-        if room_of(module) == "edgekws.graph":
-            for node in tree(path).body:
-                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "Op":
-                    return sorted(ast.literal_eval(ast.unparse(node.value).removeprefix("Literal")))
-    raise SystemExit("edgekws/graph has no `Op = Literal[...]`")
+    """The ops of the graph: the rows of the table, `Operation("name", ...)`."""
+    calls = [node for node in ast.walk(tree(OP_TABLE)) if isinstance(node, ast.Call)]
+    rows = [call.args[0] for call in calls if ast.unparse(call.func) == "Operation" and call.args]
+    return sorted(str(row.value) for row in rows if isinstance(row, ast.Constant))
 
 
 def strings_of(path: str) -> set[str]:
