@@ -74,7 +74,7 @@ def test_an_engine_says_what_package_it_needs(tmp_path, monkeypatch):
     folder = shard(tmp_path / "d", *clips(40))
     with pytest.raises(ConfigError, match=r"pip install 'edgekws\[ray\]'"):
         chosen(folder, "random", tmp_path / "w", engine="ray")
-    with pytest.raises(ConfigError, match="one of process, ray"):
+    with pytest.raises(ConfigError, match="There are: process, ray"):
         chosen(folder, "random", tmp_path / "w", engine="spark")
 
 
