@@ -1,15 +1,15 @@
-"""Tools that bring a firmware onto a board: one module each, found by its file's name.
+"""Tools that load a firmware onto a board: one module per tool, found by its name.
 
-All have CAPABILITIES, what they can do as data. A launcher (persistent = False) starts a program that
-lives as long as we want:
-    require(board) -> str               path of its program; BoardError with an install hint
-    command(board, elf) -> list[str]    what it would run (a dry run prints it)
-    start(board, elf) -> context        runs it; gives what ports.opening.open_serial opens
-A flasher (persistent = True) writes an image into a board's memory, where it stays:
-    OPTIONS                             name -> meaning of its settings (flash_options of a board's file)
-    require(job) -> str                 what it needs is there; BoardError with an install hint
-    plan(job) -> list[str]              what it would run or send, a line each; touches no board
-    flash(job, progress) -> str         writes, verifies, starts; says in one line what was done
+Each has CAPABILITIES: what it can do, as data. A launcher (persistent = False) runs the firmware as a program for the
+duration of a `with` block:
+    require(board) -> str               path of the program it needs; BoardError with an install hint
+    command(board, elf) -> list[str]    the command line (a dry run prints it)
+    start(board, elf) -> context        runs it; yields a URL for ports.opening.open_serial
+A flasher (persistent = True) writes an image to a board's flash memory:
+    OPTIONS                             name -> description of its options (flash_options of a board's file)
+    require(job) -> str                 checks that its requirements are met; BoardError with an install hint
+    plan(job) -> list[str]              what it would run or send, one step a line; does not touch the board
+    flash(job, progress) -> str         writes, verifies, starts; returns a one-line summary
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from firmware_io.board import Board
 
 @dataclass(frozen=True)
 class Capabilities:
-    """emulated: no board is needed. persistent: the firmware survives the tool (a flasher).
+    """What a tool can do. emulated: needs no board. persistent: the firmware stays on the board (a flasher).
 
-    port: it talks over a serial port of this computer. takes: endings by which it tells images apart;
-    none: it looks into them.
+    port: works over a serial port of this computer. takes: file name endings that the tool accepts; empty when it
+    recognises images by their content.
     """
 
     emulated: bool
     persistent: bool
     sees_banner: bool
-    """Whoever opens the serial line first sees the boot banner, however late."""
+    """The first to open the serial line receives the boot banner, however late."""
     port: bool = False
     takes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a flasher is to do. port: a path or pyserial URL. options: its settings by name.
+    """The input of a flasher. port: a path or pyserial URL. options: values of its OPTIONS.
 
-    origin, size: the memory that the image may touch; 0 bytes: what the tool knows itself.
+    origin, size: the flash memory in bytes that the image may occupy; size 0: the tool's own default.
     """
 
     image: Path
@@ -58,48 +58,64 @@ class Job:
 
 
 class Launcher(Protocol):
+    """A module that runs a firmware as a program."""
+
     CAPABILITIES: Capabilities
 
-    def require(self, board: Board) -> str: ...
-    def command(self, board: Board, elf: Path) -> list[str]: ...
-    def start(self, board: Board, elf: Path) -> AbstractContextManager[str]: ...
+    def require(self, board: Board) -> str:
+        """Path of the program it needs, "" for none. Raises BoardError with an install hint."""
+
+    def command(self, board: Board, elf: Path) -> list[str]:
+        """The command line. Raises ConfigError for a board that the tool cannot run."""
+
+    def start(self, board: Board, elf: Path) -> AbstractContextManager[str]:
+        """Run the firmware for a `with` block; yields a URL for open_serial. Raises BoardError when it ends early."""
 
 
 class Flasher(Protocol):
+    """A module that writes images to flash memory."""
+
     CAPABILITIES: Capabilities
     OPTIONS: Mapping[str, str]
 
-    def require(self, job: Job) -> str: ...
-    def plan(self, job: Job) -> list[str]: ...
-    def flash(self, job: Job, progress: Progress) -> str: ...
+    def require(self, job: Job) -> str:
+        """What the tool needs, usually the path of its program. Raises BoardError with an install hint."""
+
+    def plan(self, job: Job) -> list[str]:
+        """The steps, one a line; touches no board. Raises ConfigError, ArtifactError or BoardError for a wrong job."""
+
+    def flash(self, job: Job, progress: Progress) -> str:
+        """Write, verify and start; returns a one-line summary. Raises BoardError unless all of that succeeded."""
 
 
 def names() -> list[str]:
+    """The names of all flash tools, sorted."""
     return plugins.names("flash_tools")
 
 
 def load(name: str) -> Launcher:
-    """A launcher. Raises ConfigError that lists the tools there are."""
+    """The tool of this name. Raises ConfigError, which lists all tools, for an unknown one."""
     return cast(Launcher, plugins.load("flash_tools", name))
 
 
 def flasher(name: str) -> Flasher:
-    """Raises ConfigError when `name` is no tool, or one that writes no board."""
-    found = cast(Flasher, plugins.load("flash_tools", name))
-    if not found.CAPABILITIES.persistent:
+    """The flasher of this name. Raises ConfigError for an unknown tool and for a launcher."""
+    tool = cast(Flasher, plugins.load("flash_tools", name))
+    if not tool.CAPABILITIES.persistent:
         able = ", ".join(other for other in names() if capabilities(other).persistent)
         raise ConfigError(f"a tool that writes boards is one of {able}", got=f"{name}, which starts a program")
-    return found
+    return tool
 
 
 def capabilities(name: str) -> Capabilities:
+    """What the tool of this name can do. Raises ConfigError for an unknown one."""
     return load(name).CAPABILITIES
 
 
 def job(tool: str, board: Board, image: Path, port: str, chosen: Mapping[str, str], verify: bool = True) -> Job:
-    """The job of `tool`: what the board's file says when it is the board's own tool, then `chosen`.
+    """The job for `tool`. Its options are those of the board's file, if `tool` is the board's own, then `chosen`.
 
-    Raises ConfigError for an option that the tool does not have, or an image that it would misread.
+    Raises ConfigError for an option that the tool does not have, and for an image type that it does not accept.
     """
     known, takes = flasher(tool).OPTIONS, capabilities(tool).takes
     if takes and image.suffix.lower().removeprefix(".") not in takes:

@@ -1,4 +1,4 @@
-"""Flash programs of others: run, watched for their stages, their complaints explained."""
+"""Runs external flash programs: reports their progress, checks their success messages, explains their errors."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ _SHOWN_LINES = 4
 
 @dataclass(frozen=True)
 class Stage:
-    """name: for the progress bar. seen: what the program prints when the stage begins."""
+    """A stage of a program. name: for the progress bar. pattern: what it prints when the stage begins."""
 
     name: str
-    seen: re.Pattern[str]
+    pattern: re.Pattern[str]
 
 
 @dataclass(frozen=True)
-class Complaint:
-    """seen: what the program prints. meaning, hint: the same in our words."""
+class KnownError:
+    """An error message of a program. pattern: its text. meaning: an explanation. hint: what to do."""
 
-    seen: re.Pattern[str]
+    pattern: re.Pattern[str]
     meaning: str
     hint: str
 
 
 @dataclass(frozen=True)
 class Program:
-    """What is known of a program: its stages in their order, its complaints with the most telling first."""
+    """A program: its stages in order, and its known errors with the most specific first."""
 
     name: str
     stages: tuple[Stage, ...]
-    complaints: tuple[Complaint, ...]
+    known_errors: tuple[KnownError, ...]
 
 
 def line(command: Sequence[str]) -> str:
-    """As one would type it."""
+    """The command as a line of a plan, quoted for a shell."""
     return "run: " + shlex.join(command)
 
 
@@ -57,10 +57,10 @@ def run(
     progress: Progress,
     timeout_s: float = TIMEOUT_S,
 ) -> str:
-    """Run to the end; give what it printed last. It dies with us. proofs: each is a line that has to be printed.
+    """Run a program to its end and return its last output. It is killed when this process ends.
 
-    Raises BoardError, with what it complained about, when it fails, hangs, or ends without all proofs:
-    several of these programs exit with 0 after a failure.
+    proofs: success messages, each of which has to be printed, because several of these programs exit with 0 after a
+    failure. Raises BoardError, which explains the program's error, when it fails, hangs or lacks a proof.
     """
     what = f"{program.name} should write the image and say so"
     lines: deque[str] = deque(maxlen=_KEPT_LINES)
@@ -73,16 +73,16 @@ def run(
         status = process.wait()
     if expired.is_set():
         raise BoardError(
-            what, got=f"no end after {timeout_s:g} s; {_last(lines)}", hint="unplug the board and try again"
+            what, got=f"no end after {timeout_s:g} s; {_last_lines(lines)}", hint="unplug the board and try again"
         )
     if status != 0 or pending:
-        raise _explained(program, what, lines, status, [proof.pattern for proof in pending])
+        raise _failure(program, what, lines, status, [proof.pattern for proof in pending])
     progress(program.name, len(program.stages), len(program.stages))
     return "\n".join(lines)
 
 
 class _started:  # noqa: N801 (a context manager)
-    """The child, and the event that is set when it had to be killed."""
+    """Context manager: the running child, and an event that is set when its time-out has expired."""
 
     def __init__(self, command: Sequence[str], what: str, timeout_s: float) -> None:
         self._expired = threading.Event()
@@ -124,21 +124,21 @@ def _output(process: subprocess.Popen[str]) -> Iterator[str]:
 
 def _report(program: Program, text: str, progress: Progress) -> None:
     for index, stage in enumerate(program.stages):
-        if stage.seen.search(text):
+        if stage.pattern.search(text):
             progress(f"{program.name} ({stage.name})", index, len(program.stages))
 
 
-def _explained(program: Program, what: str, lines: Sequence[str], status: int, missing: Sequence[str]) -> BoardError:
-    said = "\n".join(lines)
-    for complaint in program.complaints:
-        found = complaint.seen.search(said)
-        if found:
-            quoted = next((text for text in lines if found.group(0).split("\n")[0] in text), found.group(0))
-            return BoardError(what, got=f"{complaint.meaning} ({quoted.strip()})", hint=complaint.hint)
+def _failure(program: Program, what: str, lines: Sequence[str], status: int, missing: Sequence[str]) -> BoardError:
+    output = "\n".join(lines)
+    for known in program.known_errors:
+        match = known.pattern.search(output)
+        if match:
+            quoted = next((text for text in lines if match.group(0).split("\n")[0] in text), match.group(0))
+            return BoardError(what, got=f"{known.meaning} ({quoted.strip()})", hint=known.hint)
     ended = f"it ended with status {status}" if status else f"it never printed {missing[0]!r}"
-    return BoardError(what, got=f"{ended}; {_last(lines)}", hint="run the same command by hand to see all of it")
+    return BoardError(what, got=f"{ended}; {_last_lines(lines)}", hint="run the same command by hand to see all of it")
 
 
-def _last(lines: Sequence[str]) -> str:
+def _last_lines(lines: Sequence[str]) -> str:
     errors = [text for text in lines if re.search(r"error|fail|fatal", text, re.IGNORECASE)] or list(lines)
-    return "it said: " + " / ".join(text.strip() for text in errors[-_SHOWN_LINES:]) if errors else "it said nothing"
+    return "output: " + " / ".join(text.strip() for text in errors[-_SHOWN_LINES:]) if errors else "no output"

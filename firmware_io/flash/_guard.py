@@ -1,7 +1,7 @@
-"""Runs a command and kills it as soon as stdin ends. A program of its own: imports nothing of ours.
+"""Runs a command and kills it when stdin is closed. A stand-alone program: it imports no other module of this package.
 
-QEMU has no such option, and would otherwise idle for ever after its parent was killed. What a command
-starts (UniFlash is a script around a program) is killed with it: they are one process group.
+QEMU has no such option and would otherwise idle for ever after its parent was killed. Children of the command are
+killed with it (UniFlash is a script that starts a program), for they share its process group.
 """
 
 import contextlib
@@ -27,10 +27,10 @@ def _kill(child: "subprocess.Popen[bytes]") -> None:
 
 
 def main() -> int:
-    # close_fds: sockets are passed on
+    # close_fds=False: inherited sockets are passed on
     child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, close_fds=False, start_new_session=True)
     threading.Thread(target=_kill_at_end_of_stdin, args=(child,), daemon=True).start()
-    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C reaches our parent and us, not the command's group
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C reaches the parent and this process, not the command's group
         return child.wait()
     _kill(child)
     return child.wait()

@@ -1,4 +1,4 @@
-"""Images to write: what of an ELF, Intel HEX or binary file goes to which address."""
+"""Images: the segments of an ELF, Intel HEX or binary file and their addresses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ELF_MAGIC = b"\x7fELF"
 
 @dataclass(frozen=True)
 class Segment:
-    """`content` (not empty) goes to `address` (bytes) and what follows it."""
+    """`content` (not empty) is written to the byte address `address` and those after it."""
 
     address: int
     content: bytes
@@ -27,7 +27,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Image:
-    """Segments in the order of their addresses; they neither touch nor overlap."""
+    """Segments sorted by address; they neither touch nor overlap."""
 
     segments: tuple[Segment, ...]
 
@@ -41,10 +41,10 @@ class Image:
 
 
 def read(path: Path, origin: int = 0) -> Image:
-    """ELF by its magic, Intel HEX by its first character, anything called .bin as it is, at `origin`.
+    """Read an image: ELF (by its magic), Intel HEX (by its first character), or a .bin file, which goes to `origin`.
 
-    An ELF's segments go to their load addresses (p_paddr). Raises ArtifactError for a file that is
-    missing, empty, damaged or of another kind.
+    ELF segments go to their load addresses (p_paddr). Raises ArtifactError for a file that is missing, empty, damaged
+    or of another kind.
     """
     try:
         content = path.read_bytes()
@@ -58,12 +58,12 @@ def read(path: Path, origin: int = 0) -> Image:
     elif path.suffix == ".bin" and content:
         segments = [Segment(origin, content)]
     else:
-        raise _foreign(path, "another kind of file" if content else "an empty file")
-    return Image(tuple(joined(path, segments)))
+        raise _format_error(path, "another kind of file" if content else "an empty file")
+    return Image(tuple(merged(path, segments)))
 
 
 def check_range(image: Image, origin: int, size: int, what: str) -> None:
-    """Raises BoardError when `image` does not lie in the `size` bytes at `origin`, called `what`."""
+    """Raises BoardError when `image` exceeds the `size` bytes at `origin`. what: the name of that memory."""
     for segment in image.segments:
         if segment.address < origin or segment.end > origin + size:
             raise BoardError(
@@ -74,18 +74,18 @@ def check_range(image: Image, origin: int, size: int, what: str) -> None:
 
 
 def sectors(image: Image, sector_bytes: int) -> dict[int, bytes]:
-    """Address -> content of each whole sector that the image touches, gaps filled as erased flash."""
-    found: dict[int, bytearray] = {}
+    """Address -> content of each sector that the image touches; gaps are filled with the value of erased flash."""
+    contents: dict[int, bytearray] = {}
     for segment in image.segments:
         for address in range(segment.address - segment.address % sector_bytes, segment.end, sector_bytes):
-            sector = found.setdefault(address, bytearray([BLANK]) * sector_bytes)
+            sector = contents.setdefault(address, bytearray([BLANK]) * sector_bytes)
             first, last = max(address, segment.address), min(address + sector_bytes, segment.end)
             sector[first - address : last - address] = segment.content[first - segment.address : last - segment.address]
-    return {address: bytes(content) for address, content in sorted(found.items())}
+    return {address: bytes(content) for address, content in sorted(contents.items())}
 
 
-def joined(path: Path, segments: list[Segment]) -> Iterator[Segment]:
-    """In the order of their addresses, neighbours as one. Raises ArtifactError at an overlap."""
+def merged(path: Path, segments: list[Segment]) -> Iterator[Segment]:
+    """Sorted by address, adjacent segments merged. Raises ArtifactError for an overlap."""
     waiting: Segment | None = None
     for segment in sorted(segments, key=lambda each: each.address):
         if waiting is None:
@@ -93,7 +93,7 @@ def joined(path: Path, segments: list[Segment]) -> Iterator[Segment]:
         elif segment.address == waiting.end:
             waiting = Segment(waiting.address, waiting.content + segment.content)
         elif segment.address < waiting.end:
-            raise _foreign(path, f"two segments that overlap at 0x{segment.address:08x}")
+            raise _format_error(path, f"two segments that overlap at 0x{segment.address:08x}")
         else:
             yield waiting
             waiting = segment
@@ -109,11 +109,11 @@ def _elf(path: Path, content: bytes) -> list[Segment]:
         headers = list(ELFFile(io.BytesIO(content)).iter_segments("PT_LOAD"))
         loads = [(header["p_paddr"], header["p_filesz"], header.data()) for header in headers if header["p_filesz"]]
     except (ELFError, ValueError, KeyError, OverflowError) as error:
-        raise _foreign(path, f"a damaged ELF file ({error})") from error
+        raise _format_error(path, f"a damaged ELF file ({error})") from error
     if any(len(data) != size for _, size, data in loads):
-        raise _foreign(path, "an ELF file that ends in the middle of a segment")
+        raise _format_error(path, "an ELF file that ends in the middle of a segment")
     if not loads:
-        raise _foreign(path, "an ELF file without anything to load")
+        raise _format_error(path, "an ELF file without anything to load")
     return [Segment(address, data) for address, _, data in loads]
 
 
@@ -124,16 +124,16 @@ def _hex(path: Path, content: bytes) -> list[Segment]:
     try:
         records.loadhex(io.StringIO(content.decode("ascii")))
     except (intelhex.IntelHexError, UnicodeDecodeError) as error:
-        raise _foreign(path, f"a damaged Intel HEX file ({error})") from error
+        raise _format_error(path, f"a damaged Intel HEX file ({error})") from error
     if b":00000001FF" not in content.upper():
-        raise _foreign(path, "an Intel HEX file without its last record: it is cut off")
-    found = [Segment(start, records.tobinstr(start=start, end=end - 1)) for start, end in records.segments()]
-    if not found:
-        raise _foreign(path, "an Intel HEX file without data")
-    return found
+        raise _format_error(path, "an Intel HEX file without its last record: it is cut off")
+    segments = [Segment(start, records.tobinstr(start=start, end=end - 1)) for start, end in records.segments()]
+    if not segments:
+        raise _format_error(path, "an Intel HEX file without data")
+    return segments
 
 
-def _foreign(path: Path, got: str) -> ArtifactError:
+def _format_error(path: Path, got: str) -> ArtifactError:
     return ArtifactError(
         f"{path} should be an ELF, Intel HEX or .bin image", got=got, hint="build it again: edgekws flash"
     )

@@ -1,4 +1,4 @@
-"""A serial line to a boot loader: exact reads within a time, and a rate that can change."""
+"""A serial line to a boot loader: reads of an exact size with a time-out, and a variable baud rate."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from edgekws.errors import ConfigError
 from firmware_io.ports.opening import Port, open_port
 
 BITS_PER_BYTE = 10
-"""8N1: a start bit, eight of data, a stop bit."""
+"""8N1: one start bit, eight data bits, one stop bit."""
 
 
 class Line:
-    """`patience_s`: how long an answer may take beyond its time on the wire."""
+    """A port with buffered reads. patience_s: how long an answer may take beyond its transmission time."""
 
     def __init__(self, port: Port, baud: int, patience_s: float) -> None:
         self._port = port
@@ -25,7 +25,7 @@ class Line:
         self._port.write(content)
 
     def read(self, count: int, extra_s: float = 0.0, sent: int = 0) -> bytes:
-        """`count` bytes, or fewer when they do not come. extra_s: for work of the device; sent: bytes under way."""
+        """`count` bytes, or fewer after the time-out. extra_s: for the device's work; sent: bytes still being sent."""
         while len(self._waiting) < count:
             on_the_wire = (count - len(self._waiting) + sent) * BITS_PER_BYTE / self.baud
             received = self._port.read(on_the_wire + self.patience_s + extra_s)
@@ -37,17 +37,17 @@ class Line:
         return taken
 
     def peek(self, wait_s: float) -> bool:
-        """Whether anything comes within `wait_s`; it stays to be read."""
+        """Whether anything arrives within `wait_s`; it can still be read."""
         if not self._waiting:
             self._waiting += self._port.read(wait_s)
         return bool(self._waiting)
 
     def push_back(self, content: bytes) -> None:
-        """To be read again."""
+        """Return bytes to the front of the buffer."""
         self._waiting[:0] = content
 
     def drain(self, quiet_s: float = 0.0) -> bytes:
-        """What came until nothing came for `quiet_s`."""
+        """Everything that arrives until there is silence for `quiet_s`."""
         taken = bytes(self._waiting)
         self._waiting.clear()
         while received := self._port.read(quiet_s):
@@ -55,7 +55,7 @@ class Line:
         return taken
 
     def set_baud(self, baud: int) -> None:
-        """What is on its way out leaves at the old rate. Means nothing to sockets."""
+        """Change the baud rate after all pending output was sent. Has no effect on sockets."""
         self._port.set_baud(baud)
         self.baud = baud
 
@@ -70,7 +70,7 @@ def opened(url: str, baud: int, patience_ms: str) -> Iterator[Line]:
 
 
 def number(name: str, text: str, lowest: int, highest: int) -> int:
-    """An option's decimal or 0x number. Raises ConfigError."""
+    """The value of an option, a decimal or 0x number. Raises ConfigError outside lowest..highest."""
     try:
         value = int(text, 0)
     except ValueError:

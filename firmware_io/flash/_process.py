@@ -1,4 +1,4 @@
-"""A child process that does not outlive us, whatever happens to us."""
+"""Child processes that end with this process, even when it is killed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from edgekws.errors import BoardError
 
 START_TIMEOUT_S = 20.0
-LAST_WORDS_CHARACTERS = 400
+OUTPUT_CHARACTERS = 400
 _POLL_S = 0.005
 _GUARD = Path(__file__).parent / "_guard.py"
 
@@ -33,27 +33,26 @@ class Lines:
 
 
 def guarded(command: Sequence[str]) -> list[str]:
-    """`command` under a watcher that ends it when our end of its stdin closes, be it by a kill -9."""
+    """`command` under _guard.py, which kills it when this process closes its stdin, also by a kill -9."""
     return [sys.executable, "-I", str(_GUARD), *command]
 
 
 @contextmanager
 def running(command: Sequence[str], announcement: re.Pattern[str], what: str) -> Iterator[str]:
-    """As `matching`; gives group 1 of what matched."""
-    with matching(command, announcement, what) as found:
-        yield found.group(1)
+    """Like `wait_for_match`; yields group 1 of the match."""
+    with wait_for_match(command, announcement, what) as match:
+        yield match.group(1)
 
 
 @contextmanager
-def matching(
+def wait_for_match(
     command: Sequence[str], announcement: re.Pattern[str], what: str, inherited: Sequence[int] = ()
 ) -> Iterator[re.Match[str]]:
-    """Start `command`, wait until its stdout or stderr matches, give the match; end it on exit.
+    """Start `command` and wait until its stdout or stderr matches `announcement`; end it at the end of the block.
 
-    inherited: descriptors of ours that the process keeps open under the same numbers. The process has to end
-    when its stdin closes. Raises BoardError with what it wrote when it ends or stays silent before the
-    announcement, and in place of an error inside of the context when that is explained by the death of the
-    process.
+    inherited: descriptors that the process keeps open under the same numbers. The process has to end when its stdin
+    is closed. what: its name in errors. Raises BoardError, with its output, when it ends or stays silent before the
+    announcement; also in place of an error inside of the block when the process has died.
     """
     with tempfile.TemporaryFile() as output:
         process = _launch(command, output.fileno(), what, inherited)
@@ -62,12 +61,13 @@ def matching(
         except Exception as error:
             if isinstance(error, BoardError) or not process.poll():
                 raise
-            raise BoardError(f"{what} should keep running", got=_last_words(process, output.fileno())) from error
+            raise BoardError(f"{what} should keep running", got=_status_and_output(process, output.fileno())) from error
         finally:
             _end(process)
 
 
-def existing(elf: Path) -> Path:
+def require_file(elf: Path) -> Path:
+    """`elf`, if that is a file. Raises BoardError otherwise."""
     if not elf.is_file():
         raise BoardError(f"{elf} should be a firmware", got="no such file", hint="build it first: edgekws flash")
     return elf
@@ -85,21 +85,23 @@ def _announced(
 ) -> re.Match[str]:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        ended = process.poll() is not None  # looked at before its output: what it wrote last is in there
-        found = announcement.search(_written(output))
-        if found:
-            return found
+        ended = process.poll() is not None  # checked before reading, so that its last output is included
+        match = announcement.search(_written(output))
+        if match:
+            return match
         if ended:
             break
         time.sleep(_POLL_S)
-    raise BoardError(f"{what} should start and say where its serial line is", got=_last_words(process, output))
+    raise BoardError(
+        f"{what} should start and print the address of its serial line", got=_status_and_output(process, output)
+    )
 
 
-def _last_words(process: subprocess.Popen[bytes], output: int) -> str:
+def _status_and_output(process: subprocess.Popen[bytes], output: int) -> str:
     status = process.poll()
     state = "it still runs" if status is None else f"it ended with status {status}"
-    said = " ".join(_written(output).split())[:LAST_WORDS_CHARACTERS]
-    return f"{state}; it said: {said}" if said else f"{state} and said nothing"
+    output_text = " ".join(_written(output).split())[:OUTPUT_CHARACTERS]
+    return f"{state}; output: {output_text}" if output_text else f"{state}, without any output"
 
 
 def _written(output: int) -> str:
@@ -107,7 +109,7 @@ def _written(output: int) -> str:
 
 
 def _end(process: subprocess.Popen[bytes], patience_s: float = 2.0) -> None:
-    """Closing its stdin asks it to end; then it is killed."""
+    """Close its stdin, which asks it to end; kill it after `patience_s`."""
     if process.stdin:
         process.stdin.close()
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from edgekws.errors import BoardError, ConfigError
 from edgekws.types import Progress
 from firmware_io.flash import Capabilities, Job
-from firmware_io.flash._external import Complaint, Program, Stage, line, run
+from firmware_io.flash._external import KnownError, Program, Stage, line, run
 from firmware_io.flash._image import Image, check_range, read
 
 CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, takes=("elf", "axf", "hex"))
@@ -31,32 +31,32 @@ _PROGRAM = Program(
         Stage("verify", re.compile(r"Comparing \d+ bytes|bytes match")),
     ),
     (
-        Complaint(
+        KnownError(
             re.compile(r"Target type \S+ not recognized|No matching devices|unknown target", re.IGNORECASE),
             "pyOCD does not know this chip",
             "run `pyocd pack install TARGET`, and see `pyocd list --targets`",
         ),
-        Complaint(
+        KnownError(
             re.compile(r"No available debug probes|No target device available|Probe \S+ not found|No connected debug"),
             "no probe answers",
             "plug the board in; when several are, name one with --option probe=ID (`pyocd list`)",
         ),
-        Complaint(
+        KnownError(
             re.compile(r"Access denied|insufficient permissions|Permission denied"),
-            "the probe is there and this user may not open it",
+            "the probe is connected, but this user may not open it",
             "install the udev rules of pyOCD (folder udev of its repository), then plug the board in again",
         ),
-        Complaint(
+        KnownError(
             re.compile(r"Mismatched byte at 0x[0-9a-fA-F]+"),
             "what is in the flash differs from the image",
-            "run it again; when it stays so, another program still writes the flash, or the flash is worn out",
+            "run it again; if the error persists, another program writes the flash or it is worn out",
         ),
-        Complaint(
+        KnownError(
             re.compile(r"No ACK received|SWD/JTAG communication failure|Memory transfer fault|Unexpected ACK"),
             "the probe cannot reach the chip",
             "hold the reset button while it starts; check power and jumpers",
         ),
-        Complaint(
+        KnownError(
             re.compile(r"flash (program|erase)\w* failure|FlashEraseFailure|FlashProgramFailure", re.IGNORECASE),
             "the flash refused the image",
             "erase the chip with `pyocd erase --chip`, then run it again",
@@ -66,7 +66,7 @@ _PROGRAM = Program(
 
 
 def require(job: Job) -> str:  # noqa: ARG001
-    """Raises BoardError without it; the one beside this Python is preferred."""
+    """Path of pyocd, preferably of this Python environment. Raises BoardError with an install hint."""
     path = shutil.which("pyocd", path=str(Path(sys.executable).parent)) or shutil.which("pyocd")
     if path is None:
         hint = f"run `{sys.executable} -m pip install 'edgekws[flash]'`"
@@ -75,6 +75,7 @@ def require(job: Job) -> str:  # noqa: ARG001
 
 
 def plan(job: Job) -> list[str]:
+    """The command lines. Raises ConfigError without a chip name, BoardError for an image outside of the flash."""
     image = _checked(job)
     lines = [line(_write(["pyocd"], job))]
     if job.verify:
@@ -85,7 +86,7 @@ def plan(job: Job) -> list[str]:
 
 
 def flash(job: Job, progress: Progress) -> str:
-    """Raises BoardError unless pyOCD wrote the image and, when asked for, found each of its bytes in the flash."""
+    """Write the image. Raises BoardError unless pyOCD wrote it and, if requested, every byte in the flash is equal."""
     image = _checked(job)
     program = require(job)
     run(_PROGRAM, _write([program], job), [], progress)
@@ -96,9 +97,9 @@ def flash(job: Job, progress: Progress) -> str:
         for file, segment in zip(files, image.segments, strict=True):
             file.write_bytes(segment.content)
         proofs = [re.compile(rf"All {len(segment.content)} bytes match") for segment in image.segments]
-        said = run(_PROGRAM, _compare([program], job, image, files), proofs, progress)
-    if said.count("bytes match") != len(image.segments):
-        raise BoardError(f"pyocd should compare {len(image.segments)} segments", got=said[-200:], hint="update pyocd")
+        output = run(_PROGRAM, _compare([program], job, image, files), proofs, progress)
+    if output.count("bytes match") != len(image.segments):
+        raise BoardError(f"pyocd should compare {len(image.segments)} segments", got=output[-200:], hint="update pyocd")
     return "written, verified and started by pyocd"
 
 

@@ -6,7 +6,7 @@ instruments are connected. pin: 1 or 2, the GPI of the expansion port with the b
 
 Power is main current times main voltage; an Arc samples them at 4000 and 1000 Hz, an Ace both at 50 kHz. The recording
 is read in slices by index while it runs, and stays in the application's project. Edges carry a time stamp.
-Source: otii_tcp_client 1 and the requests of the application's TCP server.
+Source: the requests of otii_tcp_client 1.
 """
 
 from __future__ import annotations

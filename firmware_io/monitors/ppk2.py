@@ -4,7 +4,7 @@ PORT may be omitted when one kit is connected. mode: `source` supplies the board
 another supply, whose voltage is `volts`. pin: the logic input (0 to 7) with the board's timestamp pin; connect the VCC
 of the logic port to the board's supply.
 
-The kit sends one word of four bytes per 10 us (source: ppk2-api 0.9 and Nordic's Power Profiler application):
+The kit sends one word of four bytes per 10 us (source: ppk2-api 0.9):
     bits  0-13  reading of the converter
     bits 14-16  measuring range
     bits 18-23  counter, incremented with every word: shows a lost word or byte, except a loss of a multiple of 64

@@ -1,11 +1,11 @@
-"""TI C2000: writes over the SCI boot loader in its ROM and TI's flash kernel. Not run on hardware yet.
+"""TI C2000: writes over the SCI boot loader in its ROM and TI's flash kernel. NOT RUN ON HARDWARE yet.
 
-The image and the kernel are texts of `hex2000 -boot -sci8 -a`; the kernel comes from C2000Ware. Each
-sector is a transfer of its own, since the kernel erases a sector when the first word of a transfer
-falls into it: damage on the wire costs one sector, not the image. Success is said after a comparison
-of all sectors with nothing written since. The kernel can neither break off nor say what it holds, so a
-killed flash is not continued: reset the board into SCI boot mode, and the same command writes all again.
-Sectors of the image that are blank throughout are left as they are (the kernel skips blank words), which is said.
+Source: TI SPRABV4 (serial flash programming) and the flash kernel of C2000Ware. Image and kernel are text files of
+`hex2000 -boot -sci8 -a`. Each sector is a transfer of its own, because the kernel erases a sector at the first word of
+a transfer that lies in it; so damage on the wire costs one sector and not the image. Success is reported only after a
+comparison of all sectors with nothing written since. The kernel can neither abort a transfer nor report its contents,
+so a killed flash cannot be resumed: reset the board into SCI boot mode and run the command again.
+Sectors that are blank in the image are not erased, because the kernel skips blank words; the summary counts them.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from firmware_io.flash.c2000_sci.hex2000 import WORD_BYTES, BootImage, read
 CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, port=True)
 OPTIONS = {
     "kernel": "TI's flash kernel for this chip, as text of hex2000 -boot -sci8 -a; needed",
-    "baud": "rate that the boot loader is to lock to; default 9600",
+    "baud": "baud rate for the boot loader's autobaud; default 9600",
     "sector_words": "a multiple of the chip's largest sector, in words; default 4096 (F28004x, F28P55x)",
     "origin": "first word of the flash; default 0x80000",
     "words": "size of the flash; default 0x88000 (F28P55x: 1088 KB)",
     "settle_ms": "pause between the kernel's last byte and its start; default 2000",
-    "patience_ms": "how long an answer may take beyond its time on the wire; default 1000",
+    "patience_ms": "how long an answer may take beyond its transmission time; default 1000",
     "finish": "`run` (default): jump to the image; `reset`: let the watchdog reset the chip",
 }
 _DEFAULTS = {
@@ -48,11 +48,12 @@ _Action = Callable[[bytes, int, bytes], sci.Status]
 
 
 def require(job: Job) -> str:
-    """Raises ConfigError without the kernel."""
+    """Path of the flash kernel. Raises ConfigError without the option `kernel`."""
     return str(_kernel_path(job))
 
 
 def plan(job: Job) -> list[str]:
+    """The steps. Raises ConfigError, ArtifactError or BoardError for wrong options, files or addresses."""
     image, kernel, content = _checked(job)
     first, last = min(content), max(address + len(sector) for address, sector in content.items())
     words = f"0x{first // WORD_BYTES:06x}..0x{last // WORD_BYTES - 1:06x}"
@@ -67,7 +68,7 @@ def plan(job: Job) -> list[str]:
 
 
 def flash(job: Job, progress: Progress) -> str:
-    """Raises BoardError, which names the word address, unless all sectors were found to be those of the image."""
+    """Write the image. Raises BoardError, which names the word address, unless all sectors equal the image."""
     image, kernel, content = _checked(job)
     baud = number("baud", _option(job, "baud"), 300, 3_000_000)
     with opened(job.port, baud, job.options.get("patience_ms", "1000")) as line:
@@ -80,8 +81,8 @@ def flash(job: Job, progress: Progress) -> str:
         started = session.run(image.entry) if _option(job, "finish") == "run" else session.reset()
     verified = "all verified" if job.verify else "none verified"
     if blank := _blank_sectors(job, image):
-        verified += f", {blank} that the image leaves blank were neither erased nor compared"
-    end = "started" if started else "start not acknowledged: reset the board when nobody answers"
+        verified += f", {blank} that are blank in the image were neither erased nor compared"
+    end = "started" if started else "start not acknowledged: reset the board if it does not answer"
     return f"{len(content)} sectors, {written} transfers, {verified}, {session.repeated} exchanges repeated, {end}"
 
 
@@ -113,7 +114,7 @@ def _checked(job: Job) -> tuple[BootImage, BootImage, dict[int, bytes]]:
     whole = sectors(image.image, _sector_bytes(job))
     trimmed = dict(_trimmed(address, sector) for address, sector in whole.items() if sector.strip(b"\xff"))
     if not trimmed:
-        raise ArtifactError(f"{job.image} should have something to write", got="blank words alone")
+        raise ArtifactError(f"{job.image} should have something to write", got="only blank words")
     return image, kernel, trimmed
 
 
@@ -125,7 +126,7 @@ def _sector_bytes(job: Job) -> int:
 
 
 def _blank_sectors(job: Job, image: BootImage) -> int:
-    """Of those that the image touches; in flash they may hold what was there before."""
+    """Number of sectors that are blank in the image; the flash may still hold older data there."""
     return sum(not sector.strip(b"\xff") for sector in sectors(image.image, _sector_bytes(job)).values())
 
 
@@ -140,45 +141,45 @@ def _trimmed(address: int, sector: bytes) -> tuple[int, bytes]:
 
 
 def _write(session: sci.Session, job: Job, head: bytes, content: Mapping[int, bytes], progress: Progress) -> int:
-    """Write until nothing differs; how many transfers of sectors that took."""
+    """Write until nothing differs; returns the number of sector transfers."""
     pending, written = dict(content), 0
     for _ in range(_ROUNDS):
         for done, (address, sector) in enumerate(pending.items()):
             progress(f"write (0x{address // WORD_BYTES:06x})", done, len(pending))
-            status = _repeated(session.write, head, address, sector)
+            status = _retry(session.write, head, address, sector)
             if status.code != sci.OK:
-                raise _refused(address, status)
+                raise _status_error(address, status)
         progress("write", len(pending), len(pending))
         written += len(pending)
         pending = _differing(session, head, content, progress) if job.verify else {}
         if not pending:
             return written
-    raise _refused(next(iter(pending)), sci.Status(sci.VERIFY, sci.VERIFY_ERROR, 0))
+    raise _status_error(next(iter(pending)), sci.Status(sci.VERIFY, sci.VERIFY_ERROR, 0))
 
 
 def _differing(session: sci.Session, head: bytes, content: Mapping[int, bytes], progress: Progress) -> dict[int, bytes]:
-    found = {}
+    differing = {}
     for done, (address, sector) in enumerate(content.items()):
         progress(f"verify (0x{address // WORD_BYTES:06x})", done, len(content))
-        status = _repeated(session.compare, head, address, sector)
+        status = _retry(session.compare, head, address, sector)
         if status.code == sci.VERIFY_ERROR:
-            found[address] = sector
+            differing[address] = sector
         elif status.code != sci.OK:
-            raise _refused(address, status)
+            raise _status_error(address, status)
     progress("verify", len(content), len(content))
-    return found
+    return differing
 
 
-def _repeated(action: _Action, head: bytes, address: int, sector: bytes) -> sci.Status:
+def _retry(action: _Action, head: bytes, address: int, sector: bytes) -> sci.Status:
     for _ in range(_SECTOR_ATTEMPTS):
         try:
             return action(head, address // WORD_BYTES, sector)
         except sci.DamagedError:
             continue
-    raise sci.lost(address // WORD_BYTES, f"{_SECTOR_ATTEMPTS} transfers were damaged on the wire")
+    raise sci.lost_error(address // WORD_BYTES, f"{_SECTOR_ATTEMPTS} transfers were damaged on the wire")
 
 
-def _refused(address: int, status: sci.Status) -> BoardError:
+def _status_error(address: int, status: sci.Status) -> BoardError:
     meaning, hint = status.describe()
     return BoardError(
         f"the flash kernel should write the sector of word 0x{address // WORD_BYTES:06x}",

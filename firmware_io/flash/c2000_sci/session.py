@@ -1,13 +1,12 @@
 """A session with the SCI boot loader of a C2000 and with TI's flash kernel, which it loads into RAM.
 
-The boot loader echoes each byte. The kernel then takes packets
+The boot loader echoes each byte. The kernel then accepts packets
     E4 1B | length of data (2) | command (2) | data | sum of the bytes of command and data (2) | 1B E4
-and acknowledges with 2D or refuses with A5; a refused packet is followed by an answer. Its answers
-have the same form, and it waits for a 2D after each byte, then for the verdict on the whole. All
-numbers are words, low byte first. Data for the flash are no packets but a stream (_hex2000.py): after
-the head and after each 128 words or at the end of a block the kernel gives the sum of all bytes so far.
-It pauses for 0.1 s before an answer, has no time-out and no way to break off a stream. Source: TI SPRABV4,
-and its kernel for F28004x.
+and acknowledges them with 2D or refuses them with A5; a refusal is followed by an answer. Answers have the same form;
+the kernel waits for a 2D after each of their bytes, then for a 2D or A5 for the whole answer. All numbers are words,
+low byte first. Flash data are not sent in packets but as a stream (hex2000.py): after the head, after every 128 words
+and at the end of a block the kernel sends the sum of all bytes so far. It pauses for 0.1 s before an answer, has no
+time-out and cannot abort a stream. Source: TI SPRABV4, and TI's kernel for F28004x in C2000Ware.
 """
 
 from __future__ import annotations
@@ -35,13 +34,13 @@ STATUSES: Final = {
     0xE000: ("a failure that it does not explain", "reset the board into SCI boot mode and run it again"),
     0xF000: ("a request that it does not recognize", "use the kernel of this chip, from C2000Ware"),
 }
-"""Status -> what it means, what to do."""
+"""Status -> (meaning, what to do)."""
 BOOT = (
     "set the boot pins to SCI boot (on a LAUNCHXL-F28P55X GPIO24 low, GPIO32 high), reset the board, "
     "then run the same command"
 )
 CHUNK_BYTES = 0x80 * 2
-"""The kernel gives its sum after so many bytes of a block."""
+"""The kernel sends its sum after this many bytes of a block."""
 
 _BAUD_ATTEMPTS = 5
 _PACKET_ATTEMPTS = 8
@@ -50,33 +49,37 @@ _LONGEST_ANSWER = 64
 
 
 class DamagedError(Exception):
-    """Bytes were lost or changed on the way; the kernel waits for a command again."""
+    """Bytes were lost or changed on the wire; the kernel is ready for a command again."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """command: what it answers. code: of STATUSES. address: what the kernel says about where."""
+    """An answer of the kernel. command: the one answered. code: key of STATUSES. address: where, a word address."""
 
     command: int
     code: int
     address: int
 
     def describe(self) -> tuple[str, str]:
+        """(meaning, what to do)."""
         return STATUSES.get(self.code, (f"the unknown status 0x{self.code:04x}", BOOT))
 
 
 def packet(command: int, data: bytes = b"") -> bytes:
+    """A command with its data as a packet."""
     body = _word(command) + data
     return START + _word(len(data)) + body + _word(sum(body)) + END
 
 
 class Session:
+    """Call lock_baud and load_kernel, then lock_baud again for the kernel. repeated: exchanges that were retried."""
+
     def __init__(self, line: Line) -> None:
         self._line = line
         self.repeated = 0
 
     def lock_baud(self, who: str) -> None:
-        """The device measures our rate by an `A`, which it then echoes. Raises BoardError when it does not."""
+        """Autobaud: the device measures the rate of an `A` and echoes it. Raises BoardError when it does not."""
         for _ in range(_BAUD_ATTEMPTS):
             self._line.drain()
             self._line.write(b"A")
@@ -85,7 +88,7 @@ class Session:
         raise BoardError(f"{who} should echo an A", got="silence or noise", hint=BOOT)
 
     def load_kernel(self, kernel: BootImage, progress: Callable[[int, int], None]) -> None:
-        """Byte by byte, each echoed. Raises BoardError, with the offset, at the first that is not."""
+        """Send the kernel; each byte is echoed. Raises BoardError, with the offset, at the first wrong echo."""
         stream = kernel.stream()
         for offset, byte in enumerate(stream):
             if offset % 256 == 0:
@@ -105,21 +108,21 @@ class Session:
         return self._stream(DFU, head, address, content)
 
     def compare(self, head: bytes, address: int, content: bytes) -> Status:
-        """VERIFY_ERROR where they differ. Blank words (four together) are not looked at by TI's kernel."""
+        """Compare the flash with `content`; code VERIFY_ERROR when it differs. TI's kernel skips four blank words."""
         return self._stream(VERIFY, head, address, content)
 
     def run(self, entry: int) -> bool:
-        """False: the kernel did not acknowledge, and may have left for the image all the same."""
+        """Jump to the image. False: not acknowledged, but it may have jumped nevertheless."""
         return self._command(RUN, _word(entry & 0xFFFF) + _word(entry >> 16), entry)
 
     def reset(self) -> bool:
-        """As `run`, by the watchdog."""
+        """Reset the chip by its watchdog; returns as `run`."""
         return self._command(RESET, b"", 0)
 
     def _stream(self, command: int, head: bytes, address: int, content: bytes) -> Status:
-        """Raises DamagedError when it may be repeated; BoardError, with the address, when the kernel is lost."""
+        """Raises DamagedError when it may be retried; BoardError, with the address, when the kernel does not answer."""
         if not self._command(command, b"", address):
-            raise lost(address, f"packet {command:04x} was not acknowledged")
+            raise lost_error(address, f"packet {command:04x} was not acknowledged")
         sender = _Sender(self._line, address)
         sender.send(head, ask=True)
         whole = block(address, content)
@@ -135,7 +138,7 @@ class Session:
         return status
 
     def _command(self, command: int, data: bytes, address: int) -> bool:
-        """Until it is acknowledged; False when it never is."""
+        """Send a packet until it is acknowledged; False when it never is."""
         content = packet(command, data)
         for _ in range(_PACKET_ATTEMPTS):
             self._line.drain()
@@ -149,19 +152,19 @@ class Session:
                 return False
             if answer == ACK:
                 return True
-            if answer == START[:1]:  # our verdict on its last answer was damaged: it gives it again
+            if answer == START[:1]:  # the acknowledgement of its last answer was damaged: it sends it again
                 self._line.push_back(answer)
             elif answer != NAK and not self._line.peek(self._line.patience_s):
-                return True  # a damaged acknowledgment: after a refusal an answer would have come
+                return True  # a damaged acknowledgement: a refusal would be followed by an answer
             self.repeated += 1
             self._status(address)
             self._realign(address)
         return False
 
     def _realign(self, address: int) -> None:
-        """After a refusal: the rest of the refused packet may have left the kernel with half a word.
+        """After a refusal the kernel may have received half a word of the rest of the packet.
 
-        A zero completes that, or two of them make one; the kernel refuses it and then waits for a packet.
+        One zero completes that word, or two make a word; the kernel refuses it and then waits for a packet.
         """
         for _ in range(2):
             self._line.write(b"\0")
@@ -171,7 +174,7 @@ class Session:
                 return
 
     def _status(self, address: int) -> Status | None:
-        """None: the answer was lost, the kernel has gone on."""
+        """The kernel's answer; None when it was lost and the kernel has continued."""
         for _ in range(_PACKET_ATTEMPTS):
             content = self._answer()
             if content is None:
@@ -183,12 +186,12 @@ class Session:
                     return Status(_number(body[:2]), _number(body[2:4]), _number(body[4:8]))
             self._line.write(NAK)
             self.repeated += 1
-        raise lost(address, "no answer came undamaged")
+        raise lost_error(address, "no answer came undamaged")
 
     def _answer(self) -> bytes | None:
-        """The bytes of an answer, each acknowledged. A silence costs one more 2D, in case ours was lost."""
-        content, wanted = b"", 4
-        while len(content) < wanted:
+        """The bytes of an answer, each acknowledged; after silence once more, in case the 2D was lost."""
+        content, expected_bytes = b"", 4
+        while len(content) < expected_bytes:
             byte = self._line.read(1)
             if not byte:
                 self._line.write(ACK)
@@ -196,17 +199,17 @@ class Session:
                 if not byte:
                     return None
             if not content and byte == NAK:
-                continue  # of bytes that were too many for it; its answer follows
+                continue  # for surplus bytes; its answer follows
             content += byte
             self._line.write(ACK)
             if len(content) == 4:
                 length = _number(content[2:4])
-                wanted = 4 + 2 + (length if length <= _LONGEST_ANSWER else 6) + 4
+                expected_bytes = 4 + 2 + (length if length <= _LONGEST_ANSWER else 6) + 4
         return content
 
 
 class _Sender:
-    """Sends a stream and compares the kernel's sums with ours. damaged: they differed at some time."""
+    """Sends a stream and compares the kernel's sums with its own. damaged: they differed at least once."""
 
     def __init__(self, line: Line, address: int) -> None:
         self._line = line
@@ -225,14 +228,14 @@ class _Sender:
             self._sum = given
 
     def _given(self, sent: int) -> int:
-        """The kernel's sum. A lost byte of ours is replaced: the sum is wrong, but the kernel goes on."""
+        """The kernel's sum. A lost byte is replaced by a filler: the sum is wrong, but the kernel continues."""
         low, fillers = self._line.read(1, sent=sent), 0
         while not low and fillers < _FILLERS:
             fillers += 1
             self._line.write(b"\xff")
             low = self._line.read(1)
         if not low:
-            raise lost(self._address, "the kernel gave no sum")
+            raise lost_error(self._address, "the kernel gave no sum")
         late = fillers == 1 and low == _word(self._sum)[:1]  # nothing was lost; our filler acknowledged it
         self.damaged = self.damaged or (fillers > 0 and not late)
         if not late:
@@ -250,11 +253,12 @@ class _Sender:
         return _number(low + high)
 
 
-def lost(address: int, what: str) -> BoardError:
+def lost_error(address: int, what: str) -> BoardError:
+    """The error for a kernel that does not answer any more. address: word address. what: what happened."""
     return BoardError(
         "the flash kernel should go on with the image",
         got=f"{what}; stopped at word 0x{address:06x}",
-        hint=f"the kernel cannot break off, so {BOOT}; all is written again",
+        hint=f"the kernel cannot abort, so {BOOT}; everything is written again",
     )
 
 

@@ -1,11 +1,10 @@
-"""TI MSPM0: writes over the boot loader in its ROM, by a UART. Source: TI SLAU887; not run on hardware yet.
+"""TI MSPM0: writes over the UART boot loader (BSL) in its ROM. Source: TI SLAU887. NOT RUN ON HARDWARE yet.
 
-Sectors (1 KB, which is also what the image's gaps are filled up to) are the unit: the loader first
-gives the CRC-32 of what is there, and only sectors that differ are erased and programmed. So the same
-command continues after a kill, a lost cable or a reset, without a note of what was done; what it did
-before is proven by the chip itself. Success is said after a last comparison of all sectors, with
-nothing written since. Only the main flash is ever written, never the configuration of the boot loader
-(NONMAIN). Packets are programmed by command 20, which is answered, not by the faster 24, which is not.
+The unit is a sector of 1 KB. The boot loader first sends the CRC-32 of the present contents, and only sectors that
+differ are erased and programmed. So the same command resumes after a kill, a lost cable or a reset without stored
+state: the chip itself shows what was done before. Success is reported after a final comparison of all sectors with
+nothing written since. Only the main flash is written, never the boot configuration (NONMAIN). Programming uses command
+20, which is answered, and not the faster command 24, which is not.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from firmware_io.flash.mspm0_bsl.session import FIRST_BAUD, Session, UnclearErro
 
 CAPABILITIES = Capabilities(emulated=False, persistent=True, sees_banner=False, port=True)
 OPTIONS = {
-    "baud": f"rate after the connection, one of {', '.join(map(str, bsl.BAUDS))}; default 115200",
-    "password": "64 hex digits; default 32 x ff, that of a chip whose configuration was not changed",
+    "baud": f"baud rate after the connection, one of {', '.join(map(str, bsl.BAUDS))}; default 115200",
+    "password": "64 hex digits; default 32 x ff, that of an unchanged configuration",
     "erase": "`changed` (default): sectors that differ; `all`: the whole main flash first",
-    "patience_ms": "how long an answer may take beyond its time on the wire; default 1000",
+    "patience_ms": "how long an answer may take beyond its transmission time; default 1000",
 }
 SECTOR_BYTES = 1024
 WORD_BYTES = 8
-"""Flash is programmed, with its ECC, in words of this size."""
+"""Flash words: the unit of programming and of the ECC."""
 _MAIN_BYTES = 128 * 1024
 _NONMAIN = 0x41C0_0000
 _COMPARED_BYTES = 16 * 1024
@@ -40,10 +39,12 @@ _DEFAULT_BAUD = "115200"
 
 
 def require(job: Job) -> str:  # noqa: ARG001
-    return ""  # pyserial is all
+    """Nothing but pyserial is needed."""
+    return ""
 
 
 def plan(job: Job) -> list[str]:
+    """The steps. Raises ConfigError, ArtifactError or BoardError for wrong options, files or addresses."""
     content, baud, _ = _checked(job)
     packets = len(content) * -(-SECTOR_BYTES // _part_bytes(0x6C0))
     first, last = min(content), max(content) + SECTOR_BYTES - 1
@@ -61,7 +62,7 @@ def plan(job: Job) -> list[str]:
 
 
 def flash(job: Job, progress: Progress) -> str:
-    """Raises BoardError, which names the address, unless all sectors are proven to be those of the image."""
+    """Write the image. Raises BoardError, which names the address, unless the CRCs of all sectors equal the image's."""
     content, baud, password = _checked(job)
     with opened(job.port, FIRST_BAUD, job.options.get("patience_ms", "1000")) as line:
         session = Session(line)
@@ -72,7 +73,7 @@ def flash(job: Job, progress: Progress) -> str:
         written = _write(session, job, content, progress)
         started = session.start()
     verified = "all verified" if job.verify else "none verified"
-    end = "application started" if started else "start not acknowledged: reset the board when nobody answers"
+    end = "application started" if started else "start not acknowledged: reset the board if it does not answer"
     return f"{written} of {len(content)} sectors written, {verified}, {session.repeated} packets repeated, {end}"
 
 
@@ -94,14 +95,14 @@ def _checked(job: Job) -> tuple[dict[int, bytes], int, bytes]:
         raise BoardError(
             "only the main flash is written, never the boot configuration (NONMAIN)",
             got=image.describe(),
-            hint="leave its sections out of the image; a wrong boot configuration locks the chip for ever",
+            hint="remove its sections from the image; a wrong boot configuration locks the chip permanently",
         )
     check_range(image, job.origin, job.size or _MAIN_BYTES, "the main flash of this chip")
     return sectors(image, SECTOR_BYTES), baud, password
 
 
 def _write(session: Session, job: Job, content: Mapping[int, bytes], progress: Progress) -> int:
-    """Write what differs until nothing differs; how many sectors that took."""
+    """Write differing sectors until none differs; returns the number of sectors written."""
     if job.options.get("erase") == "all":
         session.mass_erase((job.size or _MAIN_BYTES) // SECTOR_BYTES)
         differing = [address for address, sector in content.items() if sector != b"\xff" * SECTOR_BYTES]
@@ -121,28 +122,28 @@ def _write(session: Session, job: Job, content: Mapping[int, bytes], progress: P
         _erase(session, differing)
     raise BoardError(
         "the flash should hold the image after it was written",
-        got=f"0x{differing[0]:08x} and {len(differing) - 1} sectors more still differ, {_ROUNDS} rounds on",
+        got=f"0x{differing[0]:08x} and {len(differing) - 1} more sectors still differ after {_ROUNDS} rounds",
         hint="the flash is write-protected or worn out; try --option erase=all",
     )
 
 
 def _differing(session: Session, content: Mapping[int, bytes], progress: Progress, what: str) -> list[int]:
-    """Addresses of the sectors that the chip does not hold: large pieces first, then what is in those that differ."""
-    found: list[int] = []
+    """Addresses of the sectors that differ: large pieces are compared first, then the sectors of those that differ."""
+    differing: list[int] = []
     done = 0
     for run in _runs(content):
         for start in range(0, len(run), _COMPARED_BYTES // SECTOR_BYTES):
             piece = run[start : start + _COMPARED_BYTES // SECTOR_BYTES]
             progress(f"{what} (0x{piece[0]:08x})", done, len(content))
             if not _holds(session, piece, content):
-                found += [address for address in piece if not _holds(session, [address], content)]
+                differing += [address for address in piece if not _holds(session, [address], content)]
             done += len(piece)
     progress(what, len(content), len(content))
-    return found
+    return differing
 
 
 def _holds(session: Session, addresses: list[int], content: Mapping[int, bytes]) -> bool:
-    """Whether the chip has these sectors. A second answer counts: users report a wrong first one after programming."""
+    """Whether the chip holds these sectors. Asks twice, for users report a wrong first CRC after programming."""
     expected = bsl.crc32(b"".join(content[address] for address in addresses))
     count = len(addresses) * SECTOR_BYTES
     return any(session.crc(addresses[0], count) == expected for _ in range(2))
@@ -154,20 +155,20 @@ def _erase(session: Session, addresses: Iterable[int]) -> None:
 
 
 def _program(session: Session, address: int, sector: bytes) -> None:
-    """Into an erased sector; blank parts are left as they are. Raises BoardError, with the address."""
+    """Program an erased sector; blank parts are skipped. Raises BoardError with the address."""
     size, held = _part_bytes(session.buffer), bytearray(b"\xff") * SECTOR_BYTES
     parts = [offset for offset in range(0, SECTOR_BYTES, size) if sector[offset : offset + size].strip(b"\xff")]
     pending, left = list(parts), _SECTOR_ATTEMPTS + len(parts)
     while pending and left:
         part = slice(pending[0], pending[0] + size)
         before, after = bytes(held), bytes(held[: part.start] + sector[part] + held[part.stop :])
-        found = _programmed(session, address, part, before, after[:SECTOR_BYTES])
+        state = _programmed(session, address, part, before, after[:SECTOR_BYTES])
         left -= 1
-        if found is None:
+        if state is None:
             session.erase(address, address + SECTOR_BYTES - 1, 1)
             pending, held = list(parts), bytearray(b"\xff") * SECTOR_BYTES
-        elif found != before:
-            held = bytearray(found)
+        elif state != before:
+            held = bytearray(state)
             pending.pop(0)
     if pending:
         raise BoardError(
@@ -178,10 +179,10 @@ def _program(session: Session, address: int, sector: bytes) -> None:
 
 
 def _programmed(session: Session, address: int, part: slice, before: bytes, after: bytes) -> bytes | None:
-    """What the sector holds once a part of it was sent: `before` or `after`; None: neither.
+    """The contents of the sector after a part of it was sent: `before` or `after`; None for anything else.
 
-    Flash with ECC must not be programmed twice, so a packet is not repeated before the chip said, by the
-    CRC of the sector, that it was not obeyed.
+    Flash with ECC must not be programmed twice, so a packet is retried only when the CRC of the sector shows that it
+    was not executed.
     """
     try:
         session.program(address + part.start, after[part])
@@ -196,13 +197,13 @@ def _programmed(session: Session, address: int, part: slice, before: bytes, afte
 
 
 def _part_bytes(buffer: int) -> int:
-    """Data in one packet: a multiple of the flash word that the loader's buffer holds."""
+    """Data bytes per packet: the largest multiple of a flash word that fits in the boot loader's buffer."""
     room = buffer - bsl.WRAPPING - 5
     return min(SECTOR_BYTES, room - room % WORD_BYTES)
 
 
 def _runs(addresses: Iterable[int]) -> list[list[int]]:
-    """Sectors that follow one another."""
+    """Runs of adjacent sectors."""
     numbered = enumerate(sorted(addresses))
     grouped = groupby(numbered, key=lambda pair: pair[1] - pair[0] * SECTOR_BYTES)
     return [[address for _, address in group] for _, group in grouped]

@@ -3,7 +3,7 @@
     host   80 | length (2, LE) | command, data | CRC-32 (4, LE)
     device 00, or what is wrong with the packet (one byte); then for most commands
            08 | length (2, LE) | response, data | CRC-32 (4, LE)
-length and CRC-32 are of command and data; the CRC starts at ff..ff and is not inverted at its end.
+length and CRC-32 cover command and data; the CRC starts at ff..ff and is not inverted at the end.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 HEADER, RESPONSE_HEADER, ACK = 0x80, 0x08, 0x00
 WRAPPING = 7
-"""Bytes of a packet around command and data."""
+"""Bytes of a packet without command and data."""
 
 CONNECT, MASS_ERASE, INFO, PROGRAM, UNLOCK = 0x12, 0x15, 0x19, 0x20, 0x21
 RANGE_ERASE, VERIFY, START, CHANGE_BAUD = 0x23, 0x26, 0x40, 0x52
@@ -32,7 +32,7 @@ BAUDS: Final = {
     2_000_000: 8,
     3_000_000: 9,
 }
-"""Rate -> its number in CHANGE_BAUD."""
+"""Baud rate -> its code in CHANGE_BAUD."""
 
 ACKS: Final = {
     0x51: "header incorrect",
@@ -60,20 +60,23 @@ MESSAGES: Final = {
     0x0A: ("address or length not a multiple of 8 bytes", "report this: it is a fault of edgekws"),
     0x0B: ("fewer than 1024 bytes to verify", "report this: it is a fault of edgekws"),
 }
-"""Message -> what it means, what to do."""
+"""Message -> (meaning, what to do)."""
 
 FLASH_ERROR = 0xF0
 
 
 def crc32(content: bytes) -> int:
+    """CRC-32 as the boot loader computes it: polynomial EDB88320, initial value ff..ff, no final inversion."""
     return zlib.crc32(content) ^ 0xFFFF_FFFF
 
 
 def packet(payload: bytes) -> bytes:
+    """A command with its data as a packet of the host."""
     return _wrapped(HEADER, payload)
 
 
 def response(payload: bytes) -> bytes:
+    """A response with its data as a packet of the device."""
     return _wrapped(RESPONSE_HEADER, payload)
 
 

@@ -1,8 +1,7 @@
-"""A session with the boot loader of an MSPM0: its commands, each repeated until it is known to have arrived.
+"""A session with the boot loader of an MSPM0: its commands, each retried until it is known to have arrived.
 
-A damaged or lost byte leaves the loader in the middle of a packet that it thinks longer, or looking
-for the next one. It has no time-out within a packet, so after any damage zeros are sent until it
-complains: then it waits for a header.
+After a damaged or lost byte the boot loader waits for the rest of a packet, or for the next one. It has no time-out
+within a packet, so after any damage zeros are sent until it reports an error: then it waits for a header.
 """
 
 from __future__ import annotations
@@ -14,31 +13,31 @@ from firmware_io.flash.mspm0_bsl import packets as bsl
 FIRST_BAUD = 9_600
 INVOKE = (
     "invoke it: hold the BSL button (BSL_invoke, PA18 on most chips, high) while reset is pressed and released; "
-    "a blank chip starts it by itself. It gives up after 10 s of silence: then invoke it again"
+    "a blank chip starts it by itself. It stops after 10 s of silence: then invoke it again"
 )
 ATTEMPTS = 12
 _SILENCES = 3
-"""So often there may be nobody at all."""
+"""Attempts without any answer before giving up."""
 _UNLOCK_ATTEMPTS = 2
-"""A third wrong password is an alarm."""
+"""A third wrong password would trigger the security alert."""
 _ERASE_S_PER_SECTOR = 0.05
 _CRC_S_PER_BYTE = 2e-6
 _FILLER_BYTES = 64
 _SILENCE = "silence"
 _USUAL_BUFFER = 2048
 _AFTERTHOUGHT_S = 0.01
-"""A loader that was connected before may add a message to its acknowledgment."""
+"""A boot loader that was connected before may send a message after its acknowledgement."""
 _SMALLEST_BUFFER = bsl.WRAPPING + 5 + 8
 
 
 class UnclearError(Exception):
-    """A command that must not be sent twice was sent, and whether it was obeyed is not known."""
+    """A command that must not be sent twice was sent, and it is not known whether it was executed."""
 
 
 class Session:
-    """buffer: bytes of the longest packet that the loader takes. repeated: packets that had to be sent again.
+    """Call connect and unlock first. buffer: size of the longest packet in bytes. repeated: packets sent again.
 
-    complaint: what was wrong with the last packet that was not acknowledged.
+    complaint: the error of the last packet that was not acknowledged.
     """
 
     def __init__(self, line: Line) -> None:
@@ -48,9 +47,9 @@ class Session:
         self.complaint = _SILENCE
 
     def connect(self, *bauds: int) -> None:
-        """Find it at one of `bauds` and learn the size of its buffer.
+        """Connect at one of `bauds` and read the size of its buffer.
 
-        Raises BoardError with how to invoke it when it is silent, ProtocolError for a buffer without room for data.
+        Raises BoardError, with how to invoke it, when it is silent; ProtocolError when its buffer is too small.
         """
         for baud in bauds:
             self._line.set_baud(baud)
@@ -66,7 +65,7 @@ class Session:
         raise BoardError("the MSPM0's boot loader should answer", got=self.complaint, hint=INVOKE)
 
     def _identified(self) -> bool:
-        """Ask for the buffer: an acknowledgment alone may be a late one, meant for somebody before us."""
+        """Read the buffer size: an acknowledgement alone may be a late one of an earlier session."""
         answer = self._response() if self._accepted(bytes([bsl.INFO])) else None
         if not answer or answer[0] != bsl.INFO_RESPONSE or len(answer) != 1 + bsl.INFO_BYTES:
             return False
@@ -76,27 +75,29 @@ class Session:
         return True
 
     def change_baud(self, baud: int) -> None:
-        """Both sides go over to `baud`; when it is then not heard there, on with the old rate."""
+        """Switch both sides to `baud`; continues at the old rate when there is no answer. Raises as `connect`."""
         self._accepted(bytes([bsl.CHANGE_BAUD, bsl.BAUDS[baud]]))  # acknowledged at the old rate
         self.connect(baud, FIRST_BAUD)
 
     def unlock(self, password: bytes) -> None:
-        self._order(bytes([bsl.UNLOCK]) + password, attempts=_UNLOCK_ATTEMPTS)
+        """Unlock with 32 bytes. Raises BoardError for a wrong password."""
+        self._command(bytes([bsl.UNLOCK]) + password, attempts=_UNLOCK_ATTEMPTS)
 
     def mass_erase(self, sectors: int) -> None:
-        self._order(bytes([bsl.MASS_ERASE]), sectors * _ERASE_S_PER_SECTOR)
+        """Erase the whole main flash. sectors: its size, for the time-out. Raises BoardError on failure."""
+        self._command(bytes([bsl.MASS_ERASE]), sectors * _ERASE_S_PER_SECTOR)
 
     def erase(self, first: int, last: int, sectors: int) -> None:
-        """The sectors that hold the bytes `first` to `last`."""
-        self._order(bytes([bsl.RANGE_ERASE]) + bsl.words(first, last), sectors * _ERASE_S_PER_SECTOR)
+        """Erase the sectors of the byte addresses `first` to `last`. Raises BoardError on failure."""
+        self._command(bytes([bsl.RANGE_ERASE]) + bsl.words(first, last), sectors * _ERASE_S_PER_SECTOR)
 
     def crc(self, address: int, count: int) -> int:
-        """CRC-32 of `count` (1024 or more) bytes of its memory."""
+        """CRC-32 (packets.crc32) of `count` bytes of memory, at least 1024. Raises BoardError or ProtocolError."""
         asked = bytes([bsl.VERIFY]) + bsl.words(address, count)
         return int.from_bytes(self._ask(asked, bsl.VERIFY_RESPONSE, 4, count * _CRC_S_PER_BYTE), "little")
 
     def program(self, address: int, content: bytes) -> None:
-        """Into erased flash. Raises UnclearError when it may or may not have been written."""
+        """Program erased flash. Raises UnclearError when it may or may not have been written, BoardError on failure."""
         if self._accepted(bytes([bsl.PROGRAM]) + bsl.words(address) + content):
             answer = self._response()
             if answer is not None:
@@ -106,7 +107,7 @@ class Session:
         raise UnclearError
 
     def start(self) -> bool:
-        """Leave for the application. False: it did not say that it understood, and may have left all the same."""
+        """Start the application. False: not acknowledged, but it may have started nevertheless."""
         return self._accepted(bytes([bsl.START]))
 
     def _accepted(self, payload: bytes) -> bool:
@@ -119,7 +120,7 @@ class Session:
         return ack == bytes([bsl.ACK])
 
     def _response(self, work_s: float = 0.0) -> bytes | None:
-        """Its payload; None when none came undamaged."""
+        """The payload of a response; None when none arrived undamaged."""
         head = self._line.read(3, work_s)
         if len(head) < 3 or head[0] != bsl.RESPONSE_HEADER:
             return None
@@ -131,7 +132,7 @@ class Session:
         return payload if checksum == bsl.words(bsl.crc32(payload)) else None
 
     def _exchange(self, payload: bytes, work_s: float, attempts: int, what: str) -> bytes:
-        """A command that may be repeated, and its answer."""
+        """Send a command that may be repeated; returns its response."""
         silences = 0
         for _ in range(attempts):
             if self._accepted(payload):
@@ -141,7 +142,7 @@ class Session:
             silences = 0 if self._damaged() else silences + 1
             if silences == _SILENCES:
                 break
-        raise self._lost(what)
+        raise self._lost_error(what)
 
     def _ask(self, payload: bytes, kind: int, count: int, work_s: float = 0.0) -> bytes:
         what = _name(payload)
@@ -151,7 +152,7 @@ class Session:
         _check(answer, what)
         raise ProtocolError(f"{what} should be answered with data", got=answer.hex(" "), hint=INVOKE)
 
-    def _order(self, payload: bytes, work_s: float = 0.0, attempts: int = ATTEMPTS) -> None:
+    def _command(self, payload: bytes, work_s: float = 0.0, attempts: int = ATTEMPTS) -> None:
         what = _name(payload)
         _check(self._exchange(payload, work_s, attempts, what), what)
 
@@ -173,7 +174,7 @@ class Session:
         self._line.drain(self._line.patience_s)
         return alive or bool(heard)
 
-    def _lost(self, what: str) -> BoardError:
+    def _lost_error(self, what: str) -> BoardError:
         return BoardError(
             f"the boot loader should acknowledge and answer {what}",
             got=f"several attempts, none with an undamaged answer; at last: {self.complaint}",
@@ -197,11 +198,11 @@ def _check(answer: bytes, what: str) -> None:
     if answer[0] == bsl.MESSAGE and len(answer) == 2:
         meaning, hint = bsl.MESSAGES.get(answer[1], (f"the unknown message 0x{answer[1]:02x}", INVOKE))
         if answer[1]:
-            raise BoardError(f"the boot loader should obey: {what}", got=meaning, hint=hint)
+            raise BoardError(f"the boot loader should execute: {what}", got=meaning, hint=hint)
         return
     if answer[0] == bsl.DETAILED_ERROR:
         raise BoardError(
-            f"the boot loader should obey: {what}",
+            f"the boot loader should execute: {what}",
             got=f"error 0x{answer[1:].hex()}" + (" of the flash controller" if answer[1:2] == b"\xf0" else ""),
             hint="the flash may be write-protected (its boot configuration says so) or worn out",
         )

@@ -209,7 +209,7 @@ def test_an_emulator_that_dies_at_once_says_why(tmp_path: Path) -> None:
     (tmp_path / "fw.elf").write_bytes(b"not an ELF file")
     wrong = replace(board.load("qemu-an386"), qemu_machine="nonsense")
     with (
-        pytest.raises(BoardError, match=r"ended with status 1; it said: .*unsupported machine type"),
+        pytest.raises(BoardError, match=r"ended with status 1; output: .*unsupported machine type"),
         flash.load("qemu").start_with_events(wrong, tmp_path / "fw.elf"),
     ):
         pass

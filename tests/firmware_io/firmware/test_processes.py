@@ -107,7 +107,7 @@ def test_an_emulator_that_dies_at_once_says_why(graph: Graph, tmp_path: Path) ->
     (tmp_path / "fw.elf").write_bytes(b"not an ELF file")
     wrong = replace(board.load("qemu-an386"), qemu_machine="nonsense")
     with (
-        pytest.raises(BoardError, match=r"ended with status 1; it said: .*unsupported machine type"),
+        pytest.raises(BoardError, match=r"ended with status 1; output: .*unsupported machine type"),
         flash.load("qemu").start(wrong, tmp_path / "fw.elf"),
     ):
         pass
@@ -120,7 +120,7 @@ def test_an_emulator_that_dies_in_use_says_why(tmp_path: Path) -> None:
     (tmp_path / "fw.elf").write_bytes(b"not a program at all, only a few words")
     with (
         pytest.raises(
-            BoardError, match=r"should keep running. Got: it ended with status \d+; it said: .*Lockup"
+            BoardError, match=r"should keep running. Got: it ended with status \d+; output: .*Lockup"
         ) as caught,
         flash.load("qemu").start(target, tmp_path / "fw.elf") as url,
         open_serial(url, timeout=10) as port,

@@ -242,7 +242,7 @@ def test_worn_out_flash_is_named(image: Path, monkeypatch: pytest.MonkeyPatch) -
         return answer
 
     monkeypatch.setattr(device, "_program", worn)
-    with on_pty(device) as path, pytest.raises(BoardError, match=r"Got: 0x00005400 and 0 sectors more"):
+    with on_pty(device) as path, pytest.raises(BoardError, match=r"Got: 0x00005400 and 0 more sectors"):
         written(device, image, path)
     assert not device.started
 

@@ -80,7 +80,7 @@ def test_blank_sectors_of_the_image_are_not_called_verified(tmp_path: Path, kern
     image.write_text(hex2000.text(boot_image(content(8 * KB) + b"\xff" * 16 * KB + content(8 * KB, 1)).stream()))
     with on_pty(device()) as path:
         said = written(image, path, kernel, **CALM)
-    assert "2 sectors, 2 transfers, all verified, 2 that the image leaves blank were neither erased" in said
+    assert "2 sectors, 2 transfers, all verified, 2 that are blank in the image were neither erased" in said
     image.write_text(hex2000.text(boot_image(b"\xff" * 8 * KB).stream()))
     with pytest.raises(ArtifactError, match="something to write"):
         SCI.plan(job(image, "", kernel))

@@ -114,9 +114,9 @@ OPENOCD_FAILURES = [
         r"differs from the image.*checksum mismatch",
     ),
     ("** Programming Started **\nError: failed erasing sectors 0 to 3\n** Programming Failed **\n", 1, "refused"),
-    ("Error: something new\n", 1, r"status 1; it said: Error: something new.*by hand"),
+    ("Error: something new\n", 1, r"status 1; output: Error: something new.*by hand"),
     ("** Programming Started **\n** Programming Finished **\nshutdown\n", 0, r"never printed .*Verified OK"),
-    ("", 0, "never printed .*it said: Open On-Chip"),
+    ("", 0, "never printed .*output: Open On-Chip"),
 ]
 
 
