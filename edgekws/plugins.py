@@ -30,7 +30,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from edgekws.errors import ConfigError, EdgeKwsError, unknown
+from edgekws.errors import ConfigError, EdgeKwsError, MissingPackageError, unknown
 
 GROUP, VARIABLE, OLD_VARIABLE = "edgekws.plugins", "EDGEKWS_PLUGINS", "EDGEKWS_PLUGS"
 _OURS = ("edgekws", "firmware_io")
@@ -303,6 +303,8 @@ def _tried(plugin: Plugin) -> tuple[str, str]:
             getattr(importlib.import_module(module), function)(plugin.path)
         else:
             _imported(plugin)
+    except MissingPackageError as error:
+        return "", error.package
     except EdgeKwsError as error:
         return str(error), ""
     except ModuleNotFoundError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -129,3 +130,18 @@ def test_the_meter_gives_the_joules_of_an_inference(installed, model):
     done = edgekws("bench", *options, "--iterations", "10", env=environment(installed), cwd=model)
     report = json.loads((model / "bench" / "outside-host-energy" / "report.json").read_text())
     assert report["energy"]["uj_per_inference"] == pytest.approx(0.01 * 3 * 1e6 / 10), done.stderr
+
+
+def test_each_passes_the_suite_of_its_kind(tmp_path):
+    """The suites find it by themselves when it is named; those of the built-in plugins run anyway, without it."""
+    env = environment(OUTSIDE, EDGEKWS_PLUGINS="edgekws_outside", PYTHONDONTWRITEBYTECODE="1")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:benchmark", "-p", "no:cacheprovider", "-n", "0"]
+    command += ["-k", " or ".join(sorted(name.replace("-", "_") for name in set(NAMES.values()) - {"outside-host"}))]
+    command += [
+        f"--basetemp={tmp_path / 'inner'}",
+        "tests/conformance",
+        "--ignore=tests/conformance/test_every_kind.py",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, cwd=ROOT)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 40, done.stdout[-500:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 
-def build(labels: int, channels: int = 8) -> nn.Sequential:
+def build(labels: int, channels: int = 16) -> nn.Sequential:
     """float32 [n, 1, frames, coefficients] -> logits [n, labels]."""
     return nn.Sequential(
         nn.Conv2d(1, channels, (10, 4), stride=(4, 2), bias=False),

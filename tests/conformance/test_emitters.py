@@ -82,7 +82,8 @@ def some_features(seed, count=5):
 def test_other_front_ends(emitter, target):
     """Executors take the shape of the features from the file."""
     graph = random_dag(7, target, KINDS[target])
-    features = replace(graph.features, hop_samples=640, coefficients=6)
+    inputs = {"input_scale": (0.5,) * 6, "input_zero_point": (83,) * 6}
+    features = replace(graph.features, hop_samples=640, coefficients=6, **inputs)
     first = graph.nodes[0]
     assert features.shape == (25, 6)
     stage = Requant.identity(12, -128, 127)
