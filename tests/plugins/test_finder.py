@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgekws import plugins
-from edgekws.curate.shards import methods
+from edgekws.curate import shards
 from edgekws.curate.workers import names as worker_names
 from edgekws.errors import ConfigError
 
@@ -59,7 +59,7 @@ def test_private_modules_and_the_parts_of_a_plugin_are_no_plugins(package):
 def test_a_package_holds_only_what_it_adds_to(package):
     package({"workers/mine.py": ""})
     assert worker_names() == ["mine", "process", "ray"]
-    assert "mine" not in methods.names()
+    assert "mine" not in shards.method_names()
 
 
 def test_a_package_that_is_not_there_breaks_no_other(package, monkeypatch):

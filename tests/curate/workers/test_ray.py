@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekws.curate import workers
-from edgekws.curate.shards import methods, select
+from edgekws.curate import shards, workers
+from edgekws.curate.shards import select
 from edgekws.curate.shards.methods import facility
 from edgekws.curate.workers.ray import _enter
 from edgekws.errors import ConfigError, DataError, EdgeKwsError
@@ -19,7 +19,7 @@ from tests.curate.shards.clips import SMALL, clips, shard
 from tests.curate.shards.processes import alive, command_of, descendants, wait_until
 
 ray = pytest.importorskip("ray")
-METHODS = methods.names()
+METHODS = shards.method_names()
 
 
 @pytest.fixture(scope="module")

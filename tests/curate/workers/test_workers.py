@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from edgekws.curate import shards
 from edgekws.curate import workers as engines
-from edgekws.curate.shards import methods, select
+from edgekws.curate.shards import select
 from edgekws.errors import DataError, EdgeKwsError
 from tests.curate.shards import tasks
 from tests.curate.shards.clips import SMALL, clips, shard
@@ -108,7 +109,7 @@ def elsewhere(tmp_path, monkeypatch):
     )
     (home / "shard_methods" / "first.py").write_text(
         '"""The first clips of the store."""\n'
-        "import numpy as np\nfrom edgekws.curate.shards.methods import Picks\n"
+        "import numpy as np\nfrom edgekws.curate.shards.run import Picks\n"
         "def choose(run, size, seed):\n    return Picks(np.arange(size))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
@@ -118,7 +119,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 def test_engines_and_methods_come_from_packages_elsewhere(elsewhere, tmp_path):
     assert engines.names() == ["backwards", "process", "ray"]
-    assert methods.described()["first"] == "The first clips of the store."
+    assert shards.described_methods()["first"] == "The first clips of the store."
     folder = shard(tmp_path / "d", *clips(), 3)
     options = {"workers": 1, "layout": SMALL}
     for method in ("facility", "kcenter"):

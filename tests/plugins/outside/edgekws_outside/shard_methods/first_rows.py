@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgekws.curate.shards.methods import Picks
-from edgekws.curate.shards.run import Run
+from edgekws.curate.shards.run import Picks, Run
 
 
 def choose(run: Run, size: int, seed: int) -> Picks:
