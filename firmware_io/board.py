@@ -62,6 +62,7 @@ class Board:
 
 
 def names() -> list[str]:
+    """The names of all boards, sorted."""
     return plugins.names("boards")
 
 

@@ -92,10 +92,13 @@ class Estimate:
 
 
 class MeterModule(Protocol):
+    """The module of a meter; its functions depend on CAPABILITIES.kind."""
+
     CAPABILITIES: Capabilities
 
 
 def names() -> list[str]:
+    """The schemes of all meters, sorted."""
     return plugins.names("meters")
 
 

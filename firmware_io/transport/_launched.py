@@ -1,4 +1,4 @@
-"""Boards that are programs: the flash tool starts the firmware, its serial port is opened."""
+"""Boards that run as programs: a flash tool starts the firmware, then its serial line is opened."""
 
 from __future__ import annotations
 

@@ -10,12 +10,12 @@ manager's (for both: io:serial:/dev/ttyACM0?baud=115200?dialect=mlc). Two manage
 
 eembc   EEMBC's Arduino (io-manager_1.0.3.hex); the device's side has 9600 baud. It restarts when its port is opened.
 mlc     MLCommons' interface board (STM32H573I-DK); `setbaud N` sets the baud rate of the device's side and restarts
-        it. It reads the device only between a command and the first m-ready. The banner of a device that starts
-        behind it is therefore taken as the first answer, and all answers come one command late: seen here, it is
-        restarted, and the command, when it was `name`, sent again.
+        it. It reads the device only between a command and the first m-ready. So it takes the banner of a device that
+        starts behind it for the first answer, and all answers arrive one command late. When that is noticed here, the
+        interface board is restarted, and the command, if it was `name`, sent again.
 
-Without `dialect` the answer to `name` decides. An answer that is lost behind the manager is silence here. Written
-against their sources and session logs; NOT RUN ON A MANAGER yet.
+Without `dialect` the answer to `name` decides. An answer that is lost behind the manager appears as silence. Sources:
+mlcommons/tiny, benchmark/interface, and session logs of EEMBC's EnergyRunner; NOT RUN ON A MANAGER yet.
 """
 
 from __future__ import annotations
@@ -39,13 +39,14 @@ _DIALECTS = ("eembc", "mlc")
 _START_S = 8.0  # an Arduino's boot loader waits for some seconds
 _ANSWER_S = 1.0
 _LATE_S = 0.3
-"""A device that has just started answers within this time what it was asked meanwhile."""
+"""A device that has just started answers pending commands within this time."""
 _LONGEST_LINE = 1 << 16
 _ECHO = re.compile(rb"m-dut-passthrough\((.*)\)", re.DOTALL)
 
 
 @contextmanager
 def connect(rest: str, elf: Path | None = None) -> Iterator[IoManager]:
+    """Connect for a `with` block. Raises ConfigError for wrong options, BoardError when the manager does not answer."""
     url, dialect, baud = _options(rest)
     with open_transport(url, elf) as inner:
         manager = IoManager(inner, url, dialect)
@@ -54,7 +55,10 @@ def connect(rest: str, elf: Path | None = None) -> Iterator[IoManager]:
 
 
 class IoManager:
-    """To a session a transport that ends at the device. Gives whole lines only."""
+    """The transport to a device behind an IO manager. Reads return whole lines only.
+
+    inner: the transport to the manager. url: names it in errors. dialect: "eembc", "mlc" or "" for detection.
+    """
 
     def __init__(self, inner: Transport, url: str, dialect: str = "") -> None:
         self._inner = inner
@@ -67,7 +71,7 @@ class IoManager:
         self._answering = False  # the device, to the last command
 
     def open(self, baud: int | None) -> None:
-        """Wait until the manager answers; `baud` is for the device's side, None leaves it. Raises BoardError."""
+        """Wait until the manager answers. baud: of the device's side, None leaves it unchanged. Raises BoardError."""
         name = self._wait()
         self._dialect = self._dialect or ("mlc" if "interface board" in name.lower() else "eembc")
         if baud is None or (self._dialect, baud) == ("eembc", EEMBC_BAUD):
@@ -78,6 +82,7 @@ class IoManager:
             self._restart(baud)
 
     def read(self, timeout_s: float) -> bytes:
+        """Lines of the device; b"" after `timeout_s` of silence. Raises ProtocolError for its errors."""
         deadline = time.monotonic() + timeout_s
         content = b""
         while not content:
@@ -88,11 +93,13 @@ class IoManager:
         return content
 
     def write(self, content: bytes) -> None:
+        """Pass complete commands on; the rest is kept for the next call."""
         *commands, self._command = (self._command + content).split(b"%")
         for command in commands:
             self._pass_on(command)
 
     def close(self) -> None:
+        """Close the transport to the manager."""
         self._inner.close()
 
     def _pass_on(self, command: bytes) -> None:
@@ -101,13 +108,13 @@ class IoManager:
         self._inner.write(b"dut " + command + b"%")
 
     def _relayed(self, line: bytes) -> bytes:
-        """What a line of the manager says to the session: the device's own lines, nothing else."""
+        """The part of a manager's line that is for the session: only lines of the device."""
         if line.startswith(PREFIX):
             return self._device_line(line.removeprefix(PREFIX))
         if echo := _ECHO.fullmatch(line):
             self._check_echo(echo[1])
         elif line.startswith(b"e-["):
-            raise self._refused("the IO manager should pass commands on", line)
+            raise self._error("the IO manager should pass commands on", line)
         return b""
 
     def _device_line(self, line: bytes) -> bytes:
@@ -123,7 +130,7 @@ class IoManager:
         return line + b"\r\n"
 
     def _rest_of_banner(self) -> bytes:
-        """Up to its m-ready, where the board stops to read the device."""
+        """The banner up to its m-ready, after which the interface board stops reading the device."""
         content, deadline = b"", time.monotonic() + _ANSWER_S
         while (line := self._line(deadline)) is not None:
             if line.startswith(PREFIX):
@@ -134,11 +141,11 @@ class IoManager:
 
     def _check_echo(self, command: bytes) -> None:
         if not self._passed or self._passed[0] != command:
-            wanted = self._passed[0] if self._passed else b"nothing"
-            raise self._refused(f"the IO manager should pass on {_shown(wanted)}", command)
+            expected = self._passed[0] if self._passed else b"nothing"
+            raise self._error(f"the IO manager should pass on {_shown(expected)}", command)
         self._passed.popleft()
 
-    def _refused(self, expected: str, line: bytes) -> ProtocolError:
+    def _error(self, expected: str, line: bytes) -> ProtocolError:
         hint = "check the cable between this computer and the IO manager, and that nothing else writes to its port"
         return ProtocolError(expected, got=_shown(line), hint=hint)
 
@@ -169,10 +176,10 @@ class IoManager:
 
     def _baud(self) -> int:
         answer = " ".join(self._ask("checkbaud") or [])
-        found = re.search(r"checkbaud\((\d+)\)", answer)
-        if not found:
-            raise self._refused("the interface board should say its baud rate", answer.encode("latin-1"))
-        return int(found[1])
+        match = re.search(r"checkbaud\((\d+)\)", answer)
+        if not match:
+            raise self._error("the interface board should say its baud rate", answer.encode("latin-1"))
+        return int(match[1])
 
     def _restart(self, baud: int) -> None:
         self._ask(f"setbaud {baud}")

@@ -10,8 +10,10 @@ from firmware_io.transport._launched import connect_launched
 
 
 def connect(rest: str, elf: Path | None = None) -> AbstractContextManager[Port]:
+    """Run `elf` in the emulator for a `with` block. Raises BoardError when it is missing or does not start."""
     return connect_launched("qemu", rest, elf)
 
 
 def board_of(rest: str) -> str:
+    """The board that the URL starts."""
     return rest

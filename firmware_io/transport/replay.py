@@ -1,4 +1,4 @@
-"""replay:FILE: plays recorded traffic and refuses any deviation from it."""
+"""replay:FILE: replays recorded traffic and refuses any deviation from it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from firmware_io.traffic import Event, load
 
 
 class Replay:
-    """Answers as recorded, as soon as everything was written that had been written before."""
+    """Answers as recorded, once everything was written that precedes the answer in the recording."""
 
     def __init__(self, events: list[Event]) -> None:
         self._events = events
@@ -19,13 +19,15 @@ class Replay:
         self._owed = b""  # what is written may be cut differently than it was recorded
         self._deviated = False
 
-    def read(self, timeout_s: float) -> bytes:  # noqa: ARG002 - nobody waits for a silence of the past
+    def read(self, timeout_s: float) -> bytes:  # noqa: ARG002 - recorded silence takes no time
+        """The next recorded bytes from the device; b"" where silence was recorded or a write comes first."""
         if self._owed or not self._at("from"):
             return b""
         self._next += 1
         return self._events[self._next - 1].content
 
     def write(self, content: bytes) -> None:
+        """Raises ProtocolError unless `content` was recorded here, in pieces of any size."""
         while content:
             if not self._owed:
                 self._owed = self._take_write(content)
@@ -35,13 +37,11 @@ class Replay:
             content, self._owed = content[count:], self._owed[count:]
 
     def close(self) -> None:
+        """Skip the rest of the recording."""
         self._next = len(self._events)
 
     def check_finished(self) -> None:
-        """Raises ProtocolError when the recording goes on with something to be written.
-
-        After a deviation, which was raised, the rest of the recording tells nothing.
-        """
+        """Raises ProtocolError when the recording has further writes; does nothing after a deviation was raised."""
         if self._deviated:
             return
         rest = [event for event in self._events[self._next :] if event.direction == "to"]
@@ -50,7 +50,7 @@ class Replay:
 
     def _take_write(self, content: bytes) -> bytes:
         while self._at("from") and not self._events[self._next].content:
-            self._next += 1  # whether a silence is waited for depends on the speed of the computer
+            self._next += 1  # whether a silence was waited for depends on the speed of the computer
         if not self._at("to"):
             expected = "a read" if self._next < len(self._events) else "the end of the session"
             raise self._deviation(expected, f"{content!r}")
@@ -71,6 +71,7 @@ class Replay:
 
 @contextmanager
 def connect(rest: str, elf: Path | None = None) -> Iterator[Replay]:  # noqa: ARG001
+    """Replay a file for a `with` block. Raises ArtifactError for another file, ProtocolError for any deviation."""
     replay = Replay(load(Path(rest)))
     yield replay
     replay.check_finished()

@@ -80,9 +80,9 @@ def bench(
     - every answer against the interpreter: `edgekws bench --board nucleo-l4r5zi --mode accuracy --spy traffic.jsonl`
     - joules: `edgekws bench --board nucleo-l4r5zi --mode energy --meter lpm01a:/dev/ttyACM1 --voltage 3`
     - what another meter wrote: `edgekws bench --board nucleo-l4r5zi --mode energy --meter csv:t.csv --iterations 230`
-    - an estimate, and called one: `edgekws bench --mode energy --meter model:`
+    - estimated from published currents: `edgekws bench --mode energy --meter model:`
 
-    A run that is not valid, or broke off, leaves its report and ends with the reason and an exit code other than 0.
+    A run that is not valid, or was aborted, still writes its report and ends with the reason and an exit code above 0.
     """
     measure.measure(
         measure.Options(

@@ -1,4 +1,4 @@
-"""`edgekws compare`: runs that were benched before, side by side."""
+"""`edgekws compare`: earlier bench runs, side by side."""
 
 from __future__ import annotations
 

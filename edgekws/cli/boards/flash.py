@@ -1,4 +1,4 @@
-"""`edgekws boards` and `flash`: which boards there are, and a firmware on one of them."""
+"""`edgekws boards` and `edgekws flash`: list the boards, and load a firmware onto one of them."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def flash(
         bool, typer.Option("--energy", help="The firmware of energy mode: edges of a pin instead of times.")
     ] = False,
 ) -> None:
-    """Build the firmware with the model, load it on the board and ask who answers.
+    """Build the firmware with the model, load it onto the board and check that it answers.
 
     Examples:
 
-    - what would be run: `edgekws flash --board nucleo-l4r5zi --dry-run`
+    - only show what would be run: `edgekws flash --board nucleo-l4r5zi --dry-run`
     - over TI's boot loader: `edgekws flash --board lp-mspm0g5187 --port /dev/ttyACM0`
     - for `bench --mode energy` with a meter: `edgekws flash --board nucleo-l4r5zi --energy`
     - another tool: `edgekws flash --board lp-mspm0g5187 --tool dslite --option config=MSPM0G5187.ccxml`
-    - a file that is there: `edgekws flash --board nucleo-l4r5zi --image firmware.elf`
+    - an existing image: `edgekws flash --board nucleo-l4r5zi --image firmware.elf`
     """
     from firmware_io import board as boards
     from firmware_io import flash as tools

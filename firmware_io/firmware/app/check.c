@@ -7,7 +7,7 @@
 #include "app/text.h"
 
 static uint32_t received, sent;
-static bool answered; /* `check`, and nothing has come since */
+static bool answered; /* `check` was answered and no byte has arrived since */
 
 static uint32_t more(uint32_t crc, char c) {
     const uint8_t byte = (uint8_t)c;

@@ -1,10 +1,10 @@
-/* Proof of the serial line: CRC-32 of every byte that came and of every byte that went since the last proof.
- * The answer to `check` is counted by neither; the first byte after it begins a new count, and so does the boot,
- * whose banner is counted. */
+/* Verification of the serial line: CRC-32 of all bytes received and of all bytes sent since the last `check`.
+ * Neither includes the answer to `check`; the first byte after it starts new checksums. After a boot they
+ * include the banner. */
 #ifndef EKW_CHECK_H
 #define EKW_CHECK_H
 
-/* Each byte from the host, before it is looked at. */
+/* Each byte from the host, before it is interpreted. */
 void ekw_check_received(char c);
 
 /* Each byte to the host. */

@@ -90,8 +90,8 @@ static void run(int32_t times) {
     }
 }
 
-/* The host takes the difference of the two lap lines. Writing the first one takes time of its own, on a
- * real UART 2 ms, so the second is the first plus the duration of the inferences alone. */
+/* The host subtracts the two lap lines. Writing the first one takes time, on a real UART 2 ms, so the
+ * second one is the first plus the duration of the inferences alone. */
 static void run_between_laps(int32_t times) {
     const uint64_t lap = ekw_port_ticks();
     print_microseconds(lap);
@@ -101,7 +101,7 @@ static void run_between_laps(int32_t times) {
     print_microseconds(lap + duration);
 }
 
-/* The meter takes the energy between the two edges: no text may still be on its way after the first. */
+/* The meter measures the energy between the two edges, so all text must have been sent before the first. */
 static void run_between_edges(int32_t times) {
     ekw_port_flush();
     ekw_port_edge();
@@ -124,7 +124,7 @@ static void measure(int32_t iterations, int32_t warmups) {
     ekw_inference_print_results();
 }
 
-/* An absent argument keeps `value`; what is no number becomes `wrong`. */
+/* An absent argument leaves `value`; an invalid number becomes `wrong`. */
 static int32_t argument(const char *text, int32_t value, int32_t wrong) {
     if (text[0] != '\0' && !ekw_parse_decimal(text, &value)) {
         return wrong;

@@ -1,4 +1,4 @@
-/* Running the model and telling what came out. */
+/* Runs the model and prints its results. */
 #ifndef EKW_INFERENCE_H
 #define EKW_INFERENCE_H
 
@@ -10,7 +10,7 @@ void ekw_inference_stamp(void);
 void ekw_inference_print_results(void);
 void ekw_inference_print_raw(void);
 
-/* Scores of another input must not be taken for scores of this one. */
+/* Invalidates the scores: they belong to an earlier input. */
 void ekw_inference_forget(void);
 
 #endif

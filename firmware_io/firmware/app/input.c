@@ -6,7 +6,7 @@
 #define PRINT_BYTES_PER_LINE 8
 
 static uint8_t tensor[EKW_MODEL_INPUT_BYTES];
-static int32_t expected; /* as the last accepted `db load` said; 0: there was none */
+static int32_t expected; /* size of the last accepted `db load`; 0: none */
 static int32_t loaded;
 
 int32_t ekw_input_loaded(void) {
@@ -54,7 +54,7 @@ static void start_load(const char *argument) {
     ekw_put_line(" bytes]");
 }
 
-/* True when `digits` are whole bytes, of which those after the first `bytes` do not matter; says what is wrong
+/* True when `digits` are complete bytes; digits after the first `bytes` bytes are not checked. Prints the error
  * otherwise. */
 static bool check_digits(const char *digits, int32_t bytes) {
     int32_t count = 0;

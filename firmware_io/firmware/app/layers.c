@@ -11,13 +11,13 @@
 
 static int8_t scores[EKW_MODEL_LABELS];
 
-/* What two readings of the clock are apart with nothing between them. */
+/* Overhead of two consecutive readings of the clock. */
 static uint64_t clock_ticks(void) {
     const uint64_t start = ekw_port_ticks();
     return ekw_port_ticks() - start;
 }
 
-/* Layers that overwrite their input do not work a second time: every iteration runs all before this one too. */
+/* A layer may overwrite its input, so every iteration runs all layers before this one again. */
 static uint64_t layer_ticks(int32_t number, int32_t iterations) {
     uint64_t ticks = 0;
     for (int32_t i = 0; i < iterations; i++) {

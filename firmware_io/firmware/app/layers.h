@@ -1,4 +1,4 @@
-/* Where the time of an inference goes. */
+/* Time of each layer. */
 #ifndef EKW_LAYERS_H
 #define EKW_LAYERS_H
 

@@ -1,4 +1,4 @@
-/* How much of the memory has been in use. */
+/* Peak use of the stack. */
 #ifndef EKW_MEMORY_H
 #define EKW_MEMORY_H
 

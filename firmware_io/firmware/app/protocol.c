@@ -11,7 +11,7 @@
 #include "app/text.h"
 #include "port/port.h"
 
-#define COMMAND_CHARACTERS 80 /* as many as the reference firmware takes */
+#define COMMAND_CHARACTERS 80 /* as in the reference firmware */
 #define WORDS_MAX 3
 
 #if EKW_ENERGY_MODE
@@ -127,13 +127,13 @@ static void execute(char *text) {
     refuse_unknown(words[0]);
 }
 
-/* Noise on the line becomes a character of no command: a NUL would hide what follows it, and answers that
- * quote the host have to stay printable. */
+/* Replaces unprintable characters: a NUL would hide what follows it, and answers that quote the host have to
+ * stay printable. */
 static char readable(char c) {
     return (char)(c >= ' ' && c <= '~' ? c : '?');
 }
 
-/* What has come of a command. */
+/* The command received so far. */
 static struct {
     char text[COMMAND_CHARACTERS + 1];
     size_t used;
@@ -163,14 +163,14 @@ void ekw_protocol_feed(char c) {
     ekw_check_received(c);
     if (c == '%') {
         end_command();
-    } else if (c != '\r' && c != '\n') { /* as a person at a terminal sends them */
+    } else if (c != '\r' && c != '\n') { /* sent by terminal programs */
         keep(c);
     }
 }
 
 void ekw_protocol_boot(void) {
     ekw_put_line("m-timestamp-mode-" MODE);
-    if (!EKW_ENERGY_MODE) { /* an edge would be one that nobody has asked for */
+    if (!EKW_ENERGY_MODE) { /* an edge without a command would confuse the meter */
         ekw_inference_stamp();
     }
     ekw_put_line("m-init-done");

@@ -21,7 +21,7 @@ void ekw_put_line(const char *text) {
     ekw_put("\r\n");
 }
 
-/* As on paper, in digits of 16 bits. The compiler's own 64-bit division is 700 to 1900 bytes of code. */
+/* Long division with digits of 16 bits. The compiler's own 64-bit division is 700 to 1900 bytes of code. */
 uint64_t ekw_divide(uint64_t value, uint32_t divisor, uint32_t *rest) {
     uint64_t quotient = 0;
     uint32_t carried = 0;

@@ -12,15 +12,15 @@ void ekw_put_signed(int32_t value);
 void ekw_put_hex(uint32_t value, int32_t digits);
 void ekw_put_permille(uint32_t thousandths); /* 123 as 0.123, 1000 as 1.000 */
 
-/* divisor: 1 to 65535. rest: what is left over. */
+/* divisor: 1 to 65535. rest: the remainder. */
 uint64_t ekw_divide(uint64_t value, uint32_t divisor, uint32_t *rest);
 
 bool ekw_same(const char *a, const char *b);
 
-/* 0..15, or -1 for what is no hexadecimal digit. */
+/* 0..15, or -1 for any other character. */
 int32_t ekw_hex_digit(char c);
 
-/* A decimal with an optional minus sign; saturates at the limits of int32. False: no number. */
+/* A decimal with an optional minus sign; saturates at the limits of int32. False: not a number. */
 bool ekw_parse_decimal(const char *text, int32_t *value);
 
 #endif

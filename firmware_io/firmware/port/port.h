@@ -1,4 +1,4 @@
-/* What a board gives to the firmware. One folder under port/ per family of boards implements it. */
+/* The interface of a board. One folder under port/ per family of boards implements it. */
 #ifndef EKW_PORT_H
 #define EKW_PORT_H
 
@@ -6,7 +6,7 @@
 
 void ekw_port_init(void);
 
-/* The next byte from the host. Sleeps until there is one. */
+/* The next byte from the host. Sleeps until it arrives. */
 int ekw_port_getc(void);
 
 /* Writes one byte to the host; may keep it until the end of the line. */

@@ -35,7 +35,7 @@ void ekw_uart_putc_blocking(char c) {
     DATA = (uint8_t)c;
 }
 
-/* No bit tells when the last byte is out of the shift register. */
+/* No bit shows when the last byte has left the shift register. */
 void ekw_uart_flush(void) {
     while ((STATE & STATE_TX_FULL) != 0) {
     }

@@ -6,7 +6,7 @@
 
 #define EKW_PAUSE_ROUND_CLOCKS 4u /* at least: a load, a subtraction, a store, a branch */
 
-/* Busy for at least so many clocks of the core; some cores take three times as long. */
+/* Busy loop of at least so many core clocks; some cores take three times as long. */
 static inline void ekw_pause(uint32_t clocks) {
     for (volatile uint32_t rounds = clocks / EKW_PAUSE_ROUND_CLOCKS + 1u; rounds > 0u; rounds--) {
     }

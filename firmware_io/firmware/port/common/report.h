@@ -1,4 +1,4 @@
-/* Text for a fault report: waits for each byte, needs no interrupts and no buffers. */
+/* Output of fault reports: waits for each byte, needs no interrupts and no buffers. */
 #ifndef EKW_REPORT_H
 #define EKW_REPORT_H
 

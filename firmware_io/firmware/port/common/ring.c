@@ -15,7 +15,7 @@ void ekw_ring_put(uint8_t byte) {
     }
 }
 
-/* Interrupts are off between the look at the ring and the sleep: no byte can slip in between. */
+/* Interrupts are off between the check of the ring and the sleep, so that no byte is missed. */
 int ekw_port_getc(void) {
     ekw_interrupts_off();
     while (written == taken) {

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* A byte that finds the ring full is lost; the ring holds more than the longest command, and the host
+/* A byte is lost when the ring is full; the ring holds more than the longest command, and the host
  * sends the next one only after m-ready. */
 void ekw_ring_put(uint8_t byte);
 

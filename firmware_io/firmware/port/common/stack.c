@@ -4,8 +4,8 @@
 
 #define PAINT 0xC5C5C5C5u /* no address of any board, no small number */
 
-/* Words below the frame of ekw_stack_paint that are left alone, as it may live there itself. Nothing is
- * lost: main goes deeper than that before anybody asks. */
+/* Words below the frame of ekw_stack_paint that are not painted, as its own frame may be there. The result
+ * is unaffected: main uses more than that before the first query. */
 #define OWN_WORDS 16
 
 void ekw_stack_paint(void) {
@@ -20,7 +20,7 @@ uint32_t ekw_port_stack_size(void) {
 }
 
 uint32_t ekw_port_stack_used(void) {
-    const volatile uint32_t *word = ekw_stack_limit; /* an interrupt may write while we look */
+    const volatile uint32_t *word = ekw_stack_limit; /* an interrupt may write meanwhile */
     while (word < ekw_stack_top && *word == PAINT) {
         word++;
     }

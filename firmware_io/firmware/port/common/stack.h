@@ -1,4 +1,4 @@
-/* How deep the stack has been: it is painted at the reset, and what lost its paint was in use. */
+/* Peak stack use: the stack is painted at the reset, and overwritten words were in use. */
 #ifndef EKW_STACK_H
 #define EKW_STACK_H
 

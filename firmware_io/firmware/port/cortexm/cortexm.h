@@ -1,4 +1,4 @@
-/* What every Cortex-M port shares. */
+/* Shared by all Cortex-M ports. */
 #ifndef EKW_CORTEXM_H
 #define EKW_CORTEXM_H
 

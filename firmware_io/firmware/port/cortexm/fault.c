@@ -1,4 +1,4 @@
-/* A fault says where and why on the serial line, then stops for good. */
+/* Reports the place and the reason of a fault on the serial line, then stops for good. */
 #include <stdbool.h>
 
 #include "port/common/report.h"
@@ -17,7 +17,7 @@ static bool frame_lost(const uint32_t *frame) {
     return at < low || at > high - FRAME_WORDS * sizeof *frame;
 }
 
-/* v6-M has no registers that tell the reason. */
+/* v6-M has no fault status registers. */
 #if __ARM_ARCH == 6
 static bool stacking_failed(void) {
     return false;
@@ -48,7 +48,7 @@ __attribute__((used, noreturn)) void ekw_fault_report(const uint32_t *frame) {
     ekw_report_end();
 }
 
-/* The stack may be what failed: the report starts on a fresh one. A plain branch of v6-M may not reach. */
+/* The stack may have overflowed, so the report starts with an empty one. A plain branch of v6-M may not reach. */
 __attribute__((naked)) void ekw_fault(void) {
     __asm volatile("mov r0, sp\n\t"
                    "ldr r1, =ekw_stack_top\n\t"

@@ -42,7 +42,7 @@ static void allow_coprocessors(void) {
 #endif
 }
 
-/* v6-M faults at an unaligned access. A bigger core that stands in for one has to be told. */
+/* v6-M faults at an unaligned access. A larger core that emulates it has to be configured to do so. */
 static void forbid_unaligned(void) {
 #if __ARM_ARCH == 6
     CCR |= CCR_UNALIGN_TRP;

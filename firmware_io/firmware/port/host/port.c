@@ -18,7 +18,7 @@
 #define PATH_BYTES 64
 
 typedef struct {
-    int ours;              /* our end */
+    int ours;              /* this end */
     char path[PATH_BYTES]; /* of the other end */
 } terminal;
 
@@ -31,7 +31,7 @@ static void stop_with(const char *what) {
     _exit(1);
 }
 
-/* Whoever started us holds our stdin: when it ends, so do we, even in the middle of an inference. */
+/* The parent holds the other end of stdin: when that closes, this process ends, even during an inference. */
 static void *end_with_stdin(void *unused) {
     char ignored[64];
     ssize_t got;
@@ -140,7 +140,7 @@ void ekw_port_putc(char c) {
 void ekw_port_flush(void) {
 }
 
-/* As with a pin, an edge that nobody watches is gone: when the terminal is full, nobody has read thousands. */
+/* As with a pin, an unobserved edge is lost: the terminal is full only after thousands of unread ones. */
 void ekw_port_edge(void) {
     ssize_t done;
     do {
@@ -158,7 +158,7 @@ uint64_t ekw_port_ticks(void) {
     return (uint64_t)(seconds * (int64_t)EKW_TIMER_HZ + (now.tv_nsec - boot.tv_nsec));
 }
 
-/* The stack of a program on a computer is neither small nor ours to paint. */
+/* The stack of a host program is large and cannot be painted. */
 uint32_t ekw_port_stack_size(void) {
     return 0;
 }

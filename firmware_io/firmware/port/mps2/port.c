@@ -46,7 +46,7 @@ void ekw_port_init(void) {
     ekw_irq_enable(UART0_RECEIVE_IRQ);
 }
 
-static uint32_t elapsed(void) { /* it counts down */
+static uint32_t elapsed(void) { /* the timer counts down */
     return UINT32_MAX - TIMER_VALUE;
 }
 

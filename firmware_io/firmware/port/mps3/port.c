@@ -29,7 +29,7 @@ void ekw_port_init(void) {
     ekw_irq_enable(UART0_RECEIVE_IRQ);
 }
 
-/* Two halves are read one after the other: again when the upper one moved in between. */
+/* The two halves are read separately; read again if the upper one changed in between. */
 uint64_t ekw_port_ticks(void) {
     uint32_t high, low;
     do {

@@ -25,9 +25,9 @@ static void load_tuning(void) {
     CPUSS_CTL = control;
 }
 
-/* Erratum SYSPLL_ERR_01 (SLVSJM6): rarely it locks at a wrong frequency. TI's way to find out is not taken
- * here: the UART has the same clock, so that a wrong one is no quiet error but garbage on the line, and
- * ends with a reset. */
+/* Erratum SYSPLL_ERR_01 (SLVSJM6): it rarely locks at a wrong frequency. TI's check is not implemented here:
+ * the UART uses the same clock, so a wrong frequency shows as garbage on the line, and a reset
+ * cures it. */
 static void start_pll(void) {
     HSCLKEN &= ~HSCLKEN_SYSPLLEN; /* a debugger's reset leaves it on */
     wait_for(CLKSTATUS_SYSPLLOFF);

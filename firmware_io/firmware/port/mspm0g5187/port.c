@@ -28,7 +28,7 @@ __attribute__((section(".isr_vector"), used)) static const ekw_vector vectors[EK
     [EKW_FIRST_IRQ + UC0_IRQ] = {.handler = ekw_uart_receive_interrupt},
 };
 
-/* High before it is an output: its first edge is one that was asked for. */
+/* Set high before it becomes an output, so that this makes no edge. */
 static void prepare_edges(void) {
     GPIOA_RSTCTL = GPIOA_RSTCTL_RESET;
     GPIOA_PWREN = GPIOA_PWREN_ON;

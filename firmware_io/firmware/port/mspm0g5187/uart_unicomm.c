@@ -49,7 +49,7 @@ void ekw_uart_putc_blocking(char c) {
     UART_TXDATA = (uint8_t)c;
 }
 
-/* The last byte has left the FIFO, and had the time to leave the shift register too. */
+/* Waits until the FIFO is empty, and then for the time of the byte in the shift register. */
 void ekw_uart_flush(void) {
     while ((UART_STAT & UART_STAT_TX_EMPTY) == 0) {
     }

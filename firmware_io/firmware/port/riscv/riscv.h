@@ -1,4 +1,4 @@
-/* What every 32-bit RISC-V port shares. All of it runs in machine mode on one hart. */
+/* Shared by all 32-bit RISC-V ports. All of it runs in machine mode on one hart. */
 #ifndef EKW_RISCV_H
 #define EKW_RISCV_H
 

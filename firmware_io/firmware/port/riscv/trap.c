@@ -1,4 +1,4 @@
-/* Interrupts are served; any other trap says where and why on the serial line, then stops for good. */
+/* Interrupts are served; any other trap reports its place and reason on the serial line, then stops for good. */
 #include "port/common/report.h"
 #include "port/common/stack.h"
 #include "port/riscv/riscv.h"
@@ -19,7 +19,7 @@ __attribute__((used, noreturn)) void ekw_fault_report(uintptr_t stack) {
     ekw_report_end();
 }
 
-/* The stack may be what failed: the report starts on a fresh one. */
+/* The stack may have overflowed, so the report starts with an empty one. */
 static __attribute__((naked, used)) void fault(void) {
     __asm volatile("mv a0, sp\n\t"
                    "la sp, ekw_stack_top\n\t"

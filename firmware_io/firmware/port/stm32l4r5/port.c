@@ -40,7 +40,7 @@ static void connect_pins(void) {
     GPIOG_MODER = (GPIOG_MODER & ~((3u << 14) | (3u << 16))) | (2u << 14) | (2u << 16); /* alternate functions */
 }
 
-/* High before it is an output: its first edge is one that was asked for. */
+/* Set high before it becomes an output, so that this makes no edge. */
 static void prepare_edges(void) {
     RCC_AHB2ENR |= RCC_AHB2ENR_GPIOF;
     (void)RCC_AHB2ENR;

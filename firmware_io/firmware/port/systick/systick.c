@@ -25,7 +25,7 @@ void ekw_systick_interrupt(void) {
     wraps++;
 }
 
-/* It counts down and interrupts when it arrives at 0: that is where a round begins. */
+/* It counts down and interrupts at 0, where the next period begins. */
 static uint32_t elapsed(void) {
     return (0u - SYST_CVR) & LAST;
 }
