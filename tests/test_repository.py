@@ -89,5 +89,13 @@ def test_the_guide_has_a_row_for_each_kind_of_plugin():
             assert f"`{home.replace('.', '/')}/x" in place, kind
 
 
+@pytest.mark.parametrize("package", ["edgekws", "firmware_io"])
+def test_the_guide_says_what_each_folder_is_for(package):
+    guide = (HOME / "CONTRIBUTING.md").read_text()
+    folders = [path.parent.name for path in (HOME / package).glob("*/__init__.py")]
+    assert folders
+    assert not [name for name in folders if f"`{package}/{name}`" not in guide]
+
+
 def test_the_readme_is_a_front_page():
     assert len((HOME / "README.md").read_text().splitlines()) <= 120
