@@ -25,8 +25,8 @@ def get_scene_embeddings(audio: torch.Tensor, model: Model) -> torch.Tensor:
 
 def get_timestamp_embeddings(audio: torch.Tensor, model: Model) -> tuple[torch.Tensor, torch.Tensor]:
     """float32 [n, samples] -> float32 [n, t, 2] and float32 [n, t], the centres in ms."""
-    padded = nn.functional.pad(audio, (0, -audio.shape[1] % HOP))
-    frames = padded.unfold(1, HOP, HOP)
+    count = -(-audio.shape[1] // HOP)  # a frame around each multiple of the hop
+    frames = nn.functional.pad(audio, (HOP // 2, count * HOP - HOP // 2 - audio.shape[1])).unfold(1, HOP, HOP)
     vectors = torch.stack([frames.mean(2), frames.abs().mean(2)], dim=2)
-    centres = (torch.arange(frames.shape[1], dtype=torch.float32) + 0.5) * (HOP * 1000 / model.sample_rate)
+    centres = torch.arange(count, dtype=torch.float32) * (HOP * 1000 / model.sample_rate)
     return vectors, centres.expand(len(audio), -1)
