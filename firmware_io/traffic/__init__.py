@@ -3,7 +3,7 @@
 line 1    {"kind": "edgekws-traffic", "version": 1, "url": "serial:/dev/ttyACM0"}
 others    {"s": 0.012, "to": "name%"}        bytes to the device
           {"s": 0.013, "from": "m-ready..."} bytes from the device
-          {"s": 0.063, "from": ""}           silence: somebody waited in vain
+          {"s": 0.063, "from": ""}           silence: a read timed out
 `s` is seconds since the start; bytes are text in Latin-1, so that every byte is one character.
 
 Every line is written as soon as it is known, so that a killed run leaves what had passed; a last line without an
@@ -27,7 +27,7 @@ _HEAD = f'{{"kind": "{KIND}"'.encode()
 
 @dataclass(frozen=True)
 class Event:
-    """Bytes that passed, `seconds` after the start; none at all from the device: somebody waited in vain."""
+    """Bytes transferred `seconds` after the start; no bytes from the device record a read that timed out."""
 
     direction: Literal["to", "from"]
     content: bytes
@@ -35,11 +35,12 @@ class Event:
 
 
 def header_line(url: str) -> bytes:
-    """The first line of a recording of what passes through `url`."""
+    """The first line of a recording of the traffic at `url`."""
     return _line({"kind": KIND, "version": VERSION, "url": url})
 
 
 def event_line(event: Event) -> bytes:
+    """The line of one event."""
     return _line({"s": round(event.seconds, 6), event.direction: event.content.decode(_ENCODING)})
 
 

@@ -20,6 +20,7 @@ DEFAULT_BAUD = 115_200
 
 
 def connect(rest: str, elf: Path | None = None) -> AbstractContextManager[Port]:  # noqa: ARG001
+    """Open the port for a `with` block. Raises ConfigError for a malformed URL, BoardError when it cannot be opened."""
     which, _, query = rest.partition("?")
     if not which:
         raise ConfigError("serial: needs a device path", got="nothing", hint="for example serial:/dev/ttyACM0")

@@ -46,15 +46,18 @@ class Spy:
         self._file.close()
 
     def read(self, timeout_s: float) -> bytes:
+        """Like Transport.read, recorded. Raises ArtifactError when the recording cannot be written."""
         content = self._inner.read(timeout_s)
         self._note("from", content)
         return content
 
     def write(self, content: bytes) -> None:
+        """Like Transport.write, recorded. Raises ArtifactError when the recording cannot be written."""
         self._note("to", content)  # before sending: an error must not hide what was tried
         self._inner.write(content)
 
     def close(self) -> None:
+        """Close the inner transport; the recording ends with the `with` block."""
         self._inner.close()
 
     def _note(self, direction: Literal["to", "from"], content: bytes) -> None:
@@ -88,12 +91,14 @@ def url_of(path: Path, url: str) -> str:
 
 @contextmanager
 def connect(rest: str, elf: Path | None = None) -> Iterator[Transport]:
+    """Open the inner URL for a `with` block, recorded. Raises ConfigError for a malformed URL."""
     path, url = _parts(rest)
     with open_transport(url, elf) as transport, Spy(transport, url, path) as spy:
         yield spy
 
 
 def board_of(rest: str) -> str:
+    """The board that the inner URL starts; "" for none."""
     return transports.board_of(_parts(rest)[1])
 
 
