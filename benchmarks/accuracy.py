@@ -5,7 +5,7 @@
         [--float "models/dsresnet/teachers/dscnn-seed{seed}.safetensors"]
 
 Each seed's folder continues where it was stopped; --float takes trained networks instead of training them,
---keep whatever was quantized before, so that only exports, boards and card are made anew. Writes
+--keep whatever was quantized before, so that only exports, boards and card are made again. Writes
 results/<model>.json beside this script and card.md into the recipe's folder, with the artifacts of the seed that is
 best on validation and the graph of every width. Up to hours on two cores when nothing is there yet.
 """

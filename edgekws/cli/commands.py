@@ -190,7 +190,7 @@ ROOT = Group(
         Command(
             "embed",
             "edgekws.cli.data.embed:embed",
-            "One vector for each recording, as the data track takes them: a parquet file a word and an index.",
+            "Compute one vector per recording, for the data track: a parquet file per word and an index.",
             TRACK,
         ),
         Command(

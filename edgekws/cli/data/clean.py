@@ -1,4 +1,4 @@
-"""`edgekws data clean` and `edgekws data drop`: find bad recordings, listen, decide, go on without them."""
+"""`edgekws data clean` and `edgekws data drop`: detect bad recordings, review them, and remove them."""
 
 from __future__ import annotations
 
@@ -30,22 +30,24 @@ def clean(
     out: Annotated[Path, typer.Option("--out", help="Folder for ranking.json and decisions.json.")] = OUT,
     probe: Annotated[str, typer.Option(help="network (finds more), linear (seconds).")] = "network",
     embedding: Annotated[
-        str, typer.Option(help="What linear learns from: statistics, or a model of edgekws/curate/embed.")
+        str, typer.Option(help="Input of the linear probe: statistics, or a model of edgekws/curate/embed/models.")
     ] = ("statistics"),
-    folds: Annotated[int, typer.Option(help="Each clip is judged by a network that learned from the others.")] = 3,
-    epochs: Annotated[int, typer.Option(help="Of each such network.")] = 8,
-    seed: Annotated[int, typer.Option(help="Of folds and networks.")] = 0,
-    serve: Annotated[bool, typer.Option(help="Open the page to listen and decide; else only rank.")] = True,
-    port: Annotated[int, typer.Option(help="Of the page; 0 is any free one.")] = 0,
+    folds: Annotated[
+        int, typer.Option(help="Folds of the cross-validation; each clip is checked by a network trained without it.")
+    ] = 3,
+    epochs: Annotated[int, typer.Option(help="Training epochs of each network.")] = 8,
+    seed: Annotated[int, typer.Option(help="Random seed of folds and networks.")] = 0,
+    serve: Annotated[bool, typer.Option(help="Serve the review page; otherwise only rank.")] = True,
+    port: Annotated[int, typer.Option(help="Port of the page; 0 is any free one.")] = 0,
 ) -> None:
     """Rank likely bad recordings, unreadable, mislabelled, silent, clipped, cut off or twice; then listen and decide.
 
-    A ranking that was made before of the same clips in the same way is taken from --out. Decisions are saved with
+    An existing ranking of the same clips with the same options is read from --out. Decisions are saved with
     each click; `edgekws data drop`, or `data prepare --decisions`, makes a data set without what was dropped.
     """
     from edgekws.curate.clean.probe import ProbePlan
 
-    plan = ProbePlan(probe, folds, epochs, seed, embedding)  # refuses a wrong one before the recordings are read
+    plan = ProbePlan(probe, folds, epochs, seed, embedding)  # refuses invalid options before the recordings are read
     clips = _clips(data, root, split or ["train"])
     ranking = _ranking(clips, plan, out / RANKING)
     _show(ranking)
@@ -102,9 +104,9 @@ def _ranking(clips: Clips, plan: ProbePlan, path: Path) -> Ranking:
     from edgekws.curate.clean import rank
 
     if path.exists():
-        found = rank.load(path)
-        if found.sha256 == clips.sha256 and found.plan == plan:
-            return found
+        saved = rank.load(path)
+        if saved.sha256 == clips.sha256 and saved.plan == plan:
+            return saved
     with console.progress() as report:
         made = rank.rank(clips, plan, report)
     rank.save(made, path)
@@ -112,7 +114,7 @@ def _ranking(clips: Clips, plan: ProbePlan, path: Path) -> Ranking:
 
 
 def _show(ranking: Ranking) -> None:
-    for reason, clips in ranking.found().items():
+    for reason, clips in ranking.counts().items():
         console.out.print(f"{reason}: {clips} of {len(ranking.entries)} clips")
     table = Table("score", "clip", "label", "why", box=None)
     for entry in ranking.entries[:_SHOWN]:

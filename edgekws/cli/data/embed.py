@@ -28,22 +28,24 @@ def embed(
         str, typer.Option(help="logmel, dscnn, wav2vec2; or a module or a .py file that follows the HEAR API.")
     ] = "dscnn",
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder of the embeddings: parquet a word, index.json.")
+        Path | None, typer.Option("--out", help="Folder of the embeddings: a parquet file per word, index.json.")
     ] = None,
     timestamps: Annotated[
         Path | None,
-        typer.Option(help="Folder of timestamp embeddings, a vector for each time of a clip; with --out or alone."),
+        typer.Option(help="Folder of timestamp embeddings, a vector per time step; with --out or alone."),
     ] = None,
-    check: Annotated[str | None, typer.Option(help="Say what is wrong with this module, and embed nothing.")] = None,
+    check: Annotated[
+        str | None, typer.Option(help="Validate this module against the HEAR API, and embed nothing.")
+    ] = None,
     weights: Annotated[str, typer.Option(help="What the model loads: its model_file_path.")] = "",
     option: Annotated[
         list[str] | None, typer.Option(help="name=value for the model's load_model; may be given again.")
     ] = None,
     split: Annotated[str | None, typer.Option(help="Of a prepared data set.", show_default="train")] = None,
     clip_ms: Annotated[
-        int, typer.Option(min=0, help="Clips are padded or cut to this; 0 takes them as they are.")
+        int, typer.Option(min=0, help="Clips are padded or cut to this length; 0 keeps their length.")
     ] = 1_000,
-    batch: Annotated[int, typer.Option(min=1, help="Clips of one second that the model sees at once.")] = 64,
+    batch: Annotated[int, typer.Option(min=1, help="Clips of one second in a batch.")] = 64,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core. The result is the same.")] = 0,
     engine: Annotated[
         str, typer.Option(help="Where workers live: process (this computer), ray (a cluster).")
@@ -51,10 +53,10 @@ def embed(
     device: Annotated[str, typer.Option(help="As torch names it: cpu, cuda, mps.")] = "cpu",
     strict: Annotated[bool, typer.Option(help="Fail when one recording cannot be embedded.")] = False,
 ) -> None:
-    """One vector for each recording, as the data track takes them: a parquet file a word and an index.
+    """Compute one vector per recording, for the data track: a parquet file per word and an index.
 
-    A run that was stopped, or killed, goes on with the same command; with more recordings, only words that changed
-    are done again. Recordings that cannot be used are left out, and the index says why.
+    A stopped or killed run continues with the same command; with more recordings, only changed words are computed
+    again. Unusable recordings are skipped, and the index has the reasons.
     """
     options = _options(option or [])
     if check is not None:
@@ -78,7 +80,7 @@ def embed(
 
 
 def _require_two(out: Path | None, timestamps: Path | None) -> None:
-    """Neither among the other's files: a reader of a folder of embeddings looks into all that is below it."""
+    """Neither below the other: readers of a folder of embeddings take all files below it."""
     if out is None or timestamps is None:
         return
     one, other = out.resolve(), timestamps.resolve()
@@ -97,16 +99,16 @@ def _run(request: Request) -> None:
 
 def _options(given: list[str]) -> dict[str, Any]:
     """Values are JSON where they can be: numbers, true, lists; text otherwise."""
-    found: dict[str, Any] = {}
+    parsed: dict[str, Any] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
             raise ConfigError("an option of the model should be name=value", got=text)
         try:
-            found[name] = json.loads(value)
+            parsed[name] = json.loads(value)
         except ValueError:
-            found[name] = value
-    return found
+            parsed[name] = value
+    return parsed
 
 
 def _check(name: str, weights: str, options: dict[str, Any], device: str) -> None:

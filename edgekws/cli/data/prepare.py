@@ -33,7 +33,7 @@ def prepare(
     download is continued).
     """
     if source == "synthetic" and root is not None:
-        raise ConfigError("--source synthetic makes its own recordings", got=f"--root {root}", hint="leave --root away")
+        raise ConfigError("--source synthetic makes its own recordings", got=f"--root {root}", hint="omit --root")
     data = prepared(source, None if source == "synthetic" else root_of(root), out, decisions)
     _show_dataset(data)
 

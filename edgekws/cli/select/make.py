@@ -50,7 +50,7 @@ def convert(
     done = converting.convert(request)
     for note in done.notes:
         console.warn(note)
-    console.out.print(escape(done.said))
+    console.out.print(escape(done.summary))
     console.out.print(f"written: {escape(str(out))}")
 
 
@@ -98,7 +98,7 @@ def make_experiment(
 
     if splits and recordings:
         raise ConfigError(
-            "an experiment takes its splits from one place", got="--splits and --recordings", hint="leave one away"
+            "an experiment takes its splits from one place", got="--splits and --recordings", hint="omit one"
         )
     chosen = tuple(judge) if judge else (splitting.DEV, splitting.TEST)
     plan = experiment.Plan(tuple(target), words or 0, known or 0, train_clips, eval_clips, chosen, by_split, seed)
@@ -109,12 +109,12 @@ def make_experiment(
         return splitting.of_recordings(recordings) if recordings else splitting.of_speaker
 
     with console.progress() as report:
-        found = experiment.make(embeddings, split_of, plan, out, report)
-    for name, listed in (("to choose from", found.pool), ("judged", found.evaluation)):
+        made = experiment.make(embeddings, split_of, plan, out, report)
+    for name, listed in (("pool", made.pool), ("evaluation", made.evaluation)):
         counts = [f"{escape(word)} {len(ids):,}" for word, ids in listed.targets.items()]
         console.out.print(
             f"{name}: {listed.size:,} clips ({', '.join(counts)}, other words {len(listed.nontargets):,})"
         )
-    console.out.print(f"other words: {len(found.known)} known, {len(found.unknown)} judged only")
+    console.out.print(f"other words: {len(made.known)} known, {len(made.unknown)} evaluated only")
     console.out.print(f"written: {escape(str(out))}")
     console.next_step(f"edgekws select run --data {out} --train-size 25")

@@ -79,55 +79,56 @@ def _deliver(request: Request, as_json: bool, out: Path | None, predictions: Pat
     from edgekws.files import write_json, write_text
 
     with console.waiting("scoring"):
-        found = commands.scored(request)
-    document = found.to_json()
+        result = commands.scored(request)
+    document = result.to_json()
     if predictions is not None:
-        write_text(predictions, commands.predictions_csv(found))
+        write_text(predictions, commands.predictions_csv(result))
     if out is not None:
         write_json(out, document)
     if as_json:
         print(json.dumps(document, indent=1))
         return
-    _show_score(found)
-    print(commands.peer_line(found))
+    _show_score(result)
+    print(commands.peer_line(result))
 
 
-def _show_score(found: Score) -> None:
-    options, document = found.options, found.to_json()
+def _show_score(result: Score) -> None:
+    options, document = result.options, result.to_json()
     console.out.print(
-        f"{options.protocol.measure}, {found.trained} clips to train, {found.evaluated:,} evaluated, "
-        f"{_runs(found)}, protocol {options.protocol.date}, "
+        f"{options.protocol.measure}, {result.trained} clips to train, {result.evaluated:,} evaluated, "
+        f"{_runs(result)}, protocol {options.protocol.date}, "
         f"numerics {options.numerics} ({document['numerics']['means']})"
     )
-    console.out.print(_class_table(found))
-    console.out.print(_confusion_table(found))
-    low, high = found.interval.low, found.interval.high
-    values = list(found.by_run.values())
-    spread = f"; {_runs(found)} {min(values):.4f} to {max(values):.4f}" if len(values) > 1 else ""
+    console.out.print(_class_table(result))
+    console.out.print(_confusion_table(result))
+    low, high = result.interval.low, result.interval.high
+    values = list(result.by_run.values())
+    spread = f"; {_runs(result)} {min(values):.4f} to {max(values):.4f}" if len(values) > 1 else ""
     console.out.print(f"95 % interval over evaluation clips: {low:.4f} to {high:.4f}{spread}")
-    for note in found.warnings:
+    for note in result.warnings:
         console.warn(note)
 
 
-def _runs(found: Score) -> str:
+def _runs(result: Score) -> str:
     return (
-        " and ".join(found.options.protocol.classifiers) or f"{len(found.by_run)} seed{'s' * (len(found.by_run) > 1)}"
+        " and ".join(result.options.protocol.classifiers)
+        or f"{len(result.by_run)} seed{'s' * (len(result.by_run) > 1)}"
     )
 
 
-def _class_table(found: Score) -> Table:
+def _class_table(result: Score) -> Table:
     table = Table("class", "F1", "precision", "recall", "clips", box=None, header_style="bold")
-    for row in found.classes:
+    for row in result.classes:
         figures = [f"{value:.4f}" for value in (row.f1, row.precision, row.recall)]
         table.add_row(escape(row.name), *figures, f"{row.support:,}")
     return table
 
 
-def _confusion_table(found: Score) -> Table:
+def _confusion_table(result: Score) -> Table:
     """Clips by truth (row) and prediction (column), mean over seeds or classifiers."""
-    names, runs = [row.name for row in found.classes], len(found.by_run)
+    names, runs = [row.name for row in result.classes], len(result.by_run)
     table = Table("truth \\ predicted", *map(escape, names), box=None, header_style="bold")
-    for name, counts in zip(names, found.confusion.tolist(), strict=True):
+    for name, counts in zip(names, result.confusion.tolist(), strict=True):
         table.add_row(escape(name), *(f"{count / runs:,.1f}" for count in counts))
     return table
 
@@ -146,15 +147,15 @@ def inspect(
     """
     from edgekws.curate.dataperf import inspect as inspecting
 
-    found = inspecting.inspect(paths)
+    result = inspecting.inspect(paths)
     if as_json:
-        print(json.dumps([each.to_json() for each in found], indent=1))
+        print(json.dumps([each.to_json() for each in result], indent=1))
     else:
-        for each in found:
+        for each in result:
             console.out.print(f"[bold]{escape(str(each.path))}[/]  {escape(each.kind)}")
             for name, value in each.facts.items():
                 console.out.print(f"  {name}: {escape(str(value))}")
             for problem in each.problems:
                 console.out.print(f"  [red]problem:[/] {escape(problem)}")
-    if any(each.problems for each in found):
+    if any(each.problems for each in result):
         raise typer.Exit(3)

@@ -41,7 +41,7 @@ def shards(
 
     Example: `edgekws select shards work/embeddings --method kcenter --size 1000 --memory 2GB --target yes`
     """
-    from edgekws.curate import shards as scale
+    from edgekws.curate import shards as library
     from edgekws.curate.select import files
     from edgekws.curate.shards.memory import bytes_of
     from edgekws.files import write_json
@@ -54,16 +54,16 @@ def shards(
     if out.is_dir():
         raise ConfigError("--out should be a file", got=f"the folder {out}", hint=f"give {out / f'{size}_train.json'}")
     amount, targets = bytes_of(memory) if memory else None, tuple(target or ())
-    with console.progress() as said:
-        found = scale.select(
-            folder, method, size, seed, amount, engine, said, work=work, workers=workers or None, targets=targets
+    with console.progress() as progress:
+        chosen = library.select(
+            folder, method, size, seed, amount, engine, progress, work=work, workers=workers or None, targets=targets
         )
-    selection = found.selection(targets)
+    selection = chosen.selection(targets)
     _require_clips(selection)
     files.write_selection(selection, out)
     if report is not None:
-        write_json(report, found.to_json())
-    return _say(found, selection, out)
+        write_json(report, chosen.to_json())
+    return _show(chosen, selection, out)
 
 
 def _require_clips(selection: Selection) -> None:
@@ -79,14 +79,14 @@ def _list() -> None:
     console.listed(shards.described_methods())
 
 
-def _say(found: Chosen, selection: Selection, out: Path) -> None:
-    value = f", {found.measure} {found.value:.6g}" if found.measure else ""
+def _show(chosen: Chosen, selection: Selection, out: Path) -> None:
+    value = f", {chosen.measure} {chosen.value:.6g}" if chosen.measure else ""
     console.out.print(
-        f"{escape(found.method)}, seed {found.seed}: {len(found.ids):,} of {found.rows:,} clips{value}, "
-        f"{found.peak_bytes >> 20} MiB at most"
+        f"{escape(chosen.method)}, seed {chosen.seed}: {len(chosen.ids):,} of {chosen.rows:,} clips{value}, "
+        f"{chosen.peak_bytes >> 20} MiB at most"
     )
-    if found.left_out:
-        console.out.print(f"[yellow]left out:[/] {found.left_out:,} clips whose vector is all zeros")
+    if chosen.left_out:
+        console.out.print(f"[yellow]left out:[/] {chosen.left_out:,} clips whose vector is all zeros")
     for word, ids in selection.targets.items():
         console.out.print(f"{escape(word)}: {len(ids):,} of them")
     console.out.print(f"written: {escape(str(out))}")

@@ -1,4 +1,4 @@
-"""The clips that are looked at, whether they are prepared or still a folder of recordings."""
+"""The clips to check, from a prepared data set or a folder of recordings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNREADABLE = "unreadable"
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A recording that cannot be listened to, and why."""
+    """A recording that cannot be decoded, and why."""
 
     id: str
     label: str
@@ -84,34 +84,34 @@ def of_dataset(data: Dataset, splits: Sequence[str]) -> Clips:
 
 
 def of_folder(root: Path, rate_hz: int, clip_samples: int, progress: Progress = lambda *_: None) -> Clips:
-    """Word folders as they lie, without splits. Every recording is decoded once to know which are unreadable.
+    """Word folders, without splits. Every recording is decoded once to detect unreadable ones.
 
     Raises DataError when there is no word folder, or none with recordings.
     """
     listed, misnamed = _listed(root)
     pin = _pin(*(f"{item.id} {state(item.path)}" for item in listed), *(each.id for each in misnamed))
-    found: list[Recording] = []
+    readable: list[Recording] = []
     unreadable = list(misnamed)
     for number, clip in enumerate(datasets.decode_all(listed, rate_hz, clip_samples, called="it")):
         if isinstance(clip, DataError):
             unreadable.append(Unreadable(listed[number].id, listed[number].label, f"{clip.expected}, got {clip.got}"))
         else:
-            found.append(listed[number])
+            readable.append(listed[number])
         progress("read", number + 1, len(listed))
     words = tuple(sorted({item.label for item in listed}))
     order = {word: number for number, word in enumerate(words)}
 
     def read(numbers: np.ndarray) -> np.ndarray:
-        return np.stack([datasets.decode(found[number], rate_hz, clip_samples) for number in numbers])
+        return np.stack([datasets.decode(readable[number], rate_hz, clip_samples) for number in numbers])
 
-    labels = np.array([order[item.label] for item in found], np.int64)
-    ids = tuple(item.id for item in found)
-    none = ("",) * len(found)
+    labels = np.array([order[item.label] for item in readable], np.int64)
+    ids = tuple(item.id for item in readable)
+    none = ("",) * len(readable)
     return Clips(root.resolve().name, words, ids, labels, none, rate_hz, read, pin, tuple(unreadable))
 
 
 def _listed(root: Path) -> tuple[list[Recording], list[Unreadable]]:
-    """Recordings by the order of words and files, and what cannot be one by its name."""
+    """Recordings sorted by word and file name, and files with unusable names."""
     listed, misnamed = [], []
     for folder in word_folders(root):
         for path in wavs(folder):
@@ -123,7 +123,7 @@ def _listed(root: Path) -> tuple[list[Recording], list[Unreadable]]:
 
 
 def some(clips: Clips, count: int, seed: int) -> Clips:
-    """`count` of the readable clips, drawn by `seed`, in their order; all when there are no more."""
+    """`count` random readable clips, in their order; all when there are fewer."""
     if count >= len(clips):
         return clips
     chosen = np.sort(np.random.default_rng(seed).permutation(len(clips))[:count])
@@ -140,14 +140,14 @@ def some(clips: Clips, count: int, seed: int) -> Clips:
 
 
 def require(clips: Clips) -> None:
-    """Raises DataError unless there are clips to look at."""
+    """Raises DataError when there are no readable clips."""
     if not len(clips):
         got = f"none that is readable. {shown(clips)}" if clips.unreadable else "none"
-        raise DataError(f"{clips.name} should have clips", got=got, hint=f"all but {NOISE_FOLDER} are looked at")
+        raise DataError(f"{clips.name} should have clips", got=got, hint=f"all folders but {NOISE_FOLDER} are read")
 
 
 def shown(clips: Clips) -> str:
-    """The first recordings that are unreadable, in words."""
+    """The first unreadable recordings, as text."""
     more = len(clips.unreadable) - _SHOWN
     named = "; ".join(f"{each.id}: {each.why}" for each in clips.unreadable[:_SHOWN])
     return named + (f"; and {more} more" if more > 0 else "")

@@ -19,21 +19,21 @@ def of(clips: Clips, name: str, progress: Progress) -> np.ndarray:
     """
     if name == STATISTICS:
         return probe.statistics(probe.spectra(clips, progress))
-    found = _embedded(clips, name, progress)
-    bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    vectors = _embedded(clips, name, progress)
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):
         got = f"NaN or infinity for {len(bad)}, as for {clips.ids[bad[0]]}"
         raise DataError(f"{name} should give finite numbers for each of {len(clips)} clips", got=got)
-    return found
+    return vectors
 
 
 def _embedded(clips: Clips, name: str, progress: Progress) -> np.ndarray:
     from edgekws.curate import embed
 
-    plugins.load("embeddings", name)  # says which there are: others are not pinned by their name alone
+    plugins.load("embeddings", name)  # raises for others, which a name does not identify
     model = embed.open_model(embed.ModelSpec(name))
     if model.rate_hz != clips.rate_hz:
-        raise ConfigError(f"{name} should hear {clips.rate_hz} Hz, as these clips have", got=f"{model.rate_hz} Hz")
+        raise ConfigError(f"{name} should take {clips.rate_hz} Hz, the rate of these clips", got=f"{model.rate_hz} Hz")
     parts = []
     for numbers, samples in clips.blocks(64):
         parts.append(model.scene(samples.astype(np.float32) / 32_768))

@@ -1,14 +1,13 @@
-"""What is wrong with a recording whatever it should say: silent, clipped, cut off.
+"""Faults of a recording, independent of its label: silent, clipped, cut off.
 
-Padding (the exact zeros at the ends of a clip that was recorded shorter) is taken away first. Then the clip's
-loudness is followed in steps of 10 ms:
+Padding (exact zeros at the ends of a shorter recording) is removed first. Then the level is measured in steps of 10 ms:
 
-    silent     its loudest step is very low, or hardly louder than its quietest: nobody speaks
-    clipped    its highest samples are flat: several equal ones side by side, as of an input that was overdriven
-    cut off    it is about as loud in its first or last 20 ms as where it is loudest: the word began before it, or
-               goes on after it
+    silent     its loudest step is very low, or hardly louder than its quietest: no speech
+    clipped    its extreme samples are flat: runs of equal ones, as from an overdriven input
+    cut off    its first or last 20 ms are about as loud as its loudest step: the word begins before the clip or
+               continues after it
 
-A score is how sure that is: 0.5 at the threshold to nearly 1, and for a cut three quarters of it.
+The score is a confidence: 0.5 at the threshold to nearly 1, and three quarters of that for a cut.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _CUT_DB, _SURELY_CUT_DB = -6.0, 3.0
 """Loudness at an end relative to the loudest step; a cut in the middle of a vowel is near 0."""
 _EDGE_STEPS = 2
 _CUT_TRUST = 0.75
-"""A cut is heard by its neighbourhood only: fricatives at an end look alike, so it never outranks the others."""
+"""A cut is less certain, as fricatives at an end look the same; it never outranks the other faults."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +50,16 @@ class Fault:
 
 
 def find(clips: Clips, progress: Progress) -> list[Fault]:
-    """All faults of all clips. Clips that should be silent are only looked at for clipping."""
+    """All faults of all clips. Clips labelled silence are only checked for clipping."""
     silence = clips.words.index(SILENCE) if SILENCE in clips.words else -1
-    found = []
+    results = []
     for numbers, samples in clips.blocks():
         for number, clip in zip(numbers, samples, strict=True):
             faults = of_clip(clip, clips.rate_hz)
             spoken = clips.labels[number] != silence
-            found += [Fault(int(number), *fault) for fault in faults if spoken or fault[0] == CLIPPED]
+            results += [Fault(int(number), *fault) for fault in faults if spoken or fault[0] == CLIPPED]
         progress("listen", int(numbers[-1]) + 1, len(clips))
-    return found
+    return results
 
 
 def of_clip(samples: np.ndarray, rate_hz: int) -> list[tuple[str, float, str]]:
@@ -69,12 +68,12 @@ def of_clip(samples: np.ndarray, rate_hz: int) -> list[tuple[str, float, str]]:
     levels = _levels_db(sound, rate_hz)
     if not len(levels):
         return [(SILENT, 1.0, "no sound at all")]
-    quiet = _silent(levels)
-    return [fault for fault in (quiet or _cut_off(levels), _clipped(sound)) if fault is not None]
+    silence_fault = _silent(levels)
+    return [fault for fault in (silence_fault or _cut_off(levels), _clipped(sound)) if fault is not None]
 
 
 def unpadded(samples: np.ndarray) -> np.ndarray:
-    """Without the exact zeros at its ends. samples: int16 [n]."""
+    """The samples without exact zeros at the ends. samples: int16 [n]."""
     loud = np.flatnonzero(samples)
     return samples[loud[0] : loud[-1] + 1] if len(loud) else samples[:0]
 
@@ -88,7 +87,7 @@ def _levels_db(sound: np.ndarray, rate_hz: int) -> np.ndarray:
 
 def _silent(levels: np.ndarray) -> tuple[str, float, str] | None:
     loudest, above = levels.max(), levels.max() - np.percentile(levels, 10)
-    score = max(_sure(loudest, _SILENT_DB, _SURELY_SILENT_DB), _sure(above, _FLAT_DB, _SURELY_FLAT_DB))
+    score = max(_score(loudest, _SILENT_DB, _SURELY_SILENT_DB), _score(above, _FLAT_DB, _SURELY_FLAT_DB))
     if not score:
         return None
     return SILENT, score, f"loudest 10 ms at {loudest:.0f} dBFS, {above:.0f} dB above its quietest"
@@ -100,13 +99,13 @@ def _cut_off(levels: np.ndarray) -> tuple[str, float, str] | None:
     ends = {"start": levels[:_EDGE_STEPS].max(), "end": levels[-_EDGE_STEPS:].max()}
     where = max(ends, key=lambda end: float(ends[end]))
     below = float(ends[where] - levels.max())
-    score = _sure(below, _CUT_DB, _SURELY_CUT_DB) * _CUT_TRUST
+    score = _score(below, _CUT_DB, _SURELY_CUT_DB) * _CUT_TRUST
     return (CUT_OFF, score, f"{abs(below):.0f} dB below its loudest at its {where}") if score else None
 
 
 def _clipped(sound: np.ndarray) -> tuple[str, float, str] | None:
     share = flat_share(sound)
-    score = _sure(share, _CLIPPED_SHARE, _SURELY_CLIPPED_SHARE)
+    score = _score(share, _CLIPPED_SHARE, _SURELY_CLIPPED_SHARE)
     return (CLIPPED, score, f"{100 * share:.1f} % of its samples are flat tops") if score else None
 
 
@@ -123,7 +122,7 @@ def flat_share(sound: np.ndarray) -> float:
     return flat / max(len(sound), 1)
 
 
-def _sure(value: float, threshold: float, sure: float) -> float:
+def _score(value: float, threshold: float, sure: float) -> float:
     """0 on the good side of the threshold, 0.5 at it, 0.99 at `sure` and beyond."""
     passed = (value - threshold) / (sure - threshold)
     return float(0.5 + 0.49 * min(passed, 1.0)) if passed >= 0 else 0.0

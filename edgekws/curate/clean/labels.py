@@ -1,10 +1,9 @@
-"""Wrong labels by confident learning (Northcutt, Jiang, Chuang, JAIR 2021, arXiv 1911.00068).
+"""Label errors by confident learning (Northcutt, Jiang, Chuang, JAIR 2021, arXiv 1911.00068).
 
-From probabilities that were made without a clip's own label: a class's threshold is the mean probability of that
-class among the clips which carry its label, so that a class which the probe finds hard asks for less. A clip counts
-for the most probable class among those above their thresholds; where that is not its label, and more probable than
-it, the label is likely wrong.
-The ranking is by the probability of the label itself, the lowest first, which orders the unflagged ones too.
+From out-of-fold probabilities: a class's threshold is the mean probability of that class among the clips with its
+label, so that classes that are hard for the probe have lower thresholds. A clip's confident class is the most probable
+one among those above their thresholds; where that is not its label, and more probable than it, the label is likely
+wrong. The ranking is by the probability of the label itself, lowest first, which also orders unflagged clips.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ WRONG_LABEL = "wrong label"
 
 
 @dataclass(frozen=True)
-class Judged:
-    """score: float64 [n], how sure the label is wrong; flagged: bool [n]; suggested: int64 [n], the likelier class.
+class LabelIssues:
+    """score: float64 [n], confidence in an error; flagged: bool [n]; suggested: int64 [n], a likelier class.
 
-    joint: int64 [classes, classes], clips by label (row) and by what they count for (column).
+    joint: int64 [classes, classes], clips by label (row) and confident class (column).
     """
 
     score: np.ndarray
@@ -30,26 +29,26 @@ class Judged:
 
     @property
     def noise(self) -> float:
-        """The share of clips that count for another label; the probe's own errors are in it, so it is too high."""
+        """Share of clips whose confident class is another label; too high, as it includes the probe's errors."""
         counted = int(self.joint.sum())
         return float(1 - np.trace(self.joint) / counted) if counted else 0.0
 
 
-def judge(probabilities: np.ndarray, labels: np.ndarray) -> Judged:
-    """probabilities: float [n, classes], rows of NaN where a clip could not be judged; labels: int [n]."""
+def find_issues(probabilities: np.ndarray, labels: np.ndarray) -> LabelIssues:
+    """Likely label errors. probabilities: float [n, classes], rows of NaN where there are none; labels: int [n]."""
     known = ~np.isnan(probabilities).any(axis=1)
     given = np.where(known, probabilities[np.arange(len(labels)), labels], 1.0)
-    counts_for = _counted(np.where(known[:, None], probabilities, 0.0), labels, known)
+    confident_class = _confident_class(np.where(known[:, None], probabilities, 0.0), labels, known)
     joint = np.zeros((probabilities.shape[1],) * 2, np.int64)
-    confident = known & (counts_for >= 0)
-    np.add.at(joint, (labels[confident], counts_for[confident]), 1)
+    confident = known & (confident_class >= 0)
+    np.add.at(joint, (labels[confident], confident_class[confident]), 1)
     others = np.where(known[:, None], probabilities, 0.0)
     others[np.arange(len(labels)), labels] = -1.0
-    flagged = confident & (counts_for != labels) & (others.max(axis=1) > given)
-    return Judged(1.0 - given, flagged, others.argmax(axis=1), joint)
+    flagged = confident & (confident_class != labels) & (others.max(axis=1) > given)
+    return LabelIssues(1.0 - given, flagged, others.argmax(axis=1), joint)
 
 
-def _counted(probabilities: np.ndarray, labels: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _confident_class(probabilities: np.ndarray, labels: np.ndarray, known: np.ndarray) -> np.ndarray:
     """int64 [n]: the most probable class above its threshold, -1 where none is."""
     classes = probabilities.shape[1]
     members = [probabilities[known & (labels == label), label] for label in range(classes)]

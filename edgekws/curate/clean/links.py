@@ -1,8 +1,8 @@
-"""Word folders of links: what is left of a folder of recordings, which stays as it is.
+"""Word folders of links to the recordings that were kept; the recordings are not changed.
 
 OUT/<word>/<file>                      -> the recording
-OUT/<new label>/<file>_from_<word>     where its label was corrected: that folder may have a file of the same name, and
-                                       what names the speaker stays in front
+OUT/<new label>/<file>_from_<word>     with a corrected label: the suffix avoids name clashes and keeps the speaker's
+                                       name in front
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edgekws.files.fields import as_text
 
 
 def write(root: Path, decided: Decisions, out: Path) -> int:
-    """Links to all files in the folders of `root` but the dropped ones, in a new folder: how many.
+    """Write links to all files of `root` but the dropped ones to a new folder; returns their number.
 
     Raises ConfigError when `out` exists or is inside of `root`, DataError for clips that `root` does not have.
     """
@@ -40,7 +40,7 @@ def write(root: Path, decided: Decisions, out: Path) -> int:
 
 
 def _files(root: Path) -> dict[str, Path]:
-    """By `folder/file`, in order; as text, which is how decisions name them."""
+    """Sorted, by `folder/file` as text, as decisions name them."""
     if not root.is_dir():
         raise DataError(f"{root} should be a folder of word folders", got="no such folder", hint="check the path")
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
@@ -63,7 +63,7 @@ def _link(link: Path, path: Path) -> None:
 
 
 def _require_words(decided: Decisions, words: set[str]) -> None:
-    """A new label becomes a path, so it is the name of a folder that there is."""
+    """A new label becomes a path, so it must be an existing folder."""
     strange = sorted(set(decided.relabelled.values()) - words)
     if strange:
         raise DataError(f"a new label should be one of {', '.join(sorted(words))}", got=", ".join(strange))

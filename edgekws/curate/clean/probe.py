@@ -1,12 +1,12 @@
-"""What each clip says, by models that never saw its label: probabilities for confident learning.
+"""Out-of-fold class probabilities for confident learning.
 
     clip -> 49 x 40 log-mel spectrum (as cepstra, all 40 of them: a rotation) ->
         network    a small temporal network trained on the other folds, for each fold
-        linear     ridge regression on any vectors, each clip by the one trained without it, in closed form
+        linear     ridge regression on any vectors, leave-one-out in closed form
 
-Both learn from the labels that are judged, wrong ones included, and from nothing else: a network that was trained
-elsewhere may have seen these very clips with their true labels. Wrong labels, as long as they are few and differ,
-are what a small network cannot learn within a few epochs.
+Both are trained on the labels to be checked, wrong ones included, and on nothing else: a pretrained network may have
+seen these clips with their true labels. Few and varied label errors are what a small network cannot fit within a few
+epochs.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ _PEAK_RATE, _WEIGHT_DECAY, _SMOOTHING = 6e-3, 1e-2, 0.1
 _SHIFT_FRAMES, _MASK_FRAMES, _MASK_CEPSTRA = 5, 8, 6
 _PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 _MOST_LEVERAGE = 0.98
-"""Beyond it a clip decides its own prediction, and leaving it out divides rounding errors by nearly nothing."""
+"""Above it a clip dominates its own prediction, and leave-one-out divides rounding errors by almost zero."""
 _TEMPERATURES = tuple(np.geomspace(1, 64, 13).tolist())
 _LEAST_CLIPS = 8
 _LEAST_STEPS, _MOST_EPOCHS = 450, 60
-"""Few clips are gone through more often: a fold is trained for so many batches at least."""
+"""Minimum number of batches per fold, so that few clips get more epochs, and the limit of epochs."""
 KINDS = ("network", "linear")
 STATISTICS = "statistics"
-"""Means and deviations of log-mel spectra: they have seen no label. A model may have learned from these very clips."""
+"""Means and deviations of log-mel spectra, without labels; an embedding model may have been trained on these clips."""
 
 
 @dataclass(frozen=True)
 class ProbePlan:
-    """folds and epochs are those of the network; embedding is what `linear` learns from (curate/embed/models)."""
+    """folds, epochs: of the network; embedding: input of `linear` (a model of curate/embed/models)."""
 
     kind: str = "network"
     folds: int = 3
@@ -94,27 +94,26 @@ def probabilities(
 
     made: `spectra`, or any vectors [n, d] for the linear probe. Raises DataError for a single label or too few clips.
     """
-    judged = np.flatnonzero(np.bincount(labels, minlength=classes)[labels] >= plan.folds)
-    if len(np.unique(labels[judged])) < 2 or len(judged) < _LEAST_CLIPS:
+    usable = np.flatnonzero(np.bincount(labels, minlength=classes)[labels] >= plan.folds)
+    if len(np.unique(labels[usable])) < 2 or len(usable) < _LEAST_CLIPS:
         raise DataError(
-            "labels can be judged where two words at least have some clips each",
-            got=f"{len(judged)} clips of {len(np.unique(labels[judged]))} words with {plan.folds} clips or more",
+            "labels can be checked when two words or more have some clips each",
+            got=f"{len(usable)} clips of {len(np.unique(labels[usable]))} words with {plan.folds} clips or more",
         )
-    found = np.full((len(labels), classes), np.nan)
+    result = np.full((len(labels), classes), np.nan)
     if plan.kind == "linear":
         vectors = made if made.ndim == 2 else statistics(made)
-        found[judged] = linear(vectors[judged], labels[judged], classes)
+        result[usable] = linear(vectors[usable], labels[usable], classes)
     else:
-        found[judged] = _network(made[judged], labels[judged], classes, plan, progress)
-    return found
+        result[usable] = _network(made[usable], labels[usable], classes, plan, progress)
+    return result
 
 
 def linear(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Ridge regression on one-hot labels; row i is what the regression without clip i says. float64 [n, classes].
+    """Ridge regression on one-hot labels; row i is predicted without clip i. float64 [n, classes].
 
-    Leaving one out costs no second fit: its residual is (y - prediction) / (1 - leverage). The constant, which is not
-    penalized, adds 1 / n to each leverage: it and the means are those without the clip, too. Penalty and the
-    temperature that makes probabilities of scores are those of the highest likelihood of the labels.
+    Leave-one-out needs no refit: the residual is (y - prediction) / (1 - leverage). The unpenalized constant adds 1 / n
+    to each leverage. Penalty and softmax temperature maximize the likelihood of the labels.
     """
     centred = vectors.astype(np.float64) - vectors.mean(axis=0)
     truth = np.eye(classes)[labels]
@@ -129,17 +128,17 @@ def linear(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
         if leverage.max() > _MOST_LEVERAGE and penalty != _PENALTIES[-1]:
             continue
         left_out = truth - (truth - base - shrunk @ projected) / (1 - leverage)
-        trials += [(_likelihood(made, labels), made) for made in _tempered(left_out)]
+        trials += [(_log_likelihood(made, labels), made) for made in _calibrated(left_out)]
     return max(trials, key=lambda trial: trial[0])[1]
 
 
-def _tempered(scores: np.ndarray) -> Iterator[np.ndarray]:
+def _calibrated(scores: np.ndarray) -> Iterator[np.ndarray]:
     for temperature in _TEMPERATURES:
         raised = np.exp(temperature * (scores - scores.max(axis=1, keepdims=True)))
         yield raised / raised.sum(axis=1, keepdims=True)
 
 
-def _likelihood(made: np.ndarray, labels: np.ndarray) -> float:
+def _log_likelihood(made: np.ndarray, labels: np.ndarray) -> float:
     return float(np.log(made[np.arange(len(labels)), labels] + 1e-9).mean())
 
 
@@ -150,18 +149,18 @@ def _network(made: np.ndarray, labels: np.ndarray, classes: int, plan: ProbePlan
     standard = (made - made.mean(axis=(0, 1))) / (made.std(axis=(0, 1)) + 1e-6)
     inputs = torch.from_numpy(np.ascontiguousarray(standard.transpose(0, 2, 1), np.float32))
     folds = stratified(labels, plan.folds, plan.seed)
-    found = np.empty((len(labels), classes))
+    result = np.empty((len(labels), classes))
     for fold in range(plan.folds):
         others, own = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        model = _trained(inputs[others], torch.from_numpy(labels[others]), classes, plan, fold, progress)
+        model = _train_fold(inputs[others], torch.from_numpy(labels[others]), classes, plan, fold, progress)
         with torch.no_grad():
             parts = [functional.softmax(model(inputs[own[at : at + 512]]), 1) for at in range(0, len(own), 512)]
-        found[own] = torch.cat(parts).double().numpy()
-    return found
+        result[own] = torch.cat(parts).double().numpy()
+    return result
 
 
 def stratified(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """The fold of each clip, int64 [n]: each label is dealt round."""
+    """The fold of each clip, int64 [n], stratified by label."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
@@ -170,10 +169,10 @@ def stratified(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
     return dealt
 
 
-def _trained(
+def _train_fold(
     inputs: torch.Tensor, labels: torch.Tensor, classes: int, plan: ProbePlan, fold: int, progress: Progress
 ) -> nn.Module:
-    """In eval mode. inputs: [n, 40, 49]."""
+    """A network trained without this fold, in eval mode. inputs: [n, 40, 49]; labels: int64 [n]."""
     import torch
     from torch.nn import functional
 
@@ -188,7 +187,7 @@ def _trained(
     for epoch in range(epochs):
         order = rng.permutation(len(inputs))
         for step, chosen in enumerate(np.array_split(order, steps)):
-            logits = model(_moved(inputs[chosen], rng))
+            logits = model(_augmented(inputs[chosen], rng))
             loss = functional.cross_entropy(logits, labels[chosen], label_smoothing=_SMOOTHING)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -198,15 +197,15 @@ def _trained(
     return model.eval()
 
 
-def _moved(batch: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Shifted in time, with a stretch of time and some cepstra blanked; the same for a whole batch, which is cheap."""
+def _augmented(batch: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Time shift, time masking and cepstral masking (SpecAugment); the same for a whole batch, which is cheap."""
     import torch
 
-    moved = torch.roll(batch, int(rng.integers(-_SHIFT_FRAMES, _SHIFT_FRAMES + 1)), 2)
+    augmented = torch.roll(batch, int(rng.integers(-_SHIFT_FRAMES, _SHIFT_FRAMES + 1)), 2)
     for axis, most in ((2, _MASK_FRAMES), (1, _MASK_CEPSTRA)):
         length = int(rng.integers(0, most))
-        moved.narrow(axis, int(rng.integers(0, moved.shape[axis] - length)), length).zero_()
-    return moved
+        augmented.narrow(axis, int(rng.integers(0, augmented.shape[axis] - length)), length).zero_()
+    return augmented
 
 
 def _build(classes: int) -> nn.Module:
@@ -216,15 +215,15 @@ def _build(classes: int) -> nn.Module:
     from edgekws.training.layers import Residual
 
     widths = (_WIDTH, _WIDTH * 3 // 2, _WIDTH * 2, _WIDTH * 3)
-    layers: list[nn.Module] = [*_convolved(_BANDS, _WIDTH, 3, 1), nn.ReLU()]
+    layers: list[nn.Module] = [*_convolution(_BANDS, _WIDTH, 3, 1), nn.ReLU()]
     for narrow, wide in pairwise(widths):
-        layers += [*_convolved(narrow, wide, 9, 2), nn.ReLU()]
-        layers += [Residual(nn.Sequential(*_convolved(wide, wide, 9, 1))), nn.ReLU()]
+        layers += [*_convolution(narrow, wide, 9, 2), nn.ReLU()]
+        layers += [Residual(nn.Sequential(*_convolution(wide, wide, 9, 1))), nn.ReLU()]
     layers += [nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(widths[-1], classes)]
     return nn.Sequential(*layers)
 
 
-def _convolved(narrow: int, wide: int, kernel: int, stride: int) -> list[nn.Module]:
+def _convolution(narrow: int, wide: int, kernel: int, stride: int) -> list[nn.Module]:
     from torch import nn
 
     return [nn.Conv1d(narrow, wide, kernel, stride, kernel // 2, bias=False), nn.BatchNorm1d(wide)]

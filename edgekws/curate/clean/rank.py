@@ -1,10 +1,10 @@
-"""One ranking of everything that may be wrong, worst first; a file that the page and scripts read.
+"""The ranking of possible faults, worst first; a file that the page and scripts read.
 
     edgekws-clean 1: data {name, sha256}, probe, clips, found {reason: clips}, noise (estimated share of wrong labels),
     ranking [{id, split, label, score, reasons [{reason, score, detail}], suggested}]
 
-A clip's score is its highest reason's; what is unreadable comes first. Clips without a reason are in the ranking too,
-by the doubt about their label.
+A clip's score is that of its strongest reason; unreadable recordings come first. Clips without a reason follow by the
+confidence that their label is wrong.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from edgekws.types import Progress
 KIND, VERSION = "edgekws-clean", 1
 REASONS = (UNREADABLE, labels.WRONG_LABEL, faults.SILENT, faults.CLIPPED, faults.CUT_OFF, duplicates.DUPLICATE)
 _UNFLAGGED = 0.9
-"""What a doubt weighs that confident learning did not confirm."""
+"""Weight of the label score of clips that confident learning did not flag."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """reason: one of REASONS; score: 0..1, how sure; detail: in words."""
+    """reason: one of REASONS; score: 0..1, a confidence; detail: text."""
 
     reason: str
     score: float
@@ -41,7 +41,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Entry:
-    """One clip of the ranking. suggested: the likelier label, "" when its own is."""
+    """One clip of the ranking. suggested: a more likely label, or ""."""
 
     id: str
     split: str
@@ -61,8 +61,8 @@ class Ranking:
     noise: float
     entries: tuple[Entry, ...]
 
-    def found(self) -> dict[str, int]:
-        """Clips of each reason."""
+    def counts(self) -> dict[str, int]:
+        """Number of clips with each reason."""
         counts = Counter(reason.reason for entry in self.entries for reason in entry.reasons)
         return {reason: counts[reason] for reason in REASONS}
 
@@ -74,32 +74,32 @@ class Ranking:
             "probe": asdict(self.plan),
             "clips": len(self.entries),
             "noise": self.noise,
-            "found": self.found(),
+            "found": self.counts(),
             "ranking": [asdict(entry) for entry in self.entries],
         }
 
 
 def rank(clips: Clips, plan: ProbePlan, progress: Progress) -> Ranking:
-    """Look at every clip. Raises DataError where there are too few to judge labels."""
+    """Check every clip. Raises DataError when there are too few to check labels."""
     require(clips)
     made = probe.spectra(clips, progress)
-    said = _said(clips, made, plan, progress)
-    judged = labels.judge(said, clips.labels)
-    reasons = _reasons(clips, made, judged, progress)
-    scores = np.where(judged.flagged, judged.score, _UNFLAGGED * judged.score)
-    for number, found in reasons.items():
-        scores[number] = max(scores[number], *(reason.score for reason in found))
+    probabilities = _probabilities(clips, made, plan, progress)
+    issues = labels.find_issues(probabilities, clips.labels)
+    reasons = _reasons(clips, made, issues, progress)
+    scores = np.where(issues.flagged, issues.score, _UNFLAGGED * issues.score)
+    for number, own in reasons.items():
+        scores[number] = max(scores[number], *(reason.score for reason in own))
     order = np.argsort(-scores, kind="stable")
-    entries = [_entry(clips, int(n), float(scores[n]), reasons.get(int(n), []), judged) for n in order]
+    entries = [_entry(clips, int(n), float(scores[n]), reasons.get(int(n), []), issues) for n in order]
     first = map(_unreadable, sorted(clips.unreadable, key=lambda each: each.id))
-    return Ranking(clips.name, clips.sha256, plan, judged.noise, (*first, *entries))
+    return Ranking(clips.name, clips.sha256, plan, issues.noise, (*first, *entries))
 
 
-def _said(clips: Clips, made: np.ndarray, plan: ProbePlan, progress: Progress) -> np.ndarray:
-    """float64 [n, classes]: what each clip says, out of fold."""
-    seen = made if plan.embedding == probe.STATISTICS else embeddings.of(clips, plan.embedding, progress)
+def _probabilities(clips: Clips, made: np.ndarray, plan: ProbePlan, progress: Progress) -> np.ndarray:
+    """float64 [n, classes]: out-of-fold probabilities."""
+    vectors = made if plan.embedding == probe.STATISTICS else embeddings.of(clips, plan.embedding, progress)
     try:
-        return probe.probabilities(seen, clips.labels, len(clips.words), plan, progress)
+        return probe.probabilities(vectors, clips.labels, len(clips.words), plan, progress)
     except DataError as error:
         if not clips.unreadable:
             raise
@@ -111,11 +111,11 @@ def _unreadable(recording: Unreadable) -> Entry:
     return Entry(recording.id, "", recording.label, 1.0, (Reason(UNREADABLE, 1.0, recording.why),))
 
 
-def _reasons(clips: Clips, made: np.ndarray, judged: labels.Judged, progress: Progress) -> dict[int, list[Reason]]:
+def _reasons(clips: Clips, made: np.ndarray, issues: labels.LabelIssues, progress: Progress) -> dict[int, list[Reason]]:
     reasons: dict[int, list[Reason]] = defaultdict(list)
-    for number in np.flatnonzero(judged.flagged).tolist():
-        likelier = clips.words[judged.suggested[number]]
-        reasons[number].append(Reason(labels.WRONG_LABEL, float(judged.score[number]), f"sounds like {likelier}"))
+    for number in np.flatnonzero(issues.flagged).tolist():
+        likely = clips.words[issues.suggested[number]]
+        reasons[number].append(Reason(labels.WRONG_LABEL, float(issues.score[number]), f"sounds like {likely}"))
     speech = np.array([clips.words[label] != SILENCE for label in clips.labels])
     for fault in faults.find(clips, progress):
         reasons[fault.number].append(Reason(fault.reason, fault.score, fault.detail))
@@ -126,9 +126,9 @@ def _reasons(clips: Clips, made: np.ndarray, judged: labels.Judged, progress: Pr
     return reasons
 
 
-def _entry(clips: Clips, number: int, score: float, reasons: list[Reason], judged: labels.Judged) -> Entry:
+def _entry(clips: Clips, number: int, score: float, reasons: list[Reason], issues: labels.LabelIssues) -> Entry:
     worst_first = tuple(sorted(reasons, key=lambda reason: -reason.score))
-    suggested = clips.words[judged.suggested[number]] if judged.flagged[number] else ""
+    suggested = clips.words[issues.suggested[number]] if issues.flagged[number] else ""
     label = clips.words[clips.labels[number]]
     return Entry(clips.ids[number], clips.splits[number], label, score, worst_first, suggested)
 
@@ -138,7 +138,7 @@ def save(ranking: Ranking, path: Path) -> None:
 
 
 def load(path: Path) -> Ranking:
-    """Raises ArtifactError for another kind of file, and for one that lacks something."""
+    """Raises ArtifactError for another kind of file and for missing fields."""
     value = read_json(path, KIND, VERSION)
     try:
         entries = tuple(

@@ -1,4 +1,4 @@
-"""What the page shows and does, without HTTP: pages of the ranking, sounds, and decisions that are saved at once."""
+"""The review page without HTTP: pages of the ranking, sounds, and decisions, which are saved immediately."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Review:
 
     def __init__(self, clips: Clips, ranking: Ranking, path: Path) -> None:
         if ranking.sha256 != clips.sha256:
-            hint = "make the ranking anew"
+            hint = "make the ranking again"
             raise ArtifactError("the ranking should be about these clips", got=f"one about {ranking.data}", hint=hint)
         self.clips, self.ranking, self.path = clips, ranking, path
         places = {key: number for number, key in enumerate(zip(clips.splits, clips.ids, strict=True))}
@@ -37,26 +37,28 @@ class Review:
         self._decisions = decisions.read_or_new(path, clips.name, clips.sha256, self._labels.keys())
 
     def summary(self) -> dict[str, Any]:
-        """What the page says of all clips, as JSON."""
+        """Counts over all clips, as JSON."""
         return {
             "data": self.ranking.data,
             "clips": len(self.ranking.entries),
             "labels": self.clips.words,
-            "reasons": self.ranking.found(),
+            "reasons": self.ranking.counts(),
             "decisions": self._decisions.counts(),
             "file": self.path.name,
         }
 
     def page(self, start: int, count: int, reason: str, undecided: bool) -> dict[str, Any]:
-        """`count` clips of the ranking from `start` on. reason: "" for all. Raises DataError for a reason unknown."""
+        """`count` clips of the ranking from `start` on. reason: "" for all. Raises DataError for an unknown reason."""
         if reason and reason not in REASONS:
             raise DataError(f"a reason is one of {', '.join(REASONS)}", got=reason)
-        found = [place for place, entry in enumerate(self.ranking.entries) if self._wanted(entry, reason, undecided)]
-        shown = found[max(start, 0) :][: min(max(count, 0), MOST_AT_ONCE)]
-        return {"total": len(found), "start": start, "clips": [self._row(place) for place in shown]}
+        matching = [
+            place for place, entry in enumerate(self.ranking.entries) if self._matches(entry, reason, undecided)
+        ]
+        shown = matching[max(start, 0) :][: min(max(count, 0), MOST_AT_ONCE)]
+        return {"total": len(matching), "start": start, "clips": [self._row(place) for place in shown]}
 
     def sound(self, place: int) -> bytes:
-        """The clip at this place of the ranking as a .wav file. Raises DataError when there is none to listen to."""
+        """The clip at this place of the ranking as a .wav file. Raises DataError when it cannot be decoded."""
         import soundfile
 
         buffer = io.BytesIO()
@@ -64,9 +66,9 @@ class Review:
         return buffer.getvalue()
 
     def decide(self, clip: str, decision: str | None) -> dict[str, Any]:
-        """Keep, drop or relabel a clip, or with None forget what was decided; it is on disk when this returns.
+        """Keep, drop or relabel a clip, or with None undo the decision; it is on disk when this returns.
 
-        Raises DataError for a clip or a label that there is not.
+        Raises DataError for an unknown clip or label.
         """
         if clip not in self._labels:
             raise DataError("a decision should be about a clip of the ranking", got=clip[:200])
@@ -74,7 +76,7 @@ class Review:
             self._require_possible(clip, decision)
         with self._lock:
             changed = self._decisions.with_one(clip, decision)
-            decisions.save(changed, self.path)  # what is shown is what is saved, so first the file
+            decisions.save(changed, self.path)  # save before showing it
             self._decisions = changed
             return {"id": clip, "decision": decision, "decisions": changed.counts()}
 
@@ -87,10 +89,10 @@ class Review:
         if label == self._labels[clip]:
             raise DataError("a new label should be another", got=f"{label}, which it has", hint="keep it")
 
-    def _wanted(self, entry: Entry, reason: str, undecided: bool) -> bool:
+    def _matches(self, entry: Entry, reason: str, undecided: bool) -> bool:
         if undecided and entry.id in self._decisions.by_clip:
             return False
-        return not reason or any(found.reason == reason for found in entry.reasons)
+        return not reason or any(each.reason == reason for each in entry.reasons)
 
     def _row(self, place: int) -> dict[str, Any]:
         entry = self.ranking.entries[place]
@@ -98,7 +100,7 @@ class Review:
         return {**asdict(entry), "place": place, "decision": decision, "wave": self._wave(place)}
 
     def _wave(self, place: int) -> list[list[float]] | None:
-        """None for what is unreadable, or has become so since it was ranked: the others on its page are shown."""
+        """None for an unreadable recording, so that the rest of the page is shown."""
         try:
             return waveform(self._samples(place))
         except DataError:
@@ -114,6 +116,6 @@ class Review:
 
 
 def waveform(samples: np.ndarray) -> list[list[float]]:
-    """[lowest, highest] in +-1 of each of some columns."""
+    """[minimum, maximum] within +-1 of up to 160 equal stretches. samples: int16 [n]."""
     parts = np.array_split(samples.astype(np.float64) / 32_768, min(_WAVE_COLUMNS, max(len(samples), 1)))
     return [[round(float(part.min(initial=0)), 3), round(float(part.max(initial=0)), 3)] for part in parts]

@@ -1,14 +1,14 @@
-"""The page where one listens and decides: a server for this machine only, from the standard library.
+"""The HTTP server of the review page: for this machine only, from the standard library.
 
-    GET  /, /page.css, /page.js        the page, without anything from elsewhere
+    GET  /, /page.css, /page.js        the page, without external resources
     GET  /api/summary                  counts
     GET  /api/clips?start&count&reason&undecided=1
-    GET  /audio/<place>.wav            one clip; byte ranges are served, which Safari asks for
+    GET  /audio/<place>.wav            one clip; with byte ranges, which Safari requires
     POST /api/decisions                {"id", "decision": "keep" | "drop" | "relabel:<label>" | null}, saved before
                                        the answer
 
-It listens on 127.0.0.1. A page from elsewhere, open in the same browser, can neither read nor decide: requests must
-name this host (a foreign name that resolves to it is refused) and decisions must be JSON from this origin.
+It listens on 127.0.0.1. Other web pages in the same browser can neither read nor decide: requests must name this host
+(against DNS rebinding) and decisions must be JSON from this origin (against CSRF).
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _FILES = {
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
 }
-_MOST_BODY = 4096
+_MAX_BODY_BYTES = 4096
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; media-src 'self'; connect-src 'self'; img-src data:"
 _PAGE_COUNT = 25
 
 
 def serve(review: Review, port: int) -> ThreadingHTTPServer:
-    """A server that listens already; call its serve_forever. port 0: any free one.
+    """A listening server; call its serve_forever. port 0: any free one.
 
     Raises ConfigError when the port is taken.
     """
@@ -48,7 +48,7 @@ def serve(review: Review, port: int) -> ThreadingHTTPServer:
     try:
         return _Server((HOST, port), Handler)
     except (OSError, OverflowError) as error:
-        hint = "give another with --port, or leave it away for any free one"
+        hint = "give another with --port, or omit it for any free one"
         raise ConfigError(f"port {port} of {HOST} should be free", got=str(error), hint=hint) from error
 
 
@@ -57,7 +57,7 @@ def url_of(server: ThreadingHTTPServer) -> str:
 
 
 class _Server(ThreadingHTTPServer):
-    request_queue_size = 128  # a fast listener opens many connections
+    request_queue_size = 128  # quick listening opens many connections
     daemon_threads = True
 
 
@@ -74,19 +74,19 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self._post)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Quiet: the person reads the page, not its traffic."""
+        """No request log."""
 
     def _answer(self, work: Any) -> None:  # noqa: ANN401
         try:
-            if self._from_here():
+            if self._is_local():
                 work()
         except EdgeKwsError as error:
             broken = self.command == "POST" and error.exit_code == 8
             self._json({"error": str(error)}, HTTPStatus.INTERNAL_SERVER_ERROR if broken else HTTPStatus.BAD_REQUEST)
         except (BrokenPipeError, ConnectionResetError, TimeoutError):
-            self.close_connection = True  # a browser that skips to the next sound hangs up
+            self.close_connection = True  # the browser closes the connection when it skips to the next sound
 
-    def _from_here(self) -> bool:
+    def _is_local(self) -> bool:
         port = self.connection.getsockname()[1]
         here = {f"{name}:{port}" for name in (HOST, "localhost")}
         origin = self.headers.get("Origin")
@@ -107,17 +107,17 @@ class _Handler(BaseHTTPRequestHandler):
         elif url.path == "/api/summary":
             self._json(self.review.summary())
         elif url.path == "/api/clips":
-            asked = {key: values[-1] for key, values in parse_qs(url.query).items()}
-            start, count = _number(asked, "start", 0), _number(asked, "count", _PAGE_COUNT)
-            self._json(self.review.page(start, count, asked.get("reason", ""), asked.get("undecided") == "1"))
+            query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+            start, count = _number(query, "start", 0), _number(query, "count", _PAGE_COUNT)
+            self._json(self.review.page(start, count, query.get("reason", ""), query.get("undecided") == "1"))
         else:
             self._json({"error": "no such page"}, HTTPStatus.NOT_FOUND)
 
     def _post(self) -> None:
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > _MOST_BODY:
-            self.close_connection = True  # what follows is not read
-            self._json({"error": f"a decision has a length of {_MOST_BODY} bytes at most"}, HTTPStatus.BAD_REQUEST)
+        if not length.isdecimal() or int(length) > _MAX_BODY_BYTES:
+            self.close_connection = True  # the body is not read
+            self._json({"error": f"a decision has a length of {_MAX_BODY_BYTES} bytes at most"}, HTTPStatus.BAD_REQUEST)
             return
         body = self.rfile.read(int(length))
         if urlsplit(self.path).path != "/api/decisions":
@@ -128,11 +128,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(self.review.decide(*_decision(body)))
 
     def _sound(self, content: bytes) -> None:
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        if not asked or int(asked[1]) >= len(content):
+        requested = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if not requested or int(requested[1]) >= len(content):
             self._send(content, "audio/wav", {"Accept-Ranges": "bytes"})
             return
-        first, last = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
+        first, last = int(requested[1]), min(int(requested[2] or len(content)), len(content) - 1)
         place = {"Accept-Ranges": "bytes", "Content-Range": f"bytes {first}-{last}/{len(content)}"}
         self._send(content[first : last + 1], "audio/wav", place, HTTPStatus.PARTIAL_CONTENT)
 
@@ -157,8 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def _number(asked: dict[str, str], name: str, usual: int) -> int:
-    value = asked.get(name, str(usual))
+def _number(query: dict[str, str], name: str, default: int) -> int:
+    value = query.get(name, str(default))
     if not re.fullmatch(r"\d{1,9}", value):
         raise ConfigError(f"{name} should be a number", got=value[:40])
     return int(value)
@@ -172,6 +172,6 @@ def _decision(body: bytes) -> tuple[str, str | None]:
     clip = value.get("id") if isinstance(value, dict) else None
     decision = value.get("decision") if isinstance(value, dict) else None
     if not isinstance(clip, str) or not (decision is None or isinstance(decision, str)):
-        wanted = 'a decision should be {"id": ..., "decision": "keep", "drop", "relabel:<label>" or null}'
-        raise ConfigError(wanted, got=str(value)[:200])
+        expected = 'a decision should be {"id": ..., "decision": "keep", "drop", "relabel:<label>" or null}'
+        raise ConfigError(expected, got=str(value)[:200])
     return clip, decision

@@ -1,4 +1,4 @@
-"""From options of a command line, the challenge's or ours, to a score.
+"""From command-line options, the challenge's or those of `select score`, to a score.
 
 | the challenge's                                                         | here                                     |
 |---|---|
@@ -6,7 +6,7 @@
 | `eval.py --eval_file eval.pb --train_file train.yaml --input_samples s` | `select score`, the same options         |
 | `eval.py --language en --train_size 25 [--..._dir, --..._file]`         | `select score`, the same options         |
 
-Which generation it is, the content of the evaluation file says, not its name.
+The generation is determined by the content of the evaluation file, not by its name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WORKSPACE = Path("workspace")
 
 @dataclass(frozen=True)
 class Request:
-    """Options of `select score`, as given; None and "" for those that are not."""
+    """Options of `select score`; None and "" for those not given."""
 
     language: str = "en"
     train_size: int | None = None
@@ -41,14 +41,14 @@ class Request:
     eval_dir: Path | None = None
     input_samples: Path | None = None
     config_file: Path | None = None
-    numerics: str = ensemble.USUAL
+    numerics: str = ensemble.DEFAULT_NUMERICS
     protocol: str = ""
     strict_peer: bool = False
     data: Path | None = None
 
 
 def scored(request: Request) -> Score:
-    """Raises ConfigError for options that do not belong together, and what `score` raises."""
+    """The score of a request. Raises ConfigError for incompatible options, and what `score` raises."""
     evaluation = request.eval_file or _data(request) / EVALUATION[1]
     first = pb.is_samples(evaluation)
     protocol = protocols.named(request.protocol or ("2022-02" if first else "2023-05"))
@@ -56,18 +56,18 @@ def scored(request: Request) -> Score:
         raise ConfigError(
             f"protocol {protocol.date} needs eval.{'pb' if protocol.first_generation else 'yaml'}",
             got=str(evaluation),
-            hint="leave --protocol away: the files say which generation they are",
+            hint="omit --protocol: the files determine the generation",
         )
     if first:
         return score_first(_first_task(request, evaluation), Options(request.numerics, protocol, (0,)))
     config = _config(request.config_file)
     task = _task(request, evaluation, protocol, config)
-    found = score(task, Options(request.numerics, protocol, _seeds(config, protocol), request.strict_peer))
-    return replace(found, warnings=(*found.warnings, *_no_board(task.limit, protocol)))
+    result = score(task, Options(request.numerics, protocol, _seeds(config, protocol), request.strict_peer))
+    return replace(result, warnings=(*result.warnings, *_size_warning(task.limit, protocol)))
 
 
-def _no_board(limit: int | None, protocol: protocols.Protocol) -> list[str]:
-    """The challenge warns, too."""
+def _size_warning(limit: int | None, protocol: protocols.Protocol) -> list[str]:
+    """A warning, as in the challenge, for a size without a leaderboard."""
     if protocol.limit is not None or limit in protocols.SIZES:
         return []
     return [f"no leaderboard has the size {limit}; they are of {' and '.join(map(str, protocols.SIZES))} clips"]
@@ -94,7 +94,7 @@ def _task(request: Request, evaluation: Path, protocol: protocols.Protocol, conf
         size = int(named[1]) if named else None
     limit = _limit(config, protocol) if protocol.limit is not None and request.train_size is None else size
     if limit is None:
-        raise _limitless(request.train_file)
+        raise _size_missing(request.train_file)
     return Task(
         selection,
         request.allowed or data / POOL[1],
@@ -105,19 +105,19 @@ def _task(request: Request, evaluation: Path, protocol: protocols.Protocol, conf
     )
 
 
-def _limitless(selection: Path | None) -> ConfigError:
+def _size_missing(selection: Path | None) -> ConfigError:
     if selection is None:
         hint = "give the file that edgekws select run wrote with --train-file"
         return ConfigError(
             "there should be a selection to score", got="neither --train-file nor --train-size", hint=hint
         )
-    read_content(selection, "a selection", where_from(selection))  # a path that leads nowhere is the nearer mistake
+    read_content(selection, "a selection", where_from(selection))  # a missing file is reported first
     got = f"no --train-size, and {selection.name} does not say it"
     return ConfigError("a selection has a limit", got=got, hint="give the number of clips with --train-size")
 
 
 def folder_of(language: str) -> Path:
-    """Where the challenge keeps the data of a language."""
+    """The challenge's folder for the data of a language."""
     return _WORKSPACE / "data" / f"dataperf_{language}_data"
 
 
@@ -144,38 +144,42 @@ def _config(path: Path | None) -> dict[str, Any]:
 
 def _seeds(config: dict[str, Any], protocol: protocols.Protocol) -> tuple[int, ...]:
     many = len(protocol.seeds) > 1
-    found = config.get("eval_random_seeds" if many else "random_seed")
-    if found is None:
+    result = config.get("eval_random_seeds" if many else "random_seed")
+    if result is None:
         return protocol.seeds
-    seeds = found if isinstance(found, list) else [found]
+    seeds = result if isinstance(result, list) else [result]
     if not seeds or not all(type(seed) is int and 0 <= seed < 2**32 for seed in seeds):
-        raise ConfigError("The configuration's seeds should be integers from 0 to 4294967295", got=str(found)[:80])
+        raise ConfigError("The configuration's seeds should be integers from 0 to 4294967295", got=str(result)[:80])
     if len(set(seeds)) < len(seeds):
-        raise ConfigError("The configuration's seeds should differ", got=str(found)[:80])
+        raise ConfigError("The configuration's seeds should differ", got=str(result)[:80])
     return tuple(seeds)
 
 
 def _limit(config: dict[str, Any], protocol: protocols.Protocol) -> int | None:
-    found = config.get("train_set_size_limit", protocol.limit)
-    if type(found) is not int:
-        raise ConfigError("train_set_size_limit should be an integer", got=str(found)[:80])
-    return found
+    result = config.get("train_set_size_limit", protocol.limit)
+    if type(result) is not int:
+        raise ConfigError("train_set_size_limit should be an integer", got=str(result)[:80])
+    return result
 
 
-def peer_line(found: Score) -> str:
-    """What the challenge prints; of March 2022 a line for each classifier."""
-    if found.options.protocol.classifiers:
-        return "\n".join(f"{name} score {value}" for name, value in found.by_run.items())
-    return f"{found.options.protocol.line} {found.value}"
+def peer_line(result: Score) -> str:
+    """The line that the challenge prints; for March 2022 one per classifier."""
+    if result.options.protocol.classifiers:
+        return "\n".join(f"{name} score {value}" for name, value in result.by_run.items())
+    return f"{result.options.protocol.line} {result.value}"
 
 
-def predictions_csv(found: Score) -> str:
+def predictions_csv(result: Score) -> str:
     """clip, truth and one label per seed (or classifier), by name, in the order of evaluation."""
-    buffer, names = io.StringIO(), [row.name for row in found.classes]
+    buffer, names = io.StringIO(), [row.name for row in result.classes]
     rows = csv.writer(buffer, lineterminator="\n")
     rows.writerow(
-        ["clip_id", "truth", *(name if found.options.protocol.classifiers else f"seed_{name}" for name in found.by_run)]
+        [
+            "clip_id",
+            "truth",
+            *(name if result.options.protocol.classifiers else f"seed_{name}" for name in result.by_run),
+        ]
     )
-    for clip, truth, labels in zip(found.ids, found.truth.tolist(), found.labels.T.tolist(), strict=True):
+    for clip, truth, labels in zip(result.ids, result.truth.tolist(), result.labels.T.tolist(), strict=True):
         rows.writerow([clip, names[truth], *(names[label] for label in labels)])
     return buffer.getvalue()

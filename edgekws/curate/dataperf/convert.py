@@ -1,16 +1,16 @@
-"""Between the forms of a selection, and of a pool. What a file is, its content says.
+"""Conversion between the formats of selections and pools. Input formats are detected by content.
 
 ```
 selections   npz      first generation   train.npz: vectors and classes
              ids      first generation   train.yaml {target_ids, nontarget_ids}
-             json     today's            en_25_train.json
-             yaml     today's            train.yaml {targets, nontargets}
+             json     current            en_25_train.json
+             yaml     current            train.yaml {targets, nontargets}
 pools        pb       first generation   samples.pb, eval.pb
-             parquet  today's            a folder: word.parquet files, and allowed_training_set.yaml or eval.yaml
+             parquet  current            a folder: word.parquet files, and allowed_training_set.yaml or eval.yaml
 ```
-Vectors keep their type and their bits; ids keep their order. The first generation has one class of targets, so only
-lists with one target word have a form there. Its ids are paths (`en/clips/bird/1.wav`) and today's end alike
-(`bird/1.wav`): the shorter are cut from the longer, and samples.pb tells the longer ones.
+Vectors are copied bit for bit; ids keep their order. The first generation has one class of targets, so only lists with
+one target word can be converted to it. Its ids are paths (`en/clips/bird/1.wav`); current ids are their last two parts
+(`bird/1.wav`), and samples.pb supplies the long ones.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BY_SUFFIX: dict[str, Form] = {".npz": "npz", ".json": "json", ".pb": "pb", "": 
 
 @dataclass(frozen=True)
 class Request:
-    """form: "" when the name of `out` says it. samples: the pool of a first-generation selection. embeddings: folder of
+    """form: "" to use the suffix of `out`. samples: the pool of a first-generation selection. embeddings: folder of
     word.parquet files of a list that becomes a pool. evaluation: a pool that becomes a folder is to evaluate."""
 
     source: Path
@@ -47,16 +47,16 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Done:
-    """What was read and written, and what a reader should know of the result."""
+class Conversion:
+    """summary: the number of clips by class; notes: warnings."""
 
-    said: str
+    summary: str
     notes: tuple[str, ...] = ()
 
 
-def convert(request: Request) -> Done:
-    """Raises ConfigError for forms that do not go into each other, with the reason, DataError for content that does not
-    fit the form, ArtifactError for a damaged or foreign file. Until all of it is right, nothing is written."""
+def convert(request: Request) -> Conversion:
+    """Convert a file. Raises ConfigError for an impossible conversion, with the reason, DataError for content that does
+    not fit the format, ArtifactError for a damaged or foreign file. Nothing is written unless all is valid."""
     kind = kind_of(request.source)
     form = _form(request, kind)
     if request.out.resolve() in [path.resolve() for path in (request.source, request.samples) if path]:
@@ -66,7 +66,7 @@ def convert(request: Request) -> Done:
     if form in ("pb", "parquet"):
         return _samples_of_folder(request, kind, form)
     if form in ("json", "yaml"):
-        return _write_today(request, kind, form)
+        return _write_current(request, kind, form)
     return _write_first(request, kind, form)
 
 
@@ -83,7 +83,7 @@ def kind_of(path: Path) -> Literal["npz", "ids", "lists", "pb"]:
 
 
 def _form(request: Request, kind: str) -> Form:
-    """By option, or by the name of the result; a .yaml of a train.npz has its ids, any other is today's."""
+    """By option, or by the name of the result; a .yaml of a train.npz has its ids, any other is current."""
     named = request.form or _BY_SUFFIX.get(request.out.suffix.lower(), "")
     if not named and request.out.suffix.lower() in (".yaml", ".yml"):
         named = "ids" if kind == "npz" else "yaml"
@@ -96,47 +96,47 @@ def _form(request: Request, kind: str) -> Form:
     raise ConfigError(f"--to should be one of {', '.join(get_args(Form))}", got=named or request.out.name, hint=hint)
 
 
-def _write_first(request: Request, kind: str, form: Form) -> Done:
+def _write_first(request: Request, kind: str, form: Form) -> Conversion:
     """train.npz or train.yaml, of a selection in any form."""
     chosen, notes = _first(request, kind)
     if form == "ids":
         lists.write_first(request.out, chosen)
     else:
         pool = _pool(request, "its vectors")
-        npz.write(request.out, first_generation.training(chosen, pool, _where(request)))
-    return Done(_counted(chosen), notes)
+        npz.write(request.out, first_generation.training(chosen, pool, _pool_and_source(request)))
+    return Conversion(_counted(chosen), notes)
 
 
-def _write_today(request: Request, kind: str, form: Form) -> Done:
+def _write_current(request: Request, kind: str, form: Form) -> Conversion:
     notes: tuple[str, ...] = ()
     if kind == "lists":
-        found = lists.read(request.source)
+        result = lists.read(request.source)
     else:
         chosen, notes = _first(request, kind)
-        found = today(chosen)
+        result = to_current(chosen)
     if form == "json":
-        lists.write_json(request.out, found, by_name=False)
+        lists.write_json(request.out, result, by_name=False)
     else:
-        lists.write_yaml(request.out, found)
-    return Done(", ".join(_counts(found)), notes)
+        lists.write_yaml(request.out, result)
+    return Conversion(", ".join(_counts(result)), notes)
 
 
 def _first(request: Request, kind: str) -> tuple[FirstLists, tuple[str, ...]]:
     if kind == "ids":
         chosen = lists.read_first(request.source)
-        _once((*chosen.targets, *chosen.nontargets), request.source)
+        _require_unique((*chosen.targets, *chosen.nontargets), request.source)
         return chosen, ()
     pool = _pool(request, "the ids of its clips")
     if kind == "lists":
         chosen = _long_ids(request, lists.read(request.source), pool)
-        first_generation.rows(chosen, pool, _where(request))  # classes, and what is listed in two forms
+        first_generation.rows(chosen, pool, _pool_and_source(request))  # checks classes and ids
         return chosen, ()
-    found = first_generation.name(npz.read(request.source), pool, _where(request))
-    note = f"{found.alike} rows have the vector of several clips; the first is named, and trains alike"
-    return found.lists, (note,) * bool(found.alike)
+    result = first_generation.name(npz.read(request.source), pool, _pool_and_source(request))
+    note = f"{result.ambiguous} rows have the vector of several clips; the first is named, and trains alike"
+    return result.lists, (note,) * bool(result.ambiguous)
 
 
-def _where(request: Request) -> str:
+def _pool_and_source(request: Request) -> str:
     return f"{request.samples}, the pool of {request.source},"
 
 
@@ -147,7 +147,7 @@ def _pool(request: Request, what: str) -> pb.Samples:
     return pb.read(request.samples)
 
 
-def today(chosen: FirstLists) -> IdLists:
+def to_current(chosen: FirstLists) -> IdLists:
     """Lists by word, with ids of the form word/file.wav. Raises DataError unless all targets are of one word."""
     short = _short_ids((*chosen.targets, *chosen.nontargets))
     target = _one_target({_word(clip) for clip in chosen.targets})
@@ -156,13 +156,13 @@ def today(chosen: FirstLists) -> IdLists:
     )
 
 
-def _long_ids(request: Request, found: IdLists, pool: pb.Samples) -> FirstLists:
-    target = _one_target(set(found.targets))
+def _long_ids(request: Request, result: IdLists, pool: pb.Samples) -> FirstLists:
+    target = _one_target(set(result.targets))
     longer = {clip: clip for clip in pool.ids}
     for clip, short in _short_ids(pool.ids).items():
         longer.setdefault(short, clip)
     parts = []
-    for ids in (found.targets[target], found.nontargets):
+    for ids in (result.targets[target], result.nontargets):
         missing = [clip for clip in ids if clip not in longer]
         if missing:
             raise DataError(f"{request.samples} should have each clip of {request.source}", got=f"no {missing[0]}")
@@ -172,14 +172,14 @@ def _long_ids(request: Request, found: IdLists, pool: pb.Samples) -> FirstLists:
 
 def _short_ids(ids: Iterable[str]) -> dict[str, str]:
     """word/file.wav of each id. Raises DataError where two would be the same, or one has no word."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     homes: dict[str, str] = {}
     for clip in ids:
         short = f"{_word(clip)}/{clip.rpartition('/')[2]}"
         if homes.setdefault(short, clip) != clip:
             raise DataError("ids should differ in their last two parts", got=f"{homes[short]} and {clip}")
-        found[clip] = short
-    return found
+        result[clip] = short
+    return result
 
 
 def _word(clip: str) -> str:
@@ -189,28 +189,28 @@ def _word(clip: str) -> str:
     return parts[-2]
 
 
-def _one_target(found: set[str]) -> str:
-    if len(found) != 1:
-        some = ", ".join(sorted(found)[:5]) or "none"
+def _one_target(result: set[str]) -> str:
+    if len(result) != 1:
+        some = ", ".join(sorted(result)[:5]) or "none"
         raise DataError(
             "the first generation has one class of targets, today's one for each word: "
             "only one target word is the same task in both",
-            got=f"{len(found)} target words ({some})",
+            got=f"{len(result)} target words ({some})",
             hint="convert the selection of one target word",
         )
-    return next(iter(found))
+    return next(iter(result))
 
 
-def _folder_of_samples(request: Request, form: Form) -> Done:
+def _folder_of_samples(request: Request, form: Form) -> Conversion:
     """samples.pb or eval.pb as a folder of word.parquet files with their list."""
     if form != "parquet":
         hint = "choose with `edgekws select run --input-samples`, or give a folder (--to parquet)"
         raise ConfigError(f"{request.source} is a pool of clips, not a selection", got=f"--to {form}", hint=hint)
     pool = pb.read(request.source)
-    _once(pool.ids, request.source)
+    _require_unique(pool.ids, request.source)
     short = _short_ids(pool.ids)
     by_kind = (np.flatnonzero(pool.types == kind) for kind in (pb.TARGET, pb.NONTARGET))
-    listed = today(FirstLists(*(tuple(pool.ids[row] for row in rows) for rows in by_kind)))
+    listed = to_current(FirstLists(*(tuple(pool.ids[row] for row in rows) for rows in by_kind)))
     places: dict[str, list[int]] = {}
     for row, clip in enumerate(pool.ids):
         places.setdefault(_word(clip), []).append(row)
@@ -220,10 +220,10 @@ def _folder_of_samples(request: Request, form: Form) -> Done:
             path = partial / folder / f"{word}.parquet"
             words.write(path, [short[pool.ids[row]] for row in rows], pool.vectors[rows])
         lists.write_yaml(partial / name, listed)
-    return Done(", ".join([*_counts(listed), f"{len(places)} files in {folder}, {name}"]))
+    return Conversion(", ".join([*_counts(listed), f"{len(places)} files in {folder}, {name}"]))
 
 
-def _samples_of_folder(request: Request, kind: str, form: Form) -> Done:
+def _samples_of_folder(request: Request, kind: str, form: Form) -> Conversion:
     """A list and its folder of embeddings as samples.pb or eval.pb."""
     if form == "parquet" or kind != "lists":
         hint = "from samples.pb or eval.pb --to parquet; from allowed_training_set.yaml or eval.yaml --to pb"
@@ -234,20 +234,20 @@ def _samples_of_folder(request: Request, kind: str, form: Form) -> Done:
         raise ConfigError(f"{request.source} does not hold vectors", hint=hint)
     listed, notes = lists.read(request.source), dict[str, None]()
     target = _one_target(set(listed.targets))
-    _once(listed.counts().elements(), request.source)
+    _require_unique(listed.counts().elements(), request.source)
     blocks = list(loader.load(listed, request.embeddings, lambda note: notes.update({note: None})))
     if not blocks:
         raise DataError(f"{request.source} should list clips", got="none")
     ids = tuple(clip for block in blocks for clip in block.ids)
-    wanted = set(listed.targets[target])
-    types = np.array([pb.TARGET if clip in wanted else pb.NONTARGET for clip in ids], np.int8)
+    target_ids = set(listed.targets[target])
+    types = np.array([pb.TARGET if clip in target_ids else pb.NONTARGET for clip in ids], np.int8)
     pb.write(request.out, pb.Samples(ids, types, np.concatenate([_single(block) for block in blocks])))
     targets = int((types == pb.TARGET).sum())
-    return Done(f"{target} {targets}, other words {len(ids) - targets}", tuple(notes))
+    return Conversion(f"{target} {targets}, other words {len(ids) - targets}", tuple(notes))
 
 
 def _single(block: loader.Block) -> np.ndarray:
-    """As float32, which the file has. Raises DataError for a number that float32 does not hold."""
+    """As float32, the type of the file. Raises DataError for a number that float32 cannot represent."""
     with np.errstate(over="ignore"):
         narrow = block.vectors.astype(np.float32)
     lost = np.flatnonzero((narrow.astype(block.vectors.dtype) != block.vectors).any(axis=1))
@@ -260,15 +260,15 @@ def _single(block: loader.Block) -> np.ndarray:
     return narrow
 
 
-def _once(ids: Iterable[str], where: Path) -> None:
-    twice = [clip for clip, count in Counter(ids).items() if count > 1]
-    if twice:
-        raise DataError(f"{where} should list each clip once", got=f"{len(twice)} more than once, as {twice[0]}")
+def _require_unique(ids: Iterable[str], where: Path) -> None:
+    repeated = [clip for clip, count in Counter(ids).items() if count > 1]
+    if repeated:
+        raise DataError(f"{where} should list each clip once", got=f"{len(repeated)} more than once, as {repeated[0]}")
 
 
 def _counted(chosen: FirstLists) -> str:
     return f"targets {len(chosen.targets)}, other words {len(chosen.nontargets)}"
 
 
-def _counts(found: IdLists) -> list[str]:
-    return [*(f"{word} {len(ids)}" for word, ids in found.targets.items()), f"other words {len(found.nontargets)}"]
+def _counts(result: IdLists) -> list[str]:
+    return [*(f"{word} {len(ids)}" for word, ids in result.targets.items()), f"other words {len(result.nontargets)}"]

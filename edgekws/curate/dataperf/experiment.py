@@ -1,15 +1,15 @@
-"""A challenge of one's own, as DataPerf made its: from embeddings of words and the splits of their corpus.
+"""A challenge in DataPerf's style from embeddings of words and the splits of their corpus.
 
-- targets: clips of the training split may be chosen, those of the judged splits are judged.
-- other words: WORDS are drawn among those with more clips than are taken, whatever the targets' splits say. Of the
-  first KNOWN, TRAIN_CLIPS may be chosen and EVAL_CLIPS are judged; of the rest, which no selection can know, both
-  together are judged. With `by_split` they keep to the splits, too, so that no speaker is on both sides, and a word
-  gives as many clips as it has there, at most TRAIN_CLIPS and EVAL_CLIPS.
+- targets: clips of the training split are the pool, those of the evaluation splits are evaluated.
+- other words: WORDS are drawn among those with enough clips, independent of the targets' splits. Of the first KNOWN,
+  TRAIN_CLIPS are in the pool and EVAL_CLIPS are evaluated; of the others, which are unseen words, all are evaluated.
+  With `by_split` other words follow the splits too, so that no speaker is on both sides, and a word contributes the
+  clips that it has there, at most TRAIN_CLIPS and EVAL_CLIPS.
 
-DataPerf drew with RandomState(0), first words, then the clips of each, from the corpus's own list of words; here words
-are in the order of their names, and clips in that of their files. The result:
+DataPerf drew with RandomState(0), first words, then the clips of each, from the corpus's list of words; here words are
+sorted by name, and clips are in file order. The result:
 
-    allowed_training_set.yaml, train_embeddings/<word>.parquet     with the rows that are listed, and no others
+    allowed_training_set.yaml, train_embeddings/<word>.parquet     with the listed rows only
     eval.yaml, eval_embeddings/<word>.parquet
     experiment.json                                                how it was made
 """
@@ -32,7 +32,7 @@ from edgekws.types import Progress
 
 KIND, VERSION = "dataperf-experiment", 1
 _WORDS = 200
-"""Other words of DataPerf's own challenges."""
+"""Number of other words in DataPerf's challenges."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What may be chosen, what is judged, and which other words are on both sides or judged only."""
+    """The pool, the evaluation, and which other words are on both sides or only evaluated."""
 
     pool: IdLists
     evaluation: IdLists
@@ -64,7 +64,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class _Sides:
-    """Of one word: rows of its file to choose from, and to judge."""
+    """Of one word: int64 rows of its file in the pool, and in the evaluation."""
 
     train: np.ndarray
     judged: np.ndarray
@@ -75,30 +75,30 @@ def make(
 ) -> Experiment:
     """Write the challenge into the new folder `out`; one word is in memory at a time.
 
-    split_of: from the words that take part to their splits. Raises ConfigError for a plan that these embeddings cannot
-    fill, DataError for a target without clips on both sides, ArtifactError for damaged files. Until all is right,
-    `out` is not there.
+    split_of: from the included words to their splits. Raises ConfigError for a plan that these embeddings cannot
+    fill, DataError for a target without clips on both sides, ArtifactError for damaged files. `out` is created
+    only when all is valid.
     """
     plan = replace(plan, targets=tuple(map(words.composed, plan.targets)))
     _check(plan)
     files = _files(embeddings, plan.targets)
     rng = np.random.RandomState(plan.seed)
-    plan, others = _drawn([word for word in files if word not in plan.targets], files, plan, rng)
-    taking = [*plan.targets, *others]
-    split = split_of(taking)
+    plan, others = _draw([word for word in files if word not in plan.targets], files, plan, rng)
+    included = [*plan.targets, *others]
+    split = split_of(included)
     pool = judged = IdLists({}, ())
     with new_folder(out) as partial:
-        for place, word in enumerate(taking):
+        for place, word in enumerate(included):
             known = place < len(plan.targets) + plan.known
             read = words.read(files[word])
             ids = _ids(read, word)
             sides = _target(ids, split, plan) if word in plan.targets else _other(ids, split, plan, known, rng)
-            pool = _with(pool, word, _written(read, sides.train, partial / POOL[0]), plan.targets)
-            judged = _with(judged, word, _written(read, sides.judged, partial / EVALUATION[0]), plan.targets)
-            progress("words", place + 1, len(taking))
-        found = Experiment(pool, judged, tuple(others[: plan.known]), tuple(others[plan.known :]))
-        _finish(found, plan, partial)
-    return found
+            pool = _add(pool, word, _write_rows(read, sides.train, partial / POOL[0]), plan.targets)
+            judged = _add(judged, word, _write_rows(read, sides.judged, partial / EVALUATION[0]), plan.targets)
+            progress("words", place + 1, len(included))
+        made = Experiment(pool, judged, tuple(others[: plan.known]), tuple(others[plan.known :]))
+        _finish(made, plan, partial)
+    return made
 
 
 def _check(plan: Plan) -> None:
@@ -114,15 +114,15 @@ def _check(plan: Plan) -> None:
 
 def _files(embeddings: Path, targets: Sequence[str]) -> dict[str, Path]:
     """Each word's file, in the order of names."""
-    found = {words.composed(path.stem): path for path in embeddings.glob("*.parquet")}
-    found |= {word: words.path_of(embeddings, word) for word in targets}
-    return dict(sorted(found.items()))
+    made = {words.composed(path.stem): path for path in embeddings.glob("*.parquet")}
+    made |= {word: words.path_of(embeddings, word) for word in targets}
+    return dict(sorted(made.items()))
 
 
-def _drawn(
+def _draw(
     candidates: list[str], files: dict[str, Path], plan: Plan, rng: np.random.RandomState
 ) -> tuple[Plan, list[str]]:
-    """The plan with its numbers of words, and the other words, the known ones first."""
+    """The plan with its numbers of words filled in, and the other words, known ones first."""
     taken = 0 if plan.by_split else plan.train_clips + plan.eval_clips
     enough = [word for word in candidates if words.count(files[word]) > taken]
     count = plan.words or min(_WORDS, len(enough)) or _WORDS
@@ -130,7 +130,7 @@ def _drawn(
         raise ConfigError(
             f"{count} other words should have more than {taken} clips",
             got=f"{len(enough)} have, of {len(candidates)}",
-            hint=_less(plan, len(enough)),
+            hint=_fewer_hint(plan, len(enough)),
         )
     known = plan.known or (count + 1) // 2
     if not 0 < known <= count:
@@ -139,7 +139,7 @@ def _drawn(
     return replace(plan, words=count, known=known), drawn
 
 
-def _less(plan: Plan, enough: int) -> str:
+def _fewer_hint(plan: Plan, enough: int) -> str:
     fewer = f"give --words {enough} or fewer" if enough else "embed recordings of other words, too"
     if plan.by_split:
         return fewer
@@ -163,7 +163,7 @@ def _target(ids: list[str], split: SplitOf, plan: Plan) -> _Sides:
     if not len(sides.train) or not len(sides.judged):
         word = ids[0].partition("/")[0] if ids else "a target without clips"
         raise DataError(
-            f"the target {word} should have clips to train and clips to judge",
+            f"the target {word} should have clips to train and clips to evaluate",
             got=f"{len(sides.train)} and {len(sides.judged)}",
             hint="compare the ids of its embeddings with those of the splits",
         )
@@ -186,28 +186,28 @@ def _other(ids: list[str], split: SplitOf, plan: Plan, known: bool, rng: np.rand
 
 
 def _some(rows: np.ndarray, count: int, rng: np.random.RandomState) -> np.ndarray:
-    """`count` of them in their order; all when they are fewer, or `count` is 0."""
+    """`count` random rows in their order; all when there are fewer, or `count` is 0."""
     if not 0 < count < len(rows):
         return rows
     return np.sort(rng.choice(rows, count, replace=False))
 
 
-def _written(read: words.Word, rows: np.ndarray, folder: Path) -> tuple[str, ...]:
-    """The file of these rows, under the name that their ids begin with; none without rows."""
+def _write_rows(read: words.Word, rows: np.ndarray, folder: Path) -> tuple[str, ...]:
+    """Write the file of these rows, named by the first part of their ids, if there are any; returns the ids."""
     ids = tuple(read.ids[row] for row in rows)
     if ids:
         words.write(folder / f"{ids[0].partition('/')[0]}.parquet", ids, read.vectors(rows))
     return ids
 
 
-def _with(listed: IdLists, word: str, ids: tuple[str, ...], targets: Sequence[str]) -> IdLists:
+def _add(listed: IdLists, word: str, ids: tuple[str, ...], targets: Sequence[str]) -> IdLists:
     if word in targets:
         return IdLists({**listed.targets, word: ids}, listed.nontargets)
     return IdLists(listed.targets, (*listed.nontargets, *ids))
 
 
-def _finish(found: Experiment, plan: Plan, folder: Path) -> None:
-    for listed, (_, name) in ((found.pool, POOL), (found.evaluation, EVALUATION)):
+def _finish(made: Experiment, plan: Plan, folder: Path) -> None:
+    for listed, (_, name) in ((made.pool, POOL), (made.evaluation, EVALUATION)):
         if not listed.nontargets:
             raise DataError(f"{name} should list clips of other words", got="none", hint="compare ids with the splits")
         lists.write_yaml(folder / name, listed)
@@ -215,9 +215,9 @@ def _finish(found: Experiment, plan: Plan, folder: Path) -> None:
         "kind": KIND,
         "version": VERSION,
         "plan": asdict(plan),
-        "known": found.known,
-        "unknown": found.unknown,
-        "clips": {"to_choose_from": found.pool.size, "judged": found.evaluation.size},
+        "known": made.known,
+        "unknown": made.unknown,
+        "clips": {"to_choose_from": made.pool.size, "judged": made.evaluation.size},
         "files_sha256": {name: sha256_file(folder / name) for _, name in (POOL, EVALUATION)},
     }
     write_json(folder / "experiment.json", about)

@@ -1,9 +1,9 @@
-"""Which clips are to train and which to judge, as the corpora say it.
+"""Training and evaluation splits of the corpora.
 
 - Multilingual Spoken Words: `<language>_splits.csv` with SET (TRAIN, DEV, TEST), LINK (`bird/common_voice_en_1.opus`)
   and WORD among its columns. Embeddings have the same name with `.wav`.
-- Speech Commands: validation_list.txt and testing_list.txt in the recordings' folder; all other clips are to train.
-- Any others: by a hash of the speaker, as in a data set that is prepared of a folder of words.
+- Speech Commands: validation_list.txt and testing_list.txt in the recordings' folder; all other clips are for training.
+- Any others: by a hash of the speaker, as in a data set prepared from a folder of words.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ TRAIN, DEV, TEST = "train", "dev", "test"
 _COLUMNS = ("SET", "LINK", "WORD")
 _OF_FOLDERS = {"train": TRAIN, "validation": DEV, "test": TEST}
 _LISTS = {"validation_list.txt": DEV, "testing_list.txt": TEST}
-_NO_LISTS = "give Speech Commands' folder; for other recordings leave --recordings away: speakers are split by a hash"
+_NO_LISTS = "give Speech Commands' folder; for other recordings omit --recordings: speakers are split by a hash"
 
 
 def of_csv(path: Path, words: Collection[str]) -> SplitOf:
-    """By a splits CSV, of these words (composed) only: a whole language has millions of rows.
+    """Splits from a CSV, for these words (NFC) only: a whole language has millions of rows.
 
     Raises ArtifactError with the line for other columns, sets or links.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            found = _rows(path, file, set(words))
+            split_by_clip = _rows(path, file, set(words))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise _foreign(path, str(error)) from error
-    return lambda clip: found.get(composed(clip), "")
+    return lambda clip: split_by_clip.get(composed(clip), "")
 
 
 def _rows(path: Path, file: TextIO, words: set[str]) -> dict[str, str]:
@@ -46,32 +46,32 @@ def _rows(path: Path, file: TextIO, words: set[str]) -> dict[str, str]:
     missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
     if missing:
         raise _foreign(path, f"no column {missing[0]} in line 1")
-    found: dict[str, str] = {}
+    split_by_clip: dict[str, str] = {}
     for row in rows:
         if composed(row["WORD"] or "") not in words:
             continue
         split, link = (row["SET"] or "").lower(), PurePosixPath(row["LINK"] or "")
         if split not in (TRAIN, DEV, TEST) or len(link.parts) != 2:
             raise _foreign(path, f"SET {row['SET']} and LINK {row['LINK']} in line {rows.line_num}")
-        found[composed(str(link.with_suffix(".wav")))] = split
-    return found
+        split_by_clip[composed(str(link.with_suffix(".wav")))] = split
+    return split_by_clip
 
 
 def of_recordings(recordings: Path) -> SplitOf:
-    """By the two lists of Speech Commands. Raises ArtifactError when one is missing."""
-    found: dict[str, str] = {}
+    """Splits from the two lists of Speech Commands. Raises ArtifactError when one is missing."""
+    split_by_clip: dict[str, str] = {}
     for name, split in _LISTS.items():
         try:
             lines = (recordings / name).read_text(encoding="utf-8").split()
         except (OSError, UnicodeDecodeError) as error:
             got = getattr(error, "strerror", None) or str(error)
             raise ArtifactError(f"{recordings / name} should list clips", got=got, hint=_NO_LISTS) from error
-        found.update(dict.fromkeys(lines, split))
-    return lambda clip: found.get(clip, TRAIN)
+        split_by_clip.update(dict.fromkeys(lines, split))
+    return lambda clip: split_by_clip.get(clip, TRAIN)
 
 
 def of_speaker(clip: str) -> str:
-    """Of recordings whose corpus says nothing; a SplitOf. clip: word/<speaker>_nohash_<n>.wav, or any other name."""
+    """For recordings without official splits; a SplitOf. clip: word/<speaker>_nohash_<n>.wav, or any other name."""
     return _OF_FOLDERS[folder.split_of(speaker_of(Path(clip)))]
 
 

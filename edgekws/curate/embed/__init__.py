@@ -1,4 +1,4 @@
-"""Embeddings of recordings: one vector a clip, by any model that follows the HEAR API. A model is one file here.
+"""Embeddings of recordings by any model with the HEAR API. A built-in model is one file in models/.
 
 A module has three functions (HEAR 2021, "Common API"); `audio` is float32 [n, samples] within -1..1:
 
@@ -7,12 +7,12 @@ A module has three functions (HEAR 2021, "Common API"); `audio` is float32 [n, s
     get_scene_embeddings(audio, model) -> float32 [n, scene size]
     get_timestamp_embeddings(audio, model) -> (float32 [n, t, timestamp size], float32 [n, t]: centres in ms)
 
-It may be a file of this folder, a module that Python can import, or the path of a .py file.
+It may be a plugin, an importable module, or the path of a .py file. API: hearbenchmark.com/hear-api.html.
 
-    embed.run(embed.Request(source, out, embed.ModelSpec("dscnn")))     recordings -> parquet a word, an index
-    embed.Settings(timestamps=True)                                     of such a request: a vector for each time
+    embed.run(embed.Request(source, out, embed.ModelSpec("dscnn")))     recordings -> a parquet file per word, an index
+    embed.Settings(timestamps=True)                                     of such a request: a vector per time step
     embed.open_model(embed.ModelSpec("dscnn")).scene(audio)             one batch, in this process
-    hear_check.check_module("mine.py")                                  what is wrong with a module, in words
+    hear_check.check_module("mine.py")                                  problems of a module, as text
 """
 
 from __future__ import annotations
@@ -39,5 +39,5 @@ __all__ = [
 
 
 def names() -> list[str]:
-    """The models there are, sorted."""
+    """The available models, sorted."""
     return plugins.names("embeddings")

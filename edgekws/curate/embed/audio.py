@@ -1,4 +1,4 @@
-"""One recording -> float32 samples within -1..1 at the rate of a model; or a reason why not."""
+"""One recording -> float32 samples within -1..1 at the rate of a model, or the reason why it is skipped."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from edgekws.errors import DataError, missing_package
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 """What soundfile decodes; MSWC comes as .opus."""
 SILENT_PEAK = 4 / 32_768
-"""A recording whose samples all stay within so much of their mean is silent: a few steps of 16 bits."""
+"""A recording whose samples all stay this close to their mean is silent: a few steps of 16 bits."""
 RATES_HZ = range(1_000, 384_001)
-"""Of recordings, and of a model that runs; the HEAR API names five of them."""
+"""Supported rates of recordings and models; the HEAR API allows five of them."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Skipped:
 
 
 def read(path: Path) -> tuple[np.ndarray, int]:
-    """(float32 [n], rate in Hz); more channels than one are averaged.
+    """(float32 [n], rate in Hz); channels are averaged.
 
-    Raises DataError for what is unreadable, cut off, empty, or not made of numbers.
+    Raises DataError for a recording that is unreadable, truncated, empty, or has NaN or infinity.
     """
     import soundfile
 
@@ -48,10 +48,10 @@ def read(path: Path) -> tuple[np.ndarray, int]:
     return np.ascontiguousarray(samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]), int(rate)
 
 
-def fitted(samples: np.ndarray, rate_hz: int, wanted_hz: int, clip_samples: int | None) -> np.ndarray:
-    """float32 [clip_samples] at `wanted_hz`: zeros at the end of a short one, the loudest part of a long one.
+def fitted(samples: np.ndarray, rate_hz: int, target_hz: int, clip_samples: int | None) -> np.ndarray:
+    """float32 [clip_samples] at `wanted_hz`: zero-padded at the end, or cut to the loudest part.
 
-    clip_samples: None keeps the length. Raises DataError for silence, and for what is empty or not made of numbers.
+    clip_samples: None keeps the length. Raises DataError for silence, no samples, and NaN or infinity.
     """
     if not len(samples):
         raise DataError("it should hold sound", got="no samples")
@@ -59,7 +59,7 @@ def fitted(samples: np.ndarray, rate_hz: int, wanted_hz: int, clip_samples: int 
         raise DataError("its samples should be numbers", got="NaN or infinity")
     if float(np.abs(samples - samples.mean()).max()) < SILENT_PEAK:
         raise DataError("it should hold sound", got="silence")
-    samples = np.clip(resampled(samples, rate_hz, wanted_hz), -1, 1)
+    samples = np.clip(resampled(samples, rate_hz, target_hz), -1, 1)
     if clip_samples is None:
         return samples
     if len(samples) < clip_samples:
@@ -67,16 +67,16 @@ def fitted(samples: np.ndarray, rate_hz: int, wanted_hz: int, clip_samples: int 
     return loudest(samples, clip_samples)
 
 
-def resampled(samples: np.ndarray, rate_hz: int, wanted_hz: int) -> np.ndarray:
+def resampled(samples: np.ndarray, rate_hz: int, target_hz: int) -> np.ndarray:
     """float32 [n] -> float32 [m] at `wanted_hz`, by scipy's polyphase filter. Needs scipy, else MissingPackageError."""
-    if rate_hz == wanted_hz:
+    if rate_hz == target_hz:
         return samples
     try:
         from scipy.signal import resample_poly
     except ModuleNotFoundError as error:
         raise missing_package(error) or error from error
-    common = math.gcd(rate_hz, wanted_hz)
-    return np.asarray(resample_poly(samples, wanted_hz // common, rate_hz // common), np.float32)
+    common = math.gcd(rate_hz, target_hz)
+    return np.asarray(resample_poly(samples, target_hz // common, rate_hz // common), np.float32)
 
 
 def _require_sensible(rate_hz: int) -> None:

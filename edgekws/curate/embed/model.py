@@ -1,4 +1,4 @@
-"""A module of the HEAR API, found by name, and its model, ready for batches."""
+"""A module with the HEAR API, loaded by name, and its model."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ HEAR_RATES_HZ = (16_000, 22_050, 32_000, 44_100, 48_000)
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Which model. name: a file of edgekws/curate/embed, an importable module, or the path of a .py file.
+    """Which model. name: a plugin, an importable module, or the path of a .py file.
 
-    weights: the model_file_path of load_model. options: its other arguments. device: as torch names it.
+    weights: the model_file_path of load_model. options: its other arguments. device: a torch device.
     """
 
     name: str
@@ -42,7 +42,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Model:
-    """dimensions: of a scene embedding."""
+    """A loaded model. dimensions: length of a scene embedding."""
 
     spec: ModelSpec
     module: ModuleType
@@ -51,12 +51,12 @@ class Model:
     dimensions: int
 
     def scene(self, audio: np.ndarray) -> np.ndarray:
-        """float32 [n, samples] at rate_hz -> float32 [n, dimensions], whatever numbers the model gives.
+        """float32 [n, samples] at rate_hz -> float32 [n, dimensions].
 
-        Raises ConfigError for another shape or type, and when the model fails.
+        Raises ConfigError for another shape or dtype, and when the model fails. NaN and infinity are not checked.
         """
-        found = self._call("get_scene_embeddings", audio)
-        return self._floats("get_scene_embeddings", found, (len(audio), self.dimensions))
+        output = self._call("get_scene_embeddings", audio)
+        return self._floats("get_scene_embeddings", output, (len(audio), self.dimensions))
 
     def times(self, audio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """float32 [n, samples] at rate_hz -> (float32 [n, t, time_dimensions], float32 [n, t]: centres in ms).
@@ -64,15 +64,15 @@ class Model:
         Raises ConfigError as `scene` does.
         """
         name, size = "get_timestamp_embeddings", self.time_dimensions
-        found = self._call(name, audio)
-        if not isinstance(found, tuple | list) or len(found) != 2:
-            raise self._broken(f"{name} of {self.spec.name} should give embeddings and their times", found)
-        vectors = self._floats(name, found[0], (len(audio), None, size))
-        return vectors, self._floats(name, found[1], vectors.shape[:2])
+        output = self._call(name, audio)
+        if not isinstance(output, tuple | list) or len(output) != 2:
+            raise self._broken(f"{name} of {self.spec.name} should give embeddings and their times", output)
+        vectors = self._floats(name, output[0], (len(audio), None, size))
+        return vectors, self._floats(name, output[1], vectors.shape[:2])
 
     @property
     def time_dimensions(self) -> int:
-        """Of a timestamp embedding. Raises ConfigError for a module that has none."""
+        """Length of a timestamp embedding. Raises ConfigError for a module that has none."""
         size = getattr(self.network, "timestamp_embedding_size", None)
         if not callable(getattr(self.module, "get_timestamp_embeddings", None)):
             raise ConfigError(
@@ -86,21 +86,21 @@ class Model:
     def _call(self, function: str, audio: np.ndarray) -> Any:  # noqa: ANN401
         import torch
 
-        with torch.inference_mode(), _blamed(self.spec.name, function):
-            given = torch.from_numpy(np.ascontiguousarray(audio, np.float32)).to(self.spec.device)
-            return getattr(self.module, function)(given, self.network)
+        with torch.inference_mode(), _errors_of_user_code(self.spec.name, function):
+            batch = torch.from_numpy(np.ascontiguousarray(audio, np.float32)).to(self.spec.device)
+            return getattr(self.module, function)(batch, self.network)
 
-    def _floats(self, function: str, found: object, shape: tuple[int | None, ...]) -> np.ndarray:
-        """shape: None where any length will do."""
+    def _floats(self, function: str, output: object, shape: tuple[int | None, ...]) -> np.ndarray:
+        """The output as an array. shape: None stands for any length."""
         import torch
 
-        if isinstance(found, torch.Tensor) and found.dtype == torch.float32 and fits(found, shape):
-            with _blamed(self.spec.name, function):
-                return np.asarray(found.detach().cpu().numpy())
-        raise self._broken(f"{function} of {self.spec.name} should give float32 {written(shape)}", found)
+        if isinstance(output, torch.Tensor) and output.dtype == torch.float32 and fits(output, shape):
+            with _errors_of_user_code(self.spec.name, function):
+                return np.asarray(output.detach().cpu().numpy())
+        raise self._broken(f"{function} of {self.spec.name} should give float32 {written(shape)}", output)
 
-    def _broken(self, expected: str, found: object) -> ConfigError:
-        return ConfigError(expected, got=described(found), hint=self._hint)
+    def _broken(self, expected: str, output: object) -> ConfigError:
+        return ConfigError(expected, got=described(output), hint=self._hint)
 
     @property
     def _hint(self) -> str:
@@ -115,7 +115,7 @@ def open_model(spec: ModelSpec) -> Model:
     for function in ("load_model", "get_scene_embeddings"):
         if not callable(getattr(module, function, None)):
             raise ConfigError(f"{spec.name} should follow the HEAR API", got=f"no function {function}")
-    with _blamed(spec.name, "load_model"):
+    with _errors_of_user_code(spec.name, "load_model"):
         network = module.load_model(spec.weights, **spec.options)
     if not isinstance(network, torch.nn.Module):
         got = type(network).__name__
@@ -124,30 +124,30 @@ def open_model(spec: ModelSpec) -> Model:
     if not (type(rate) is type(size) is int and rate in _audio.RATES_HZ and size > 0):
         got = f"sample_rate {rate!r}, scene_embedding_size {size!r}"
         raise ConfigError(f"the model of {spec.name} should have an integer rate in Hz and an integer size", got=got)
-    with _blamed(spec.name, f"device {spec.device}"):
+    with _errors_of_user_code(spec.name, f"device {spec.device}"):
         network = network.eval().to(spec.device)
     return Model(spec, module, network, rate, size)
 
 
 def import_module(name: str) -> ModuleType:
-    """Raises ConfigError for a name that is nothing, and for a module that fails when it is imported."""
+    """Raises ConfigError for an unknown name, and for a module that fails on import."""
     if name.endswith(".py"):
         return _import_file(Path(name))
     if name.replace("-", "_") in plugins.names("embeddings"):
         return plugins.load("embeddings", name)
     try:
-        found = importlib.util.find_spec(name)
+        spec = importlib.util.find_spec(name)
     except (ImportError, ValueError, AttributeError):
-        found = None
-    if found is None:
+        spec = None
+    if spec is None:
         known = unknown("--model", name, plugins.names("embeddings"))
         raise ConfigError(known, hint="give the path of a .py file, or install the package that has this module")
-    with _blamed(name, "import"):
+    with _errors_of_user_code(name, "import"):
         return importlib.import_module(name)
 
 
 def _import_file(path: Path) -> ModuleType:
-    """A file imports its neighbours, as a script does."""
+    """A file can import its neighbours, like a script."""
     if not path.is_file():
         raise ConfigError(f"{path} should be a Python file", got="no such file")
     folder = str(path.resolve().parent)
@@ -159,48 +159,50 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     if folder not in sys.path:
         sys.path.append(folder)
-    with _blamed(str(path), "import"):
+    with _errors_of_user_code(str(path), "import"):
         spec.loader.exec_module(module)
     return module
 
 
 @contextmanager
-def _blamed(name: str, what: str) -> Iterator[None]:
-    """Errors of a user's code are told as such."""
+def _errors_of_user_code(name: str, what: str) -> Iterator[None]:
+    """Errors of a user's code become a ConfigError that names it."""
     try:
         yield
     except EdgeKwsError:
         raise
-    except (Exception, SystemExit) as error:  # anything can go wrong in there
+    except (Exception, SystemExit) as error:  # untrusted code
         got = named(error)
         hint = f"run edgekws embed --check {name}; --debug shows where it comes from"
         raise ConfigError(f"{what} of {name} should work", got=got, hint=hint) from error
 
 
 def named(error: BaseException) -> str:
-    """Its class and the first line of what it says, if it can."""
+    """Its class and the first line of its message."""
     try:
-        said = str(error)
-    except Exception:  # a class of the user's
-        said = "no message"
-    return f"{type(error).__name__}: {said.strip().partition(chr(10))[0]}"
+        message = str(error)
+    except Exception:  # a user's exception class
+        message = "no message"
+    return f"{type(error).__name__}: {message.strip().partition(chr(10))[0]}"
 
 
 def described(value: object) -> str:
-    """What a function gave, in a few words."""
+    """Type, dtype and shape of a value, as text."""
     if not (hasattr(value, "shape") and hasattr(value, "dtype")):
         return type(value).__name__
     kind = "" if type(value).__module__.startswith("torch") else f"{type(value).__module__}.{type(value).__name__} of "
     return f"{kind}{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
 
 
-def fits(found: torch.Tensor, shape: tuple[int | None, ...]) -> bool:
+def fits(output: torch.Tensor, shape: tuple[int | None, ...]) -> bool:
     """Whether it has that shape; None stands for any length."""
-    return found.ndim == len(shape) and all(size in (None, have) for size, have in zip(shape, found.shape, strict=True))
+    return output.ndim == len(shape) and all(
+        size in (None, have) for size, have in zip(shape, output.shape, strict=True)
+    )
 
 
 def written(shape: tuple[int | None, ...]) -> str:
-    """As in a message: [4, t, 64], where t is any length."""
+    """For messages: [4, t, 64], where t is any length."""
     return "[" + ", ".join("t" if size is None else str(size) for size in shape) + "]"
 
 
@@ -222,21 +224,21 @@ def identity(model: Model, timestamps: bool = False) -> dict[str, Any]:
 
 
 def _shown(name: str) -> str:
-    """A file's name without its folder: the same model gives the same index wherever it lies."""
+    """A file's name without its folder: the same model gives the same index in any folder."""
     return Path(name).name if name.endswith(".py") else name
 
 
 def _weights_path(model: Model) -> str:
-    """A model with weights of its own may say where they are."""
+    """The path that the model reports, else the one in its spec."""
     return str(getattr(model.network, "model_file_path", "") or model.spec.weights)
 
 
 def weights_hash(path: str) -> str:
-    """Of a file, or of all files of a folder; "" for no path, or one that only the module understands."""
+    """SHA-256 of a file, or of all files of a folder; "" for anything else."""
     place = Path(path)
     if not path or not place.exists():
         return ""
     if place.is_file():
         return sha256_file(place)
-    inside = sorted(each for each in place.rglob("*") if each.is_file())
-    return sha256(json.dumps([(each.relative_to(place).as_posix(), sha256_file(each)) for each in inside]).encode())
+    files = sorted(each for each in place.rglob("*") if each.is_file())
+    return sha256(json.dumps([(each.relative_to(place).as_posix(), sha256_file(each)) for each in files]).encode())

@@ -1,9 +1,9 @@
 """Results of shards and words as parquet.
 
-scene        `clip_id` string, `mswc_embedding_vector` list<float32>: a row a clip
-timestamps   `clip_id` string, `timestamp_ms` float, `embedding` list<float32>: a row a time, a clip's rows together
+scene        `clip_id` string, `mswc_embedding_vector` list<float32>: a row per clip
+timestamps   `clip_id` string, `timestamp_ms` float, `embedding` list<float32>: a row per time, a clip's rows together
 
-Other columns for timestamps, so that nothing that reads a vector a clip takes them for that.
+Timestamps have other columns, so that readers of one vector per clip do not take them for such.
 The schema's metadata has, under "edgekws", JSON with kind, version, and the clips that were skipped.
 Nothing in a file depends on when, where or by how many workers it was written.
 """
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 KIND, VERSION = "edgekws-embeddings", 1
 TIME, TIME_VECTOR = "timestamp_ms", "embedding"
 _GROUP = 1 << 16
-"""Rows written and read at once."""
+"""Rows of a row group."""
 _META = b"edgekws"
 
 
 def path_of(folder: Path, shard: Shard) -> Path:
-    """Named by what the result depends on: a part of other recordings or another model is another file."""
+    """The file name depends on everything that the result depends on: recordings, model, settings."""
     return folder / f"{shard.stamp}.parquet"
 
 
@@ -74,7 +74,7 @@ def _groups(path: Path) -> Iterator[pa.Table]:
 
 
 def skipped_of(path: Path) -> tuple[Skipped, ...]:
-    """Raises ArtifactError for a file that is not ours."""
+    """The skipped clips of a part. Raises ArtifactError for a foreign file."""
     meta = (_opened(path).schema_arrow.metadata or {}).get(_META, b"{}")
     try:
         about = json.loads(meta)
@@ -85,7 +85,7 @@ def skipped_of(path: Path) -> tuple[Skipped, ...]:
 
 
 _PLAIN: dict[str, Any] = {"compression": "none", "use_dictionary": False}
-"""Vectors of noise do not compress."""
+"""Embeddings do not compress."""
 
 
 def _schema(skipped: Sequence[Skipped], timestamps: bool) -> pa.Schema:
@@ -121,7 +121,7 @@ def _opened(path: Path) -> Any:  # noqa: ANN401  (pyarrow has no types)
 
 
 def require_pyarrow() -> None:
-    """Raises MissingPackageError, before any work is done, where it is missing."""
+    """Raises MissingPackageError, before any work is done, if it is missing."""
     try:
         import pyarrow.parquet  # noqa: F401
     except ModuleNotFoundError as error:

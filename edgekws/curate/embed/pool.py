@@ -1,4 +1,4 @@
-"""Shards on an engine: a worker loads the model once; a result is a file, so nothing is done twice after kill -9."""
+"""Shards on an engine: a worker loads the model once; each result is a file, so a killed run repeats nothing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from edgekws.curate.embed.source import Shard, Source
 
 PROCESS = "process"
 _models: dict[str, Model] = {}
-"""Of this process: at most one, under the key of its run."""
+"""The model of this process, at most one, by the key of its run."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a worker needs besides a shard. key: of the run; another model has another one."""
+    """What a worker needs besides a shard. key: of the run, unique to model and settings."""
 
     source: Source
     spec: ModelSpec
@@ -28,7 +28,7 @@ class Work:
 
 
 def require(engine: str) -> None:
-    """Raises ConfigError, before any work is done, for an engine that there is not."""
+    """Raises ConfigError, before any work is done, for an unknown engine."""
     from edgekws.curate import workers as engines
 
     engines.load(engine)
@@ -37,7 +37,7 @@ def require(engine: str) -> None:
 def embedded(
     work: Work, shards: Sequence[Shard], model: Model, workers: int, engine: str
 ) -> Generator[Shard, None, None]:
-    """Each shard once its file is written, in any order. To be closed: that ends the workers.
+    """Yields each shard after its file is written, in any order. Closing the generator ends the workers.
 
     engine: of edgekws.curate.workers. Its workers read the recordings and write their parts under the same paths as
     this process; one worker of "process" is this process, with the model that it has.

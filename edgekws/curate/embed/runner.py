@@ -1,4 +1,4 @@
-"""From a folder of recordings to a folder of embeddings: plan, embed what is missing, put words together."""
+"""From a folder of recordings to a folder of embeddings: plan, embed what is missing, merge words."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from edgekws.errors import ConfigError, DataError
 from edgekws.types import Progress
 
 SHARD_CLIPS = 256
-"""What a killed run loses, at most, for each worker. Of timestamps, which may be many to a clip, a batch."""
+"""Clips of a shard, the most that a killed run loses per worker. With timestamps, which are many per clip, a batch."""
 _ALGORITHM = 1
-"""Raise when recordings become other samples than before, or our models other numbers: nothing older is continued."""
+"""Increase when decoded samples or the built-in models' outputs change: older runs are not continued."""
 _SHOWN = 5
 _PACKAGES = ("edgekws", "numpy", "torch", "scipy", "soundfile", "transformers")
-"""What may change a number, and is named in the index. Other packages that a module uses are its own affair."""
+"""Packages that may change results; their versions are in the index."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class _Plan:
 
 
 def run(request: Request, progress: Progress = lambda *_: None) -> Index:
-    """Embed what is not yet there, and return the index. Continues what a killed run has left.
+    """Embed what is missing, and return the index. Continues a killed run.
 
     Raises DataError for a source without recordings, when none can be embedded, and, if strict, when one cannot;
     ConfigError for a model that breaks its contract and for a folder that holds other embeddings.
@@ -84,10 +84,10 @@ def _filled(
     if store.finished is None or missing or store.done.keys() - words:
         store.begin(words - unfinished)
         _embed(store, missing, _job(request, source, model, store), progress)
-    found = Index(store.folder, store.key, about, dict(store.done))
-    _require_some(found, request.source)
-    if request.strict and found.skipped:
-        raise _refusal(found.skipped)
+    index = Index(store.folder, store.key, about, dict(store.done))
+    _require_some(index, request.source)
+    if request.strict and index.skipped:
+        raise _refusal(index.skipped)
     return store.finished or store.finish(about)
 
 
@@ -101,7 +101,7 @@ def _job(request: Request, source: Source, model: Model, store: Store) -> _Job:
 
 
 def _embed(store: Store, plans: list[_Plan], job: _Job, progress: Progress) -> None:
-    """Words are put together as soon as their last shard is there."""
+    """Each word is merged as soon as its last shard is done."""
     every = [shard for plan in plans for shard in plan.shards]
     todo = [shard for shard in every if not _parts.path_of(store.work, shard).exists()]
     missing = {shard.stamp for shard in todo}
@@ -109,16 +109,16 @@ def _embed(store: Store, plans: list[_Plan], job: _Job, progress: Progress) -> N
     done, total = 0, sum(len(shard.ids) for shard in every)
     left = {plan.word.name: len(plan.shards) for plan in plans}
     by_word = {plan.word.name: plan for plan in plans}
-    _put_together(store, (plan for plan in plans if not plan.shards))
+    _merge_word(store, (plan for plan in plans if not plan.shards))
     with closing(job(todo)) as embedding:
         for shard in chain(ready, embedding):
             done, left[shard.word] = done + len(shard.ids), left[shard.word] - 1
             progress(f"embed ({shard.word})", done, total)
             if not left[shard.word]:
-                _put_together(store, [by_word[shard.word]])
+                _merge_word(store, [by_word[shard.word]])
 
 
-def _put_together(store: Store, plans: Iterable[_Plan]) -> None:
+def _merge_word(store: Store, plans: Iterable[_Plan]) -> None:
     for plan in plans:
         parts = [_parts.path_of(store.work, shard) for shard in plan.shards]
         store.add(plan.word.name, plan.stamp, parts, plan.word.skipped)
@@ -132,19 +132,19 @@ def _plan(word: Word, settings: Settings, key: str) -> _Plan:
 
 
 def _about(request: Request, source: Source, model: Model) -> dict[str, Any]:
-    """The index's head. It names no folder of this machine."""
+    """The head of the index, without paths of this machine."""
     return {
         "model": identity(model, request.settings.timestamps),
         "source": source.name,
-        "settings": {**_said(request.settings), "device": request.model.device},
-        "versions": {name: found for name in _PACKAGES if (found := _version(name))},
+        "settings": {**_settings_json(request.settings), "device": request.model.device},
+        "versions": {name: number for name in _PACKAGES if (number := _version(name))},
     }
 
 
-def _said(settings: Settings) -> dict[str, Any]:
-    """Scene embeddings say nothing of timestamps: their folders are older than these."""
-    said = asdict(settings)
-    return said if settings.timestamps else {name: value for name, value in said.items() if name != "timestamps"}
+def _settings_json(settings: Settings) -> dict[str, Any]:
+    """Without `timestamps` for scene embeddings, as in indexes that were written before timestamps existed."""
+    values = asdict(settings)
+    return values if settings.timestamps else {name: value for name, value in values.items() if name != "timestamps"}
 
 
 def _version(package: str) -> str:
@@ -155,7 +155,7 @@ def _version(package: str) -> str:
 
 
 def _require_apart(request: Request) -> None:
-    """Embeddings among the recordings would be a word of the next run."""
+    """Embeddings below the recordings would be a word of the next run."""
     if request.source.resolve() in (request.out.resolve(), *request.out.resolve().parents):
         raise ConfigError(f"--out should be outside of {request.source}", got=str(request.out))
 
@@ -166,7 +166,7 @@ def _require_workers(request: Request) -> None:
 
 
 def _workers(request: Request) -> int:
-    """Only a CPU is shared out: a second process on an accelerator would load the model a second time."""
+    """One on an accelerator, where each process would load the model again."""
     if request.model.device != "cpu":
         return 1
     return request.workers or machine.cores()
@@ -181,8 +181,8 @@ def _require_some(index: Index, source: Path) -> None:
 
 
 def _refusal(skipped: list[Skipped]) -> DataError:
-    wanted = "every recording should have an embedding, because of --strict"
-    return DataError(wanted, got=f"{len(skipped)} without. {_shown(skipped)}", hint="repair or remove these files")
+    expected = "every recording should have an embedding, because of --strict"
+    return DataError(expected, got=f"{len(skipped)} without. {_shown(skipped)}", hint="repair or remove these files")
 
 
 def _shown(skipped: list[Skipped]) -> str:

@@ -1,4 +1,4 @@
-"""Embeddings of some clips: decode, put clips of one length into batches, run the model. Pure but for reading."""
+"""Embeddings of some clips: decode, batch clips of equal length, run the model. Pure except for reading files."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from edgekws.errors import ConfigError, DataError
 class Settings:
     """clip_ms: length of every clip, 0 for as recorded. batch: clips of one second in a batch; fewer if longer.
 
-    The batch counts, because a matrix product may round otherwise with another number of rows.
-    timestamps: a vector for each time of a clip, instead of one for the clip.
+    The batch size affects results, because a matrix product may round differently with another number of rows.
+    timestamps: a vector per time step of a clip, instead of one per clip.
     """
 
     clip_ms: int = 1_000
@@ -43,9 +43,9 @@ class Settings:
 
 @dataclass(frozen=True)
 class Part:
-    """Rows: ids and vectors float32 [n, dimensions] of what could be embedded, sorted by id; what could not.
+    """ids and vectors, float32 [n, dimensions], of embedded clips, sorted by id; and the skipped clips.
 
-    times_ms: float32 [n], of timestamp embeddings, where a clip has a row for each of its times.
+    times_ms: float32 [n], of timestamp embeddings, where a clip has a row per time step.
     """
 
     ids: tuple[str, ...]
@@ -55,11 +55,11 @@ class Part:
 
 
 def embed_clips(source: Source, ids: Sequence[str], model: Model, settings: Settings) -> Part:
-    """The same ids give the same bytes, whatever was embedded before.
+    """Embed these clips. The same ids give the same bytes, whatever was embedded before.
 
     Raises ConfigError when the model breaks its contract.
     """
-    found: dict[str, _Rows] = {}
+    rows_by_clip: dict[str, _Rows] = {}
     skipped: dict[str, str] = {}
     for names, audio in _batches(source, ids, model.rate_hz, settings, skipped):
         for name, rows in zip(names, _rows(model, audio, settings.timestamps), strict=True):
@@ -67,9 +67,9 @@ def embed_clips(source: Source, ids: Sequence[str], model: Model, settings: Sett
             if reason:
                 skipped[name] = reason
             else:
-                found[name] = rows
+                rows_by_clip[name] = rows
     left_out = tuple(Skipped(clip, skipped[clip]) for clip in ids if clip in skipped)
-    kept = [(clip, *found[clip]) for clip in ids if clip in found]
+    kept = [(clip, *rows_by_clip[clip]) for clip in ids if clip in rows_by_clip]
     size = model.time_dimensions if settings.timestamps else model.dimensions
     vectors = np.concatenate([np.zeros((0, size), np.float32), *(rows for _, rows, _ in kept)])
     times = np.concatenate([np.zeros(0, np.float32), *(at for _, _, at in kept)])
@@ -122,7 +122,7 @@ def _stacked(group: list[tuple[str, np.ndarray]]) -> tuple[list[str], np.ndarray
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Sums in the same order on every machine; cores are used by processes."""
+    """One thread, for the same order of summation on every machine; cores are used by processes."""
     import torch
     from threadpoolctl import threadpool_limits
 

@@ -24,7 +24,7 @@ INDEX = "index.json"
 
 @dataclass(frozen=True)
 class Word:
-    """ids: `word/file`, sorted. stamps: change when a recording does. skipped: what is no recording at all."""
+    """ids: `word/file`, sorted. stamps: change when a recording does. skipped: files that are not recordings."""
 
     name: str
     ids: tuple[str, ...]
@@ -59,7 +59,7 @@ def open_source(path: Path, split: str | None) -> Source:
 
 @dataclass(frozen=True)
 class Folder:
-    """Word folders. root: the folder that they lie in."""
+    """Word folders. root: their parent folder."""
 
     root: Path
 
@@ -91,9 +91,9 @@ class Folder:
 
 def _word(root: Path, name: str) -> Word:
     ids, stamps, skipped = [], [], []
-    for path in _inside(root / name):
+    for path in _files(root / name):
         clip = f"{name}/{path.name}"
-        reason = _unfit(path, clip)
+        reason = _reason_to_skip(path, clip)
         if reason:
             skipped.append(Skipped(fields.as_text(clip), reason))
         else:
@@ -102,15 +102,15 @@ def _word(root: Path, name: str) -> Word:
     return Word(fields.as_text(name), tuple(ids), tuple(stamps), tuple(skipped))
 
 
-def _inside(folder: Path) -> list[Path]:
+def _files(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise DataError(f"{folder} should be readable", got=error.strerror or str(error)) from error
 
 
-def _unfit(path: Path, clip: str) -> str:
-    """Why this cannot be a recording, by its name and kind; parquet holds no names that are no text."""
+def _reason_to_skip(path: Path, clip: str) -> str:
+    """Why this cannot be a recording, by its name and type, or ""; parquet needs names in UTF-8."""
     if not fields.is_text(clip):
         return "its name should be UTF-8"
     if path.suffix.lower() not in audio.SUFFIXES:
@@ -120,7 +120,7 @@ def _unfit(path: Path, clip: str) -> str:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Words are the folders of the clips' ids, so that clips of the label `_unknown_` keep their own."""
+    """A split of a prepared data set. Words come from the clips' ids, so that clips of `_unknown_` keep theirs."""
 
     folder: Path
     split: str
@@ -159,7 +159,7 @@ def _numbers(folder: Path, split: str) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Shard:
-    """Some clips of a word, embedded by one worker in one go. stamp: names its result."""
+    """Some clips of a word, one task of a worker. stamp: names its result."""
 
     word: str
     ids: tuple[str, ...]
@@ -167,7 +167,7 @@ class Shard:
 
 
 def shards(word: Word, size: int, key: str) -> list[Shard]:
-    """The word cut into pieces of `size` clips. key: whatever else the result depends on."""
+    """The word cut into pieces of `size` clips. key: a hash of everything else the result depends on."""
     cuts = range(0, len(word.ids), size)
     pieces = [(word.ids[start : start + size], word.stamps[start : start + size]) for start in cuts]
     return [Shard(word.name, ids, stamp_of([key, *ids, *stamps])) for ids, stamps in pieces]

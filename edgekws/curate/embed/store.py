@@ -1,6 +1,6 @@
-"""The folder that a run fills, which the next run continues.
+"""The output folder of a run, which the next run continues.
 
-OUT/<word>.parquet             see _parts
+OUT/<word>.parquet             see parts.py
 OUT/index.json                 written last: a folder without it is not finished
 OUT/.work/words.jsonl          the key of the run, then a line for each finished word
 OUT/.work/<stamp>.parquet      finished shards of words that are not
@@ -70,13 +70,13 @@ class WordRecord:
 
 
 def file_of(word: str) -> str:
-    """Its name in the folder of embeddings."""
+    """The file name of a word in the folder of embeddings."""
     return f"{word}.parquet"
 
 
 @dataclass(frozen=True)
 class Index:
-    """What stands in index.json. about: model, source, settings, versions; key: a hash of what results depend on."""
+    """The content of index.json. about: model, source, settings, versions; key: a hash of what results depend on."""
 
     folder: Path
     key: str
@@ -85,7 +85,7 @@ class Index:
 
     @property
     def clips(self) -> int:
-        """That have an embedding."""
+        """Number of clips with an embedding."""
         return sum(word.clips for word in self.words.values())
 
     @property
@@ -99,7 +99,7 @@ class Index:
 
 
 def read_index(folder: Path) -> Index:
-    """Raises ArtifactError when there is none, or one that is not ours."""
+    """The index of a folder. Raises ArtifactError when there is none, or a foreign one."""
     path = folder / INDEX
     value = read_json(path, KIND, VERSION)
     fields.require(str(path), value, _INDEX)
@@ -152,7 +152,7 @@ class Store:
                 (self.folder / record.file).unlink(missing_ok=True)
 
     def add(self, word: str, stamp: str, parts: Sequence[Path], skipped: Sequence[Skipped]) -> WordRecord:
-        """Put the parts of a word together and remember that it is done."""
+        """Merge the parts of a word and record that it is done."""
         path = self.folder / file_of(word)
         clips, bad = _parts.merge(path, parts)
         everything = tuple(sorted([*skipped, *bad], key=lambda each: each.id))
@@ -169,18 +169,18 @@ class Store:
         return record
 
     def finish(self, about: dict[str, Any]) -> Index:
-        """Write the index and remove what only an unfinished run needs."""
+        """Write the index and remove the files of an unfinished run."""
         index = Index(self.folder, self.key, about, dict(sorted(self.done.items())))
         write_json(self.folder / INDEX, index.to_json())
         shutil.rmtree(self.work, ignore_errors=True)
         return index
 
     def close(self) -> None:
-        """Let another run begin."""
+        """Release the lock of the folder."""
         self._held.close()
 
     def _journal(self) -> tuple[dict[str, WordRecord], dict[str, WordRecord]]:
-        """What an unfinished run has done: (words of this run's key, words of another)."""
+        """Words that an unfinished run has done: (with this run's key, with another key)."""
         path = self.work / _JOURNAL
         if not path.exists():
             return {}, {}
@@ -197,12 +197,12 @@ class Store:
 
 
 def _records(lines: Sequence[str]) -> dict[str, WordRecord]:
-    """Up to a line that a killed run left half written."""
-    found: dict[str, WordRecord] = {}
+    """The records of the journal up to an incomplete line of a killed run."""
+    records: dict[str, WordRecord] = {}
     for line in lines:
         try:
             record = WordRecord.from_json(json.loads(line))
         except (ValueError, ArtifactError):
             break
-        found[record.word] = record
-    return found
+        records[record.word] = record
+    return records

@@ -1,4 +1,4 @@
-"""Windows of a batch of audio, for models that see a fixed stretch of it."""
+"""Windows of a batch of audio, for models with a fixed input length."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch.nn import functional
 
 
 def cover(audio: torch.Tensor, size: int, hop: int) -> torch.Tensor:
-    """[n, samples] -> [n, windows, size]: a short clip and zeros; else one every `hop`, and the end.
+    """[n, samples] -> [n, windows, size]: a short clip is zero-padded; else one every `hop`, and the last at the end.
 
     clip     |--------------------------|
     windows  [ size ]

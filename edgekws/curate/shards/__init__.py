@@ -1,10 +1,10 @@
-"""The data track for data larger than memory: `select` chooses from a folder of parquet shards.
+"""Selection from data larger than memory: `select` chooses from a folder of parquet shards.
 
-    shards (float, as people have them) -> build -> store (int8, in the order of hashes) -> method -> Chosen
+    shards (float, any layout) -> build -> store (int8, sorted by hash) -> method -> Chosen
 
-Each step is a pure function over pieces that an engine maps, and a merge that does not mind order: the choice is
-the same for any sharding, any engine, any number of workers and any memory; and, because all arithmetic is exact
-or rounds in one way, on any machine. What a killed run has done is kept beside its data.
+Each step is a pure function that an engine maps over pieces, followed by a commutative merge. The selection is
+therefore the same for any sharding, engine, number of workers and memory limit, and on any machine, because all
+arithmetic is exact or rounds in a single defined way. The finished steps of a killed run are kept and reused.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ from edgekws.files import write_json
 from edgekws.types import Progress
 
 _KIND = "shard_methods"
-_SHOWN = 20
+_MAX_LISTED_WORDS = 20
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """ids: in the order of choice; words: what each says. The rest is for reports.
+    """ids: in the order of selection; words: spoken in each. The other fields are for reports.
 
-    measure, value: what the method made as large as it could. weights: clips that each choice stands for, or empty.
-    rows: clips to choose from; left_out: clips of all-zero vectors. peak_bytes: most memory of all processes.
+    measure, value: the objective that the method maximized. weights: number of clips that each selected clip
+    represents, or empty. rows: clips to select from; left_out: clips with all-zero vectors. peak_bytes: peak memory
+    of all processes together.
     """
 
     ids: tuple[str, ...]
@@ -61,10 +62,10 @@ class Chosen:
     seconds: dict[str, float]
 
     def selection(self, targets: tuple[str, ...]) -> Selection:
-        """The same choice for a detector of some words."""
-        named = {t: tuple(i for i, word in zip(self.ids, self.words, strict=True) if word == t) for t in targets}
-        others = tuple(i for i, word in zip(self.ids, self.words, strict=True) if word not in named)
-        return Selection(named, others)
+        """As a Selection for a detector of these words."""
+        by_target = {t: tuple(i for i, word in zip(self.ids, self.words, strict=True) if word == t) for t in targets}
+        others = tuple(i for i, word in zip(self.ids, self.words, strict=True) if word not in by_target)
+        return Selection(by_target, others)
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": "edgekws-scale-selection", "version": 1, **asdict(self)}
@@ -84,31 +85,31 @@ def select(
     layout: Layout | None = None,
     targets: tuple[str, ...] = (),
 ) -> Chosen:
-    """Choose `size` clips of the shards in `folder`.
+    """Select `size` clips of the shards in `folder`.
 
-    work: where the working copy (1 byte per number) and the state of a killed run lie; default `<folder>.work`.
-    memory_bytes: of all processes together; default half of what is free. A limit of plans, not one that is enforced.
-    targets: words that clips have to say, so that a typing error ends the run before the choice.
-    workers: tasks at once; default the processors there are, and fewer where memory_bytes does not allow so many.
-    A script that is started as such needs `if __name__ == "__main__":` around this, as for every pool of processes.
+    work: folder of the working copy (1 byte per number) and of the state of a killed run; default `<folder>.work`.
+    memory_bytes: of all processes together; default half of the free memory. Used for planning, not enforced.
+    targets: words that must occur, so that a misspelt one is refused before the selection.
+    workers: concurrent tasks; default one per core, and fewer where memory_bytes is not enough.
+    A script needs `if __name__ == "__main__":` around this call, as for every process pool.
     Raises DataError (shards), ConfigError (options, packages, too little memory), ArtifactError (the working copy).
     """
     choose, layout = load_method(method), layout or Layout()
     if size < 1:
         raise ConfigError("the size of a selection should be 1 or more", got=f"{size:,}")
-    folder = folder.resolve()  # a killed run is known again from any current directory
+    folder = folder.resolve()  # a killed run is recognized from any current directory
     work = work or folder.with_name(f"{folder.name}.work")
-    found = source.shards(folder)
-    amount = memory.usual_bytes() if memory_bytes is None else memory_bytes
-    limits = _planned(found, size, amount, layout, workers or machine.cores())
+    shards = source.shards(folder)
+    amount = memory.default_bytes() if memory_bytes is None else memory_bytes
+    limits = _plan_for(shards, size, amount, layout, workers or machine.cores())
     with working_in(work), engines.start(engine, limits.workers) as running:
         began = time.monotonic()
-        store = build.build(folder, work, running, layout, progress, found)
+        store = build.build(folder, work, running, layout, progress, shards)
         _check(store, size, targets)
-        built = time.monotonic()
+        built_at = time.monotonic()
         run = Run(store, running, _run_folder(work, store, method, size, seed), limits, progress)
         picks = choose(run, size, seed)
-        seconds = {"store": built - began, "method": time.monotonic() - built}
+        seconds = {"store": built_at - began, "method": time.monotonic() - built_at}
         peak = running.peak_bytes() + engines.own_peak_bytes()
         result = _chosen(run, picks, (method, size, seed), engine, peak, seconds)
         write_json(run.folder / "selection.json", result.to_json())
@@ -132,23 +133,25 @@ def described_methods() -> dict[str, str]:
 
 def _check(store: Store, size: int, targets: tuple[str, ...]) -> None:
     if size > store.rows:
-        raise ConfigError(f"a selection should have at most the {store.rows:,} clips there are", got=f"{size:,}")
+        raise ConfigError(f"a selection should have at most the {store.rows:,} available clips", got=f"{size:,}")
     unknown = [word for word in targets if word not in store.words]
     if unknown:
         words = sorted(store.words)
-        some = ", ".join(words[:_SHOWN]) + (f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else "")
+        some = ", ".join(words[:_MAX_LISTED_WORDS]) + (
+            f" and {len(words) - _MAX_LISTED_WORDS} more" if len(words) > _MAX_LISTED_WORDS else ""
+        )
         raise ConfigError("a target should be a word of these clips", got=unknown[0], hint=f"give one of {some}")
 
 
-def _planned(found: tuple[Shard, ...], size: int, memory_bytes: int, layout: Layout, workers: int) -> Plan:
-    rows = sum(shard.rows for shard in found)
-    return plan(rows, source.dimensions(found), min(rows, candidates(size)), layout, memory_bytes, workers)
+def _plan_for(shards: tuple[Shard, ...], size: int, memory_bytes: int, layout: Layout, workers: int) -> Plan:
+    rows = sum(shard.rows for shard in shards)
+    return plan(rows, source.dimensions(shards), min(rows, candidates(size)), layout, memory_bytes, workers)
 
 
 def _run_folder(work: Path, store: Store, method: str, size: int, seed: int) -> Path:
-    """Where the state of this very selection lies; that of others, which nobody will go on with, is removed."""
-    said = json.dumps([store.fingerprint(), method, size, seed])
-    folder = work / "runs" / hashlib.sha256(said.encode()).hexdigest()[:16]
+    """The folder for the state of this selection; the state of other selections is removed."""
+    identity = json.dumps([store.fingerprint(), method, size, seed])
+    folder = work / "runs" / hashlib.sha256(identity.encode()).hexdigest()[:16]
     for old in folder.parent.glob("*"):
         if old != folder:
             shutil.rmtree(old)
@@ -157,9 +160,9 @@ def _run_folder(work: Path, store: Store, method: str, size: int, seed: int) -> 
 
 
 def _chosen(
-    run: Run, picks: Picks, asked: tuple[str, int, int], engine: str, peak: int, seconds: dict[str, float]
+    run: Run, picks: Picks, request: tuple[str, int, int], engine: str, peak: int, seconds: dict[str, float]
 ) -> Chosen:
-    store, (method, size, seed) = run.store, asked
+    store, (method, size, seed) = run.store, request
     numbers = np.concatenate([store.word_numbers(part) for part in range(len(store.parts))])[picks.rows]
     return Chosen(
         ids=tuple(store.ids(picks.rows)),

@@ -1,9 +1,9 @@
-"""Numbers that do not depend on who computes them, in which order or in what pieces.
+"""Arithmetic that is independent of machine, order and partitioning.
 
-A vector is kept as its direction in signed 8-bit integers. A product of two such vectors is an integer below 2**24,
-so that float32 holds it and every partial sum of it exactly: any BLAS, any block size, any number of threads gives
-the same bits. What follows is one multiplication at a time, which IEEE 754 rounds in one way only. Similarities
-that are added up are rounded to a grid first, and then they are integers too.
+A vector is stored as its direction in signed 8-bit integers. A dot product of two such vectors is an integer below
+2**24, so float32 holds it and every partial sum exactly: any BLAS, block size and number of threads gives the same
+bits. The scaling that follows is one multiplication at a time, which IEEE 754 rounds in one way only. Similarities
+that are summed are rounded to a grid first, so that they are integers too.
 
     vector float [d]  ->  q int8 [d], largest entry +-levels(d)  ->  cosine(q, c) = (q . c) / |c| / |q|
 """
@@ -19,9 +19,9 @@ import numpy as np
 from edgekws.errors import DataError
 
 GRID = 32767
-"""Steps of a similarity that is added up, from 0 to 1."""
+"""Grid steps between similarity 0 and 1, for sums."""
 _EXACT = 2**24 - 1
-"""Up to here float32 holds every integer."""
+"""The largest integer up to which float32 is exact."""
 MAX_DIMENSIONS = 1 << 16
 _SILENT = 1e-30
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -80,13 +80,13 @@ def similarities(rows: np.ndarray, others: np.ndarray, norms: np.ndarray, other_
 
 
 def hashes(ids: Iterable[str]) -> np.ndarray:
-    """uint64 [n]: where a clip stands among all clips. A clip's place depends on its id alone."""
+    """uint64 [n]: sort keys of clips; they depend on the ids alone."""
     digests = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in ids)
     return np.frombuffer(digests, ">u8").astype(np.uint64)
 
 
 def shuffled(places: np.ndarray, seed: int) -> np.ndarray:
-    """uint64 [n]: the places of the same clips in the order of another seed (a bijection: splitmix64)."""
+    """uint64 [n]: the sort keys permuted by a seed (a bijection: splitmix64, Steele et al. 2014)."""
     start = (seed * _GOLDEN + _GOLDEN) & _ALL_64
     value = places ^ np.uint64(int(_mixed(np.array([start], np.uint64))[0]))
     return _mixed(value)
@@ -100,7 +100,7 @@ def _mixed(value: np.ndarray) -> np.ndarray:
 
 
 def lowest(keys: np.ndarray, count: int) -> np.ndarray:
-    """Indices of the `count` smallest keys, smallest first; of equal keys the first. int64 [count]."""
+    """Indices of the `count` smallest keys, smallest first; ties by index. int64 [count]. keys: [n]."""
     if count >= len(keys):
         return np.argsort(keys, kind="stable")
     limit = np.partition(keys, count - 1)[count - 1]
@@ -111,6 +111,6 @@ def lowest(keys: np.ndarray, count: int) -> np.ndarray:
 
 
 def check_dimensions(dimensions: int, where: str) -> None:
-    """Raises DataError, which names `where`, for vectors whose products would not stay exact."""
+    """Raises DataError, which names `where`, for vectors whose dot products would not be exact."""
     if not 1 <= dimensions <= MAX_DIMENSIONS:
         raise DataError(f"{where} should hold vectors of 1 to {MAX_DIMENSIONS:,} numbers", got=f"{dimensions:,}")

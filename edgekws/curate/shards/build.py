@@ -1,9 +1,9 @@
-"""Shards in, store out: a shuffle in two steps, each a map over independent pieces that a killed run keeps.
+"""Builds a store from shards: a shuffle in two steps, each a map over independent pieces that survive a kill.
 
     spread   row groups  ->  a piece: their clips as int8, sorted by part
     gather   the clips of one part out of every piece  ->  the part, sorted by hash
 
-Both steps write under a temporary name and rename; a piece that is there is whole.
+Both steps write to a temporary name and rename, so an existing piece is complete.
 """
 
 from __future__ import annotations
@@ -58,21 +58,21 @@ def build(
     progress: Progress,
     listed: tuple[Shard, ...] | None = None,
 ) -> Store:
-    """The store of the shards in `folder`, made in `work` or found there. Raises DataError, ArtifactError.
+    """The store of the shards in `folder`, built in `work` unless it exists there. Raises DataError, ArtifactError.
 
-    listed: the shards, when they are known; to open very many files takes time.
+    listed: the shards, if already listed; opening very many files takes time.
     """
-    found = listed or source.shards(folder)
-    known = _known(found, work, layout)
+    shards = listed or source.shards(folder)
+    known = _existing_store(shards, work, layout)
     if known is not None:
-        _drop_pieces(work)
+        _remove_pieces(work)
         return known
     shutil.rmtree(work / "runs", ignore_errors=True)
-    pieces = work / f"pieces-{_key(found, layout)}"
-    _drop_others(work, pieces)
-    sources = _sources(found, folder, pieces, engine, progress)
-    units = source.units(found, layout.part_rows)
-    parts = max(1, -(-sum(shard.rows for shard in found) // layout.part_rows))
+    pieces = work / f"pieces-{_key(shards, layout)}"
+    _remove_outdated(work, pieces)
+    sources = _sources(shards, folder, pieces, engine, progress)
+    units = source.units(shards, layout.part_rows)
+    parts = max(1, -(-sum(shard.rows for shard in shards) // layout.part_rows))
     spread = [_Spread(pieces, number, spans, parts, layout.part_rows) for number, spans in enumerate(units)]
     metas = _all(engine, _spread, spread, progress, "reading shards")
     dimensions = _dimensions(metas)
@@ -83,9 +83,9 @@ def build(
     result = Store(work, dimensions, layout, tuple(part for part, _ in made), words, left_out)
     if not result.rows:
         raise DataError(f"{folder} should hold a vector that is not all zeros", got=f"{left_out:,} vectors of zeros")
-    source.check_unchanged(found)
+    source.check_unchanged(shards)
     store.save(result, sources)
-    _drop_pieces(work)
+    _remove_pieces(work)
     return result
 
 
@@ -99,50 +99,50 @@ def _all(engine: Engine, function: Callable[[Any], Any], tasks: list[Any], progr
     return [results[index] for index in range(len(tasks))]
 
 
-def _known(found: tuple[Shard, ...], work: Path, layout: Layout) -> Store | None:
-    """A store of these very files; None when there is none, or when they have changed since."""
+def _existing_store(shards: tuple[Shard, ...], work: Path, layout: Layout) -> Store | None:
+    """The store of exactly these files; None when there is none, or when they have changed since."""
     if not (work / store.MANIFEST).exists():
         return None
     result, sources = store.load(work)
     stamps = {entry["path"]: tuple(entry["stamp"]) for entry in sources}
-    same = stamps == {shard.path: shard.stamp for shard in found} and result.layout == layout
+    same = stamps == {shard.path: shard.stamp for shard in shards} and result.layout == layout
     return result if same else None
 
 
-def _key(found: Iterable[Shard], layout: Layout) -> str:
-    said = json.dumps([[s.path, s.groups, s.stamp] for s in found] + [[layout.part_rows, layout.block_rows]])
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+def _key(shards: Iterable[Shard], layout: Layout) -> str:
+    identity = json.dumps([[s.path, s.groups, s.stamp] for s in shards] + [[layout.part_rows, layout.block_rows]])
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
-def _drop_others(work: Path, pieces: Path) -> None:
-    """What was begun for files that are no longer the same; the old store goes too, before its parts do."""
+def _remove_outdated(work: Path, pieces: Path) -> None:
+    """Remove pieces of other files, and an old store: its manifest first, then its parts."""
     work.mkdir(parents=True, exist_ok=True)
     (work / store.MANIFEST).unlink(missing_ok=True)
-    _drop_pieces(work, but=pieces)
+    _remove_pieces(work, but=pieces)
     if not pieces.exists():
         for part in work.glob("part-*"):
             part.unlink()
     pieces.mkdir(exist_ok=True)
 
 
-def _drop_pieces(work: Path, but: Path | None = None) -> None:
+def _remove_pieces(work: Path, but: Path | None = None) -> None:
     for old in work.glob("pieces-*"):
         if old != but:
             shutil.rmtree(old)
 
 
 def _sources(
-    found: tuple[Shard, ...], folder: Path, pieces: Path, engine: Engine, progress: Progress
+    shards: tuple[Shard, ...], folder: Path, pieces: Path, engine: Engine, progress: Progress
 ) -> list[dict[str, Any]]:
     path = pieces / _DIGESTS
     if path.exists():
         sources: list[dict[str, Any]] = json.loads(path.read_text())
         return sources
-    digests = dict(_all(engine, source.digest, [shard.path for shard in found], progress, "hashing shards"))
-    names = source.relative((shard.path for shard in found), folder)
+    digests = dict(_all(engine, source.digest, [shard.path for shard in shards], progress, "hashing shards"))
+    names = source.relative((shard.path for shard in shards), folder)
     sources = [
         {"name": name, "path": s.path, "rows": s.rows, "sha256": digests[s.path], "stamp": list(s.stamp)}
-        for name, s in zip(names, found, strict=True)
+        for name, s in zip(names, shards, strict=True)
     ]
     write_json(path, sources)
     return sources
@@ -160,28 +160,28 @@ def _dimensions(metas: list[dict[str, Any]]) -> int:
 # spread
 
 
-def _piece(folder: Path, number: int, turn: int) -> tuple[Path, Path]:
-    return folder / f"{number:06}-{turn:03}.q8", folder / f"{number:06}-{turn:03}.arrow"
+def _piece(folder: Path, number: int, part_number: int) -> tuple[Path, Path]:
+    return folder / f"{number:06}-{part_number:03}.q8", folder / f"{number:06}-{part_number:03}.arrow"
 
 
 def _spread(task: _Spread) -> dict[str, Any]:
     """Write the pieces of a unit: one, or more where a row group is larger than a part.
 
-    The unit's .json comes last and says that they are whole: of each the offsets of the parts.
+    The unit's .json, with the offsets of the parts, is written last and marks them as complete.
     """
     done = task.folder / f"{task.number:06}.json"
     if done.exists():
         known: dict[str, Any] = json.loads(done.read_text())
         return known
     meta: dict[str, Any] = {"path": task.spans[0].path, "dimensions": 0, "left_out": 0, "offsets": []}
-    for turn, batches in enumerate(_portions(task)):
-        meta["offsets"].append(_write_piece(task, turn, [_quantized(batch, meta) for batch in batches]))
+    for part_number, batches in enumerate(_portions(task)):
+        meta["offsets"].append(_write_piece(task, part_number, [_quantize(batch, meta) for batch in batches]))
     write_json(done, meta)
     return meta
 
 
 def _portions(task: _Spread) -> Iterator[Iterator[Batch]]:
-    """Batches of about part_rows rows together; each portion is to be used up before the next."""
+    """Groups of batches of about part_rows rows; each must be consumed before the next."""
     batches = source.read(task.spans, _READ_ROWS)
     for first in batches:
         yield _until(first, batches, task.rows)
@@ -195,7 +195,7 @@ def _until(first: Batch, batches: Iterator[Batch], rows: int) -> Iterator[Batch]
         held += len(batch.ids)
 
 
-def _quantized(batch: Batch, meta: dict[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _quantize(batch: Batch, meta: dict[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     dimensions = batch.vectors.shape[1]
     if not meta["dimensions"]:
         check_dimensions(dimensions, batch.path)
@@ -216,12 +216,12 @@ def _quantized(batch: Batch, meta: dict[str, Any]) -> tuple[np.ndarray, dict[str
     return rows[kept] if len(kept) < len(rows) else rows, columns
 
 
-def _write_piece(task: _Spread, turn: int, blocks: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> list[int]:
+def _write_piece(task: _Spread, part_number: int, blocks: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> list[int]:
     columns = {name: np.concatenate([block[name] for _, block in blocks]) for name in blocks[0][1]}
     rows = np.concatenate([rows for rows, _ in blocks])
     part = ((columns["hash"] >> np.uint64(32)) * np.uint64(task.parts)) >> np.uint64(32)
     order = np.argsort(part, kind="stable")
-    content, index = _piece(task.folder, task.number, turn)
+    content, index = _piece(task.folder, task.number, part_number)
     _write_rows(content, rows, order)
     _write_index(index, {name: column[order] for name, column in columns.items()})
     offsets: list[int] = np.searchsorted(part[order], np.arange(task.parts + 1)).tolist()
@@ -255,9 +255,9 @@ def _gather(task: _Gather) -> tuple[Part, list[str]]:
     if done.exists():
         known = json.loads(done.read_text())
         return Part(**known["part"]), known["words"]
-    rows, columns = _collected(task)
+    rows, columns = _collect(task)
     order = np.argsort(columns["hash"], kind="stable")
-    order = _settled(order, columns)
+    order = _ties_by_id(order, columns)
     _write_rows(content, rows, order)
     _write_index(index, {name: columns[name][order] for name in ("hash", "id", "word")})
     part = Part(len(order), sha256_file(content), sha256_file(index))
@@ -266,16 +266,16 @@ def _gather(task: _Gather) -> tuple[Part, list[str]]:
     return part, words
 
 
-def _collected(task: _Gather) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _collect(task: _Gather) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     from pyarrow import feather
 
     blocks, columns = [np.empty((0, task.dimensions), np.int8)], []
     d = task.dimensions
     for number in range(task.units):
         offsets = json.loads((task.folder / f"{number:06}.json").read_text())["offsets"]
-        for turn, piece in enumerate(offsets):
+        for part_number, piece in enumerate(offsets):
             start, stop = piece[task.part : task.part + 2]
-            content, index = _piece(task.folder, number, turn)
+            content, index = _piece(task.folder, number, part_number)
             blocks.append(np.fromfile(content, np.int8, (stop - start) * d, offset=start * d).reshape(-1, d))
             columns.append(feather.read_table(index, use_threads=False, memory_map=True).slice(start, stop - start))
     names = ("hash", "id", "word", "path", "row")
@@ -284,8 +284,8 @@ def _collected(task: _Gather) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return np.concatenate(blocks), {n: np.concatenate(v) if v else empty[n] for n, v in joined.items()}
 
 
-def _settled(order: np.ndarray, columns: dict[str, np.ndarray]) -> np.ndarray:
-    """The order by hash; where two ids share one, by id. Raises DataError when the same id is there twice."""
+def _ties_by_id(order: np.ndarray, columns: dict[str, np.ndarray]) -> np.ndarray:
+    """The order by hash, ties by id. Raises DataError when an id occurs twice."""
     places = columns["hash"][order]
     if not (places[1:] == places[:-1]).any():
         return order
@@ -296,5 +296,5 @@ def _settled(order: np.ndarray, columns: dict[str, np.ndarray]) -> np.ndarray:
         first, second = exact[twice[0]], exact[twice[0] + 1]
         where = [f"{columns['path'][i]}, row {columns['row'][i]}" for i in (first, second)]
         where.sort()
-        raise DataError("every clip_id should be there once", got=f"{ids[twice[0]]} in {where[0]} and in {where[1]}")
+        raise DataError("every clip_id should occur once", got=f"{ids[twice[0]]} in {where[0]} and in {where[1]}")
     return exact

@@ -1,11 +1,11 @@
-"""How surely each clip is of its own word, from sums alone.
+"""The confidence in each clip's label, from sums alone.
 
-The mean direction of every word is a sum over clips, and so it merges; one that leaves a fold out is the sum of all
-minus that fold's. A clip is measured against the means that it had no part in:
+The mean direction of every word is a sum over clips, so partial sums merge; the mean without a fold is the total minus
+the fold's sum. A clip is compared with means that do not include its fold:
 
     margin = cosine to its own word's mean - cosine to the nearest other word's mean
 
-A clip whose word has no clip in any other fold has no margin: it counts as the least sure of its word.
+A clip whose word has no clip in any other fold has no margin and ranks last within its word.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Task:
 
 
 def margins(run: Run) -> np.ndarray:
-    """float32 [rows]. Raises ConfigError when the means of all words do not fit the memory."""
+    """float32 [rows]. Raises ConfigError for a single word and when the means of all words do not fit the memory."""
     _check(run.store, run.plan.memory_bytes)
     partials = run.map_parts(sums_of_part, lambda part: _Task(run.store, part), "sums of words")
     total: Sums | None = None
@@ -43,8 +43,8 @@ def margins(run: Run) -> np.ndarray:
         total = partials[part] if total is None else merge(total, partials[part])
     assert total is not None
     means = _means(total, len(run.store.words))
-    found = run.map_parts(_margins_of_part, lambda part: _Task(run.store, part, means), "self-confidence")
-    return np.concatenate([found[part] for part in range(len(run.store.parts))])
+    values = run.map_parts(_margins_of_part, lambda part: _Task(run.store, part, means), "self-confidence")
+    return np.concatenate([values[part] for part in range(len(run.store.parts))])
 
 
 def _check(store: Store, memory_bytes: int) -> None:
@@ -60,26 +60,26 @@ def _check(store: Store, memory_bytes: int) -> None:
 
 
 def folds(places: np.ndarray) -> np.ndarray:
-    """int64 [n], 0..FOLDS-1, of clips at these places (uint64 [n], their hashes)."""
+    """int64 [n], 0..FOLDS-1. places: uint64 [n], the hashes of the clips."""
     return (shuffled(places, _FOLD_SEED) % np.uint64(FOLDS)).astype(np.int64)
 
 
 def sums_of_part(task: _Task) -> Sums:
-    """Of the part's clips."""
+    """Sums of vectors of the part's clips, by word and fold."""
     store, part = task.store, task.part
     keys = store.word_numbers(part).astype(np.int64) * FOLDS + folds(store.places(part))
     total: Sums | None = None
     for start, stop in store.blocks(part):
         order = np.argsort(keys[start:stop], kind="stable")
-        found, first = np.unique(keys[start:stop][order], return_index=True)
+        values, first = np.unique(keys[start:stop][order], return_index=True)
         rows = store.read(part, start, stop)[order].astype(np.int32)
-        block = {"keys": found, "sums": np.add.reduceat(rows, first, axis=0).astype(np.int64)}
+        block = {"keys": values, "sums": np.add.reduceat(rows, first, axis=0).astype(np.int64)}
         total = block if total is None else merge(total, block)
     return total or {"keys": np.empty(0, np.int64), "sums": np.empty((0, store.dimensions), np.int64)}
 
 
 def merge(one: Sums, other: Sums) -> Sums:
-    """Associative and commutative: integers are added."""
+    """The sum of two partial results; associative and commutative."""
     keys = np.union1d(one["keys"], other["keys"])
     sums = np.zeros((len(keys), one["sums"].shape[1]), np.int64)
     for partial in (one, other):
@@ -102,26 +102,26 @@ def _margins_of_part(task: _Task) -> np.ndarray:
     assert task.means is not None
     words, fold = store.word_numbers(part), folds(store.places(part))
     result = np.empty(len(words), np.float32)
-    means = [_known(task.means[number]) for number in range(FOLDS)]
+    means = [_nonzero_means(task.means[number]) for number in range(FOLDS)]
     for start, stop in store.blocks(part):
         rows = store.read(part, start, stop)
-        for number, (known, vectors, inverse) in enumerate(means):
+        for number, (nonzero, vectors, inverse) in enumerate(means):
             inside = np.flatnonzero(fold[start:stop] == number)
             similar = cosines(rows[inside], vectors, inverse_norms(rows[inside]), inverse)
-            result[start + inside] = _margin(similar, known, words[start + inside])
+            result[start + inside] = _margin(similar, nonzero, words[start + inside])
     return result
 
 
-def _known(means: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    known = np.flatnonzero(means.any(axis=1))
-    vectors = means[known].astype(np.float32)
-    return known, vectors, inverse_norms(vectors)
+def _nonzero_means(means: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    nonzero = np.flatnonzero(means.any(axis=1))
+    vectors = means[nonzero].astype(np.float32)
+    return nonzero, vectors, inverse_norms(vectors)
 
 
-def _margin(similar: np.ndarray, known: np.ndarray, words: np.ndarray) -> np.ndarray:
+def _margin(similar: np.ndarray, nonzero: np.ndarray, words: np.ndarray) -> np.ndarray:
     """similar: float32 [n, known words]; words: int32 [n]"""
-    column = np.searchsorted(known, words)
-    there = (column < len(known)) & (known[np.minimum(column, len(known) - 1)] == words)
+    column = np.searchsorted(nonzero, words)
+    there = (column < len(nonzero)) & (nonzero[np.minimum(column, len(nonzero) - 1)] == words)
     n = np.flatnonzero(there)
     result = np.full(len(words), UNKNOWN)
     own = similar[n, column[n]].copy()

@@ -1,9 +1,8 @@
-"""Facility location among some thousand clips: lazy greedy, exact, ties to the clip that comes first.
+"""Facility location among some thousand clips: exact lazy greedy (Minoux 1978), ties to the first clip.
 
-A choice is worth the sum over all clips, each times its weight, of the similarity to its nearest chosen clip.
-Gains only shrink as the choice grows, so that an old gain bounds the new one from above: only those clips are
-looked at again whose old gain still reaches the best new one. Similarities are on a grid and weights are integers:
-every sum is an integer below 2**53, and exact in float64 whatever its order.
+The objective is the weighted sum over all clips of the similarity to the nearest selected clip. Gains never grow, so an
+old gain is an upper bound: only clips whose old gain reaches the best new one are evaluated again. Similarities are on
+a grid and weights are integers, so every sum is an integer below 2**53 and exact in float64 in any order.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def candidates(size: int) -> int:
 
 @dataclass(frozen=True)
 class Summary:
-    """picks: indices in the order of choice; weights: total weight of the clips nearest to each pick. int64 [k]."""
+    """picks: indices in the order of selection; weights: total weight of the clips nearest to each pick. int64 [k]."""
 
     picks: np.ndarray
     weights: np.ndarray
@@ -61,7 +60,7 @@ def summarize(rows: np.ndarray, weights: np.ndarray, count: int, stored: bool) -
 
 
 def _best(similar: _Similar, best: np.ndarray, weights: np.ndarray, bounds: np.ndarray) -> int:
-    """The clip of the largest gain, the first of them; brings the bounds that it looks at up to date."""
+    """The first clip with the largest gain; updates the bounds that it evaluates."""
     now = float(best.astype(np.float64) @ weights)
     stale = bounds > -np.inf
     leader, size = -np.inf, 8
@@ -78,7 +77,7 @@ def _best(similar: _Similar, best: np.ndarray, weights: np.ndarray, bounds: np.n
 
 
 class _Similar:
-    """Similarities of candidates to all clips, on the grid: from memory, or computed again each time."""
+    """Similarities of candidates to all clips, on the grid: stored, or computed on demand."""
 
     def __init__(self, rows: np.ndarray, stored: bool) -> None:
         self._rows, self._norms = rows, grid_norms(rows)

@@ -1,4 +1,4 @@
-"""Amounts of memory: as people write them, and what this computer has free."""
+"""Amounts of memory: parsed from text, and the free memory of this computer."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from edgekws.errors import ConfigError
 
-_SHARE = 0.5
-"""Of what is free, unless somebody says how much: others work here too."""
-_USUAL_BYTES = 2_000_000_000
-"""Where the system does not say what is free."""
+_DEFAULT_SHARE = 0.5
+"""Share of the free memory used by default: other programs need some too."""
+_FALLBACK_BYTES = 2_000_000_000
+"""Used where the free memory is unknown."""
 
 
 def bytes_of(text: str) -> int:
@@ -22,13 +22,13 @@ def bytes_of(text: str) -> int:
     return int(float(number) * (1024 if binary else 1000) ** (" kmgt".index(prefix) if prefix else 0))
 
 
-def usual_bytes(system: Path = Path("/")) -> int:
-    """Half of the memory that is free here, in bytes, as Linux tells it: of the computer, and of a container's limit.
+def default_bytes(system: Path = Path("/")) -> int:
+    """Half of the free memory in bytes, by /proc and the control group: the smaller of computer and container.
 
     system: the root of /proc and /sys.
     """
-    found = [amount for amount in (_available(system), _left_of_limit(system)) if amount is not None]
-    return int(_SHARE * min(found)) if found else _USUAL_BYTES
+    amounts = [amount for amount in (_available(system), _left_of_limit(system)) if amount is not None]
+    return int(_DEFAULT_SHARE * min(amounts)) if amounts else _FALLBACK_BYTES
 
 
 def _available(system: Path) -> int | None:
@@ -37,7 +37,7 @@ def _available(system: Path) -> int | None:
 
 
 def _left_of_limit(system: Path) -> int | None:
-    """Files that were read and are no longer in use count as used, but make room when memory is asked for."""
+    """The page cache counts as used, but is freed on demand."""
     group = system / "sys" / "fs" / "cgroup"
     limit, used = (_text(group / f"memory.{name}").strip() for name in ("max", "current"))
     if not (limit.isdigit() and used.isdigit()):

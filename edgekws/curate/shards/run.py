@@ -1,4 +1,4 @@
-"""What a method gets and gives: a store, an engine and a folder for the state of a killed run; and its picks."""
+"""The context of a method: a store, an engine, and a folder for state that survives a kill; and its picks."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from edgekws.types import Progress
 _BASE_BYTES = 150 << 20
 """Python, NumPy and Arrow, before any work: measured."""
 _BYTES_PER_CLIP = 40
-"""What the process that leads keeps of each clip: hash, word, state, and copies while it sorts them."""
+"""Memory of the main process per clip: hash, word, state, and copies during sorting."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much goes at once. None of it changes what is chosen."""
+    """How much is processed at once. It does not affect the selection."""
 
     workers: int
     cached_rows: int
-    """Clips that k-center keeps as float32 between two passes."""
+    """Number of clips that k-center holds as float32 between two passes."""
     stored_similarities: int
-    """All pairs of so many clips may be kept."""
+    """Maximum number of clips whose pairwise similarities are stored."""
     memory_bytes: int
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a method gets. folder: of its state; progress: told while it goes on."""
+    """The context of a method. folder: of its state; progress: called during the run."""
 
     store: Store
     engine: Engine
@@ -44,18 +44,18 @@ class Run:
     plan: Plan
     progress: Progress
     counts: dict[str, int] = field(default_factory=dict)
-    """What a method did, for its report: passes, candidates."""
+    """Counters for the report: passes, candidates."""
 
     def saved(self, name: str) -> dict[str, np.ndarray] | None:
-        """What `save` wrote in this run or in one that was killed; None when there is nothing yet."""
+        """The arrays that `save` wrote in this run or in a killed one; None when there are none."""
         path = self.folder / f"{name}.npz"
         if not path.exists():
             return None
-        hint = f"delete {self.folder}; the run then begins anew"
+        hint = f"delete {self.folder}; the run then starts again"
         return npz_arrays(read_content(path, "the state of a run", hint), f"{path}: the state of a run", hint)
 
     def save(self, name: str, **arrays: np.ndarray) -> None:
-        """Keep arrays of any shape for `saved`, until another selection works in this folder."""
+        """Save arrays of any shape for `saved`, until another selection uses this folder."""
         write_bytes(self.folder / f"{name}.npz", npz_bytes(arrays))
 
     def map_parts(self, function: Callable[[Any], Any], task: Callable[[int], Any], what: str) -> dict[int, Any]:
@@ -71,7 +71,7 @@ class Run:
     def map_kept(
         self, function: Callable[[Any], dict[str, np.ndarray]], task: Callable[[int], Any], name: str, what: str
     ) -> dict[int, dict[str, np.ndarray]]:
-        """As map_parts, for partials that take long: each is kept, so that a killed run repeats none of them."""
+        """As map_parts, for slow partials: each is saved, so that a killed run does not repeat them."""
         total = len(self.store.parts)
         partials = {part: known for part in range(total) if (known := self.saved(f"{name}-{part:05}")) is not None}
         missing = [part for part in range(total) if part not in partials]
@@ -99,7 +99,7 @@ Method = Callable[[Run, int, int], Picks]
 
 
 def plan(rows: int, dimensions: int, held: int, layout: Layout, memory_bytes: int, workers: int) -> Plan:
-    """held: clips whose vectors the process that leads needs at once.
+    """held: number of clips whose vectors the main process needs at once.
 
     Raises ConfigError that names the least memory when `memory_bytes` is not enough for one worker.
     """
@@ -110,7 +110,7 @@ def plan(rows: int, dimensions: int, held: int, layout: Layout, memory_bytes: in
         raise ConfigError(
             f"--memory should be {least / 1e6:,.0f} MB or more for {rows:,} clips of {dimensions:,} numbers",
             got=f"{memory_bytes / 1e6:,.0f} MB" if memory_bytes >= 1e6 else f"{memory_bytes:,} bytes",
-            hint="give more, or leave it away for half of what is free",
+            hint="give more, or omit it for half of the free memory",
         )
     count = max(1, min(workers, (memory_bytes - lead) // worker))
     spare = memory_bytes - lead - count * worker + worker // 2
@@ -132,5 +132,5 @@ def working_in(work: Path) -> Iterator[None]:
         with exclusive(work):
             yield
     except OSError as error:
-        hint = "free some space, then run the same command again; it goes on where it was"
+        hint = "free some disk space, then run the same command again; it continues"
         raise ArtifactError(f"{work} should be a folder to work in", got=str(error), hint=hint) from error

@@ -1,7 +1,7 @@
-"""Embeddings on disk as people have them: a folder of parquet shards, one per word or any other split.
+"""Embeddings on disk: a folder of parquet shards, one per word or split in any other way.
 
 Columns: `clip_id` (text) and `mswc_embedding_vector` (a list of floats, of one length everywhere). The word of a
-clip is what stands before the last slash of its id, or the shard's name when there is none. Rows are read in
+clip is the part of its id before the last slash, or the shard's name when there is none. Rows are read in
 batches of one row group; nothing here holds a whole shard.
 """
 
@@ -37,7 +37,7 @@ class Shard:
 
     @property
     def rows(self) -> int:
-        """Of all row groups."""
+        """Number of rows in all row groups."""
         return sum(self.groups)
 
 
@@ -64,19 +64,23 @@ class Batch:
 
 def shards(folder: Path) -> tuple[Shard, ...]:
     """The parquet files below `folder`, in the order of their names. Raises DataError when there is none."""
-    paths = sorted(path for path in folder.rglob("*.parquet") if path.is_file() and not _hidden(path, folder))
-    found = tuple(_shard(path) for path in paths)
-    if not sum(shard.rows for shard in found):
+    paths = sorted(path for path in folder.rglob("*.parquet") if path.is_file() and not _is_hidden(path, folder))
+    listed = tuple(_shard(path) for path in paths)
+    if not sum(shard.rows for shard in listed):
         got = (
-            f"{len(found)} files without rows" if found else "no parquet file" if folder.is_dir() else "no such folder"
+            f"{len(listed)} files without rows"
+            if listed
+            else "no parquet file"
+            if folder.is_dir()
+            else "no such folder"
         )
         hint = "give the folder that edgekws embed wrote"
         raise DataError(f"{folder} should hold parquet files of embeddings", got=got, hint=hint)
-    return found
+    return listed
 
 
-def _hidden(path: Path, folder: Path) -> bool:
-    """Also what lies in a hidden folder: an unfinished run of `edgekws embed` keeps its pieces in one."""
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Whether the file or a folder above it is hidden: an unfinished `edgekws embed` keeps pieces in one."""
     return any(name.startswith(".") for name in path.relative_to(folder).parts)
 
 
@@ -95,11 +99,11 @@ def _stamp(path: Path) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-def check_unchanged(found: Iterable[Shard]) -> None:
+def check_unchanged(listed: Iterable[Shard]) -> None:
     """Raises DataError when a shard is no longer the file that was listed."""
-    changed = [shard.path for shard in found if _stamp(Path(shard.path)) != shard.stamp]
+    changed = [shard.path for shard in listed if _stamp(Path(shard.path)) != shard.stamp]
     if changed:
-        hint = "run the same command again once nobody writes there"
+        hint = "run the same command again once nothing writes there"
         raise DataError(f"{changed[0]} should stay as it is while it is read", got="another size or time", hint=hint)
 
 
@@ -121,12 +125,12 @@ def _short(error: Exception) -> str:
     return str(error).split("\n", maxsplit=1)[0][:200]
 
 
-def units(found: Iterable[Shard], rows: int) -> list[tuple[Span, ...]]:
-    """Pieces of work of about `rows` rows each: row groups of large shards, many small shards together."""
+def units(listed: Iterable[Shard], rows: int) -> list[tuple[Span, ...]]:
+    """Work units of about `rows` rows each: row groups of large shards, many small shards together."""
     result: list[tuple[Span, ...]] = []
     current: list[Span] = []
     held = 0
-    for span, count in _spans(found):
+    for span, count in _spans(listed):
         if current and held + count > rows:
             result.append(tuple(current))
             current, held = [], 0
@@ -135,21 +139,21 @@ def units(found: Iterable[Shard], rows: int) -> list[tuple[Span, ...]]:
     return [*result, tuple(current)] if current else result
 
 
-def _spans(found: Iterable[Shard]) -> Iterator[tuple[Span, int]]:
-    for shard in found:
+def _spans(listed: Iterable[Shard]) -> Iterator[tuple[Span, int]]:
+    for shard in listed:
         first = 0
         for index, count in enumerate(shard.groups):
             yield Span(shard.path, index, index + 1, first), count
             first += count
 
 
-def dimensions(found: Iterable[Shard]) -> int:
-    """Numbers in a vector, as the first shard with rows says in its metadata."""
-    meta = _open(Path(next(shard.path for shard in found if shard.rows))).metadata
+def dimensions(listed: Iterable[Shard]) -> int:
+    """Length of a vector, from the metadata of the first shard with rows."""
+    meta = _open(Path(next(shard.path for shard in listed if shard.rows))).metadata
     group = next(meta.row_group(i) for i in range(meta.num_row_groups) if meta.row_group(i).num_rows)
     column = next(i for i in range(meta.num_columns) if meta.schema.column(i).path.startswith(VECTOR))
-    found_size: int = max(1, round(group.column(column).num_values / group.num_rows))
-    return found_size
+    size: int = max(1, round(group.column(column).num_values / group.num_rows))
+    return size
 
 
 def read(spans: Iterable[Span], batch_rows: int) -> Iterator[Batch]:
@@ -201,7 +205,7 @@ def _matrix(path: Path, row: int, column: Array) -> np.ndarray:
         expected = f"{path}, row {row + wrong}: {VECTOR} should have {lengths[0]} numbers as the rows before it"
         raise DataError(expected, got=str(lengths[wrong]))
     values = column.flatten().to_numpy(zero_copy_only=False).reshape(len(lengths), -1)
-    with np.errstate(over="ignore"):  # is told below
+    with np.errstate(over="ignore"):  # reported below
         vectors: np.ndarray = values.astype(np.float32, copy=False)
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
@@ -249,5 +253,5 @@ def _table(ids: list[str], vectors: np.ndarray) -> Table:
 
 
 def relative(paths: Iterable[str], folder: Path) -> list[str]:
-    """As seen from `folder`: names that stay when it is moved."""
+    """Paths relative to `folder`, valid after it is moved."""
     return [os.path.relpath(path, folder) for path in paths]

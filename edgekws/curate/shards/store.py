@@ -4,9 +4,9 @@
     work/part-00000.q8         int8 [rows, d]: clips whose hash lies in the part's range, sorted by hash
     work/part-00000.arrow      hash, id, word of the same rows
 
-A clip's place depends on its id and on how many clips there are, not on the shard that it came in: any sharding
-of the same clips makes the same store, byte for byte. Its parts are uniformly random parts of the data, which is
-what the guarantees of two-stage selection (GreeDi) ask for.
+A clip's position depends on its id and on the number of clips, not on its shard: any sharding of the same clips gives
+the same store, byte for byte. Its parts are uniformly random subsets of the data, which the guarantees of two-stage
+selection (GreeDi) require.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from edgekws.files import read_json, write_json
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray
 
-KIND, VERSION = "edgekws-scale-store", 1
+KIND, VERSION = "edgekws-scale-store", 1  # the name of the format, from before this package was called shards
 MANIFEST = "store.json"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """part_rows: about how many clips a part has (a task of an engine); block_rows: clips in a block at once."""
+    """part_rows: approximate number of clips of a part (a task of an engine); block_rows: clips processed at once."""
 
     part_rows: int = 65536
     block_rows: int = 4096
@@ -49,7 +49,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Store:
-    """Rows are counted through all parts. Small enough to be sent to workers."""
+    """Row numbers run through all parts. Small enough to be sent to workers."""
 
     folder: Path
     dimensions: int
@@ -61,7 +61,7 @@ class Store:
 
     @property
     def rows(self) -> int:
-        """Clips of all parts."""
+        """Number of clips in all parts."""
         return sum(part.rows for part in self.parts)
 
     @cached_property
@@ -70,7 +70,7 @@ class Store:
         return np.cumsum([0, *(part.rows for part in self.parts)]).astype(np.int64)
 
     def part_rows(self, part: int) -> tuple[int, int]:
-        """(first row of the part, first row behind it)."""
+        """(first row of the part, first row after it)."""
         return int(self.starts[part]), int(self.starts[part + 1])
 
     def blocks(self, part: int) -> Iterator[tuple[int, int]]:
@@ -79,7 +79,7 @@ class Store:
         return ((start, min(start + step, self.parts[part].rows)) for start in range(0, self.parts[part].rows, step))
 
     def read(self, part: int, start: int, stop: int) -> np.ndarray:
-        """Integers as float32 [stop - start, d]. Raises ArtifactError for a store that has lost rows."""
+        """Integers as float32 [stop - start, d]. Raises ArtifactError for a truncated store."""
         d = self.dimensions
         path = q8_path(self.folder, part)
         try:
@@ -96,8 +96,8 @@ class Store:
         order = np.argsort(rows, kind="stable")
         parts = np.searchsorted(self.starts, rows[order], side="right") - 1
         for part in np.unique(parts):
-            wanted = order[parts == part]
-            result[wanted] = self._scattered(int(part), rows[wanted] - self.starts[part])
+            selected = order[parts == part]
+            result[selected] = self._scattered(int(part), rows[selected] - self.starts[part])
         return result
 
     def _scattered(self, part: int, rows: np.ndarray) -> np.ndarray:
@@ -128,9 +128,9 @@ class Store:
         result = [""] * len(rows)
         parts = np.searchsorted(self.starts, rows, side="right") - 1
         for part in np.unique(parts):
-            wanted = np.flatnonzero(parts == part)
-            found = self._index(int(part), "id").take(rows[wanted] - self.starts[part]).to_pylist()
-            for place, name in zip(wanted, found, strict=True):
+            selected = np.flatnonzero(parts == part)
+            names = self._index(int(part), "id").take(rows[selected] - self.starts[part]).to_pylist()
+            for place, name in zip(selected, names, strict=True):
                 result[place] = name
         return result
 
@@ -145,9 +145,9 @@ class Store:
             raise _damaged(path, str(error)[:200]) from error
 
     def fingerprint(self) -> str:
-        """What selections from this store depend on; the same for any sharding of the same clips."""
-        said = [str(self.dimensions), str(asdict(self.layout)), *(p.sha256 + p.index_sha256 for p in self.parts)]
-        return hashlib.sha256("\n".join(said).encode()).hexdigest()
+        """A hash of everything that selections depend on; the same for any sharding of the same clips."""
+        content = [str(self.dimensions), str(asdict(self.layout)), *(p.sha256 + p.index_sha256 for p in self.parts)]
+        return hashlib.sha256("\n".join(content).encode()).hexdigest()
 
 
 def q8_path(folder: Path, part: int) -> Path:
@@ -160,7 +160,7 @@ def index_path(folder: Path, part: int) -> Path:
 
 def _damaged(path: Path, got: str) -> ArtifactError:
     hint = f"delete {path.parent} and run the same command again"
-    return ArtifactError(f"{path} should be a whole part of the working copy", got=got, hint=hint)
+    return ArtifactError(f"{path} should be an intact part of the working copy", got=got, hint=hint)
 
 
 def save(store: Store, sources: list[dict[str, Any]]) -> None:

@@ -1,13 +1,13 @@
-"""Who runs the pieces of a large job. An engine is one file here, or in the folder
+"""Worker engines: they run the tasks of a large job. An engine is one file here, or in the folder
 `workers` of another package (edgekws/plugins.py).
 
 A module has one function
 
     start(workers: int) -> ContextManager[Engine]
 
-An engine maps a pure function over small descriptions of work and gives the results in any order, each with the
-index of its task. It keeps no state, so that a method cannot tell engines apart; what the results are merged with
-is associative and does not mind their order.
+An engine maps a pure function over small task descriptions and yields the results in any order, each with the index of
+its task. It keeps no state, so methods give the same result on every engine; results are merged by an associative and
+commutative operation.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Partial = Any
 
 
 class Engine(Protocol):
-    """workers: tasks at once."""
+    """workers: number of concurrent tasks."""
 
     workers: int
 
@@ -36,11 +36,11 @@ class Engine(Protocol):
         """(index of the task, its result) as they come. An EdgeKwsError of the function is raised here."""
 
     def peak_bytes(self) -> int:
-        """Most memory that the workers held, added up; 0 when the work was done in this process."""
+        """Peak memory of all workers, added up; 0 when the tasks ran in this process."""
 
 
 def names() -> list[str]:
-    """The engines there are, sorted."""
+    """The available engines, sorted."""
     return plugins.names(_KIND)
 
 
@@ -55,9 +55,9 @@ def start(name: str, workers: int) -> AbstractContextManager[Engine]:
 
 
 def worker_lost(got: str) -> EdgeKwsError:
-    """What an engine says when a worker did not live to the end of its task."""
+    """The error of an engine whose worker ended before its task."""
     return EdgeKwsError(
-        "every worker should live to the end of its work",
+        "every worker should finish its task",
         got=got,
         hint="run the same command again with fewer --workers, or with less --memory or a smaller --batch; what was "
         "done is kept",
@@ -65,7 +65,7 @@ def worker_lost(got: str) -> EdgeKwsError:
 
 
 def own_peak_bytes() -> int:
-    """Most memory that this process ever held (pages of code that others share included)."""
+    """Peak resident memory of this process, shared pages included."""
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024

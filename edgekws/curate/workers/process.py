@@ -1,4 +1,4 @@
-"""Processes of this computer: the default. One worker means this process itself."""
+"""Processes of this computer: the default engine. One worker means this process itself."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from multiprocessing.connection import Connection
 
 from edgekws.curate.workers import Engine, Partial, Task, own_peak_bytes, worker_lost
 
-_WAITING = 2
-"""Tasks per worker that are handed out ahead: their arguments are all that is held."""
+_QUEUED_PER_WORKER = 2
+"""Tasks submitted ahead per worker; only their arguments are held in memory."""
 
 
 @contextmanager
 def start(workers: int) -> Iterator[Engine]:
-    """workers: processes. Raises EdgeKwsError when one is ended from outside."""
+    """workers: number of processes. Raises EdgeKwsError when one is killed."""
     if workers == 1:
-        yield _Here()
+        yield _InProcess()
         return
     context = multiprocessing.get_context("spawn")  # threads of BLAS and torch do not survive a fork
-    ours, theirs = context.Pipe()
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(theirs,))
+    own_end, worker_end = context.Pipe()
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(worker_end,))
     try:
         yield _Pool(pool, workers)
     except BaseException:
-        ours.close()  # nobody waits for tasks that are not wanted any more
+        own_end.close()  # do not wait for the remaining tasks
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        ours.close()
-        theirs.close()
+        own_end.close()
+        worker_end.close()
 
 
-class _Here:
+class _InProcess:
     workers = 1
 
     def map(self, function: Callable[[Task], Partial], tasks: Iterable[Task]) -> Iterator[tuple[int, Partial]]:
@@ -60,7 +60,7 @@ class _Pool:
         running: dict[Future[tuple[Partial, int, int]], int] = {}
         try:
             while True:
-                while len(running) < _WAITING * self.workers and (entry := next(queue, None)) is not None:
+                while len(running) < _QUEUED_PER_WORKER * self.workers and (entry := next(queue, None)) is not None:
                     running[self._pool.submit(_work, function, entry[1])] = entry[0]
                 if not running:
                     return
@@ -70,7 +70,7 @@ class _Pool:
                     self._peaks[process] = max(peak, self._peaks.get(process, 0))
                     yield index, result
         except BrokenProcessPool as error:
-            raise worker_lost("a worker that was ended from outside, most likely for want of memory") from error
+            raise worker_lost("a worker that was killed, most likely for lack of memory") from error
         finally:
             for future in running:
                 future.cancel()
@@ -80,16 +80,16 @@ class _Pool:
 
 
 def _begin(parent: Connection) -> None:
-    """In a worker: one thread of BLAS; it hears of Ctrl-C by its parent, and ends with it."""
+    """In a worker: one BLAS thread; Ctrl-C is handled by the parent, and the worker ends with it."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
 
 
-def _follow(parent: Connection) -> None:
-    """Returns never: the other end is closed when the parent wants no more, or is gone."""
+def _exit_with_parent(parent: Connection) -> None:
+    """Never returns: the other end is closed when the parent is done or has died."""
     parent.poll(None)
     os._exit(1)
 

@@ -1,10 +1,10 @@
-"""Ray Data: a cluster when RAY_ADDRESS names one, else one that is started here and stopped again.
+"""Ray Data: on the cluster that RAY_ADDRESS names, else on a local one that is started and stopped here.
 
     tasks -> windows -> Dataset, a block a task -> map_batches, at most `workers` at once -> results, in any order
 
 A window bounds what Ray holds at once: there may be many tasks, and their descriptions may carry vectors. On a
-cluster, the folders of work lie where every node finds them under the same path, and every node has edgekws. A node
-that dies takes nothing along: Ray runs its tasks again, and they are pure.
+cluster, every node has edgekws and sees the working folders under the same path. When a node dies, Ray runs its tasks
+again elsewhere; they are pure.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 _WINDOW = 8
 """Tasks per worker in one Dataset."""
 _RETRIES = 3
-"""Of a task whose worker died. Ray Data would try for ever."""
-_OBJECTS_BYTES = 128 << 20
+"""Retries of a task whose worker died. Ray Data would retry forever."""
+_OBJECT_STORE_BYTES = 128 << 20
 """Results are small; Ray would take 30 % of the memory for them."""
-_SHOWN = 300
+_MESSAGE_CHARACTERS = 300
 
 
 @contextmanager
 def start(workers: int) -> Iterator[Engine]:
-    """workers: tasks at once. Raises ConfigError when Ray is not installed or its cluster does not answer."""
+    """workers: concurrent tasks. Raises ConfigError when Ray is not installed or its cluster does not answer."""
     try:
         import ray
     except ImportError as error:
@@ -56,9 +56,9 @@ def start(workers: int) -> Iterator[Engine]:
 
 def _connect(ray: ModuleType, workers: int) -> None:
     address = os.environ.get("RAY_ADDRESS")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of ours tells nobody about itself
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry from a local cluster
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    local = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _OBJECTS_BYTES}
+    local = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
     try:
         ray.init(**quiet, **({"address": address} if address else local))
     except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
@@ -66,13 +66,15 @@ def _connect(ray: ModuleType, workers: int) -> None:
             "see that the cluster runs and that this computer has its token (RAY_AUTH_MODE=token), or unset RAY_ADDRESS"
         )
         raise ConfigError(
-            f"Ray should start ({address or 'a local cluster'})", got=str(error)[:_SHOWN], hint=hint if address else ""
+            f"Ray should start ({address or 'a local cluster'})",
+            got=str(error)[:_MESSAGE_CHARACTERS],
+            hint=hint if address else "",
         ) from error
 
 
 def _data() -> ModuleType:
-    """Ray Data, silent: progress and errors are told by us. It warns of options of its own that nobody has set."""
-    with _warned():
+    """Ray Data without output: progress and errors are reported by us."""
+    with _ignored_warnings():
         from ray import data
 
         context = data.DataContext.get_current()
@@ -84,8 +86,8 @@ def _data() -> ModuleType:
 
 
 @contextmanager
-def _warned() -> Iterator[None]:
-    """Warnings that concern us and not our users are not shown."""
+def _ignored_warnings() -> Iterator[None]:
+    """Hide deprecation warnings, which users cannot act on."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
@@ -104,9 +106,9 @@ class _Ray:
                 for row in self._rows(function, window):
                     yield row["index"], self._result(row["result"])
             except self._ray.exceptions.UserCodeException:
-                raise  # a mistake in the function
+                raise  # a bug in the function
             except self._ray.exceptions.RayError as error:
-                raise worker_lost(str(error)[:_SHOWN]) from error
+                raise worker_lost(str(error)[:_MESSAGE_CHARACTERS]) from error
 
     def _rows(self, function: Callable[[Task], Partial], window: list[tuple[int, Task]]) -> Iterable[dict[str, Any]]:
         dumps, here = self._ray.cloudpickle.dumps, str(Path.cwd())
@@ -114,7 +116,7 @@ class _Ray:
         tasks = self._data.from_items(rows, override_num_blocks=len(rows))
         pool = self._data.TaskPoolStrategy(size=min(self.workers, len(rows)))
         how = {"batch_size": None, "batch_format": "pyarrow", "num_cpus": 1, "max_retries": _RETRIES, "compute": pool}
-        with _warned():  # of max_retries, for Ray 2.64; we allow none that lacks it
+        with _ignored_warnings():  # of max_retries, for Ray 2.64; we allow none that lacks it
             results: Iterable[dict[str, Any]] = tasks.map_batches(_work, **how).iter_rows()
         return results
 
@@ -130,14 +132,14 @@ class _Ray:
 
 
 def _work(batch: Table) -> Table:
-    """In a worker: binary `task` -> binary `result`. An error of ours is a result, or Ray would log it everywhere."""
+    """In a worker: binary `task` -> binary `result`. An EdgeKwsError is returned as a result, or Ray would log it."""
     import pyarrow
 
-    results = pyarrow.array(map(_done, batch["task"].to_pylist()), pyarrow.binary())
+    results = pyarrow.array(map(_run_task, batch["task"].to_pylist()), pyarrow.binary())
     return pyarrow.table({"index": batch["index"], "result": results})
 
 
-def _done(content: bytes) -> bytes:
+def _run_task(content: bytes) -> bytes:
     from ray import cloudpickle
     from threadpoolctl import threadpool_limits
 
@@ -153,7 +155,7 @@ def _done(content: bytes) -> bytes:
 
 
 def _enter(folder: str) -> None:
-    """Relative paths of a task mean what they mean where the run was started."""
+    """Change to the folder where the run was started, so that relative paths of a task are valid."""
     try:
         os.chdir(folder)
     except OSError as error:

@@ -80,7 +80,7 @@ def saved(page, path, count):
     return decisions.load(path).by_clip
 
 
-def test_what_a_person_sees(opened, ranked):
+def test_the_page_shows_the_ranking(opened, ranked):
     page, _ = opened
     first = ranked[1].entries[0]
     assert page.title() == "made: 60 recordings, the worst first" and rows(page).count() == 25
@@ -104,7 +104,7 @@ def test_a_clip_is_heard(opened):
 
 
 def test_the_last_of_several_quick_clicks_is_heard(opened):
-    """The sounds before it are broken off while they load; that is no reason to stop the one that was asked for."""
+    """The sounds before it are broken off while they load; that must not stop the requested one."""
     page, _ = opened
     page.evaluate("() => { for (const play of [...document.querySelectorAll('.play')].slice(0, 5)) play.click(); }")
     page.wait_for_function("() => document.getElementById('player').currentTime > 0.05")
@@ -232,7 +232,7 @@ def test_pages_turn(opened, ranked):
     assert page.locator("#after").is_disabled() and page.locator("#place").inner_text() == "51 to 60 of 60"
 
 
-def test_the_keyboard_goes_on_to_the_next_page_and_back(opened, ranked):
+def test_the_keyboard_moves_across_pages(opened, ranked):
     page, path = opened
     ids = [entry.id for entry in ranked[1].entries]
     focused = "id => document.activeElement.dataset.id === id"
@@ -278,7 +278,7 @@ def test_what_is_unreadable_has_no_player(opened, ranked):
     assert page.errors == []
 
 
-def test_a_server_that_is_gone_is_said_and_nothing_seems_decided(opened):
+def test_a_lost_server_is_reported_and_no_decision_is_shown(opened):
     page, path = opened
     page.context.set_offline(True)
     rows(page).first.locator("button.drop").click()

@@ -98,8 +98,8 @@ def test_the_page_is_served_until_ctrl_c(spoken, tmp_path):
             posted = urllib.request.Request(f"{url}api/decisions", body, {"Content-Type": "application/json"})
             urllib.request.urlopen(posted, timeout=10).close()
             running.send_signal(signal.SIGINT)
-            said = running.stdout.read()
-            assert "next: edgekws data drop --root words --out NEW --decisions out/decisions.json" in said
+            message = running.stdout.read()
+            assert "next: edgekws data drop --root words --out NEW --decisions out/decisions.json" in message
             assert running.wait(timeout=20) == 0
         finally:
             running.kill()
@@ -112,8 +112,8 @@ def test_folders_that_cannot_be_looked_at_are_refused_with_the_place(spoken, tmp
     for word, rate_hz in (("yes", 16_000), ("no", 44_100)):
         (tmp_path / "words" / word).mkdir(parents=True)
         soundfile.write(tmp_path / "words" / word / "a.wav", spoken[0][0], rate_hz)
-    said = run(*look, tmp_path / "words", fails=DataError)
-    assert "1 unreadable recordings (no/a.wav: it should have 16000 Hz, got 44100 Hz)" in said
+    message = run(*look, tmp_path / "words", fails=DataError)
+    assert "1 unreadable recordings (no/a.wav: it should have 16000 Hz, got 44100 Hz)" in message
     for word in ("yes", "no"):
         (tmp_path / "words" / word / "a.wav").write_bytes(b"RIFF")
     assert "none that is readable. no/a.wav: it should be a .wav" in run(*look, tmp_path / "words", fails=DataError)
@@ -177,7 +177,7 @@ def test_some_clips_of_a_set(prepared):
         clips.of_dataset(prepared, ["exam"])
 
 
-def test_a_part_in_memory_is_what_it_says(prepared, tmp_path):
+def test_a_subset_in_memory_has_its_own_hash_and_clips(prepared, tmp_path):
     chosen = np.array([5, 3, 8])
     part = subset.of(prepared, {"train": chosen}, tmp_path)
     assert part.splits["train"].ids == tuple(prepared.splits["train"].ids[n] for n in chosen)

@@ -44,14 +44,14 @@ def test_recordings_are_prepared_as_decided(words, tmp_path):
     prepare = ["data", "prepare", "--source", "folder", "--root", words, "--out", tmp_path / "data"]
     run(*prepare)
     before = dataset.load(tmp_path / "data")
-    said = run(*prepare, "--decisions", path)
-    assert "2 clips dropped by hand, 1 relabelled" in " ".join(said.split())
+    message = run(*prepare, "--decisions", path)
+    assert "2 clips dropped by hand, 1 relabelled" in " ".join(message.split())
     made = dataset.load(tmp_path / "data")
     dataset.verify(made)
-    wanted = everything(before)
-    del wanted["no/s00_nohash_0.wav"], wanted["go/s03_nohash_0.wav"]
-    wanted["no/s01_nohash_0.wav"] = ("go", wanted["no/s01_nohash_0.wav"][1])
-    assert everything(made) == wanted
+    expected = everything(before)
+    del expected["no/s00_nohash_0.wav"], expected["go/s03_nohash_0.wav"]
+    expected["no/s01_nohash_0.wav"] = ("go", expected["no/s01_nohash_0.wav"][1])
+    assert everything(made) == expected
     assert json.loads((tmp_path / "data" / "index.json").read_text())["notes"][-1] == (
         "2 clips dropped by hand, 1 relabelled"
     )
@@ -81,7 +81,7 @@ def test_words_become_the_classes_of_speech_commands(recordings, tmp_path):
     assert labels.keys() == {item.id for item in every}
 
 
-def test_clips_that_the_test_archive_stands_in_for_are_no_strangers(recordings, tmp_path):
+def test_decisions_about_clips_replaced_by_the_test_archive_are_accepted(recordings, tmp_path):
     """`data clean --root` looks at all recordings of the main folder, also at those that no split takes."""
     main = tmp_path / speech_commands.MAIN
     main.mkdir()
@@ -109,17 +109,17 @@ def test_a_prepared_set_gets_corrected_labels(prepared, tmp_path):
     dataset.verify(dataset.load(tmp_path / "made"))
 
 
-def test_what_cannot_be_done_is_refused_before_anything_is_written(words, tmp_path):
+def test_invalid_requests_are_refused_before_writing(words, tmp_path):
     listed = [
         (deciding(no__s99="drop"), "1 that are not, no/s99_nohash_0.wav"),
         (deciding(no__s00="relabel:maybe"), "should be one of go, no"),
         (deciding(**{f"no__s{number:02}": "drop" for number in range(40)}), "none of no"),
     ]
     path = tmp_path / "decisions.json"
-    for decided, said in listed:
+    for decided, message in listed:
         decisions.save(decided, path)
         where = ["--source", "folder", "--root", words, "--out", tmp_path / "data", "--decisions", path]
-        assert said in run("data", "prepare", *where, fails=DataError)
+        assert message in run("data", "prepare", *where, fails=DataError)
         assert not (tmp_path / "data").exists()
     assert "edgekws-decisions" in run("data", "prepare", *where[:-1], tmp_path / "none", fails=ArtifactError)
 
@@ -131,29 +131,31 @@ def test_a_folder_of_links(words, tmp_path):
     (words / "_background_noise_" / "hum.wav").write_bytes(b"")
     decisions.save(deciding(no__s00="drop", no__s01="relabel:go"), tmp_path / "decisions.json")
     drop = ["data", "drop", "--root", words, "--decisions", tmp_path / "decisions.json", "--out"]
-    said = run(*drop, tmp_path / "made")
-    assert "1 clips dropped by hand, 1 relabelled; 82 links" in " ".join(said.split())
-    found = {str(path.relative_to(tmp_path / "made")): path for path in (tmp_path / "made").glob("*/*")}
-    wanted = {str(path.relative_to(words)) for path in words.glob("*/*")} - {
+    message = run(*drop, tmp_path / "made")
+    assert "1 clips dropped by hand, 1 relabelled; 82 links" in " ".join(message.split())
+    result = {str(path.relative_to(tmp_path / "made")): path for path in (tmp_path / "made").glob("*/*")}
+    expected = {str(path.relative_to(words)) for path in words.glob("*/*")} - {
         "no/s00_nohash_0.wav",
         "no/s01_nohash_0.wav",
     }
-    assert found.keys() == wanted | {"go/s01_nohash_0_from_no.wav"}
-    assert all(path.is_symlink() for path in found.values())
-    assert found["go/s01_nohash_0_from_no.wav"].read_bytes() == (words / "no" / "s01_nohash_0.wav").read_bytes()
+    assert result.keys() == expected | {"go/s01_nohash_0_from_no.wav"}
+    assert all(path.is_symlink() for path in result.values())
+    assert result["go/s01_nohash_0_from_no.wav"].read_bytes() == (words / "no" / "s01_nohash_0.wav").read_bytes()
     assert "a new folder" in run(*drop, tmp_path / "made", fails=ConfigError)
     assert "outside of" in run(*drop, words / "made", fails=ConfigError)
     assert sorted(path.name for path in words.iterdir()) == ["_background_noise_", "go", "no"]
 
 
-def test_a_recording_whose_name_is_no_text_is_dropped_or_linked(words, tmp_path):
+def test_a_recording_with_a_name_that_is_not_utf_8_is_dropped_or_linked(words, tmp_path):
     odd = words / "no" / os.fsdecode(b"b\xff.wav")
     (words / "no" / "s00_nohash_0.wav").rename(odd)
-    found = clips.of_folder(words, RATE, RATE)
-    (name,) = (each.id for each in found.unreadable)
+    result = clips.of_folder(words, RATE, RATE)
+    (name,) = (each.id for each in result.unreadable)
     for decision, links_of_no in (({}, 40), ({name: "drop"}, 39), ({name: "relabel:go"}, 39)):
         out = tmp_path / f"made{len(list(tmp_path.iterdir()))}"
-        assert links.write(words, Decisions(found.name, found.sha256, decision), out) == 80 - ("drop" in str(decision))
+        assert links.write(words, Decisions(result.name, result.sha256, decision), out) == 80 - (
+            "drop" in str(decision)
+        )
         assert len(list((out / "no").iterdir())) == links_of_no
         assert (out / "go" / os.fsdecode(b"b\xff_from_no.wav")).exists() == ("relabel" in str(decision))
 

@@ -71,7 +71,7 @@ def test_any_samples_have_scores_between_0_and_1(values):
         assert 0 < score <= 1 and detail
 
 
-def encoded_anew(clip):
+def reencoded(clip):
     import soundfile
 
     buffer = io.BytesIO()
@@ -86,7 +86,7 @@ def test_copies_are_found_and_others_are_not(spoken):
     samples[31] = np.roll(np.where(np.arange(RATE_HZ) < 12_000, samples[5], 0), 2_000)
     samples[5, 12_000:] = 0
     samples[32] = (samples[8] * 0.5).astype(np.int16)
-    samples[33] = encoded_anew(samples[9])
+    samples[33] = reencoded(samples[9])
     clips = clips_of(samples, labels, splits=("train",) * 33 + ("test",) * 7)
     pairs = duplicates.find(clips, probe.spectra(clips, quiet), np.ones(40, bool))
     assert {(pair.number, pair.original) for pair in pairs} == {(30, 3), (31, 5), (32, 8), (33, 9)}

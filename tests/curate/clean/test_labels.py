@@ -28,27 +28,27 @@ def corrupted(spoken):
 
 
 def test_confident_learning_by_hand():
-    said = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.4, 0.6], [0.45, 0.55], [0.9, 0.1]])
+    message = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.4, 0.6], [0.45, 0.55], [0.9, 0.1]])
     given = np.array([0, 0, 0, 1, 1, 1])
     # thresholds: class 0 (0.9 + 0.7 + 0.2) / 3 = 0.6; class 1 (0.6 + 0.55 + 0.1) / 3 = 0.4167
-    found = labels.judge(said, given)
-    assert found.flagged.tolist() == [False, False, True, False, False, True]
-    assert found.joint.tolist() == [[2, 1], [1, 2]] and found.noise == pytest.approx(1 / 3)
-    assert found.suggested[[2, 5]].tolist() == [1, 0]
-    assert found.score == pytest.approx([0.1, 0.3, 0.8, 0.4, 0.45, 0.9])
+    result = labels.find_issues(message, given)
+    assert result.flagged.tolist() == [False, False, True, False, False, True]
+    assert result.joint.tolist() == [[2, 1], [1, 2]] and result.noise == pytest.approx(1 / 3)
+    assert result.suggested[[2, 5]].tolist() == [1, 0]
+    assert result.score == pytest.approx([0.1, 0.3, 0.8, 0.4, 0.45, 0.9])
 
 
-def test_a_clip_that_could_not_be_judged_is_not_accused():
-    said = np.array([[0.9, 0.1], [0.2, 0.8], [np.nan, np.nan], [0.95, 0.05]])
-    found = labels.judge(said, np.array([0, 1, 1, 1]))
-    assert not found.flagged[2] and found.score[2] == 0 and found.flagged[3]
+def test_a_clip_without_probabilities_is_not_flagged():
+    message = np.array([[0.9, 0.1], [0.2, 0.8], [np.nan, np.nan], [0.95, 0.05]])
+    result = labels.find_issues(message, np.array([0, 1, 1, 1]))
+    assert not result.flagged[2] and result.score[2] == 0 and result.flagged[3]
 
 
-def test_leaving_one_out_in_closed_form_equals_doing_it():
+def test_closed_form_leave_one_out_equals_refitting():
     rng = np.random.default_rng(0)
     vectors, given = rng.normal(size=(40, 5)), rng.integers(0, 3, 40)
     truth, spread = np.eye(3)[given], np.linalg.eigvalsh(40 * np.cov(vectors.T, bias=True)).mean()
-    found = probe.linear(vectors, given, 3)
+    result = probe.linear(vectors, given, 3)
     trials = []
     for penalty in probe._PENALTIES:
         ridge = (penalty * spread + 1e-9) * np.eye(5)
@@ -60,15 +60,15 @@ def test_leaving_one_out_in_closed_form_equals_doing_it():
             weights = np.linalg.solve(others.T @ others + ridge, others.T @ (truth[rest] - base))
             rows.append(base + (vectors[left] - centre) @ weights)
         trials.append(np.array(rows))
-    ratios = np.log(found) - np.log(found[:, :1])
+    ratios = np.log(result) - np.log(result[:, :1])
     assert any(np.linalg.matrix_rank(_columns(trial, ratios), tol=1e-6) == 1 for trial in trials)
 
 
-def test_more_values_than_clips_do_not_let_a_clip_judge_itself():
+def test_a_clip_does_not_predict_itself_with_more_dimensions_than_clips():
     rng = np.random.default_rng(3)
     vectors, given = rng.normal(size=(60, 300)), rng.integers(0, 2, 60)
-    found = probe.linear(vectors, given, 2)
-    assert (found.argmax(axis=1) == given).mean() < 0.7, "nothing can be learned from noise"
+    result = probe.linear(vectors, given, 2)
+    assert (result.argmax(axis=1) == given).mean() < 0.7, "nothing can be learned from noise"
 
 
 def _columns(scores, ratios):
@@ -92,8 +92,8 @@ def short(monkeypatch):
     monkeypatch.setattr(probe, "_LEAST_STEPS", 1)
 
 
-def test_a_probe_does_not_see_a_clips_own_label(corrupted, short):
-    """With the label of one clip changed, what its own fold's network says of it stays bit for bit."""
+def test_a_probe_is_independent_of_the_clips_own_label(corrupted, short):
+    """With the label of one clip changed, the output of its own fold's network stays bit-identical."""
     clips, _ = corrupted
     made, plan = probe.spectra(clips, quiet), ProbePlan(folds=2, epochs=1)
     folds = probe.stratified(clips.labels, 2, 0)
@@ -111,7 +111,7 @@ def _swaps(given, folds):
             yield swapped
 
 
-def test_folds_deal_each_label_round():
+def test_folds_are_stratified():
     given = np.array([0] * 7 + [1] * 3 + [2])
     folds = probe.stratified(given, 3, 5)
     for label in range(2):
@@ -131,14 +131,14 @@ def test_the_same_seed_gives_the_same_ranking(corrupted, short, tmp_path):
         rank.load(tmp_path / "ranking.json")
 
 
-def test_rare_words_are_not_judged_and_one_word_alone_is_refused(spoken):
+def test_rare_words_are_not_checked_and_a_single_word_is_refused(spoken):
     samples, truth = spoken
     given = truth[:41].copy()
     given[40] = 3
     given[(given == 3) & (np.arange(41) < 40)] = 0
     clips = clips_of(samples[:41], given)
-    said = probe.probabilities(probe.spectra(clips, quiet), given, 4, ProbePlan("linear"), quiet)
-    assert np.isnan(said[40]).all() and not np.isnan(said[:40]).any()
+    message = probe.probabilities(probe.spectra(clips, quiet), given, 4, ProbePlan("linear"), quiet)
+    assert np.isnan(message[40]).all() and not np.isnan(message[:40]).any()
     with pytest.raises(DataError, match="two words"):
         rank.rank(clips_of(samples[:20], np.zeros(20, int)), ProbePlan("linear"), quiet)
     with pytest.raises(DataError, match="should have clips"):
@@ -161,7 +161,7 @@ def test_a_linear_probe_learns_from_any_embedding(corrupted, monkeypatch):
     assert first == {clips.ids[number] for number in bad}
 
 
-def test_plans_that_cannot_be_are_refused():
+def test_invalid_plans_are_refused():
     for wrong in ({"embedding": "mine"}, {"kind": "magic"}, {"folds": 1}, {"epochs": 0}):
         with pytest.raises(ConfigError):
             ProbePlan(**wrong)

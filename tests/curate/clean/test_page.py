@@ -125,7 +125,7 @@ def test_a_label_is_corrected(running, ranked):
     assert decisions.load(path).relabelled == {entry.id: other} and not decisions.load(path).dropped
 
 
-def test_decisions_that_mean_nothing_change_nothing(running, ranked):
+def test_invalid_decisions_change_nothing(running, ranked):
     ask, path = running
     clip = ranked[1].entries[0].id
     wrong = [{"id": "no/such.wav", "decision": "drop"}, {"id": clip, "decision": "burn"}, {"id": 3, "decision": "drop"}]
@@ -139,7 +139,7 @@ def test_decisions_that_mean_nothing_change_nothing(running, ranked):
     assert not path.exists()
 
 
-def test_pages_from_elsewhere_can_neither_read_nor_decide(running, ranked):
+def test_other_web_pages_can_neither_read_nor_decide(running, ranked):
     ask, path = running
     body = {"id": ranked[1].entries[0].id, "decision": "drop"}
     assert ask("GET", "/api/clips", Host="evil.example")[0] == 403
@@ -161,7 +161,7 @@ def test_a_decision_that_cannot_be_saved_is_not_shown_as_made(running, ranked, m
     assert read(ask("GET", "/api/summary"))["decisions"] == {"keep": 0, "drop": 0, "relabel": 0}
 
 
-def test_many_clicks_at_once_lose_none(running, ranked):
+def test_concurrent_decisions_are_all_saved(running, ranked):
     ask, path = running
     ids = [entry.id for entry in ranked[1].entries][:25]
     threads = [

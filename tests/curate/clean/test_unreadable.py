@@ -64,7 +64,7 @@ def test_each_is_a_finding_with_its_reason(ranked):
         assert REASONS[entry.id.partition("/")[2]] in reason.detail
         assert str(entry.id) not in reason.detail, "it is said beside its name"
     assert len(found) == 80 and len(ranking.entries) == 80 + len(REASONS)
-    assert ranking.found()["unreadable"] == len(REASONS)
+    assert ranking.counts()["unreadable"] == len(REASONS)
 
 
 def test_the_page_shows_them_without_a_player_and_takes_decisions(ranked, tmp_path):
@@ -108,7 +108,7 @@ def test_decisions_stay_when_a_recording_is_repaired(ranked, tmp_path):
         Review(replace(found, name="else", **again), other, tmp_path / "decisions.json")
 
 
-def test_names_that_are_no_text_are_named(spoken, tmp_path):
+def test_file_names_that_are_not_utf_8_are_findings(spoken, tmp_path):
     for number, word in enumerate(("no", "yes") * 6):
         (tmp_path / word).mkdir(exist_ok=True)
         soundfile.write(

@@ -91,8 +91,8 @@ class Maker:
     def vectors(self, word, count):
         """Clips of a word, some of which say another one."""
         case, rng = self.case, self.rng
-        said = np.where(rng.random_sample(count) < case.wrong, rng.randint(0, len(self.words), count), word)
-        x = self.centres[said] + case.noise * rng.normal(0, 1, (count, case.dimensions))
+        message = np.where(rng.random_sample(count) < case.wrong, rng.randint(0, len(self.words), count), word)
+        x = self.centres[message] + case.noise * rng.normal(0, 1, (count, case.dimensions))
         x = np.where(x > 0, 1.05 * x, 1.75 * np.expm1(np.minimum(x, 0)))
         x = np.round(x * 2**20) / 2**20  # numpy's releases differ in the last bit of expm1
         x = x * (16 if "scaled" in case.odd else 1)
@@ -122,16 +122,16 @@ def write(case, folder):
     others = maker.words[len(case.targets) :]
     allowed = {"targets": {w: train[w] for w in case.targets}, "nontargets": flat(train, others)}
     selection = choose(case, maker, train, others)
-    wanted = {"targets": {w: evaluated[w] for w in case.targets}, "nontargets": flat(evaluated, others)}
+    expected = {"targets": {w: evaluated[w] for w in case.targets}, "nontargets": flat(evaluated, others)}
     if "strangers" in case.odd:
-        for lists in (allowed, wanted):
+        for lists in (allowed, expected):
             lists["nontargets"] = lists["nontargets"][::2] + selection["nontargets"] * (lists is allowed)
     if "twice-eval" in case.odd:
-        wanted["nontargets"] = wanted["nontargets"] + wanted["nontargets"][:50]
-        wanted["targets"]["cat"] = wanted["targets"]["cat"] + wanted["targets"]["cat"][:9]
+        expected["nontargets"] = expected["nontargets"] + expected["nontargets"][:50]
+        expected["targets"]["cat"] = expected["targets"]["cat"] + expected["targets"]["cat"][:9]
     same = {"default_flow_style": None, "sort_keys": False}
     (folder / "allowed_training_set.yaml").write_text(yaml.dump(allowed, **same), encoding="utf-8")
-    text = yaml.dump(wanted, allow_unicode="accents" in str(case.targets) or case.seed % 2 == 0, **same)
+    text = yaml.dump(expected, allow_unicode="accents" in str(case.targets) or case.seed % 2 == 0, **same)
     (folder / "eval.yaml").write_text(text, encoding="utf-8")
     order = "unsorted" not in case.odd
     name = f"{case.language}_{case.size}_train.json"
@@ -194,8 +194,8 @@ def first(name):
     rng = np.random.RandomState(seed)
     centre = rng.normal(0, 0.7, 1024 if name == "first-wide" else 24)
 
-    def draw(count, wanted):
-        return (centre * wanted + rng.normal(0, 1, (count, len(centre)))).astype(np.float32)
+    def draw(count, expected):
+        return (centre * expected + rng.normal(0, 1, (count, len(centre)))).astype(np.float32)
 
     train_x = np.vstack([draw(targets, 1), draw(others, 0)]).astype(np.float64)
     evaluated = np.vstack([draw(60, 1), draw(140, 0)])

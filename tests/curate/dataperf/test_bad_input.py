@@ -39,8 +39,8 @@ def folder(made, tmp_path, monkeypatch):
 
 def refused(monkeypatch, capsys, folder, code, phrases, *arguments):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    found, out, err = run(monkeypatch, capsys, *arguments)
-    assert found == code, err
+    result, out, err = run(monkeypatch, capsys, *arguments)
+    assert result == code, err
     for phrase in phrases:
         assert phrase in err, (phrase, err)
     assert not out
@@ -85,9 +85,9 @@ EMBEDDINGS = {
 @pytest.mark.parametrize("sub", ["train_embeddings", "eval_embeddings"])
 @pytest.mark.parametrize("name", EMBEDDINGS)
 def test_embeddings(name, sub, folder, monkeypatch, capsys):
-    damage, said = EMBEDDINGS[name]
+    damage, message = EMBEDDINGS[name]
     damage(folder, sub)
-    known = [f"{sub}/bird.parquet", said] + ["row "] * (name in ("ragged", "NaN"))
+    known = [f"{sub}/bird.parquet", message] + ["row "] * (name in ("ragged", "NaN"))
     refused(monkeypatch, capsys, folder, 8, known, "score", *FILES, *OUT)
     if sub == "train_embeddings":
         refused(monkeypatch, capsys, folder, 8, known, "run", "--selector", "random", *FILES[1:2], *FILES[3:4])
@@ -111,11 +111,13 @@ TEXTS = {
 @pytest.mark.parametrize("file", ["allowed_training_set.yaml", "eval.yaml", "en_25_train.json"])
 @pytest.mark.parametrize("name", TEXTS)
 def test_lists(name, file, folder, monkeypatch, capsys):
-    text, said = TEXTS[name]
+    text, message = TEXTS[name]
     (folder / file).write_text(text)
-    refused(monkeypatch, capsys, folder, 8, [file, said], "score", *FILES, *OUT)
+    refused(monkeypatch, capsys, folder, 8, [file, message], "score", *FILES, *OUT)
     if file.startswith("allowed"):
-        refused(monkeypatch, capsys, folder, 8, [file, said], "run", "--selector", "random", *FILES[1:2], *FILES[3:4])
+        refused(
+            monkeypatch, capsys, folder, 8, [file, message], "run", "--selector", "random", *FILES[1:2], *FILES[3:4]
+        )
     assert not (folder / "ran").exists()
 
 
@@ -148,27 +150,27 @@ SELECTIONS = {
 @pytest.mark.parametrize("name", SELECTIONS)
 @pytest.mark.parametrize("protocol", ["2023-05", "2022-03"])
 def test_selections(name, protocol, folder, monkeypatch, capsys):
-    change, said = SELECTIONS[name]
+    change, message = SELECTIONS[name]
     value = json.loads((folder / "en_25_train.json").read_text())
     change(value["targets"], value["nontargets"])
     (folder / "en_25_train.json").write_text(json.dumps(value))
     more = ("--protocol", protocol, "--train-size", "25")
-    refused(monkeypatch, capsys, folder, 3, ["en_25_train.json: ", *said], "score", *FILES, *more, *OUT)
+    refused(monkeypatch, capsys, folder, 3, ["en_25_train.json: ", *message], "score", *FILES, *more, *OUT)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda v: v["targets"].clear(), ["eval.yaml: ", "no targets"]),
         (lambda v: v["nontargets"].clear(), ["eval.yaml: ", "no other words"]),
         (lambda v: v["targets"].update(fish=["fish/1.wav"]), ["en_25_train.json: ", "without fish, so class numbers"]),
     ],
 )
-def test_evaluations(change, said, folder, monkeypatch, capsys):
+def test_evaluations(change, message, folder, monkeypatch, capsys):
     value = yaml.safe_load((folder / "eval.yaml").read_text())
     change(value)
     (folder / "eval.yaml").write_text(yaml.dump(value))
-    refused(monkeypatch, capsys, folder, 3, said, "score", *FILES, *OUT)
+    refused(monkeypatch, capsys, folder, 3, message, "score", *FILES, *OUT)
 
 
 def test_a_selection_of_one_class_in_march_2022(folder, monkeypatch, capsys):
@@ -183,12 +185,12 @@ def test_a_selection_of_one_class_in_march_2022(folder, monkeypatch, capsys):
 def test_protobuf(content, folder, monkeypatch, capsys):
     for name in ("samples.pb", "eval.pb"):
         (folder / name).write_bytes((folder / name).read_bytes()[:-7] if content is None else content)
-    said = ["byte"]
-    refused(monkeypatch, capsys, folder, 8, ["samples.pb", *said], "run", "--selector", "random",
+    message = ["byte"]
+    refused(monkeypatch, capsys, folder, 8, ["samples.pb", *message], "run", "--selector", "random",
             "--input-samples", "samples.pb")  # fmt: skip
-    refused(monkeypatch, capsys, folder, 8, ["eval.pb", *said], "score", "--eval-file", "eval.pb", "--train-file",
+    refused(monkeypatch, capsys, folder, 8, ["eval.pb", *message], "score", "--eval-file", "eval.pb", "--train-file",
             "train.npz", *OUT)  # fmt: skip
-    refused(monkeypatch, capsys, folder, 8, ["samples.pb", *said], "convert", "samples.pb", "pool")
+    refused(monkeypatch, capsys, folder, 8, ["samples.pb", *message], "convert", "samples.pb", "pool")
 
 
 def test_a_first_generation_train_file_with_pickles_or_without_a_class(folder, monkeypatch, capsys):
@@ -202,9 +204,9 @@ def test_a_first_generation_train_file_with_pickles_or_without_a_class(folder, m
 def test_vectors_of_other_lengths_in_samples(folder, monkeypatch, capsys):
     samples = pb.read(folder / "eval.pb")
     pb.write(folder / "eval.pb", pb.Samples(samples.ids, samples.types, samples.vectors[:, :-1]))
-    said = ["vectors in eval.pb should have 24 numbers", "23 of en/0.wav"]
+    message = ["vectors in eval.pb should have 24 numbers", "23 of en/0.wav"]
     files = ("score", "--eval-file", "eval.pb", "--train-file", "train.npz")
-    refused(monkeypatch, capsys, folder, 8, said, *files, *OUT)
+    refused(monkeypatch, capsys, folder, 8, message, *files, *OUT)
 
 
 def test_a_name_longer_than_any_file_system_has(folder, monkeypatch, capsys):
@@ -213,7 +215,7 @@ def test_a_name_longer_than_any_file_system_has(folder, monkeypatch, capsys):
     refused(monkeypatch, capsys, folder, 3, ["train_embeddings should have bb"], "run", *FILES[1:2], *FILES[3:4])
 
 
-def test_what_a_file_holds_does_not_command_the_terminal(folder, monkeypatch, capsys):
+def test_terminal_escape_sequences_in_files_are_removed(folder, monkeypatch, capsys):
     value = json.loads((folder / "en_25_train.json").read_text())
     value["targets"]["bird"] = ["bird/\x1b]0;owned\x07\x9b31m.wav"]
     (folder / "en_25_train.json").write_text(json.dumps(value))
@@ -227,7 +229,7 @@ def test_a_folder_in_the_place_of_a_words_file_is_a_problem_among_others(folder,
     assert code == 3 and "bird.parquet: train_embeddings/bird.parquet should be a parquet file" in " ".join(out.split())
 
 
-def test_a_target_of_which_no_clip_has_a_vector_cannot_be_chosen_from(folder, monkeypatch, capsys):
+def test_a_target_without_vectors_is_refused(folder, monkeypatch, capsys):
     path = folder / "train_embeddings" / "bird.parquet"
     table = pq.read_table(path)
     pool = ("--selector", "random", *FILES[1:2], *FILES[3:4])
@@ -235,5 +237,5 @@ def test_a_target_of_which_no_clip_has_a_vector_cannot_be_chosen_from(folder, mo
     code, _, err = run(monkeypatch, capsys, "run", *pool, "--outdir", "out")
     assert code == 0 and "warning: train_embeddings/bird.parquet lacks 1 of the clips listed for bird" in err
     pq.write_table(table.slice(0, 0), path)
-    said = ["allowed_training_set.yaml should list clips of each target that train_embeddings has", "none of bird"]
-    refused(monkeypatch, capsys, folder, 3, said, "run", *pool)
+    message = ["allowed_training_set.yaml should list clips of each target that train_embeddings has", "none of bird"]
+    refused(monkeypatch, capsys, folder, 3, message, "run", *pool)

@@ -1,4 +1,4 @@
-"""`edgekws select convert`: between the forms of a selection and of a pool, and what does not go."""
+"""`edgekws select convert`: between the formats of selections and pools, and impossible conversions."""
 
 import itertools
 import json
@@ -23,9 +23,9 @@ def pool_of(rng, clips=6, others=8, dimensions=5):
 @pytest.fixture
 def pool(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = pool_of(np.random.default_rng(0))
-    pb.write(tmp_path / "samples.pb", found)
-    return found
+    result = pool_of(np.random.default_rng(0))
+    pb.write(tmp_path / "samples.pb", result)
+    return result
 
 
 TARGETS = ("en/clips/jalapeño/cv_4.wav", "en/clips/jalapeño/cv_0.wav")
@@ -52,8 +52,8 @@ SAMPLES = ("--input-samples", "samples.pb")
 
 
 def test_a_train_npz_gets_the_ids_of_its_vectors_and_back(chosen, pool, monkeypatch, capsys):
-    code, said = converted(monkeypatch, capsys, "train.npz", "train.yaml", *SAMPLES)
-    assert (code, "targets 2, other words 3" in said) == (0, True)
+    code, message = converted(monkeypatch, capsys, "train.npz", "train.yaml", *SAMPLES)
+    assert (code, "targets 2, other words 3" in message) == (0, True)
     assert lists.read_first(chosen / "train.yaml") == lists.FirstLists(TARGETS, OTHERS)
     assert converted(monkeypatch, capsys, "train.yaml", "again.npz", *SAMPLES)[0] == 0
     again, by_file = npz.read(chosen / "again.npz"), sorted(TARGETS, key=pool.ids.index)
@@ -61,7 +61,7 @@ def test_a_train_npz_gets_the_ids_of_its_vectors_and_back(chosen, pool, monkeypa
     assert again.y.tolist() == [1, 1, 0, 0, 0] and again.x.dtype == np.float64
 
 
-def test_the_kind_of_a_file_is_its_content_not_its_name(chosen, monkeypatch, capsys):
+def test_formats_are_detected_by_content(chosen, monkeypatch, capsys):
     (chosen / "train.npz").rename(chosen / "selection.yaml")
     (chosen / "samples.pb").rename(chosen / "pool.txt")
     files = ("selection.yaml", "x.json", "--input-samples", "pool.txt")
@@ -69,14 +69,14 @@ def test_the_kind_of_a_file_is_its_content_not_its_name(chosen, monkeypatch, cap
     assert list(json.loads((chosen / "x.json").read_text())["targets"]) == ["jalapeño"]
 
 
-def test_every_form_of_a_selection_goes_into_every_other_and_back(chosen, monkeypatch, capsys):
+def test_every_selection_format_converts_to_every_other_and_back(chosen, monkeypatch, capsys):
     names = {"npz": "train.npz", "ids": "ids.yaml", "json": "en_25_train.json", "yaml": "today.yaml"}
     for form in ("ids", "json", "yaml"):
         assert converted(monkeypatch, capsys, "train.npz", names[form], "--to", form, *SAMPLES)[0] == 0
     for (source, given), (form, known) in itertools.permutations(names.items(), 2):
         out = chosen / f"{source}-to-{form}"
-        code, said = converted(monkeypatch, capsys, given, out, "--to", form, *SAMPLES)
-        assert code == 0, said
+        code, message = converted(monkeypatch, capsys, given, out, "--to", form, *SAMPLES)
+        assert code == 0, message
         if form == "npz":
             assert sorted(npz.read(out).x.tolist()) == sorted(npz.read(chosen / known).x.tolist())
         else:
@@ -90,8 +90,8 @@ def test_lists_of_several_words_keep_their_order_between_json_and_yaml(tmp_path,
     assert converted(monkeypatch, capsys, "train.yaml", "en_25_train.json")[0] == 0
     assert converted(monkeypatch, capsys, "en_25_train.json", "again.yaml")[0] == 0
     for name in ("en_25_train.json", "again.yaml"):
-        found = lists.read(tmp_path / name)
-        assert found == known and list(found.targets) == ["tree", "no", "été"]
+        result = lists.read(tmp_path / name)
+        assert result == known and list(result.targets) == ["tree", "no", "été"]
     assert (tmp_path / "again.yaml").read_bytes() == (tmp_path / "train.yaml").read_bytes()
 
 
@@ -102,14 +102,14 @@ def test_clips_with_one_vector_are_named_in_order_and_a_warning_says_so(chosen, 
     pb.write(chosen / "samples.pb", pb.Samples(pool.ids, pool.types, vectors))
     x = vectors[[same[2], same[0], *np.flatnonzero(pool.types == pb.NONTARGET)[:1]]].astype(np.float64)
     npz.write(chosen / "train.npz", npz.TrainingSet(x, np.array([1, 1, 0])))
-    code, said = converted(monkeypatch, capsys, "train.npz", "train.yaml", *SAMPLES)
-    assert (code, "2 rows have the vector of several clips" in said) == (0, True)
+    code, message = converted(monkeypatch, capsys, "train.npz", "train.yaml", *SAMPLES)
+    assert (code, "2 rows have the vector of several clips" in message) == (0, True)
     assert lists.read_first(chosen / "train.yaml").targets == tuple(pool.ids[n] for n in same[:2])
 
 
 def test_a_pool_becomes_a_folder_with_its_list_and_the_same_pool_again(chosen, pool, monkeypatch, capsys):
-    code, said = converted(monkeypatch, capsys, "samples.pb", "pool")
-    assert (code, "jalapeño 6, other words 8, 3 files" in said) == (0, True)
+    code, message = converted(monkeypatch, capsys, "samples.pb", "pool")
+    assert (code, "jalapeño 6, other words 8, 3 files" in message) == (0, True)
     listed = lists.read(chosen / "pool" / "allowed_training_set.yaml")
     assert len(listed.targets["jalapeño"]) == 6 and len(listed.nontargets) == 8
     tree = words.read(words.path_of(chosen / "pool" / "train_embeddings", "tree"))
@@ -153,13 +153,13 @@ def test_float64_vectors_become_a_samples_pb_only_without_loss(tmp_path, monkeyp
     assert converted(monkeypatch, capsys, "a.yaml", "a.pb", "--embeddings", "e")[0] == 0
     assert pb.read(tmp_path / "a.pb").vectors.tolist() == [[0.5, 0.5], [0.25, 0.25]]
     words.write(tmp_path / "e" / "off.parquet", ["off/1.wav"], np.full((1, 2), 0.1))
-    code, said = converted(monkeypatch, capsys, "a.yaml", "b.pb", "--embeddings", "e")
-    assert (code, "off/1.wav that float32 does not hold" in said) == (3, True)
+    code, message = converted(monkeypatch, capsys, "a.yaml", "b.pb", "--embeddings", "e")
+    assert (code, "off/1.wav that float32 does not hold" in message) == (3, True)
     assert not (tmp_path / "b.pb").exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (("train.npz", "x.yaml"), 4, "give --input-samples"),
         (("train.npz", "x.npz", *SAMPLES), 4, "npz already"),
@@ -176,8 +176,8 @@ def test_float64_vectors_become_a_samples_pb_only_without_loss(tmp_path, monkeyp
         (("pickled.npz", "x.yaml", *SAMPLES), 8, "never loaded"),
     ],
 )
-def test_what_does_not_go_is_refused_with_the_reason_and_nothing_written(
-    arguments, code, said, chosen, monkeypatch, capsys
+def test_impossible_conversions_are_refused_and_nothing_is_written(
+    arguments, code, message, chosen, monkeypatch, capsys
 ):
     lists.write_yaml(chosen / "today.yaml", lists.IdLists({"bird": ("bird/1.wav",)}, ("cat/1.wav",)))
     lists.write_json(chosen / "absent.json", lists.IdLists({"bird": ("bird/1.wav",)}, ("cat/1.wav",)))
@@ -185,31 +185,31 @@ def test_what_does_not_go_is_refused_with_the_reason_and_nothing_written(
     (chosen / "broken.pb").write_bytes((chosen / "samples.pb").read_bytes()[:-3])
     np.savez(chosen / "pickled.npz", train_x=np.array([None]), train_y=np.array([1]))
     before = sorted(chosen.iterdir())
-    found = converted(monkeypatch, capsys, *arguments)
-    assert found[0] == code
-    assert said in " ".join(found[1].split())
+    result = converted(monkeypatch, capsys, *arguments)
+    assert result[0] == code
+    assert message in " ".join(result[1].split())
     assert sorted(chosen.iterdir()) == before
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda x, y: x.__iadd__(1), "row 1 is the vector of no clip"),
         (lambda x, y: y.__setitem__(0, 0), "row 1 is a vector of the other class"),
         (lambda x, y: x.__setitem__(1, x[0]), "row 2 repeats a clip"),
     ],
 )
-def test_a_train_npz_of_other_clips_is_refused_with_the_row(change, said, chosen, monkeypatch, capsys):
+def test_a_train_npz_of_other_clips_is_refused_with_the_row(change, message, chosen, monkeypatch, capsys):
     known = npz.read(chosen / "train.npz")
     x, y = known.x.copy(), known.y.copy()
     change(x, y)
     npz.write(chosen / "train.npz", npz.TrainingSet(x, y))
-    code, found = converted(monkeypatch, capsys, "train.npz", "train.yaml", *SAMPLES)
-    assert (code, said in found) == (3, True)
+    code, result = converted(monkeypatch, capsys, "train.npz", "train.yaml", *SAMPLES)
+    assert (code, message in result) == (3, True)
 
 
 @pytest.mark.parametrize(
-    ("ids", "said"),
+    ("ids", "message"),
     [
         (("en/bird/1.wav", "en/cat/1.wav", "pt/cat/1.wav"), "en/cat/1.wav and pt/cat/1.wav"),
         (("en/bird/1.wav", "1.wav", "en/cat/2.wav"), "(.../bird/1.wav). Got: 1.wav"),
@@ -217,15 +217,15 @@ def test_a_train_npz_of_other_clips_is_refused_with_the_row(change, said, chosen
         (("en/bird/1.wav", "en/cat/1.wav", "en/cat/1.wav"), "1 more than once, as en/cat/1.wav"),
     ],
 )
-def test_ids_that_do_not_become_words_and_files_are_refused(ids, said, tmp_path, monkeypatch, capsys):
+def test_ids_that_do_not_become_words_and_files_are_refused(ids, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     pb.write(tmp_path / "s.pb", pb.Samples(ids, np.array([0, 1, 1], np.int8), np.ones((3, 2), np.float32)))
-    code, found = converted(monkeypatch, capsys, "s.pb", "pool")
-    assert (code, said in " ".join(found.split())) == (3, True)
+    code, result = converted(monkeypatch, capsys, "s.pb", "pool")
+    assert (code, message in " ".join(result.split())) == (3, True)
     assert [path.name for path in tmp_path.iterdir()] == ["s.pb"]
 
 
-def test_what_a_killed_run_left_of_its_folder_is_removed(chosen, monkeypatch, capsys):
+def test_leftovers_of_a_killed_run_are_removed(chosen, monkeypatch, capsys):
     left = chosen / ".pool.4194305.partial"  # above the largest process id of Linux
     left.mkdir()
     (left / "half.parquet").write_bytes(b"PAR1")
@@ -233,18 +233,18 @@ def test_what_a_killed_run_left_of_its_folder_is_removed(chosen, monkeypatch, ca
     assert not left.exists()
 
 
-def test_a_folder_that_is_there_is_not_written_into(chosen, monkeypatch, capsys):
+def test_an_existing_folder_is_not_written_to(chosen, monkeypatch, capsys):
     (chosen / "pool").mkdir()
     assert converted(monkeypatch, capsys, "samples.pb", "pool")[0] == 0
-    code, said = converted(monkeypatch, capsys, "samples.pb", "pool")
-    assert (code, "should be a new folder" in " ".join(said.split())) == (8, True)
+    code, message = converted(monkeypatch, capsys, "samples.pb", "pool")
+    assert (code, "should be a new folder" in " ".join(message.split())) == (8, True)
 
 
 BIRD = "en/clips/jalapeño/cv_0.wav"
 
 
 @pytest.mark.parametrize(
-    ("targets", "others", "said"),
+    ("targets", "others", "message"),
     [
         (["cat/cv_1.wav"], ["cat/cv_3.wav"], "en/clips/cat/cv_1.wav, which is of another word there"),
         (["jalapeño/cv_0.wav"], ["jalapeño/cv_1.wav"], "cv_1.wav, which is of a target there"),
@@ -254,13 +254,13 @@ BIRD = "en/clips/jalapeño/cv_0.wav"
     ],
 )
 @pytest.mark.parametrize("out", ["new.yaml", "new.npz"])
-def test_todays_lists_go_into_the_first_generation_only_as_it_would_score_them(
-    targets, others, said, out, chosen, monkeypatch, capsys
+def test_current_lists_convert_to_the_first_generation_only_if_it_could_score_them(
+    targets, others, message, out, chosen, monkeypatch, capsys
 ):
     (chosen / "s.json").write_text(json.dumps({"targets": {"jalapeño": targets}, "nontargets": others}))
     form = "npz" if out.endswith("npz") else "ids"
     code, text = converted(monkeypatch, capsys, "s.json", out, "--to", form, *SAMPLES)
-    assert code == 3 and said in " ".join(text.split())
+    assert code == 3 and message in " ".join(text.split())
     assert not (chosen / out).exists()
 
 
@@ -272,15 +272,15 @@ def test_a_first_selection_with_an_id_twice_is_refused(targets, others, chosen, 
     assert not (chosen / "s.json").exists()
 
 
-def test_the_pool_that_tells_ids_is_not_replaced(chosen, monkeypatch, capsys):
+def test_the_input_samples_are_not_overwritten(chosen, monkeypatch, capsys):
     before = (chosen / "samples.pb").read_bytes()
     code, text = converted(monkeypatch, capsys, "train.npz", "samples.pb", "--to", "ids", *SAMPLES)
     assert code == 4 and "should not replace its source" in " ".join(text.split())
     assert (chosen / "samples.pb").read_bytes() == before
 
 
-def test_what_is_said_of_a_pool_is_what_was_written(chosen, monkeypatch, capsys):
-    """A target's clip that its file lacks is passed over, as the challenge does."""
+def test_the_printed_counts_are_those_written(chosen, monkeypatch, capsys):
+    """A target's clip that its file lacks is skipped, as the challenge does."""
     words.write(chosen / "e" / "bird.parquet", ["bird/1.wav"], np.ones((1, 2), np.float32))
     words.write(chosen / "e" / "cat.parquet", ["cat/1.wav"], np.zeros((1, 2), np.float32))
     listed = lists.IdLists({"bird": ("bird/1.wav", "bird/2.wav")}, ("cat/1.wav",))

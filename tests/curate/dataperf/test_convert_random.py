@@ -71,5 +71,5 @@ def test_a_selection_is_the_same_after_every_form_and_trains_alike(tmp_path_fact
     assert lists.read_first(folder / "c.yaml") == known
     value = json.loads((folder / "a.json").read_text())
     assert [f"x/clips/{clip}" for clip in value["nontargets"]] == list(known.nontargets)
-    wanted, found = first_generation.training(known, pool, "pool"), npz.read(folder / "d.npz")
-    assert found.x.tobytes() == wanted.x.tobytes() and found.y.tolist() == wanted.y.tolist()
+    expected, result = first_generation.training(known, pool, "pool"), npz.read(folder / "d.npz")
+    assert result.x.tobytes() == expected.x.tobytes() and result.y.tolist() == expected.y.tolist()

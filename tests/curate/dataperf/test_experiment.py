@@ -1,4 +1,4 @@
-"""`edgekws select make-experiment`: what may be chosen and what is judged, from embeddings and a corpus's splits."""
+"""`edgekws select make-experiment`: pool and evaluation, from embeddings and a corpus's splits."""
 
 import json
 import unicodedata
@@ -18,18 +18,18 @@ def corpus(tmp_path, monkeypatch):
     """embeddings/, the two lists of Speech Commands and xx_splits.csv: of 20 clips a word 12 train, 5 dev, 3 test."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
-    found = {"train": [], "dev": [], "test": []}
+    result = {"train": [], "dev": [], "test": []}
     for word in NAMES:
         ids = [f"{word}/common_voice_xx_{n}.wav" for n in rng.permutation(1000)[:EACH]]
         words.write(tmp_path / "embeddings" / f"{word}.parquet", ids, rng.normal(size=(EACH, 4)))
         for clip, split in zip(ids, rng.permutation(["train"] * 12 + ["dev"] * 5 + ["test"] * 3), strict=True):
-            found[split].append(clip)
-    (tmp_path / "validation_list.txt").write_text("\n".join(found["dev"]) + "\n", encoding="utf-8")
-    (tmp_path / "testing_list.txt").write_text("\n".join(found["test"]) + "\n", encoding="utf-8")
-    rows = [f"{s.upper()},{c[:-4]}.opus,{c.split('/')[0]},True,abc,NA" for s, ids in found.items() for c in ids]
+            result[split].append(clip)
+    (tmp_path / "validation_list.txt").write_text("\n".join(result["dev"]) + "\n", encoding="utf-8")
+    (tmp_path / "testing_list.txt").write_text("\n".join(result["test"]) + "\n", encoding="utf-8")
+    rows = [f"{s.upper()},{c[:-4]}.opus,{c.split('/')[0]},True,abc,NA" for s, ids in result.items() for c in ids]
     text = "\n".join(["SET,LINK,WORD,VALID,SPEAKER,GENDER", *rows, "TRAIN,aachen/x.opus,aachen,True,a,NA"]) + "\n"
     (tmp_path / "xx_splits.csv").write_text(text, encoding="utf-8")
-    return found
+    return result
 
 
 BY_CSV, BY_LISTS = ("--splits", "xx_splits.csv"), ("--recordings", ".")
@@ -38,8 +38,8 @@ SMALL = ("--words", "6", "--known", "4", "--train-clips", "5", "--eval-clips", "
 
 
 def make(monkeypatch, capsys, *arguments, out="set"):
-    code, said, err = run(monkeypatch, capsys, "make-experiment", "embeddings", out, *arguments)
-    return code, f"{said} {err}"
+    code, message, err = run(monkeypatch, capsys, "make-experiment", "embeddings", out, *arguments)
+    return code, f"{message} {err}"
 
 
 def both(folder):
@@ -48,8 +48,8 @@ def both(folder):
 
 @pytest.mark.parametrize("source", [BY_CSV, BY_LISTS])
 def test_other_words_are_drawn_as_dataperf_drew_them(source, corpus, tmp_path, monkeypatch, capsys):
-    code, said = make(monkeypatch, capsys, *TARGETS, *source, *SMALL)
-    assert (code, "4 known, 2 judged only" in said) == (0, True)
+    code, message = make(monkeypatch, capsys, *TARGETS, *source, *SMALL)
+    assert (code, "4 known, 2 evaluated only" in message) == (0, True)
     pool, judged = both(tmp_path / "set")
     for word in ("yes", "não"):
         assert set(pool.targets[word]) == {clip for clip in corpus["train"] if clip.startswith(f"{word}/")}
@@ -79,14 +79,14 @@ def test_by_split_no_clip_of_another_split_is_anywhere(corpus, tmp_path, monkeyp
     assert counts == {word: 7 if word in known else 0 for word in NAMES[2:]}
 
 
-def test_words_of_ones_own_are_split_by_speaker_and_all_other_words_take_part(tmp_path, monkeypatch, capsys):
+def test_own_recordings_are_split_by_speaker_and_all_other_words_are_used(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for word in ("hallo", "ja", "nein", "stopp"):
         ids = [f"{word}/speaker{n % 40}_nohash_{n}.wav" for n in range(80)]
         words.write(tmp_path / "embeddings" / f"{word}.parquet", ids, np.ones((80, 4)))
-    code, said = make(monkeypatch, capsys, "--target", "hallo", "--by-split")
-    assert (code, "2 known, 1 judged only" in said) == (0, True)
-    assert "next: edgekws select run --data set" in said
+    code, message = make(monkeypatch, capsys, "--target", "hallo", "--by-split")
+    assert (code, "2 known, 1 evaluated only" in message) == (0, True)
+    assert "next: edgekws select run --data set" in message
     speakers = [{clip.split("/")[1].split("_")[0] for clip in side.counts()} for side in both(tmp_path / "set")]
     assert speakers[0] and speakers[1] and not speakers[0] & speakers[1]
     assert speakers[0] | speakers[1] == {f"speaker{n}" for n in range(40)}
@@ -107,15 +107,15 @@ def test_the_folders_hold_the_listed_rows_in_their_own_type_and_no_others(corpus
         assert set(held) == set(listed.counts())
 
 
-def test_what_is_made_can_be_chosen_from_and_scored(corpus, tmp_path, monkeypatch, capsys):
+def test_an_experiment_can_be_selected_from_and_scored(corpus, tmp_path, monkeypatch, capsys):
     assert make(monkeypatch, capsys, *TARGETS, *BY_LISTS, *SMALL)[0] == 0
     pool = ("--allowed-training-set", "set/allowed_training_set.yaml", "--train-embeddings-dir", "set/train_embeddings")
     assert run(monkeypatch, capsys, "run", "--selector", "balanced", "--train-size", "12", *pool)[0] == 0
     code, out, _ = run(monkeypatch, capsys, "score", "--train-file", "en_12_train.json", *pool, "--eval-file",
                        "set/eval.yaml", "--eval-embeddings-dir", "set/eval_embeddings")  # fmt: skip
     assert (code, "Score:  0." in out) == (0, True)
-    code, said, _ = run(monkeypatch, capsys, "run", "--selector", "balanced", "--train_size", "12", "--data", "set")
-    assert (code, "next: edgekws select score --data set --train-file en_12_train.json" in said) == (0, True)
+    code, message, _ = run(monkeypatch, capsys, "run", "--selector", "balanced", "--train_size", "12", "--data", "set")
+    assert (code, "next: edgekws select score --data set --train-file en_12_train.json" in message) == (0, True)
     assert run(monkeypatch, capsys, "score", "--data", "set", "--train-file", "en_12_train.json")[1] == out
     assert run(monkeypatch, capsys, "inspect", "en_12_train.json", "set")[0] == 0
     paths = ("set/allowed_training_set.yaml", "set/train_embeddings", "set/eval.yaml", "set/eval_embeddings")
@@ -155,7 +155,7 @@ def rewritten(path, old, new):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         ((*TARGETS, *BY_CSV), 4, "200 other words should have more than 200 clips. Got: 0 have, of 12"),
         ((*TARGETS, *BY_CSV), 4, "or what each has with --by-split"),
@@ -184,14 +184,14 @@ def rewritten(path, old, new):
         (
             ("--target", "aachen", *SMALL, *BY_LISTS),
             3,
-            "the target aachen should have clips to train and clips to judge",
+            "the target aachen should have clips to train and clips to evaluate",
         ),
         (("--target", "broken", *SMALL, *BY_LISTS), 8, "broken.parquet"),
         (("--target", "nan", *SMALL, *BY_LISTS), 8, "NaN or infinity in the vector of nan/1.wav"),
     ],
 )
-def test_what_cannot_be_made_is_refused_and_nothing_is_left(
-    arguments, code, said, corpus, tmp_path, monkeypatch, capsys
+def test_impossible_experiments_are_refused_and_nothing_is_left(
+    arguments, code, message, corpus, tmp_path, monkeypatch, capsys
 ):
     for name, old, new in (("bad_column", "LINK", "PATH"), ("bad_set", "TRAIN", "TRIAN")):
         (tmp_path / f"{name}.csv").write_bytes((tmp_path / "xx_splits.csv").read_bytes())
@@ -205,14 +205,14 @@ def test_what_cannot_be_made_is_refused_and_nothing_is_left(
     if "broken" in arguments:
         (folder / "broken.parquet").write_bytes(b"PAR1")
     before = sorted(tmp_path.iterdir())
-    found, text = make(monkeypatch, capsys, *arguments)
-    assert (found, said in " ".join(text.split())) == (code, True), text
+    result, text = make(monkeypatch, capsys, *arguments)
+    assert (result, message in " ".join(text.split())) == (code, True), text
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_folder_that_is_there_is_left_as_it_is(corpus, tmp_path, monkeypatch, capsys):
+def test_an_existing_folder_is_not_changed(corpus, tmp_path, monkeypatch, capsys):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "mine.txt").write_text("mine")
-    code, said = make(monkeypatch, capsys, *TARGETS, *BY_CSV, *SMALL)
-    assert (code, "should be a new folder" in " ".join(said.split())) == (8, True)
+    code, message = make(monkeypatch, capsys, *TARGETS, *BY_CSV, *SMALL)
+    assert (code, "should be a new folder" in " ".join(message.split())) == (8, True)
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["mine.txt"]

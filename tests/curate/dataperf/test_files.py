@@ -44,10 +44,10 @@ def test_samples_of_the_official_library_are_read(packed, tmp_path):
     for clip, kind, vector in zip(SAMPLES.ids, SAMPLES.types.tolist(), SAMPLES.vectors.tolist(), strict=True):
         message.samples.add(sample_type=kind, sample_id=clip, mswc_embedding_vector=vector)
     (tmp_path / "samples.pb").write_bytes(message.SerializeToString())
-    found = pb.read(tmp_path / "samples.pb")
-    assert found.ids == SAMPLES.ids
-    np.testing.assert_array_equal(found.types, SAMPLES.types)
-    np.testing.assert_array_equal(found.vectors, SAMPLES.vectors)
+    result = pb.read(tmp_path / "samples.pb")
+    assert result.ids == SAMPLES.ids
+    np.testing.assert_array_equal(result.types, SAMPLES.types)
+    np.testing.assert_array_equal(result.vectors, SAMPLES.vectors)
 
 
 def test_the_official_library_reads_ours():
@@ -84,29 +84,29 @@ def test_foreign_bytes_are_read_or_refused_and_nothing_else(tmp_path_factory, co
 
 
 @pytest.mark.parametrize(
-    ("vectors", "types", "said"),
+    ("vectors", "types", "printed"),
     [
         ([[1.0, 2.0], [1.0]], [0, 1], "1 numbers"),
         ([[np.nan], [1.0]], [0, 0], "NaN"),
         ([[1.0], [1.0]], [0, 7], "type 7"),
     ],
 )
-def test_samples_that_no_classifier_can_take_are_refused_with_their_place(vectors, types, said, tmp_path):
+def test_unusable_samples_are_refused_with_their_position(vectors, types, printed, tmp_path):
     rows = [
         pb.encode(pb.Samples((f"w/{n}.wav",), np.array([kind]), np.array([vector], np.float32)))
         for n, (vector, kind) in enumerate(zip(vectors, types, strict=True))
     ]
     (tmp_path / "s.pb").write_bytes(b"".join(rows))
-    with pytest.raises(ArtifactError, match=rf"{said}.*(byte|clip) \d+|type 7 at byte"):
+    with pytest.raises(ArtifactError, match=rf"{printed}.*(byte|clip) \d+|type 7 at byte"):
         pb.read(tmp_path / "s.pb")
 
 
 def test_train_npz_is_what_numpy_reads_and_round_trips(tmp_path):
     x, y = np.random.default_rng(0).normal(size=(6, 5)), np.array([1, 1, 1, 0, 0, 0])
     npz.write(tmp_path / "train.npz", npz.TrainingSet(x, y))
-    known, found = np.load(tmp_path / "train.npz", allow_pickle=False), npz.read(tmp_path / "train.npz")
-    np.testing.assert_array_equal(known["train_x"], found.x)
-    np.testing.assert_array_equal(known["train_y"], found.y)
+    known, result = np.load(tmp_path / "train.npz", allow_pickle=False), npz.read(tmp_path / "train.npz")
+    np.testing.assert_array_equal(known["train_x"], result.x)
+    np.testing.assert_array_equal(known["train_y"], result.y)
     with zipfile.ZipFile(tmp_path / "train.npz") as archive:
         assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_DEFLATED}
 
@@ -120,7 +120,7 @@ X, Y = np.ones((4, 3)), np.array([1, 1, 0, 0])
 
 
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "printed"),
     [
         ({"train_x": X, "train_y": np.array([1, 1, 0, None], object)}, "pickle"),
         ({"train_x": X}, "train_y"),
@@ -130,8 +130,8 @@ X, Y = np.ones((4, 3)), np.array([1, 1, 0, 0])
         ({"train_x": X.astype("S3"), "train_y": Y}, "type"),
     ],
 )
-def test_a_train_npz_of_other_content_is_refused(arrays, said, tmp_path):
-    with pytest.raises(ArtifactError, match=said):
+def test_a_train_npz_of_other_content_is_refused(arrays, printed, tmp_path):
+    with pytest.raises(ArtifactError, match=printed):
         npz.read(saved(tmp_path, **arrays))
 
 
@@ -146,7 +146,7 @@ def test_a_pickle_in_train_npz_is_never_run(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_header_that_claims_more_than_the_file_has_is_refused_without_the_memory(tmp_path):
+def test_an_exaggerated_header_is_refused_without_allocating_it(tmp_path):
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (400_000_000, 1)})
     with zipfile.ZipFile(tmp_path / "train.npz", "w") as archive:
@@ -179,9 +179,9 @@ def test_lists_round_trip_in_order_and_are_what_yaml_and_json_read(tmp_path_fact
     folder = tmp_path_factory.getbasetemp()
     lists.write_yaml(folder / "eval.yaml", known)
     lists.write_json(folder / "en_25_train.json", known)
-    found = lists.read(folder / "eval.yaml")
-    assert found == known
-    assert list(found.targets) == list(known.targets)
+    result = lists.read(folder / "eval.yaml")
+    assert result == known
+    assert list(result.targets) == list(known.targets)
     assert list(lists.read(folder / "en_25_train.json").targets) == sorted(known.targets)
     same = {"targets": {w: list(ids) for w, ids in known.targets.items()}, "nontargets": list(known.nontargets)}
     assert yaml.safe_load((folder / "eval.yaml").read_text()) == same
@@ -195,7 +195,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "printed"),
     [
         (BOMB, "aliases that stand for more than 1,000,000 entries, line 7"),
         ("targets: {}\nnontargets: [*x]", r"alias \*x of nothing before it, line 2"),
@@ -223,9 +223,9 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("\x00", "line|characters"),
     ],
 )
-def test_lists_of_another_form_are_refused_with_the_place(text, said, tmp_path):
+def test_lists_of_another_form_are_refused_with_the_place(text, printed, tmp_path):
     (tmp_path / "eval.yaml").write_text(text)
-    with pytest.raises(ArtifactError, match=said) as caught:
+    with pytest.raises(ArtifactError, match=printed) as caught:
         lists.read(tmp_path / "eval.yaml")
     assert "eval.yaml" in str(caught.value)
 
@@ -257,11 +257,11 @@ def test_any_text_is_lists_or_refused_and_nothing_else(tmp_path_factory, text):
 def test_words_round_trip_in_their_own_type(kind, tmp_path):
     vectors = np.random.default_rng(0).normal(size=(5, 7)).astype(kind)
     words.write(tmp_path / "w.parquet", map(str, range(5)), vectors)
-    found = words.read(tmp_path / "w.parquet")
-    assert found.ids == list("01234")
-    assert found.dtype == np.dtype(kind)
-    np.testing.assert_array_equal(found.vectors(range(5)), vectors)
-    np.testing.assert_array_equal(found.vectors([3, 0, 3]), vectors[[3, 0, 3]])
+    result = words.read(tmp_path / "w.parquet")
+    assert result.ids == list("01234")
+    assert result.dtype == np.dtype(kind)
+    np.testing.assert_array_equal(result.vectors(range(5)), vectors)
+    np.testing.assert_array_equal(result.vectors([3, 0, 3]), vectors[[3, 0, 3]])
 
 
 @pytest.mark.parametrize("form", ["list", "large_list", "fixed", "chunks", "categories", "large_string"])
@@ -280,7 +280,7 @@ F32 = pa.list_(pa.float32())
 
 
 @pytest.mark.parametrize(
-    ("columns", "said"),
+    ("columns", "printed"),
     [
         ({"id": ["a"], "mswc_embedding_vector": pa.array([[1.0]], F32)}, "no column clip_id; there are id"),
         ({"clip_id": ["a"], "vector": pa.array([[1.0]], F32)}, "no column mswc_embedding_vector"),
@@ -295,9 +295,9 @@ F32 = pa.list_(pa.float32())
         ({"clip_id": ["a"], "mswc_embedding_vector": pa.array([[]], F32)}, "0 numbers for a"),
     ],
 )
-def test_a_parquet_of_other_columns_or_vectors_is_refused(columns, said, tmp_path):
+def test_a_parquet_of_other_columns_or_vectors_is_refused(columns, printed, tmp_path):
     pq.write_table(pa.table(columns), tmp_path / "w.parquet")
-    with pytest.raises(ArtifactError, match=said) as caught:
+    with pytest.raises(ArtifactError, match=printed) as caught:
         word = words.read(tmp_path / "w.parquet")
         word.vectors(range(len(word.ids)))
     assert "w.parquet" in str(caught.value)
@@ -324,7 +324,7 @@ def test_a_missing_package_is_named_with_what_to_install(module, use, tmp_path, 
     (tmp_path / "w").write_text("targets: {}")
     for name in [name for name in sys.modules if name.partition(".")[0] == module]:
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ConfigError, match=rf"{module}.*pip install 'edgekws\[select\]'"):
+    with pytest.raises(ConfigError, match=rf'{module}.*pip install "edgekws\[select\]"'):
         use(tmp_path / "w")
 
 

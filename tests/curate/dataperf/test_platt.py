@@ -46,9 +46,9 @@ def many_classes(rng):
 def test_sigmoids_are_libsvms_for_degenerate_clips_too(make, seed):
     x, y = make(np.random.default_rng(0))
     model, known = Ensemble(x, y, [seed]), probable(x, y, seed)
-    found = np.array(model.sigmoids[0])
-    np.testing.assert_allclose(found[:, 0], known.probA_, rtol=1e-7, atol=1e-7)
-    np.testing.assert_allclose(found[:, 1], known.probB_, rtol=1e-7, atol=1e-7)
+    result = np.array(model.sigmoids[0])
+    np.testing.assert_allclose(result[:, 0], known.probA_, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(result[:, 1], known.probB_, rtol=1e-7, atol=1e-7)
 
 
 def test_coupled_probabilities_are_libsvms():
@@ -56,8 +56,8 @@ def test_coupled_probabilities_are_libsvms():
     x, y, others = rng.normal(size=(50, 6)), np.arange(50) % 5, rng.normal(size=(300, 6))
     known = probable(x, y, 7)
     sigmoids = list(zip(known.probA_.tolist(), known.probB_.tolist(), strict=True))
-    found = platt.probabilities(known.set_params(decision_function_shape="ovo").decision_function(others), sigmoids, 5)
-    np.testing.assert_allclose(found, known.predict_proba(others), rtol=0, atol=1e-12)
+    result = platt.probabilities(known.set_params(decision_function_shape="ovo").decision_function(others), sigmoids, 5)
+    np.testing.assert_allclose(result, known.predict_proba(others), rtol=0, atol=1e-12)
 
 
 def test_the_random_words_are_those_of_std_mt19937():

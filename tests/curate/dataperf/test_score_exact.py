@@ -51,15 +51,15 @@ def matches(made, golden, numerics, seeds):
     name, case, task = made
     strict = name in SURPRISING
     options = score.Options(numerics, protocols.named("2023-05"), case.seeds[:seeds], strict_peer=strict)
-    found = score.score(task, options)
+    result = score.score(task, options)
     expected = {key: golden[numerics][f"{name}.{key}"] for key in ("labels", "scores", "truth")}
-    np.testing.assert_array_equal(found.truth, expected["truth"])
-    np.testing.assert_array_equal(found.labels, expected["labels"][:seeds])
-    assert abs(found.value - expected["scores"][:seeds, 2].mean()) < 1e-12
-    assert bool(found.warnings) == (strict or name in ODD_FILES)
+    np.testing.assert_array_equal(result.truth, expected["truth"])
+    np.testing.assert_array_equal(result.labels, expected["labels"][:seeds])
+    assert abs(result.value - expected["scores"][:seeds, 2].mean()) < 1e-12
+    assert bool(result.warnings) == (strict or name in ODD_FILES)
     rounding = 1e-12
-    assert found.interval.low - rounding <= found.value <= found.interval.high + rounding or name == "one-number"
-    return found, expected
+    assert result.interval.low - rounding <= result.value <= result.interval.high + rounding or name == "one-number"
+    return result, expected
 
 
 @pytest.mark.parametrize("numerics", ["2023", "2024"])
@@ -81,18 +81,18 @@ def test_probabilities_are_those_of_scikit_learn(made, golden):
     model = Ensemble(x, y, case.seeds[:2])
     sigmoids, known = np.array(model.sigmoids).transpose(0, 2, 1), golden["2023"]
     np.testing.assert_allclose(sigmoids, known[f"{name}.sigmoids"], rtol=1e-9, atol=1e-9)
-    found, near = model.probabilities(evaluated), 1e-5 if name in UNSETTLED else 1e-8
-    np.testing.assert_allclose(found, known[f"{name}.chances"], rtol=0, atol=near)
+    result, near = model.probabilities(evaluated), 1e-5 if name in UNSETTLED else 1e-8
+    np.testing.assert_allclose(result, known[f"{name}.chances"], rtol=0, atol=near)
 
 
 @pytest.mark.parametrize("numerics", ["2023", "2024"])
 def test_of_march_2022_each_classifiers_labels_are_those_of_scikit_learn(made, golden, numerics):
     name, _, task = made
-    found = score.score(task, score.Options(numerics, protocols.named("2022-03"), (0,), name in SURPRISING))
-    np.testing.assert_array_equal(found.labels, golden[numerics][f"{name}.march"])
+    result = score.score(task, score.Options(numerics, protocols.named("2022-03"), (0,), name in SURPRISING))
+    np.testing.assert_array_equal(result.labels, golden[numerics][f"{name}.march"])
     scores = golden[numerics][f"{name}.march_scores"]
-    np.testing.assert_allclose([found.by_run[part] for part in ("Perceptron", "svm")], scores, rtol=0, atol=1e-12)
-    assert bool(found.warnings) == (name in SURPRISING)
+    np.testing.assert_allclose([result.by_run[part] for part in ("Perceptron", "svm")], scores, rtol=0, atol=1e-12)
+    assert bool(result.warnings) == (name in SURPRISING)
 
 
 @pytest.mark.parametrize("name", ["plain25", "two-classes", "target-missing", "capitals"])
@@ -100,8 +100,8 @@ def test_of_march_2022_each_classifiers_labels_are_those_of_scikit_learn(made, g
 def test_older_protocols_take_one_seed_and_their_own_measure(name, date, column, golden, tmp_path):
     case = cases.CASES[name]
     options = score.Options("2023", protocols.named(date), case.seeds[:1], strict_peer=True)
-    found = score.score(task_of(case, tmp_path), options)
-    assert abs(found.value - golden["2023"][f"{name}.scores"][0, column]) < 1e-12
+    result = score.score(task_of(case, tmp_path), options)
+    assert abs(result.value - golden["2023"][f"{name}.scores"][0, column]) < 1e-12
 
 
 def test_until_november_2022_classes_go_by_the_order_of_keys(golden, tmp_path):
@@ -136,8 +136,8 @@ def test_native_is_the_installed_scikit_learn(name, tmp_path):
             model = ensembles.VotingClassifier(parts, voting="soft").fit(*blocks["selection"])
         except TypeError:
             pytest.skip("this scikit-learn's SVC has no probability=True")
-    found = score.score(task, score.Options("native", protocols.named("2023-05"), (5,)))
-    np.testing.assert_array_equal(found.labels[0], model.predict(blocks["evaluation"][0]))
+    result = score.score(task, score.Options("native", protocols.named("2023-05"), (5,)))
+    np.testing.assert_array_equal(result.labels[0], model.predict(blocks["evaluation"][0]))
 
 
 @pytest.mark.parametrize("numerics", ["2023", "2024"])
@@ -148,9 +148,9 @@ def test_the_first_generation_scores_as_scikit_learn_did(name, numerics, golden,
     ids = tuple(f"en/clips/w/{n}.wav" for n in range(len(types)))
     pb.write(tmp_path / "eval.pb", pb.Samples(ids, types.astype(np.int8), vectors))
     task = score.FirstTask(tmp_path / "train.npz", tmp_path / "eval.pb")
-    found = score.score_first(task, score.Options(numerics, protocols.named("2022-02"), (0,)))
-    np.testing.assert_array_equal(found.labels[0], golden[numerics][f"{name}.labels"])
-    assert found.value == golden[numerics][f"{name}.score"]
+    result = score.score_first(task, score.Options(numerics, protocols.named("2022-02"), (0,)))
+    np.testing.assert_array_equal(result.labels[0], golden[numerics][f"{name}.labels"])
+    assert result.value == golden[numerics][f"{name}.score"]
 
 
 def test_a_train_yaml_takes_rows_in_the_order_of_samples(golden, tmp_path):
@@ -165,5 +165,5 @@ def test_a_train_yaml_takes_rows_in_the_order_of_samples(golden, tmp_path):
     training = first_generation.training(lists.read_first(task.selection), pb.read(task.samples), "")
     expected = np.concatenate([[n for n in mixed if y[n] == 1], [n for n in mixed if y[n] == 0]])
     np.testing.assert_array_equal(training.x, x[expected])
-    found = score.score_first(task, score.Options("2023", protocols.named("2022-02"), (0,)))
-    np.testing.assert_array_equal(found.labels[0], golden["2023"]["first-unequal.labels"])
+    result = score.score_first(task, score.Options("2023", protocols.named("2022-02"), (0,)))
+    np.testing.assert_array_equal(result.labels[0], golden["2023"]["first-unequal.labels"])

@@ -37,8 +37,8 @@ FILES = ("--train_file=en_25_train.json", "--allowed_training_set=allowed_traini
 
 def run(monkeypatch, capsys, *arguments):
     code = edgekws(monkeypatch, "select", *arguments)
-    said = capsys.readouterr()
-    return code, said.out, " ".join(said.err.split())
+    message = capsys.readouterr()
+    return code, message.out, " ".join(message.err.split())
 
 
 def test_the_challenges_command_line_prints_its_line(folder, monkeypatch, capsys):
@@ -61,26 +61,26 @@ def test_default_paths_are_those_of_the_challenge(folder, monkeypatch, capsys):
     assert [row["seed"] for row in json.loads(out)["seeds"]] == [5, 69]
 
 
-def test_the_report_says_how_the_number_came_about(folder, monkeypatch, capsys):
+def test_the_report_explains_the_score(folder, monkeypatch, capsys):
     code, out, _ = run(monkeypatch, capsys, "score", *FILES, "--json", "--out", "r.json", "--predictions", "p.csv")
-    found = json.loads(out)
+    result = json.loads(out)
     assert code == 0
-    assert json.loads((folder / "r.json").read_text()) == found
-    assert found["score"] == np.mean([row["score"] for row in found["seeds"]])
-    assert found["numerics"]["name"] == "2023"
-    assert found["protocol"] == "2023-05"
-    assert found["interval"]["low"] < found["score"] < found["interval"]["high"]
+    assert json.loads((folder / "r.json").read_text()) == result
+    assert result["score"] == np.mean([row["score"] for row in result["seeds"]])
+    assert result["numerics"]["name"] == "2023"
+    assert result["protocol"] == "2023-05"
+    assert result["interval"]["low"] < result["score"] < result["interval"]["high"]
     rows = list(csv.DictReader((folder / "p.csv").read_text().splitlines()))
-    assert len(rows) == found["clips"]["evaluated"] == 5 * 10 + 60
-    names, table = found["confusion"]["labels"], np.array(found["confusion"]["summed_over_seeds"])
+    assert len(rows) == result["clips"]["evaluated"] == 5 * 10 + 60
+    names, table = result["confusion"]["labels"], np.array(result["confusion"]["summed_over_seeds"])
     counted = np.zeros_like(table)
     for row in rows:
         for seed in ("seed_5", "seed_69"):
             counted[names.index(row["truth"]), names.index(row[seed])] += 1
     np.testing.assert_array_equal(counted, table)
     f1 = [2 * t[n, n] / max(1, t[n].sum() + t[:, n].sum()) for n in range(6) for t in [table]]
-    assert [row["name"] for row in found["classes"]] == ["nontarget", "bird", "cat", "dog", "house", "tree"]
-    assert found["classes"][0]["f1"] == pytest.approx(f1[0], abs=0.05)
+    assert [row["name"] for row in result["classes"]] == ["nontarget", "bird", "cat", "dog", "house", "tree"]
+    assert result["classes"][0]["f1"] == pytest.approx(f1[0], abs=0.05)
 
 
 @pytest.mark.parametrize(("protocol", "line"), [("2022-04", "score 0."), ("2022-09", "Score:  0.")])
@@ -92,12 +92,12 @@ def test_an_older_protocol_prints_its_own_line(protocol, line, folder, monkeypat
 def test_of_march_2022_two_lines_are_printed_and_two_classifiers_reported(folder, monkeypatch, capsys):
     arguments = ("score", *FILES, "--protocol", "2022-03", "--predictions", "p.csv")
     code, out, _ = run(monkeypatch, capsys, *arguments, "--out", "r.json")
-    found = json.loads((folder / "r.json").read_text())
-    assert (code, [row["name"] for row in found["classifiers"]]) == (0, ["Perceptron", "svm"])
-    assert out.splitlines()[-2:] == [f"{row['name']} score {row['score']}" for row in found["classifiers"]]
-    assert found["measure"] == "accuracy" and "seeds" not in found
+    result = json.loads((folder / "r.json").read_text())
+    assert (code, [row["name"] for row in result["classifiers"]]) == (0, ["Perceptron", "svm"])
+    assert out.splitlines()[-2:] == [f"{row['name']} score {row['score']}" for row in result["classifiers"]]
+    assert result["measure"] == "accuracy" and "seeds" not in result
     rows = list(csv.DictReader((folder / "p.csv").read_text().splitlines()))
-    for row in found["classifiers"]:
+    for row in result["classifiers"]:
         assert np.mean([each["truth"] == each[row["name"]] for each in rows]) == row["score"]
 
 
@@ -122,19 +122,19 @@ SURPRISING = {
 }
 
 
-@pytest.mark.parametrize("said", [*REFUSED, *SURPRISING])
-def test_a_selection_against_the_rules_is_refused_and_nothing_written(said, folder, monkeypatch, capsys):
-    changed(folder, {**REFUSED, **SURPRISING}[said])
+@pytest.mark.parametrize("message", [*REFUSED, *SURPRISING])
+def test_a_selection_against_the_rules_is_refused_and_nothing_written(message, folder, monkeypatch, capsys):
+    changed(folder, {**REFUSED, **SURPRISING}[message])
     code, out, err = run(monkeypatch, capsys, "score", *FILES, "--out", "r.json")
     assert code == 3
-    assert said in err
+    assert message in err
     assert not out
     assert not (folder / "r.json").exists()
 
 
-@pytest.mark.parametrize("said", SURPRISING)
-def test_strict_peer_scores_what_surprises_with_a_warning(said, folder, monkeypatch, capsys):
-    changed(folder, SURPRISING[said])
+@pytest.mark.parametrize("message", SURPRISING)
+def test_strict_peer_scores_with_a_warning(message, folder, monkeypatch, capsys):
+    changed(folder, SURPRISING[message])
     code, out, err = run(monkeypatch, capsys, "score", *FILES, "--strict-peer")
     assert code == 0
     assert "Score:  0." in out
@@ -150,7 +150,7 @@ def test_one_side_only_is_refused_even_by_strict_peer(key, folder, monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (("--numerics", "2019"), 4, "2023, 2024, native"),
         (("--protocol", "2020-01"), 4, "2022-02"),
@@ -162,11 +162,11 @@ def test_one_side_only_is_refused_even_by_strict_peer(key, folder, monkeypatch, 
         (("--config-file", "seeds.yaml"), 4, "seeds should be integers"),
     ],
 )
-def test_options_and_files_that_do_not_fit_are_refused(arguments, code, said, folder, monkeypatch, capsys):
+def test_options_and_files_that_do_not_fit_are_refused(arguments, code, message, folder, monkeypatch, capsys):
     (folder / "seeds.yaml").write_text("eval_random_seeds: [1, -1]\n")
-    found = run(monkeypatch, capsys, "score", *FILES, *arguments)
-    assert found[0] == code
-    assert said in found[2]
+    result = run(monkeypatch, capsys, "score", *FILES, *arguments)
+    assert result[0] == code
+    assert message in result[2]
 
 
 def test_a_score_needs_a_selection(folder, monkeypatch, capsys):
@@ -227,29 +227,29 @@ def test_the_first_generations_command_line_prints_its_line(more, tmp_path, monk
 def test_a_train_yaml_of_unknown_or_repeated_clips_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     first_files(tmp_path)
-    for ids, said in (
+    for ids, message in (
         (("en/0.wav", "en/15.wav"), "en/15.wav, which is of another word there"),
         (("en/0.wav",) * 2, "1 ids twice"),
     ):
         lists.write_first(tmp_path / "train.yaml", lists.FirstLists(ids, ("en/12.wav",)))
         files = ("--eval-file", "eval.pb", "--train-file", "train.yaml", "--input-samples", "samples.pb")
         code, _, err = run(monkeypatch, capsys, "score", *files)
-        assert (code, said in err) == (3, True)
+        assert (code, message in err) == (3, True)
 
 
-def test_inspect_counts_and_finds_nothing_wrong(folder, monkeypatch, capsys):
+def test_inspect_counts_valid_files(folder, monkeypatch, capsys):
     first_files(folder)
     paths = ["en_25_train.json", "allowed_training_set.yaml", "eval.yaml", "train_embeddings", "eval_embeddings",
              "train_embeddings/bird.parquet", "samples.pb", "train.npz", "train.yaml"]  # fmt: skip
     code, out, _ = run(monkeypatch, capsys, "inspect", "--json", *paths)
-    found = {each["path"]: each for each in json.loads(out)}
+    result = {each["path"]: each for each in json.loads(out)}
     assert code == 0
-    assert not any(each["problems"] for each in found.values())
-    assert found["en_25_train.json"]["facts"]["clips"] == 20
-    assert found["train_embeddings"]["facts"]["words"] == 11
-    assert found["train_embeddings/bird.parquet"]["facts"] == {"clips": 14, "dimensions": "6", "type": "float32"}
-    assert found["train.npz"]["facts"]["targets"] == 10
-    assert found["samples.pb"]["facts"]["nontargets"] == 10
+    assert not any(each["problems"] for each in result.values())
+    assert result["en_25_train.json"]["facts"]["clips"] == 20
+    assert result["train_embeddings"]["facts"]["words"] == 11
+    assert result["train_embeddings/bird.parquet"]["facts"] == {"clips": 14, "dimensions": "6", "type": "float32"}
+    assert result["train.npz"]["facts"]["targets"] == 10
+    assert result["samples.pb"]["facts"]["nontargets"] == 10
 
 
 def test_inspect_names_every_problem_and_exits_with_3(folder, monkeypatch, capsys):
@@ -259,11 +259,11 @@ def test_inspect_names_every_problem_and_exits_with_3(folder, monkeypatch, capsy
     (folder / "train.npz").write_bytes(b"PK")
     paths = ("en_25_train.json", "allowed_training_set.yaml", "train_embeddings", "eval_embeddings", "eval.yaml")
     code, out, _ = run(monkeypatch, capsys, "inspect", *paths, "train.npz")
-    said = " ".join(out.split())
+    message = " ".join(out.split())
     assert code == 3
     for problem in (
         "1 ids more than once", "nontargets contain an ID not in allowed set", "lacks 2 words: cat, gone",
         "cat.parquet: ", "1 ids of another word (cat/1.wav)", "NaN or infinity in the vector of bird/1.wav",
         "vectors differ: ", "lacks 10 clips: bird/", "train.npz should be",
     ):  # fmt: skip
-        assert problem in said, problem
+        assert problem in message, problem

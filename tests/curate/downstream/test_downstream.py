@@ -174,13 +174,13 @@ def hear(tmp_path, monkeypatch):
 
 
 def test_selectors_can_use_any_embedding_model(prepared, tmp_path, hear):
-    found = vectors.of(prepared, "hear", tmp_path, quiet)
+    results = vectors.of(prepared, "hear", tmp_path, quiet)
     highest = prepared.splits["train"].samples.max(axis=1) / 32_768
-    assert np.allclose(found[:, 0], highest) and (found[:, 1] == 16_000).all()
+    assert np.allclose(results[:, 0], highest) and (results[:, 1] == 16_000).all()
 
 
 def test_unusable_embedding_models_are_refused(prepared, tmp_path, hear):
-    with pytest.raises(ConfigError, match=r"one of .*logmel"):
+    with pytest.raises(ConfigError, match=r"There are: .*logmel"):
         vectors.of(prepared, "none", tmp_path, quiet)
     with pytest.raises(ConfigError, match=r"wide should hear 16000 Hz.*48000 Hz"):
         vectors.of(prepared, "wide", tmp_path, quiet)

@@ -19,13 +19,13 @@ def test_the_table_gives_verdicts_by_interval():
     results += (
         made("same", 0.1, [0.80, 0.84, 0.80]) + made("bad", 0.1, [0.70, 0.72, 0.71]) + made("good", 0.5, [0.9], 500)
     )
-    found = {(row["selector"], row["share"]): row for row in summary.rows(results)}
-    assert next(iter(found)) == ("good", 0.5), "the largest share first"
-    good = found["good", 0.1]
+    result = {(row["selector"], row["share"]): row for row in summary.rows(results)}
+    assert next(iter(result)) == ("good", 0.5), "the largest share first"
+    good = result["good", 0.1]
     assert good["int8"]["mean"] == pytest.approx(0.86)
     assert good["int8"]["half"] == pytest.approx(4.303 * 0.01 / 3**0.5)
     assert good["against"]["mean"] == pytest.approx(0.05) and good["against"]["half"] == pytest.approx(0, abs=1e-9)
-    verdicts = {key: summary.verdict(row).rpartition(", ")[2] for key, row in found.items()}
+    verdicts = {key: summary.verdict(row).rpartition(", ")[2] for key, row in result.items()}
     assert verdicts == {
         ("good", 0.5): "", ("good", 0.1): "better", ("random", 0.1): "",
         ("same", 0.1): "unclear", ("bad", 0.1): "worse",

@@ -29,7 +29,7 @@ def test_channels_are_averaged(tmp_path):
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 22_050, 44_100, 48_000])
-def test_a_tone_of_another_rate_stays_the_tone(tmp_path, rate_hz):
+def test_resampling_keeps_a_tone(tmp_path, rate_hz):
     time = np.arange(rate_hz) / rate_hz
     soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 440 * time), rate_hz)
     samples = audio.fitted(*audio.read(tmp_path / "a.wav"), RATE_HZ, RATE_HZ)
@@ -39,7 +39,7 @@ def test_a_tone_of_another_rate_stays_the_tone(tmp_path, rate_hz):
     assert np.abs(samples[inner] - wanted[inner]).max() < 5e-3
 
 
-def test_what_is_above_the_new_band_is_filtered_out():
+def test_resampling_removes_frequencies_above_the_new_band():
     time = np.arange(48_000) / 48_000
     high = audio.resampled(np.sin(2 * np.pi * 12_000 * time).astype(np.float32), 48_000, RATE_HZ)
     assert np.abs(high[500:-500]).max() < 0.01
@@ -94,7 +94,7 @@ def test_compressed_recordings_are_read_whole_or_not_at_all(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
-def test_a_wav_from_a_pipe_has_no_size_and_is_taken(tmp_path, size):
+def test_a_wav_without_a_size_in_its_header_is_read(tmp_path, size):
     write_noise(tmp_path / "a.wav", 0)
     content = bytearray((tmp_path / "a.wav").read_bytes())
     struct.pack_into("<I", content, 40, size)
@@ -107,7 +107,7 @@ def test_a_wav_from_a_pipe_has_no_size_and_is_taken(tmp_path, size):
         assert len(samples) in (0, RATE_HZ)
 
 
-def test_what_cannot_be_used_is_named(tmp_path):
+def test_unusable_recordings_are_refused_with_a_reason(tmp_path):
     (tmp_path / "empty.wav").write_bytes(b"")
     (tmp_path / "text.wav").write_text("no sound at all")
     soundfile.write(tmp_path / "none.wav", np.zeros(0, np.int16), RATE_HZ)
@@ -148,7 +148,7 @@ def wholes(tmp_path_factory):
 
 
 @given(suffix=st.sampled_from([".wav", ".flac", ".ogg"]), data=st.data())
-def test_damage_gives_numbers_or_a_reason(tmp_path_factory, wholes, suffix, data):
+def test_damaged_files_give_finite_numbers_or_a_reason(tmp_path_factory, wholes, suffix, data):
     content = bytearray(wholes[suffix])
     for _ in range(data.draw(st.integers(1, 6))):
         place = data.draw(st.integers(0, min(len(content) - 1, 400)))

@@ -1,4 +1,4 @@
-"""Modules that fail, end the process, or give what only looks right: a run and a check say so in words."""
+"""Modules that fail, exit, or return subtly wrong values: a run and a check report it."""
 
 from dataclasses import replace
 
@@ -30,17 +30,17 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_run_and_a_check_say_it(words, module, tmp_path, name):
-    old, new, said = BROKEN[name]
+def test_a_run_and_a_check_report_broken_modules(words, module, tmp_path, name):
+    old, new, message = BROKEN[name]
     spec = embed.ModelSpec(module((old, new), name=name.replace("-", "_")))
     with pytest.raises(ConfigError) as caught:
         embed.run(embed.Request(words, tmp_path / "out", spec, workers=1))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     errors = [each.text for each in hear_check.check_module(spec.name) if each.level == "error"]
-    assert any(said in text for text in errors)
+    assert any(message in text for text in errors)
 
 
-def test_a_device_that_there_is_not(words, module, tmp_path):
+def test_an_unknown_device_is_refused(words, module, tmp_path):
     request = embed.Request(words, tmp_path / "out", embed.ModelSpec(module(), device="nonsense"))
     with pytest.raises(ConfigError, match="device nonsense of"):
         embed.run(request)

@@ -43,15 +43,15 @@ def workers_of(pid):
 
 
 def living(pids):
-    found = set()
+    result = set()
     for pid in pids:
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue
         if state != "Z":
-            found.add(pid)
-    return found
+            result.add(pid)
+    return result
 
 
 def until(condition, seconds=60):
@@ -71,7 +71,7 @@ def many(tmp_path):
     return root
 
 
-def test_killed_and_called_again_it_goes_on(many, module, tmp_path):
+def test_a_killed_command_continues(many, module, tmp_path):
     """kill -9 of the command alone: its workers end by themselves, and no finished shard is embedded twice."""
     slow, out = module(more=SLOW, name="slow"), tmp_path / "out"
     arguments = (many, "--model", slow, "--out", out, "--workers", 2)
@@ -93,7 +93,7 @@ def test_killed_and_called_again_it_goes_on(many, module, tmp_path):
     assert contents(out) == contents(whole.folder)
 
 
-def test_it_says_what_it_made_and_left_out(words, tmp_path):
+def test_the_command_prints_counts_and_skipped_recordings(words, tmp_path):
     (words / "up" / "bad.wav").write_bytes(b"")
     done = edgekws(words, "--model", "logmel", "--option", "bands=8", "--out", tmp_path / "out", "--workers", 1)
     assert "12 clips of 3 words, 72 numbers each, by logmel" in done.stdout
@@ -102,7 +102,7 @@ def test_it_says_what_it_made_and_left_out(words, tmp_path):
     assert index["model"]["options"] == {"bands": 8}
 
 
-def test_check_says_what_is_wrong(module):
+def test_check_prints_findings(module):
     assert "follows the HEAR API" in edgekws("--check", module()).stdout
     wrong = module(("sample_rate = 16000", "sample_rate = 8000"), name="wrong")
     done = edgekws("--check", wrong, code=4)
@@ -121,7 +121,7 @@ def test_check_says_what_is_wrong(module):
         (("absent", "--out", "out", "--strict", "--split", "train"), 3, "a split belongs to a prepared data set"),
     ],
 )
-def test_what_cannot_be_done_is_said(arguments, code, words):
+def test_invalid_arguments_are_refused(arguments, code, words):
     done = edgekws(*arguments, code=code)
     assert words in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr

@@ -35,7 +35,7 @@ def penultimate(path, audio):
 
 
 @pytest.mark.parametrize("path", GRAPHS, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_the_networks_vectors_are_the_integers_before_its_last_layer(path, audio):
+def test_dscnn_vectors_are_the_integers_before_the_last_layer(path, audio):
     model = embed.open_model(embed.ModelSpec("dscnn", str(path)))
     expected = penultimate(path, audio)
     assert (model.scene(audio) == expected).all()
@@ -73,7 +73,7 @@ def test_longer_audio_is_the_mean_of_windows(audio):
     assert np.allclose(model.scene(long), np.mean([model.scene(each) for each in windows], axis=0), rtol=1e-6)
 
 
-def test_a_timestamp_sees_the_second_around_it(audio):
+def test_a_timestamp_covers_the_second_around_it(audio):
     model = embed.open_model(embed.ModelSpec("dscnn"))
     clip = torch.from_numpy(np.pad(audio[:1], ((0, 0), (8_000, 8_000))))
     vectors, times = dscnn.get_timestamp_embeddings(clip, model.network)
@@ -95,7 +95,7 @@ def test_log_mel_does_not_depend_on_the_level(audio):
     assert np.allclose(model.scene(audio * 0.25), loud, atol=1e-5)
 
 
-def test_log_mel_hears_which_band_a_tone_is_in():
+def test_log_mel_locates_the_band_of_a_tone():
     model = embed.open_model(embed.ModelSpec("logmel", options={"bands": 20}))
     assert model.dimensions == 180
     time = np.arange(16_000) / 16_000

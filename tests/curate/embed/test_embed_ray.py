@@ -39,8 +39,8 @@ def test_ray_writes_the_same_bytes(request_of, monkeypatch, clips):
     monkeypatch.setattr(runner, "SHARD_CLIPS", clips)
     settings = embed.Settings(batch=1)
     for engine, workers in (("process", 1), ("ray", 2)):
-        found = embed.run(request_of(engine, workers=workers, engine=engine, settings=settings))
-        assert found.clips == 12
+        result = embed.run(request_of(engine, workers=workers, engine=engine, settings=settings))
+        assert result.clips == 12
     assert contents(request_of("process").out) == contents(request_of("ray").out)
 
 

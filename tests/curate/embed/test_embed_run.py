@@ -1,4 +1,4 @@
-"""A run: what it writes, what it leaves out, what it does again; the same bytes whatever the number of workers."""
+"""A run: its output, skipped recordings, recomputation; the same bytes for any number of workers."""
 
 import json
 import os
@@ -100,7 +100,7 @@ def test_any_number_of_workers_writes_the_same_bytes(request_of, tmp_path, monke
     assert len(contents(tmp_path / "out1")) == 4
 
 
-def test_bad_recordings_are_left_out_and_named(request_of, words):
+def test_unusable_recordings_are_skipped_with_a_reason(request_of, words):
     (words / "no" / "notes.txt").write_text("not a recording")
     (words / "no" / ".hidden").write_text("")
     (words / "up" / "cut.wav").write_bytes((words / "up" / "0.wav").read_bytes()[:9_000])
@@ -116,16 +116,16 @@ def test_bad_recordings_are_left_out_and_named(request_of, words):
     (words / "self").symlink_to(".")
     write_noise(words / "no" / "stereo.wav", 3, rate_hz=44_100, channels=2)
     index = embed.run(request_of())
-    found = {each.id: each.reason for each in index.skipped}
-    assert "it should be a recording (.wav" in found["no/notes.txt"]
-    assert "it is cut off" in found["up/cut.wav"]
-    assert "silence" in found["up/quiet.wav"]
-    assert "unreadable" in found["yes/0.wav"]
-    assert not any(str(words) in reason for reason in found.values()), "an index names no folder of this machine"
-    assert all("should be a file" in found[f"up/{name}.wav"] for name in ("folder", "loop", "nothing", "pipe"))
+    result = {each.id: each.reason for each in index.skipped}
+    assert "it should be a recording (.wav" in result["no/notes.txt"]
+    assert "it is cut off" in result["up/cut.wav"]
+    assert "silence" in result["up/quiet.wav"]
+    assert "unreadable" in result["yes/0.wav"]
+    assert not any(str(words) in reason for reason in result.values()), "an index names no folder of this machine"
+    assert all("should be a file" in result[f"up/{name}.wav"] for name in ("folder", "loop", "nothing", "pipe"))
     named = [f"{kind}/{name}" for kind in ("no", "up", "yes") for name in sorted(os.listdir(words / kind))]  # noqa: PTH208
-    assert {name for name in found if name.partition("/")[0] != "self"} < {*named}
-    assert len(found) == 11 + 6
+    assert {name for name in result if name.partition("/")[0] != "self"} < {*named}
+    assert len(result) == 11 + 6
     assert (index.words["yes"].file, index.words["yes"].clips) == ("", 0)
     assert index.words["empty"].clips == 0
     assert not (index.folder / "yes.parquet").exists()
@@ -145,7 +145,7 @@ def test_strict_refuses_one_bad_recording_and_leaves_no_index(request_of, words)
     assert embed.run(request_of(strict=True)).clips == 12
 
 
-def test_a_second_run_does_only_what_changed(request_of, words, calls):
+def test_a_second_run_computes_only_changed_words(request_of, words, calls):
     embed.run(request_of())
     assert calls() == 12
     before = contents(request_of().out)
@@ -196,7 +196,7 @@ def test_an_unfinished_run_of_another_model_is_removed(request_of, monkeypatch):
     assert all(len(vectors(index.folder / record.file)[1][0]) == 360 for record in index.words.values())
 
 
-def test_a_journal_that_was_torn_counts_up_to_there(request_of, monkeypatch, calls):
+def test_a_truncated_journal_is_valid_up_to_the_damage(request_of, monkeypatch, calls):
     monkeypatch.setattr(store.Store, "finish", lambda *_: pytest.fail("stopped"))
     with pytest.raises(pytest.fail.Exception):
         embed.run(request_of())
@@ -210,7 +210,7 @@ def test_a_journal_that_was_torn_counts_up_to_there(request_of, monkeypatch, cal
     assert contents(request_of().out) == contents(fresh.folder)
 
 
-def test_no_number_that_is_none_is_written(request_of, module):
+def test_nan_is_never_written(request_of, module):
     loud = "torch.where(audio.shape[1] and features(audio)[:, 1:2] > 0.137, float('nan'), features(audio))"
     path = module(("return features(audio)", f"return {loud}"), name="loud")
     index = embed.run(request_of(model=embed.ModelSpec(path)))
@@ -219,7 +219,7 @@ def test_no_number_that_is_none_is_written(request_of, module):
         assert not record.file or np.isfinite(vectors(index.folder / record.file)[1]).all()
 
 
-def test_nothing_that_can_be_embedded_is_an_error(request_of, words):
+def test_a_folder_without_usable_recordings_is_an_error(request_of, words):
     for path in words.glob("*/*.wav"):
         path.write_bytes(b"")
     with pytest.raises(DataError, match="none of 12"):
@@ -237,11 +237,11 @@ def test_a_model_that_breaks_its_contract_is_named(request_of, module, workers):
         embed.run(request_of(model=embed.ModelSpec(path), workers=workers))
 
 
-def test_a_worker_that_dies_is_said_and_what_was_done_is_kept(request_of, module):
+def test_a_dead_worker_is_reported_and_finished_work_is_kept(request_of, module):
     more = (
         "\nimport os, multiprocessing\nif multiprocessing.parent_process():\n    features = lambda audio: os._exit(9)\n"
     )
-    with pytest.raises(EdgeKwsError, match="a worker that was ended from outside"):
+    with pytest.raises(EdgeKwsError, match="a worker that was killed"):
         embed.run(request_of(model=embed.ModelSpec(module(more=more, name="dies")), workers=2))
 
 
@@ -265,7 +265,7 @@ def spoken(tmp_path_factory):
     return home / "words", dataset.prepare(listing, home / "data", RATE_HZ, RATE_HZ, lambda *_: None)
 
 
-def test_a_prepared_data_set_gives_what_its_recordings_give(spoken, tmp_path):
+def test_a_prepared_data_set_gives_the_same_vectors_as_its_recordings(spoken, tmp_path):
     """Bit for bit: the DS-CNN's vectors are integers times a scale."""
     root, data = spoken
     spec = embed.ModelSpec("dscnn")
@@ -278,14 +278,14 @@ def test_a_prepared_data_set_gives_what_its_recordings_give(spoken, tmp_path):
             assert (row == every[clip]).all()
 
 
-def test_a_split_is_one_that_there_is(request_of, spoken):
+def test_an_unknown_split_is_refused(request_of, spoken):
     with pytest.raises(DataError, match="a split belongs to a prepared data set"):
         embed.run(request_of(split="train"))
     with pytest.raises(DataError, match="should be one of train, validation, test"):
         embed.run(request_of(source=spoken[1].folder, split="dev"))
 
 
-def test_a_folder_whose_name_is_no_text_is_left_out(request_of, words):
+def test_a_folder_name_that_is_not_utf_8_is_skipped(request_of, words):
     os.rename(os.fsencode(words / "up"), os.fsencode(words) + b"/\xff")  # noqa: PTH104
     index = embed.run(request_of())
     assert index.clips == 8 and len(index.skipped) == 4
@@ -306,7 +306,7 @@ def test_a_folder_whose_name_is_no_text_is_left_out(request_of, words):
         lambda index: index["words"]["up"].update(word="no", file="no.parquet"),
     ],
 )
-def test_an_index_of_others_is_refused_and_touches_nothing(request_of, words, change):
+def test_a_foreign_index_is_refused_and_nothing_is_changed(request_of, words, change):
     index = embed.run(request_of())
     path = index.folder / "index.json"
     value = json.loads(path.read_text())
@@ -318,7 +318,7 @@ def test_an_index_of_others_is_refused_and_touches_nothing(request_of, words, ch
     assert contents(words.parent) == before
 
 
-def test_a_name_that_is_no_text_is_left_out(request_of, words):
+def test_a_file_name_that_is_not_utf_8_is_skipped(request_of, words):
     os.rename(os.fsencode(words / "up" / "0.wav"), os.fsencode(words / "up") + b"/\xff.wav")  # noqa: PTH104
     (named,) = embed.run(request_of()).skipped
     assert named.reason == "its name should be UTF-8" and "udcff" in named.id
@@ -343,11 +343,11 @@ def test_the_result_is_not_put_among_the_recordings(request_of, words):
     assert not (words / "embeddings").exists()
 
 
-def test_an_engine_that_there_is_not_is_refused_before_anything_is_touched(request_of, words):
+def test_an_unknown_engine_is_refused_first(request_of, words):
     embed.run(request_of())
     (words / "up" / "0.wav").unlink()
     before = contents(request_of().out)
-    with pytest.raises(ConfigError, match=r"one of process, ray\. Got: spark"):
+    with pytest.raises(ConfigError, match=r"spark is not known. There are: process, ray"):
         embed.run(request_of(engine="spark"))
     assert contents(request_of().out) == before
 
@@ -359,7 +359,7 @@ def test_a_folder_that_cannot_be_written_is_named(request_of, tmp_path):
             embed.run(request_of(out=out))
 
 
-def test_a_disk_that_is_full_is_said_and_the_run_goes_on(request_of, monkeypatch, calls):
+def test_a_full_disk_is_reported_and_the_run_continues_later(request_of, monkeypatch, calls):
     """Full while the second word is noted down: half a line of the journal is left, and the word is done again."""
     plain, written = json.dumps, []
 
@@ -391,6 +391,6 @@ def test_impossible_settings_are_refused(request_of):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_recording_that_may_not_be_read_is_named(request_of, words):
+def test_an_unreadable_recording_is_named(request_of, words):
     Path(words / "up" / "0.wav").chmod(0)
     assert "Permission denied" in embed.run(request_of()).skipped[0].reason

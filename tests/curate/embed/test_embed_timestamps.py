@@ -41,12 +41,12 @@ def contents(out):
 
 def rows(path, clip):
     """(times float32 [t], vectors float32 [t, size])"""
-    found = [row for row in pq.read_table(path).to_pylist() if row["clip_id"] == clip]
-    return np.float32([row["timestamp_ms"] for row in found]), np.float32([row["embedding"] for row in found])
+    result = [row for row in pq.read_table(path).to_pylist() if row["clip_id"] == clip]
+    return np.float32([row["timestamp_ms"] for row in result]), np.float32([row["embedding"] for row in result])
 
 
 @pytest.mark.parametrize("name", ["mine", "logmel", "dscnn"])
-def test_rows_are_what_the_model_says_of_the_clip(request_of, words, name):
+def test_rows_equal_the_models_output(request_of, words, name):
     request = request_of() if name == "mine" else request_of(model=embed.ModelSpec(name))
     index = embed.run(request)
     assert index.clips == 12 and index.about["model"]["dimensions"] == {"mine": 3, "logmel": 80, "dscnn": 64}[name]
@@ -57,9 +57,9 @@ def test_rows_are_what_the_model_says_of_the_clip(request_of, words, name):
     for clip in ("up/0.wav", "up/3.wav"):
         times, vectors = rows(index.folder / "up.parquet", clip)
         audio = _audio.fitted(*_audio.read(words / clip), RATE_HZ, RATE_HZ)
-        wanted, centres = model.times(audio[None])
+        expected, centres = model.times(audio[None])
         assert (times == centres[0]).all() and (np.diff(times) > 0).all() and len(times) > 20
-        assert np.allclose(vectors, wanted[0], rtol=1e-4, atol=1e-5)
+        assert np.allclose(vectors, expected[0], rtol=1e-4, atol=1e-5)
 
 
 def test_clips_of_several_lengths_have_as_many_times_as_they_last(request_of):
@@ -82,8 +82,8 @@ def test_any_number_of_workers_and_row_groups_of_any_size(request_of, tmp_path, 
         assert pq.read_table(small.folder / f"{word}.parquet") == pq.read_table(tmp_path / "out1" / f"{word}.parquet")
 
 
-def test_a_stopped_run_goes_on(request_of, tmp_path):
-    """With batches of one clip: what is done is a part on disk, and is not asked of the model again."""
+def test_a_stopped_run_continues(request_of, tmp_path):
+    """With batches of one clip: what is done is a part on disk, and is not computed again."""
     settings = embed.Settings(batch=1, timestamps=True)
 
     def stop(_, done, total):
@@ -103,17 +103,17 @@ def test_a_stopped_run_goes_on(request_of, tmp_path):
 def test_clips_without_times_or_numbers_are_left_out(request_of, module):
     nan = "times = torch.where(audio[0, 0] > 0, float('nan'), times)"
     path = module(("return features(frames), times", f"{nan}\n    return features(frames), times"), name="nan")
-    found = embed.run(request_of(model=embed.ModelSpec(path), settings=replace(TIMES, batch=1)))
-    assert 0 < found.clips < 12 and "NaN or infinity from the model" in found.skipped[0].reason
+    result = embed.run(request_of(model=embed.ModelSpec(path), settings=replace(TIMES, batch=1)))
+    assert 0 < result.clips < 12 and "NaN or infinity from the model" in result.skipped[0].reason
     none = module(
         ("return features(frames), times.expand", "return features(frames)[:, :0], times[:0].expand"), name="none"
     )
     with pytest.raises(DataError, match="no time at all from the model"):
-        embed.run(request_of(model=embed.ModelSpec(none), out=found.folder.parent / "none"))
+        embed.run(request_of(model=embed.ModelSpec(none), out=result.folder.parent / "none"))
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("return features(frames), times", "return features(frames).double(), times", r"float32 \[4, t, 3\]"),
         ("return features(frames), times", "return features(frames)[0], times", r"Got: float32 \[100, 3\]"),
@@ -125,9 +125,9 @@ def test_clips_without_times_or_numbers_are_left_out(request_of, module):
         ("def get_timestamp_embeddings", "def get_times", "no such function"),
     ],
 )
-def test_a_module_that_breaks_its_contract_is_named(request_of, module, old, new, said):
+def test_a_module_that_breaks_its_contract_is_named(request_of, module, old, new, message):
     request = request_of(model=embed.ModelSpec(module((old, new), name="broken")))
-    with pytest.raises(ConfigError, match=said) as caught:
+    with pytest.raises(ConfigError, match=message) as caught:
         embed.run(request)
     assert "edgekws embed --check" in str(caught.value)
 
@@ -151,8 +151,8 @@ def test_the_command_writes_both_beside_each_other(words, tmp_path):
     both = ["--out", str(tmp_path / "scene"), "--timestamps", str(tmp_path / "times")]
     done = CliRunner().invoke(app, [*arguments, *both])
     assert done.exit_code == 0, done.exception
-    said = " ".join(done.output.split())
-    assert "13 clips of 3 words, 360 numbers each" in said and "13 clips of 3 words, 80 numbers a time" in said
+    message = " ".join(done.output.split())
+    assert "13 clips of 3 words, 360 numbers each" in message and "13 clips of 3 words, 80 numbers a time" in message
     assert contents(tmp_path / "scene").keys() == contents(tmp_path / "times").keys()
     inside = CliRunner().invoke(app, [*arguments, *both[:3], str(tmp_path / "scene" / "times")])
     assert isinstance(inside.exception, ConfigError) and "beside --out" in str(inside.exception)

@@ -77,7 +77,7 @@ def test_very_short_audio_has_a_frame(folder, samples):
     assert np.isfinite(model.scene(np.full((1, samples), 0.1, np.float32))).all()
 
 
-def test_a_layer_that_there_is_not_is_refused(folder):
+def test_an_unknown_layer_is_refused(folder):
     with pytest.raises(ConfigError, match=r"should be -3\.\.2"):
         embed.open_model(embed.ModelSpec("wav2vec2", str(folder), {"layer": 3}))
 

@@ -1,4 +1,4 @@
-"""Each rule of the validator with a module that breaks it, and the words in which it says so."""
+"""Each rule of the validator with a module that breaks it, and its message."""
 
 import pytest
 
@@ -67,12 +67,12 @@ WARNED = {
 }
 
 
-def test_a_right_module_has_no_findings(module):
+def test_a_valid_module_has_no_findings(module):
     assert hear_check.check_module(module()) == []
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_an_error_is_said_in_words(module, case):
+def test_errors_are_described(module, case):
     change, check, words = WRONG[case]
     errors = [each for each in hear_check.check_module(module(change)) if each.level == "error"]
     assert check in {each.check for each in errors}
@@ -80,29 +80,29 @@ def test_an_error_is_said_in_words(module, case):
 
 
 @pytest.mark.parametrize("case", WARNED)
-def test_a_warning_is_no_error(module, case):
+def test_warnings_are_not_errors(module, case):
     change, check, words = WARNED[case]
-    (found,) = hear_check.check_module(module(change))
-    assert (found.level, found.check) == ("warning", check)
-    assert words in found.text
+    (result,) = hear_check.check_module(module(change))
+    assert (result.level, result.check) == ("warning", check)
+    assert words in result.text
 
 
 def test_one_broken_function_does_not_hide_the_other(module):
-    found = hear_check.check_module(module(scene("audio[5]"), times("v")))
-    assert {each.check for each in found} == {"get_scene_embeddings", "get_timestamp_embeddings"}
+    result = hear_check.check_module(module(scene("audio[5]"), times("v")))
+    assert {each.check for each in result} == {"get_scene_embeddings", "get_timestamp_embeddings"}
 
 
 def test_a_tensorflow_module_is_refused_by_name(module):
     more = "\nclass Other:\n    pass\nOther.__module__ = 'tensorflow.python.module'\n"
-    found = hear_check.check_module(module(("return Net()", "return Other()"), more=more))
-    assert "TensorFlow module" in found[0].text
+    result = hear_check.check_module(module(("return Net()", "return Other()"), more=more))
+    assert "TensorFlow module" in result[0].text
 
 
-def test_what_is_no_module_at_all_is_said(tmp_path):
+def test_an_unimportable_module_is_reported(tmp_path):
     assert "There are: dscnn, logmel, wav2vec2" in hear_check.check_module("no_such_module")[0].text
     assert "no such file" in hear_check.check_module(str(tmp_path / "absent.py"))[0].text
 
 
 @pytest.mark.parametrize("name", [name for name in embed.names() if name != "wav2vec2"])
-def test_our_own_models_have_no_findings(name):
+def test_built_in_models_have_no_findings(name):
     assert hear_check.check_module(name) == []

@@ -17,9 +17,9 @@ def clips(count=300, dimensions=24, words=6, seed=0):
     """(ids, float32 [count, dimensions]): words as noisy directions, of uneven number."""
     rng = np.random.default_rng(seed)
     centres = rng.standard_normal((words, dimensions))
-    said = np.minimum(rng.geometric(0.35, count) - 1, words - 1)
-    vectors = centres[said] + rng.standard_normal((count, dimensions)) * rng.uniform(0.3, 1.2, (count, 1))
-    return [f"word{word}/clip{number}.wav" for number, word in enumerate(said)], vectors.astype(np.float32)
+    message = np.minimum(rng.geometric(0.35, count) - 1, words - 1)
+    vectors = centres[message] + rng.standard_normal((count, dimensions)) * rng.uniform(0.3, 1.2, (count, 1))
+    return [f"word{word}/clip{number}.wav" for number, word in enumerate(message)], vectors.astype(np.float32)
 
 
 def shard(folder, ids, vectors, shards=1, order=None, group_rows=50):

@@ -1,4 +1,4 @@
-"""Processes as tests see them."""
+"""Processes for tests."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def killed(number: int) -> int:
 
 
 def killed_once(path: Path) -> str:
-    """Dies in its first life."""
+    """Kills its process on the first call."""
     if not path.exists():
         path.touch()
         os.kill(os.getpid(), signal.SIGKILL)

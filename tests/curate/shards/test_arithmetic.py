@@ -45,8 +45,8 @@ def test_a_vector_and_its_integers_point_the_same_way():
     vectors = np.random.default_rng(0).standard_normal((50, 1024)).astype(np.float32) * 37
     quantized = arithmetic.quantize(vectors).astype(np.float64)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = (unit * quantized).sum(axis=1) / np.linalg.norm(quantized, axis=1)
-    assert found.min() > 0.9999
+    result = (unit * quantized).sum(axis=1) / np.linalg.norm(quantized, axis=1)
+    assert result.min() > 0.9999
     assert np.abs(quantized).max() == 127
 
 
@@ -61,7 +61,7 @@ def test_the_lowest_are_those_of_a_stable_sort(keys, count):
     assert arithmetic.lowest(values, count).tolist() == np.argsort(values, kind="stable")[:count].tolist()
 
 
-def test_places_are_the_same_everywhere_and_seeds_shuffle_them():
+def test_sort_keys_are_fixed_and_permuted_by_seeds():
     places = arithmetic.hashes([f"clip{i}" for i in range(1000)])
     assert int(places[0]) == int.from_bytes(__import__("hashlib").blake2b(b"clip0", digest_size=8).digest(), "big")
     orders = [np.argsort(arithmetic.shuffled(places, seed)).tolist() for seed in (0, 1, 2)]

@@ -97,13 +97,13 @@ def test_lazy_greedy_is_the_plain_one(stored, seed):
     rows = quantize(clips(150, 16, seed=seed)[1]).astype(np.float32)
     rows[70:80] = rows[60:70]  # equal gains: the first must win
     weights = rng.integers(1, 1000, 150)
-    found = greedy.summarize(rows, weights, 25, stored)
+    result = greedy.summarize(rows, weights, 25, stored)
     similar = similarities(rows, rows, grid_norms(rows), grid_norms(rows)).astype(np.int64)
     expected, _ = plain_greedy(similar, weights, 25)
-    assert found.picks.tolist() == expected
+    assert result.picks.tolist() == expected
     nearest = similar[expected].argmax(axis=0)
-    assert found.weights.sum() == weights.sum()
-    assert (found.weights == np.bincount(nearest, weights, minlength=25)).all()
+    assert result.weights.sum() == weights.sum()
+    assert (result.weights == np.bincount(nearest, weights, minlength=25)).all()
 
 
 def test_small_data_get_the_plain_greedy_and_its_value(home, run):
@@ -125,7 +125,7 @@ def test_stages_lose_little_against_the_plain_greedy(tmp_path, monkeypatch):
         monkeypatch.setattr(greedy, "FINAL_CLIPS", 400)
         run = run_of(store, engine, tmp_path / "stages")
         staged = facility.choose(run, 40, 0)
-        chance = facility._valued(run_of(store, engine, tmp_path / "r"), allowed, random.choose(run, 40, 0).rows)[0]
+        chance = facility._evaluate(run_of(store, engine, tmp_path / "r"), allowed, random.choose(run, 40, 0).rows)[0]
     assert 300 < run.counts["candidates"] <= 400
     assert whole.value > staged.value > chance + 0.85 * (whole.value - chance)
 
@@ -164,7 +164,7 @@ def test_sums_of_words_merge_in_any_order(home):
 
 def test_margins_are_those_of_means_without_the_fold(home, run):
     store, _, _ = home
-    found = confidence.margins(run)
+    result = confidence.margins(run)
     rows = store.vectors(np.arange(store.rows)).astype(np.float64)
     words = balanced.words_of(run)
     fold = confidence.folds(np.concatenate([store.places(part) for part in range(len(store.parts))]))
@@ -173,7 +173,7 @@ def test_margins_are_those_of_means_without_the_fold(home, run):
         means = [rows[there & (words == word)].sum(axis=0) for word in range(len(store.words))]
         cosine = [mean @ rows[row] / np.linalg.norm(mean) / np.linalg.norm(rows[row]) for mean in means]
         own = cosine.pop(words[row])
-        assert found[row] == pytest.approx(own - max(cosine), abs=0.02)
+        assert result[row] == pytest.approx(own - max(cosine), abs=0.02)
 
 
 def test_wrong_labels_have_the_least_confidence_and_are_filtered(tmp_path):
@@ -190,10 +190,10 @@ def test_wrong_labels_have_the_least_confidence_and_are_filtered(tmp_path):
     assert not [name for names in chosen for name in names if name in wrong]
 
 
-def test_the_surer_half_of_each_word_is_kept():
+def test_the_most_confident_half_of_each_word_is_kept():
     words = np.array([0, 0, 0, 1, 1, 2])
     margin = np.array([0.1, 0.3, 0.2, -1, 5, confidence.UNKNOWN], np.float32)
-    assert filtered.surer_half(words, margin).tolist() == [False, True, True, False, True, True]
+    assert filtered.most_confident_half(words, margin).tolist() == [False, True, True, False, True, True]
 
 
 def test_a_word_with_one_clip_is_least_sure_and_does_no_harm(tmp_path):

@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_made_is_said(folder, tmp_path, monkeypatch):
         return original(path, *args, **options)
 
     monkeypatch.setattr(Path, "mkdir", mkdir)
-    with pytest.raises(ArtifactError, match=r"w should be a folder to work in.*No space left.*free some space"):
+    with pytest.raises(ArtifactError, match=r"w should be a folder to work in.*No space left.*free some disk space"):
         chosen(folder, tmp_path / "w")
 
 
@@ -97,7 +97,7 @@ def remove(path):
 
 
 @pytest.mark.parametrize("moment", range(2, 15, 3))
-def test_a_shard_that_changed_after_a_kill_is_read_anew(folder, tmp_path, moment):
+def test_a_shard_that_changed_after_a_kill_is_read_again(folder, tmp_path, moment):
     with pytest.raises(KilledError):
         chosen(folder, tmp_path / "w", progress=until(moment))
     ids, vectors = clips(seed=4)

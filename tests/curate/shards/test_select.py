@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edgekws.curate import workers as engines
 from edgekws.curate.shards import greedy, method_names, select
-from edgekws.curate.shards.memory import bytes_of, usual_bytes
+from edgekws.curate.shards.memory import bytes_of, default_bytes
 from edgekws.curate.shards.methods import facility
 from edgekws.curate.shards.store import Layout
 from edgekws.errors import ConfigError, DataError
@@ -27,7 +27,7 @@ METHODS = ("balanced", "confidence", "facility", "filtered", "kcenter", "random"
 def many_stages(monkeypatch):
     """Facility location in stages although the data are small."""
     monkeypatch.setattr(greedy, "FINAL_CLIPS", 40)
-    monkeypatch.setattr(facility, "_WINNERS", 6)
+    monkeypatch.setattr(facility, "_MIN_WINNERS", 6)
 
 
 def chosen(folder, method, work, size=20, seed=0, **options):
@@ -50,7 +50,7 @@ def test_one_two_and_seven_shards_and_any_order_give_the_same_choice(seed, size,
     folders = [shard(home / f"d{i}", ids, vectors, *form, group_rows=37) for i, form in enumerate(forms)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(greedy, "FINAL_CLIPS", 40)
-        patch.setattr(facility, "_WINNERS", 6)
+        patch.setattr(facility, "_MIN_WINNERS", 6)
         for method in METHODS:
             first, *others = [chosen(folder, method, folder.with_suffix(".w"), size, seed) for folder in folders]
             assert len(set(first.ids)) == size
@@ -95,13 +95,13 @@ def test_a_run_that_ends_anywhere_goes_on_there(method, tmp_path, many_stages, m
     whole = chosen(folder, method, tmp_path / "whole")
     for moment in count(1):
         try:
-            found = chosen(folder, method, tmp_path / "w", progress=until(moment))
+            result = chosen(folder, method, tmp_path / "w", progress=until(moment))
         except KilledError:
             continue
         break
     assert moment > 5
-    assert (found.ids, found.value, found.weights) == (whole.ids, whole.value, whole.weights)
-    assert found.counts == whole.counts
+    assert (result.ids, result.value, result.weights) == (whole.ids, whole.value, whole.weights)
+    assert result.counts == whole.counts
 
 
 def small_plan():
@@ -135,9 +135,9 @@ def test_kill_9_leaves_no_worker_and_the_next_run_goes_on(tmp_path):
     wait_until(lambda: not any(alive(pid) for pid in workers))
     reports = []
     options = {"work": tmp_path / "w", "workers": 1, "layout": Layout(512, 128)}
-    found = select(folder, "kcenter", 200, 0, progress=lambda *what: reports.append(what), **options)
+    result = select(folder, "kcenter", 200, 0, progress=lambda *what: reports.append(what), **options)
     assert not [what for what, *_ in reports if what == "reading shards"]
-    assert found.ids == select(folder, "kcenter", 200, 0, **options | {"work": tmp_path / "whole"}).ids
+    assert result.ids == select(folder, "kcenter", 200, 0, **options | {"work": tmp_path / "whole"}).ids
 
 
 def test_a_second_run_in_the_same_folder_waits_for_nobody(tmp_path):
@@ -168,30 +168,30 @@ def test_other_amounts_are_refused(text):
 
 
 def test_the_usual_memory_is_half_of_what_is_free(tmp_path):
-    assert usual_bytes(tmp_path) == 2_000_000_000
+    assert default_bytes(tmp_path) == 2_000_000_000
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9000 kB\nMemFree: 10 kB\nMemAvailable:    8000 kB\n")
-    assert usual_bytes(tmp_path) == 4000 << 10
+    assert default_bytes(tmp_path) == 4000 << 10
     limits = tmp_path / "sys" / "fs" / "cgroup"
     limits.mkdir(parents=True)
     (limits / "memory.current").write_text("1024\n")
     (limits / "memory.max").write_text("max\n")
-    assert usual_bytes(tmp_path) == 4000 << 10
+    assert default_bytes(tmp_path) == 4000 << 10
     (limits / "memory.max").write_text("5120\n")
-    assert usual_bytes(tmp_path) == 2048
+    assert default_bytes(tmp_path) == 2048
     (limits / "memory.stat").write_text("anon 5\ninactive_file 512\nactive_file 100\n")
-    assert usual_bytes(tmp_path) == 2048 + 256
+    assert default_bytes(tmp_path) == 2048 + 256
 
 
 def test_wrong_options_are_refused(tmp_path):
     folder = shard(tmp_path / "d", *clips(40))
-    with pytest.raises(ConfigError, match="one of balanced, confidence"):
+    with pytest.raises(ConfigError, match="There are: balanced, confidence"):
         chosen(folder, "best", tmp_path / "w")
     with pytest.raises(ConfigError, match="1 or more"):
         chosen(folder, "random", tmp_path / "w", 0)
-    with pytest.raises(ConfigError, match="at most the 40 clips"):
+    with pytest.raises(ConfigError, match="at most the 40 available clips"):
         chosen(folder, "random", tmp_path / "w", 41)
-    with pytest.raises(ConfigError, match="surer half can be chosen: 2"):
+    with pytest.raises(ConfigError, match="most confident half can be selected: 2"):
         chosen(folder, "filtered", tmp_path / "w", 30)
     with pytest.raises(ConfigError, match=r"--memory should be \d+ MB or more for 40 clips.*Got: 100 MB"):
         chosen(folder, "random", tmp_path / "w", memory_bytes=100_000_000)
@@ -212,15 +212,15 @@ def test_little_memory_takes_fewer_workers_and_gives_the_same(tmp_path):
 
 def test_what_is_written_says_all_of_it(tmp_path):
     folder = shard(tmp_path / "d", *clips(60))
-    found = chosen(folder, "facility", tmp_path / "w", 5)
+    result = chosen(folder, "facility", tmp_path / "w", 5)
     (path,) = (tmp_path / "w" / "runs").glob("*/selection.json")
     value = json.loads(path.read_text())
-    assert (value["kind"], value["version"], tuple(value["ids"])) == ("edgekws-scale-selection", 1, found.ids)
-    assert sum(found.weights) == 60
-    picked = found.selection((found.words[0], "absent"))
+    assert (value["kind"], value["version"], tuple(value["ids"])) == ("edgekws-scale-selection", 1, result.ids)
+    assert sum(result.weights) == 60
+    picked = result.selection((result.words[0], "absent"))
     assert picked.size == 5
     assert picked.targets["absent"] == ()
-    assert all(name.startswith(found.words[0]) for name in picked.targets[found.words[0]])
+    assert all(name.startswith(result.words[0]) for name in picked.targets[result.words[0]])
 
 
 def test_the_default_work_folder_is_beside_the_shards(tmp_path):

@@ -25,17 +25,17 @@ def run(tmp_path, monkeypatch):
     shard(tmp_path / "shards", ids, vectors, shards=3)
 
     def start(*options):
-        said = invoke("shards", "shards", "--size", "12", *options).output
-        return said, json.loads((tmp_path / "12_train.json").read_text())
+        printed = invoke("shards", "shards", "--size", "12", *options).output
+        return printed, json.loads((tmp_path / "12_train.json").read_text())
 
     return start
 
 
 def test_a_choice_from_shards(run, tmp_path):
-    said, chosen = run("--memory", "1GB", "--method", "kcenter", "--target", "word1")
-    assert "kcenter, seed 0: 12 of 199 clips, least cosine of a clip to its nearest choice 0." in said
-    assert "left out: 1 clips" in said
-    assert f"word1: {len(chosen['targets']['word1'])} of them" in said
+    printed, chosen = run("--memory", "1GB", "--method", "kcenter", "--target", "word1")
+    assert "kcenter, seed 0: 12 of 199 clips, least cosine of a clip to its nearest selected clip 0." in printed
+    assert "left out: 1 clips" in printed
+    assert f"word1: {len(chosen['targets']['word1'])} of them" in printed
     ids = [*chosen["targets"]["word1"], *chosen["nontargets"]]
     assert len(ids) == len(set(ids)) == 12
     assert all(name.startswith("word1/") for name in chosen["targets"]["word1"])

@@ -1,4 +1,4 @@
-"""Shards in any form give one store; what is wrong with a shard is said with its file and row."""
+"""Shards in any form give one store; errors name the file and row."""
 
 import json
 
@@ -26,15 +26,15 @@ def test_any_sharding_and_any_order_give_the_same_bytes(tmp_path):
     ids, vectors = clips()
     shuffled = np.random.default_rng(5).permutation(len(ids))
     forms = [(1, None), (2, None), (7, None), (7, shuffled)]
-    found = []
+    result = []
     for number, (shards, order) in enumerate(forms):
         made = built(shard(tmp_path / f"d{number}", ids, vectors, shards, order), tmp_path / f"w{number}")
-        found.append((made.fingerprint(), content(made.folder)))
-    assert all(entry == found[0] for entry in found)
-    assert len(found[0][1]) == 2 * 5
+        result.append((made.fingerprint(), content(made.folder)))
+    assert all(entry == result[0] for entry in result)
+    assert len(result[0][1]) == 2 * 5
 
 
-def test_every_clip_is_there_once_with_its_own_vector(tmp_path):
+def test_every_clip_occurs_once_with_its_vector(tmp_path):
     ids, vectors = clips()
     made = built(shard(tmp_path / "d", ids, vectors, 3), tmp_path / "w")
     rows = np.arange(made.rows)
@@ -123,12 +123,12 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_shards_are_refused_with_file_and_row(case, tmp_path):
-    bad, said = BAD[case]
+    bad, message = BAD[case]
     folder = tmp_path / "d"
     folder.mkdir()
     parquet.write_table(table(["g/1", "g/2"], FOUR[:2], FLOATS), folder / "a.parquet")
     parquet.write_table(bad, folder / "b.parquet")
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         built(folder, tmp_path / "w")
     assert not (tmp_path / "w" / "store.json").exists()
 
@@ -175,7 +175,7 @@ def test_a_store_that_lost_rows_or_fields_is_refused(tmp_path):
         built(folder, tmp_path / "w")
 
 
-def test_a_build_that_ends_anywhere_goes_on_there(tmp_path, monkeypatch):
+def test_a_killed_build_continues(tmp_path, monkeypatch):
     ids, vectors = clips()
     folder = shard(tmp_path / "d", ids, vectors, 7)
     whole = built(folder, tmp_path / "whole")

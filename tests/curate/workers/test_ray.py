@@ -49,7 +49,7 @@ def test_tasks_are_taken_a_window_at_a_time(cluster):
     assert len(taken) == 16
 
 
-def test_errors_come_out_as_they_were(cluster):
+def test_errors_are_raised_unchanged(cluster):
     with workers.start("ray", 2) as running:
         with pytest.raises(DataError) as caught:
             list(running.map(tasks.refused, range(8)))
@@ -58,7 +58,7 @@ def test_errors_come_out_as_they_were(cluster):
             list(running.map(tasks.mistaken, [0]))
 
 
-def test_a_worker_that_dies_is_replaced_and_one_that_always_dies_is_said(cluster, tmp_path):
+def test_a_dead_worker_is_replaced_and_repeated_death_is_reported(cluster, tmp_path):
     with workers.start("ray", 2) as running:
         assert list(running.map(tasks.killed_once, [tmp_path / "died"])) == [(0, "done")]
         with pytest.raises(EdgeKwsError, match=r"every worker should live.*Got: .+What to do: run the same"):
@@ -73,26 +73,26 @@ def test_one_two_and_seven_shards_give_what_processes_choose(cluster, tmp_path, 
     for method in METHODS:
         own = chosen(folders[0], method, tmp_path / "own", engine="process", workers=1)
         for folder in folders:
-            found = chosen(folder, method, folder.with_suffix(".w"))
-            assert (found.ids, found.value, found.weights) == (own.ids, own.value, own.weights)
-            assert (found.store_sha256, found.engine) == (own.store_sha256, "ray")
+            result = chosen(folder, method, folder.with_suffix(".w"))
+            assert (result.ids, result.value, result.weights) == (own.ids, own.value, own.weights)
+            assert (result.store_sha256, result.engine) == (own.store_sha256, "ray")
 
 
 def test_relative_paths_are_those_of_the_run(cluster, tmp_path, monkeypatch):
     """A worker that was started before has another current folder."""
     shard(tmp_path / "here" / "d", *clips(), 3)
     monkeypatch.chdir(tmp_path / "here")
-    found = chosen(Path("d"), "facility", Path("w"))
-    assert found.ids == chosen(Path("d"), "facility", Path("own"), engine="process", workers=1).ids
+    result = chosen(Path("d"), "facility", Path("w"))
+    assert result.ids == chosen(Path("d"), "facility", Path("own"), engine="process", workers=1).ids
     assert (tmp_path / "here" / "w" / "store.json").exists()
 
 
-def test_a_folder_that_a_computer_lacks_is_said(tmp_path):
+def test_a_folder_missing_on_a_node_is_reported(tmp_path):
     with pytest.raises(ConfigError, match=r"nowhere should be a folder on .*share"):
         _enter(str(tmp_path / "nowhere"))
 
 
-def test_a_bad_shard_is_said_with_file_and_row(cluster, tmp_path):
+def test_a_bad_shard_is_reported_with_file_and_row(cluster, tmp_path):
     ids, vectors = clips()
     vectors[211, 3] = np.nan
     with pytest.raises(DataError, match=r"shard0\.parquet, row 211: .*finite"):
@@ -100,7 +100,7 @@ def test_a_bad_shard_is_said_with_file_and_row(cluster, tmp_path):
     assert not (tmp_path / "w" / "store.json").exists()
 
 
-def test_a_cluster_that_does_not_answer_is_said(tmp_path, monkeypatch):
+def test_an_unreachable_cluster_is_reported(tmp_path, monkeypatch):
     def init(**options):
         raise ConnectionError(f"nothing at {options['address']}")
 

@@ -1,4 +1,4 @@
-"""The process engine, and engines and methods from outside; what goes wrong in a worker is said by who waits for it."""
+"""The process engine, and engines and methods from outside; errors of a worker are raised in the main process."""
 
 import os
 import signal
@@ -41,21 +41,21 @@ def test_tasks_are_taken_as_they_are_needed():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_of_ours_comes_out_as_it_was(workers):
+def test_an_edgekws_error_is_raised_unchanged(workers):
     with engines.start("process", workers) as running, pytest.raises(DataError) as caught:
         list(running.map(tasks.refused, range(8)))
     assert (caught.value.got, caught.value.hint) == ("3", "give three")
 
 
-def test_a_worker_that_dies_is_said():
+def test_a_dead_worker_is_reported():
     with (
-        pytest.raises(EdgeKwsError, match=r"Got: a worker that was ended from outside.*fewer --workers"),
+        pytest.raises(EdgeKwsError, match=r"Got: a worker that was killed.*fewer --workers"),
         engines.start("process", 2) as running,
     ):
         list(running.map(tasks.killed, range(4)))
 
 
-def test_an_error_does_not_wait_for_tasks_that_nobody_wants(tmp_path):
+def test_an_error_cancels_the_remaining_tasks(tmp_path):
     began = time.monotonic()
     with pytest.raises(KeyError), engines.start("process", 2) as running:
         for _ in running.map(tasks.noted, [(tmp_path, 0), (tmp_path, 1), (tmp_path, 2)]):
@@ -65,7 +65,7 @@ def test_an_error_does_not_wait_for_tasks_that_nobody_wants(tmp_path):
     wait_until(lambda: not any(map(alive, workers)))
 
 
-def test_ctrl_c_is_heard_once_and_leaves_no_worker(tmp_path):
+def test_ctrl_c_is_handled_once_and_leaves_no_worker(tmp_path):
     """As from a terminal: the whole group of processes gets the signal."""
     script = tmp_path / "run.py"
     script.write_text(
@@ -85,9 +85,9 @@ def test_ctrl_c_is_heard_once_and_leaves_no_worker(tmp_path):
     ) as process:
         wait_until(lambda: len(list(notes.iterdir())) == 2, 60)
         os.killpg(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=30)[1]
+        message = process.communicate(timeout=30)[1]
     assert process.returncode == -signal.SIGINT
-    assert said.count("KeyboardInterrupt") == 1
+    assert message.count("KeyboardInterrupt") == 1
     workers = [int(path.name.partition("-")[2]) for path in notes.iterdir()]
     wait_until(lambda: not any(map(alive, workers)))
 
@@ -117,7 +117,7 @@ def elsewhere(tmp_path, monkeypatch):
     return home
 
 
-def test_engines_and_methods_come_from_packages_elsewhere(elsewhere, tmp_path):
+def test_engines_and_methods_of_other_packages(elsewhere, tmp_path):
     assert engines.names() == ["backwards", "process", "ray"]
     assert shards.described_methods()["first"] == "The first clips of the store."
     folder = shard(tmp_path / "d", *clips(), 3)

@@ -1,6 +1,6 @@
 """Lists of clip ids: allowed_training_set.yaml, eval.yaml, en_25_train.json, and train.yaml of the first generation.
 
-    {"targets": {word: [id, ...], ...}, "nontargets": [id, ...]}        today
+    {"targets": {word: [id, ...], ...}, "nontargets": [id, ...]}        current
     {"target_ids": [id, ...], "nontarget_ids": [id, ...]}               first generation
 
 The order of words and ids is kept: the challenge's score depends on it. YAML is read as a stream of events that may
@@ -23,7 +23,7 @@ from edgekws.files.fields import is_text
 
 FIRST = ("target_ids", "nontarget_ids")
 POOL, EVALUATION = ("train_embeddings", "allowed_training_set.yaml"), ("eval_embeddings", "eval.yaml")
-"""Where the challenge keeps embeddings and their list: to choose from, and to judge."""
+"""The challenge's folder of embeddings and its list: of the pool, and of the evaluation."""
 _HINT = "compare it with `edgekws select inspect` of a file that works"
 
 
@@ -36,15 +36,15 @@ class IdLists:
 
     @property
     def size(self) -> int:
-        """Clips, each as often as it is listed."""
+        """Number of clips, repetitions included."""
         return len(self.nontargets) + sum(map(len, self.targets.values()))
 
     def counts(self) -> Counter[str]:
         """How often each id is listed, over all lists."""
-        found = Counter(self.nontargets)
+        counts = Counter(self.nontargets)
         for ids in self.targets.values():
-            found.update(ids)
-        return found
+            counts.update(ids)
+        return counts
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class FirstLists:
 
 
 def read(path: Path) -> IdLists:
-    """JSON or YAML, whichever it is. Raises ArtifactError with the place and the rule."""
+    """JSON or YAML, whichever it is. Raises ArtifactError that names the entry and the rule."""
     value = _mapping(path, _WHAT)
     _only(path, value, ("targets", "nontargets"))
     targets = value["targets"]
@@ -75,7 +75,7 @@ def read(path: Path) -> IdLists:
 
 
 def read_first(path: Path) -> FirstLists:
-    """Raises ArtifactError with the place and the rule."""
+    """Raises ArtifactError that names the entry and the rule."""
     value = _mapping(path, "a train.yaml with target_ids and nontarget_ids")
     _only(path, value, FIRST)
     return FirstLists(*(_ids(path, value[key], key) for key in FIRST))
@@ -109,7 +109,7 @@ def kind(path: Path) -> str:
 
 
 def where_from(path: Path) -> str:
-    """What to do about a file that cannot be read, by its name."""
+    """A hint for a file that cannot be read, by its name."""
     if path.name in (POOL[1], EVALUATION[1]):
         return "edgekws select make-experiment makes it from embeddings; name the folder that it wrote with --data"
     if "train" in path.name:
@@ -161,8 +161,8 @@ def _only(path: Path, value: dict[str, Any], keys: tuple[str, str]) -> None:
     missing = [key for key in keys if key not in value]
     foreign = sorted(set(value) - set(keys))
     if missing or foreign:
-        found = f"no {' and no '.join(missing)}" if missing else f"the unknown key {foreign[0]}"
-        raise _wrong(path, f"{found}; exactly {' and '.join(keys)} should be there")
+        problem = f"no {' and no '.join(missing)}" if missing else f"the unknown key {foreign[0]}"
+        raise _wrong(path, f"{problem}; exactly {' and '.join(keys)} should be there")
 
 
 def _ids(path: Path, value: object, where: str) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Word:
-    """The rows of one file, as they are: ids may repeat; vectors are taken out by row."""
+    """The rows of one file; ids may repeat; vectors are read by row."""
 
     path: Path
     ids: list[str]
@@ -46,7 +46,7 @@ class Word:
         rows = np.asarray(rows, np.int64)
         if not len(rows):
             return np.empty((0, 0), self.dtype)
-        size = self._one_length(rows)
+        size = self._common_length(rows)
         if np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
             chosen = self._flat[self._starts[rows[0]] : self._starts[rows[-1] + 1]].reshape(-1, size)
         else:
@@ -56,13 +56,13 @@ class Word:
             raise self._wrong(f"NaN or infinity in the vector of {self.ids[rows[bad[0]]]}", rows[bad[0]])
         return chosen
 
-    def _one_length(self, rows: np.ndarray) -> int:
+    def _common_length(self, rows: np.ndarray) -> int:
         lengths = self.lengths()[rows]
         odd = np.flatnonzero((lengths != lengths[0]) | (lengths <= 0))
         if len(odd):
             clip, size = self.ids[rows[odd[0]]], lengths[odd[0]]
-            found = "no vector" if size < 0 else f"a vector of {size} numbers"
-            raise self._wrong(f"{found} for {clip}; the first has {lengths[0]}", rows[odd[0]])
+            actual = "no vector" if size < 0 else f"a vector of {size} numbers"
+            raise self._wrong(f"{actual} for {clip}; the first has {lengths[0]}", rows[odd[0]])
         return int(lengths[0])
 
     def _wrong(self, got: str, row: int) -> ArtifactError:
@@ -71,7 +71,7 @@ class Word:
 
 
 def composed(word: str) -> str:
-    """The same letters in one Unicode form: names of files have either."""
+    """Unicode NFC; file names may be NFC or NFD."""
     return unicodedata.normalize("NFC", word)
 
 
@@ -83,7 +83,7 @@ def path_of(folder: Path, word: str) -> Path:
     forms = dict.fromkeys([word, *(composed(word), unicodedata.normalize("NFD", word))])
     for form in forms:
         path = folder / f"{form}.parquet"
-        with suppress(OSError):  # no file system has names of that length
+        with suppress(OSError):  # the name may be too long for the file system
             if path.is_file():
                 return path
     raise DataError(
@@ -94,11 +94,11 @@ def path_of(folder: Path, word: str) -> Path:
 
 
 def _words_hint(folder: Path) -> str:
-    found = sorted(path.stem for path in folder.glob("*.parquet"))
-    if not found:
+    present = sorted(path.stem for path in folder.glob("*.parquet"))
+    if not present:
         return "give the folder with one parquet file per word, as edgekws embed writes it"
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return f"check the word; it has {', '.join(found[:_SHOWN])}{more}"
+    more = f" and {len(present) - _SHOWN} more" if len(present) > _SHOWN else ""
+    return f"check the word; it has {', '.join(present[:_SHOWN])}{more}"
 
 
 def read(path: Path) -> Word:

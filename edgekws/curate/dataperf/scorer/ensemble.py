@@ -1,8 +1,8 @@
-"""The challenge's classifier: the mean of an RBF SVC's and a logistic regression's probabilities.
+"""The challenge's classifier: the mean of the probabilities of an RBF SVC and of logistic regression.
 
-What depends on the seed is only how the SVC's probabilities are calibrated: decision values of five inner folds, whose
-clips are drawn by the seed, fit one sigmoid per pair of classes. The SVC itself, its values on the clips to predict and
-the whole of the logistic regression are computed once for all seeds.
+The seed affects only the calibration of the SVC's probabilities: decision values of five inner folds, drawn by the
+seed, fit one sigmoid per pair of classes. The SVC, its decision values on the clips to predict and the logistic
+regression are computed once for all seeds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edgekws.curate.dataperf.scorer import mt19937, platt
 from edgekws.errors import ConfigError, DataError
 
 FOLDS, _ROWS, _THREADS = 5, 1024, 2
-USUAL = "2023"
+DEFAULT_NUMERICS = "2023"
 """The leaderboard's."""
 NUMERICS = {
     **{name: objective.title for name, objective in _logistic.OBJECTIVES.items()},
@@ -39,7 +39,7 @@ class _Probabilities(Protocol):
 class Ensemble:
     """Fitted for each of `seeds`. x: float [n, dimensions]; y: int [n], any numbers of two classes or more."""
 
-    def __init__(self, x: np.ndarray, y: np.ndarray, seeds: Sequence[int], numerics: str = USUAL) -> None:
+    def __init__(self, x: np.ndarray, y: np.ndarray, seeds: Sequence[int], numerics: str = DEFAULT_NUMERICS) -> None:
         self.classes, codes = _codes(y)
         wide = np.ascontiguousarray(x, np.float64)
         self._gamma = _gamma(wide)
@@ -54,8 +54,8 @@ class Ensemble:
         """Class numbers, int64 [seeds, n], of float [n, dimensions]."""
         blocks = [x[start : start + _ROWS] for start in range(0, len(x), _ROWS)]
         with _pool() as pool:
-            found = list(pool.map(self._predict_block, blocks))
-        return np.concatenate(found, axis=1) if found else np.empty((len(self.sigmoids), 0), np.int64)
+            labels = list(pool.map(self._predict_block, blocks))
+        return np.concatenate(labels, axis=1) if labels else np.empty((len(self.sigmoids), 0), np.int64)
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """The mean of both parts, float64 [seeds, n, classes]."""
@@ -66,8 +66,8 @@ class Ensemble:
         return np.stack([(machine + linear) / 2 for machine in machines])
 
     def _predict_block(self, x: np.ndarray) -> np.ndarray:
-        found: np.ndarray = self.classes[self.probabilities(x).argmax(axis=2)]
-        return found
+        labels: np.ndarray = self.classes[self.probabilities(x).argmax(axis=2)]
+        return labels
 
     def _decisions(self, x: np.ndarray) -> np.ndarray:
         """float64 [n, pairs], positive for the first class of a pair, as libsvm counts."""
@@ -75,7 +75,7 @@ class Ensemble:
         return -values[:, None] if values.ndim == 1 else values
 
     def _calibrated(self, x: np.ndarray, codes: np.ndarray, seed: int) -> list[tuple[float, float]]:
-        """One sigmoid per pair of classes. libsvm starts its random numbers anew for each pair's inner folds."""
+        """One sigmoid per pair of classes. libsvm restarts its random numbers for each pair's inner folds."""
         generator, sigmoids = mt19937.libsvm_seed(seed), []
         for first, second in platt.pairs(len(self.classes)):
             rows = np.concatenate([np.flatnonzero(codes == first), np.flatnonzero(codes == second)])
@@ -102,7 +102,7 @@ class Ensemble:
 
 @contextmanager
 def _one_blas_thread() -> Iterator[None]:
-    """The matrices are small: more threads inside of a product only wait for each other."""
+    """The matrices are small: more threads per product only add overhead."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):
@@ -117,7 +117,7 @@ def _pool() -> Iterator[ThreadPoolExecutor]:
 
 
 def check(numerics: str) -> None:
-    """Raises ConfigError that lists those that there are."""
+    """Raises ConfigError that lists the available ones, for unknown numerics."""
     if numerics not in NUMERICS:
         raise ConfigError(f"--numerics should be one of {', '.join(NUMERICS)}", got=numerics)
 
@@ -125,7 +125,7 @@ def check(numerics: str) -> None:
 def logistic(x: np.ndarray, codes: np.ndarray, numerics: str) -> _Probabilities:
     """Fitted as `numerics` says. x: float [n, dimensions]; codes: int [n], all of 0..classes-1 occur.
 
-    Raises ConfigError for a numerics that there is not.
+    Raises ConfigError for unknown numerics.
     """
     check(numerics)
     if numerics == "native":
@@ -157,5 +157,5 @@ def svc(x: np.ndarray, y: np.ndarray) -> _Machine:
 
 
 def _machine(gamma: float) -> _Machine:
-    """Not fitted."""
+    """An SVC that is not fitted."""
     return packages.load("sklearn.svm").SVC(kernel="rbf", C=1.0, gamma=gamma, decision_function_shape="ovo")

@@ -14,7 +14,7 @@ from edgekws.errors import DataError
 
 
 def training(chosen: FirstLists, pool: Samples, where: str) -> TrainingSet:
-    """Vectors of the clips chosen, as float64: targets first, each class in the order of `pool`, as in the challenge.
+    """Vectors of the selected clips, as float64: targets first, each class in the order of `pool`, as in the challenge.
 
     Raises as rows().
     """
@@ -26,40 +26,42 @@ def training(chosen: FirstLists, pool: Samples, where: str) -> TrainingSet:
 def rows(chosen: FirstLists, pool: Samples, where: str) -> tuple[np.ndarray, np.ndarray]:
     """Rows of `pool`, int64, ascending: of the targets, and of other words.
 
-    where: names both files in an error. Raises DataError for an id that is not there, of another class, or twice, and
-    for a selection without ids.
+    where: names both files in an error. Raises DataError for a missing id, one of another class or listed twice,
+    and for an empty selection.
     """
     parts = []
     for ids, kind in ((chosen.targets, TARGET), (chosen.nontargets, NONTARGET)):
-        wanted = set(ids)
-        parts.append(np.array([row for row in np.flatnonzero(pool.types == kind) if pool.ids[row] in wanted], np.int64))
-        missing = wanted - {pool.ids[row] for row in parts[-1]}
-        if missing or len(wanted) < len(ids):
-            got = _absent(min(missing), pool) if missing else f"{len(ids) - len(wanted)} ids twice"
+        requested = set(ids)
+        parts.append(
+            np.array([row for row in np.flatnonzero(pool.types == kind) if pool.ids[row] in requested], np.int64)
+        )
+        missing = requested - {pool.ids[row] for row in parts[-1]}
+        if missing or len(requested) < len(ids):
+            got = _reason_missing(min(missing), pool) if missing else f"{len(ids) - len(requested)} ids twice"
             raise DataError(f"{where} should have each clip of the selection once", got=got)
     if not sum(map(len, parts)):
         raise DataError(f"{where} should have clips of the selection", got="a selection without ids")
     return parts[0], parts[1]
 
 
-def _absent(clip: str, pool: Samples) -> str:
+def _reason_missing(clip: str, pool: Samples) -> str:
     if clip not in pool.ids:
         return f"{clip} is not there"
     return f"{clip}, which is {'of another word' if pool.types[pool.ids.index(clip)] else 'of a target'} there"
 
 
 @dataclass(frozen=True)
-class Named:
-    """lists: in the order of train.npz. alike: rows whose vector several clips of the pool have."""
+class NamedClips:
+    """lists: in the order of train.npz. ambiguous: number of rows whose vector occurs several times in the pool."""
 
     lists: FirstLists
-    alike: int
+    ambiguous: int
 
 
-def name(known: TrainingSet, pool: Samples, where: str) -> Named:
-    """The ids of a training set's clips: those whose vectors and class are the same, number for number.
+def name(known: TrainingSet, pool: Samples, where: str) -> NamedClips:
+    """The ids of a training set's clips: those with the same class and bit-identical vectors.
 
-    Of clips with one vector and one class the first is named: they train alike. where: names both files in an error.
+    Of clips with the same vector and class the first is named. where: names both files in an error.
     Raises DataError for a vector that the pool lacks, has in the other class, or has less often.
     """
     if known.x.shape[1] != pool.vectors.shape[1]:
@@ -69,15 +71,15 @@ def name(known: TrainingSet, pool: Samples, where: str) -> Named:
     for clip, kind, vector in zip(pool.ids, pool.types.tolist(), pool.vectors.astype(np.float64), strict=True):
         left[kind, vector.tobytes()].append(clip)
     counts = {key: len(clips) for key, clips in left.items()}
-    found: dict[int, list[str]] = {TARGET: [], NONTARGET: []}
-    alike = 0
+    ids_by_class: dict[int, list[str]] = {TARGET: [], NONTARGET: []}
+    ambiguous = 0
     for row, (vector, label) in enumerate(zip(known.x.astype(np.float64), known.y.tolist(), strict=True)):
         key = (TARGET if label else NONTARGET, vector.tobytes())
         if not left.get(key):
             raise _unknown(where, row, counts, key)
-        alike += counts[key] > 1
-        found[key[0]].append(left[key].popleft())
-    return Named(FirstLists(tuple(found[TARGET]), tuple(found[NONTARGET])), alike)
+        ambiguous += counts[key] > 1
+        ids_by_class[key[0]].append(left[key].popleft())
+    return NamedClips(FirstLists(tuple(ids_by_class[TARGET]), tuple(ids_by_class[NONTARGET])), ambiguous)
 
 
 def _unknown(where: str, row: int, counts: dict[tuple[int, bytes], int], key: tuple[int, bytes]) -> DataError:

@@ -1,4 +1,4 @@
-"""Functions of the C library, whose last bit scikit-learn's compiled code has; that of numpy's differs by machine."""
+"""C library functions, which scikit-learn's compiled code uses; NumPy's may differ in the last bit by machine."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ import numpy as np
 
 
 def each(function: Callable[[float], float], values: np.ndarray) -> np.ndarray:
-    """float64, in the shape of `values`."""
+    """`function` of each element: float64, in the shape of `values`."""
     return np.array([function(value) for value in values.ravel().tolist()], np.float64).reshape(values.shape)

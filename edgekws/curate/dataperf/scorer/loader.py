@@ -1,10 +1,10 @@
 """From lists of ids to vectors and classes, in the order that the challenge's evaluation has them.
 
-The order decides the score: the classifier's inner folds are drawn by position. The rules, with their surprises:
+The order affects the score, because the classifier's inner folds are drawn by position. The rules:
 
 - targets: words in the order of the list's keys; within a word the rows of the parquet file in *their* order, those
   whose id is listed. So the order of a target's ids, and an id listed twice, change nothing; an id that the file
-  lacks is passed over; an id that the file has twice is taken twice.
+  lacks is skipped; an id that the file has twice is taken twice.
 - nontargets: grouped by word (the part of the id before the first slash) in the order of first appearance, then in
   the order of the list. An id listed twice is taken twice; of two rows with one id the first is taken.
 - classes: 0 for nontargets, 1... for the target words sorted by name, of *that* list. (Until November 2022: in the
@@ -79,13 +79,13 @@ def word_of(clip: str) -> str:
 
 
 def _target(word: words.Word, ids: tuple[str, ...], name: str, label: int, warn: Warn) -> Block:
-    wanted = set(ids)
-    rows = [row for row, clip in enumerate(word.ids) if clip in wanted]
+    listed = set(ids)
+    rows = [row for row, clip in enumerate(word.ids) if clip in listed]
     taken = tuple(word.ids[row] for row in rows)
-    missing = wanted - set(taken)
+    missing = listed - set(taken)
     if missing:
         some = f"{len(missing)} of the clips listed for {name} ({min(missing)})"
-        warn(f"{word.path} lacks {some}; passed over, as the challenge does")
+        warn(f"{word.path} lacks {some}; skipped, as the challenge does")
     if len(rows) > len(set(taken)):
         warn(f"{word.path} has {len(rows) - len(set(taken))} ids twice; every row counts, as in the challenge")
     return Block(taken, np.full(len(rows), label, np.int64), word.vectors(rows))

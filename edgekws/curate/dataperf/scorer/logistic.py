@@ -4,8 +4,8 @@ Before 1.4 the loss is a sum over clips and the optimizer stops by scipy's defau
 penalty is divided by the number of clips, and the optimizer has a tighter limit. Since 1.9 float32 stays float32
 (`native` only: that one calls the installed release).
 
-The optimizer stops long before the minimum, and where vectors are large its path multiplies the last bit of the loss
-until labels change. So sums here go in scikit-learn's order.
+The optimizer stops long before the minimum, and for large vectors its path amplifies the last bit of the loss until
+labels change. Sums are therefore computed in scikit-learn's order.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def fit(x: np.ndarray, y: np.ndarray, objective: Objective) -> Logistic:
     options: dict[str, Any] = {"maxiter": _ITERATIONS, "gtol": _GRADIENT, **objective.options}
     start, loss = np.zeros(rows * (x.shape[1] + 1)), _binary if classes == 2 else _multinomial
     minimize = packages.load("scipy.optimize").minimize
-    found = minimize(loss, start, args=(x, y, count), method="L-BFGS-B", jac=True, options=options)
-    weights = found.x.reshape((rows, -1), order="F")
+    result = minimize(loss, start, args=(x, y, count), method="L-BFGS-B", jac=True, options=options)
+    weights = result.x.reshape((rows, -1), order="F")
     return Logistic(np.ascontiguousarray(weights[:, :-1]), weights[:, -1].copy())
 
 
@@ -119,5 +119,5 @@ class Native:
         self._model = packages.load("sklearn.linear_model").LogisticRegression().fit(x, y)
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
-        found: np.ndarray = self._model.predict_proba(x)
-        return found
+        result: np.ndarray = self._model.predict_proba(x)
+        return result

@@ -1,9 +1,9 @@
-"""The first protocol of today's files (March 2022): a perceptron and an RBF SVC, each with an accuracy of its own.
+"""The first protocol of the current formats (March 2022): a perceptron and an RBF SVC, each scored by accuracy.
 
-Its loader is another one than today's, and its order moves the perceptron:
+Its loader differs from the current one, and its order affects the perceptron:
 
 - nontargets come first, in the order of the list; then targets in the order of the keys, each in the order of its list;
-- an id listed twice is taken twice, in both; of two rows with one id the first is taken; each id must be there;
+- an id listed twice is taken twice, in both; of two rows with one id the first is taken; each id must exist;
 - classes are numbered by the targets of allowed_training_set.yaml in the order of its keys; nontargets come last.
 
 The perceptron is scikit-learn's with its defaults and random_state=0, as the SVC is. Releases before 1.3 made float64
@@ -72,8 +72,8 @@ def load(lists: IdLists, folder: Path, classes: dict[str, int]) -> Block:
         places.setdefault(word, []).append(place)
     vectors: dict[int, np.ndarray] = {}
     for word, mine in places.items():
-        found = loader.first_rows(words.read(words.path_of(folder, word)), [listed[place][1] for place in mine])
-        vectors.update(zip(mine, found, strict=True))
+        result = loader.first_rows(words.read(words.path_of(folder, word)), [listed[place][1] for place in mine])
+        vectors.update(zip(mine, result, strict=True))
     if len({len(vector) for vector in vectors.values()}) != 1:
         raise ArtifactError(f"the clips listed of {folder} should have vectors of one length", got=_lengths(vectors))
     ids, labels = tuple(clip for _, clip, _ in listed), np.array([label for *_, label in listed], np.int64)
@@ -86,6 +86,6 @@ def _lengths(vectors: dict[int, np.ndarray]) -> str:
 
 def surprises(selection: IdLists, targets: list[str]) -> list[str]:
     """Of a selection that --strict-peer scores. targets: of the evaluation."""
-    found = [f"no clip of {word}: it can never be predicted" for word in targets if not selection.targets.get(word)]
+    result = [f"no clip of {word}: it can never be predicted" for word in targets if not selection.targets.get(word)]
     repeated = selection.size - len(selection.counts())
-    return [*found, *([f"{repeated} ids are listed twice: they train twice"] if repeated else [])]
+    return [*result, *([f"{repeated} ids are listed twice: they train twice"] if repeated else [])]

@@ -1,4 +1,4 @@
-"""Measures of predicted labels, and how far they move with other evaluation clips."""
+"""Measures of predicted labels, and their confidence intervals over evaluation clips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class ClassScore:
-    """Of one class; means over seeds. support: evaluation clips."""
+    """Scores of one class, means over seeds. support: number of evaluation clips."""
 
     name: str
     f1: float
@@ -25,7 +25,7 @@ class ClassScore:
 
 
 def measure(table: np.ndarray, which: Measure) -> float:
-    """Of one confusion table [classes, classes], row = truth; classes that occur nowhere do not count."""
+    """Of one confusion table [classes, classes], row = truth; classes that do not occur are ignored."""
     return float(_measures(table[None].astype(np.float64), which)[0])
 
 
@@ -80,4 +80,4 @@ def interval(truth: np.ndarray, labels: np.ndarray, classes: int, which: Measure
 
 def confusions(truth: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """int64 [seeds, classes, classes]."""
-    return np.stack([stats.confusion(truth, found, classes) for found in labels])
+    return np.stack([stats.confusion(truth, predicted, classes) for predicted in labels])

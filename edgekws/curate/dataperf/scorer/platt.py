@@ -1,4 +1,4 @@
-"""From SVM decision values to probabilities, as libsvm 3.10 does it (in scikit-learn's copy).
+"""From SVM decision values to probabilities, as in libsvm 3.10 (scikit-learn's copy).
 
 sigmoid: H.-T. Lin, C.-J. Lin, R. C. Weng, "A note on Platt's probabilistic outputs for support vector machines", 2007.
 coupling: T.-F. Wu, C.-J. Lin, R. C. Weng, "Probability estimates for multi-class classification by pairwise
@@ -66,7 +66,7 @@ def _newton(decisions: np.ndarray, targets: np.ndarray, a: float, b: float) -> t
 
 
 def _sum(values: np.ndarray, start: float = 0.0) -> float:
-    """From `start` on and from first to last, as a loop adds; numpy's own sum goes by halves."""
+    """The sum in sequential order from `start`, like a loop in C; NumPy uses pairwise summation."""
     return float(np.cumsum(np.concatenate([[start], values]))[-1])
 
 
@@ -78,7 +78,7 @@ def sigmoid(decisions: np.ndarray, a: float, b: float) -> np.ndarray:
 
 
 def pairs(classes: int) -> list[tuple[int, int]]:
-    """Of class numbers, in libsvm's order."""
+    """Pairs of classes in libsvm's order."""
     return [(i, j) for i in range(classes) for j in range(i + 1, classes)]
 
 
@@ -87,7 +87,7 @@ def probabilities(decisions: np.ndarray, sigmoids: list[tuple[float, float]], cl
     out = np.empty((len(decisions), classes))
     for start in range(0, len(decisions), _COLUMNS):  # blocks that stay in the cache
         rows = slice(start, start + _COLUMNS)
-        out[rows] = _coupled(_pairwise(decisions[rows], sigmoids, classes)).T
+        out[rows] = _couple(_pairwise(decisions[rows], sigmoids, classes)).T
     return out
 
 
@@ -100,19 +100,19 @@ def _pairwise(decisions: np.ndarray, sigmoids: list[tuple[float, float]], classe
     return r
 
 
-def _coupled(r: np.ndarray) -> np.ndarray:
+def _couple(r: np.ndarray) -> np.ndarray:
     """p [classes, n] that minimizes sum over i, j of (r[j, i] p[i] - r[i, j] p[j])^2, by coordinate steps."""
     classes, _, count = r.shape
     q = _quadratic(r)
-    out, p, left = np.empty((classes, count)), np.full((classes, count), 1.0 / classes), np.arange(count)
+    out, p, active = np.empty((classes, count)), np.full((classes, count), 1.0 / classes), np.arange(count)
     for _ in range(max(_ITERATIONS, classes)):
         qp = _product(q, p)
         pqp = _product(p[None], qp)[0]
         going = np.abs(qp - pqp).max(axis=0) >= 0.005 / classes
         if not going.all():
-            out[:, left[~going]] = p[:, ~going]
-            left, p, qp, pqp, q = left[going], p[:, going], qp[:, going], pqp[going], q[:, :, going]
-            if not len(left):
+            out[:, active[~going]] = p[:, ~going]
+            active, p, qp, pqp, q = active[going], p[:, going], qp[:, going], pqp[going], q[:, :, going]
+            if not len(active):
                 return out
         for t in range(classes):
             step = (pqp - qp[t]) / q[t, t]
@@ -121,23 +121,23 @@ def _coupled(r: np.ndarray) -> np.ndarray:
             pqp = (pqp + step * (step * q[t, t] + 2 * qp[t])) / scale / scale
             qp = (qp + step * q[t]) / scale
             p /= scale
-    out[:, left] = p
+    out[:, active] = p
     return out
 
 
 def _quadratic(r: np.ndarray) -> np.ndarray:
     q: np.ndarray = -r.transpose(1, 0, 2) * r
     for t in range(len(r)):
-        q[t, t] = _ordered(np.delete(r[:, t], t, axis=0) ** 2)
+        q[t, t] = _sum_in_order(np.delete(r[:, t], t, axis=0) ** 2)
     return q
 
 
 def _product(q: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """sum over j of q[t, j] * p[j], added from first to last."""
-    return np.stack([_ordered(row * p) for row in q])
+    """sum over j of q[t, j] * p[j], in sequential order."""
+    return np.stack([_sum_in_order(row * p) for row in q])
 
 
-def _ordered(rows: np.ndarray) -> np.ndarray:
+def _sum_in_order(rows: np.ndarray) -> np.ndarray:
     total: np.ndarray = rows[0].copy()
     for row in rows[1:]:
         total += row

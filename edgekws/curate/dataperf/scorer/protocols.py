@@ -1,4 +1,4 @@
-"""How the challenge counted, by date: which classifier, measure, limit, seeds and order of classes."""
+"""The challenge's protocols by date: classifier, measure, size limit, seeds and order of classes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgekws.errors import ConfigError
 
 OFFICIAL_SEEDS = (5, 69, 98, 70, 95, 64, 37, 11, 4, 32)
 SIZES = (25, 60)
-"""Of the leaderboards."""
+"""Selection sizes of the leaderboards."""
 
 Measure = Literal["accuracy", "balanced accuracy", "macro F1"]
 
@@ -47,7 +47,7 @@ PROTOCOLS = {
 
 
 def named(date: str) -> Protocol:
-    """Raises ConfigError that lists those that there are."""
+    """The protocol of a date. Raises ConfigError that lists the available ones."""
     if date not in PROTOCOLS:
         raise ConfigError(f"--protocol should be one of {', '.join(PROTOCOLS)}", got=date)
     return PROTOCOLS[date]

@@ -1,4 +1,4 @@
-"""The challenge's score of a selection, and what stands beside it."""
+"""The challenge's score of a selection, and its details."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PACKAGES = ("scikit-learn", "scipy", "numpy")
 
 @dataclass(frozen=True)
 class Task:
-    """Files of today's challenge. limit: clips that a selection may have; None: not checked."""
+    """Files of the current challenge. limit: maximum number of clips of a selection; None: not checked."""
 
     selection: Path
     allowed: Path
@@ -46,7 +46,7 @@ class Task:
 
 @dataclass(frozen=True)
 class FirstTask:
-    """Files of the first generation. selection: train.npz, or train.yaml with the samples.pb that it chooses from."""
+    """Files of the first generation. selection: train.npz, or train.yaml with its samples.pb."""
 
     selection: Path
     evaluation: Path
@@ -55,9 +55,9 @@ class FirstTask:
 
 @dataclass(frozen=True)
 class Options:
-    """numerics: of ensemble.NUMERICS. strict_peer: what our stricter rules refuse is scored, with a warning."""
+    """numerics: of ensemble.NUMERICS. strict_peer: violations of the stricter rules are warnings, not errors."""
 
-    numerics: str = ensemble.USUAL
+    numerics: str = ensemble.DEFAULT_NUMERICS
     protocol: Protocol = protocols.PROTOCOLS["2023-05"]
     seeds: tuple[int, ...] = protocols.OFFICIAL_SEEDS
     strict_peer: bool = False
@@ -65,7 +65,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Score:
-    """value: mean over runs, which are seeds, or classifiers that are scored by themselves.
+    """value: mean over runs, which are seeds, or separately scored classifiers.
 
     classes: in the order of confusion (row = truth, summed over runs). truth: int64 [n]; labels: int64 [runs, n].
     """
@@ -90,7 +90,7 @@ class Score:
         return {"seeds": [{"seed": int(seed), "score": value} for seed, value in self.by_run.items()]}
 
     def to_json(self) -> dict[str, Any]:
-        """Without ids and labels."""
+        """The report as JSON, without ids and labels."""
         summed = "summed_over_classifiers" if self.options.protocol.classifiers else "summed_over_seeds"
         return {
             "kind": KIND,
@@ -118,35 +118,35 @@ def score(task: Task, options: Options) -> Score:
     notes: dict[str, None] = {}
     selection, allowed, evaluation = (lists.read(path) for path in (task.selection, task.allowed, task.evaluation))
     by_name = options.protocol.by_name
-    with _naming(task.evaluation):
+    with _naming_file(task.evaluation):
         selection_rules.check_evaluation(evaluation)
-    with _naming(task.selection):
+    with _naming_file(task.selection):
         selection_rules.check(selection, allowed, task.limit)
         if not options.strict_peer:
             selection_rules.check_strictly(selection, evaluation, by_name)
     if options.strict_peer:
         notes.update(dict.fromkeys(selection_rules.surprises(selection, evaluation, by_name)))
-    notes.update(dict.fromkeys(_oddities(evaluation)))
+    notes.update(dict.fromkeys(_notes_on_evaluation(evaluation)))
 
     def warn(note: str) -> None:
         notes[note] = None
 
     train = list(loader.load(selection, task.train_embeddings, warn, by_name))
-    with _naming(task.selection):
+    with _naming_file(task.selection):
         x, y = _training(train)
     model = ensemble.Ensemble(x, y, options.seeds, options.numerics)
     blocks = loader.load(evaluation, task.eval_embeddings, warn, by_name)
     names = _names(evaluation, selection, by_name)
     fitting = _same_size(blocks, x, task.eval_embeddings)
-    found = _predicted(model.predict, _alike(fitting, x) if options.numerics == "native" else fitting)
+    predictions = _predicted(model.predict, _common_type(fitting, x) if options.numerics == "native" else fitting)
     files = {name: sha256_file(getattr(task, name)) for name in ("selection", "allowed", "evaluation")}
-    return _score(found, names, options, len(y), files, tuple(notes))
+    return _score(predictions, names, options, len(y), files, tuple(notes))
 
 
 def _score_each(task: Task, options: Options) -> Score:
-    """March 2022: of each classifier by itself."""
+    """March 2022: each classifier is scored separately."""
     selection, allowed, evaluation = (lists.read(path) for path in (task.selection, task.allowed, task.evaluation))
-    with _naming(task.selection):
+    with _naming_file(task.selection):
         selection_rules.check(selection, allowed, task.limit)
         selection_rules.check_homes(selection, allowed)
         if not options.strict_peer:
@@ -155,16 +155,16 @@ def _score_each(task: Task, options: Options) -> Score:
     notes = march2022.surprises(selection, list(evaluation.targets)) if options.strict_peer else []
     classes = march2022.class_ids(allowed)
     train = march2022.load(selection, task.train_embeddings, classes)
-    with _naming(task.selection):
+    with _naming_file(task.selection):
         model = march2022.Classifiers(train.vectors, train.classes, options.numerics)
     judged = march2022.load(evaluation, task.eval_embeddings, classes)
-    found = _predicted(model.predict, _same_size([judged], train.vectors, task.eval_embeddings))
+    predictions = _predicted(model.predict, _same_size([judged], train.vectors, task.eval_embeddings))
     files = {name: sha256_file(getattr(task, name)) for name in ("selection", "allowed", "evaluation")}
-    return _score(found, tuple(classes), options, len(train.ids), files, tuple(notes))
+    return _score(predictions, tuple(classes), options, len(train.ids), files, tuple(notes))
 
 
 def score_first(task: FirstTask, options: Options) -> Score:
-    """The first generation: accuracy of one logistic regression that tells targets from other words."""
+    """The first generation: accuracy of a logistic regression of targets against other words."""
     training = _first_training(task)
     x = np.asarray(training.x, np.float64)
     if len(np.unique(training.y)) < 2:
@@ -177,32 +177,32 @@ def score_first(task: FirstTask, options: Options) -> Score:
         return np.asarray(model.probabilities(vectors).argmax(axis=1)[None])
 
     blocks = _same_size([Block(samples.ids, truth, samples.vectors.astype(np.float64))], x, task.evaluation)
-    found = _predicted(predict, blocks)
+    predictions = _predicted(predict, blocks)
     files = {"selection": sha256_file(task.selection), "evaluation": sha256_file(task.evaluation)}
-    return _score(found, ("nontarget", "target"), options, len(training.y), files, ())
+    return _score(predictions, ("nontarget", "target"), options, len(training.y), files, ())
 
 
 def _first_training(task: FirstTask) -> npz.TrainingSet:
     if task.samples is None:
         return npz.read(task.selection)
-    where = f"{task.samples}, which {task.selection} chooses from,"
+    where = f"{task.samples}, which {task.selection} selects from,"
     return first_generation.training(lists.read_first(task.selection), pb.read(task.samples), where)
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """The file at fault, before what is wrong in it."""
+def _naming_file(path: Path) -> Iterator[None]:
+    """Puts the name of the file before the error."""
     try:
         yield
     except DataError as error:
         raise DataError(f"{path}: {error.expected}", got=error.got, hint=error.hint) from error
 
 
-def _oddities(evaluation: lists.IdLists) -> list[str]:
+def _notes_on_evaluation(evaluation: lists.IdLists) -> list[str]:
     repeated = len(evaluation.nontargets) - len(set(evaluation.nontargets))
-    found = [f"the evaluation lists {repeated} nontargets twice: each counts twice"] if repeated else []
+    notes = [f"the evaluation lists {repeated} nontargets twice: each counts twice"] if repeated else []
     counts = {word: len(ids) - len(set(ids)) for word, ids in evaluation.targets.items()}
-    return found + [f"the evaluation lists {n} ids of {w} twice: each counts once" for w, n in counts.items() if n]
+    return notes + [f"the evaluation lists {n} ids of {w} twice: each counts once" for w, n in counts.items() if n]
 
 
 def _training(blocks: list[Block]) -> tuple[np.ndarray, np.ndarray]:
@@ -222,21 +222,21 @@ def _same_size(blocks: Iterable[Block], x: np.ndarray, where: Path) -> Iterable[
         yield block
 
 
-def _alike(blocks: Iterable[Block], x: np.ndarray) -> Iterable[Block]:
-    """All in the widest type of any, as one matrix of all would be."""
+def _common_type(blocks: Iterable[Block], x: np.ndarray) -> Iterable[Block]:
+    """All blocks in their common dtype, as one matrix would have."""
     held = list(blocks)
     widest = np.result_type(*(block.vectors for block in held)) if held else x.dtype
     return [Block(block.ids, block.classes, block.vectors.astype(widest)) for block in held]
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Predictions:
     ids: tuple[str, ...]
     truth: np.ndarray
     labels: np.ndarray
 
 
-def _predicted(predict: Callable[[np.ndarray], np.ndarray], blocks: Iterable[Block]) -> _Found:
+def _predicted(predict: Callable[[np.ndarray], np.ndarray], blocks: Iterable[Block]) -> _Predictions:
     held: list[tuple[tuple[str, ...], np.ndarray, np.ndarray]] = []
     for batch in _batches(blocks):
         vectors = np.concatenate([block.vectors for block in batch])
@@ -245,11 +245,11 @@ def _predicted(predict: Callable[[np.ndarray], np.ndarray], blocks: Iterable[Blo
     if not held:
         raise DataError("The evaluation should have clips", got="none")
     ids, truth, labels = zip(*held, strict=True)
-    return _Found(tuple(chain.from_iterable(ids)), np.concatenate(truth), np.concatenate(labels, axis=1))
+    return _Predictions(tuple(chain.from_iterable(ids)), np.concatenate(truth), np.concatenate(labels, axis=1))
 
 
 def _batches(blocks: Iterable[Block], rows: int = 4096) -> Iterable[list[Block]]:
-    """Blocks together, until they have that many rows: enough to keep both threads busy, few to hold."""
+    """Groups of blocks with about that many rows: enough for both threads, without holding too much."""
     batch: list[Block] = []
     for block in blocks:
         batch.append(block)
@@ -269,23 +269,28 @@ def _names(evaluation: lists.IdLists, selection: lists.IdLists, by_name: bool) -
 
 
 def _score(
-    found: _Found, names: tuple[str, ...], options: Options, trained: int, files: dict[str, str], notes: tuple[str, ...]
+    predictions: _Predictions,
+    names: tuple[str, ...],
+    options: Options,
+    trained: int,
+    files: dict[str, str],
+    notes: tuple[str, ...],
 ) -> Score:
     which = options.protocol.measure
-    tables = measures.confusions(found.truth, found.labels, len(names))
+    tables = measures.confusions(predictions.truth, predictions.labels, len(names))
     values = [measures.measure(table, which) for table in tables]
     return Score(
         value=float(np.mean(values)),
-        interval=measures.interval(found.truth, found.labels, len(names), which),
+        interval=measures.interval(predictions.truth, predictions.labels, len(names), which),
         by_run=dict(zip(options.protocol.classifiers or map(str, options.seeds), values, strict=True)),
         classes=measures.per_class(tables, names),
         confusion=tables.sum(axis=0),
         options=options,
         trained=trained,
-        evaluated=len(found.truth),
+        evaluated=len(predictions.truth),
         files=files,
         warnings=notes,
-        ids=found.ids,
-        truth=found.truth,
-        labels=found.labels,
+        ids=predictions.ids,
+        truth=predictions.truth,
+        labels=predictions.labels,
     )

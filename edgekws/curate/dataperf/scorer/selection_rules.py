@@ -1,4 +1,4 @@
-"""What a selection may hold: the challenge's own rules, with its own sentences, and stricter ones of ours."""
+"""Rules of a selection: the challenge's, with its messages, and stricter ones."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _subset(ids: tuple[str, ...], allowed: tuple[str, ...], where: str, everythi
     verb = "contain" if where == "nontargets" else "contains"
     home = [word for word, clips in everything.targets.items() if wrong[0] in clips]
     home += ["nontargets"] * (wrong[0] in set(everything.nontargets))
-    found = f"entry {ids.index(wrong[0]) + 1} is {wrong[0]}" + (f", which belongs to {home[0]}" if home else "")
-    raise _refused(f"{where} {verb} an ID not in allowed set", f"{found} ({len(wrong)} such)")
+    entry = f"entry {ids.index(wrong[0]) + 1} is {wrong[0]}" + (f", which belongs to {home[0]}" if home else "")
+    raise _refused(f"{where} {verb} an ID not in allowed set", f"{entry} ({len(wrong)} such)")
 
 
 def check_evaluation(evaluation: IdLists) -> None:
-    """The challenge's own evaluation stops at one that lacks a side. Raises DataError."""
+    """Raises DataError, as the challenge fails, for an evaluation without targets or without other words."""
     missing = [] if any(evaluation.targets.values()) else ["targets"]
     missing += [] if evaluation.nontargets else ["other words"]
     if missing:
@@ -42,7 +42,7 @@ def check_evaluation(evaluation: IdLists) -> None:
 
 
 def check_strictly(selection: IdLists, evaluated: IdLists, by_name: bool) -> None:
-    """What the challenge scores although it surprises. Raises DataError."""
+    """Stricter rules, for selections that the challenge scores in a surprising way. Raises DataError."""
     check_once(selection)
     check_filled(selection, list(selection.targets))
     problem = shifted(selection, evaluated, by_name)
@@ -89,18 +89,18 @@ def shifted(selection: IdLists, evaluated: IdLists, by_name: bool) -> str:
 
 
 def surprises(selection: IdLists, evaluated: IdLists, by_name: bool) -> list[str]:
-    """The same as warnings, for --strict-peer."""
-    found = []
+    """The stricter rules as warnings, for --strict-peer."""
+    notes = []
     for word, ids in selection.targets.items():
         if len(set(ids)) < len(ids):
-            found.append(f"{word} lists {len(ids) - len(set(ids))} ids twice: they count to the limit and train once")
+            notes.append(f"{word} lists {len(ids) - len(set(ids))} ids twice: they count to the limit and train once")
         if not ids:
-            found.append(f"no clip of {word}: it can never be predicted")
+            notes.append(f"no clip of {word}: it can never be predicted")
     repeated = len(selection.nontargets) - len(set(selection.nontargets))
     if repeated:
-        found.append(f"nontargets list {repeated} ids twice: they train twice")
+        notes.append(f"nontargets list {repeated} ids twice: they train twice")
     problem = shifted(selection, evaluated, by_name)
-    return [*found, *([f"the selection is {problem}"] if problem else [])]
+    return [*notes, *([f"the selection is {problem}"] if problem else [])]
 
 
 def _refused(sentence: str, got: str, hint: str = "choose again among the allowed ids") -> DataError:

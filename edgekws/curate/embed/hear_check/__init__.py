@@ -1,8 +1,8 @@
-"""What is wrong with a module that should follow the HEAR API, in words.
+"""Validates a module against the HEAR API.
 
-An error means that embeddings would be missing or wrong; a warning, that the API advises otherwise. The rules on
-types, sizes and times are those that HEAR's validator enforces; the rest (numbers, repeatability, audio left alone)
-is what a run of ours depends on.
+An error means that embeddings would be missing or wrong; a warning, that the API recommends otherwise. The rules on
+types, sizes and times are those of HEAR's validator; the others (finite, repeatable, audio not modified) are what
+`edgekws embed` relies on. Source: hearbenchmark.com/hear-api.html.
 """
 
 from __future__ import annotations
@@ -25,40 +25,40 @@ _SIZES = ("scene_embedding_size", "timestamp_embedding_size")
 def check_module(
     name: str, weights: str = "", options: Mapping[str, Any] | None = None, device: str = "cpu"
 ) -> list[Finding]:
-    """All that can be found out; empty for a module that is right. name, weights, options, device: see ModelSpec."""
-    found: list[Finding] = []
+    """All problems; empty for a valid module. name, weights, options, device: see ModelSpec."""
+    results: list[Finding] = []
     try:
-        module = _imported(name)
+        module = _import(name)
         missing = [function for function in _FUNCTIONS if not callable(getattr(module, function, None))]
-        found += [Finding("error", "functions", f"there is no function {function}") for function in missing]
+        results += [Finding("error", "functions", f"there is no function {function}") for function in missing]
         if "load_model" in missing:
-            return found
-        network = _loaded(module, weights, dict(options or {}), device)
-        found += _attributes(network)
-        if any(each.level == "error" for each in found if each.check == "attributes"):
-            return found
+            return results
+        network = _load(module, weights, dict(options or {}), device)
+        results += _attributes(network)
+        if any(each.level == "error" for each in results if each.check == "attributes"):
+            return results
         probe = Probe(module, network, device)
     except BrokenError as error:
-        return [*found, error.finding]
+        return [*results, error.finding]
     if "get_scene_embeddings" not in missing:
-        found += _until_broken(scene.findings(probe))
+        results += _until_broken(scene.findings(probe))
     if "get_timestamp_embeddings" not in missing:
-        found += _until_broken(timestamps.findings(probe))
-    return found
+        results += _until_broken(timestamps.findings(probe))
+    return results
 
 
 def _until_broken(findings: Iterator[Finding]) -> list[Finding]:
-    """Once a function gives something of another kind, there is no more to say about it."""
-    found = []
+    """The findings up to the first output of a wrong type."""
+    results = []
     try:
         for each in findings:
-            found.append(each)
+            results.append(each)
     except BrokenError as error:
-        found.append(error.finding)
-    return found
+        results.append(error.finding)
+    return results
 
 
-def _imported(name: str) -> ModuleType:
+def _import(name: str) -> ModuleType:
     try:
         return import_module(name)
     except EdgeKwsError as error:
@@ -67,7 +67,7 @@ def _imported(name: str) -> ModuleType:
         raise BrokenError("import", text) from error
 
 
-def _loaded(module: ModuleType, weights: str, options: dict[str, Any], device: str) -> Any:  # noqa: ANN401
+def _load(module: ModuleType, weights: str, options: dict[str, Any], device: str) -> Any:  # noqa: ANN401
     import torch
 
     load: Callable[..., Any] = module.load_model

@@ -1,4 +1,4 @@
-"""How a user's module is called while it is checked: its failures become findings."""
+"""Calls a user's module during the check: its failures become findings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """check: what was looked at. text: what should be, and what is."""
+    """check: the name of the rule. text: expected and actual."""
 
     level: Literal["error", "warning"]
     check: str
@@ -31,7 +31,7 @@ class BrokenError(Exception):
 
 
 def attempt(check: str, what: str, call: Callable[[], Any]) -> Any:  # noqa: ANN401
-    """What `call` gives. Raises BrokenError when it fails, in whichever way."""
+    """The result of `call`. Raises BrokenError when it fails in any way."""
     try:
         return call()
     except (Exception, SystemExit) as error:  # a user's code
@@ -51,7 +51,7 @@ class Probe:
         return int(self.network.sample_rate)
 
     def noise(self, clips: int, seconds: float) -> torch.Tensor:
-        """float32 [clips, samples] within -1..1, every clip another."""
+        """float32 [clips, samples] within -1..1, every clip different."""
         import torch
 
         samples = round(seconds * self.rate_hz)
@@ -61,20 +61,22 @@ class Probe:
     def scene(self, audio: torch.Tensor, what: str = "") -> torch.Tensor:
         """float32 [n, size]. Raises BrokenError for anything else."""
         check = "get_scene_embeddings"
-        found = attempt(check, _call(check, audio, what), lambda: self.module.get_scene_embeddings(audio, self.network))
-        wanted = (len(audio), self.network.scene_embedding_size)
-        self._require(check, "a float32 tensor", found, wanted)
-        return found  # type: ignore[no-any-return]
+        output = attempt(
+            check, _call(check, audio, what), lambda: self.module.get_scene_embeddings(audio, self.network)
+        )
+        expected = (len(audio), self.network.scene_embedding_size)
+        self._require(check, "a float32 tensor", output, expected)
+        return output  # type: ignore[no-any-return]
 
     def times(self, audio: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """float32 [n, t, size] and [n, t]. Raises BrokenError for anything else."""
         check = "get_timestamp_embeddings"
-        found = attempt(check, _call(check, audio), lambda: self.module.get_timestamp_embeddings(audio, self.network))
-        if not isinstance(found, tuple | list) or len(found) != 2:
+        output = attempt(check, _call(check, audio), lambda: self.module.get_timestamp_embeddings(audio, self.network))
+        if not isinstance(output, tuple | list) or len(output) != 2:
             raise BrokenError(
-                check, f"{check} should give two tensors, embeddings and their times, it gives {described(found)}"
+                check, f"{check} should give two tensors, embeddings and their times, it gives {described(output)}"
             )
-        vectors, times = found
+        vectors, times = output
         count = len(audio)
         self._require(
             check, "embeddings, a float32 tensor", vectors, (count, None, self.network.timestamp_embedding_size)
@@ -82,17 +84,17 @@ class Probe:
         self._require(check, "times, a float32 tensor", times, (count, vectors.shape[1]))
         return vectors, times
 
-    def _require(self, check: str, what: str, found: object, shape: tuple[int | None, ...]) -> None:
+    def _require(self, check: str, what: str, output: object, shape: tuple[int | None, ...]) -> None:
         import torch
 
-        wanted = written(shape)
-        if not isinstance(found, torch.Tensor) or found.dtype != torch.float32:
-            raise BrokenError(check, f"{check} should give {what} {wanted}, it gives {described(found)}")
-        if found.layout != torch.strided or found.is_meta:
-            got = "one without numbers (meta)" if found.is_meta else f"a {found.layout} one"
-            raise BrokenError(check, f"{check} should give {what} {wanted} that NumPy can take, it gives {got}")
-        if not fits(found, shape):
-            raise BrokenError(check, f"{check} should give {what} {wanted}, it gives {described(found)}")
+        expected = written(shape)
+        if not isinstance(output, torch.Tensor) or output.dtype != torch.float32:
+            raise BrokenError(check, f"{check} should give {what} {expected}, it gives {described(output)}")
+        if output.layout != torch.strided or output.is_meta:
+            got = "one without numbers (meta)" if output.is_meta else f"a {output.layout} one"
+            raise BrokenError(check, f"{check} should give {what} {expected} that NumPy can take, it gives {got}")
+        if not fits(output, shape):
+            raise BrokenError(check, f"{check} should give {what} {expected}, it gives {described(output)}")
 
 
 def _call(function: str, audio: torch.Tensor, what: str = "") -> str:

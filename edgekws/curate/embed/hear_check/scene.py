@@ -14,11 +14,11 @@ SCENE_CLIPS, SCENE_SECONDS = 4, 2.74
 _NAME = "get_scene_embeddings"
 _CLIP_SECONDS = 1.0
 _TOLERANCE = 1e-3
-"""Relative: products of batches of other sizes may be summed in another order, and no more than that."""
+"""Relative: with another batch size only the order of summation may change."""
 
 
 def findings(probe: Probe) -> Iterator[Finding]:
-    """What is wrong with the embeddings of noise and of silence."""
+    """Problems of the embeddings of noise and of silence."""
     audio = probe.noise(SCENE_CLIPS, SCENE_SECONDS)
     before = audio.clone()
     vectors = probe.scene(audio)
@@ -32,7 +32,7 @@ def findings(probe: Probe) -> Iterator[Finding]:
         yield Finding("error", "numbers", f"{_NAME} gives NaN or infinity for noise")
         return
     yield from _repeats(probe, before, vectors)
-    yield from _of_audio(vectors)
+    yield from _depends_on_audio(vectors)
     yield from _silence(probe)
 
 
@@ -49,13 +49,13 @@ def _repeats(probe: Probe, audio: torch.Tensor, vectors: torch.Tensor) -> Iterat
         yield Finding("error", "batches", text)
 
 
-def _of_audio(vectors: torch.Tensor) -> Iterator[Finding]:
+def _depends_on_audio(vectors: torch.Tensor) -> Iterator[Finding]:
     if bool((vectors == vectors[:1]).all()):
         yield Finding("warning", "audio", f"{_NAME} gives the same embedding for different clips")
 
 
 def _silence(probe: Probe) -> Iterator[Finding]:
-    """Digital silence is where divisions by a peak or a deviation go wrong."""
+    """Digital silence reveals divisions by a peak or a deviation."""
     quiet = probe.noise(1, _CLIP_SECONDS) * 0
     if not bool(probe.scene(quiet, "silence").isfinite().all()):
         yield Finding("error", "silence", f"{_NAME} gives NaN or infinity for silence: does it divide by a level?")

@@ -17,11 +17,11 @@ _NAME = "get_timestamp_embeddings"
 
 def findings(probe: Probe) -> Iterator[Finding]:
     """Each kind of finding once, for the first clip length that shows it."""
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     for seconds in SECONDS:
         for each in _of_length(probe, seconds):
-            if (each.level, each.check) not in told:
-                told.add((each.level, each.check))
+            if (each.level, each.check) not in reported:
+                reported.add((each.level, each.check))
                 yield each
 
 
@@ -54,7 +54,7 @@ def _of_times(times: np.ndarray, length_ms: float) -> Iterator[Finding]:
         return
     hops = times[1:] - times[:-1]
     if hops.min() <= 0:
-        yield Finding("error", "hop", f"times should rise, they go from {_falling(times)}")
+        yield Finding("error", "hop", f"times should rise, they go from {_first_decrease(times)}")
         return
     hop = float(hops.mean())
     if abs(hops - hop).max() > HOP_TOLERANCE_MS:
@@ -71,6 +71,6 @@ def _of_times(times: np.ndarray, length_ms: float) -> Iterator[Finding]:
         yield Finding("warning", "ends", text)
 
 
-def _falling(times: np.ndarray) -> str:
+def _first_decrease(times: np.ndarray) -> str:
     place = int((times[1:] - times[:-1]).argmin())
     return f"{times[place]:.1f} to {times[place + 1]:.1f} ms"

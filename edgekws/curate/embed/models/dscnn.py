@@ -1,11 +1,11 @@
-"""What our network knows of a clip before it decides: the inputs of its last layer, in the integers of the boards.
+"""The penultimate activations of an integer network (by default the released DS-CNN), bit-exact as on a board.
 
     audio -> MFCC -> int8 -> the graph without its last layer -> uint8 [64] -> times its scale: float32
 
 The weights are an integer graph (graph.npz). Its last layer is replaced by one that passes its input on (an identity
 matrix), so that every engine runs it: the boards' C compiled for this computer, or the interpreter, by the same
-integers. So a vector is exact: the same on every machine, and what a selection sees is what the device will.
-The graph of any of our networks will do.
+integers. Vectors are therefore the same on every machine, and selections use the features of the device.
+Any graph that ends in a linear layer works.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ def load_model(model_file_path: str = "") -> Model:
 
 
 def get_scene_embeddings(audio: torch.Tensor, model: Model) -> torch.Tensor:
-    """Of a clip longer than the network's second: the mean of windows that overlap by half."""
+    """float32 [n, samples] -> float32 [n, size]; for longer clips the mean of half-overlapping windows."""
     size = model.spec.clip_samples
     windows = cover(audio, size, size // 2)
     return _of_windows(windows, model).mean(dim=1) if windows.shape[1] > 1 else _of_windows(windows, model)[:, 0]
 
 
 def get_timestamp_embeddings(audio: torch.Tensor, model: Model) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of the second around each time."""
+    """float32 [n, samples] -> float32 [n, t, size], of the second around each time, and float32 [n, t], times in ms."""
     hop = model.sample_rate * HOP_MS // 1_000
     windows = centred(audio, model.spec.clip_samples, hop)
     return _of_windows(windows, model), times_ms(audio, windows.shape[1], hop, 0.0, model.sample_rate)
@@ -75,12 +75,12 @@ def get_timestamp_embeddings(audio: torch.Tensor, model: Model) -> tuple[torch.T
 def _of_windows(windows: torch.Tensor, model: Model) -> torch.Tensor:
     """[n, windows, samples] -> float32 [n, windows, size]"""
     count, each, samples = windows.shape
-    found = model.clips(np.ascontiguousarray(windows.detach().cpu().numpy()).reshape(-1, samples))
-    return torch.from_numpy(found.reshape(count, each, -1)).to(windows.device)
+    vectors = model.clips(np.ascontiguousarray(windows.detach().cpu().numpy()).reshape(-1, samples))
+    return torch.from_numpy(vectors.reshape(count, each, -1)).to(windows.device)
 
 
 def body(graph: Graph) -> Graph:
-    """The graph whose scores are the inputs of `graph`'s last layer, moved into int8 where they are 0..255."""
+    """The graph whose scores are the inputs of `graph`'s last layer, shifted to int8 where they are 0..255."""
     last = graph.nodes[-1]
     source = {node.name: node for node in graph.nodes}.get(last.inputs[0])
     if last.op != "linear" or source is None:

@@ -1,4 +1,4 @@
-"""Log-mel statistics: what a model that has learned nothing hears. The baseline of every other.
+"""Log-mel statistics: an untrained baseline.
 
 audio / its peak -> frames of 25 ms every 10 ms x Hann -> |FFT| -> 40 HTK mel bands, 20 to 7,600 Hz -> ln(m + 1e-6)
 scene       mean of each band in 8 equal stretches of time, and its deviation over all: 9 x 40
@@ -23,7 +23,7 @@ _TIMES_HOP = 2
 
 
 class Model(nn.Module):
-    """Its only weights are the window and the mel bands."""
+    """Log-mel spectrogram; its only buffers are the window and the mel bands."""
 
     def __init__(self, bands: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Model(nn.Module):
 
 
 def load_model(model_file_path: str = "", bands: int = 40) -> Model:
-    """There are no weights to load: a path is refused."""
+    """bands: mel bands. Raises ConfigError for a path: there are no weights."""
     if model_file_path:
         raise ConfigError("log-mel statistics have no weights", got=model_file_path)
     return Model(bands)
@@ -68,6 +68,6 @@ def get_timestamp_embeddings(audio: torch.Tensor, model: Model) -> tuple[torch.T
     log_mel: torch.Tensor = model(audio)
     around = functional.pad(log_mel.transpose(1, 2), (1, 1), mode="replicate").transpose(1, 2)
     mean = (around[:, :-2] + around[:, 1:-1] + around[:, 2:]) / 3
-    found = torch.cat([mean, around[:, 2:] - around[:, :-2]], dim=2)[:, ::_TIMES_HOP]
+    vectors = torch.cat([mean, around[:, 2:] - around[:, :-2]], dim=2)[:, ::_TIMES_HOP]
     hop = model.spec.hop_samples * _TIMES_HOP
-    return found, times_ms(audio, found.shape[1], hop, 0.0, model.sample_rate)
+    return vectors, times_ms(audio, vectors.shape[1], hop, 0.0, model.sample_rate)

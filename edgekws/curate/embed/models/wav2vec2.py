@@ -1,7 +1,7 @@
 """wav2vec 2.0 and its relatives (HuBERT, WavLM, data2vec) by `transformers`, with weights from a local folder.
 
 The folder is what `save_pretrained` writes: config.json, model.safetensors, preprocessor_config.json. Nothing is
-downloaded and nothing unpickled.
+downloaded or unpickled.
 
     audio -> mean 0, variance 1 (where the preprocessor says so) -> convolutions, a frame every 20 ms -> transformer
     scene       mean over time of a hidden layer
@@ -24,7 +24,7 @@ from edgekws.errors import ArtifactError, ConfigError, missing_package
 
 _HINT = "give the folder that save_pretrained of transformers wrote, with --weights"
 _EPSILON = 1e-7
-"""transformers' feature extractor adds it to the variance."""
+"""Added to the variance, as by transformers' feature extractor."""
 
 
 class Model(nn.Module):
@@ -54,7 +54,7 @@ class Model(nn.Module):
 
 
 def load_model(model_file_path: str = "", layer: int = -1) -> Model:
-    """Raises ConfigError without a folder, without transformers, or for a layer that there is not."""
+    """Raises ConfigError without a folder, without transformers, or for an unknown layer; else ArtifactError."""
     folder = Path(model_file_path)
     if not model_file_path or not (folder / "config.json").is_file():
         raise ConfigError("wav2vec2 needs a folder with its weights", got=model_file_path or "none", hint=_HINT)

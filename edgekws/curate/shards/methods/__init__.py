@@ -1,4 +1,4 @@
-"""Ways to choose from a data set larger than memory. A method is one file here, or in the folder
+"""Selection methods for data larger than memory. A method is one file here, or in the folder
 `shard_methods` of another package (edgekws/plugins.py).
 
 A module has one function

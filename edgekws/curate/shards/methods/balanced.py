@@ -1,4 +1,4 @@
-"""As many clips of each word as of every other, at random within a word; a small word gives all that it has."""
+"""Equally many clips of each word, at random within a word; a small word contributes all of its clips."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def words_of(run: Run) -> np.ndarray:
 
 
 def first_of_each(words: np.ndarray, order: np.ndarray, size: int) -> np.ndarray:
-    """int64 [size]: rows with the smallest `order` of each word, in even shares: the first of every word, and so on.
+    """int64 [size]: rows with the smallest `order` of each word, in equal shares: the first of every word, and so on.
 
     words: int [n]; order: [n], any number.
     """
-    by_word, turn, _ = in_turn(words, order)
-    wanted = np.lexsort((order[by_word], turn))[:size]
-    return by_word[wanted]
+    by_word, rank, _ = rank_within_word(words, order)
+    first = np.lexsort((order[by_word], rank))[:size]
+    return by_word[first]
 
 
-def in_turn(words: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows by word, and by `order` within one; of each its place in its word, and how many rows the word has.
+def rank_within_word(words: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows by word, and by `order` within one; for each its rank within the word, and the number of rows of the word.
 
     words: int [n]; order: [n], any number. Each result is int64 [n].
     """

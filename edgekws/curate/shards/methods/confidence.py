@@ -1,4 +1,4 @@
-"""The clips that are most surely of their word, an even share of each word."""
+"""The highest-confidence clips of each word, in equal shares."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgekws.curate.shards.run import Picks, Run
 
 
 def choose(run: Run, size: int, seed: int) -> Picks:
-    del seed  # nothing here is left to chance
+    del seed  # deterministic
     margin = margins(run)
     rows = first_of_each(words_of(run), -margin, size)
-    return Picks(rows, "mean margin of the choice", float(np.mean(margin[rows], dtype=np.float64)))
+    return Picks(rows, "mean margin of the selection", float(np.mean(margin[rows], dtype=np.float64)))

@@ -1,12 +1,12 @@
-"""Facility location: the clips that stand best for all clips. Greedy within random blocks, then among the winners.
+"""Facility location: the most representative clips. Greedy within random blocks, then among the winners.
 
-    blocks of clips  --greedy-->  winners, each with the number of clips it stands for  --greedy-->  ...  the choice
+    blocks of clips  --greedy-->  winners, each with the number of clips it represents  --greedy-->  ...  selection
 
-The blocks are uniformly random parts of the data, because a store is in the order of hashes: this is randomized
-two-stage greedy (GreeDi; Mirzasoleiman et al. 2013, Barbosa et al. 2015), with weights carried along and as many
-stages as it takes until one greedy can hold what is left. Data of at most `greedy.FINAL_CLIPS` clips get the plain
-greedy, which is within 1 - 1/e of the best choice. One more pass gives the true value over all clips, and how many
-clips each choice stands for.
+The blocks are uniformly random subsets of the data, because a store is sorted by hash: this is randomized two-stage
+greedy (GreeDi; Mirzasoleiman et al. 2013, Barbosa et al. 2015) with weights, and with as many stages as are needed
+until the candidates fit one greedy run. Up to `greedy.FINAL_CLIPS` clips get plain greedy, which is within
+1 - 1/e of the optimum. One more pass computes the exact value over all clips, and the number of clips that each
+selected clip represents.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from edgekws.curate.shards.greedy import Summary, summarize
 from edgekws.curate.shards.run import Picks, Run
 from edgekws.curate.shards.store import Store
 
-_WINNERS = 32
-"""Least number of winners of a block."""
+_MIN_WINNERS = 32
+"""Minimum number of winners of a block."""
 
 
 @dataclass(frozen=True)
 class _Block:
-    """rows: int64, of the store; weights: int64, how many clips each stands for."""
+    """rows: int64, of the store; weights: int64, number of clips that each represents."""
 
     store: Store
     rows: np.ndarray
@@ -40,7 +40,7 @@ class _Blocks:
     store: Store
     part: int
     rows: np.ndarray
-    """int64, rows of the part that may be chosen"""
+    """int64, allowed rows of the part"""
     winners: int
 
 
@@ -57,7 +57,7 @@ def choose(run: Run, size: int, seed: int) -> Picks:
 
 
 def among(run: Run, allowed: np.ndarray, size: int, seed: int) -> Picks:
-    """Choose from the allowed rows (bool [rows]); clips that are not allowed need no one to stand for them."""
+    """Select from the allowed rows (bool [rows]); other clips need not be represented."""
     rows = np.flatnonzero(allowed)
     weights = np.ones(len(rows), np.int64)
     final = greedy.candidates(size)
@@ -66,13 +66,13 @@ def among(run: Run, allowed: np.ndarray, size: int, seed: int) -> Picks:
         while len(rows) > final:
             rows, weights = _winners(run, rows, weights, size)
     run.counts["candidates"] = len(rows)
-    chosen = _last(run, rows, weights, size, seed)
-    value, counts = _valued(run, allowed, chosen)
-    return Picks(chosen, "mean cosine of a clip to its nearest choice", value, counts)
+    chosen = _final_selection(run, rows, weights, size, seed)
+    value, counts = _evaluate(run, allowed, chosen)
+    return Picks(chosen, "mean cosine of a clip to its nearest selected clip", value, counts)
 
 
 def _share(size: int, clips: int, block: int) -> int:
-    return max(_WINNERS, -(-greedy.SPARE * size * block // clips))
+    return max(_MIN_WINNERS, -(-greedy.SPARE * size * block // clips))
 
 
 def _winners_of_parts(run: Run, allowed: np.ndarray, size: int, clips: int) -> tuple[np.ndarray, np.ndarray]:
@@ -83,20 +83,20 @@ def _winners_of_parts(run: Run, allowed: np.ndarray, size: int, clips: int) -> t
         start, stop = store.part_rows(part)
         return _Blocks(store, part, np.flatnonzero(allowed[start:stop]), winners)
 
-    found = run.map_kept(_part_winners, task, "winners", "facility location (blocks)")
+    partials = run.map_kept(_part_winners, task, "winners", "facility location (blocks)")
     order = range(len(store.parts))
-    return tuple(np.concatenate([found[part][name] for part in order]) for name in ("rows", "weights"))  # type: ignore[return-value]
+    return tuple(np.concatenate([partials[part][name] for part in order]) for name in ("rows", "weights"))  # type: ignore[return-value]
 
 
 def _part_winners(task: _Blocks) -> dict[str, np.ndarray]:
     store, step = task.store, task.store.layout.block_rows
-    found = []
+    partials = []
     for start in range(0, len(task.rows), step):
         rows = task.rows[start : start + step]
         block = _Block(store, rows + store.starts[task.part], np.ones(len(rows), np.int64), task.winners)
-        found.append(_block_winners(block))
+        partials.append(_block_winners(block))
     empty = {"rows": np.empty(0, np.int64), "weights": np.empty(0, np.int64)}
-    return {name: np.concatenate([empty[name], *(block[name] for block in found)]) for name in empty}
+    return {name: np.concatenate([empty[name], *(block[name] for block in partials)]) for name in empty}
 
 
 def _block_winners(task: _Block) -> dict[str, np.ndarray]:
@@ -107,18 +107,18 @@ def _block_winners(task: _Block) -> dict[str, np.ndarray]:
 
 
 def _winners(run: Run, rows: np.ndarray, weights: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """One stage more, over blocks of winners."""
+    """One more stage, over blocks of winners."""
     step = run.store.layout.block_rows
     count = min(step // 2, _share(size, len(rows), step))
     starts = range(0, len(rows), step)
     tasks = [_Block(run.store, rows[s : s + step], weights[s : s + step], count) for s in starts]
-    found = dict(run.engine.map(_block_winners, tasks))
+    partials = dict(run.engine.map(_block_winners, tasks))
     order = range(len(tasks))
-    return tuple(np.concatenate([found[index][name] for index in order]) for name in ("rows", "weights"))  # type: ignore[return-value]
+    return tuple(np.concatenate([partials[index][name] for index in order]) for name in ("rows", "weights"))  # type: ignore[return-value]
 
 
-def _last(run: Run, rows: np.ndarray, weights: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """The greedy choice among the last candidates; the seed settles which of equals comes first."""
+def _final_selection(run: Run, rows: np.ndarray, weights: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """The greedy selection among the final candidates; the seed breaks ties."""
     known = run.saved("chosen")
     if known is not None:
         saved: np.ndarray = known["rows"]
@@ -133,17 +133,17 @@ def _last(run: Run, rows: np.ndarray, weights: np.ndarray, size: int, seed: int)
     return chosen
 
 
-def _valued(run: Run, allowed: np.ndarray, chosen: np.ndarray) -> tuple[float, np.ndarray]:
-    """The mean over allowed clips of the cosine to the nearest choice; clips nearest to each choice, int64 [k]."""
+def _evaluate(run: Run, allowed: np.ndarray, chosen: np.ndarray) -> tuple[float, np.ndarray]:
+    """(mean over allowed clips of the cosine to the nearest selected clip, int64 [k]: clips nearest to each)."""
     store, vectors = run.store, run.store.vectors(chosen)
 
     def task(part: int) -> _Value:
         start, stop = store.part_rows(part)
         return _Value(store, part, np.flatnonzero(allowed[start:stop]), vectors)
 
-    found = run.map_kept(_value, task, "value", "facility location (value)")
-    total = sum(int(partial["total"]) for partial in found.values())
-    counts = sum((partial["counts"] for partial in found.values()), np.zeros(len(chosen), np.int64))
+    partials = run.map_kept(_value, task, "value", "facility location (value)")
+    total = sum(int(partial["total"]) for partial in partials.values())
+    counts = sum((partial["counts"] for partial in partials.values()), np.zeros(len(chosen), np.int64))
     return total / GRID / int(allowed.sum()), counts
 
 
@@ -152,8 +152,8 @@ def _value(task: _Value) -> dict[str, np.ndarray]:
     norms = grid_norms(centres)
     total, counts = 0, np.zeros(len(centres), np.int64)
     for start, stop in task.store.blocks(task.part):
-        wanted = task.rows[np.searchsorted(task.rows, start) : np.searchsorted(task.rows, stop)]
-        rows = task.store.read(task.part, start, stop)[wanted - start]
+        selected = task.rows[np.searchsorted(task.rows, start) : np.searchsorted(task.rows, stop)]
+        rows = task.store.read(task.part, start, stop)[selected - start]
         similar = similarities(rows, centres, grid_norms(rows), norms)
         total += int(similar.max(axis=1, initial=-GRID).sum(dtype=np.int64))
         counts += np.bincount(similar.argmax(axis=1), minlength=len(centres))

@@ -1,4 +1,4 @@
-"""Any clips: those whose hash comes first in the order of the seed."""
+"""Random clips: those whose hash comes first in the order of the seed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ def choose(run: Run, size: int, seed: int) -> Picks:
 
 
 def keys(run: Run, seed: int) -> np.ndarray:
-    """uint64 [rows]: each clip's place in the order of a seed."""
+    """uint64 [rows]: each clip's sort key for a seed."""
     parts = range(len(run.store.parts))
     return shuffled(np.concatenate([run.store.places(part) for part in parts]), seed)

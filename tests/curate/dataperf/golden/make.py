@@ -79,10 +79,10 @@ def run(case, folder):
     for seed in case.seeds:
         parts = [("svm", SVC(probability=True, random_state=seed)), ("lr", LogisticRegression(random_state=seed))]
         model = VotingClassifier(parts, voting="soft").fit(*train)
-        found = model.predict(test[0])
-        labels.append(found)
+        result = model.predict(test[0])
+        labels.append(result)
         measures = (accuracy_score, balanced_accuracy_score, lambda t, p: f1_score(t, p, average="macro"))
-        scores.append([measure(test[1], found) for measure in measures])
+        scores.append([measure(test[1], result) for measure in measures])
         machine = model.named_estimators_["svm"]
         sigmoids.append([machine.probA_, machine.probB_])
         chances.append(model.predict_proba(test[0][:10]))
