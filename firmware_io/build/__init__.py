@@ -110,13 +110,13 @@ def commands(board: Board, folder: Path, elf: Path, energy: bool = False) -> lis
 
 
 def core_of(board: Board) -> str:
-    """The kernel set that the compiler selects for `board`: a key of edgekws.emit.c.CORES. Only preprocesses."""
+    """The kernel set that the compiler selects for `board`: a key of edgekws.emit.c.cores(). Only preprocesses."""
     compiler = tools.require(board.compiler, f"building for {board.name}")
     options = ["-dM", "-E", "-include", "kernels/cores/core.h", "-x", "c", os.devnull]
     what = f"{compiler} should take the flags of {board.name}"
     text = tools.run([compiler, *board.cflags, *_definitions(board), f"-I{FIRMWARE}", *options], what, "update it")
     chosen = next(line.split()[2] for line in text.splitlines() if line.startswith("#define EKW_CORE "))
-    return next(name for name, macro in c.CORES.items() if macro == chosen)
+    return next(name for name, macro in c.cores().items() if macro == chosen)
 
 
 def compile_line(

@@ -95,7 +95,7 @@ def _readme(graph: Graph, clips: int, min_ram: bool) -> str:
 def _memory_rows(graph: Graph, min_ram: bool) -> str:
     chosen, least = c.memory(graph, min_ram), c.memory(graph, min_ram=True)
     return "\n".join(
-        f"| {core} | `{c.CORES[core]}` | {chosen.arena(core):,} | {chosen.tensors:,} | {scratch:,} | "
+        f"| {core} | `{c.cores()[core]}` | {chosen.arena(core):,} | {chosen.tensors:,} | {scratch:,} | "
         f"{least.arena(core):,} |"
         for core, scratch in chosen.scratch.items()
     )

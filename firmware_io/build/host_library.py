@@ -110,7 +110,7 @@ def compile_kernels(folder: Path | None, options: host_cc.Options = host_cc.PORT
     """
     sources = {"kernels.c": (c.definitions(set(c.every_kernel())) + _core_constant()).encode()}
     library = host_cc.library(sources, folder, options)
-    core = list(c.CORES)[ctypes.c_int32.in_dll(library, "ekw_core").value]
+    core = list(c.cores())[ctypes.c_int32.in_dll(library, "ekw_core").value]
 
     def run(node: Node, *inputs: np.ndarray) -> np.ndarray:
         if len(inputs) != len(node.inputs):
@@ -134,9 +134,9 @@ def compile_kernels(folder: Path | None, options: host_cc.Options = host_cc.PORT
 
 
 def _core_constant() -> str:
-    """C source of a constant: the index in c.CORES of the core that it was compiled for."""
+    """C source of a constant: the index in c.cores() of the core that it was compiled for."""
     text = "\nextern const int32_t ekw_core;\n"
-    for number, macro in enumerate(c.CORES.values()):
+    for number, macro in enumerate(c.cores().values()):
         text += f"#if EKW_CORE == {macro}\nconst int32_t ekw_core = {number};\n#endif\n"
     return text
 

@@ -221,7 +221,7 @@ def test_refusals(graph: Graph) -> None:
 def test_the_cores_are_those_of_the_headers() -> None:
     header = (build.FIRMWARE / "kernels" / "cores" / "core.h").read_text()
     numbered = re.findall(r"^#define (EKW_\w+) (\d+)", header, re.MULTILINE)
-    assert {macro for macro, _ in numbered} == set(c.CORES.values())
+    assert {macro for macro, _ in numbered} == set(c.cores().values())
     assert len({number for _, number in numbered}) == len(numbered)
-    for name in c.CORES:
+    for name in c.cores():
         assert (build.FIRMWARE / "kernels" / "cores" / f"{name}.h").exists()

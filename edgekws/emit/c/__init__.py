@@ -14,15 +14,16 @@ import numpy as np
 from edgekws.emit.c import arena as _c_arena
 from edgekws.emit.c import scratch as _c_scratch
 from edgekws.emit.c.kernels import Kernel, definitions, every_kernel, filters, kernel, packed
+from edgekws.emit.c.scratch import cores
 from edgekws.graph.io import digest
 from edgekws.graph.ir import INPUT, Graph, Node
 from edgekws.graph.softmax import exp_table
 
 __all__ = [
-    "CORES",
     "NOTE",
     "Kernel",
     "Memory",
+    "cores",
     "definitions",
     "emit",
     "every_kernel",
@@ -33,8 +34,6 @@ __all__ = [
     "scratch_bytes",
 ]
 
-CORES = {core.name: core.macro for core in _c_scratch.CORES}
-"""Implementations of the inner loops, and what kernels/cores/core.h calls them."""
 NOTE = "the stages of the graph itself in integers: floor shift, or TFLite's fixed point"
 _LINE_CHARACTERS = 110
 _RUN_BEGIN = """
@@ -73,13 +72,13 @@ class Memory:
 
 def memory(graph: Graph, min_ram: bool = False) -> Memory:
     """The plan that `emit` writes down. min_ram: less scratch memory, more instructions."""
-    scratch = {core.name: _c_scratch.bytes_of(graph, core, min_ram) for core in _c_scratch.CORES}
+    scratch = {core: _c_scratch.bytes_of(graph, core, min_ram) for core in cores()}
     return Memory(_c_arena.plan(graph).size, scratch)
 
 
 def scratch_bytes(node: Node, core: str, min_ram: bool = False) -> int:
     """What the kernel of one node asks for."""
-    return _c_scratch.node_bytes(node, _c_scratch.core(core), min_ram)
+    return _c_scratch.node_bytes(node, core, min_ram)
 
 
 def emit(graph: Graph, min_ram: bool = False) -> dict[str, bytes]:
@@ -132,9 +131,9 @@ void ekw_model_run_layer(int32_t number, const int8_t *input, int8_t *scores);
 
 def _scratch_sizes(plan: Memory) -> str:
     text = ""
-    for number, core in enumerate(_c_scratch.CORES):
-        text += f"#{'elif' if number else 'if'} EKW_CORE == {core.macro}\n"
-        text += f"#define EKW_MODEL_SCRATCH_BYTES {plan.scratch[core.name]}\n"
+    for number, (core, macro) in enumerate(cores().items()):
+        text += f"#{'elif' if number else 'if'} EKW_CORE == {macro}\n"
+        text += f"#define EKW_MODEL_SCRATCH_BYTES {plan.scratch[core]}\n"
     return text + "#endif\n"
 
 

@@ -11,6 +11,13 @@
 
 #include "kernels/cores/select.h"
 
+/* Scratch with so many filters unpacked and so many pixels packed at once. filters: of the layer, a multiple of
+ * EKW_FILTERS_STEP. */
+#define EKW_CONV2D_STAGE_BYTES(filters) ((filters) * EKW_STAGE_BYTES + EKW_PACKED_SPARE)
+#define EKW_CONV2D_BYTES(taps, bits, filters, filter_block, pixel_block)                                    \
+    (EKW_CONV2D_STAGE_BYTES(filters) + (filter_block) * EKW_FILTER_BYTES(taps, bits) +                      \
+     (pixel_block) * EKW_PIXEL_BYTES(taps))
+
 typedef struct {
     int32_t taps;
     int32_t pixels;       /* of the whole output */
@@ -23,13 +30,14 @@ typedef struct {
 } ekw_conv2d_plan;
 
 EKW_BODY ekw_conv2d_plan ekw_conv2d_plan_of(const ekw_node *node, ekw_scratch scratch, ekw_case kind) {
+    (void)kind; /* cores that unpack every width do not ask */
     ekw_conv2d_plan plan;
-    plan.taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
-    plan.pixels = node->out_shape.height * node->out_shape.width;
+    plan.taps = EKW_TAPS(node);
+    plan.pixels = EKW_OUT_PLANE(node);
     const int32_t filters = ekw_round_up(node->out_shape.channels, EKW_FILTERS_STEP);
-    const int32_t filter_bytes = ekw_filter_bytes(plan.taps, kind.weight_bits);
-    const int32_t pixel_bytes = ekw_pixel_bytes(plan.taps);
-    const int32_t room = scratch.size - filters * EKW_STAGE_BYTES - EKW_PACKED_SPARE;
+    const int32_t filter_bytes = EKW_FILTER_BYTES(plan.taps, kind.weight_bits);
+    const int32_t pixel_bytes = EKW_PIXEL_BYTES(plan.taps);
+    const int32_t room = scratch.size - EKW_CONV2D_STAGE_BYTES(filters);
     plan.keeps_filters = filters * filter_bytes + EKW_PIXELS_STEP * pixel_bytes <= room;
     plan.filter_block = plan.keeps_filters ? filters : EKW_FILTERS_STEP;
     const int32_t fitting = (room - plan.filter_block * filter_bytes) / (EKW_PIXELS_STEP * pixel_bytes);
@@ -68,7 +76,7 @@ EKW_BODY void ekw_conv2d_block(const ekw_node *node, const ekw_conv2d_plan *plan
     for (int32_t f = 0; f < filters; f += plan->filter_block) {
         const int32_t some = filters - f < plan->filter_block ? filters - f : plan->filter_block;
         const int8_t *weights = node->weight + f * stride;
-        const bool is_unpacked = ekw_filter_bytes(plan->taps, kind.weight_bits) != 0;
+        const bool is_unpacked = EKW_FILTER_BYTES(plan->taps, kind.weight_bits) != 0;
         if (is_unpacked && !(plan->keeps_filters && first > 0)) {
             ekw_unpack(plan->filters, node, f, some, kind);
         }

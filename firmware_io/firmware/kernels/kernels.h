@@ -59,8 +59,8 @@ typedef struct {
     ekw_rule rule;
 } ekw_case;
 
-/* Memory that a kernel may use while it runs, aligned to EKW_ALIGNMENT. How much it needs is known to
- * edgekws/emit/c/scratch.py; more than the least makes convolutions faster. */
+/* Memory that a kernel may use while it runs, aligned to EKW_ALIGNMENT. How much it needs say the macros of sizes.h;
+ * more than the least makes convolutions faster. */
 typedef struct {
     uint8_t *bytes;
     int32_t size;

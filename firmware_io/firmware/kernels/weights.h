@@ -3,6 +3,7 @@
 #define EKW_WEIGHTS_H
 
 #include "kernels/inner.h"
+#include "kernels/sizes.h"
 
 EKW_BODY int32_t ekw_filter_stride(int32_t weights, int32_t bits) {
     return (weights * bits + 7) >> 3;
@@ -20,7 +21,7 @@ EKW_BODY int32_t ekw_weight(const int8_t *filter, int32_t index, int32_t bits) {
 
 /* Weights of one filter of a convolution. */
 EKW_BODY int32_t ekw_taps_of(const ekw_node *node) {
-    return node->kernel[0] * node->kernel[1] * node->in_shape.channels;
+    return EKW_TAPS(node);
 }
 
 EKW_BODY const int8_t *ekw_filter_at(const ekw_node *node, int32_t filter, int32_t bits) {
@@ -28,7 +29,7 @@ EKW_BODY const int8_t *ekw_filter_at(const ekw_node *node, int32_t filter, int32
 }
 
 EKW_BODY int32_t ekw_round_up(int32_t value, int32_t step) {
-    return (value + step - 1) / step * step;
+    return EKW_ROUND_UP(value, step);
 }
 
 #endif

@@ -122,7 +122,7 @@ def test_the_readme_says_what_the_plan_needs(tmp_path: Path) -> None:
         text = (written(graph, tmp_path, min_ram) / "README.md").read_text()
         memory = c.memory(graph, min_ram)
         for core, scratch in memory.scratch.items():
-            row = f"| {core} | `{c.CORES[core]}` | {memory.arena(core):,} | {memory.tensors:,} | {scratch:,} |"
+            row = f"| {core} | `{c.cores()[core]}` | {memory.arena(core):,} | {memory.tensors:,} | {scratch:,} |"
             assert row in text
         assert ("least scratch" in text) == min_ram
         assert f"{graph.parameter_bytes:,} bytes of weights" in text and "word0, word1" in text

@@ -19,6 +19,11 @@
 #define EKW_FILTERS_STEP 4
 #define EKW_STAGE_BYTES 4
 #define EKW_PACKED_SPARE 64
+#define EKW_PIXEL_BYTES(taps) (EKW_ROUND_UP(taps, 4) * 2)
+#define EKW_FILTER_BYTES(taps, bits) (EKW_ROUND_UP(taps, 4) * 2)
+#define EKW_PIXEL_BLOCK 128
+#define EKW_KEPT_BYTES 1048576
+#define EKW_UNPACKINGS 8
 
 #define EKW_GROUP_TILE (EKW_REGISTERS / 8) /* groups of pixels whose sums of 4 filters stay in registers */
 
@@ -41,15 +46,6 @@ EKW_BODY uint8_t *ekw_to_line(const uint8_t *bytes) {
 
 EKW_BODY int32_t ekw_lanes_of(int32_t taps) {
     return (taps + EKW_LANE_TAPS - 1) / EKW_LANE_TAPS;
-}
-
-EKW_BODY int32_t ekw_pixel_bytes(int32_t taps) {
-    return ekw_round_up(taps, 4) * 2;
-}
-
-EKW_BODY int32_t ekw_filter_bytes(int32_t taps, int32_t bits) {
-    (void)bits;
-    return ekw_round_up(taps, 4) * 2;
 }
 
 EKW_BODY int32_t ekw_raise(ekw_case kind) {

@@ -5,6 +5,18 @@
 
 #include "kernels/cores/avx2_seats.h"
 
+/* The plane is aligned to a cache line and has one to spare; so have the seats and both copies. A compilation uses one
+ * of the two, the image's plan has room for either. */
+#define EKW_PLANE_WEIGHT_BYTES(node) EKW_ROUND_UP(EKW_CHANNEL_TAPS(node) * 2, EKW_ALIGNMENT)
+#define EKW_PLANE_PADDED_BYTES(node)                                                                         \
+    (EKW_PLANE_WEIGHT_BYTES(node) + EKW_PADDED_ROWS(node) * EKW_PADDED_COLUMNS(node) * 2 + 128)
+#define EKW_TABLE_GROUPS(node) ((EKW_OUT_PLANE(node) + 15) / 16)
+#define EKW_TABLE_EACH(node) ((node)->kernel[0] * (((node)->kernel[1] + 3) / 4))
+#define EKW_TABLE_COPY_BYTES(node) (EKW_ROUND_UP(EKW_IN_PLANE(node), 64) + 64)
+#define EKW_TABLE_BYTES(node)                                                                                \
+    (64 + EKW_TABLE_GROUPS(node) * EKW_TABLE_EACH(node) * EKW_SEAT_BYTES + 2 * EKW_TABLE_COPY_BYTES(node))
+#define EKW_PLANE_BYTES(node) EKW_LARGER(EKW_PLANE_PADDED_BYTES(node), EKW_TABLE_BYTES(node))
+
 typedef struct {
     int16_t *weights;
     int16_t *values; /* of the padded plane; results take their place, see ekw_plane_run */
@@ -14,10 +26,9 @@ typedef struct {
 
 EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case kind) {
     (void)kind;
-    const int32_t taps = ekw_round_up(node->kernel[0] * node->kernel[1] * 2, EKW_ALIGNMENT);
-    return (ekw_plane){(int16_t *)(void *)scratch, (int16_t *)(void *)ekw_to_line(scratch + taps),
-                       node->in_shape.height + node->pad[0] + node->pad[1],
-                       node->in_shape.width + node->pad[2] + node->pad[3]};
+    return (ekw_plane){(int16_t *)(void *)scratch,
+                       (int16_t *)(void *)ekw_to_line(scratch + EKW_PLANE_WEIGHT_BYTES(node)), EKW_PADDED_ROWS(node),
+                       EKW_PADDED_COLUMNS(node)};
 }
 
 /* Results have overwritten the padding: ekw_plane_fill clears it for each channel. */
@@ -127,11 +138,9 @@ typedef struct {
 } ekw_table;
 
 EKW_BODY ekw_table ekw_table_of(const ekw_node *node, uint8_t *scratch) {
-    const int32_t outputs = node->out_shape.height * node->out_shape.width;
-    const int32_t each = node->kernel[0] * ((node->kernel[1] + 3) / 4);
+    const int32_t each = EKW_TABLE_EACH(node);
     ekw_seat *seats = (ekw_seat *)(void *)ekw_to_line(scratch);
-    return (ekw_table){seats, each, (uint8_t *)(seats + (outputs + 15) / 16 * each),
-                       ekw_round_up(node->in_shape.height * node->in_shape.width, 64) + 64};
+    return (ekw_table){seats, each, (uint8_t *)(seats + EKW_TABLE_GROUPS(node) * each), EKW_TABLE_COPY_BYTES(node)};
 }
 
 EKW_BODY bool ekw_table_fill(const ekw_table *table, const ekw_node *node) {

@@ -4,6 +4,8 @@
 
 #include "kernels/cores/x86.h"
 
+#define EKW_SEAT_BYTES 128
+
 #ifdef EKW_HAS_VNNI
 
 /* Where 16 neighbouring outputs find four taps of a row: byte i of lane l at places[4 * l + i] from `start` on,
@@ -16,7 +18,7 @@ typedef struct {
     uint8_t unused[48];
 } ekw_seat;
 
-_Static_assert(sizeof(ekw_seat) == 128, "edgekws/emit/c/scratch.py should know the size of a seat");
+_Static_assert(sizeof(ekw_seat) == EKW_SEAT_BYTES, "the sizes of scratch memory count seats");
 
 /* row, column: of the first of the four taps, for 16 outputs. How many bytes from `start` on they see. */
 EKW_BODY int32_t ekw_seat_fill(ekw_seat *seat, const ekw_node *node, __m512i row, __m512i column, int32_t taps) {

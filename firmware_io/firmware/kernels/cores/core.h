@@ -1,5 +1,5 @@
-/* Which implementation of the inner loops this compilation takes; -DEKW_CORE=... overrides it.
- * Mirror of CORES in edgekws/emit/c/scratch.py. */
+/* Which implementation of the inner loops this compilation takes; -DEKW_CORE=... overrides it. The host reads the list
+ * (edgekws/emit/c/scratch.py): EKW_NAME is cores/name.h. */
 #ifndef EKW_CORE_H
 #define EKW_CORE_H
 

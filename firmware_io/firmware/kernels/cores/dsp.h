@@ -24,6 +24,12 @@
 #define EKW_PIXELS_STEP 2
 #define EKW_FILTERS_STEP 2
 #define EKW_STAGE_BYTES 12
+#define EKW_PACKED_SPARE 0
+#define EKW_PIXEL_BYTES(taps) (EKW_ROUND_UP(taps, 4) * 2)
+#define EKW_FILTER_BYTES(taps, bits) (EKW_ROUND_UP(taps, 4) * 2)
+#define EKW_PIXEL_BLOCK 16
+#define EKW_KEPT_BYTES 12288
+#define EKW_UNPACKINGS 8
 
 /* Functions that kernels of several cases share: they are in an image once. What an image's kernels have in common,
  * bits and rule as a rule, the compiler still takes for constants. */

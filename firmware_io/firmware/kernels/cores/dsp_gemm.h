@@ -2,19 +2,10 @@
 #ifndef EKW_CORE_DSP_GEMM_H
 #define EKW_CORE_DSP_GEMM_H
 
-EKW_BODY int32_t ekw_pixel_bytes(int32_t taps) {
-    return ekw_round_up(taps, 4) * 2;
-}
-
-EKW_BODY int32_t ekw_filter_bytes(int32_t taps, int32_t bits) {
-    (void)bits;
-    return ekw_round_up(taps, 4) * 2;
-}
-
 EKW_BODY void ekw_pack_tap(uint8_t *packed, int32_t taps, int32_t slot, int32_t tap, int32_t value,
                            ekw_case kind) {
     (void)kind;
-    packed += (slot >> 1) * 2 * ekw_pixel_bytes(taps) + (slot & 1) * 4;
+    packed += (slot >> 1) * 2 * EKW_PIXEL_BYTES(taps) + (slot & 1) * 4;
     *(int16_t *)(void *)(packed + (tap >> 2) * 16 + (tap & 1) * 8 + (tap & 2)) = (int16_t)value;
 }
 
@@ -52,7 +43,7 @@ EKW_BODY void ekw_pack_end(uint8_t *packed, int32_t taps, int32_t slot) {
 
 EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
                                  ekw_case kind) {
-    const int32_t pair_bytes = 2 * ekw_pixel_bytes(channels), squares = channels & ~3;
+    const int32_t pair_bytes = 2 * EKW_PIXEL_BYTES(channels), squares = channels & ~3;
     for (; count > 0; count -= 2, packed += pair_bytes, input += 2) {
         uint8_t *out = packed;
         const uint8_t *x = input, *end = packed + 4 * squares;
@@ -100,7 +91,7 @@ EKW_BODY void ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8
         ekw_pack_each_window(node, input, packed, first, count, kind);
         return;
     }
-    const int32_t bytes = ekw_pixel_bytes(node->kernel[0] * 4 * node->in_shape.channels);
+    const int32_t bytes = EKW_PIXEL_BYTES(node->kernel[0] * 4 * node->in_shape.channels);
     for (int32_t i = 0; i < count; i++) {
         uint32_t *out = (uint32_t *)(void *)(packed + (i >> 1) * 2 * bytes + (i & 1) * 4);
         ekw_pack_rows(node, input, out, first + i, kind.is_signed);
@@ -111,7 +102,7 @@ EKW_BODY void ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8
 EKW_SHARED void ekw_unpack_filters(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters,
                                    int32_t bits, ekw_rule rule) {
     const int32_t taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
-    const int32_t stride = ekw_filter_stride(taps, bits), words = ekw_filter_bytes(taps, bits) / 4;
+    const int32_t stride = ekw_filter_stride(taps, bits), words = EKW_FILTER_BYTES(taps, bits) / 4;
     const int8_t *weights = node->weight + first * stride;
     for (int32_t f = 0; f < filters; f++, weights += stride) {
         uint32_t *out = (uint32_t *)(void *)unpacked + (f >> 1) * 2 * words + (f & 1);

@@ -13,6 +13,16 @@
 #define EKW_STRIP 5
 #define EKW_STRIP_PITCH 8
 
+#define EKW_PLANE_IS_STRIPED(node)                                                                           \
+    ((node)->kernel[0] == 3 && (node)->kernel[1] == 3 && (node)->stride[0] == 1 && (node)->stride[1] == 1 && \
+     (node)->out_shape.width >= EKW_STRIP)
+#define EKW_PLANE_STRIPS(node) (((node)->out_shape.width + EKW_STRIP - 1) / EKW_STRIP)
+#define EKW_PLANE_WEIGHT_BYTES(node) (EKW_CHANNEL_TAPS(node) * 8)
+#define EKW_PLANE_BYTES(node)                                                                                \
+    (EKW_PLANE_WEIGHT_BYTES(node) +                                                                          \
+     EKW_PADDED_ROWS(node) * 2 *                                                                             \
+         EKW_IF(EKW_PLANE_IS_STRIPED(node), EKW_PLANE_STRIPS(node) * EKW_STRIP_PITCH, EKW_PADDED_COLUMNS(node)))
+
 typedef struct {
     int32_t *weights; /* 8 bytes for each tap */
     int16_t *values;
@@ -27,21 +37,20 @@ typedef struct {
 
 EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case kind) {
     (void)kind;
-    const int32_t width = node->out_shape.width, columns = node->in_shape.width + node->pad[2] + node->pad[3];
+    const int32_t width = node->out_shape.width, columns = EKW_PADDED_COLUMNS(node);
     ekw_plane plane = {
         .weights = (int32_t *)(void *)scratch,
-        .values = (int16_t *)(void *)(scratch + node->kernel[0] * node->kernel[1] * 8),
-        .rows = node->in_shape.height + node->pad[0] + node->pad[1],
+        .values = (int16_t *)(void *)(scratch + EKW_PLANE_WEIGHT_BYTES(node)),
+        .rows = EKW_PADDED_ROWS(node),
         .pitch = columns,
         .strips = 1,
         .seen = columns,
         .width = width,
-        .is_3x3 = node->kernel[0] == 3 && node->kernel[1] == 3 && node->stride[0] == 1 && node->stride[1] == 1 &&
-                  width >= EKW_STRIP,
+        .is_3x3 = EKW_PLANE_IS_STRIPED(node),
     };
     if (plane.is_3x3) {
         plane.pitch = EKW_STRIP_PITCH;
-        plane.strips = (width + EKW_STRIP - 1) / EKW_STRIP;
+        plane.strips = EKW_PLANE_STRIPS(node);
         plane.seen = EKW_STRIP + 2;
         plane.width = EKW_STRIP;
         plane.last = width - EKW_STRIP;

@@ -18,19 +18,16 @@
 #define EKW_PIXELS_STEP 4
 #define EKW_FILTERS_STEP 2
 #define EKW_STAGE_BYTES 4
-
+#define EKW_PACKED_SPARE 0
 #define EKW_LANES 16
+#define EKW_PIXEL_BYTES(taps) (((taps) + EKW_LANES - 1) & -EKW_LANES)
+#define EKW_FILTER_BYTES(taps, bits) EKW_IF((bits) == 8, 0, EKW_PIXEL_BYTES(taps))
+#define EKW_PIXEL_BLOCK 128
+#define EKW_KEPT_BYTES 12288
+#define EKW_UNPACKINGS 8
 
 /* Code that all kernels of a model share. */
 #define EKW_SHARED static __attribute__((noinline, unused))
-
-EKW_BODY int32_t ekw_pixel_bytes(int32_t taps) {
-    return (taps + EKW_LANES - 1) & -EKW_LANES;
-}
-
-EKW_BODY int32_t ekw_filter_bytes(int32_t taps, int32_t bits) {
-    return bits == 8 ? 0 : ekw_pixel_bytes(taps);
-}
 
 /* What a byte of the input is xored with. */
 EKW_BODY uint8_t ekw_flip(ekw_case kind) {

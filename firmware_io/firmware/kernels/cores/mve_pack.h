@@ -3,7 +3,7 @@
 #define EKW_CORE_MVE_PACK_H
 
 EKW_BODY uint8_t *ekw_slot(uint8_t *packed, int32_t taps, int32_t slot) {
-    return packed + (slot >> 2) * 4 * ekw_pixel_bytes(taps) + (slot & 3) * EKW_LANES;
+    return packed + (slot >> 2) * 4 * EKW_PIXEL_BYTES(taps) + (slot & 3) * EKW_LANES;
 }
 
 /* 8 channels of one pixel: a gather of bytes that are a plane apart. */
@@ -29,7 +29,7 @@ EKW_SHARED void ekw_pack_pixels(uint8_t *packed, const uint8_t *input, int32_t p
         return;
     }
     const uint16x8_t planes = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)plane);
-    const int32_t block = 4 * ekw_pixel_bytes(channels);
+    const int32_t block = 4 * EKW_PIXEL_BYTES(channels);
     for (int32_t c = 0; c < channels; c += 8, input += 8 * plane) {
         const mve_pred16_t lanes = vctp16q((uint32_t)(channels - c));
         uint8_t *to = packed + (c >> 4) * 4 * EKW_LANES + (c & 8);

@@ -125,7 +125,7 @@ EKW_BODY void ekw_job_rest(ekw_job *job, int32_t count, int32_t block, ekw_rule 
 
 /* Filter number f and its neighbour; the last one of an odd number is computed twice. */
 EKW_BODY void ekw_strip(const ekw_node *node, const ekw_panel *panel, int32_t taps, int32_t f, ekw_rule rule) {
-    const int32_t bytes = ekw_pixel_bytes(taps), before = bytes - EKW_LANES, count = panel->pixel_count;
+    const int32_t bytes = EKW_PIXEL_BYTES(taps), before = bytes - EKW_LANES, count = panel->pixel_count;
     ekw_job job;
     job.before = before, job.lo = node->requant.lo, job.hi = node->requant.hi;
     for (int32_t i = 0; i < 2; i++) {
@@ -165,7 +165,7 @@ EKW_SHARED void ekw_strips_fixed(const ekw_node *node, const ekw_panel *panel, i
 }
 
 EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_case kind) {
-    const int32_t unpacked = ekw_filter_bytes(panel->taps, kind.weight_bits);
+    const int32_t unpacked = EKW_FILTER_BYTES(panel->taps, kind.weight_bits);
     const int32_t taps = unpacked == 0 ? panel->taps : unpacked;
     if (kind.rule == EKW_CLIP) {
         ekw_strips_clip(node, panel, taps);

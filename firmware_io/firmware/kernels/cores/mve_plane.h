@@ -11,6 +11,14 @@
 #ifndef EKW_CORE_MVE_PLANE_H
 #define EKW_CORE_MVE_PLANE_H
 
+#define EKW_PLANE_WEIGHT_BYTES(node) EKW_PIXEL_BYTES(EKW_CHANNEL_TAPS(node))
+#define EKW_PLANE_PADDED_BYTES(node) (EKW_PIXEL_BYTES(EKW_PADDED_ROWS(node) * EKW_PADDED_COLUMNS(node)) + EKW_LANES)
+#define EKW_PLANE_CORNERS(node) ((EKW_OUT_PLANE(node) + 3) & ~3) /* addresses */
+#define EKW_PLANE_HAS_PLACES(node) (EKW_PLANE_PADDED_BYTES(node) <= 256)
+#define EKW_PLANE_BYTES(node)                                                                                \
+    (EKW_PLANE_WEIGHT_BYTES(node) + EKW_PLANE_PADDED_BYTES(node) + EKW_PLANE_CORNERS(node) * 4 +             \
+     EKW_IF(EKW_PLANE_HAS_PLACES(node), EKW_IN_PLANE(node), 0))
+
 typedef enum { EKW_NEIGHBOURS, EKW_GATHERED, EKW_ANY } ekw_window;
 
 typedef struct {
@@ -74,16 +82,13 @@ EKW_BODY ekw_window ekw_window_of(const ekw_node *node, int32_t columns) {
 }
 
 EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case kind) {
-    const int32_t width = node->in_shape.width, *pad = node->pad;
-    const int32_t rows = node->in_shape.height + pad[0] + pad[1];
-    const int32_t outputs = node->out_shape.height * node->out_shape.width;
     ekw_plane plane = {.weights = (int8_t *)scratch, .zero = ekw_flip(kind)};
-    plane.bytes = scratch + ekw_pixel_bytes(node->kernel[0] * node->kernel[1]);
-    plane.columns = width + ekw_largest_of(pad[2], pad[3]);
-    plane.size = ekw_pixel_bytes(rows * (width + pad[2] + pad[3])) + EKW_LANES;
+    plane.bytes = scratch + EKW_PLANE_WEIGHT_BYTES(node);
+    plane.columns = node->in_shape.width + ekw_largest_of(node->pad[2], node->pad[3]);
+    plane.size = EKW_PLANE_PADDED_BYTES(node);
     plane.window = ekw_window_of(node, plane.columns);
     plane.corners = (const uint8_t **)(void *)(plane.bytes + plane.size);
-    plane.places = plane.size <= 256 ? (uint8_t *)(plane.corners + ((outputs + 3) & ~3)) : 0;
+    plane.places = EKW_PLANE_HAS_PLACES(node) ? (uint8_t *)(plane.corners + EKW_PLANE_CORNERS(node)) : 0;
     if (plane.window != EKW_ANY) {
         ekw_plane_lanes(&plane, node);
     }

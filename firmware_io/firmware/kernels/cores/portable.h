@@ -21,6 +21,13 @@
 #define EKW_PIXELS_STEP 3
 #define EKW_FILTERS_STEP 4
 #define EKW_STAGE_BYTES 4
+#define EKW_PACKED_SPARE 0
+#define EKW_PAIR_BYTES 8
+#define EKW_PIXEL_BYTES(taps) (((taps) * EKW_PAIR_BYTES + EKW_PIXELS_STEP - 1) / EKW_PIXELS_STEP)
+#define EKW_FILTER_BYTES(taps, bits) EKW_IF((bits) == 8, 0, taps)
+#define EKW_PIXEL_BLOCK 3
+#define EKW_KEPT_BYTES 12288
+#define EKW_UNPACKINGS 6
 
 /* Loops over a block are no loops. */
 #ifdef __clang__
@@ -55,6 +62,8 @@ typedef struct {
     uint32_t second;
 } ekw_pair;
 
+_Static_assert(sizeof(ekw_pair) == EKW_PAIR_BYTES, "the sizes of scratch memory count pairs");
+
 /* Taps whose sum stays within 21 bits: values are within -128..127, weights within +-127, +-7 or +-1 (Graph.check). */
 EKW_BODY int32_t ekw_group(int32_t bits) {
     return bits == 8 ? 64 : bits == 4 ? 1024 : 8128;
@@ -63,14 +72,6 @@ EKW_BODY int32_t ekw_group(int32_t bits) {
 /* Unsigned values are packed less than this; what is missing is part of the stage. */
 EKW_BODY int32_t ekw_center(ekw_case kind) {
     return kind.is_signed ? 0 : 128;
-}
-
-EKW_BODY int32_t ekw_pixel_bytes(int32_t taps) {
-    return (taps * (int32_t)sizeof(ekw_pair) + EKW_PIXELS_STEP - 1) / EKW_PIXELS_STEP;
-}
-
-EKW_BODY int32_t ekw_filter_bytes(int32_t taps, int32_t bits) {
-    return bits == 8 ? 0 : taps;
 }
 
 EKW_BODY ekw_pair ekw_pair_of(int32_t a, int32_t b, int32_t c) {

@@ -9,6 +9,14 @@
 
 #include "kernels/cores/portable.h"
 
+#define EKW_PLANE_WEIGHT_BYTES(node) EKW_ROUND_UP(EKW_CHANNEL_TAPS(node) * 4, EKW_ALIGNMENT)
+#define EKW_PLANE_ZERO_BYTES(node) EKW_ROUND_UP((node)->in_shape.width, EKW_ALIGNMENT)
+#define EKW_PLANE_BAND(node) (((node)->out_shape.height + 2) / 3)
+#define EKW_PLANE_ROWS(node) ((EKW_PLANE_BAND(node) - 1) * (node)->stride[0] + (node)->kernel[0])
+#define EKW_PLANE_BYTES(node)                                                                                \
+    (EKW_PLANE_WEIGHT_BYTES(node) + EKW_PLANE_ZERO_BYTES(node) +                                             \
+     EKW_PLANE_ROWS(node) * EKW_PADDED_COLUMNS(node) * EKW_PAIR_BYTES)
+
 typedef struct {
     int32_t *weights;
     uint8_t *zeros; /* a row of padding */
@@ -20,16 +28,14 @@ typedef struct {
 
 EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case kind) {
     (void)kind;
-    const int32_t taps = node->kernel[0] * node->kernel[1];
-    const int32_t zeros = ekw_round_up(taps * (int32_t)sizeof(int32_t), EKW_ALIGNMENT);
-    const int32_t pairs = zeros + ekw_round_up(node->in_shape.width, EKW_ALIGNMENT);
+    const int32_t zeros = EKW_PLANE_WEIGHT_BYTES(node), pairs = zeros + EKW_PLANE_ZERO_BYTES(node);
     ekw_plane plane;
     plane.weights = (int32_t *)(void *)scratch;
     plane.zeros = scratch + zeros;
     plane.pairs = (ekw_pair *)(void *)(scratch + pairs);
-    plane.band = (node->out_shape.height + 2) / 3;
-    plane.rows = (plane.band - 1) * node->stride[0] + node->kernel[0];
-    plane.columns = node->in_shape.width + node->pad[2] + node->pad[3];
+    plane.band = EKW_PLANE_BAND(node);
+    plane.rows = EKW_PLANE_ROWS(node);
+    plane.columns = EKW_PADDED_COLUMNS(node);
     return plane;
 }
 

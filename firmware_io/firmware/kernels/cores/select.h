@@ -2,8 +2,10 @@
  *
  *     EKW_PIXELS_STEP, EKW_FILTERS_STEP   it works on multiples of these
  *     EKW_STAGE_BYTES                     of scratch for each filter's stage
- *     ekw_pixel_bytes(taps)               of scratch for one packed pixel
- *     ekw_filter_bytes(taps, bits)        of scratch for one unpacked filter; 0: it reads the packed weights
+ *     EKW_PACKED_SPARE                    bytes of scratch behind the packed pixels, to align them
+ *     EKW_PIXEL_BYTES(taps)               of scratch for one packed pixel
+ *     EKW_FILTER_BYTES(taps, bits)        of scratch for one unpacked filter; 0: it reads the packed weights
+ *     EKW_PLANE_BYTES(node)               of scratch for a depthwise convolution
  *     ekw_pack_pointwise                  packs pixels of a 1x1 convolution
  *     ekw_pack_windows                    packs pixels of another one; windows.h has a simple way
  *     ekw_unpack                          unpacks filters
@@ -16,11 +18,15 @@
  * and may define
  *
  *     EKW_PACK                            EKW_SHARED or so where packing should be one function
- *     EKW_PACKED_SPARE                    bytes of scratch behind the packed pixels, to align them
  *     EKW_DRIVER                          how the body of a convolution is compiled: inline when it does not
  *     EKW_HAS_SHORTCUT                    ekw_depthwise_shortcut does a depthwise convolution, or says false
  *
- * The sizes are mirrored by edgekws/emit/c/scratch.py. */
+ * How much scratch a model gets is decided when it is exported (edgekws/emit/c/scratch.py), by
+ *
+ *     EKW_PIXEL_BLOCK                     how many pixels this core likes to have packed at once
+ *     EKW_KEPT_BYTES                      convolutions with larger unpacked filters unpack them in parts, once for each
+ *                                         block of pixels
+ *     EKW_UNPACKINGS                      how often these do */
 #ifndef EKW_SELECT_H
 #define EKW_SELECT_H
 
@@ -40,10 +46,6 @@
 
 #ifndef EKW_DRIVER
 #define EKW_DRIVER EKW_BODY
-#endif
-
-#ifndef EKW_PACKED_SPARE
-#define EKW_PACKED_SPARE 0
 #endif
 
 #endif
