@@ -1,4 +1,4 @@
-"""card.md: what the accuracy table says, for people."""
+"""card.md: the accuracy table as Markdown."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def accuracy_lines(table: dict[str, Any]) -> list[str]:
         lines.append(f"| {title} | {size} | {shown[0]} | {shown[1]} | {real - test[0]:.2f} | {each} |")
     scores = [run[plan]["scores"][split] for run in runs for plan in plans for split in clips]
     differing, total = (sum(score[key] for score in scores) for key in ("differing_integers", "integers"))
-    said = "Integers that differ between the torch forward pass and the interpreter, all layers and clips"
-    return [*lines, "", f"{said}: {differing:,} of {total:,}."]
+    caption = "Integers that differ between the torch forward pass and the interpreter, all layers and clips"
+    return [*lines, "", f"{caption}: {differing:,} of {total:,}."]
 
 
 def mean_row(runs: list[dict[str, Any]], plan: str, key: str, split: str) -> tuple[float, float]:

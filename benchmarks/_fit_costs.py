@@ -1,7 +1,7 @@
 """Instruction costs of a core, fitted to layers that were counted on a board.
 
-The model is linear in the costs of edgekws.targets.Costs; a value that comes out stands for packing, requantization
-and storing too.
+The model is linear in the costs of edgekws.targets.Costs; a fitted value includes packing, requantization
+and storing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edgekws.targets import Costs, instructions
 
 @dataclass(frozen=True)
 class Counted:
-    """One layer and what it took on a board, in instructions."""
+    """One layer and its instructions on a board."""
 
     node: Node
     instructions: float
@@ -28,11 +28,11 @@ def fit(layers: Sequence[Counted]) -> Costs:
     terms = np.array([_terms(layer.node) for layer in layers]) / np.array([[layer.instructions] for layer in layers])
     used = terms.any(axis=0)
     while True:
-        found = np.zeros(terms.shape[1])
-        found[used] = np.linalg.lstsq(terms[:, used], np.ones(len(terms)), rcond=None)[0]
-        if (found >= 0).all():
-            return Costs(*map(float, found))
-        used &= found >= 0
+        costs = np.zeros(terms.shape[1])
+        costs[used] = np.linalg.lstsq(terms[:, used], np.ones(len(terms)), rcond=None)[0]
+        if (costs >= 0).all():
+            return Costs(*map(float, costs))
+        used &= costs >= 0
 
 
 def errors(layers: Sequence[Counted], costs: Costs) -> np.ndarray:

@@ -102,8 +102,8 @@ def one_seed(chosen: recipe.Recipe, data: dataset.Dataset, out: Path, plans: lis
             planned = recipe.changed(chosen, quant={**chosen.quant.model_dump(), **PLANS[plan]})
             trained = pipeline.load_trained(out / "float" / BEST, planned)
             if plan.startswith("mixed"):
-                found = pipeline.search(trained, data, parse_budget(MIXED_BUDGET), out / plan, report, "", {})
-                planned = recipe.changed(planned, quant={**planned.quant.model_dump(), "layers": found.bits})
+                mixed = pipeline.search(trained, data, parse_budget(MIXED_BUDGET), out / plan, report, "", {})
+                planned = recipe.changed(planned, quant={**planned.quant.model_dump(), "layers": mixed.bits})
                 trained = pipeline.load_trained(out / "float" / BEST, planned)
             pipeline.quantize(trained, data, out / plan, report)
 

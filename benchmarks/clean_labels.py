@@ -88,10 +88,10 @@ def corrupt(true: np.ndarray, classes: int, kind: str, seed: int) -> tuple[np.nd
 
 
 def line(row: dict[str, Any]) -> str:
-    found = row["found"][str(BAR_AT)]
-    interval = wilson(found, row["corrupted"])
+    hits = row["found"][str(BAR_AT)]
+    interval = wilson(hits, row["corrupted"])
     return (
-        f"{row['probe']}, {row['kind']}, seed {row['seed']}: {found} of {row['corrupted']} in the first "
+        f"{row['probe']}, {row['kind']}, seed {row['seed']}: {hits} of {row['corrupted']} in the first "
         f"{100 * BAR_AT:.0f} % of {row['clips']} clips ({100 * interval.low:.1f} to {100 * interval.high:.1f} %), "
         f"{row['seconds']} s"
     )
@@ -105,8 +105,8 @@ def table(report: dict[str, Any]) -> str:
         same = [row for row in rows if (row["probe"], row["kind"], row["clips"]) == key]
         cells = [key[0], key[1], str(key[2]), str(len(same))]
         for share in LOOKED_AT:
-            found = [100 * row["found"][str(share)] / row["corrupted"] for row in same]
-            cells.append(f"{statistics.mean(found):.1f} % ({min(found):.1f} to {max(found):.1f})")
+            shares = [100 * row["found"][str(share)] / row["corrupted"] for row in same]
+            cells.append(f"{statistics.mean(shares):.1f} % ({min(shares):.1f} to {max(shares):.1f})")
         cells.append(f"{statistics.median(row['seconds'] for row in same):.0f}")
         lines.append(f"| {' | '.join(cells)} |")
     intro = (

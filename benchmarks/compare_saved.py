@@ -1,10 +1,10 @@
-"""The last saved run of the pytest-benchmark suites beside the one before it.
+"""The last saved run of the pytest-benchmark suites compared with the one before it.
 
     python benchmarks/compare_saved.py [--storage work/benchmarks] [--out work/benchmarks/compare.md]
 
-Reads what `pytest --benchmark-autosave --benchmark-storage=STORAGE` wrote. Times are of this computer: a difference
-is called one only when the middle halves of the rounds lie apart and the medians by more than 2 %; shared machines are
-noisier than that. What a benchmark keeps in its extra_info (instructions, bytes) is compared to 0.01 %: an emulated
+Reads what `pytest --benchmark-autosave --benchmark-storage=STORAGE` wrote. Times are of this computer: a difference is
+reported only when the interquartile ranges of the rounds are disjoint and the medians differ by more than 2 %; shared
+machines are noisier than that. A benchmark's extra_info (instructions, bytes) is compared to 0.01 %: an emulated
 clock ticks once in many instructions.
 """
 
@@ -50,7 +50,7 @@ def comparison(files: list[Path]) -> str:
     before = read(files[-2])
     lines = ["# Benchmarks of this computer", "", f"Before: {label(before)}", "", f"Now: {label(now)}", ""]
     if machine(before) != machine(now):
-        lines += [f"**Other machine: {machine(before)}, then {machine(now)}; the times say nothing.**", ""]
+        lines += [f"**Other machine: {machine(before)}, then {machine(now)}; the times are not comparable.**", ""]
     lines += [*table(before, now), "", *gone(before, now)]
     note = "Median of the rounds. `noise`: the middle halves of the rounds overlap, or it is less than 2 %."
     return "\n".join([*lines, note]) + "\n"
@@ -59,15 +59,16 @@ def comparison(files: list[Path]) -> str:
 def read(path: Path) -> Row:
     """A saved run. Raises ArtifactError for a file that pytest-benchmark did not write."""
     try:
-        found = json.loads(path.read_text("utf-8"))
+        document = json.loads(path.read_text("utf-8"))
         rows = {
-            row["fullname"]: {key: row["stats"][key] for key in ("median", "q1", "q3")} for row in found["benchmarks"]
+            row["fullname"]: {key: row["stats"][key] for key in ("median", "q1", "q3")}
+            for row in document["benchmarks"]
         }
-        extra = {row["fullname"]: row.get("extra_info", {}) for row in found["benchmarks"]}
-        origin = {"when": found["datetime"], "commit": found["commit_info"], "machine": found["machine_info"]}
+        extra = {row["fullname"]: row.get("extra_info", {}) for row in document["benchmarks"]}
+        origin = {"when": document["datetime"], "commit": document["commit_info"], "machine": document["machine_info"]}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        wanted = f"{path} should be a saved run of pytest-benchmark"
-        raise ArtifactError(wanted, got=repr(error)[:200], hint="remove it, then `make bench-host`") from error
+        expected = f"{path} should be a saved run of pytest-benchmark"
+        raise ArtifactError(expected, got=repr(error)[:200], hint="remove it, then `make bench-host`") from error
     return {"stats": rows, "extra": extra, **origin}
 
 
@@ -79,8 +80,8 @@ def label(run: Row) -> str:
 
 def machine(run: Row) -> str:
     """What must be the same for times to mean anything."""
-    found = run["machine"]
-    return f"{found.get('cpu', {}).get('brand_raw', '?')}, Python {found.get('python_version', '?')}"
+    info = run["machine"]
+    return f"{info.get('cpu', {}).get('brand_raw', '?')}, Python {info.get('python_version', '?')}"
 
 
 def table(before: Row | None, now: Row) -> list[str]:

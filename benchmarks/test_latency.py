@@ -3,7 +3,7 @@
     pytest benchmarks/test_latency.py
 
 The runtimes get their inputs in their own form and nothing is checked; ours is called as users call it. Rounds take
-turns, so that a busy machine slows all three alike; `test_ours_is_fastest` compares the medians.
+turns, so that a busy machine slows all three equally; `test_ours_is_fastest` compares the medians.
 """
 
 from __future__ import annotations
@@ -85,6 +85,6 @@ def test_ours_is_fastest(calls):
             for _ in range(CALLS):
                 call()
             seconds[name].append((time.perf_counter() - begin) / CALLS)
-    medians: dict[str, float] = {name: float(np.median(found)) * 1e6 for name, found in seconds.items()}
+    medians: dict[str, float] = {name: float(np.median(times)) * 1e6 for name, times in seconds.items()}
     print({name: f"{value:.1f} us, {value / medians['ours']:.2f} times ours" for name, value in medians.items()})
     assert min(medians, key=medians.__getitem__) == "ours", medians

@@ -37,8 +37,8 @@ def make(folder: Path, size: int = 60) -> list[str]:
     chosen = {word: tuple(allowed[word][: size // 10]) for word in TARGETS}
     others = [clip for word in allowed if word not in TARGETS for clip in allowed[word]]
     few = tuple(others[n] for n in rng.permutation(len(others))[: size // 2])
-    for name, found in (("allowed_training_set.yaml", allowed), ("eval.yaml", evaluated)):
-        lists.write_yaml(folder / name, as_lists(found))
+    for name, ids_by_word in (("allowed_training_set.yaml", allowed), ("eval.yaml", evaluated)):
+        lists.write_yaml(folder / name, as_lists(ids_by_word))
     assert as_lists(evaluated).size == EVAL_CLIPS
     selection = folder / f"en_{size}_train.json"
     lists.write_json(selection, lists.IdLists(chosen, few))
@@ -58,9 +58,9 @@ def write(rng, folder: Path, word: str, centre: np.ndarray, count: int) -> list[
     return ids
 
 
-def as_lists(found: dict[str, list[str]]) -> lists.IdLists:
-    rest = (clip for word, ids in found.items() if word not in TARGETS for clip in ids)
-    return lists.IdLists({word: tuple(found[word]) for word in TARGETS}, tuple(rest))
+def as_lists(ids_by_word: dict[str, list[str]]) -> lists.IdLists:
+    rest = (clip for word, ids in ids_by_word.items() if word not in TARGETS for clip in ids)
+    return lists.IdLists({word: tuple(ids_by_word[word]) for word in TARGETS}, tuple(rest))
 
 
 def arguments(folder: Path, selection: Path) -> list[str]:

@@ -1,7 +1,7 @@
-"""What a graph costs before it runs: multiplications, bytes, and by a device's parameters cycles, time and energy.
+"""The cost of a graph without running it: MACs, bytes, and with a device's parameters cycles, time and energy.
 
 `layers` and `peak_activation_bytes` follow from the graph's shapes. `estimate` adds a device: its figures of
-time and energy are estimates with the spread of what was published, never measurements.
+time and energy are estimated, with the spread of published values.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class LayerEstimate:
-    """Where a layer runs and how long. unit: the target's accelerator or "CPU"; reason: why it is the CPU, else "".
+    """Where a layer runs and for how long. unit: the target's accelerator or "CPU"; reason: why the CPU, else "".
 
     cycles: CPU clock cycles, between lowest and highest.
     """
@@ -47,7 +47,7 @@ class LayerEstimate:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of one memory. limit: None where it is not known or there is none."""
+    """Bytes of one memory. limit: None where unknown."""
 
     name: str
     used: int
@@ -61,7 +61,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A graph on a device."""
+    """The estimated cost of a graph on a device. layers in the order of the graph; memories: flash and RAM."""
 
     target: str
     device: Device
@@ -82,7 +82,7 @@ class Estimate:
         return all(memory.fits for memory in self.memories)
 
     def measurements(self) -> tuple[Measurement, ...]:
-        """Cycles, latency and energy of one inference, as far as the device's figures go; all estimated."""
+        """Cycles, latency and energy of one inference, as far as the device's parameters are known; all estimated."""
         lowest, highest = (sum(getattr(layer, end) for layer in self.layers) for end in ("lowest", "highest"))
         figures = [("cycles", self.cycles, "cycles", Interval(lowest, highest))]
         clock, watts = self.device.clock_hz, self.device.watts
@@ -104,14 +104,15 @@ def activation_bytes(shape: Shape) -> int:
 
 
 def layers(graph: Graph) -> tuple[LayerCost, ...]:
+    """MACs and bytes of each node, in order."""
     total = graph.macs
     return tuple(_layer(node, total) for node in graph.nodes)
 
 
 def peak_activation_bytes(graph: Graph) -> int:
-    """The most bytes of tensors that are alive at once: a layer's inputs, its output and what waits for a later one.
+    """The most bytes of tensors alive at once: a layer's inputs, its output and tensors that later layers read.
 
-    A lower bound of the arena. Along a chain it is reached, with input and output at opposite ends.
+    A lower bound of the arena; a chain reaches it, with input and output at opposite ends.
     """
     last_uses = graph.last_uses()
     sizes, peak = {INPUT: activation_bytes(graph.in_shape)}, 0
@@ -123,8 +124,8 @@ def peak_activation_bytes(graph: Graph) -> int:
 
 
 def estimate(graph: Graph, target: Target, device: Device) -> Estimate:
-    """`graph` on `device`, a device of `target`."""
-    refused = targets.misplaced(graph, target)
+    """Estimate the cost of `graph` on `device`, which is one of `target.DEVICES`."""
+    refused = targets.refused_layers(graph, target)
     rows = zip(graph.nodes, layers(graph), strict=True)
     return Estimate(
         target.NAME,

@@ -1,4 +1,4 @@
-"""Recipes: one TOML file that says how a model is made. Unknown keys are refused, with their names."""
+"""Recipes: one TOML file that defines how a model is made. Unknown keys are refused by name."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class TrainSection(_Section):
     sampling_power: float = Field(0.3, ge=0, le=1)
     """Classes are drawn with probability ~ clips ** sampling_power: 0 is balanced, 1 is as recorded."""
     prior_correction: float = Field(1.0, ge=0, le=1)
-    """1 takes these probabilities out of the trained scores, which then suit classes that are all alike."""
+    """1 removes these probabilities from the trained scores, which then suit balanced classes."""
     teachers: tuple[str, ...] = ()
-    """Checkpoints of trained networks; their mean scores are learned too (knowledge distillation)."""
+    """Checkpoints of trained networks, whose mean scores are the target of knowledge distillation."""
     teacher_weight: float = Field(0.5, ge=0, le=1)
-    """The teachers' share of what is learned; the labels have the rest."""
+    """The teachers' share of the loss; the labels have the rest."""
 
     def teacher_files(self) -> list[Path]:
         """Files of the teachers; those of a released model are found wherever edgekws is installed."""
@@ -58,21 +58,21 @@ class QuantSection(_Section):
     method: Literal["ptq", "qat"] = "qat"
     weight_bits: WeightBits = 8
     layers: dict[str, WeightBits] = Field(default_factory=dict)
-    """Other widths for some layers, by name or pattern ("dw*" = 8); the last pattern that fits wins."""
+    """Other widths for some layers, by name or pattern ("dw*" = 8); the last match wins."""
     calibration: Literal["mse", "minmax", "percentile", "entropy"] = "mse"
     calibration_clips: int = Field(1024, ge=16)
     calibration_list: str | None = None
-    """A file of training clips' ids, one a line, instead of a random draw."""
+    """A file of training clip ids, one a line, instead of clips drawn at random."""
     headroom_bits: Literal[0, 1] = 1
     """1 keeps 8-bit weights within +-63, so that every TFLite kernel rounds as the NPU does."""
     equalize: bool = False
     correct_bias: bool = True
     reconstruct: bool = True
-    """Layers of 4 and 2 bits get the integers that keep their sums (PTQ), not the nearest ones."""
+    """PTQ of 4- and 2-bit layers rounds weights to minimize the error of the layer's output, not to nearest."""
     start: Literal["float", "ptq"] = "float"
-    """Where the weights of QAT begin: at those of the float network, or at the integers of PTQ."""
+    """Initial weights of QAT: those of the float network, or the integers of PTQ."""
     epochs: int | None = Field(None, ge=1)
-    """Of QAT; by default 2, 4 or 8 for 8, 4 or 2 bits, the narrowest layer counts."""
+    """Of QAT; by default 2, 4 or 8 for 8, 4 or 2 bits, by the narrowest layer."""
     learning_rate: float | None = Field(None, gt=0)
     """Of QAT; by default 2e-4, 5e-4 or 1e-3."""
     freeze_at: float = Field(0.7, ge=0, le=1)
@@ -116,7 +116,7 @@ def load(path: Path) -> Recipe:
 
 
 def changed(recipe: Recipe, **changes: object) -> Recipe:
-    """The recipe with other values, checked as if they had been in its file."""
+    """The recipe with other values, validated like its file. Raises ConfigError."""
     try:
         return Recipe.model_validate({**recipe.model_dump(), **changes})
     except ValidationError as error:

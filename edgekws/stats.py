@@ -1,4 +1,4 @@
-"""The statistics of a classifier: confusion, recall, interval, AUC; and of a few trainings. NumPy only."""
+"""The statistics of a classifier: confusion, recall, interval, AUC; the interval of a mean. NumPy only."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from edgekws.types import Interval
 Z_95 = 1.959963984540054
 """Two-sided 95 % point of the normal distribution."""
 _T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.23)
-"""Two-sided 95 % points of Student's t, 1 to 10 degrees of freedom; beyond them the last, a little too wide."""
+"""Two-sided 95 % points of Student's t, 1 to 10 degrees of freedom; beyond these the last, slightly too wide."""
 
 
 def half_of_mean(values: Sequence[float]) -> float:
-    """Half of the 95 % interval of the mean of a few values, by Student's t; NaN for fewer than two."""
+    """Half width of the 95 % interval of the mean, by Student's t; NaN for fewer than two values."""
     if len(values) < 2:
         return math.nan
     point = _T_95[min(len(values) - 1, len(_T_95)) - 1]

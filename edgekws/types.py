@@ -1,4 +1,4 @@
-"""The frozen values that flow through edgekws. Imports nothing of ours."""
+"""The frozen values of edgekws. Imports nothing else of edgekws."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 Progress = Callable[[str, int, int], None]
-"""(what, done, total): how long work tells that it goes on."""
+"""(what, done, total): progress of long work."""
 
 How = Literal["measured", "emulated", "estimated", "computed"]
-"""How a figure was got: on a board, as instructions under an emulator, from a cost model, on the host."""
+"""How a figure was obtained: on a board, in an emulator, from a cost model, on the host."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,15 @@ class Clip:
 
 @dataclass(frozen=True)
 class Interval:
+    """Bounds of a figure, in its unit."""
+
     low: float
     high: float
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One figure and how it was got. `n` is the number of clips, windows or runs behind it."""
+    """One figure and how it was obtained. n: the number of clips, windows or runs behind it."""
 
     name: str
     value: float
@@ -51,7 +53,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an artifact was made from, so that it can be made again."""
+    """The inputs, recipe and versions that an artifact was made from."""
 
     kind: str
     inputs: dict[str, str]

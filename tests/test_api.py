@@ -101,8 +101,8 @@ def test_inputs_of_another_unit(scale):
     graph = edgekws.lower(net)
     assert graph.input_scale == scale and agrees(net, graph, features, scale)
     with torch.no_grad():
-        wanted, found = model(real(features, scale)), net(real(features, scale))
-    assert (wanted - found).abs().mean() < 0.1 * wanted.std()
+        expected, computed = model(real(features, scale)), net(real(features, scale))
+    assert (expected - computed).abs().mean() < 0.1 * expected.std()
 
 
 def test_what_leaves_the_range_of_int8_is_clipped_as_on_the_device():
@@ -120,8 +120,8 @@ def test_gains_of_any_size_and_sign_on_fixed_point_targets():
     net = edgekws.prepare(model, "int8", calibration=clips(), method="ptq")
     assert agrees(net, edgekws.lower(net), clips(seed=3))
     with torch.no_grad():
-        wanted, found = model(real(clips())), net(real(clips()))
-    assert (wanted - found).abs().mean() < 0.1 * wanted.std()
+        expected, computed = model(real(clips())), net(real(clips()))
+    assert (expected - computed).abs().mean() < 0.1 * expected.std()
 
 
 def test_the_model_is_left_as_it_was():
@@ -157,7 +157,7 @@ class InPlace(nn.Module):
 
 
 WRONG = {
-    "no calibration": ({"calibration": None}, ConfigError, "calibration should be given.*which fixes its scale"),
+    "no calibration": ({"calibration": None}, ConfigError, "calibration should be given.*which sets its scale"),
     "a list of words": ({"calibration": ["yes"]}, DataError, "calibration should be float"),
     "ints": ({"calibration": clips().astype(np.int32)}, DataError, "calibration should be float.*Got: torch.int32"),
     "no channel": ({"calibration": real(clips())[:, 0]}, DataError, r"shape \[32, 49, 10\]"),
@@ -192,9 +192,9 @@ WRONG = {
 
 
 @pytest.mark.filterwarnings("ignore:overflow")
-@pytest.mark.parametrize(("changes", "error", "said"), WRONG.values(), ids=WRONG)
-def test_wrong_arguments_say_what_would_be_right(changes, error, said):
-    with pytest.raises(error, match=said):
+@pytest.mark.parametrize(("changes", "error", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_arguments_say_what_would_be_right(changes, error, message):
+    with pytest.raises(error, match=message):
         edgekws.prepare(**{"model": network(), "calibration": clips(), **changes})
 
 
@@ -215,7 +215,7 @@ def test_lower_and_emit_say_what_they_take():
         edgekws.load("missing.npz")
 
 
-def test_layers_for_the_cpu_are_refused_unless_they_are_wanted():
+def test_layers_for_the_cpu_are_refused_unless_strict_is_off():
     net = edgekws.prepare(network(channels=18), calibration=clips())
     with pytest.raises(TargetError, match=r"conv1 should be legal on tinpu.*channels: multiples of 4, not 18"):
         edgekws.lower(net)

@@ -70,12 +70,12 @@ def test_auc_is_the_share_of_ordered_pairs(pairs):
     positive = np.array([kind for kind, _ in pairs])
     score = np.array([value for _, value in pairs])
     ups, downs = score[positive], score[~positive]
-    found = stats.auc(positive, score)
+    estimate = stats.auc(positive, score)
     if not len(ups) or not len(downs):
-        assert math.isnan(found)
+        assert math.isnan(estimate)
         return
     wins = sum((up > down) + (up == down) / 2 for up, down in itertools.product(ups, downs))
-    assert found == pytest.approx(wins / (len(ups) * len(downs)))
+    assert estimate == pytest.approx(wins / (len(ups) * len(downs)))
 
 
 def test_macro_auc_skips_absent_classes():
@@ -130,17 +130,17 @@ PUBLISHED = [
 @pytest.mark.parametrize(("nodes", "cycles"), PUBLISHED)
 def test_npu_cycles_are_within_a_factor_of_what_ti_measured_and_the_spread_holds_it(nodes, cycles):
     _, device = targets.load("tinpu:f28p55x")
-    found = sum(_estimate.npu_cycles(node, device.npu) for node in nodes)
+    estimate = sum(_estimate.npu_cycles(node, device.npu) for node in nodes)
     lowest, highest = (sum(ends) for ends in zip(*(_estimate.npu_bounds(n, device.npu) for n in nodes), strict=True))
-    assert cycles / 2.5 < found < cycles * 2.5
+    assert cycles / 2.5 < estimate < cycles * 2.5
     assert lowest < cycles < highest
 
 
 def test_npu_cycles_of_lenet():
     """TI SDAA429: 6.05 ms at 80 MHz for 0.247 million multiplications in seven layers."""
     npu = targets.load("tinpu:mspm0g5187")[1].npu
-    found = 7 * npu.layer_cycles.value + 247_000 / (npu.peak.value * npu.utilisation.value)
-    assert 484_000 / 2.5 < found < 484_000 * 2.5
+    estimate = 7 * npu.layer_cycles.value + 247_000 / (npu.peak.value * npu.utilisation.value)
+    assert 484_000 / 2.5 < estimate < 484_000 * 2.5
 
 
 def test_cpu_cycles_of_the_mlperf_network(graph_factory):
@@ -154,14 +154,14 @@ def test_cpu_cycles_of_the_mlperf_network(graph_factory):
 
 def test_estimate_of_a_legal_graph(graph_factory):
     graph = graph_factory(channels=64)
-    found = cost.estimate(graph, *targets.load("tinpu:mspm0g5187"))
-    assert {layer.unit for layer in found.layers} == {"NPU"}
-    assert found.fits
-    assert found.on_cpu == ()
-    flash, ram = found.memories
+    estimate = cost.estimate(graph, *targets.load("tinpu:mspm0g5187"))
+    assert {layer.unit for layer in estimate.layers} == {"NPU"}
+    assert estimate.fits
+    assert estimate.on_cpu == ()
+    flash, ram = estimate.memories
     assert (flash.used, flash.limit) == (graph.parameter_bytes + 8_704, 131_072)
     assert (ram.used, ram.limit) == (16_000 + 2_048, 32_768)
-    cycles, latency, energy = found.measurements()
+    cycles, latency, energy = estimate.measurements()
     assert {figure.how for figure in (cycles, latency, energy)} == {"estimated"}
     assert latency.value == pytest.approx(cycles.value / 80e6)
     assert energy.value == pytest.approx(latency.value * 0.0707)
@@ -172,21 +172,21 @@ def test_estimate_of_a_legal_graph(graph_factory):
 def test_a_refused_layer_costs_what_the_cpu_takes(graph_factory):
     graph = graph_factory(channels=8)  # 8 inputs are too few for a linear layer
     target, device = targets.load("tinpu:mspm0g5187")
-    found = cost.estimate(graph, target, device)
-    assert [(layer.cost.name, layer.unit) for layer in found.on_cpu] == [("fc", "CPU")]
-    assert found.on_cpu[0].cycles == graph.node("fc").macs * device.cpu.mac.value
-    assert found.cycles == pytest.approx(sum(target.cycles(node, device) for node in graph.nodes))
+    estimate = cost.estimate(graph, target, device)
+    assert [(layer.cost.name, layer.unit) for layer in estimate.on_cpu] == [("fc", "CPU")]
+    assert estimate.on_cpu[0].cycles == graph.node("fc").macs * device.cpu.mac.value
+    assert estimate.cycles == pytest.approx(sum(target.cycles(node, device) for node in graph.nodes))
 
 
 def test_what_does_not_fit(graph_factory):
-    found = cost.estimate(graph_factory(channels=128), *targets.load("tinpu:mspm0g5187"))
-    flash, ram = found.memories
+    estimate = cost.estimate(graph_factory(channels=128), *targets.load("tinpu:mspm0g5187"))
+    flash, ram = estimate.memories
     assert flash.fits
     assert not ram.fits
-    assert not found.fits
+    assert not estimate.fits
 
 
 def test_what_is_not_known_is_not_estimated(graph):
-    found = cost.estimate(graph, *targets.load("tinpu:am13e2"))
-    assert [figure.name for figure in found.measurements()] == ["cycles", "latency"]
-    assert [memory.limit for memory in found.memories] == [512 * 1024, None]
+    estimate = cost.estimate(graph, *targets.load("tinpu:am13e2"))
+    assert [figure.name for figure in estimate.measurements()] == ["cycles", "latency"]
+    assert [memory.limit for memory in estimate.memories] == [512 * 1024, None]

@@ -31,14 +31,14 @@ def test_every_example_is_run():
 
 @pytest.mark.parametrize("name", sorted(set(EXAMPLES) - {"own_network"}))
 def test_an_example_says_what_it_found(name, tmp_path):
-    said = run(name, tmp_path)
-    assert all(text in said for text in EXAMPLES[name]), said
+    output = run(name, tmp_path)
+    assert all(text in output for text in EXAMPLES[name]), output
 
 
 def test_a_network_of_ones_own_learns_and_is_written(tmp_path):
-    said = run("own_network", tmp_path)
-    assert all(text in said for text in EXAMPLES["own_network"]), said
-    assert int(said.split()[0]) > 0.8 * 128, said
+    output = run("own_network", tmp_path)
+    assert all(text in output for text in EXAMPLES["own_network"]), output
+    assert int(output.split()[0]) > 0.8 * 128, output
     assert (tmp_path / "model.tinpu.onnx").stat().st_size > 1000
 
 

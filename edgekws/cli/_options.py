@@ -1,4 +1,4 @@
-"""Options and defaults that several commands share, and the recipe that they come down to."""
+"""Options and defaults that several commands share, and the recipe they select."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees of the command line: progress bars, tables, and errors as one paragraph."""
+"""Output of the command line: progress bars, tables, and errors as one paragraph."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ if TYPE_CHECKING:
     from edgekws.types import Progress as ProgressReport
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)
-err = Console(stderr=True, highlight=False, emoji=False)  # serial:1234:5678 is a port, and :1234: a picture to rich
+err = Console(
+    stderr=True, highlight=False, emoji=False
+)  # serial:1234:5678 is a port; rich would read :1234: as an emoji
 
-_STOPPED, _STOPPED_TEXT = 130, "stopped; the same command continues or starts anew by itself"
+_STOPPED, _STOPPED_TEXT = 130, "stopped; run the same command again to continue"
 _QUIET_SECONDS = 30.0
 """Without a terminal a line is printed this often."""
 
 
 @contextmanager
 def progress() -> Iterator[ProgressReport]:
-    """Progress bars on a terminal, a line now and then elsewhere.
+    """Progress bars on a terminal, occasional lines elsewhere.
 
-    What stands before a bracket in `what` names the bar; the rest may change.
+    The part of `what` before a bracket names the bar; the rest may change.
     """
     if not err.is_terminal:
         yield _Lines()
@@ -73,7 +75,7 @@ def renamed(old: str, new: str) -> None:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """The time that has gone by, on a terminal, while something works that cannot say how far it is."""
+    """Show the elapsed time, on a terminal, during work without progress reports."""
     if not err.is_terminal:
         yield
         return
@@ -87,7 +89,7 @@ def waiting(what: str) -> Iterator[None]:
 
 
 def next_step(command: str) -> None:
-    """What most people do now."""
+    """Print the usual next command."""
     out.print(f"[dim]next:[/] {_escaped(command)}")
 
 
@@ -111,7 +113,7 @@ def readable_errors(debug: bool) -> Iterator[None]:
         err.print(_STOPPED_TEXT)
         sys.exit(_STOPPED)
     except SystemExit as end:
-        if end.code == _STOPPED:  # Typer has made this of a KeyboardInterrupt, in silence
+        if end.code == _STOPPED:  # Typer turns a KeyboardInterrupt into this without a message
             err.print(_STOPPED_TEXT)
         raise
 
@@ -136,6 +138,6 @@ class _Lines:
 
 
 def _escaped(text: str) -> str:
-    """As it is for rich, and nothing that a terminal obeys: a file's content may be in it."""
+    """Literal for rich and without control characters: the text may come from a foreign file."""
     plain = "".join("?" if (ord(sign) < 32 and sign not in "\n\t") or 127 <= ord(sign) < 160 else sign for sign in text)
     return plain.replace("[", "\\[")

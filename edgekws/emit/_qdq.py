@@ -68,8 +68,8 @@ def form_of(node: Node, bounds: tuple[int, int]) -> Layer:
         return _floor(node)
     worst = int(np.abs(half_steps.bias).max())
     if worst >= 1 << 31:
-        wanted = f"{node.name}: the bias in half steps must fit 32 bits"
-        raise TargetError(wanted, got=f"{worst} is possible", hint="use smaller offsets in this layer, or export c")
+        expected = f"{node.name}: the bias in half steps must fit 32 bits"
+        raise TargetError(expected, got=f"{worst} is possible", hint="use smaller offsets in this layer, or export c")
     return replace(half_steps, exact=False)
 
 

@@ -38,10 +38,10 @@ def describe(graph: Graph, kind: str, version: int, note: str) -> dict[str, str]
 
 def close(content: bytes) -> bytes:
     """Write the hash into the seal of `content`. Raises ArtifactError unless there is exactly one."""
-    found = list(_SEAL.finditer(content))
-    if len(found) != 1 or found[0][3] != _ZEROS.encode():
-        raise ArtifactError("a file to be written should hold one open seal", got=f"{len(found)} seals")
-    return content[: found[0].start(3)] + sha256(content).encode() + content[found[0].end(3) :]
+    seals = list(_SEAL.finditer(content))
+    if len(seals) != 1 or seals[0][3] != _ZEROS.encode():
+        raise ArtifactError("a file to be written should hold one open seal", got=f"{len(seals)} seals")
+    return content[: seals[0].start(3)] + sha256(content).encode() + content[seals[0].end(3) :]
 
 
 def opened(files: Mapping[str, bytes], name: str, kind: str, version: int) -> bytes:
@@ -50,12 +50,12 @@ def opened(files: Mapping[str, bytes], name: str, kind: str, version: int) -> by
         raise ArtifactError(f"{name} should be among the files", got=", ".join(sorted(files)) or "none")
     content = files[name]
     match = _SEAL.search(content)
-    wanted = f"{name} should be an edgekws {kind} file of version {version}"
+    expected = f"{name} should be an edgekws {kind} file of version {version}"
     if match is None:
-        raise ArtifactError(wanted, got="a file without a seal of edgekws", hint="export it again")
-    found = f"{match[1].decode()} version {match[2].decode()}"
-    if found != f"{kind} version {version}":
-        raise ArtifactError(wanted, got=found, hint="export it again, or use the edgekws that wrote it")
+        raise ArtifactError(expected, got="a file without a seal of edgekws", hint="export it again")
+    seals = f"{match[1].decode()} version {match[2].decode()}"
+    if seals != f"{kind} version {version}":
+        raise ArtifactError(expected, got=seals, hint="export it again, or use the edgekws that wrote it")
     if sha256(content[: match.start(3)] + _ZEROS.encode() + content[match.end(3) :]) != match[3].decode():
         raise ArtifactError(f"{name} should match the hash inside of it", got="changed content", hint="export it again")
     return content

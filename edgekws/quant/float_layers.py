@@ -130,9 +130,9 @@ def require_sound(layers: Sequence[Layer]) -> None:
         for field, values in (("weight", layer.weight), ("bias", layer.bias)):
             bad = (~torch.isfinite(values)).flatten(1).any(1) if values.ndim > 1 else ~torch.isfinite(values)
             if bad.any():
-                wanted = f"{layer.name}: {field} should be finite"
+                expected = f"{layer.name}: {field} should be finite"
                 got = f"NaN or infinity in channel {int(bad.nonzero()[0])}"
-                raise TargetError(wanted, got=got, hint="train the network again")
+                raise TargetError(expected, got=got, hint="train the network again")
         dead = (layer.weight.flatten(1) == 0).all(1) if layer.weight.ndim > 1 else layer.weight == 0
         if dead.any():
             raise TargetError(

@@ -40,12 +40,12 @@ def reconstructed(
     best = torch.full((len(real),), torch.inf).double()
     chosen, integers = torch.zeros_like(best), torch.zeros_like(real)
     for candidate in map(torch.from_numpy, steps):
-        found = _round_in_turn(real / candidate[:, None], upper, limit)
-        gap = real - found * candidate[:, None]
+        rounded = _round_in_turn(real / candidate[:, None], upper, limit)
+        gap = real - rounded * candidate[:, None]
         error = torch.einsum("ck,ckl,cl->c", gap, moments.expand(len(gap), -1, -1), gap)
         better = error < best
         best, chosen = torch.where(better, error, best), torch.where(better, candidate, chosen)
-        integers = torch.where(better[:, None], found, integers)
+        integers = torch.where(better[:, None], rounded, integers)
     return integers, np.asarray(chosen.numpy())
 
 

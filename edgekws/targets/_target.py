@@ -1,4 +1,4 @@
-"""What a module of this folder must have. Whoever writes another target reads this and is done."""
+"""The interface that each target module implements."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from edgekws.targets._device import Device
 
 
 class Target(Protocol):
-    """A module: the numbers that a kind of hardware computes with, and what it refuses.
+    """A module: the arithmetic of a kind of hardware, and which layers it refuses.
 
     NAME: the module's own. RULE: how it rescales sums. WEIGHT_BITS: widths, widest first.
-    DEVICES: by name; the first is the one that is meant when none is named.
-    MAX_FACTOR: the most that a stage with a multiplier can multiply by.
+    DEVICES: by name; the first is the default.
+    MAX_FACTOR: the largest factor of a requantization with a multiplier.
     ACCELERATOR: what runs legal layers, "NPU"; or "CPU", where every layer runs.
     """
 

@@ -30,18 +30,18 @@ def test_a_stopped_command_says_so(
     monkeypatch.setattr(sys, "argv", ["edgekws", "boards"])
     with pytest.raises(SystemExit) as end:
         cli.main()
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     if isinstance(raised, DataError):
-        assert end.value.code == 3 and "clips should be there" in said
+        assert end.value.code == 3 and "clips should be there" in output
     else:
-        assert end.value.code == 130 and said.startswith("stopped; the same command")
+        assert end.value.code == 130 and output.startswith("stopped; run the same command again")
 
 
 def test_text_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     console.out.print("serial:1234:5678 and :100:")
     console.err.print("serial:1234:5678")
-    said = capsys.readouterr()
-    assert said.out == "serial:1234:5678 and :100:\n" and said.err == "serial:1234:5678\n"
+    output = capsys.readouterr()
+    assert output.out == "serial:1234:5678 and :100:\n" and output.err == "serial:1234:5678\n"
 
 
 def test_an_end_on_its_own_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,12 +64,12 @@ def test_the_plan_with_the_least_memory(out: Path, prepared: Dataset) -> None:
     assert "least scratch" in (out / "export" / "c" / "README.md").read_text()
 
 
-def test_without_a_compiler_c_is_written_and_not_run(
+def test_without_a_compiler_c_is_written_but_not_run(
     out: Path, prepared: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(out))
     export.run(prepared.folder, out, ["c"])
-    assert "written and not run" in capsys.readouterr().out
+    assert "written but not run" in capsys.readouterr().out
     assert (out / "export" / "c" / "main.c").exists()
 
 

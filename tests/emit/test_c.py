@@ -39,10 +39,10 @@ def test_bytes_are_repeatable_and_survive_a_file(graph_factory: Callable[..., Gr
 
 def constants(source: str, name: str) -> tuple[str, list[int]]:
     """The comment and the values of an array in C."""
-    found = re.search(rf"{name}\[(\d+)\] /\* ([^*]*) \*/ = \{{([^}}]*)\}}", source)
-    values = [int(v) for v in found[3].split(",") if v.strip()]
-    assert len(values) == int(found[1])
-    return found[2], values
+    result = re.search(rf"{name}\[(\d+)\] /\* ([^*]*) \*/ = \{{([^}}]*)\}}", source)
+    values = [int(v) for v in result[3].split(",") if v.strip()]
+    assert len(values) == int(result[1])
+    return result[2], values
 
 
 def unpacked(values: list[int], shape: tuple[int, ...], bits: int) -> np.ndarray:
@@ -103,8 +103,8 @@ def test_packing_loses_nothing(bits: int, shape: tuple[int, ...], seed: int) -> 
 
 def calls(source: str) -> list[tuple[str, int, list[str]]]:
     """(kernel, number of the node, its tensors) of each call."""
-    found = re.findall(r"^        (ekw_\w+)\(&node(\d+), (.*?)(?:, scratch)?\);$", source, re.MULTILINE)
-    return [(name, int(number), tensors.split(", ")) for name, number, tensors in found]
+    result = re.findall(r"^        (ekw_\w+)\(&node(\d+), (.*?)(?:, scratch)?\);$", source, re.MULTILINE)
+    return [(name, int(number), tensors.split(", ")) for name, number, tensors in result]
 
 
 def test_only_the_kernels_that_are_called_are_defined() -> None:
@@ -168,9 +168,9 @@ def test_a_chain_needs_its_largest_pair(graph: Graph) -> None:
     rng = np.random.default_rng(0)
     for length in (2, 3, 7, 12):
         sizes = (8 * rng.integers(1, 9, length)).tolist()
-        found = chain(graph, sizes)
-        assert c.memory(found).tensors == max(a + b for a, b in pairwise(sizes))
-        replay(found)
+        result = chain(graph, sizes)
+        assert c.memory(result).tensors == max(a + b for a, b in pairwise(sizes))
+        replay(result)
 
 
 def test_the_arena_is_near_its_lower_bound() -> None:

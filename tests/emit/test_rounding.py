@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekws.emit._rounding import RAISE, check_bounds, round_form
-from edgekws.emit.tflite.scales import free, hairy, near, unit_of
+from edgekws.emit.tflite.scales import free_scale, near, scale_with_margin, unit_of
 from edgekws.errors import TargetError
 from edgekws.graph.ir import Node, Requant
 
 S_IN = near(0.05)[0]
-S_OUT = hairy(S_IN, 0.11)
+S_OUT = scale_with_margin(S_IN, 0.11)
 UNIT = unit_of(S_IN, S_OUT)
 
 
@@ -110,7 +110,7 @@ def test_halves_to_even_do_err_on_ties():
 
 
 def test_an_exact_power_of_two_would_be_wrong():
-    """Why the scales have a hair: 2^30 drops the lowest bit of an odd accumulator."""
+    """Why the scales have a margin: 2^30 drops the lowest bit of an odd accumulator."""
     node = one_weight(1, 0, 7, signed=False)
     form = round_form(node)
     acc = 2 * 127 + form.bias
@@ -125,9 +125,9 @@ short = st.sampled_from([2.0**k for k in range(-12, 4)] + [1.5, 0.75, 0.1875, 8.
 @given(st.lists(st.floats(1e-4, 10) | short, min_size=3, max_size=8))
 def test_scales_leave_a_hair_for_every_reader_and_stay_near(wanted):
     first, second, *readers = wanted
-    s_in = free(first, [second])
-    s_out = hairy(s_in, second, readers)
-    pairs = [(s_in, s_out, second), *((s_out, hairy(s_out, each), each) for each in readers)]
+    s_in = free_scale(first, [second])
+    s_out = scale_with_margin(s_in, second, readers)
+    pairs = [(s_in, s_out, second), *((s_out, scale_with_margin(s_out, each), each) for each in readers)]
     for before, after, aim in pairs:
         unit = unit_of(before, after)
         assert abs(float(after) / aim - 1) < 1e-3

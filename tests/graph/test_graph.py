@@ -51,16 +51,16 @@ def by_hand(node, x):
 def test_the_interpreter_is_the_definition(graph_factory, random_features):
     graph = graph_factory(seed=3, channels=4)
     x = random_features(1)[0].astype(int)[..., None]
-    for node, found in interp.trace(graph, x[None].astype(np.int32)):
+    for node, result in interp.trace(graph, x[None].astype(np.int32)):
         x = by_hand(node, x)
-        assert np.array_equal(found[0], x), node.name
+        assert np.array_equal(result[0], x), node.name
 
 
 @given(st.integers(-(2**31), 2**31 - 1), st.integers(-(2**23), 2**23), st.integers(1, 255), st.integers(0, 31))
 def test_requantization_is_floor_division(acc, offset, mult, shift):
     arrays = [np.array([value], dtype) for value, dtype in ((offset, np.int32), (mult, np.uint8), (shift, np.uint8))]
-    found = interp.requantize(np.array([acc]), Requant(*arrays, -128, 127))
-    assert found[0] == min(max((acc + offset) * mult // 2**shift, -128), 127)
+    result = interp.requantize(np.array([acc]), Requant(*arrays, -128, 127))
+    assert result[0] == min(max((acc + offset) * mult // 2**shift, -128), 127)
 
 
 def test_bounds_hold_for_every_input(graph, random_features):
@@ -79,7 +79,7 @@ def test_a_possible_overflow_is_refused_with_the_number(graph):
 
 
 @pytest.mark.parametrize(
-    ("number", "stage", "more", "said"),
+    ("number", "stage", "more", "message"),
     [
         (0, {"shift": np.full(8, 32, np.uint8)}, {}, "shifts"),
         (0, {"mult": np.zeros(8, np.uint8)}, {}, "multipliers"),
@@ -99,8 +99,8 @@ def test_a_possible_overflow_is_refused_with_the_number(graph):
         (4, {}, {"stride": (2**20, 1)}, "strides to 32768"),
     ],
 )
-def test_malformed_graphs_are_refused(graph, number, stage, more, said):
-    with pytest.raises((ArtifactError, TargetError), match=said):
+def test_malformed_graphs_are_refused(graph, number, stage, more, message):
+    with pytest.raises((ArtifactError, TargetError), match=message):
         changed(graph, number, stage, **more).check()
 
 
@@ -155,8 +155,8 @@ def test_another_version_is_refused(graph, monkeypatch):
 
 @given(st.lists(st.integers(-128, 127), min_size=12, max_size=12), st.floats(0.01, 1))
 def test_probabilities_are_near_the_softmax_and_keep_the_order(scores, scale):
-    found = softmax.permille(np.array([scores], np.int8), scale)[0]
+    result = softmax.permille(np.array([scores], np.int8), scale)[0]
     real = np.exp(scale * (np.array(scores) - max(scores)))
-    assert np.all(np.abs(found / 1000 - real / real.sum()) < 2e-3)
+    assert np.all(np.abs(result / 1000 - real / real.sum()) < 2e-3)
     order = np.argsort(scores, kind="stable")
-    assert np.all(np.diff(found[order]) >= 0)
+    assert np.all(np.diff(result[order]) >= 0)

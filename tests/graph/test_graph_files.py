@@ -75,15 +75,15 @@ def header_cases() -> list[tuple[str, Any, str]]:
     ]
 
 
-@pytest.mark.parametrize(("path", "value", "said"), header_cases())
-def test_a_field_of_another_type_is_refused(path: str, value: Any, said: str) -> None:
+@pytest.mark.parametrize(("path", "value", "message"), header_cases())
+def test_a_field_of_another_type_is_refused(path: str, value: Any, message: str) -> None:
     header, arrays = parts()
     *way, last = path.split(".")
     place: Any = header
     for step in way:
         place = place[int(step) if step.isdigit() else step]
     place[last] = value
-    assert said in refusal(sealed(header, arrays))
+    assert message in refusal(sealed(header, arrays))
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ ARRAY_CHANGES: list[tuple[str, Callable[[Arrays], object]]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "change"), ARRAY_CHANGES)
-def test_an_array_of_another_kind_is_refused(said: str, change: Callable[[Arrays], object]) -> None:
+@pytest.mark.parametrize(("message", "change"), ARRAY_CHANGES)
+def test_an_array_of_another_kind_is_refused(message: str, change: Callable[[Arrays], object]) -> None:
     header, arrays = parts()
     change(arrays)
-    assert said in refusal(sealed(header, arrays))
+    assert message in refusal(sealed(header, arrays))
 
 
 def test_a_tensor_that_int32_cannot_count_is_refused(graph: Graph) -> None:

@@ -32,7 +32,7 @@ def test_emitters_still_give_the_released_bytes(folder, released):
     for kind in plugins.names("emitters"):
         for name, content in plugins.load("emitters", kind).emit(released).items():
             if (folder / name).exists():
-                assert (folder / name).read_bytes() == content, f"{name} changed: release anew, or undo the change"
+                assert (folder / name).read_bytes() == content, f"{name} changed: release it again, or undo the change"
                 compared += 1
     assert compared == 3
     assert (folder / "graph.npz").read_bytes() == io.to_bytes(released)
@@ -53,7 +53,7 @@ def test_golden_vectors_hold_in_the_interpreter_in_c_and_in_every_runtime(folder
             assert np.array_equal(execute(vectors["features"]), vectors["scores"]), runtime
 
 
-def test_most_golden_clips_are_heard_right(folder):
+def test_most_golden_clips_are_classified_correctly(folder):
     vectors = golden.read(folder / "golden.npz")
     assert np.mean(vectors["scores"].argmax(axis=1) == vectors["labels"]) > 0.8
 

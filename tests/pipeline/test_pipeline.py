@@ -123,12 +123,12 @@ def test_the_clips_of_calibration_are_listed_and_can_be_given_again(trained, pre
     assert io.digest(again) == io.digest(first)
 
 
-@pytest.mark.parametrize(("split", "said"), [("test", "a test clip"), ("", "in no split")])
-def test_calibration_takes_training_clips_only(trained, prepared, tmp_path, split, said):
+@pytest.mark.parametrize(("split", "message"), [("test", "a test clip"), ("", "in no split")])
+def test_calibration_takes_training_clips_only(trained, prepared, tmp_path, split, message):
     wrong = prepared.splits[split].ids[0] if split else "no/such.wav"
     path = tmp_path / "clips.txt"
     path.write_text(f"{prepared.splits['train'].ids[0]}\n{wrong}\n")
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         pipeline.quantize(planned(trained, calibration_list=str(path)), prepared, tmp_path, quiet)
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(DataError, match="in no split"):

@@ -127,9 +127,9 @@ def test_legal(node):
 
 @pytest.mark.parametrize(("node", "reason"), BROKEN.values(), ids=BROKEN.keys())
 def test_broken(node, reason):
-    found = tinpu.legal(node)
-    assert found is not None
-    assert found.startswith(reason)
+    result = tinpu.legal(node)
+    assert result is not None
+    assert result.startswith(reason)
 
 
 def test_one_channel_out_of_many_is_enough():
@@ -143,8 +143,8 @@ def test_one_channel_out_of_many_is_enough():
 def test_random_graphs_break_only_the_rules_that_their_sizes_break(seed):
     """Sizes are drawn without regard to these three, and offsets of narrow weights may be wide."""
     graph = random_dag(seed)
-    found = {reason.split(":")[0] for reason in targets.misplaced(graph, tinpu).values()}
-    assert found <= {"linear-inputs", "pool-area", "offset-width"}
+    result = {reason.split(":")[0] for reason in targets.refused_layers(graph, tinpu).values()}
+    assert result <= {"linear-inputs", "pool-area", "offset-width"}
     for node in graph.nodes:
         reason = tinpu.legal(node)
         if reason and reason.startswith("linear-inputs"):
@@ -161,9 +161,9 @@ def overflowing(graph: Graph) -> Graph:
 
 
 def test_accumulator_overflow_is_a_problem_of_the_graph(overflowing):
-    found = targets.problems(overflowing, tinpu)
-    assert any(text.startswith("conv1: offset-width") for text in found)
-    assert any(text.startswith("graph: conv1: the accumulator must fit 32 bits") for text in found)
+    result = targets.problems(overflowing, tinpu)
+    assert any(text.startswith("conv1: offset-width") for text in result)
+    assert any(text.startswith("graph: conv1: the accumulator must fit 32 bits") for text in result)
 
 
 def test_unequal_scales_of_a_sum_are_a_problem_of_the_graph():
@@ -171,9 +171,9 @@ def test_unequal_scales_of_a_sum_are_a_problem_of_the_graph():
     place, node = next((i, node) for i, node in enumerate(graph.nodes) if node.op == "add")
     before = graph.node(node.inputs[1])
     changed = tuple(replace(n, out_scale=0.5) if n is before else n for n in graph.nodes)
-    found = targets.problems(replace(graph, nodes=changed), tinpu)
+    result = targets.problems(replace(graph, nodes=changed), tinpu)
     assert place > 0
-    assert any("both inputs should have one scale" in text for text in found)
+    assert any("both inputs should have one scale" in text for text in result)
 
 
 def test_a_legal_graph_has_no_problems(graph_factory):
@@ -190,7 +190,7 @@ def test_a_residual_ends_a_pointwise_convolution():
         "residual: one input from a pointwise convolution, not from conv2d0 and conv2d0"
     )
     changed = replace(graph, nodes=tuple(twice if n is node else n for n in graph.nodes))
-    assert targets.misplaced(changed, tinpu)["add2"].startswith("residual")
+    assert targets.refused_layers(changed, tinpu)["add2"].startswith("residual")
     layer = next(row for row in cost.estimate(changed, *targets.load("tinpu")).layers if row.cost.name == "add2")
     assert layer.unit == "CPU"
     assert layer.lowest < layer.cycles < layer.highest

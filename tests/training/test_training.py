@@ -126,7 +126,7 @@ def test_prior_correction_undoes_the_frequencies_of_training():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[train]\nepoch = 3", "train.epoch"),
         ("[train]\nepochs = 0", "greater"),
@@ -135,9 +135,9 @@ def test_prior_correction_undoes_the_frequencies_of_training():
         (b"\xff\xfe", "TOML"),
     ],
 )
-def test_a_bad_recipe_names_the_key(tmp_path, text, said):
+def test_a_bad_recipe_names_the_key(tmp_path, text, message):
     (tmp_path / "r.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         load(tmp_path / "r.toml")
 
 

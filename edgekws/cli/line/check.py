@@ -1,4 +1,4 @@
-"""`edgekws check`: what a model would cost on a device, and which of its layers the NPU would take."""
+"""`edgekws check`: estimated cost of a model on a device, and which of its layers the NPU can run."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check(
 ) -> None:
     """Show where each layer would run and what it costs; fail (exit code 5) when the model does not fit.
 
-    Bytes and multiplications follow from the model; cycles, time and energy are estimates.
+    Bytes and multiplications follow from the model; cycles, time and energy are estimated.
     """
     from edgekws import cost, targets
 
@@ -53,13 +53,15 @@ def check(
         raise ConfigError("--bits goes with a float network: the widths of a graph are its own", got=f"--bits {bits}")
     graph = read_model(model, (target or "tinpu").partition(":")[0], 8 if bits is None else bits)
     if is_float:
-        console.err.print("[yellow]float network:[/] quantized with random inputs, so its offsets are only typical")
-    found = cost.estimate(graph, *targets.load(target or graph.target))
+        console.err.print(
+            "[yellow]float network:[/] quantized with random inputs, so its offsets are only typical values"
+        )
+    estimate = cost.estimate(graph, *targets.load(target or graph.target))
     if as_json:
-        typer.echo(json.dumps(to_json(graph, found), indent=1))
+        typer.echo(json.dumps(to_json(graph, estimate), indent=1))
     else:
-        _show(graph, found)
-    require(found, strict)
+        _show(graph, estimate)
+    require(estimate, strict)
 
 
 def read_model(path: Path, target: str = "tinpu", bits: int = 8) -> Graph:
@@ -75,15 +77,15 @@ def read_model(path: Path, target: str = "tinpu", bits: int = 8) -> Graph:
     if path.suffix in _FLOAT:
         return _quantized(path, target, bits)
     if path.suffix != ".npz":
-        wanted = f"a model should be an integer graph ({GRAPH}), or a float network: {' or '.join(_FLOAT)}"
+        expected = f"a model should be an integer graph ({GRAPH}), or a float network: {' or '.join(_FLOAT)}"
         raise ConfigError(
-            wanted, got=str(path), hint=f"run edgekws quantize, or name a released model: {', '.join(models.names())}"
+            expected, got=str(path), hint=f"run edgekws quantize, or name a released model: {', '.join(models.names())}"
         )
     return io.load(path)
 
 
 def _quantized(path: Path, target: str, bits: int) -> Graph:
-    """Places and shapes do not depend on the data; ranges come from noise, because a file holds no clips."""
+    """Layers and shapes do not depend on the data; ranges come from noise, because the file holds no clips."""
     import numpy as np
 
     import edgekws
@@ -102,21 +104,23 @@ def _quantized(path: Path, target: str, bits: int) -> Graph:
     return edgekws.lower(net, name=path.stem, strict=False)
 
 
-def require(found: Estimate, strict: bool) -> None:
+def require(estimate: Estimate, strict: bool) -> None:
     """Raises TargetError when a memory is too small, or when a layer was refused.
 
     A refused layer is no error where a CPU beside the accelerator can take it, unless `strict`.
     """
-    over = [f"{memory.used} of {memory.limit} bytes of {memory.name}" for memory in found.memories if not memory.fits]
+    over = [
+        f"{memory.used} of {memory.limit} bytes of {memory.name}" for memory in estimate.memories if not memory.fits
+    ]
     if over:
         hint = "make the network smaller, give its weights fewer bits, or take a larger device"
-        raise TargetError(f"the model should fit {found.device.title}", got=", ".join(over), hint=hint)
-    if found.on_cpu and (strict or found.device.npu is None):
-        got = "; ".join(f"{layer.cost.name}: {layer.reason}" for layer in found.on_cpu)
-        raise TargetError(f"every layer should be legal on {found.target}", got=got)
+        raise TargetError(f"the model should fit {estimate.device.title}", got=", ".join(over), hint=hint)
+    if estimate.on_cpu and (strict or estimate.device.npu is None):
+        got = "; ".join(f"{layer.cost.name}: {layer.reason}" for layer in estimate.on_cpu)
+        raise TargetError(f"every layer should be legal on {estimate.target}", got=got)
 
 
-def to_json(graph: Graph, found: Estimate) -> dict[str, Any]:
+def to_json(graph: Graph, estimate: Estimate) -> dict[str, Any]:
     """The document of --json: every number of the tables, unrounded."""
     from edgekws.graph import io
 
@@ -124,41 +128,43 @@ def to_json(graph: Graph, found: Estimate) -> dict[str, Any]:
         "kind": KIND,
         "version": VERSION,
         "graph": {"name": graph.name, "sha256": io.digest(graph), "target": graph.target},
-        "target": found.target,
-        "device": asdict(found.device),
-        "layers": [asdict(layer) for layer in found.layers],
-        "totals": {"macs": graph.macs, "parameter_bytes": graph.parameter_bytes, "cycles": found.cycles},
-        "memories": [{**asdict(memory), "fits": memory.fits} for memory in found.memories],
-        "measurements": [figure.to_json() for figure in found.measurements()],
-        "on_cpu": len(found.on_cpu),
-        "fits": found.fits,
+        "target": estimate.target,
+        "device": asdict(estimate.device),
+        "layers": [asdict(layer) for layer in estimate.layers],
+        "totals": {"macs": graph.macs, "parameter_bytes": graph.parameter_bytes, "cycles": estimate.cycles},
+        "memories": [{**asdict(memory), "fits": memory.fits} for memory in estimate.memories],
+        "measurements": [figure.to_json() for figure in estimate.measurements()],
+        "on_cpu": len(estimate.on_cpu),
+        "fits": estimate.fits,
     }
 
 
-def _show(graph: Graph, found: Estimate) -> None:
-    console.out.print(f"{graph.name} on {found.device.title} ({found.target}:{found.device.name})")
-    console.out.print(_layers(graph, found))
-    for figure in found.measurements():
+def _show(graph: Graph, estimate: Estimate) -> None:
+    console.out.print(f"{graph.name} on {estimate.device.title} ({estimate.target}:{estimate.device.name})")
+    console.out.print(_layers(graph, estimate))
+    for figure in estimate.measurements():
         console.out.print(_figure(figure))
-    for memory in found.memories:
+    for memory in estimate.memories:
         console.out.print(_memory(memory))
-    for note in found.device.notes:
+    for note in estimate.device.notes:
         console.out.print(f"[yellow]note:[/] {note}")
-    legal = f"{len(found.layers) - len(found.on_cpu)} of {len(found.layers)} layers are legal on {found.target}"
-    others = f", {len(found.on_cpu)} would run on the CPU" if found.device.npu else ""
-    console.out.print(f"[bold]{'fits' if found.fits else 'DOES NOT FIT'}[/]: {legal}{others}")
+    legal = (
+        f"{len(estimate.layers) - len(estimate.on_cpu)} of {len(estimate.layers)} layers are legal on {estimate.target}"
+    )
+    others = f", {len(estimate.on_cpu)} would run on the CPU" if estimate.device.npu else ""
+    console.out.print(f"[bold]{'fits' if estimate.fits else 'DOES NOT FIT'}[/]: {legal}{others}")
 
 
-def _layers(graph: Graph, found: Estimate) -> Table:
+def _layers(graph: Graph, estimate: Estimate) -> Table:
     table = Table("layer", "op", "output", "bits", "bytes", "MACs", "~cycles", "runs on", box=None)
-    for layer, node in zip(found.layers, graph.nodes, strict=True):
+    for layer, node in zip(estimate.layers, graph.nodes, strict=True):
         row, bits = layer.cost, str(node.weight_bits) if node.weight is not None else "-"
         shape = " x ".join(map(str, row.out_shape))
-        refused = "CPU, because" if found.device.npu else "nowhere, because"
+        refused = "CPU, because" if estimate.device.npu else "nowhere, because"
         unit = f"[yellow]{refused} {layer.reason}[/]" if layer.reason else layer.unit
         sizes = (f"{row.parameter_bytes:,}", f"{row.macs:,}", f"{layer.cycles:,.0f}")
         table.add_row(row.name, row.op, shape, bits, *sizes, unit)
-    total = (f"{graph.parameter_bytes:,}", f"{graph.macs:,}", f"{found.cycles:,.0f}")
+    total = (f"{graph.parameter_bytes:,}", f"{graph.macs:,}", f"{estimate.cycles:,.0f}")
     table.add_row("all", "", "", "", *total, "", style="bold")
     return table
 

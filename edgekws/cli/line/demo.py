@@ -35,7 +35,7 @@ def demo(
 ) -> None:
     """The whole line in a few minutes: recordings, a short training, the integer graph, a measured board.
 
-    Without recordings and without a network it speaks its own (espeak-ng), and says so.
+    Without recordings and without a network it synthesizes speech (espeak-ng), and says so.
     """
     data = _data(recordings.root_of(root), out / "data")
     chosen = read_recipe(RECIPE, None, None)
@@ -43,7 +43,7 @@ def demo(
     epochs = max(1, round(steps / per_epoch))
     chosen = changed_recipe(chosen, train={**chosen.train.model_dump(), "epochs": epochs})
     chosen = changed_recipe(chosen, name="demo", quant={**chosen.quant.model_dump(), "method": "ptq"})
-    model = out / f"{data.sha256[:8]}-{epochs}-epochs"  # other recordings or steps are another model
+    model = out / f"{data.sha256[:8]}-{epochs}-epochs"  # other recordings or steps give another model
     train.run(chosen, data.folder, model)
     quantize.run(chosen, data.folder, model)
     export.run(data.folder, model)
@@ -52,7 +52,7 @@ def demo(
 
 
 def _data(root: Path | None, out: Path) -> Dataset:
-    """The recordings given, else downloaded, else spoken by the machine."""
+    """The recordings given, else downloaded, else synthesized."""
     try:
         return recordings.prepared("speech_commands", root, out)
     except DataError as error:

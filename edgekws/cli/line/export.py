@@ -39,7 +39,8 @@ def export(
     min_ram: MinRamOption = False,
     vectors: VectorsOption = None,
     tool: Annotated[
-        str | None, typer.Option("--for", help="Instead, what a vendor's compiler wants: ti-nnc.", metavar="COMPILER")
+        str | None,
+        typer.Option("--for", help="Instead, the inputs of a vendor's compiler: ti-nnc.", metavar="COMPILER"),
     ] = None,
     device: Annotated[str | None, typer.Option(help="With --for: mspm0g5187, f28p55x, am13e2.")] = None,
 ) -> None:
@@ -116,7 +117,7 @@ def _c_files(graph: Graph, clips: _Clips, min_ram: bool) -> dict[str, bytes]:
 
 
 def _compiled(graph: Graph, features: np.ndarray, min_ram: bool) -> list[Parity]:
-    """The C on this computer, in C11 as every board can run it and with the instructions that there are."""
+    """The C on this computer, as plain C11 and with the instructions of this CPU."""
     from edgekws import pipeline
     from edgekws.emit import c
     from firmware_io import tools
@@ -127,7 +128,7 @@ def _compiled(graph: Graph, features: np.ndarray, min_ram: bool) -> list[Parity]
         console.out.print(f"c: {memory_plan.describe(memory, core)}")
     if not host_cc.has_compiler():
         hint = tools.install_hint(host_cc.COMPILER)
-        console.out.print(f"[yellow]c was written and not run:[/] there is no {host_cc.COMPILER} here; {hint}")
+        console.out.print(f"[yellow]c was written but not run:[/] there is no {host_cc.COMPILER} here; {hint}")
         return []
     model, expected = c.emit(graph, min_ram), graph.run(features)
     runs = {"compiled for this machine": None, "compiled as plain C11": host_cc.PORTABLE}

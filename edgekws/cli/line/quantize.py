@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 _SHOWN = 8
 """Points of the front in the table, besides those that were measured."""
 _LEGEND = (
-    "flash: weights and stage parameters; latency: estimated; error: predicted divergence of the class probabilities; "
+    "flash: weights and requantization parameters; latency: estimated; "
+    "error: predicted divergence of the class probabilities; "
     "validation: accuracy measured after PTQ, over all clips and as mean of classes"
 )
 
@@ -50,7 +51,7 @@ def quantize(
     budget: Annotated[
         str | None,
         typer.Option(
-            help="Find the widths: flash=24kB (weights and stage parameters), latency=2.5ms (estimated) or "
+            help="Find the widths: flash=24kB (weights and requantization parameters), latency=2.5ms (estimated) or "
             "drop=0.5 (points of validation accuracy, over all clips and as mean of classes). "
             "Layers named by --layer keep theirs."
         ),
@@ -70,16 +71,16 @@ def quantize(
         run(_with_widths(chosen, bits, widths), data, out)
         return
     if bits is not None:
-        hint = "pin single layers with --layer, or leave --budget out"
+        hint = "pin single layers with --layer, or omit --budget"
         raise ConfigError("--budget finds the widths that --bits would set; one of them should be given", hint=hint)
-    wanted = parse(budget)
+    parsed = parse(budget)
     _with_widths(chosen, None, widths)  # refuses widths that do not exist before anything is computed
-    run(chosen, data, out, Search(wanted, widths, device))
+    run(chosen, data, out, Search(parsed, widths, device))
 
 
 @dataclass(frozen=True)
 class Search:
-    """What --budget, --layer and --device ask for."""
+    """The options --budget, --layer and --device."""
 
     budget: Budget
     pinned: dict[str, int]
@@ -97,11 +98,11 @@ def run(recipe: Recipe, data: Path, out: Path, search: Search | None = None) -> 
         trained = pipeline.load_trained(out / "float" / BEST, recipe)
         if search is not None:
             wish = (search.budget, out, report, search.device, search.pinned)
-            found = pipeline.search(trained, loaded, *wish)
-            trained = replace(trained, recipe=_with(trained.recipe, layers=found.bits))
+            result = pipeline.search(trained, loaded, *wish)
+            trained = replace(trained, recipe=_with(trained.recipe, layers=result.bits))
         pipeline.quantize(trained, loaded, out, report)
     if search is not None:
-        _show_search(found, out)
+        _show_search(result, out)
     _show_scores(pipeline.read_scores(out / "quantize.json")["scores"], loaded.name, out)
     for note in loaded.notes:
         console.out.print(f"[yellow]note:[/] {note}")
@@ -126,31 +127,31 @@ def _width(text: str) -> tuple[str, int]:
     return pattern.strip(), int(bits)
 
 
-def _show_search(found: Mixed, out: Path) -> None:
+def _show_search(result: Mixed, out: Path) -> None:
     from edgekws.quant.mixed.front import thinned
 
-    points = {point.bits: point for point in (*thinned(found.front, _SHOWN), *found.measured)}
+    points = {point.bits: point for point in (*thinned(result.front, _SHOWN), *result.measured)}
     columns = ("bits", "flash, B", "latency, ms", "error, nats", "validation", "classes", "")
     table = Table(*(Column(name, no_wrap=True) for name in columns), box=None)
     for point in sorted(points.values(), key=lambda point: (point.flash_bytes, point.error)):
-        table.add_row(*_row(found, point), style="bold" if point == found.chosen else "")
-    console.out.print(f"bits for {found.budget.text}, layer by layer: {' '.join(found.layers)}")
+        table.add_row(*_row(result, point), style="bold" if point == result.chosen else "")
+    console.out.print(f"bits for {result.budget.text}, layer by layer: {' '.join(result.layers)}")
     console.out.print(table)
     console.out.print(_LEGEND)
-    shown = f"float network: {' and '.join(_percent(found.float_score))} of {found.clips} validation clips"
-    console.out.print(f"{shown}; latency on {found.target}:{found.device}; all points in {out / 'mixed.json'}")
-    console.out.print(f"for a recipe:\n\n{as_toml(found.bits)}", markup=False)
+    shown = f"float network: {' and '.join(_percent(result.float_score))} of {result.clips} validation clips"
+    console.out.print(f"{shown}; latency on {result.target}:{result.device}; all points in {out / 'mixed.json'}")
+    console.out.print(f"for a recipe:\n\n{as_toml(result.bits)}", markup=False)
 
 
-def _row(found: Mixed, point: Point) -> list[str]:
-    seconds = found.latency(point)
+def _row(result: Mixed, point: Point) -> list[str]:
+    seconds = result.latency(point)
     return [
         " ".join(map(str, point.bits)),
         f"{point.flash_bytes:,}",
         "" if seconds is None else f"{1e3 * seconds:.2f}",
         f"{point.error:.4f}",
-        *_percent(found.scores.get(point.bits)),
-        "chosen" if point == found.chosen else "",
+        *_percent(result.scores.get(point.bits)),
+        "chosen" if point == result.chosen else "",
     ]
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run(tool: str, device: str | None, data: Path, out: Path) -> None:
-    """Write what `tool` wants for `device` below `out`/export, and run it where it is installed."""
+    """Write the inputs of `tool` for `device` below `out`/export, and run it where it is installed."""
     from edgekws import plugins, targets
     from edgekws.data import dataset
     from edgekws.features import cache
@@ -40,5 +40,5 @@ def run(tool: str, device: str | None, data: Path, out: Path) -> None:
 def _warn(graph: Graph, target: Target) -> None:
     from edgekws import targets
 
-    for name, reason in targets.misplaced(graph, target).items():
+    for name, reason in targets.refused_layers(graph, target).items():
         console.err.print(f"[yellow]{name} would run on the CPU, because[/] {reason}")

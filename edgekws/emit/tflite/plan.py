@@ -119,7 +119,7 @@ def _reach(node: Node, weight: np.ndarray, lo: int, hi: int) -> tuple[np.ndarray
 def filter_of(plan: Plan, s_in: np.float32, s_out: np.float32, unit: np.float32 | None) -> Filter:
     """unit: of a plan with a form (`_scales`). Raises TargetError for accumulators beyond 32 bits."""
     if plan.form is not None:
-        assert unit is not None, "scales_of leaves a hair for every plan with a form"
+        assert unit is not None, "scales_of leaves a margin for every plan with a form"
         form, scale = plan.form, np.ldexp(unit, -plan.form.shift.astype(int)).astype(np.float32)
         return Filter(form.weight, form.bias, scale, form.tie_free, np.zeros_like(form.shift), "INT8", False)
     assert plan.steps is not None

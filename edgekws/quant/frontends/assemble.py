@@ -80,9 +80,9 @@ class Assembler:
         """max(relu(x)) is relu(max(x)), and the layer before the maximum then uses all of its 256 steps."""
         layer = self._made(x)
         if layer is None:
-            wanted = f"{name} should follow a layer whose output nobody else reads"
+            expected = f"{name} should follow a layer whose output nobody else reads"
             raise TargetError(
-                wanted, got=f"a ReLU after {x.source}", hint="let the other reader take the ReLU's output"
+                expected, got=f"a ReLU after {x.source}", hint="let the other reader take the ReLU's output"
             )
         while layer.name in self._only_reader:
             layer = next(earlier for earlier in self.layers if earlier.name == layer.inputs[0])
@@ -153,9 +153,9 @@ def batch_norm(
     gain: torch.Tensor | None, shift: torch.Tensor | None, mean: torch.Tensor, variance: torch.Tensor, eps: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The (gain, shift) of a normalization by running statistics; all [c]."""
-    found = torch.ones_like(variance) if gain is None else gain
-    found = found / torch.sqrt(variance + eps)
-    return found, (torch.zeros_like(mean) if shift is None else shift) - mean * found
+    factor = torch.ones_like(variance) if gain is None else gain
+    factor = factor / torch.sqrt(variance + eps)
+    return factor, (torch.zeros_like(mean) if shift is None else shift) - mean * factor
 
 
 def _bias(bias: torch.Tensor | None, weight: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,7 @@ from edgekws.quant.network import QuantNet
 from edgekws.recipe import QuantSection
 
 _COMPARED = 16
-"""Clips on which the layers that were found must do what the module does."""
+"""Clips on which the traced layers must equal the module."""
 _TOLERANCE = 1e-3
 _CLIPPED = 0.01
 """The share of calibration values that may leave the int8 range; more would mean another unit."""
@@ -74,26 +74,26 @@ def as_input(calibration: Calibration | None, input_scale: float) -> torch.Tenso
     not reach.
     """
     if calibration is None:
-        wanted = "calibration should be given: clips that show how large each layer's values are, which fixes its scale"
+        expected = "calibration should be given: clips that show the range of each layer, which sets its scale"
         hint = "give some hundred clips, float [n, 1, frames, coefficients] or int8 [n, frames, coefficients]"
-        raise ConfigError(wanted, got="none", hint=hint)
-    wanted = "calibration should be float [n, 1, frames, coefficients] or int8 [n, frames, coefficients]"
-    x = calibration.detach().cpu() if isinstance(calibration, torch.Tensor) else _tensor(calibration, wanted)
+        raise ConfigError(expected, got="none", hint=hint)
+    expected = "calibration should be float [n, 1, frames, coefficients] or int8 [n, frames, coefficients]"
+    x = calibration.detach().cpu() if isinstance(calibration, torch.Tensor) else _tensor(calibration, expected)
     if x.dtype == torch.int8:
         x = (x if x.ndim == 4 else x[:, None] if x.ndim == 3 else x).float() * input_scale
     elif not x.dtype.is_floating_point:
-        raise DataError(wanted, got=str(x.dtype))
+        raise DataError(expected, got=str(x.dtype))
     if x.ndim != 4 or x.shape[1] != 1 or min(x.shape) < 1:
-        raise DataError(wanted, got=f"shape {list(x.shape)}")
+        raise DataError(expected, got=f"shape {list(x.shape)}")
     _require_values(x, input_scale)
     return x.float()
 
 
-def _tensor(values: object, wanted: str) -> torch.Tensor:
+def _tensor(values: object, expected: str) -> torch.Tensor:
     try:
         return torch.from_numpy(np.array(values))
     except (TypeError, ValueError) as error:
-        raise DataError(wanted, got=type(values).__name__) from error
+        raise DataError(expected, got=type(values).__name__) from error
 
 
 def _require_values(x: torch.Tensor, input_scale: float) -> None:
@@ -133,8 +133,8 @@ def _layers(model: object, x: torch.Tensor) -> list[Layer]:
     if isinstance(model, str | Path):
         return _of_file(Path(model), (x.shape[2], x.shape[3]))
     if not isinstance(model, nn.Module) or isinstance(model, QuantNet):
-        wanted = "model should be a float torch.nn.Module or the path of a float ONNX file"
-        raise ConfigError(wanted, got=type(model).__name__)
+        expected = "model should be a float torch.nn.Module or the path of a float ONNX file"
+        raise ConfigError(expected, got=type(model).__name__)
     layers = torch_fx.trace(model)
     require_sound(layers)
     _require_same(model, layers, x[:_COMPARED])
@@ -144,10 +144,10 @@ def _layers(model: object, x: torch.Tensor) -> list[Layer]:
 def _of_file(path: Path, shape: tuple[int, int]) -> list[Layer]:
     network = onnx.read(path)
     if (network.frames, network.coefficients) != shape:
-        wanted = (
+        expected = (
             f"calibration should have the input's shape of {path}, [n, 1, {network.frames}, {network.coefficients}]"
         )
-        raise DataError(wanted, got=f"[n, 1, {shape[0]}, {shape[1]}]")
+        raise DataError(expected, got=f"[n, 1, {shape[0]}, {shape[1]}]")
     return network.layers
 
 
@@ -157,17 +157,17 @@ def _require_same(model: nn.Module, layers: Sequence[Layer], x: torch.Tensor) ->
     own = next(model.parameters(), x)
     try:
         with torch_fx.evaluating(model):
-            wanted = model(x.to(own)).to(x).flatten(1)
+            expected = model(x.to(own)).to(x).flatten(1)
     except RuntimeError as error:
         raise DataError("the network should take the calibration", got=str(error)) from error
     try:
         found = run_layers(layers, x)[layers[-1].name].flatten(1)
     except RuntimeError as error:
         raise TargetError("every layer should fit the one before", got=str(error)) from error
-    gap = float((found - wanted).abs().max()) if found.shape == wanted.shape else float("inf")
-    if gap > _TOLERANCE * max(1.0, float(wanted.abs().max())):
+    gap = float((found - expected).abs().max()) if found.shape == expected.shape else float("inf")
+    if gap > _TOLERANCE * max(1.0, float(expected.abs().max())):
         hint = "write it without operations in place on tensors that are read again, and without hooks"
-        wanted_text = "the layers that were found in the network should compute what it computes"
+        wanted_text = "the layers found in the network should compute what it computes"
         raise TargetError(wanted_text, got=f"scores differ by {gap:.3g}", hint=hint)
 
 
@@ -184,8 +184,8 @@ def _scaled(layers: Sequence[Layer], ratio: float) -> list[Layer]:
 
 def _with_weights_times(layer: Layer, ratio: float) -> Layer:
     if not len(layer.weight):
-        wanted = f"{layer.name}: with an input_scale of its own, the input should be read by layers with weights"
-        raise TargetError(wanted, got=layer.kind, hint=f"scale the features by {1 / ratio:.4g} yourself")
+        expected = f"{layer.name}: with an input_scale of its own, the input should be read by layers with weights"
+        raise TargetError(expected, got=layer.kind, hint=f"scale the features by {1 / ratio:.4g} yourself")
     return replace(layer, weight=layer.weight * ratio)
 
 

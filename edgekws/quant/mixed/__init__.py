@@ -1,17 +1,17 @@
-"""Mixed precision for a trained network: search bits per layer for a budget, verify by PTQ, write what was found.
+"""Mixed precision for a trained network: search bits per layer for a budget, verify by PTQ, write the result.
 
 mixed.json   kind "edgekws-mixed", version 1
-    budget           what was asked for
-    target, device   whose widths, rules and cycles were used
+    budget           as given
+    target, device   whose bit widths, rules and cycles apply
     layers           names of the layers with weights; `bits` lists below follow this order
     chosen           layer -> bits, as quant.layers of a recipe
     float            accuracy and balanced_accuracy of the float network; clips: how many validation clips they are of
-    options          layer -> what each width costs and adds to the error
-    front            every network that no other beats in cost and predicted error, cheapest first
-    measured         networks that were quantized for real: the chosen one, candidates, and uniform widths
-Networks have bits, flash_bytes (weights and stage parameters, as Graph.parameter_bytes), latency_seconds (estimated;
-null where the device's clock is not known), predicted_error (mean divergence of the class probabilities from the
-float network's on calibration clips, nats), accuracy and balanced_accuracy (mean of the classes' shares; both on
+    options          layer -> cost and added error of each width
+    front            the Pareto front of cost and predicted error, cheapest first
+    measured         networks that were quantized and scored: the chosen one, candidates, and uniform widths
+Networks have bits, flash_bytes (weights and requantization parameters, as Graph.parameter_bytes), latency_seconds
+(estimated; null where the device's clock is unknown), predicted_error (mean divergence of the class probabilities
+from the float network's on calibration clips, nats), accuracy and balanced_accuracy (mean of the classes' shares; both on
 validation clips after PTQ, null where not measured).
 pareto.svg shows front and measured.
 """
@@ -47,15 +47,15 @@ if TYPE_CHECKING:
 
 KIND, VERSION = "edgekws-mixed", 1
 _CANDIDATES = 31
-"""Points of the front among which `drop` looks; with one more these are 5 or 6 trials."""
+"""Points of the front that `drop` searches; with one more these are 5 or 6 trials."""
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
 class Mixed:
-    """What a search found.
+    """The result of a search.
 
-    scores: bits of all layers -> accuracies on validation clips, of the networks that were quantized for real.
+    scores: bits of all layers -> accuracies on validation clips, of the networks that were quantized.
     uniform: the networks with one width for all layers. clock_hz: None where the device's is not known.
     """
 
@@ -104,7 +104,7 @@ def search(
 
     inputs: calibration clips, float32 [n, 1, frames, coefficients].
     device: one of the target's, by default its first. pinned: patterns of layers -> bits that are given.
-    Raises ConfigError for a budget that nothing meets, with the smallest that something does.
+    Raises ConfigError for a budget that no network meets, with the smallest that one does.
     """
     from edgekws.quant.mixed.front import Point, pareto_front
 
@@ -117,17 +117,17 @@ def search(
     widest = reduce(Point.extended, (row[0] for row in options.values()), start)
     candidates = _candidates(front, widest) if budget.kind == "drop" else front
     chosen = _choose(trial, budget, candidates, clock)
-    found = Mixed(
+    result = Mixed(
         budget, name, hardware.name, clock, tuple(options), options, tuple(front), _uniform(start, options),
         tuple(candidates), chosen, trial.scores, trial.float_score, len(trial.truth),
     )  # fmt: skip
-    write_json(out / "mixed.json", document(found))
-    _draw(found, out / "pareto.svg")
-    return found
+    write_json(out / "mixed.json", document(result))
+    _draw(result, out / "pareto.svg")
+    return result
 
 
 class _Trial:
-    """Quantizes the network for real, with calibration clips and a memory of what was scored."""
+    """Quantizes the network with calibration clips and caches the scores."""
 
     def __init__(self, trained: Trained, data: Dataset, inputs: torch.Tensor, progress: Progress) -> None:
         from edgekws.quant.frontends import torch_fx
@@ -144,7 +144,7 @@ class _Trial:
     def options(
         self, target: targets.Target, device: targets.Device, pinned: Mapping[str, int]
     ) -> tuple[Point, dict[str, tuple[Option, ...]]]:
-        """(what all networks have in common, layer -> its options). Scores the uniform networks on the way."""
+        """(the part common to all networks, layer -> its options). Also scores the uniform networks."""
         from edgekws.quant.mixed.options import layer_options, without_weights
         from edgekws.quant.mixed.sensitivity import Sensitivity
         from edgekws.quant.widths import layer_bits
@@ -175,8 +175,8 @@ class _Trial:
     def lost(self, bits: tuple[int, ...]) -> float:
         """Points of accuracy that PTQ loses against float: over all clips or as mean of classes, whichever is more.
 
-        Splits as recorded hold few clips of some words and many of no word. A network that has forgotten a rare word
-        hardly shows among all clips; the mean alone may hang on a few of them.
+        A split may hold few clips of some words and many of none. Accuracy over all clips hardly changes when the
+        network no longer recognizes a rare word; the mean of classes alone may depend on a few clips.
         """
         now, before = self.score(bits), self.float_score
         gaps = before.accuracy - now.accuracy, before.balanced_accuracy - now.balanced_accuracy
@@ -205,7 +205,7 @@ class _Trial:
 
 
 def _candidates(front: Sequence[Point], widest: Point) -> list[Point]:
-    """Some of the front, and the widest network when it costs more: predictions may be wrong, it is the safest."""
+    """Some of the front, and the widest network when it costs more: it is the safest where predictions are wrong."""
     from edgekws.quant.mixed.front import thinned
 
     points = thinned(front, _CANDIDATES)
@@ -216,9 +216,9 @@ def _choose(trial: _Trial, budget: Budget, candidates: Sequence[Point], clock: f
     from edgekws.quant.mixed.front import best_within, cheapest_that
 
     if budget.kind == "drop":
-        found = cheapest_that(candidates, lambda point: trial.lost(point.bits) <= budget.limit + _ROUNDING)
+        cheapest = cheapest_that(candidates, lambda point: trial.lost(point.bits) <= budget.limit + _ROUNDING)
         known = [trial.lost(point.bits) for point in candidates if point.bits in trial.scores]
-        return found or _refuse(budget, "drop", min(known))
+        return cheapest or _refuse(budget, "drop", min(known))
     if budget.kind == "flash":
         chosen = best_within(candidates, "flash_bytes", math.floor(budget.limit + _ROUNDING))
         chosen = chosen or _refuse(budget, "flash", candidates[0].flash_bytes)
@@ -233,7 +233,7 @@ def _choose(trial: _Trial, budget: Budget, candidates: Sequence[Point], clock: f
 
 def _refuse(budget: Budget, kind: Kind, least: float) -> NoReturn:
     reason = {
-        "flash": "weights and stage parameters with all layers as narrow as the target allows",
+        "flash": "weights and requantization parameters with all layers as narrow as the target allows",
         "latency": "estimated with the fastest width of every layer",
         "drop": "the least of what PTQ lost on validation clips, over all or as mean of classes; QAT may lose less",
     }[kind]
@@ -251,30 +251,30 @@ def _uniform(start: Point, options: Mapping[str, Sequence[Option]]) -> tuple[Poi
     return tuple(reduce(Point.extended, (row[bits] for row in rows), start) for bits in sorted(common, reverse=True))
 
 
-def document(found: Mixed) -> dict[str, Any]:
-    """What mixed.json says."""
+def document(result: Mixed) -> dict[str, Any]:
+    """The content of mixed.json."""
     return {
         "kind": KIND,
         "version": VERSION,
-        "budget": found.budget.text,
-        "target": found.target,
-        "device": found.device,
-        "layers": list(found.layers),
-        "chosen": found.bits,
-        "float": _accuracies(found.float_score),
-        "clips": found.clips,
-        "options": {name: [_figures(found, option) for option in row] for name, row in found.options.items()},
-        "front": [_figures(found, point) for point in found.front],
-        "measured": [_figures(found, point) for point in found.measured],
+        "budget": result.budget.text,
+        "target": result.target,
+        "device": result.device,
+        "layers": list(result.layers),
+        "chosen": result.bits,
+        "float": _accuracies(result.float_score),
+        "clips": result.clips,
+        "options": {name: [_figures(result, option) for option in row] for name, row in result.options.items()},
+        "front": [_figures(result, point) for point in result.front],
+        "measured": [_figures(result, point) for point in result.measured],
     }
 
 
-def _figures(found: Mixed, item: Option | Point) -> dict[str, Any]:
-    seconds = item.cycles / found.clock_hz if found.clock_hz else None
+def _figures(result: Mixed, item: Option | Point) -> dict[str, Any]:
+    seconds = item.cycles / result.clock_hz if result.clock_hz else None
     row = {"bits": item.bits, "flash_bytes": item.flash_bytes, "latency_seconds": seconds}
     if isinstance(item.bits, int):
         return {**row, "added_error": item.error}
-    return {**row, "predicted_error": item.error, **_accuracies(found.scores.get(item.bits))}
+    return {**row, "predicted_error": item.error, **_accuracies(result.scores.get(item.bits))}
 
 
 def _accuracies(score: Score | None) -> dict[str, float | None]:
@@ -283,13 +283,13 @@ def _accuracies(score: Score | None) -> dict[str, float | None]:
     return {"accuracy": score.accuracy, "balanced_accuracy": score.balanced_accuracy}
 
 
-def _draw(found: Mixed, picture: Path) -> None:
-    by_time = found.budget.kind == "latency"
+def _draw(result: Mixed, picture: Path) -> None:
+    by_time = result.budget.kind == "latency"
 
     def cost(point: Point) -> float:
-        return 1e3 * (found.latency(point) or 0.0) if by_time else point.flash_bytes / 1e3
+        return 1e3 * (result.latency(point) or 0.0) if by_time else point.flash_bytes / 1e3
 
-    label = "estimated latency, ms" if by_time else "weights and stage parameters, kB"
-    errors = [(cost(point), point.error) for point in found.front]
-    accuracies = [(cost(point), 100 * found.scores[point.bits].balanced_accuracy) for point in found.measured]
-    plot.draw(picture, label, errors, accuracies, cost(found.chosen), 100 * found.float_score.balanced_accuracy)
+    label = "estimated latency, ms" if by_time else "weights and requantization parameters, kB"
+    errors = [(cost(point), point.error) for point in result.front]
+    accuracies = [(cost(point), 100 * result.scores[point.bits].balanced_accuracy) for point in result.measured]
+    plot.draw(picture, label, errors, accuracies, cost(result.chosen), 100 * result.float_score.balanced_accuracy)

@@ -20,11 +20,11 @@ _FORM = re.compile(r"(flash|latency|drop)=([0-9]+\.?[0-9]*|\.[0-9]+)\s*([A-Za-z]
 
 @dataclass(frozen=True)
 class Budget:
-    """What a network may cost at most.
+    """The most that a network may cost.
 
-    limit: bytes of weights and stage parameters (flash), estimated seconds (latency), or points of accuracy on
+    limit: bytes of weights and requantization parameters (flash), estimated seconds (latency), or points of accuracy on
     the validation split, in percent, that may be lost against the float network, over all clips and as mean of
-    the classes (drop). text: as it was given.
+    the classes (drop). text: as given.
     """
 
     kind: Kind
@@ -33,7 +33,7 @@ class Budget:
 
 
 def parse(text: str) -> Budget:
-    """Raises ConfigError that names the kinds and units there are."""
+    """Read a budget. Raises ConfigError that names the kinds and units."""
     match = _FORM.fullmatch(text.strip())
     if match is None:
         raise _refused(text)
@@ -45,7 +45,7 @@ def parse(text: str) -> Budget:
 
 
 def shown(kind: Kind, value: float) -> str:
-    """A figure of this kind as a budget would say it; not below it, so that what is printed can be asked for."""
+    """A figure of this kind in the form of a budget; rounded up, so that it can be given as one."""
     if kind == "flash":
         return f"{math.ceil(value)}B"
     if kind == "latency":

@@ -1,8 +1,8 @@
-"""Mixed precision: bits per layer with the least error that a budget allows, exactly.
+"""Mixed precision: the bits per layer with the least error within a budget, exactly.
 
 Each layer has a few options, a width with its cost and its share of the error (`sensitivity`). Costs and errors
-add up, so the set of all networks that no other network beats in both, the Pareto front, is found layer by
-layer: what is beaten after some layers stays beaten whatever follows.
+add up, so the Pareto front, the networks that no other network dominates, is built layer by layer: a network that is
+dominated after some layers stays dominated whatever follows.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ class Point:
 
 
 def pareto_front(start: Point, layers: Iterable[Sequence[Option]], cost: Cost) -> list[Point]:
-    """All networks that none beats in `cost` and in error, cheapest first. start: what all of them have in common.
+    """The Pareto front in `cost` and error, cheapest first. start: the part common to all networks.
 
-    Where cost and error are the same, the one with less flash stays.
+    Where cost and error are equal, the network with less flash is kept.
     """
     front = [start]
     for options in layers:
-        front = _unbeaten([point.extended(option) for point in front for option in options], cost)
+        front = _non_dominated([point.extended(option) for point in front for option in options], cost)
     return front
 
 
-def _unbeaten(points: list[Point], cost: Cost) -> list[Point]:
+def _non_dominated(points: list[Point], cost: Cost) -> list[Point]:
     kept: list[Point] = []
     lowest = math.inf
     for point in sorted(points, key=lambda p: (p.costs(cost), p.error, p.flash_bytes, p.bits)):
@@ -71,22 +71,22 @@ def best_within(front: Sequence[Point], cost: Cost, limit: int) -> Point | None:
 
 
 def thinned(front: Sequence[Point], most: int) -> list[Point]:
-    """At most `most` points of a front, evenly by number of points; the first and the last stay."""
+    """At most `most` points of a front, evenly by position; the first and the last are kept."""
     if len(front) <= most:
         return list(front)
     return [front[round(number * (len(front) - 1) / (most - 1))] for number in range(most)]
 
 
 def cheapest_that(front: Sequence[Point], good: Callable[[Point], bool]) -> Point | None:
-    """By bisection the cheapest point that is good, as far as dearer points are no worse; None when none was.
+    """By bisection, the cheapest good point, assuming that more expensive points are no worse; None when none is.
 
-    Asks for about log2 of the points. What is returned was asked for and was good.
+    Evaluates about log2 of the points. The returned point was evaluated and is good.
     """
-    low, high, found = 0, len(front) - 1, None
+    low, high, cheapest = 0, len(front) - 1, None
     while low <= high:
         middle = (low + high) // 2
         if good(front[middle]):
-            found, high = front[middle], middle - 1
+            cheapest, high = front[middle], middle - 1
         else:
             low = middle + 1
-    return found
+    return cheapest

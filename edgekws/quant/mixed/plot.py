@@ -1,4 +1,4 @@
-"""The picture of a search for bit widths: what the networks cost and how well they do."""
+"""The plot of a search for bit widths: cost against error and accuracy."""
 
 from __future__ import annotations
 

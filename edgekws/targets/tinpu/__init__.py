@@ -69,7 +69,7 @@ def legal(node: Node, graph: Graph | None = None) -> str | None:
 
     graph: also judge what a residual addition reads.
     """
-    return rules.broken(node) or (rules.misfed(node, graph) if graph else None)
+    return rules.broken(node) or (rules.illegal_input(node, graph) if graph else None)
 
 
 def cycles(node: Node, device: Device) -> float:

@@ -35,7 +35,7 @@ def broken(node: Node) -> str | None:
     return None
 
 
-def misfed(node: Node, graph: Graph) -> str | None:
+def illegal_input(node: Node, graph: Graph) -> str | None:
     """The compiler knows residual additions as the end of a pointwise convolution (PWCONVRES), with ReLU or without."""
     if node.operation.input_count == 1:
         return None
@@ -128,7 +128,7 @@ def _max_pool(node: Node) -> str | None:
 
 
 def _add(_: Node) -> str | None:
-    """No rule of its own: `misfed` judges what it reads, and `Graph.check` the scales."""
+    """No rule of its own: `illegal_input` judges what it reads, and `Graph.check` the scales."""
     return None
 
 

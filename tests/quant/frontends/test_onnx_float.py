@@ -79,9 +79,9 @@ def described(layer):
 def test_the_layers_are_those_of_the_module(net, options, tmp_path):
     network, path, x = trained_like(net), tmp_path / "model.onnx", clips(8, 5)
     export(network, path, **options)
-    found, wanted = onnx_float.read(path), torch_fx.trace(network)
-    assert [described(layer) for layer in found.layers] == [described(layer) for layer in wanted]
-    assert (found.frames, found.coefficients) == (49, 10)
+    result, expected = onnx_float.read(path), torch_fx.trace(network)
+    assert [described(layer) for layer in result.layers] == [described(layer) for layer in expected]
+    assert (result.frames, result.coefficients) == (49, 10)
     with torch.no_grad():
         real = network(x).numpy()
     for scores in (by_layers(path, x), by_runtime(path, x)):
@@ -249,11 +249,11 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_expressed_is_named(case, tmp_path):
-    nodes, said, *options = case
+    nodes, message, *options = case
     built = model(*nodes, constants=CONSTANTS, **(options[0] if options else {}))
     if any(node.domain for node in built.graph.node):
         built.opset_import.append(helper.make_opsetid("else", 1))
-    with pytest.raises((TargetError, ArtifactError), match=said):
+    with pytest.raises((TargetError, ArtifactError), match=message):
         onnx_float.read(written(built, tmp_path / "model.onnx"))
 
 
@@ -287,11 +287,11 @@ def test_damaged_files_are_refused_or_sound(data, tmp_path_factory):
     path = tmp_path_factory.mktemp("damaged") / "model.onnx"
     path.write_bytes(content)
     try:
-        found = onnx_float.read(path)
+        result = onnx_float.read(path)
     except EdgeKwsError:
         return
-    x = torch.zeros(1, 1, found.frames, found.coefficients)
-    assert float_layers.run_layers(found.layers, x)[found.layers[-1].name].ndim == 2
+    x = torch.zeros(1, 1, result.frames, result.coefficients)
+    assert float_layers.run_layers(result.layers, x)[result.layers[-1].name].ndim == 2
 
 
 def test_calibration_of_another_shape_is_refused(tmp_path):

@@ -45,8 +45,8 @@ class Net(nn.Module):
 def same(network, layers, x=None):
     x = clips(4) if x is None else x
     with torch.no_grad():
-        found, wanted = float_layers.run_layers(layers, x)[layers[-1].name].flatten(1), network.eval()(x).flatten(1)
-    assert torch.allclose(found, wanted, atol=1e-4, rtol=1e-4)
+        result, expected = float_layers.run_layers(layers, x)[layers[-1].name].flatten(1), network.eval()(x).flatten(1)
+    assert torch.allclose(result, expected, atol=1e-4, rtol=1e-4)
     return [layer.name for layer in layers]
 
 
@@ -58,9 +58,9 @@ def differing(network, plan, seed=0, strict=False):
     ints = (x[:, 0] / INPUT_SCALE).numpy().astype(np.int32)[..., None]
     wrong = []
     with torch.no_grad():
-        for (name, values), (node, wanted) in zip(quantized.integers(x), interp.trace(graph, ints), strict=True):
-            found = values.reshape(len(x), node.out_shape[2], *node.out_shape[:2]).permute(0, 2, 3, 1).numpy()
-            wrong += [name] * (not np.array_equal(found, wanted))
+        for (name, values), (node, expected) in zip(quantized.integers(x), interp.trace(graph, ints), strict=True):
+            result = values.reshape(len(x), node.out_shape[2], *node.out_shape[:2]).permute(0, 2, 3, 1).numpy()
+            wrong += [name] * (not np.array_equal(result, expected))
     return wrong
 
 
@@ -99,11 +99,13 @@ def size_read(m, x):
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_all_forms_of_one_network_give_the_same_layers(form):
-    network, wanted = Net(form), torch_fx.trace(Net(FORMS["modules"]))
+    network, expected = Net(form), torch_fx.trace(Net(FORMS["modules"]))
     layers = torch_fx.trace(network)
     assert same(network, layers) == ["conv1", "pw1", "pool", "fc"]
-    for found, each in zip(layers, wanted, strict=True):
-        assert torch.equal(found.weight, each.weight) and torch.equal(found.bias, each.bias) and found.relu == each.relu
+    for result, each in zip(layers, expected, strict=True):
+        assert (
+            torch.equal(result.weight, each.weight) and torch.equal(result.bias, each.bias) and result.relu == each.relu
+        )
 
 
 @pytest.mark.parametrize(
@@ -245,9 +247,9 @@ class TwoInputs(nn.Module):
         return x + y
 
 
-@pytest.mark.parametrize(("build", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_expressed_is_named(build, said):
-    with pytest.raises(TargetError, match=said):
+@pytest.mark.parametrize(("build", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_expressed_is_named(build, message):
+    with pytest.raises(TargetError, match=message):
         torch_fx.trace(build())
 
 
@@ -257,7 +259,7 @@ def test_a_network_of_two_inputs_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (lambda net: net[0].weight[3].fill_(float("nan")), "conv1: weight should be finite.*channel 3"),
         (lambda net: net[0].bias[5].fill_(float("inf")), "conv1: bias should be finite.*channel 5"),
@@ -266,11 +268,11 @@ def test_a_network_of_two_inputs_is_refused():
         (lambda net: net[1].weight[4].zero_(), "conv1: every channel should have a weight.*channel 4"),
     ],
 )
-def test_unsound_channels_are_named(spoil, said):
+def test_unsound_channels_are_named(spoil, message):
     network = nn.Sequential(nn.Conv2d(1, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), *head())
     with torch.no_grad():
         spoil(network)
-    with pytest.raises(TargetError, match=said):
+    with pytest.raises(TargetError, match=message):
         float_layers.require_sound(torch_fx.trace(network))
 
 

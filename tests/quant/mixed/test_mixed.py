@@ -48,13 +48,13 @@ def every_network(layers):
 def test_the_front_is_that_of_all_networks(layers, cost):
     """Errors are whole numbers here, so that sums are the same in every order."""
     everything = [(point.costs(cost), point.error) for point in every_network(layers)]
-    wanted = {
+    expected = {
         (price, error)
         for price, error in everything
         if not any(p <= price and e <= error and (p, e) != (price, error) for p, e in everything)
     }
     front = pareto_front(START, layers, cost)
-    assert [(p.costs(cost), p.error) for p in front] == sorted(wanted)
+    assert [(p.costs(cost), p.error) for p in front] == sorted(expected)
     assert {(p.bits, p.costs(cost), p.error) for p in front} <= {
         (p.bits, p.costs(cost), p.error) for p in every_network(layers)
     }
@@ -63,9 +63,9 @@ def test_the_front_is_that_of_all_networks(layers, cost):
 @given(st.lists(a_layer, min_size=1, max_size=5), st.integers(0, 80))
 def test_the_best_within_a_limit_is_that_of_all_networks(layers, limit):
     affordable = [point.error for point in every_network(layers) if point.flash_bytes <= limit]
-    found = best_within(pareto_front(START, layers, "flash_bytes"), "flash_bytes", limit)
-    assert (found.error if found else None) == min(affordable, default=None)
-    assert found is None or found.flash_bytes <= limit
+    result = best_within(pareto_front(START, layers, "flash_bytes"), "flash_bytes", limit)
+    assert (result.error if result else None) == min(affordable, default=None)
+    assert result is None or result.flash_bytes <= limit
 
 
 def test_of_networks_alike_in_cost_and_error_the_smaller_is_kept():
@@ -78,9 +78,9 @@ def test_bisection_finds_the_first_good_point_in_few_trials(count, first, most):
     front = thinned([Point((8,), number, 0, 0.0) for number in range(count)], most)
     assert front[0].flash_bytes == 0 and front[-1].flash_bytes == count - 1 and len(front) == min(count, most)
     asked = []
-    found = cheapest_that(front, lambda point: asked.append(point) or point.flash_bytes >= first)
+    result = cheapest_that(front, lambda point: asked.append(point) or point.flash_bytes >= first)
     good = [point for point in front if point.flash_bytes >= first]
-    assert found == (good[0] if good else None)
+    assert result == (good[0] if good else None)
     assert len(asked) <= len(front).bit_length()
 
 
@@ -97,8 +97,8 @@ def test_bisection_finds_the_first_good_point_in_few_trials(count, first, most):
     ],
 )
 def test_budgets_are_understood(text, kind, limit):
-    found = budgets.parse(text)
-    assert found.kind == kind and found.limit == pytest.approx(limit) and found.text == text
+    result = budgets.parse(text)
+    assert result.kind == kind and result.limit == pytest.approx(limit) and result.text == text
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def at_each_width(network, x, target="tinpu", **plan):
     return {bits: ptq.quantize(layers, x, section) for bits, section in sections.items()}
 
 
-def divergence(found, wanted):
-    p, q = torch.log_softmax(wanted.double(), 1), torch.log_softmax(found.double(), 1)
+def divergence(result, expected):
+    p, q = torch.log_softmax(expected.double(), 1), torch.log_softmax(result.double(), 1)
     return float((p.exp() * (p - q)).sum(1).mean())
 
 
@@ -149,27 +149,27 @@ def test_the_error_of_a_layer_is_that_of_a_network_with_this_layer(net):
     """Without bias correction nothing but the layer changes, so that the networks can be put together by hand."""
     real, x = trained_like(3, net), clips(96, 4)
     networks = at_each_width(real, x, correct_bias=False)
-    found = Sensitivity(networks, x, correct_bias=False)
+    result = Sensitivity(networks, x, correct_bias=False)
     with torch.no_grad():
-        wanted = real(x)
-        assert found.base == pytest.approx(divergence(networks[8](x), wanted), rel=1e-3)
+        expected = real(x)
+        assert result.base == pytest.approx(divergence(networks[8](x), expected), rel=1e-3)
         for number, bits in ((0, 4), (2, 2), (len(networks[8].stages) - 1, 2)):
             stages = list(networks[8])
             stages[number] = list(networks[bits])[number]
             assert stages[number].bits == bits
-            together = divergence(type(networks[8])(stages, "tinpu")(x), wanted)
-            added = found.added(stages[number].layer.name, bits)
-            assert added == pytest.approx(max(0.0, together - found.base), rel=1e-2, abs=1e-5)
+            together = divergence(type(networks[8])(stages, "tinpu")(x), expected)
+            added = result.added(stages[number].layer.name, bits)
+            assert added == pytest.approx(max(0.0, together - result.base), rel=1e-2, abs=1e-5)
 
 
 def test_narrower_layers_add_more_error_and_the_widest_none():
     networks = at_each_width(trained_like(5), clips(96, 6))
-    found = Sensitivity(networks, clips(96, 6), correct_bias=True)
+    result = Sensitivity(networks, clips(96, 6), correct_bias=True)
     for name in ("conv1", "pw1", "dw2"):
-        assert found.added(name, 8) == 0
-        assert found.added(name, 2) > found.added(name, 4)
+        assert result.added(name, 8) == 0
+        assert result.added(name, 2) > result.added(name, 4)
     again = Sensitivity(at_each_width(trained_like(5), clips(96, 6)), clips(96, 6), correct_bias=True)
-    assert [again.added("pw1", 2), again.base] == [found.added("pw1", 2), found.base]
+    assert [again.added("pw1", 2), again.base] == [result.added("pw1", 2), result.base]
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +270,7 @@ def test_a_flash_budget_is_kept_by_the_graph_and_written_down(trained, prepared,
     assert row["accuracy"] == pytest.approx(scores["scores"]["validation"]["graph"]["accuracy"])
     assert row["flash_bytes"] == graph.parameter_bytes and scores["recipe"]["quant"]["layers"] == widths(graph)
     picture = (trained / "pareto.svg").read_text()
-    assert picture.startswith("<?xml") and "<!-- weights and stage parameters, kB -->" in picture
+    assert picture.startswith("<?xml") and "<!-- weights and requantization parameters, kB -->" in picture
 
 
 def test_the_same_search_gives_the_same_bytes(trained, prepared, tmp_path):
@@ -281,16 +281,16 @@ def test_the_same_search_gives_the_same_bytes(trained, prepared, tmp_path):
 
 
 def test_a_drop_is_measured_and_the_cheapest_that_was_good_is_taken(trained, prepared, tmp_path):
-    found = searched(trained, prepared, "drop=5", tmp_path)
+    result = searched(trained, prepared, "drop=5", tmp_path)
 
     def kept(point):
-        score, real = found.scores[point.bits], found.float_score
+        score, real = result.scores[point.bits], result.float_score
         gaps = real.accuracy - score.accuracy, real.balanced_accuracy - score.balanced_accuracy
         return max(gaps) <= 0.05 + 1e-6
 
-    asked = [point for point in found.candidates if point.bits in found.scores]
-    assert kept(found.chosen) and len(asked) > 1
-    assert not any(kept(point) for point in asked if point.flash_bytes < found.chosen.flash_bytes)
+    asked = [point for point in result.candidates if point.bits in result.scores]
+    assert kept(result.chosen) and len(asked) > 1
+    assert not any(kept(point) for point in asked if point.flash_bytes < result.chosen.flash_bytes)
     anything = searched(trained, prepared, "drop=100", tmp_path)
     assert anything.chosen == anything.front[0] and set(anything.bits.values()) == {2}
 
@@ -302,8 +302,8 @@ def test_an_impossible_budget_is_refused_with_the_smallest_one_which_is_possible
         searched(trained, prepared, budget, tmp_path)
     assert not (tmp_path / "mixed.json").exists()
     smallest = str(refused.value).split("at least ")[1].split(". Got")[0]
-    found = searched(trained, prepared, smallest, tmp_path)
-    assert found.chosen == found.front[0]
+    result = searched(trained, prepared, smallest, tmp_path)
+    assert result.chosen == result.front[0]
 
 
 def test_an_impossible_drop_says_what_was_reached(trained, prepared, tmp_path, monkeypatch):
@@ -311,18 +311,18 @@ def test_an_impossible_drop_says_what_was_reached(trained, prepared, tmp_path, m
     monkeypatch.setattr(mixed._Trial, "_score", lambda self, network: bad if isinstance(network, QuantNet) else good)
     with pytest.raises(ConfigError, match=r"at least drop=50\.000\. Got: drop=49\.9\. .*mean of classes"):
         searched(trained, prepared, "drop=49.9", tmp_path)
-    found = searched(trained, prepared, "drop=50.000", tmp_path)
-    assert found.chosen == found.front[0]
+    result = searched(trained, prepared, "drop=50.000", tmp_path)
+    assert result.chosen == result.front[0]
 
 
 def test_another_target_is_searched_with_its_own_widths(trained, prepared, tmp_path):
     loaded = pipeline.load_trained(trained / "float" / "best.safetensors", TINY)
     other = recipe.changed(TINY, quant={"method": "ptq", "calibration_clips": 64, "target": "int8"})
-    found = pipeline.search(
+    result = pipeline.search(
         replace(loaded, recipe=other), prepared, budgets.parse("flash=1MB"), tmp_path, quiet, "cortex-m", {}
     )
-    assert {option.bits for row in found.options.values() for option in row} == {8, 4}
-    assert found.device == "cortex-m" and found.latency(found.chosen) > 0
+    assert {option.bits for row in result.options.values() for option in row} == {8, 4}
+    assert result.device == "cortex-m" and result.latency(result.chosen) > 0
 
 
 def test_other_labels_and_unknown_devices_and_layers_are_refused_before_the_search(trained, prepared, tmp_path):
@@ -349,7 +349,7 @@ def test_how_options_and_recipe_come_together():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--layer", "dw1"], "bits, like 'dw\\*=8'"),
         (["--layer", "dw1=wide"], "bits, like 'dw\\*=8'"),
@@ -362,6 +362,6 @@ def test_how_options_and_recipe_come_together():
         (["--device", "f28p55x"], "--device goes with --budget"),
     ],
 )
-def test_bad_widths_are_refused(trained, prepared, arguments, said):
-    with pytest.raises(ConfigError, match=said):
+def test_bad_widths_are_refused(trained, prepared, arguments, message):
+    with pytest.raises(ConfigError, match=message):
         quantized(trained, prepared, *arguments)
