@@ -11,8 +11,8 @@ mixed.json   kind "edgekws-mixed", version 1
     measured         networks that were quantized and scored: the chosen one, candidates, and uniform widths
 Networks have bits, flash_bytes (weights and requantization parameters, as Graph.parameter_bytes), latency_seconds
 (estimated; null where the device's clock is unknown), predicted_error (mean divergence of the class probabilities
-from the float network's on calibration clips, nats), accuracy and balanced_accuracy (mean of the classes' shares; both on
-validation clips after PTQ, null where not measured).
+from the float network's on calibration clips, nats), accuracy and balanced_accuracy (mean of the classes' shares;
+both on validation clips after PTQ, null where not measured).
 pareto.svg shows front and measured.
 """
 
