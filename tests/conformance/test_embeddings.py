@@ -4,6 +4,7 @@ import pytest
 
 from edgekws import plugins
 from edgekws.curate import embed
+from edgekws.curate.embed.hear_check import check_module
 from edgekws.errors import ConfigError
 
 
@@ -13,4 +14,4 @@ def test_follows_the_hear_api(name):
         embed.open_model(embed.ModelSpec(name))
     except ConfigError as error:  # needs weights of its own: tests/curate/embed makes some
         pytest.skip(str(error))
-    assert embed.check_module(name) == []
+    assert check_module(name) == []
