@@ -182,7 +182,7 @@ def test_selectors_can_use_any_embedding_model(prepared, tmp_path, hear):
 def test_unusable_embedding_models_are_refused(prepared, tmp_path, hear):
     with pytest.raises(ConfigError, match=r"There are: .*logmel"):
         vectors.of(prepared, "none", tmp_path, quiet)
-    with pytest.raises(ConfigError, match=r"wide should hear 16000 Hz.*48000 Hz"):
+    with pytest.raises(ConfigError, match=r"wide should take 16000 Hz.*48000 Hz"):
         vectors.of(prepared, "wide", tmp_path, quiet)
     with pytest.raises(DataError, match="broken should give finite numbers"):
         vectors.of(prepared, "broken", tmp_path, quiet)
