@@ -53,7 +53,7 @@ def main() -> None:
         return
     environment()
     torch()
-    pip("install", "-c", str(CONSTRAINTS), "-e", f"{HERE}[dev]")
+    pip("install", "-c", str(CONSTRAINTS), "-e", f"{HERE}[dev,all]")
     STAMP.write_text(fingerprint())
     print("edgekws is ready: .venv/bin/edgekws --help")
 

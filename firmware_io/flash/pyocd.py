@@ -23,6 +23,8 @@ OPTIONS = {
     "target": "pyOCD's name of the chip, e.g. stm32l4r5zitx",
     "probe": "unique id of the probe, when several are plugged in",
 }
+BESIDE_PYTHON = str(Path(sys.executable).parent)
+"""Where pip puts the pyocd of this environment."""
 _PROGRAM = Program(
     "pyocd",
     (
@@ -67,7 +69,7 @@ _PROGRAM = Program(
 
 def require(job: Job) -> str:  # noqa: ARG001
     """Path of pyocd, preferably of this Python environment. Raises BoardError with an install hint."""
-    path = shutil.which("pyocd", path=str(Path(sys.executable).parent)) or shutil.which("pyocd")
+    path = shutil.which("pyocd", path=BESIDE_PYTHON) or shutil.which("pyocd")
     if path is None:
         hint = f"run `{sys.executable} -m pip install 'edgekws[flash]'`"
         raise BoardError("flashing with pyOCD needs pyocd", got="no such program", hint=hint)

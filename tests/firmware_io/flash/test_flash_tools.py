@@ -14,7 +14,7 @@ import pytest
 
 from edgekws.errors import BoardError, ConfigError
 from firmware_io import board, flash, tools
-from firmware_io.flash import Job, _external, dslite
+from firmware_io.flash import Job, _external, dslite, pyocd
 
 OPENOCD_HEAD = "Open On-Chip Debugger 0.12.0\nLicensed under GNU GPL v2\nInfo : clock speed 500 kHz\n"
 OPENOCD_OK = OPENOCD_HEAD + (
@@ -35,9 +35,13 @@ Fake = Callable[..., Path]
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
-    """Put a program on the PATH that notes its arguments and says one of `says` after another."""
+    """Put a program on the PATH that notes its arguments and says one of `says` after another.
+
+    It comes before the real pyOCD, which stands beside this Python where the extra is installed.
+    """
     folder = tmp_path / "bin"
     folder.mkdir()
+    monkeypatch.setattr(pyocd, "BESIDE_PYTHON", str(folder))
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
     def make(name: str, *says: str, status: int = 0, body: str = "") -> Path:
