@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgekws.curate import shards, workers
-from edgekws.curate.shards import select
+from edgekws.curate.shards import greedy, select
 from edgekws.curate.shards.methods import facility
 from edgekws.curate.workers.ray import _enter
 from edgekws.errors import ConfigError, DataError, EdgeKwsError
@@ -66,7 +66,7 @@ def test_a_dead_worker_is_replaced_and_repeated_death_is_reported(cluster, tmp_p
 
 
 def test_one_two_and_seven_shards_give_what_processes_choose(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr(facility, "_FINAL", 40)
+    monkeypatch.setattr(greedy, "FINAL_CLIPS", 40)
     monkeypatch.setattr(facility, "_WINNERS", 6)
     ids, vectors = clips()
     folders = [shard(tmp_path / f"d{count}", ids, vectors, count, group_rows=37) for count in (1, 2, 7)]
