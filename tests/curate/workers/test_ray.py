@@ -122,6 +122,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_kill_9_ends_the_cluster_that_was_started_and_the_next_run_goes_on_in_silence(tmp_path):
     folder = shard(tmp_path / "d", *clips(4000, 64, words=20), 4)
     script = tmp_path / "run.py"
