@@ -143,7 +143,7 @@ def _value(build: Builder, layer: Layer, sources: list[str], in_log2: int, out_l
     """The float value of the layer before QuantizeLinear; one step of it is 2^out_log2."""
     node = layer.node
     if not node.operation.is_scaled:
-        return entry(_UNSCALED, node, KIND)(build, node, sources)
+        return entry(_UNSCALED, node, KIND)(build, node, sources, in_log2)
     if layer.form is Form.FLOOR:
         return _floored(build, layer, _conv(build, layer, [*sources, _weights(build, layer, -in_log2)]), out_log2)
     weights = _weights(build, layer, out_log2 - in_log2)
@@ -154,16 +154,44 @@ def _value(build: Builder, layer: Layer, sources: list[str], in_log2: int, out_l
     return _conv(build, layer, [*sources, weights, biases])
 
 
-def _add(build: Builder, node: Node, sources: list[str]) -> str:
+def _add(build: Builder, node: Node, sources: list[str], _: int) -> str:
     return build.add("Add", sources, f"{node.name}_sum")
 
 
-def _max_pool(build: Builder, node: Node, sources: list[str]) -> str:
+def _max_pool(build: Builder, node: Node, sources: list[str], _: int) -> str:
     window, strides = list(node.window), list(node.stride)
     return build.add("MaxPool", sources, f"{node.name}_max", kernel_shape=window, strides=strides)
 
 
-_UNSCALED: dict[Op, Callable[[Builder, Node, list[str]], str]] = {"add": _add, "max_pool": _max_pool}
+def _average_pool(build: Builder, node: Node, sources: list[str], step_log2: int) -> str:
+    """floor((2 |d| + n) / 2n) with the sign of d, the sum of x - zero of the stored int8: integers below 2^24."""
+    name, count = node.name, int(np.prod(node.kernel))
+    zero = 128 if node.requant.lo == 0 else 0
+    ones = np.full((node.in_shape[2], 1, *node.kernel), 2.0**-step_log2, np.float32)
+    weight = build.constant(f"{name}_weight", ones)
+    shape, strides = list(node.kernel), list(node.stride)
+    value = build.add(
+        "Conv", [*sources, weight], f"{name}_conv", kernel_shape=shape, strides=strides, group=node.in_shape[2]
+    )
+    value = _with_constant(build, "Sub", value, f"{name}_from_zero", zero * count)
+    sign = build.add("Sign", [value], f"{name}_sign")
+    value = build.add("Abs", [value], f"{name}_abs")
+    for op, part, number in (("Mul", "twice", 2), ("Add", "half", count), ("Div", "mean", 2 * count)):
+        value = _with_constant(build, op, value, f"{name}_{part}", number)
+    value = build.add("Mul", [build.add("Floor", [value], f"{name}_floor"), sign], f"{name}_signed")
+    value = _with_constant(build, "Add", value, f"{name}_to_zero", zero)
+    return _with_constant(build, "Mul", value, f"{name}_steps", 2.0**step_log2)
+
+
+def _with_constant(build: Builder, op: str, value: str, name: str, number: float) -> str:
+    return build.add(op, [value, build.constant(f"{name}_value", np.array(number, np.float32))], name)
+
+
+_UNSCALED: dict[Op, Callable[[Builder, Node, list[str], int], str]] = {
+    "add": _add,
+    "max_pool": _max_pool,
+    "average_pool": _average_pool,
+}
 """Ops that only clip. All others are convolutions."""
 
 

@@ -30,6 +30,13 @@ Accumulate = Callable[["Attributes", tuple[np.ndarray, ...]], np.ndarray]
 """(node, its inputs: int32 [n, height, width, channels]) -> int64 [n, height, width, channels], without the offset."""
 
 
+class Range(Protocol):
+    """What rows read of a requantization."""
+
+    @property
+    def lo(self) -> int: ...
+
+
 class Attributes(Protocol):
     """What rows read of a node; edgekws.graph.ir.Node explains the fields."""
 
@@ -45,6 +52,8 @@ class Attributes(Protocol):
     def stride(self) -> tuple[int, int]: ...
     @property
     def pad(self) -> tuple[int, int, int, int]: ...
+    @property
+    def requant(self) -> Range: ...
 
 
 @dataclass(frozen=True)
@@ -179,6 +188,17 @@ def _max_pool(node: Attributes, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
     return np.asarray(_windows(node, inputs[0]).max(axis=(4, 5)), np.int64)
 
 
+def _average_pool(node: Attributes, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    """The mean, halves away from the zero of the stored int8, which is 128 where outputs are unsigned.
+
+    That is what TFLite's int8 AVERAGE_POOL_2D and CMSIS-NN compute of the stored bytes: (sum +- n / 2) / n toward zero.
+    """
+    zero, count = 128 if node.requant.lo == 0 else 0, math.prod(node.kernel)
+    total = np.asarray(_windows(node, inputs[0]).sum(axis=(4, 5)), np.int64)
+    floor, rest = np.divmod(total, count)
+    return np.asarray(floor + ((2 * rest > count) | ((2 * rest == count) & (floor >= zero))))
+
+
 def _add(_: Attributes, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
     return np.asarray(inputs[0] + inputs[1], np.int64)
 
@@ -205,6 +225,7 @@ _ROWS = (
     Operation("linear", "all", _linear, weights="across channels"),
     Operation("global_sum_pool", "all", _global_sum_pool),
     Operation("max_pool", "window", _max_pool, is_scaled=False, sums=False),
+    Operation("average_pool", "window", _average_pool, is_scaled=False),
     Operation("add", "position", _add, input_count=2, is_scaled=False),
     Operation("scale", "position", _scale),
 )

@@ -5,6 +5,7 @@ depthwise, pool      DEPTHWISE_CONV_2D, filter [1, k_h, k_w, c]; the pool has co
 scale                DEPTHWISE_CONV_2D of size 1, constant weights
 add                  ADD; all three tensors have one scale, so the sum is not rescaled
 max_pool             MAX_POOL_2D
+average_pool         AVERAGE_POOL_2D, which rounds as the graph does
 padding              SAME where it means the same, else a PAD before a VALID convolution
 end                  RESHAPE to [1, labels]
 
@@ -204,7 +205,23 @@ def _max_pool(wires: _Wires, node: Node, _: np.float32) -> None:
     wires.pool(node, "MAX_POOL_2D")
 
 
-_UNSCALED: dict[Op, Callable[[_Wires, Node, np.float32], None]] = {"add": _Wires.add, "max_pool": _max_pool}
+def _average_pool(wires: _Wires, node: Node, _: np.float32) -> None:
+    """Raises TargetError where signed inputs would become unsigned: their halves are rounded from another zero."""
+    edge = wires.tensors[node.inputs[0]][1]
+    if node.requant.lo == 0 and edge.zero_point != -128:
+        raise TargetError(
+            f"{node.name}: TFLite's AVERAGE_POOL_2D keeps the range of its input",
+            got="-128..127 to 0..255",
+            hint="give the average_pool the range of the layer before",
+        )
+    wires.pool(node, "AVERAGE_POOL_2D")
+
+
+_UNSCALED: dict[Op, Callable[[_Wires, Node, np.float32], None]] = {
+    "add": _Wires.add,
+    "max_pool": _max_pool,
+    "average_pool": _average_pool,
+}
 """Ops that only clip; the scale is that of the output. All others are convolutions."""
 
 
