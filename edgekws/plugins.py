@@ -62,7 +62,7 @@ KINDS = {
         "the target",
         (
             *("NAME", "RULE", "WEIGHT_BITS", "DEVICES", "MAX_FACTOR", "ACCELERATOR"),
-            *("weight_limit", "offset_limit", "pool_factor", "legal", "cycles"),
+            *("weight_limit", "quantize_multiplier", "offset_limit", "pool_factor", "legal", "cycles"),
         ),
     ),
     "emitters": Kind(("edgekws.emit",), "--format", ("emit",), "emit", dashes=True),

@@ -56,11 +56,11 @@ class Scaled(Stage):
         self.s_out = s_out
         if layer.operation.is_global_pool:  # s_out is what makes this factor exact
             gain, bias = np.full(channels, 1 / area), np.zeros(channels)
-            self.mult, self.shift = target.stage(np.full(channels, target.pool_factor(area)), 8)
+            self.mult, self.shift = target.quantize_multiplier(np.full(channels, target.pool_factor(area)), 8)
         else:
             _require_positive(layer.name, gain)
             self.s_out = max(s_out, float(gain.max()) * s_in / target.MAX_FACTOR)
-            self.mult, self.shift = target.stage(gain * s_in / self.s_out, 4)
+            self.mult, self.shift = target.quantize_multiplier(gain * s_in / self.s_out, 4)
         factor = factor_of(self.mult, self.shift, target)
         self.rule = target.RULE
         offset = np.round(bias / (gain * s_in) + (0.5 / factor if target.RULE == "offset-scale-shift" else 0))
@@ -84,7 +84,7 @@ def require_range(name: str, wanted: np.ndarray, target: ModuleType, bits: int) 
 
     wanted: float64 [c], weight step * input scale / output scale.
     """
-    mult, shift = target.stage(np.full(1, _ENORMOUS), bits)
+    mult, shift = target.quantize_multiplier(np.full(1, _ENORMOUS), bits)
     most = float(factor_of(mult, shift, target)[0])
     if wanted.max() > _NEAREST * most:
         channel = int(wanted.argmax())

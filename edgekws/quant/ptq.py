@@ -108,7 +108,7 @@ class _Job:
 
     def _legal(self, step: np.ndarray, ratio: float, bits: int) -> np.ndarray:
         """The steps nearest to `step` that the target's multipliers can express. ratio: s_in / s_out."""
-        mult, shift = self.target.stage(step * ratio, bits)
+        mult, shift = self.target.quantize_multiplier(step * ratio, bits)
         return np.asarray(factor_of(mult, shift, self.target) / ratio)
 
 

@@ -65,12 +65,12 @@ class Weighted(Stage):
         s_in, s_out, bits, target, step = numbers.s_in, numbers.s_out, numbers.bits, numbers.target, numbers.step
         require_range(layer.name, step * s_in / s_out, target, bits)
         self.s_in, self.s_out, self.bits, self.limit = s_in, s_out, bits, numbers.limit
-        self.rule, self.hardware, self.most_offset = target.RULE, target.stage, target.offset_limit(bits)
+        self.rule, self.hardware, self.most_offset = target.RULE, target.quantize_multiplier, target.offset_limit(bits)
         self.weight = nn.Parameter(layer.weight.clone())
         self.bias = nn.Parameter(layer.bias.clone())
         if self.rule == "fixed-point":  # TFLite files hold scales as float32 and compute the multiplier from them
             step = step.astype(np.float32).astype(np.float64)
-        mult, shift = target.stage(step * s_in / s_out, bits)
+        mult, shift = target.quantize_multiplier(step * s_in / s_out, bits)
         self.start = factor_of(mult, shift, target)
         self.register_buffer("step", torch.from_numpy(self.start * s_out / s_in).float())
 

@@ -29,7 +29,7 @@ class Target(Protocol):
     def weight_limit(self, bits: int, headroom_bits: int) -> int:
         """The largest weight integer."""
 
-    def stage(self, factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    def quantize_multiplier(self, factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
         """(mult, shift), int64 [c]: how the hardware multiplies by `factor`, float64 [c], or by the most it can."""
 
     def offset_limit(self, bits: int) -> int:

@@ -39,7 +39,7 @@ def weight_limit(bits: int, headroom_bits: int) -> int:  # noqa: ARG001  (roundi
     return (1 << (bits - 1)) - 1
 
 
-def stage(factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG001
+def quantize_multiplier(factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG001
     """(mult, shift), int64 [c]: the fixed-point number below 1 that is nearest to `factor` (float64 [c], > 0)."""
     fraction, exponent = np.frexp(np.minimum(factor, 1 - 2.0**-FIXED_POINT_BITS))
     mult = np.asarray(np.round(np.ldexp(fraction, FIXED_POINT_BITS)), np.int64)

@@ -33,7 +33,7 @@ def test_the_seam(name):
     assert device is next(iter(target.DEVICES.values()))
     for bits in target.WEIGHT_BITS:
         assert target.weight_limit(bits, 0) == (1 << (bits - 1)) - 1
-        mult, shift = target.stage(np.array([0.003, 0.4]), bits)
+        mult, shift = target.quantize_multiplier(np.array([0.003, 0.4]), bits)
         assert mult.shape == shift.shape == (2,)
     assert 0 < target.pool_factor(125) <= 1 / 64
 
@@ -86,7 +86,7 @@ def test_unknown_names_list_what_there_is():
 def test_stages_end_at_the_most_they_can_multiply_by(name, bits, most):
     target = targets.load(name)[0]
     expected = np.array([most * (1 - 2.0**-40), most, 1.5 * most, 1e9])
-    assert np.allclose(factor_of(*target.stage(expected, bits), target), most, rtol=1e-8)
+    assert np.allclose(factor_of(*target.quantize_multiplier(expected, bits), target), most, rtol=1e-8)
 
 
 def test_rules_of_int8():

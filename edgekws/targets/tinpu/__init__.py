@@ -37,7 +37,7 @@ def weight_limit(bits: int, headroom_bits: int) -> int:
     return (1 << (bits - 1 - (headroom_bits if bits == 8 else 0))) - 1
 
 
-def stage(factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+def quantize_multiplier(factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
     """(mult, shift), int64 [c]: how the hardware multiplies by `factor` (float64 [c], > 0), or by the most it can.
 
     At 8 bits the power of two that is not below `factor`, so that no weight leaves its range; at 4 and 2

@@ -13,7 +13,7 @@ from edgekws.targets.int8 import (
     cycles,
     offset_limit,
     pool_factor,
-    stage,
+    quantize_multiplier,
     weight_limit,
 )
 
@@ -29,7 +29,7 @@ __all__ = [
     "legal",
     "offset_limit",
     "pool_factor",
-    "stage",
+    "quantize_multiplier",
     "weight_limit",
 ]
 
