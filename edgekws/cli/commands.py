@@ -37,12 +37,12 @@ class Group:
 
 DATA = Group(
     "data",
-    "Prepared data sets: decode recordings once, pin them by a hash.",
+    "Prepared data sets: recordings decoded once and identified by a hash.",
     (
         Command(
             "prepare",
             "edgekws.cli.data.prepare:prepare",
-            "Decode recordings into a data set with splits, labels and a hash that pins it.",
+            "Decode recordings into a data set with splits, labels and a hash that identifies it.",
         ),
         Command(
             "info",
@@ -52,34 +52,33 @@ DATA = Group(
         Command(
             "clean",
             "edgekws.cli.data.clean:clean",
-            "Rank likely bad recordings, unreadable, mislabelled, silent, clipped, cut off or twice; then listen and "
+            "Rank likely bad recordings: unreadable, mislabelled, silent, clipped, cut off, duplicate; listen and "
             "decide.",
         ),
         Command(
             "drop",
             "edgekws.cli.data.clean:drop",
-            "Write a data set without the clips that were dropped on the page of `data clean`, and with corrected "
-            "labels.",
+            "Write a data set without the clips dropped in `data clean`, and with its corrected labels.",
         ),
     ),
     LINE,
 )
 SELECT = Group(
     "select",
-    "The data track: choose few recordings of many, and score the choice as DataPerf's speech challenge does.\n\n"
-    "The line: `edgekws embed`, then `make-experiment`, `run`, `score`. Options may be spelled with underscores, too, "
-    "as the challenge does.\n\n"
-    "Exit codes: 3 the rules refuse the selection, 4 options, 8 a damaged or foreign file.",
+    "The data track: select a few recordings of many, and score the selection as DataPerf's speech challenge does.\n\n"
+    "In order: `edgekws embed`, then `make-experiment`, `run`, `score`. Options may also be spelled with underscores, "
+    "as in the challenge.\n\n"
+    "Exit codes: 3 selection against the rules, 4 wrong option, 8 damaged or unknown file.",
     (
         Command(
             "make-experiment",
             "edgekws.cli.select.make:make_experiment",
-            "Make a challenge of your own: what may be chosen, what is judged, as DataPerf drew its own.",
+            "Make a challenge of your own, a selection pool and an evaluation set, sampled as DataPerf's are.",
         ),
         Command(
             "inspect",
             "edgekws.cli.select.score:inspect",
-            "Say what is in these files: kind, counts, and every problem. Exits with 3 when there is one.",
+            "Describe files of the challenge: kind, counts and every problem. Exits with 3 when there is one.",
         ),
         Command(
             "run",
@@ -89,18 +88,18 @@ SELECT = Group(
         Command(
             "score",
             "edgekws.cli.select.score:score",
-            "Score a selection: the challenge's number, and each class, the confusion and an interval beside it.",
+            "Score a selection as the challenge does; add figures per class, the confusion matrix and an interval.",
         ),
         Command(
             "eval",
             "edgekws.cli.select.score:score",
-            "Score a selection: the challenge's number, and each class, the confusion and an interval beside it.",
+            "Score a selection as the challenge does; add figures per class, the confusion matrix and an interval.",
             hidden=True,
         ),
         Command(
             "shards",
             "edgekws.cli.select.shards:shards",
-            "Choose from all clips of a folder of parquet shards, however large, within an amount of memory.",
+            "Select clips from a folder of parquet shards of any size, within a limit of memory.",
         ),
         Command(
             "downstream",
@@ -116,7 +115,7 @@ SELECT = Group(
         Command(
             "convert",
             "edgekws.cli.select.make:convert",
-            "Write a selection or a pool in another form. What does not go into a form is refused, with the reason.",
+            "Convert a selection or a pool to another format. Refuses what a format cannot express, and says why.",
         ),
     ),
     TRACK,
@@ -172,7 +171,7 @@ ROOT = Group(
         Command(
             "flash",
             "edgekws.cli.boards.flash:flash",
-            "Build the firmware with the model, load it on the board and ask who answers.",
+            "Build the firmware with the model, load it onto the board and check that it answers.",
             BOARDS,
         ),
         Command(

@@ -38,12 +38,12 @@ def clean(
     epochs: Annotated[int, typer.Option(help="Training epochs of each network.")] = 8,
     seed: Annotated[int, typer.Option(help="Random seed of folds and networks.")] = 0,
     serve: Annotated[bool, typer.Option(help="Serve the review page; otherwise only rank.")] = True,
-    port: Annotated[int, typer.Option(help="Port of the page; 0 is any free one.")] = 0,
+    port: Annotated[int, typer.Option(help="Port of the page; 0: any free one.")] = 0,
 ) -> None:
-    """Rank likely bad recordings, unreadable, mislabelled, silent, clipped, cut off or twice; then listen and decide.
+    """Rank likely bad recordings: unreadable, mislabelled, silent, clipped, cut off, duplicate; listen and decide.
 
-    An existing ranking of the same clips with the same options is read from --out. Decisions are saved with
-    each click; `edgekws data drop`, or `data prepare --decisions`, makes a data set without what was dropped.
+    An existing ranking of the same clips with the same options is read from --out. Every decision is saved at once;
+    `edgekws data drop` or `data prepare --decisions` makes a data set without the dropped clips.
     """
     from edgekws.curate.clean.probe import ProbePlan
 
@@ -62,13 +62,13 @@ def clean(
 def drop(
     data: DataOption = DATA,
     root: Annotated[Path | None, typer.Option(help="The folder of word folders, instead of --data.")] = None,
-    decisions: Annotated[Path, typer.Option(help="What `data clean` saved.")] = OUT / DECISIONS,
-    out: Annotated[Path, typer.Option("--out", help="Where the data set without them goes.")] = Path("work/data-clean"),
+    decisions: Annotated[Path, typer.Option(help="decisions.json of `data clean`.")] = OUT / DECISIONS,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the new data set.")] = Path("work/data-clean"),
 ) -> None:
-    """Write a data set without the clips that were dropped on the page of `data clean`, and with corrected labels.
+    """Write a data set without the clips dropped in `data clean`, and with its corrected labels.
 
-    Of a prepared one, another prepared one; with --root, word folders of links to the recordings, which stay as they
-    are. `data prepare --decisions` prepares recordings without what was dropped, in one step.
+    The result is a prepared data set; with --root, word folders of links to the recordings, which are not modified.
+    `data prepare --decisions` prepares recordings without the dropped clips in one step.
     """
     from edgekws.curate.clean import links
     from edgekws.data import dataset

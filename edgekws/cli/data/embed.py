@@ -1,4 +1,4 @@
-"""`edgekws embed`: recordings become vectors, by any model that follows the HEAR API."""
+"""`edgekws embed`: compute embeddings of recordings with any model that follows the HEAR API."""
 
 from __future__ import annotations
 
@@ -37,21 +37,23 @@ def embed(
     check: Annotated[
         str | None, typer.Option(help="Validate this module against the HEAR API, and embed nothing.")
     ] = None,
-    weights: Annotated[str, typer.Option(help="What the model loads: its model_file_path.")] = "",
+    weights: Annotated[str, typer.Option(help="Weights of the model: the model_file_path of load_model.")] = "",
     option: Annotated[
-        list[str] | None, typer.Option(help="name=value for the model's load_model; may be given again.")
+        list[str] | None, typer.Option(help="name=value for the model's load_model; may be repeated.")
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Of a prepared data set.", show_default="train")] = None,
+    split: Annotated[str | None, typer.Option(help="Split of a prepared data set.", show_default="train")] = None,
     clip_ms: Annotated[
         int, typer.Option(min=0, help="Clips are padded or cut to this length; 0 keeps their length.")
     ] = 1_000,
     batch: Annotated[int, typer.Option(min=1, help="Clips of one second in a batch.")] = 64,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core. The result is the same.")] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes; 0 is one per core. The result does not depend on it.")
+    ] = 0,
     engine: Annotated[
-        str, typer.Option(help="Where workers live: process (this computer), ray (a cluster).")
+        str, typer.Option(help="Where workers run: process (this computer), ray (a cluster).")
     ] = "process",
-    device: Annotated[str, typer.Option(help="As torch names it: cpu, cuda, mps.")] = "cpu",
-    strict: Annotated[bool, typer.Option(help="Fail when one recording cannot be embedded.")] = False,
+    device: Annotated[str, typer.Option(help="Name of the torch device: cpu, cuda, mps.")] = "cpu",
+    strict: Annotated[bool, typer.Option(help="Fail when a recording cannot be embedded.")] = False,
 ) -> None:
     """Compute one vector per recording, for the data track: a parquet file per word and an index.
 
@@ -136,7 +138,7 @@ def _findings(findings: list[Finding]) -> Table:
 
 def _show(index: Index, seconds: float) -> None:
     model = index.about["model"]
-    unit = "a time" if index.about["settings"].get("timestamps") else "each"
+    unit = "per time step" if index.about["settings"].get("timestamps") else "each"
     console.out.print(
         f"{index.folder}: {index.clips:,} clips of {len(index.words)} words, {model['dimensions']} numbers {unit}, by "
         f"{model['name']} in {seconds:.1f} s"
@@ -144,7 +146,7 @@ def _show(index: Index, seconds: float) -> None:
     if not index.skipped:
         return
     every = index.clips + len(index.skipped)
-    console.out.print(f"[yellow]left out:[/] {len(index.skipped):,} of {every:,} recordings, named in index.json")
+    console.out.print(f"[yellow]skipped:[/] {len(index.skipped):,} of {every:,} recordings, listed in index.json")
     for each in index.skipped[:_SHOWN]:
         console.out.print(f"  {each.id}: {each.reason}".replace("[", "\\["))
     if len(index.skipped) > _SHOWN:

@@ -1,4 +1,4 @@
-"""`edgekws data prepare` and `info`: recordings become a prepared data set."""
+"""`edgekws data prepare` and `info`: make a prepared data set from recordings, and show it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def prepare(
     source: Annotated[
         str, typer.Option(help="speech_commands, folder (any word folders), synthetic")
     ] = "speech_commands",
-    out: Annotated[Path, typer.Option("--out", help="Where the prepared data set goes.")] = DATA,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the prepared data set.")] = DATA,
     decisions: Annotated[
-        Path | None, typer.Option(help="What `data clean --root` saved: clips to leave out, labels to correct.")
+        Path | None, typer.Option(help="decisions.json of `data clean --root`: clips to drop, labels to correct.")
     ] = None,
 ) -> None:
-    """Decode recordings into a data set with splits, labels and a hash that pins it.
+    """Decode recordings into a data set with splits, labels and a hash that identifies it.
 
-    Without --root, what was prepared before stays; else Speech Commands is downloaded (2.5 GB; a broken
-    download is continued).
+    Without --root, an existing prepared data set is kept; if there is none, Speech Commands is downloaded (2.5 GB; a
+    broken download is resumed).
     """
     if source == "synthetic" and root is not None:
         raise ConfigError("--source synthetic makes its own recordings", got=f"--root {root}", hint="omit --root")
@@ -53,7 +53,7 @@ def data_info(
 
 
 def root_of(given: Path | None) -> Path | None:
-    """The folder given, else the one that the environment names."""
+    """The given folder, else that of the environment variable EDGEKWS_DATA."""
     named = os.environ.get("EDGEKWS_DATA")
     return given or (Path(named) if named else None)
 

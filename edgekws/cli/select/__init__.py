@@ -1,4 +1,4 @@
-"""`edgekws select`: choose few recordings of many, and score the choice as the DataPerf speech challenge does.
+"""`edgekws select`: select a few recordings of many, and score the selection as DataPerf's speech challenge does.
 
-Options are spelled with dashes; the challenge's own spelling (`--train_file=...`) works as well.
+Options are spelled with dashes; the challenge's spelling (`--train_file=...`) is accepted as well.
 """

@@ -1,4 +1,4 @@
-"""`edgekws select convert` and `make-experiment`: files of the challenge from other ones."""
+"""`edgekws select convert` and `make-experiment`: make files of the challenge."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from edgekws.cli import console
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(help="A selection or a pool of the challenge; its content says which.")],
+    source: Annotated[Path, typer.Argument(help="A selection or a pool of the challenge; the content tells which.")],
     out: Annotated[Path, typer.Argument(help="The file to write; a folder for --to parquet.")],
     form: Annotated[
         str,
-        typer.Option("--to", help="npz, ids, json, yaml, pb or parquet (see above). Default: what OUT's name says."),
+        typer.Option("--to", help="npz, ids, json, yaml, pb or parquet (see above). Default: from the name of OUT."),
     ] = "",
     input_samples: Annotated[
         Path | None,
-        typer.Option("--input-samples", help="samples.pb that a first-generation selection chooses from."),
+        typer.Option("--input-samples", help="samples.pb, the pool of a first-generation selection."),
     ] = None,
     embeddings: Annotated[
         Path | None, typer.Option("--embeddings", help="Folder of word.parquet files, for --to pb.")
@@ -29,16 +29,17 @@ def convert(
         bool, typer.Option("--evaluation", help="The pool is an eval.pb: write eval.yaml and eval_embeddings.")
     ] = False,
 ) -> None:
-    """Write a selection or a pool in another form. What does not go into a form is refused, with the reason.
+    """Convert a selection or a pool to another format. Refuses what a format cannot express, and says why.
 
     Selections: `npz` (train.npz) and `ids` (train.yaml with target_ids) of the first generation, `json`
-    (en_25_train.json) and `yaml` (targets, nontargets) of today's. All go into each other; to and from npz, and from
-    today's to the first, --input-samples tells vectors and ids. A .yaml from a train.npz is `ids`, any other `yaml`.
+    (en_25_train.json) and `yaml` (targets, nontargets) of the current one. Each converts to any other; to and from npz,
+    and from the current generation to the first, --input-samples supplies vectors and ids. A train.npz becomes a .yaml
+    in the form `ids`, anything else one in the form `yaml`.
 
     Pools: `pb` (samples.pb, eval.pb) and `parquet` (a new folder with word.parquet files and
     allowed_training_set.yaml or eval.yaml); back with --embeddings.
 
-    The first generation has one class of targets: lists of several target words have no form there.
+    The first generation has one class of targets; lists of several target words cannot be converted to it.
 
     Examples: `edgekws select convert train.npz train.yaml --input-samples samples.pb`,
     `edgekws select convert eval.pb bird --evaluation`,
@@ -66,30 +67,35 @@ def make_experiment(
         typer.Option("--recordings", help="Speech Commands: folder with validation_list.txt and testing_list.txt."),
     ] = None,
     words: Annotated[
-        int | None, typer.Option(min=1, help="Other words, drawn.", show_default="200, or all when there are fewer")
+        int | None,
+        typer.Option(min=1, help="Number of other words, sampled.", show_default="200, or all when there are fewer"),
     ] = None,
     known: Annotated[
-        int | None, typer.Option(min=1, help="How many of them may be learned from.", show_default="half")
+        int | None, typer.Option(min=1, help="How many of them are also in the pool.", show_default="half")
     ] = None,
-    train_clips: Annotated[int, typer.Option(min=0, help="Clips of each known word to choose from.")] = 100,
-    eval_clips: Annotated[int, typer.Option(min=0, help="Clips of each known word that are judged.")] = 100,
+    train_clips: Annotated[int, typer.Option(min=0, help="Clips of each known word in the pool.")] = 100,
+    eval_clips: Annotated[int, typer.Option(min=0, help="Clips of each known word in the evaluation set.")] = 100,
     judge: Annotated[
-        list[str] | None, typer.Option("--judge", help="dev or test: splits to judge.", show_default="both")
+        list[str] | None,
+        typer.Option("--judge", help="dev or test: splits of the evaluation set.", show_default="both"),
     ] = None,
     by_split: Annotated[
-        bool, typer.Option("--by-split", help="Other words keep to the splits, too, with up to so many clips; 0: all.")
+        bool,
+        typer.Option(
+            "--by-split", help="Other words respect the splits, too; the numbers of clips are limits, 0 is all."
+        ),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the sampling.")] = 0,
 ) -> None:
-    """Make a challenge of your own: what may be chosen, what is judged, as DataPerf drew its own.
+    """Make a challenge of your own, a selection pool and an evaluation set, sampled as DataPerf's are.
 
-    Clips of targets in the training split may be chosen; those of dev and test are judged. Of the other words, --known
-    give clips to both sides and the rest, which no selection can know, all theirs to the judged ones.
+    The pool has the targets' clips of the training split, the evaluation set those of dev and test. Of the other words,
+    --known are in both; the rest, unknown to every selection, are in the evaluation set only.
 
     Splits are those of --splits or --recordings; without either, a hash of the speaker (of the name before `_nohash_`,
-    else of the whole name) gives 80 % to train.
+    else of the whole name) assigns 80 % to train.
 
-    Example, with no speaker on both sides: `edgekws select make-experiment work/embeddings work/challenge
+    Example, with no speaker in both sets: `edgekws select make-experiment work/embeddings work/challenge
     --target yes --target no --by-split`
     """
     from edgekws.curate.dataperf import experiment

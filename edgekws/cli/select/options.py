@@ -17,11 +17,13 @@ DataOption = Annotated[
 ]
 AllowedOption = Annotated[
     Path | None,
-    typer.Option(
-        "--allowed-training-set", help="Ids that may be chosen.", show_default="DATA/allowed_training_set.yaml"
-    ),
+    typer.Option("--allowed-training-set", help="Clip ids of the pool.", show_default="DATA/allowed_training_set.yaml"),
 ]
 TrainVectorsOption = Annotated[
     Path | None,
-    typer.Option("--train-embeddings-dir", help="word.parquet files to train.", show_default="DATA/train_embeddings"),
+    typer.Option(
+        "--train-embeddings-dir",
+        help="Embeddings of the pool, one word.parquet per word.",
+        show_default="DATA/train_embeddings",
+    ),
 ]

@@ -49,15 +49,19 @@ def run(
         str, typer.Option("--language", help="en, id, pt, ...: names the default folder and the result.")
     ] = "en",
     train_size: Annotated[
-        int | None, typer.Option(min=1, help="Clips at most.", show_default="25; 20 of --input-samples")
+        int | None, typer.Option(min=1, help="Maximum number of clips.", show_default="25; 20 with --input-samples")
     ] = None,
     data: DataOption = None,
     allowed: AllowedOption = None,
     embeddings: TrainVectorsOption = None,
-    input_samples: Annotated[Path | None, typer.Option(help="samples.pb of the first generation, instead.")] = None,
-    config_file: Annotated[Path | None, typer.Option(help="YAML: a strategy class, a seed.")] = None,
+    input_samples: Annotated[Path | None, typer.Option(help="Pool of the first generation, samples.pb.")] = None,
+    config_file: Annotated[
+        Path | None, typer.Option(help="YAML of the challenge with a strategy class and a seed.")
+    ] = None,
     outdir: Annotated[Path, typer.Option("--outdir", help="Folder of the selection.")] = Path(),
-    seed: Annotated[int | None, typer.Option(min=0, show_default="of the configuration, or 0")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Random seed.", show_default="of the configuration, or 0")
+    ] = None,
     sandboxed: Annotated[
         bool, typer.Option("--sandbox", help="No network, limited resources, one writable folder.")
     ] = False,
@@ -72,7 +76,7 @@ def run(
         int | None,
         typer.Option(min=64, help="MiB of all processes; with --sandbox.", show_default=f"{_MEMORY_LIMIT_MIB}"),
     ] = None,
-    list_selectors: Annotated[bool, typer.Option("--list", help="Only list the selectors.")] = False,
+    list_selectors: Annotated[bool, typer.Option("--list", help="List the selectors and exit.")] = False,
     sealed: Annotated[bool, typer.Option("--sealed", hidden=True)] = False,
     wall: Annotated[str, typer.Option("--wall", hidden=True)] = "",
 ) -> None:
@@ -80,7 +84,7 @@ def run(
 
     Example: `edgekws select run --data work/challenge --train-size 60 --sandbox`
 
-    From data larger than memory: `edgekws select shards`.
+    For data larger than memory, see `edgekws select shards`.
     """
     from edgekws.curate.dataperf import commands
     from edgekws.curate.dataperf.formats import lists

@@ -1,4 +1,4 @@
-"""`edgekws select score` and `inspect`: what a selection is worth, and what is in a file of the challenge."""
+"""`edgekws select score` and `inspect`: the score of a selection, and the contents of the challenge's files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _Language = Annotated[str, typer.Option("--language", help="en, id, pt, ...: names the default folder and files.")]
 _Size = Annotated[
     int | None,
-    typer.Option("--train-size", help="Clips it may have: 25 or 60 on the boards.", show_default="the name says it"),
+    typer.Option(
+        "--train-size", help="Maximum number of clips; 25 or 60 on the leaderboards.", show_default="from the file name"
+    ),
 ]
 
 
@@ -43,25 +45,31 @@ def score(
     eval_dir: Annotated[
         Path | None,
         typer.Option(
-            "--eval-embeddings-dir", help="word.parquet files to evaluate.", show_default="DATA/eval_embeddings"
+            "--eval-embeddings-dir",
+            help="Embeddings to evaluate, one word.parquet per word.",
+            show_default="DATA/eval_embeddings",
         ),
     ] = None,
-    input_samples: Annotated[Path | None, typer.Option(help="samples.pb that a train.yaml chooses from.")] = None,
+    input_samples: Annotated[
+        Path | None, typer.Option(help="samples.pb, the pool of a first-generation train.yaml.")
+    ] = None,
     config_file: Annotated[
-        Path | None, typer.Option(help="YAML with eval_random_seeds. Default: the official.")
+        Path | None, typer.Option(help="YAML with eval_random_seeds. Default: the official seeds.")
     ] = None,
     numerics: Annotated[str, typer.Option(help="2023 (the leaderboard's), 2024, or native.")] = "2023",
     protocol: Annotated[
-        str, typer.Option(help="2022-02, -03, -04, -09, -11, 2023-03, -05. Default: by the files.")
+        str, typer.Option(help="2022-02, -03, -04, -09, -11, 2023-03, -05. Default: by the file types.")
     ] = "",
     strict_peer: Annotated[
-        bool, typer.Option("--strict-peer", help="Score what the challenge scores, surprises included.")
+        bool, typer.Option("--strict-peer", help="Score invalid selections that the challenge scores, with a warning.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Also write the report, a JSON file.")] = None,
-    predictions: Annotated[Path | None, typer.Option(help="Write each clip's label by seed, a CSV file.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Also write the report to this JSON file.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Write the predicted label of each clip and seed to this CSV file.")
+    ] = None,
 ) -> None:
-    """Score a selection: the challenge's number, and each class, the confusion and an interval beside it.
+    """Score a selection as the challenge does; add figures per class, the confusion matrix and an interval.
 
     Example: `edgekws select score --data work/challenge --train-file en_25_train.json`
     """
@@ -137,11 +145,11 @@ def inspect(
     paths: Annotated[
         list[Path], typer.Argument(help="Files of the challenge, its folder, or folders of word.parquet files.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print what is there as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Say what is in these files: kind, counts, and every problem. Exits with 3 when there is one.
+    """Describe files of the challenge: kind, counts and every problem. Exits with 3 when there is one.
 
-    Given a selection beside allowed_training_set.yaml, or lists beside folders of embeddings, checks one by the other.
+    A selection is checked against an allowed_training_set.yaml beside it, lists against folders of embeddings.
 
     Example: `edgekws select inspect en_25_train.json work/challenge`
     """

@@ -1,4 +1,4 @@
-"""`edgekws select shards`: choose from a folder of embeddings that may be larger than memory."""
+"""`edgekws select shards`: select from a folder of embeddings that may be larger than memory."""
 
 from __future__ import annotations
 
@@ -18,26 +18,30 @@ if TYPE_CHECKING:
 
 def shards(
     folder: Annotated[Path | None, typer.Argument(help="Parquet files with clip_id and mswc_embedding_vector.")] = None,
-    method: Annotated[str, typer.Option(help="random, balanced, kcenter, facility, ...: see --list.")] = "facility",
-    size: Annotated[int, typer.Option(min=1, help="How many clips to choose.")] = 1_000,
-    seed: Annotated[int, typer.Option(min=0, help="Of every draw.")] = 0,
+    method: Annotated[str, typer.Option(help="random, balanced, kcenter, facility, ...; see --list.")] = "facility",
+    size: Annotated[int, typer.Option(min=1, help="Number of clips to select.")] = 1_000,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     memory: Annotated[
-        str, typer.Option(help="For all processes together: 2GB, 800MiB.", show_default="half of what is free")
+        str, typer.Option(help="Limit for all processes together: 2GB, 800MiB.", show_default="half of what is free")
     ] = "",
     engine: Annotated[str, typer.Option(help="process (this computer), ray (a cluster, extra edgekws[ray]).")] = (
         "process"
     ),
-    workers: Annotated[int, typer.Option(min=0, help="Tasks at once; 0 is one a core, fewer if memory is short.")] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Concurrent tasks; 0 is one per core, fewer if memory is short.")
+    ] = 0,
     target: Annotated[list[str] | None, typer.Option(help="A word to detect; may be repeated.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The selection.", show_default="SIZE_train.json")] = None,
-    report: Annotated[Path | None, typer.Option(help="Also write order, weights and figures, a JSON file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File of the selection.", show_default="SIZE_train.json")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write order, weights and figures to this JSON file.")
+    ] = None,
     work: Annotated[Path | None, typer.Option(help="Folder of the working copy.", show_default="FOLDER.work")] = None,
-    list_methods: Annotated[bool, typer.Option("--list", help="Only list the methods.")] = False,
+    list_methods: Annotated[bool, typer.Option("--list", help="List the methods and exit.")] = False,
 ) -> None:
-    """Choose from all clips of a folder of parquet shards, however large, within an amount of memory.
+    """Select clips from a folder of parquet shards of any size, within a limit of memory.
 
-    The choice does not depend on shards, memory, workers or engine. A working copy (one byte a number) is kept beside
-    the shards; a run that was stopped, or killed, goes on with the same command.
+    The selection does not depend on shards, memory, workers or engine. A working copy (one byte per number) is kept
+    beside the shards; the same command resumes a run that was stopped or killed.
 
     Example: `edgekws select shards work/embeddings --method kcenter --size 1000 --memory 2GB --target yes`
     """
@@ -70,7 +74,7 @@ def _require_clips(selection: Selection) -> None:
     empty = [word for word, ids in selection.targets.items() if not ids]
     if empty:
         hint = "check how the ids spell the word, or give another --method or --size; the working copy is kept"
-        raise ConfigError("a clip of each --target should be chosen", got=f"none of {', '.join(empty)}", hint=hint)
+        raise ConfigError("a clip of each --target should be selected", got=f"none of {', '.join(empty)}", hint=hint)
 
 
 def _list() -> None:
@@ -83,7 +87,7 @@ def _show(chosen: Chosen, selection: Selection, out: Path) -> None:
     value = f", {chosen.measure} {chosen.value:.6g}" if chosen.measure else ""
     console.out.print(
         f"{escape(chosen.method)}, seed {chosen.seed}: {len(chosen.ids):,} of {chosen.rows:,} clips{value}, "
-        f"{chosen.peak_bytes >> 20} MiB at most"
+        f"peak memory {chosen.peak_bytes >> 20} MiB"
     )
     if chosen.left_out:
         console.out.print(f"[yellow]left out:[/] {chosen.left_out:,} clips whose vector is all zeros")

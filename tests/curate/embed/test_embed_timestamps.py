@@ -152,7 +152,10 @@ def test_the_command_writes_both_beside_each_other(words, tmp_path):
     done = CliRunner().invoke(app, [*arguments, *both])
     assert done.exit_code == 0, done.exception
     message = " ".join(done.output.split())
-    assert "13 clips of 3 words, 360 numbers each" in message and "13 clips of 3 words, 80 numbers a time" in message
+    assert (
+        "13 clips of 3 words, 360 numbers each" in message
+        and "13 clips of 3 words, 80 numbers per time step" in message
+    )
     assert contents(tmp_path / "scene").keys() == contents(tmp_path / "times").keys()
     inside = CliRunner().invoke(app, [*arguments, *both[:3], str(tmp_path / "scene" / "times")])
     assert isinstance(inside.exception, ConfigError) and "beside --out" in str(inside.exception)

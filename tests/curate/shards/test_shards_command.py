@@ -77,7 +77,7 @@ def test_options_that_do_not_fit(run, tmp_path, options, message):
 
 
 def test_a_target_without_a_chosen_clip_is_refused(run, tmp_path):
-    with pytest.raises(ConfigError, match=r"a clip of each --target should be chosen. Got: none of word\d"):
+    with pytest.raises(ConfigError, match=r"a clip of each --target should be selected. Got: none of word\d"):
         run("--size", "1", "--out", "12_train.json", "--target", "word0", "--target", "word1")
     assert not (tmp_path / "12_train.json").exists()
 
