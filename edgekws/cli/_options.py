@@ -48,6 +48,23 @@ def model_folder(out: Path) -> Path:
     return copy
 
 
+def vectors_for(vectors: Path | None, data: Path, model: Path) -> Path | None:
+    """The .npz of clips to use instead of `data`: `vectors`, or what that names of a released model.
+
+    Where nothing was prepared in `data`, a released model's own golden vectors are used, and the command says so.
+    """
+    from edgekws import models
+    from edgekws.data.dataset import INDEX
+
+    if vectors is not None:
+        return models.find(vectors, models.GOLDEN)
+    golden = model / models.GOLDEN
+    if (data / INDEX).exists() or not golden.exists():
+        return None
+    console.err.print(f"no prepared data set in {data}: the clips are the golden vectors in {golden}", markup=False)
+    return golden
+
+
 def read_recipe(path: Path, seed: int | None, epochs: int | None) -> Recipe:
     """The recipe in `path`, with what the command line says instead."""
     from edgekws import recipe

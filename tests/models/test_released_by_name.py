@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgekws import models, recipe
-from edgekws.cli._options import model_folder
+from edgekws.cli._options import model_folder, vectors_for
 from edgekws.cli.line.check import read_model
 from edgekws.errors import ConfigError
 from edgekws.graph import io
@@ -66,3 +66,19 @@ def test_a_name_that_is_none_stays_a_path(empty_folder: Path) -> None:
         assert models.find(path) == path
     with pytest.raises(ConfigError, match="did you mean dscnn"):
         models.folder("dscn")
+
+
+def test_without_a_prepared_data_set_the_clips_are_its_golden_vectors(
+    empty_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, model = Path("work/data"), model_folder(Path("dscnn"))
+    assert vectors_for(None, data, model) == model / models.GOLDEN
+    assert "no prepared data set in work/data" in capsys.readouterr().err
+    assert vectors_for(Path("tcresnet"), data, model) == models.folder("tcresnet") / models.GOLDEN
+    data.mkdir(parents=True)
+    (data / "index.json").write_text("{}")
+    assert vectors_for(None, data, model) is None
+
+
+def test_a_folder_without_golden_vectors_needs_a_data_set(empty_folder: Path) -> None:
+    assert vectors_for(None, Path("work/data"), Path("work/mine")) is None

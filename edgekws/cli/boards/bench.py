@@ -74,7 +74,7 @@ def bench(
 
     Examples:
 
-    - no recordings, no board: `edgekws bench --out dscnn --vectors dscnn`
+    - no recordings, no board: `edgekws bench --out dscnn`
     - latency and accuracy, emulated: `edgekws bench --board qemu-an386 --clips 200`
     - five windows of 10 s: `edgekws bench --board nucleo-l4r5zi --mode performance --port serial:/dev/ttyACM0`
     - every answer against the interpreter: `edgekws bench --board nucleo-l4r5zi --mode accuracy --spy traffic.jsonl`

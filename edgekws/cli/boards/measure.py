@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from edgekws import mlperf as rules
 from edgekws.cli import console
-from edgekws.cli._options import BOARD, DATA, OUT, model_folder
+from edgekws.cli._options import BOARD, DATA, OUT, model_folder, vectors_for
 from edgekws.cli.boards.flash import emitted_model, image_path
 from edgekws.errors import ConfigError, DataError, ParityError
 
@@ -79,13 +79,11 @@ class _Job:
 
 def measure(options: Options) -> None:
     """Measure, write the report, print the figures; then raise what broke the run off or made it invalid."""
-    from edgekws import models
     from edgekws.graph import io
     from firmware_io import board as boards
 
-    board = boards.load(options.board)
-    vectors = models.find(options.vectors, models.GOLDEN) if options.vectors else None
-    options = replace(options, out=model_folder(options.out), vectors=vectors)
+    board, out = boards.load(options.board), model_folder(options.out)
+    options = replace(options, out=out, vectors=vectors_for(options.vectors, options.data, out))
     plan, meter = _plan(options), _meter(options)
     if options.mlperf is not None:
         _require_a_session(plan, meter)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from edgekws import plugins
 from edgekws.cli import console
-from edgekws.cli._options import DATA, OUT, DataOption, MinRamOption, ModelOption, model_folder
+from edgekws.cli._options import DATA, OUT, DataOption, MinRamOption, ModelOption, model_folder, vectors_for
 from edgekws.cli.line import vendor
 from edgekws.errors import ConfigError
 
@@ -52,7 +53,10 @@ def export(
     elif device is not None:
         raise ConfigError("--device goes with --for", got=f"--device {device}", hint="add --for ti-nnc")
     else:
-        run(data, model_folder(out), formats, min_ram, vectors)
+        for kind in formats or ():
+            plugins.load("emitters", kind)  # an unknown format is refused before anything is read or written
+        folder = model_folder(out)
+        run(data, folder, formats, min_ram, vectors_for(vectors, data, folder))
 
 
 def run(
@@ -94,7 +98,6 @@ class _Clips:
 
 def _clips(data: Path, vectors: Path | None, graph: Graph) -> _Clips:
     """Those of `vectors`, or the test split of `data`. Raises ConfigError for vectors without labels."""
-    from edgekws import models
     from edgekws.data import dataset
     from edgekws.features import cache
     from firmware_io.bench import vectors as saved
@@ -103,7 +106,7 @@ def _clips(data: Path, vectors: Path | None, graph: Graph) -> _Clips:
         loaded = dataset.load(data)
         test = loaded.splits["test"]
         return _Clips(cache.int8_features(loaded, "test", graph.features), test.labels, test.ids)
-    found = saved.read(models.find(vectors, models.GOLDEN), graph)
+    found = saved.read(vectors, graph)
     if found.labels is None:
         raise ConfigError("--vectors needs clips with labels, for golden vectors have some of each", got=f"{vectors}")
     return _Clips(found.features, found.labels, found.ids)
