@@ -40,8 +40,8 @@ def wide_graph() -> Graph:
     """The real input, 490 bytes, and twelve scores; computed at once."""
     spec, rng = FeatureSpec(), np.random.default_rng(0)
     weight = rng.integers(-127, 128, (12, spec.frames * spec.coefficients)).astype(np.int8)
-    stage = Requant(np.zeros(12, np.int32), np.ones(12, np.uint8), np.full(12, 14, np.uint8), -128, 127)
-    node = Node("fc", "linear", (INPUT,), stage, (*spec.shape, 1), (1, 1, 12), weight)
+    requant = Requant(np.zeros(12, np.int32), np.ones(12, np.uint8), np.full(12, 14, np.uint8), -128, 127)
+    node = Node("fc", "linear", (INPUT,), requant, (*spec.shape, 1), (1, 1, 12), weight)
     labels = tuple(f"word{i}" for i in range(12))
     return Graph((node,), labels, spec, "tinpu", "wide", input_scale=1 / 32)
 

@@ -29,8 +29,8 @@ def tiny_graph() -> Graph:
     spec = replace(FeatureSpec(), clip_samples=480 + 4 * 320, coefficients=4)
     spec = replace(spec, input_scale=spec.input_scale[:4], input_zero_point=spec.input_zero_point[:4])
     weight = np.random.default_rng(0).integers(-127, 128, (3, 20)).astype(np.int8)
-    stage = Requant(np.zeros(3, np.int32), np.ones(3, np.uint8), np.full(3, 9, np.uint8), -128, 127)
-    node = Node("fc", "linear", (INPUT,), stage, (*spec.shape, 1), (1, 1, 3), weight)
+    requant = Requant(np.zeros(3, np.int32), np.ones(3, np.uint8), np.full(3, 9, np.uint8), -128, 127)
+    node = Node("fc", "linear", (INPUT,), requant, (*spec.shape, 1), (1, 1, 3), weight)
     return Graph((node,), ("yes", "no", "up"), spec, "tinpu", "tiny", input_scale=1 / 32)
 
 

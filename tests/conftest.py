@@ -21,7 +21,7 @@ settings.register_profile("edgekws", deadline=None)  # shared machines stall; sp
 settings.load_profile("edgekws")
 
 
-def _stage(rng: np.random.Generator, channels: int, fan_in: int, signed: bool) -> Requant:
+def _requant(rng: np.random.Generator, channels: int, fan_in: int, signed: bool) -> Requant:
     shift = rng.integers(5, 8, channels) + int(np.log2(fan_in)) // 2
     offset = rng.integers(-400, 4000, channels)
     lo, hi = (-128, 127) if signed else (0, 255)
@@ -37,18 +37,18 @@ def random_graph(seed: int = 0, weight_limit: int = 127, channels: int = 8, clas
         return rng.integers(-weight_limit, weight_limit + 1, shape).astype(np.int8)
 
     def layer(name: str, op: Op, source: str, shape: Shape, out: Shape, weight: np.ndarray, **more: object) -> Node:
-        stage = _stage(rng, out[2], weight[0].size, signed=OPS[op].is_dense)
-        return Node(name, op, (source,), stage, shape, out, weight=weight, **more)  # type: ignore[arg-type]
+        requant = _requant(rng, out[2], weight[0].size, signed=OPS[op].is_dense)
+        return Node(name, op, (source,), requant, shape, out, weight=weight, **more)  # type: ignore[arg-type]
 
     mid = (25, 5, channels)
-    pool_stage = Requant(
+    pool_requant = Requant(
         np.full(channels, 64, np.int32), np.ones(channels, np.uint8), np.full(channels, 7, np.uint8), 0, 255
     )
     nodes = (
         layer("conv1", "conv2d", INPUT, (49, 10, 1), mid, weights(channels, 10, 4, 1), stride=(2, 2), pad=(4, 5, 1, 1)),
         layer("dw1", "depthwise_conv2d", "conv1", mid, mid, weights(channels, 3, 3), pad=(1, 1, 1, 1)),
         layer("pw1", "conv2d", "dw1", mid, mid, weights(channels, 1, 1, channels)),
-        Node("pool", "global_sum_pool", ("pw1",), pool_stage, mid, (1, 1, channels)),
+        Node("pool", "global_sum_pool", ("pw1",), pool_requant, mid, (1, 1, channels)),
         layer("fc", "linear", "pool", (1, 1, channels), (1, 1, classes), weights(classes, channels)),
     )
     labels = tuple(f"word{i}" for i in range(classes))

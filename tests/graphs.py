@@ -141,15 +141,15 @@ class _Builder:
     ) -> None:  # fmt: skip
         inputs = inputs or ((self.last.name,) if self.nodes else (INPUT,))
         lo, hi = (-128, 127) if signed else (0, 255)
-        stage, name = Requant.identity(out[2], lo, hi), f"{op}{len(self.nodes)}"
-        node = Node(name, op, inputs, stage, self.shape, out, weight, bits, **more)  # type: ignore[arg-type]
+        requant, name = Requant.identity(out[2], lo, hi), f"{op}{len(self.nodes)}"
+        node = Node(name, op, inputs, requant, self.shape, out, weight, bits, **more)  # type: ignore[arg-type]
         read = [self.values[source] for source in inputs]
         if node.operation.is_scaled:
-            node = replace(node, requant=self._stage(interp.accumulate(node, *read), node, lo, hi))
+            node = replace(node, requant=self._requant(interp.accumulate(node, *read), node, lo, hi))
         self.values[name] = interp.run_node(node, *read)
         self.nodes.append(node)
 
-    def _stage(self, acc: np.ndarray, node: Node, lo: int, hi: int) -> Requant:
+    def _requant(self, acc: np.ndarray, node: Node, lo: int, hi: int) -> Requant:
         """The factor that spreads these sums over about half of the output range, another one for each channel."""
         rng, channels = self.rng, acc.shape[3]
         spread = acc.reshape(-1, channels).std(0) + 1

@@ -96,8 +96,8 @@ def network(shape, *layers):
             "linear": np.ones((c_out, math.prod(shape)), np.int8),
         }.get(op)
         window = kernel if op == "max_pool" else (0, 0)
-        stage = Requant.identity(c_out, 0, 255)
-        nodes.append(Node(f"n{number}", op, ("x",), stage, shape, out, weight, window=window, stride=(stride, 1)))
+        requant = Requant.identity(c_out, 0, 255)
+        nodes.append(Node(f"n{number}", op, ("x",), requant, shape, out, weight, window=window, stride=(stride, 1)))
         shape = out
     return nodes
 

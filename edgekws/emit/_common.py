@@ -1,4 +1,4 @@
-"""What every emitter that runs its own files shares."""
+"""Helpers shared by the emitters that run their own files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["NEAR", "Executor", "checked_features", "entry", "narrow_weights", "p
 Entry = TypeVar("Entry")
 
 NEAR = "-near"
-"""What the names of executors end in when their file says that it may differ from the graph."""
+"""Suffix of the names of executors whose file may differ from the graph."""
 
 
 def entry(entries: Mapping[Op, Entry], node: Node, kind: str) -> Entry:
-    """What writes `node`. Raises TargetError for an op that the format cannot express exactly: it has no entry."""
+    """The entry that writes `node`. Raises TargetError for an op without one: the format cannot express it exactly."""
     if node.op not in entries:
         raise TargetError(
             f"{node.name}: {kind} should have an exact form of {node.op}",
@@ -33,7 +33,7 @@ def entry(entries: Mapping[Op, Entry], node: Node, kind: str) -> Entry:
 
 
 def narrow_weights(graph: Graph, stored: Callable[[Node], str]) -> dict[str, str]:
-    """What the metadata says about layers of 4- and 2-bit weights, and nothing if there are none.
+    """The metadata of layers with 4- and 2-bit weights; empty if there are none.
 
     stored: the type in which the format holds the weights of a node.
     """

@@ -1,4 +1,4 @@
-"""What the two ONNX emitters share: a list of nodes that grows, the model around it, and its executor."""
+"""Shared by the two ONNX emitters: a builder of nodes, the model around them, and its executor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHUNK = 256
 
 
 class Builder:
-    """Nodes and constants in order. Every method gives the name of the tensor that it makes."""
+    """Nodes and constants in order. Every method returns the name of the tensor that it makes."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -49,7 +49,7 @@ class Builder:
         self.taken.add(name)
 
     def model(self, name: str, opset: int, ir_version: int, ends: Sequence[Any], about: dict[str, str]) -> bytes:
-        """ends: value infos of the one input and the one output. Gives the sealed bytes of the checked model."""
+        """ends: value infos of the input and the output. Returns the bytes of the checked model, with their hash."""
         import onnx
         from onnx import helper
 
@@ -58,11 +58,11 @@ class Builder:
         model.producer_name, model.producer_version = "edgekws", __version__
         helper.set_model_props(model, about)
         onnx.checker.check_model(model, full_check=True)
-        return _seal.close(model.SerializeToString(deterministic=True))
+        return _seal.with_hash(model.SerializeToString(deterministic=True))
 
 
 def properties(content: bytes) -> dict[str, str]:
-    """The metadata of an ONNX file that passed its seal."""
+    """The metadata of an ONNX file whose hash was verified."""
     import onnx
 
     return {prop.key: prop.value for prop in onnx.load_from_string(content).metadata_props}
@@ -81,7 +81,7 @@ def with_any_batch(content: bytes) -> bytes:
 def executor(content: bytes, dtype: type, optimized: bool, without: Sequence[str] = ()) -> Executor:
     """Run `content` in onnxruntime on one thread.
 
-    dtype: of the input tensor [batch, 1, frames, coefficients]. without: names of optimizers to leave out.
+    dtype: of the input tensor [batch, 1, frames, coefficients]. without: names of optimizers to disable.
     """
     import onnxruntime as ort
 

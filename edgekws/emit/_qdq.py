@@ -16,7 +16,7 @@ EXACT = 1 << 24
 
 
 class Form(Enum):
-    """The values are the words of the metadata."""
+    """The forms of a layer; the values are those in the metadata."""
 
     INSIDE = "bias-inside"
     OUTSIDE = "bias-outside"
@@ -74,10 +74,10 @@ def form_of(node: Node, bounds: tuple[int, int]) -> Layer:
 
 
 def _standard(node: Node) -> Layer:
-    """One rounding for two: with f = mult / 2^31, a positive value is lifted by 1 / (2f) steps, that is 0.5 to 1."""
-    stage = node.requant
-    bias = stage.offset.astype(np.int64) + ((stage.shift > 0) & (stage.lo == 0))
-    return Layer(node, Form.STANDARD, False, kernel(node), stage.factor, bias, stage.factor, stored_type(node))
+    """One rounding instead of two: with f = mult / 2^31, a positive value is raised by 1 / (2f), 0.5 to 1, steps."""
+    requant = node.requant
+    bias = requant.offset.astype(np.int64) + ((requant.shift > 0) & (requant.lo == 0))
+    return Layer(node, Form.STANDARD, False, kernel(node), requant.factor, bias, requant.factor, stored_type(node))
 
 
 def _half_steps(node: Node) -> Layer:
@@ -106,11 +106,11 @@ def _exact_in_any_order(layer: Layer, bounds: tuple[int, int]) -> bool:
 
 def _exact_floor(node: Node, bounds: tuple[int, int]) -> bool:
     """Whether acc and offset are exact in float32, and every product beyond it clips (`onnx_tinpu` has the proof)."""
-    stage, weight = node.requant, kernel(node)
-    offset, mult = stage.offset.astype(np.int64), stage.mult.astype(np.int64)
+    requant, weight = node.requant, kernel(node)
+    offset, mult = requant.offset.astype(np.int64), requant.mult.astype(np.int64)
     sums = _magnitude(node, weight, np.zeros_like(offset), bounds)
     products = _magnitude(node, weight, offset, bounds) * mult
-    clips = (EXACT >> stage.shift.astype(np.int64)) >= max(stage.hi, -stage.lo)
+    clips = (EXACT >> requant.shift.astype(np.int64)) >= max(requant.hi, -requant.lo)
     held = offset.astype(np.float32).astype(np.int64) == offset
     return bool(((sums <= EXACT) & held & ((products <= EXACT) | clips)).all())
 

@@ -26,7 +26,7 @@ from edgekws.graph.ir import Node, accumulator_bounds
 DOUBLED_LIMIT = 63
 """Largest |weight| whose double still is an int8 within -127..127."""
 RAISE = 128
-"""How far signed outputs are raised so that all of them are counted from zero."""
+"""How far signed outputs are raised, so that none is negative."""
 SPAN_LOG2 = 8
 """Every output range spans 2**8 integers, so values of 2**8 and more always clip."""
 
@@ -37,7 +37,7 @@ class RoundForm:
 
     weight: int8 [c_out, k_h, k_w, c_in], or [c, k_h, k_w] for one filter per channel.
     bias, shift: int64 [c_out]; doubled, tie_free: bool [c_out].
-    raised: how far the output of the format stands above its meaning, 0 or RAISE.
+    raised: how far the output is raised in the format, 0 or RAISE.
     """
 
     weight: np.ndarray
@@ -48,8 +48,8 @@ class RoundForm:
 
     @property
     def tie_free(self) -> np.ndarray:
-        free: np.ndarray = self.doubled | (self.shift == 0)
-        return free
+        is_free: np.ndarray = self.doubled | (self.shift == 0)
+        return is_free
 
 
 def kernel(node: Node) -> np.ndarray:
@@ -70,7 +70,7 @@ def can_double(weight: np.ndarray) -> np.ndarray:
 def round_form(node: Node, raised_input: int = 0) -> RoundForm:
     """Rewrite one node, doubling every channel that allows it.
 
-    raised_input: how far above its meaning the reader of the format sees this node's input; 0 for padded nodes.
+    raised_input: how far the input of this node is raised in the format; 0 for padded nodes.
     Raises TargetError where no exact form is known.
     """
     weight, shift = kernel(node), _floor_shift(node)
@@ -98,12 +98,12 @@ def check_bounds(node: Node, form: RoundForm, lo: int, hi: int, exact_log2: int)
             got=f"{int(max(worst.max(), np.abs(form.bias).max()))} is possible",
             hint="reduce the weights or the offset of this layer",
         )
-    matters = np.minimum(worst, np.int64(1) << (form.shift + SPAN_LOG2))
-    if matters.max() > 1 << exact_log2:
-        channel = int(matters.argmax())
+    largest = np.minimum(worst, np.int64(1) << (form.shift + SPAN_LOG2))
+    if largest.max() > 1 << exact_log2:
+        channel = int(largest.argmax())
         raise TargetError(
-            f"{node.name}: accumulators that matter must stay within 2^{exact_log2} to be rounded exactly",
-            got=f"{int(matters[channel])} is possible in channel {channel} (shift {int(form.shift[channel])})",
+            f"{node.name}: accumulators that do not clip must stay within 2^{exact_log2} to be rounded exactly",
+            got=f"{int(largest[channel])} is possible in channel {channel} (shift {int(form.shift[channel])})",
             hint="use a smaller shift or smaller weights in this layer",
         )
 

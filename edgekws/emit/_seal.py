@@ -1,4 +1,4 @@
-"""A seal inside foreign formats: kind, version and hash of a file of ours.
+"""Kind, version and hash of our files, kept inside foreign formats.
 
 ONNX and TFLite files carry the text `edgekws-seal KIND VERSION HASH` in their metadata. HASH is the
 sha256 of the whole file with the hash itself written as zeros, so damage is found before any parser runs.
@@ -21,7 +21,7 @@ _SEAL = re.compile(rb"edgekws-seal ([a-z0-9_]+) (\d+) ([0-9a-f]{64})")
 
 
 def describe(graph: Graph, kind: str, version: int, note: str) -> dict[str, str]:
-    """What every file says about itself, with the seal still open. Values are text or JSON."""
+    """The metadata of every file, with zeros in place of the hash. Values are text or JSON."""
     return {
         "seal": f"edgekws-seal {kind} {version} {_ZEROS}",
         "edgekws_version": __version__,
@@ -36,15 +36,15 @@ def describe(graph: Graph, kind: str, version: int, note: str) -> dict[str, str]
     }
 
 
-def close(content: bytes) -> bytes:
-    """Write the hash into the seal of `content`. Raises ArtifactError unless there is exactly one."""
+def with_hash(content: bytes) -> bytes:
+    """Write the hash of `content` into its seal. Raises ArtifactError unless there is exactly one seal."""
     seals = list(_SEAL.finditer(content))
     if len(seals) != 1 or seals[0][3] != _ZEROS.encode():
         raise ArtifactError("a file to be written should hold one open seal", got=f"{len(seals)} seals")
     return content[: seals[0].start(3)] + sha256(content).encode() + content[seals[0].end(3) :]
 
 
-def opened(files: Mapping[str, bytes], name: str, kind: str, version: int) -> bytes:
+def verified(files: Mapping[str, bytes], name: str, kind: str, version: int) -> bytes:
     """The undamaged content of `name`. Raises ArtifactError for any other kind, version or content."""
     if name not in files:
         raise ArtifactError(f"{name} should be among the files", got=", ".join(sorted(files)) or "none")
@@ -57,5 +57,5 @@ def opened(files: Mapping[str, bytes], name: str, kind: str, version: int) -> by
     if seals != f"{kind} version {version}":
         raise ArtifactError(expected, got=seals, hint="export it again, or use the edgekws that wrote it")
     if sha256(content[: match.start(3)] + _ZEROS.encode() + content[match.end(3) :]) != match[3].decode():
-        raise ArtifactError(f"{name} should match the hash inside of it", got="changed content", hint="export it again")
+        raise ArtifactError(f"{name} should match the hash inside it", got="changed content", hint="export it again")
     return content

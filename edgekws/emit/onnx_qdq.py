@@ -3,25 +3,25 @@
 Every layer is `DequantizeLinear -> Conv -> QuantizeLinear`: a linear layer is a Conv of its input's size, a
 pool and a scale are Convs with constant weights. `add` and `max_pool` are Add and MaxPool between the same two.
 Unsigned activations are stored as y - 128. Weights of 4 bits are INT4 tensors; those of 2 bits are INT2 (opset
-25), or INT4 where the installed onnx knows no INT2. The metadata say which form each layer has:
+25), or INT4 where the installed onnx knows no INT2. The metadata says which form each layer has:
 
 bias-inside    QuantizeLinear rounds halves to even, so no value may be a half. For the factor 2^-n the weights
-               are doubled where that fits (`_rounding`: |w| <= 63), and the bias stays inside of Conv:
-               (2 acc + 2 offset - 2^n + 1) / 2^(n+1) has an odd numerator, never is a half and rounds to the floor.
+               are doubled where that fits (`_rounding`: |w| <= 63), and the bias stays inside Conv:
+               (2 acc + 2 offset - 2^n + 1) / 2^(n+1) has an odd numerator, is never a half and rounds to the floor.
 bias-outside   The same for any factor m / 2^n and any weights: (2m acc + 2m offset - 2^n + 1) / 2^(n+1). The
-               scale of the weights carries m; the bias, in half steps of the product, is added behind Conv. Such
+               scale of the weights carries m; the bias, in half steps of the product, is added after Conv. Such
                a layer runs in float, because it is not the pattern that runtimes turn into an integer kernel.
 floor          Where float32 holds acc but not 2m acc: Conv, Add, Mul, Floor as in `onnx_tinpu`, exact for the
                reasons given there, in the order of the file.
-standard       Stages of the fixed-point rule: the textbook form, offset inside. Runtimes round once, and the rule
-               rounds twice, which lifts positive sums by half to one step of the accumulator: behind a ReLU, the
-               bias has one step more. A value near a half may still come out one step apart.
+standard       The fixed-point rule: the textbook form, offset inside. Runtimes round once, and the rule rounds twice,
+               which raises positive sums by half to one step of the accumulator: after a ReLU, the bias is one
+               step larger. A value near a half may still differ by one step.
 
 All scales are the powers of two nearest to those of the graph (equal to them for a target with
 power-of-two scales): float32 then computes every sum exactly. The true ones are in the metadata.
 
-A file with a layer that cannot be shown to be exact is written all the same. It says so in its metadata, and its
-executors bear names of their own (`MAY_DIFFER`), so that differences are counted and never mistaken for none.
+A file with a layer that cannot be shown to be exact is written nevertheless. Its metadata says so, and its
+executors have names of their own (`MAY_DIFFER`), so that their differences are counted separately.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from edgekws.graph.ops import Op
 FILE, KIND, VERSION = "model.qdq.onnx", "onnx_qdq", 1
 NOTE = "QuantizeLinear's half to even on values that are never a half; equal to the graph in every output"
 NEAR_NOTE = "QuantizeLinear's half to even; the layers without proof may differ from the graph by one step"
-_WHY = "float32 or a single rounding cannot be shown to equal the stages of this graph"
+_WHY = "float32 or a single rounding cannot be shown to equal the requantization of this graph"
 MAY_DIFFER = {f"onnxruntime{NEAR}": _WHY, f"onnxruntime-unoptimized{NEAR}": _WHY}
 """Runtimes that may differ from the graph, and why: those of files that hold a layer without proof."""
 OPSET, IR_VERSION = 21, 10
@@ -59,18 +59,18 @@ def emit(graph: Graph) -> dict[str, bytes]:
 
     graph.check()
     height, width, channels = graph.in_shape
-    wires, layers = _Wires(Builder(), graph), []
+    builder, layers = _ModelBuilder(Builder(), graph), []
     for node, lo, hi in graph.ranges():
         layers.append(form_of(node, (lo, hi)))
-        wires.layer(layers[-1])
-    scores = wires.build.add("Flatten", [wires.tensors[graph.nodes[-1].name]], "scores", axis=1)
+        builder.layer(layers[-1])
+    scores = builder.build.add("Flatten", [builder.tensors[graph.nodes[-1].name]], "scores", axis=1)
     ends = (
         helper.make_tensor_value_info("features", TensorProto.INT8, [1, channels, height, width]),
         helper.make_tensor_value_info(scores, TensorProto.INT8, [1, len(graph.labels)]),
     )
     two_bits = any(layer.stored == "INT2" for layer in layers)
     versions = (INT2_OPSET, INT2_IR_VERSION) if two_bits else (OPSET, IR_VERSION)
-    return {FILE: wires.build.model(graph.name, *versions, ends, _about(graph, layers))}
+    return {FILE: builder.build.model(graph.name, *versions, ends, _about(graph, layers))}
 
 
 def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
@@ -78,7 +78,7 @@ def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
 
     Where layers without proof may differ, the names say so and are those of `MAY_DIFFER`.
     """
-    content = _seal.opened(files, FILE, KIND, VERSION)
+    content = _seal.verified(files, FILE, KIND, VERSION)
     about = _onnx.properties(content)
     suffix = NEAR if "layers_without_proof" in about else ""
     without = _REORDERING if Form.FLOOR.value in about.get("forms", "") else ()
@@ -103,7 +103,7 @@ def _nearest_log2(scale: float) -> int:
     return round(float(np.log2(scale)))
 
 
-class _Wires:
+class _ModelBuilder:
     """The int8 tensor of each node, its quantization, and its real tensor, dequantized once for all readers."""
 
     def __init__(self, build: Builder, graph: Graph) -> None:
@@ -214,9 +214,13 @@ def _bias(build: Builder, layer: Layer, out_log2: int) -> str:
 
 def _floored(build: Builder, layer: Layer, value: str, out_log2: int) -> str:
     """floor((acc + offset) * mult / 2^shift), for acc in steps of one, as steps of the output."""
-    stage, name = layer.node.requant, layer.node.name
-    scale = np.ldexp(1.0, -stage.shift.astype(int))
-    for op, step, constant in (("Add", "offset", stage.offset), ("Mul", "mult", stage.mult), ("Mul", "shift", scale)):
+    requant, name = layer.node.requant, layer.node.name
+    scale = np.ldexp(1.0, -requant.shift.astype(int))
+    for op, step, constant in (
+        ("Add", "offset", requant.offset),
+        ("Mul", "mult", requant.mult),
+        ("Mul", "shift", scale),
+    ):
         shaped = np.asarray(constant, np.float32).reshape(1, -1, 1, 1)
         value = build.add(op, [value, build.constant(f"{name}_{step}_value", shaped)], f"{name}_{step}")
     value = build.add("Floor", [value], f"{name}_floor")

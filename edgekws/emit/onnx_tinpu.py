@@ -1,13 +1,13 @@
 """ONNX in the integer pattern that TI's NPU compiler takes (opset 17, NCHW, integers held in float32).
 
 conv    Conv Add Mul Mul Floor Clip [Relu Clip]            offset, multiplier and 2^-shift stay apart
-scale   Add Mul Mul Floor Clip                             TI's pattern of an input stage
+scale   Add Mul Mul Floor Clip                             TI's pattern of an input normalization
 pool    ReduceSum Round Add Mul Mul Floor Clip             global_sum_pool
 max     MaxPool [Clip]
 add     Add [Relu] Clip                                    both inputs have one scale: nothing is rescaled
 linear  [Flatten] MatMul Add Mul Mul Floor Clip [Relu Clip]
 
-Weights of 8, 4 and 2 bits look alike: integers in float32; the widths of the narrow ones are in the metadata.
+Weights of 8, 4 and 2 bits are all integers in float32; the widths of the narrow ones are in the metadata.
 The input holds the int8 features: their normalization belongs to feature extraction (the compiler's
 `skip_normalize=true`). Batch is 1, as that compiler wants it; our executors open it.
 
@@ -19,7 +19,7 @@ Why float32 computes all of it exactly, for z = acc + offset:
    clips: scaled by 2^-shift, which is exact, it lies beyond the output range, because shift is small enough.
 4. onnxruntime may fuse offset and multiplier into Conv or Gemm, which sums products of x, weight and
    multiplier from the offset on. Where every partial sum of these stays within 2^24 too, they are integers
-   times 2^-shift in any order ("in any order" in the metadata); else our executors leave these fusions out.
+   times 2^-shift in any order ("in any order" in the metadata); else our executors disable these fusions.
 5. Sums of two outputs and maxima are integers below 2^10.
 
 `emit` refuses a graph for which 1 to 3 cannot be shown.
@@ -74,9 +74,9 @@ def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
     """onnxruntime with and without graph optimization. Raises ArtifactError for another file or version.
 
     Fusing offset and multiplier into the convolution reorders its sums; where that is not shown to be
-    exact, these two fusions are left out.
+    exact, these fusions are disabled.
     """
-    content = _seal.opened(files, FILE, KIND, VERSION)
+    content = _seal.verified(files, FILE, KIND, VERSION)
     ordered = _onnx.properties(content)["exact_sums"] != "in any order"
     return {
         "onnxruntime": _onnx.executor(content, np.float32, optimized=True, without=_FUSIONS if ordered else ()),
@@ -86,20 +86,20 @@ def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
 
 def _check_exact(node: Node, lo: int, hi: int) -> bool:
     """Whether the sums are exact in any order, the multiplier inside included. Raises TargetError if in none."""
-    stage = node.requant
-    if stage.rule != "offset-scale-shift":
+    requant = node.requant
+    if requant.rule != "offset-scale-shift":
         raise TargetError(
-            f"{node.name}: TI's NPU computes stages by the rule offset-scale-shift",
-            got=stage.rule,
+            f"{node.name}: TI's NPU requantizes by the rule offset-scale-shift",
+            got=requant.rule,
             hint="quantize for the target tinpu, or export onnx_qdq, tflite or c",
         )
-    plain = replace(node, requant=replace(stage, offset=np.zeros_like(stage.offset)))
+    plain = replace(node, requant=replace(requant, offset=np.zeros_like(requant.offset)))
     sums = _magnitude(plain, lo, hi)
-    products = _magnitude(node, lo, hi) * stage.mult.astype(np.int64)
-    clips_beyond = (EXACT >> stage.shift.astype(np.int64)) >= max(stage.hi, -stage.lo)
-    offset_held = stage.offset.astype(np.float32).astype(np.int64) == stage.offset
+    products = _magnitude(node, lo, hi) * requant.mult.astype(np.int64)
+    clips_beyond = (EXACT >> requant.shift.astype(np.int64)) >= max(requant.hi, -requant.lo)
+    offset_held = requant.offset.astype(np.float32).astype(np.int64) == requant.offset
     _refuse(node, sums > EXACT, sums, "sums of products must stay within 2^24 to be exact in float32")
-    _refuse(node, ~offset_held, stage.offset, "offsets must be integers that float32 holds")
+    _refuse(node, ~offset_held, requant.offset, "offsets must be integers that float32 holds")
     _refuse(
         node,
         (products > EXACT) & ~clips_beyond,
@@ -127,22 +127,22 @@ def _refuse(node: Node, wrong: np.ndarray, values: np.ndarray, rule: str) -> Non
 
 
 def _layers(build: Builder, graph: Graph) -> tuple[str, int]:
-    """All nodes; the name and rank of the last tensor."""
-    wires = _Wires(build)
+    """Add all nodes; return the name and rank of the last tensor."""
+    tensors = _Tensors(build)
     readers: dict[str, list[bool]] = {}
     for node in graph.nodes:
         for name in node.inputs:
             readers.setdefault(name, []).append(node.operation.is_dense)
     for node, lo, hi in graph.ranges():
-        rank = wires.rank_of(node, only_linear_follows=all(readers.get(node.name, [False])))
-        sources = [wires.source(name, node) for name in node.inputs]
+        rank = tensors.rank_of(node, only_linear_follows=all(readers.get(node.name, [False])))
+        sources = [tensors.source(name, node) for name in node.inputs]
         layer = _Layer(node, tuple(sources), rank, (lo, hi))
-        wires.made[node.name] = entry(_ENTRIES, node, KIND)(build, layer), rank
-    return wires.made[graph.nodes[-1].name]
+        tensors.made[node.name] = entry(_ENTRIES, node, KIND)(build, layer), rank
+    return tensors.made[graph.nodes[-1].name]
 
 
-class _Wires:
-    """The tensor of each node and its rank: [n, c, h, w], or [n, c] from where the compiler wants rows."""
+class _Tensors:
+    """The tensor of each node and its rank: [n, c, h, w], or [n, c] from where the compiler expects rows."""
 
     def __init__(self, build: Builder) -> None:
         self.build = build
@@ -160,10 +160,10 @@ class _Wires:
         return 2 if flattens else min(ranks)
 
     def source(self, name: str, reader: Node) -> str:
-        """The tensor of `name` in the rank that `reader` wants, flattened once if need be."""
+        """The tensor of `name` in the rank that `reader` takes, flattened once if necessary."""
         tensor, rank = self.made[name]
-        wanted = 2 if reader.operation.is_dense else min(self.made[each][1] for each in reader.inputs)
-        if rank == wanted:
+        expected = 2 if reader.operation.is_dense else min(self.made[each][1] for each in reader.inputs)
+        if rank == expected:
             return tensor
         if name not in self.flat:
             label = "features" if name == INPUT else name
@@ -245,7 +245,7 @@ _ENTRIES: dict[Op, Callable[[Builder, _Layer], str]] = {
     "add": _add,
     "scale": _scale,
 }
-"""The layers of TI's compiler. Each adds the nodes of a layer and gives the name of its tensor."""
+"""The layers of TI's compiler. Each adds the nodes of a layer and returns the name of its tensor."""
 
 
 def _requantized(build: Builder, layer: _Layer, source: str) -> str:

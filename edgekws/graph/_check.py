@@ -64,7 +64,7 @@ def _check_connections(graph: Graph) -> None:
 
 
 def _check_scores(last: Node) -> None:
-    """They are read as int8: from 128 on they would come out negative, and the best word as the worst."""
+    """Scores are read as int8: from 128 on they would wrap to negative values, and the best word would be the worst."""
     if (last.requant.lo, last.requant.hi) != (INPUT_MIN, INPUT_MAX):
         raise TargetError(
             f"{last.name}: scores should be {INPUT_MIN}..{INPUT_MAX}",
@@ -109,7 +109,7 @@ def _check_inputs(node: Node, shapes: dict[str, Shape], scales: dict[str, float]
 
 
 def _check_steps(node: Node) -> None:
-    """Ops without windows too: emitters make convolutions of some."""
+    """Of ops without windows too: emitters turn some of them into convolutions."""
     if min(node.stride) < 1 or min(node.pad) < 0 or (node.operation.is_windowed and min(node.kernel) < 1):
         got = f"kernel {node.kernel}, stride {node.stride}, pad {node.pad}"
         raise ArtifactError(f"{node.name}: kernel and stride should be at least 1, padding at least 0", got=got)

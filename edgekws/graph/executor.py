@@ -1,6 +1,6 @@
-"""What everything that runs a graph is: a function of features, which are checked alike everywhere.
+"""Executors: functions from features to scores, with one check of the features for all of them.
 
-`compile` makes one by an engine, a module of edgekws.engines, firmware_io.engines or another package.
+`compile` makes one with an engine: a module of edgekws.engines, firmware_io.engines or another package.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Executor = Callable[[np.ndarray], np.ndarray]
 """features int8 [n, frames, coefficients] -> scores int8 [n, labels]"""
 DEFAULT, FALLBACK = "c", "interp"
-"""Engines: the C of the boards, and the interpreter where there is no compiler."""
+"""Names of engines: the C that boards run, and the interpreter where there is no compiler."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def checked_features(features: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
 
 
 def compile(graph: Graph, engine: str | None = None) -> Compiled:
-    """See Graph.compile. Raises ConfigError that lists the engines, and what a named engine raises."""
+    """See Graph.compile. Raises ConfigError that lists the engines, and the errors of a named engine."""
     if engine is not None:
         return Compiled(engine, _executor(graph, engine))
     try:

@@ -1,6 +1,6 @@
-"""The living definition of the integer graph, in plain NumPy. Every other executor must agree with it.
+"""The reference interpreter of the integer graph, in plain NumPy. It defines the results of every other executor.
 
-The sums are those of edgekws/graph/ops.py; here are the requantization and the order of execution.
+The sums are in edgekws/graph/ops.py; the requantization and the order of execution are here.
 """
 
 from __future__ import annotations

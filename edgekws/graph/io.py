@@ -64,18 +64,18 @@ def from_bytes(content: bytes, source: Path = Path("graph")) -> Graph:
 
 
 def from_arrays(arrays: dict[str, np.ndarray], source: Path = Path("graph")) -> Graph:
-    """What is in the file, unpacked. Raises as from_bytes does."""
+    """The graph of an unpacked file. Raises what from_bytes raises."""
     arrays = dict(arrays)
     try:
         header = json.loads(arrays.pop("header").tobytes())
-        found = header if isinstance(header, dict) else {}
-        changed = _hash(found, arrays) != found.get("sha256")
+        entries = header if isinstance(header, dict) else {}
+        changed = _hash(entries, arrays) != entries.get("sha256")
     except (ValueError, KeyError, RecursionError) as error:
         raise ArtifactError(f"{source} should be an edgekws graph", got=f"no header ({error})", hint=HINT) from error
-    check_kind(source, found, KIND, VERSION)
+    check_kind(source, entries, KIND, VERSION)
     if changed:
         raise ArtifactError(f"{source} should match its own hash", got="changed content", hint="export it again")
-    graph = _build({key: value for key, value in found.items() if key not in _SEAL}, arrays)
+    graph = _build({key: value for key, value in entries.items() if key not in _SEAL}, arrays)
     graph.check()
     return graph
 
@@ -138,7 +138,7 @@ def _hash(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
 
 
 def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Graph:
-    """Uses up `arrays`."""
+    """Removes the entries of `arrays` that it reads."""
     require("the graph's header", header, _GRAPH)
     nodes = tuple(_node(number, value, arrays) for number, value in enumerate(header["nodes"]))
     if arrays:

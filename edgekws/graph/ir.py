@@ -1,4 +1,4 @@
-"""The integer graph: the one value in which training, export and firmware meet.
+"""The integer graph: the value that training, export and firmware share.
 
 Tensors are int32 [height, width, channels] and hold 8-bit values: 0..255 (after a ReLU) or
 -128..127. Every node computes, per output channel c, a sum and a requantization:
@@ -37,7 +37,7 @@ ACCUMULATOR_BITS = 32
 FIXED_POINT_BITS = 31
 """A fixed-point multiplier is a fraction of 2^31, within [2^30, 2^31)."""
 INPUT = "input"
-"""What nodes call the graph's input."""
+"""The name of the graph's input among the inputs of nodes."""
 SIGNED, UNSIGNED = (-128, 127), (0, 255)
 """The two ranges of 8-bit values."""
 
@@ -99,14 +99,14 @@ class Node:
 
     @property
     def kernel(self) -> tuple[int, int]:
-        """Rows and columns that one output position sees; (0, 0) where that has no meaning."""
+        """Rows and columns that one output position reads; (0, 0) for ops without windows."""
         if self.weight is not None and self.weight.ndim >= 3:
             return int(self.weight.shape[1]), int(self.weight.shape[2])
         return self.window
 
     @property
     def operation(self) -> Operation:
-        """The row of the op table. Raises KeyError for an op that is not there, which `Graph.check` refuses."""
+        """The row of the op table. Raises KeyError for an unknown op, which `Graph.check` refuses."""
         return OPS[self.op]
 
     @property
@@ -171,11 +171,11 @@ class Graph:
 
     def ranges(self) -> Iterator[tuple[Node, int, int]]:
         """Each node with the lowest and highest integer of its inputs."""
-        found = {INPUT: (INPUT_MIN, INPUT_MAX)}
+        ranges = {INPUT: (INPUT_MIN, INPUT_MAX)}
         for node in self.nodes:
-            lows, highs = zip(*(found[name] for name in node.inputs), strict=True)
+            lows, highs = zip(*(ranges[name] for name in node.inputs), strict=True)
             yield node, min(lows), max(highs)
-            found[node.name] = (node.requant.lo, node.requant.hi)
+            ranges[node.name] = (node.requant.lo, node.requant.hi)
 
     def run(self, features: np.ndarray) -> np.ndarray:
         """features int8 [n, frames, coefficients] -> scores int8 [n, labels], by the interpreter."""

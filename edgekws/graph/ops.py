@@ -1,12 +1,12 @@
-"""The ops of the integer graph, one row each. Whoever checks, runs, counts, lowers, exports or draws nodes reads them.
+"""The ops of the integer graph, one row each, for all code that checks, runs, counts, lowers, exports or draws nodes.
 
 To add an op: a row here with its sum in NumPy, a kernel `firmware_io/firmware/kernels/<op>.h`, and an entry in each
 emitter that can express it exactly; all others refuse it with the reason. Random graphs draw it from the table.
 
-`reach` and `weights` settle the shapes (inputs are [height, width, channels]; out_shape[2] is free where weights span
-the channels, else that of the input):
+`reach` and `weights` determine the shapes (inputs are [height, width, channels]; out_shape[2] is arbitrary where
+weights span the channels, else that of the input):
 
-reach      an output position sees         weights across channels          weights per channel    no weights
+reach      an output position reads        weights across channels          weights per channel    no weights
 window     a window: kernel, stride, pad   [c_out, k_h, k_w, c_in]          [c, k_h, k_w]          a pool
 all        every position                  [c_out, h * w * c], h, w, c      -                      a pool
 position   the same position               -                                -                      by element
@@ -31,14 +31,14 @@ Accumulate = Callable[["Attributes", tuple[np.ndarray, ...]], np.ndarray]
 
 
 class Range(Protocol):
-    """What rows read of a requantization."""
+    """The fields of a requantization that rows read."""
 
     @property
     def lo(self) -> int: ...
 
 
 class Attributes(Protocol):
-    """What rows read of a node; edgekws.graph.ir.Node explains the fields."""
+    """The fields of a node that rows read; edgekws.graph.ir.Node explains them."""
 
     @property
     def in_shape(self) -> Shape: ...
@@ -107,7 +107,7 @@ class Operation:
         self, in_shape: Shape, c_out: int, kernel: tuple[int, int], stride: tuple[int, int],
         pad: tuple[int, int, int, int],
     ) -> Shape:  # fmt: skip
-        """c_out: the number of filters, which only weights across channels take up."""
+        """c_out: the number of filters; used only for weights across channels."""
         height, width, channels = in_shape
         channels = c_out if self.weights == "across channels" else channels
         if self.reach == "all":
@@ -140,7 +140,7 @@ class Operation:
         return 0 if node.weight is None else math.prod(node.weight.shape[1:]) * math.prod(node.out_shape)
 
     def reads(self, node: Attributes) -> int:
-        """Values that are read, of an op without weights; those of overlapping windows count again."""
+        """Values that an op without weights reads; those of overlapping windows count again."""
         if self.is_windowed:
             return math.prod(node.out_shape) * math.prod(node.kernel)
         return math.prod(node.in_shape) * self.input_count
@@ -156,7 +156,7 @@ class Operation:
         return np.minimum(weight * lo, weight * hi).sum(1), np.maximum(weight * lo, weight * hi).sum(1)
 
     def _summed(self, node: Attributes) -> int:
-        """How many values meet in one sum without weights."""
+        """How many values one sum without weights adds."""
         if not self.sums:
             return 1
         counts = {"window": node.kernel, "all": node.in_shape[:2], "position": (self.input_count,)}
@@ -230,4 +230,4 @@ _ROWS = (
     Operation("scale", "position", _scale),
 )
 OPS = {row.name: row for row in _ROWS}
-"""By name. Every node has the name of one of them."""
+"""Rows by name; the op of every node is one of them."""

@@ -120,7 +120,7 @@ def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress
     from edgekws.training import loop as training
 
     plan = trained.recipe.quant
-    epochs, rate = plan.schedule(min(stage.bits for stage in network if isinstance(stage, Weighted)))
+    epochs, rate = plan.schedule(min(layer.bits for layer in network if isinstance(layer, Weighted)))
     schedule = trained.recipe.train.model_copy(update={"epochs": epochs, "learning_rate": rate, **_QAT_SCHEDULE})
     task = training.Task(data, trained.features, trained.recipe.augment, schedule, trained.recipe.seed, trained.network)
     header = {
@@ -129,7 +129,7 @@ def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress
         "schedule": schedule.model_dump(mode="json"),
         "augment": asdict(task.augment),
         "seed": task.seed,
-        "scales": [stage.s_out for stage in network],  # from calibration
+        "scales": [layer.s_out for layer in network],  # from calibration
         "float": trained.sha256,
         "dataset": data.sha256,
     }

@@ -1,4 +1,4 @@
-"""Devices as data: memories, clocks, and how fast they are thought to compute. Every number says where it is from."""
+"""Devices as data: memories, clocks and estimated speed. Every number names its source."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Npu:
-    """peak: multiplications per cycle; utilisation: the share of it that networks reach; layer_cycles: of any layer."""
+    """peak: multiplications per cycle; utilisation: the share of it that networks reach; layer_cycles: per layer."""
 
     peak: Figure
     utilisation: Figure
@@ -63,14 +63,17 @@ C28X = Cpu(
     depthwise_mac=Figure(9.4, "assumed: as a Cortex-M4", 4.0, 31.0),
     value=Figure(7.6, "assumed: as a Cortex-M4", 4.0, 25.0),
 )
-"""How many cycles CPU cores take, for layers that no accelerator takes: these three."""
+"""This core and the two above run the layers that no accelerator takes."""
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Instructions of our own kernels on a core: of a multiplication and of a value that comes out, in depthwise layers
-    with 3x3 kernels, which have loops of their own, in other depthwise layers, and in all others with weights; of a
-    value that a mean over all positions reads, and one that any other layer reads.
+    """Instructions of our own kernels on a core.
+
+    mac, output: of a multiplication and of an output value, in layers with weights that are not depthwise.
+    depthwise_3x3_output: of an output value of a depthwise layer with 3x3 kernels, which has a loop of its own.
+    depthwise_mac, depthwise_output: in other depthwise layers. pooled_value: of a value that a mean over all
+    positions reads. value: of a value that any other layer without weights reads.
     """
 
     mac: float
@@ -84,7 +87,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Device:
-    """One microcontroller. A memory, power or clock of None is not known, or has no limit.
+    """One microcontroller. A memory, power or clock of None is unknown or unlimited.
 
     watts: the whole device while it computes. code, stack: bytes of flash and RAM that a firmware needs
     besides parameters and activations.

@@ -23,7 +23,7 @@ times what is estimated.
 
 
 def npu_cycles(node: Node, npu: Npu) -> float:
-    """Fixed cycles of the layer, and its multiplications at the usual share of the peak, the same at all widths."""
+    """Fixed cycles of the layer, and its multiplications at the typical share of the peak, the same at all widths."""
     return npu.layer_cycles.value + _operations(node) / (npu.peak.value * npu.utilisation.value)
 
 
@@ -44,7 +44,7 @@ def cpu_bounds(node: Node, cpu: Cpu) -> tuple[float, float]:
 
 
 def instructions(node: Node, costs: Costs) -> float:
-    """Of our own kernels, alike for weights of 8, 4 and 2 bits, which differ by the few that unpack them."""
+    """Of our own kernels. Weights of 8, 4 and 2 bits cost the same, but for the few instructions that unpack them."""
     outputs = math.prod(node.out_shape)
     if node.weight is None:
         return (costs.pooled_value if node.operation.is_global_pool else costs.value) * _operations(node)

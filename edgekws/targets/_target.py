@@ -11,9 +11,9 @@ from edgekws.targets._device import Device
 
 
 class Target(Protocol):
-    """A module: the arithmetic of a kind of hardware, and which layers it refuses.
+    """A module: the arithmetic of a kind of hardware, and the layers that it refuses.
 
-    NAME: the module's own. RULE: how it rescales sums. WEIGHT_BITS: widths, widest first.
+    NAME: the module's own. RULE: how it requantizes sums. WEIGHT_BITS: widths, widest first.
     DEVICES: by name; the first is the default.
     MAX_FACTOR: the largest factor of a requantization with a multiplier.
     ACCELERATOR: what runs legal layers, "NPU"; or "CPU", where every layer runs.
@@ -30,7 +30,7 @@ class Target(Protocol):
         """The largest weight integer."""
 
     def quantize_multiplier(self, factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
-        """(mult, shift), int64 [c]: how the hardware multiplies by `factor`, float64 [c], or by the most it can."""
+        """(mult, shift), int64 [c]: the hardware's form of `factor`, float64 [c] > 0, or of the largest that it can."""
 
     def offset_limit(self, bits: int) -> int:
         """The largest magnitude of an offset of a layer whose weights have so many bits."""
@@ -39,9 +39,9 @@ class Target(Protocol):
         """What the sum over `area` positions is multiplied by."""
 
     def legal(self, node: Node, graph: Graph | None = None) -> str | None:
-        """None, or "rule: what it wants, not what it got"; the node then runs on the CPU, if anywhere.
+        """None, or the reason: "rule: what is allowed, not what the node has"; such a node runs on the CPU, if at all.
 
-        Rules on what a node reads are judged where `graph` is given.
+        Rules about the inputs of a node are checked only where `graph` is given.
         """
 
     def cycles(self, node: Node, device: Device) -> float:

@@ -1,10 +1,10 @@
 """The rule of TFLite's int8 kernels and of CMSIS-NN: 32-bit fixed-point multipliers, rounded.
 
-r[c] = s_in * s_w[c] / s_out is mult / 2^31 / 2^shift with 31 significant bits, so every scale is free.
+r[c] = s_in * s_w[c] / s_out is mult / 2^31 / 2^shift with 31 significant bits, so no scale is restricted.
 Sources: TensorFlow Lite 8-bit quantization specification; gemmlowp's fixed-point arithmetic.
 
 Cycles of the Cortex-M device are those of CMSIS-NN on a DS-CNN, counted as instructions under an emulator
-and weighed by a model of the core that agrees with silicon within a quarter.
+and weighted by a model of the core that agrees with silicon within a quarter.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def legal(node: Node, graph: Graph | None = None) -> str | None:  # noqa: ARG001
     if node.weight_bits not in WEIGHT_BITS:
         return f"weight-bits: weights of 8 or 4 bits, not {node.weight_bits}"
     if node.requant.rule != RULE and not node.requant.is_identity:
-        return f"rounding: stages are {RULE}, not {node.requant.rule}"
+        return f"rounding: requantization is {RULE}, not {node.requant.rule}"
     return None
 
 
@@ -75,4 +75,4 @@ def cycles(node: Node, device: Device) -> float:
 if TYPE_CHECKING:
     from edgekws.targets import Target, int8  # noqa: PLW0406
 
-    _: Target = int8  # this module has all that a target must have
+    _: Target = int8  # this module implements the Target protocol

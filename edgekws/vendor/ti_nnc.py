@@ -1,7 +1,7 @@
 """TI's neural network compiler for microcontrollers (ti_mcu_nnc, closed source): its inputs and its command line.
 
 A folder for it holds model.tinpu.onnx, compile.sh, golden.npz and test_vectors.h. compile.sh is the whole
-command; `compile_model` runs it where the compiler is installed. The tests of edgekws never ran the compiler: they use
+command; `compile_model` runs it where the compiler is installed. The tests of edgekws do not run the compiler: they use
 a fake that takes the same arguments.
 Sources: TI neural network compiler guide 2.1 (targets, options, warnings), presets of tinyml-modelmaker.
 """
@@ -39,7 +39,7 @@ _REFUSED = re.compile(r"(\w+) layer NOT offloaded to TI-NPU")
 
 @dataclass(frozen=True)
 class Toolchain:
-    """TI's C compiler of a device. variable: where the user may put other options; root: where it is installed."""
+    """TI's C compiler of a device. variable: environment variable with the user's options; root: that of its folder."""
 
     mcpu: str
     npu: str

@@ -143,12 +143,12 @@ def _core_constant() -> str:
 
 def constants(node: Node) -> dict[str, np.ndarray]:
     """The node's constants in the layout of the C kernels. Keep them alive during the call."""
-    stage, arrays = node.requant, dict[str, np.ndarray]()
-    if not stage.is_identity:
-        multiplier = np.int32 if stage.rule == "fixed-point" else np.uint8
-        arrays["offset"] = np.ascontiguousarray(stage.offset, np.int32)
-        arrays["mult"] = np.ascontiguousarray(stage.mult, multiplier)
-        arrays["shift"] = np.ascontiguousarray(stage.shift, np.uint8)
+    requant, arrays = node.requant, dict[str, np.ndarray]()
+    if not requant.is_identity:
+        multiplier = np.int32 if requant.rule == "fixed-point" else np.uint8
+        arrays["offset"] = np.ascontiguousarray(requant.offset, np.int32)
+        arrays["mult"] = np.ascontiguousarray(requant.mult, multiplier)
+        arrays["shift"] = np.ascontiguousarray(requant.shift, np.uint8)
     if node.weight is not None:
         arrays["weight"] = np.ascontiguousarray(c.packed(c.filters(node), node.weight_bits))
     return arrays

@@ -81,7 +81,7 @@ def test_a_cpu_target_runs_its_own_graphs_and_no_others(tmp_path):
     command.require(own, strict=True)
     assert {layer.unit for layer in own.layers} == {"CPU"}
     foreign = cost.estimate(random_dag(7), *targets.load("int8"))
-    with pytest.raises(TargetError, match="rounding: stages are fixed-point"):
+    with pytest.raises(TargetError, match="rounding: requantization is fixed-point"):
         command.require(foreign, strict=False)
 
 
@@ -98,8 +98,8 @@ def test_other_files_are_refused(tmp_path):
 def test_wide_offsets_are_found_in_a_saved_graph(tmp_path, graph_factory):
     graph = graph_factory(channels=64)
     fc = graph.nodes[-1]
-    stage = replace(fc.requant, offset=np.full(12, 1 << 24, np.int32))
-    io.save(replace(graph, nodes=(*graph.nodes[:-1], replace(fc, requant=stage))), tmp_path / "graph.npz")
+    requant = replace(fc.requant, offset=np.full(12, 1 << 24, np.int32))
+    io.save(replace(graph, nodes=(*graph.nodes[:-1], replace(fc, requant=requant))), tmp_path / "graph.npz")
     done = run(tmp_path, "--strict")
     assert done.returncode == 5
     assert "CPU, because offset-width: offsets of 8-bit layers are signed 24 bit, 16777216 is not" in done.stdout

@@ -86,10 +86,10 @@ def test_other_front_ends(emitter, target):
     features = replace(graph.features, hop_samples=640, coefficients=6, **inputs)
     first = graph.nodes[0]
     assert features.shape == (25, 6)
-    stage = Requant.identity(12, -128, 127)
+    requant = Requant.identity(12, -128, 127)
     weight = np.random.default_rng(0).integers(-1, 2, (12, 150)).astype(np.int8)
     weight[:, 3:] = 0
-    only = Node("fc", "linear", first.inputs, stage, (25, 6, 1), (1, 1, 12), weight)
+    only = Node("fc", "linear", first.inputs, requant, (25, 6, 1), (1, 1, 12), weight)
     graph = replace(graph, nodes=(only,), features=features)
     clips = np.random.default_rng(1).integers(-128, 128, (9, 25, 6)).astype(np.int8)
     for runtime, run in emitter.executors(emitter.emit(graph)).items():
@@ -117,8 +117,8 @@ def test_the_inputs_tell_executors_apart(graph, random_features):
 
 
 def test_a_difference_is_reported(emitter, name, graph, random_features):
-    stage = graph.nodes[-1].requant
-    other = with_last_stage(graph, offset=stage.offset + (1 << stage.shift.astype(np.int32)))
+    requant = graph.nodes[-1].requant
+    other = with_last_requant(graph, offset=requant.offset + (1 << requant.shift.astype(np.int32)))
     results = parity(emitter, name, graph, other, random_features(8))
     assert all(result.differences for result in results)
     with pytest.raises(ParityError, match=f"{name} in "):
@@ -154,16 +154,16 @@ def test_refuses_features_of_another_kind(emitter, graph, random_features):
         run(random_features(2).astype(np.float32) + 0.5)
 
 
-def with_last_stage(graph, **changes):
+def with_last_requant(graph, **changes):
     last = graph.nodes[-1]
     return replace(graph, nodes=(*graph.nodes[:-1], replace(last, requant=replace(last.requant, **changes))))
 
 
 def test_refuses_scores_that_int8_cannot_hold(emitter, graph):
     with pytest.raises(TargetError, match=r"fc: scores should be -128\.\.127"):
-        emitter.emit(with_last_stage(graph, lo=0, hi=255))
+        emitter.emit(with_last_requant(graph, lo=0, hi=255))
 
 
 def test_refuses_an_accumulator_that_may_overflow(emitter, graph):
     with pytest.raises(TargetError, match=r"fc: .*32 bits"):
-        emitter.emit(with_last_stage(graph, offset=np.full(12, (1 << 31) - 1, np.int32)))
+        emitter.emit(with_last_requant(graph, offset=np.full(12, (1 << 31) - 1, np.int32)))

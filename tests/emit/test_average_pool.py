@@ -31,8 +31,8 @@ def pooled(window: tuple[int, int], signed: bool) -> Graph:
     weight[np.arange(count), np.arange(count) * (rows * columns // count)] = 1
     zero = np.zeros(count, np.int32)
     offset = zero if signed else zero - 128
-    stage = Requant(offset, np.ones(count, np.uint8), zero.astype(np.uint8), *SIGNED)
-    last = Node("last", "linear", ("mean",), stage, mean_shape, (1, 1, count), weight)
+    requant = Requant(offset, np.ones(count, np.uint8), zero.astype(np.uint8), *SIGNED)
+    last = Node("last", "linear", ("mean",), requant, mean_shape, (1, 1, count), weight)
     return Graph((first, mean, last), tuple(map(str, range(count))), FeatureSpec(), "tinpu", name="pooled")
 
 

@@ -20,7 +20,7 @@ def load(graph):
     return model, {constant.name: numpy_helper.to_array(constant) for constant in model.graph.initializer}
 
 
-def with_stage(graph, index, **changes):
+def with_requant(graph, index, **changes):
     nodes = list(graph.nodes)
     nodes[index] = replace(nodes[index], requant=replace(nodes[index].requant, **changes))
     return replace(graph, nodes=tuple(nodes))
@@ -65,7 +65,7 @@ def test_scales_are_powers_of_two_near_the_real_ones(graph):
 @pytest.mark.parametrize("changes", [{"lo": -128, "hi": 127}, {"shift": np.zeros(8, np.uint8)}])
 @pytest.mark.parametrize("index", [0, 2, 3])
 def test_signed_hidden_layers_and_no_shift(graph, random_features, index, changes):
-    graph = with_stage(graph, index, **changes)
+    graph = with_requant(graph, index, **changes)
     expected = interp.run(graph, random_features(64))
     for name, run in onnx_qdq.executors(onnx_qdq.emit(graph)).items():
         assert np.array_equal(run(random_features(64)), expected), name
@@ -117,7 +117,7 @@ def test_four_bits_need_opset_21_only():
 
 
 def test_the_scale_of_weights_carries_the_multiplier(graph):
-    graph = with_stage(graph, 2, mult=np.arange(3, 11).astype(np.uint8), shift=np.full(8, 14, np.uint8))
+    graph = with_requant(graph, 2, mult=np.arange(3, 11).astype(np.uint8), shift=np.full(8, 14, np.uint8))
     _, constants = load(graph)
     x, w, b, y = (constants[f"{name}_scale"].astype(np.float64) for name in ("dw1", "pw1_weight", "pw1_bias", "pw1"))
     assert np.array_equal(x * w / y, np.arange(3, 11) / 2.0**14)
@@ -131,8 +131,8 @@ def wide(graph, mult, shift):
     """A linear layer of 1000 inputs: 2 * mult * acc passes 2^24, acc does not."""
     weight = np.random.default_rng(5).integers(-127, 128, (12, 1000)).astype(np.int8)
     ones = np.ones(12, np.uint8)
-    stage = Requant(np.arange(-9000, 9000, 1500).astype(np.int32), mult * ones, shift * ones, -128, 127)
-    fc = Node("fc", "linear", ("conv1",), stage, (25, 5, 8), (1, 1, 12), weight)
+    requant = Requant(np.arange(-9000, 9000, 1500).astype(np.int32), mult * ones, shift * ones, -128, 127)
+    fc = Node("fc", "linear", ("conv1",), requant, (25, 5, 8), (1, 1, 12), weight)
     return replace(graph, nodes=(graph.nodes[0], fc))
 
 
@@ -151,8 +151,10 @@ def test_products_beyond_float32_get_a_floor(graph, random_features):
 
 def test_what_is_not_shown_to_be_exact_says_so(graph, random_features):
     graph = wide(graph, 77, 17)
-    stage = graph.nodes[1].requant
-    graph = with_stage(graph, 1, offset=np.full_like(stage.offset, (1 << 23) + 1), shift=np.full_like(stage.shift, 20))
+    requant = graph.nodes[1].requant
+    graph = with_requant(
+        graph, 1, offset=np.full_like(requant.offset, (1 << 23) + 1), shift=np.full_like(requant.shift, 20)
+    )
     model, _ = load(graph)
     assert json.loads(about_of(model)["layers_without_proof"]) == ["fc"]
     assert about_of(model)["rounding"] == onnx_qdq.NEAR_NOTE
@@ -180,18 +182,20 @@ def first_layer_alone(graph):
     """A linear layer of the fixed-point rule on the features."""
     rng = np.random.default_rng(len(graph.nodes))
     weight = rng.integers(-127, 128, (12, 490)).astype(np.int8)
-    stage = Requant(
+    requant = Requant(
         rng.integers(-9000, 9000, 12).astype(np.int32), rng.integers(1 << 30, 1 << 31, 12).astype(np.int32),
         np.full(12, 11, np.uint8), -128, 127, "fixed-point",
     )  # fmt: skip
-    return replace(graph, nodes=(Node("fc", "linear", ("input",), stage, (49, 10, 1), (1, 1, 12), weight),))
+    return replace(graph, nodes=(Node("fc", "linear", ("input",), requant, (49, 10, 1), (1, 1, 12), weight),))
 
 
 def test_refuses_a_bias_that_int32_cannot_hold(graph):
-    stage = graph.nodes[0].requant
-    huge = np.full_like(stage.offset, (1 << 23) + 1)
+    requant = graph.nodes[0].requant
+    huge = np.full_like(requant.offset, (1 << 23) + 1)
     with pytest.raises(TargetError, match=r"conv1: the bias in half steps must fit 32 bits"):
-        onnx_qdq.emit(with_stage(graph, 0, offset=huge, mult=np.full_like(stage.mult, 201), shift=0 * stage.shift + 20))
+        onnx_qdq.emit(
+            with_requant(graph, 0, offset=huge, mult=np.full_like(requant.mult, 201), shift=0 * requant.shift + 20)
+        )
 
 
 def test_refuses_an_addition_of_two_scales():

@@ -17,13 +17,13 @@ from tests.graphs import random_dag
 CONV = ["Conv", "Add", "Mul", "Mul", "Floor", "Clip", "Relu", "Clip"]
 
 
-def stage_of(node, **changes):
+def with_requant(node, **changes):
     return replace(node, requant=replace(node.requant, **changes))
 
 
 def with_node(graph, index, **changes):
     nodes = list(graph.nodes)
-    nodes[index] = stage_of(nodes[index], **changes)
+    nodes[index] = with_requant(nodes[index], **changes)
     return replace(graph, nodes=tuple(nodes))
 
 
@@ -32,9 +32,9 @@ def wide_linear(graph, weight_limit):
     weight = np.full((12, 1000), weight_limit, np.int8)
     weight[:, ::3] = np.arange(334) % (weight_limit + 1)
     offset, ones = np.full(12, -2_000_000, np.int32), np.ones(12, np.uint8)
-    stage = Requant(offset, ones, 14 * ones, -128, 127)
+    requant = Requant(offset, ones, 14 * ones, -128, 127)
     return replace(
-        graph, nodes=(graph.nodes[0], Node("fc", "linear", ("conv1",), stage, (25, 5, 8), (1, 1, 12), weight=weight))
+        graph, nodes=(graph.nodes[0], Node("fc", "linear", ("conv1",), requant, (25, 5, 8), (1, 1, 12), weight=weight))
     )
 
 
@@ -164,7 +164,7 @@ def every_tensor(graph, features, optimized):
 
 
 def last_tensor(model, name):
-    """The output of the stage of a node, before it is flattened for a reader."""
+    """The output of the requant of a node, before it is flattened for a reader."""
     made = [node.output[0] for node in model.graph.node]
     ends = [f"{name}_{end}" for end in ("relu_clip", "clip", "max")]
     return next(end for end in ends if end in made)
@@ -194,7 +194,7 @@ def test_random_graphs_of_all_ops_and_widths(first):
 
 
 def test_the_patterns_of_the_other_ops():
-    """An input stage, a residual addition behind a ReLU, and a maximum."""
+    """An input requant, a residual addition behind a ReLU, and a maximum."""
     graph = residual_graph()
     model, constants = load(graph)
     ops = [node.op_type for node in model.graph.node]
@@ -215,22 +215,22 @@ def test_the_patterns_of_the_other_ops():
 def residual_graph():
     rng, spec = np.random.default_rng(3), FeatureSpec()
 
-    def stage(channels, offset, mult, shift, lo, hi):
+    def scaled(channels, offset, mult, shift, lo, hi):
         full = np.ones(channels, np.uint8)
         return Requant(np.full(channels, offset, np.int32), (mult * full).astype(np.uint8), shift * full, lo, hi)
 
     weights = [rng.integers(-7, 8, shape).astype(np.int8) for shape in ((4, 3, 3, 1), (4, 1, 1, 4), (12, 480))]
     mid, pooled = (49, 10, 4), (24, 5, 4)
     nodes = (
-        Node("norm", "scale", ("input",), stage(1, 3, 100, 7, -128, 127), (49, 10, 1), (49, 10, 1)),
-        Node("conv", "conv2d", ("norm",), stage(4, 900, 1, 5, 0, 255), (49, 10, 1), mid, weights[0], pad=(1, 1, 1, 1)),
+        Node("norm", "scale", ("input",), scaled(1, 3, 100, 7, -128, 127), (49, 10, 1), (49, 10, 1)),
+        Node("conv", "conv2d", ("norm",), scaled(4, 900, 1, 5, 0, 255), (49, 10, 1), mid, weights[0], pad=(1, 1, 1, 1)),
         Node(
-            "branch", "conv2d", ("conv",), stage(4, 0, np.array([77, 201, 64, 255]), 12, -128, 127), mid, mid,
+            "branch", "conv2d", ("conv",), scaled(4, 0, np.array([77, 201, 64, 255]), 12, -128, 127), mid, mid,
             weights[1], weight_bits=4,
         ),
         Node("sum", "add", ("conv", "branch"), Requant.identity(4, 0, 255), mid, mid),
         Node("max", "max_pool", ("sum",), Requant.identity(4, 0, 255), mid, pooled, window=(2, 2), stride=(2, 2)),
-        Node("fc", "linear", ("max",), stage(12, 0, 1, 8, -128, 127), pooled, (1, 1, 12), weights[2]),
+        Node("fc", "linear", ("max",), scaled(12, 0, 1, 8, -128, 127), pooled, (1, 1, 12), weights[2]),
     )  # fmt: skip
     return Graph(nodes, tuple(f"word{i}" for i in range(12)), spec, "tinpu")
 
@@ -259,8 +259,8 @@ def test_a_tensor_that_is_read_as_image_and_as_row(random_features):
 
 def test_refuses_an_image_op_behind_a_linear_layer(graph):
     row, ones = (1, 1, 12), np.ones(12, np.uint8)
-    stage = Requant(np.zeros(12, np.int32), ones, 4 * ones, -128, 127)
-    conv = Node("late", "conv2d", ("fc",), stage, row, row, np.ones((12, 1, 1, 12), np.int8))
+    requant = Requant(np.zeros(12, np.int32), ones, 4 * ones, -128, 127)
+    conv = Node("late", "conv2d", ("fc",), requant, row, row, np.ones((12, 1, 1, 12), np.int8))
     with pytest.raises(TargetError, match=r"late: only linear layers.*conv2d"):
         onnx_tinpu.emit(replace(graph, nodes=(*graph.nodes, conv)))
 
@@ -272,10 +272,10 @@ def test_fusions_with_multipliers(products_within, random_features):
     offset = 60_000 if products_within else 300_000
     nodes = list(graph.nodes)
     for index in (1, 2, 5):
-        stage = nodes[index].requant
-        alternating = np.where(np.arange(len(stage.offset)) % 2, offset, -offset)
-        full = np.full_like(stage.mult, 30 if products_within else 255)
-        nodes[index] = stage_of(nodes[index], offset=alternating.astype(np.int32), mult=full, shift=0 * full + 16)
+        requant = nodes[index].requant
+        alternating = np.where(np.arange(len(requant.offset)) % 2, offset, -offset)
+        full = np.full_like(requant.mult, 30 if products_within else 255)
+        nodes[index] = with_requant(nodes[index], offset=alternating.astype(np.int32), mult=full, shift=0 * full + 16)
     graph = replace(graph, nodes=tuple(nodes))
     model, _ = load(graph)
     order = {p.key: p.value for p in model.metadata_props}["exact_sums"]

@@ -17,13 +17,13 @@ UNIT = unit_of(S_IN, S_OUT)
 
 def one_weight(weight: int, offset: int, shift: int, signed: bool, mult: int = 1) -> Node:
     """A linear node of one input and one output."""
-    stage = Requant(
+    requant = Requant(
         np.array([offset], np.int32),
         np.array([mult], np.uint8),
         np.array([shift], np.uint8),
         *((-128, 127) if signed else (0, 255)),
     )
-    return Node("n", "linear", ("input",), stage, (1, 1, 1), (1, 1, 1), weight=np.array([[weight]], np.int8))
+    return Node("n", "linear", ("input",), requant, (1, 1, 1), (1, 1, 1), weight=np.array([[weight]], np.int8))
 
 
 def multiplier(shift: int) -> tuple[int, int]:
@@ -57,16 +57,16 @@ def half_even(acc: np.ndarray, shift: int) -> np.ndarray:
 
 
 def rewritten(node: Node, x: np.ndarray, dialect) -> np.ndarray:
-    form, stage = round_form(node), node.requant
+    form, requant = round_form(node), node.requant
     acc = form.weight.astype(np.int64).ravel()[0] * x + form.bias[0]
     rounded = dialect(acc, int(form.shift[0]))
-    return np.clip(rounded - form.raised, stage.lo, stage.hi)
+    return np.clip(rounded - form.raised, requant.lo, requant.hi)
 
 
 def floored(node: Node, x: np.ndarray) -> np.ndarray:
-    stage = node.requant
-    acc = node.weight.astype(np.int64).ravel()[0] * x + int(stage.offset[0])
-    return np.clip((acc * int(stage.mult[0])) >> int(stage.shift[0]), stage.lo, stage.hi)
+    requant = node.requant
+    acc = node.weight.astype(np.int64).ravel()[0] * x + int(requant.offset[0])
+    return np.clip((acc * int(requant.mult[0])) >> int(requant.shift[0]), requant.lo, requant.hi)
 
 
 X = np.arange(-128, 256)

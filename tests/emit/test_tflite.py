@@ -20,7 +20,7 @@ def load(graph):
     return schema.ModelT.InitFromPackedBuf(tflite.emit(graph)[FILE], 0)
 
 
-def with_stage(graph, index, **changes):
+def with_requant(graph, index, **changes):
     nodes = list(graph.nodes)
     nodes[index] = replace(nodes[index], requant=replace(nodes[index].requant, **changes))
     return replace(graph, nodes=tuple(nodes))
@@ -97,13 +97,13 @@ def test_padding_of_stored_activations(graph_factory, random_features):
 def test_signed_hidden_layers(graph_factory, random_features, index, weight_limit):
     graph = graph_factory(7, weight_limit)
     offset = (-3 * graph.nodes[index].requant.offset).astype(np.int32)
-    graph = with_stage(graph, index, lo=-128, hi=127, offset=offset)
+    graph = with_requant(graph, index, lo=-128, hi=127, offset=offset)
     assert_equal(graph, random_features(100))
 
 
 def test_padding_after_raised_outputs_adds_the_raise_away(graph, random_features):
     """Weights beyond 63 and signed outputs: stored as y + 128, which padding would misread."""
-    graph = with_stage(graph, 0, lo=-128, hi=127)
+    graph = with_requant(graph, 0, lo=-128, hi=127)
     names = [tensor.name.decode() for tensor in load(graph).subgraphs[0].tensors]
     assert "conv1_lowered" in names
     assert_equal(graph, random_features(100))
@@ -192,14 +192,14 @@ def of_float32_scales(graph):
     """The same graph with the multipliers that TFLite would make of float32 scales near its own."""
     tensor, nodes = np.float32(0.0473), []
     for node in graph.nodes:
-        stage = node.requant
-        if stage.rule == "fixed-point":
+        requant = node.requant
+        if requant.rule == "fixed-point":
             s_in = np.float32(graph.input_scale) if node.inputs == ("input",) else tensor
-            filters = (stage.factor * float(tensor) / float(s_in)).astype(np.float32)
+            filters = (requant.factor * float(tensor) / float(s_in)).astype(np.float32)
             pairs = [steps.quantized(float(s_in) * float(scale) / float(tensor)) for scale in filters]
             mult, shift = (np.array(column) for column in zip(*pairs, strict=True))
-            stage = replace(stage, mult=mult.astype(np.int32), shift=shift.astype(np.uint8))
-        nodes.append(replace(node, requant=stage, out_scale=float(tensor)))
+            requant = replace(requant, mult=mult.astype(np.int32), shift=shift.astype(np.uint8))
+        nodes.append(replace(node, requant=requant, out_scale=float(tensor)))
     return replace(graph, nodes=tuple(nodes), input_scale=float(np.float32(0.0331)))
 
 
@@ -282,8 +282,8 @@ def test_a_residual_of_wide_weights(graph, random_features):
 
 
 def test_odd_multipliers_and_wide_accumulators_are_searched_for(graph, random_features):
-    odd = with_stage(graph, 0, mult=np.full(8, 3, np.uint8), shift=graph.nodes[0].requant.shift + np.uint8(1))
-    wide = with_stage(graph, 1, shift=np.full(8, 16, np.uint8), offset=np.full(8, 1 << 23, np.int32))
+    odd = with_requant(graph, 0, mult=np.full(8, 3, np.uint8), shift=graph.nodes[0].requant.shift + np.uint8(1))
+    wide = with_requant(graph, 1, shift=np.full(8, 16, np.uint8), offset=np.full(8, 1 << 23, np.int32))
     for changed, channels in ((odd, 8), (wide, 8)):
         about, found = runs_and_differences(changed, random_features(50))
         assert json.loads(about["searched_channels"])["all"] == channels
@@ -292,9 +292,9 @@ def test_odd_multipliers_and_wide_accumulators_are_searched_for(graph, random_fe
 
 def test_refuses_what_it_cannot_express(graph):
     with pytest.raises(TargetError, match=r"conv1: TFLite scales int8 sums only down.*channel 0"):
-        tflite.emit(with_stage(graph, 0, mult=np.full(8, 251, np.uint8), shift=np.zeros(8, np.uint8)))
-    stage = Requant.identity(8, -128, 127)
-    signed = Node("max", "max_pool", ("pw1",), stage, (25, 5, 8), (25, 5, 8), window=(1, 1))
+        tflite.emit(with_requant(graph, 0, mult=np.full(8, 251, np.uint8), shift=np.zeros(8, np.uint8)))
+    requant = Requant.identity(8, -128, 127)
+    signed = Node("max", "max_pool", ("pw1",), requant, (25, 5, 8), (25, 5, 8), window=(1, 1))
     nodes = (*graph.nodes[:3], signed, replace(graph.nodes[3], inputs=("max",)), graph.nodes[4])
     with pytest.raises(TargetError, match="max: TFLite's MAX_POOL_2D keeps the range"):
         tflite.emit(replace(graph, nodes=nodes))

@@ -18,88 +18,88 @@ def floored(mult, shift, lo, hi):
 
 
 def fixed(mult, shift, lo, hi):
-    stage = np.zeros(1, np.int32), np.array([mult], np.int32), np.array([shift], np.uint8)
-    return Requant(*stage, lo, hi, "fixed-point")
+    requant = np.zeros(1, np.int32), np.array([mult], np.int32), np.array([shift], np.uint8)
+    return Requant(*requant, lo, hi, "fixed-point")
 
 
-floor_stages = st.builds(
+floor_requants = st.builds(
     lambda mult, shift, ends: floored(mult, shift, *ends), st.integers(1, 255), st.integers(8, 15), RANGES
 )
-fixed_stages = st.builds(
+fixed_requants = st.builds(
     lambda mult, shift, ends: fixed(mult, shift, *ends), st.integers(1 << 30, (1 << 31) - 1), st.integers(0, 12), RANGES
 )
 
 
-def output(stage, z):
-    return interp.requantize(np.asarray(z)[..., None], stage)[..., 0]
+def output(requant, z):
+    return interp.requantize(np.asarray(z)[..., None], requant)[..., 0]
 
 
-def tflite_output(settled, stage, raised, z):
+def tflite_output(chosen, requant, raised, z):
     """TFLite's rule on acc' = k z + b, and the raise taken away."""
-    mult, shift = _steps.quantized(float(S_IN) * float(settled.scale) / float(S_OUT))
+    mult, shift = _steps.quantized(float(S_IN) * float(chosen.scale) / float(S_OUT))
     wide = fixed(mult, shift, -(1 << 20), 1 << 20)
-    return np.clip(output(wide, settled.k * z + settled.b) - raised, stage.lo, stage.hi)
+    return np.clip(output(wide, chosen.k * z + chosen.b) - raised, requant.lo, requant.hi)
 
 
 @settings(max_examples=150, deadline=None)
-@given(floor_stages | fixed_stages)
-def test_thresholds_are_where_the_interpreter_steps(stage):
+@given(floor_requants | fixed_requants)
+def test_thresholds_are_where_the_interpreter_steps(requant):
     limit = np.array([1 << 40])
-    steps = _steps.steps_of(stage, 0, -limit, limit)
+    steps = _steps.steps_of(requant, 0, -limit, limit)
     at = steps.thresholds[0]
-    assert np.all(output(stage, at) >= steps.levels)
-    assert np.all(output(stage, at - 1) < steps.levels)
+    assert np.all(output(requant, at) >= steps.levels)
+    assert np.all(output(requant, at - 1) < steps.levels)
     assert len(steps.levels) == 255
 
 
 @settings(max_examples=80, deadline=None)
-@given(floor_stages, st.integers(1, 127), st.integers(-30_000, 0), st.integers(1, 60_000))
-def test_what_counts_as_exact_is_equal_on_every_z(stage, most, low, span):
-    raised = 128 if stage.lo < 0 else 0
-    steps = _steps.steps_of(stage, raised, np.array([low]), np.array([low + span]))
-    (candidates,) = _steps.search(steps, stage.factor, np.array([most]), only_nominal=False)
+@given(floor_requants, st.integers(1, 127), st.integers(-30_000, 0), st.integers(1, 60_000))
+def test_what_counts_as_exact_is_equal_on_every_z(requant, most, low, span):
+    raised = 128 if requant.lo < 0 else 0
+    steps = _steps.steps_of(requant, raised, np.array([low]), np.array([low + span]))
+    (candidates,) = _steps.search(steps, requant.factor, np.array([most]), only_nominal=False)
     if not candidates:
-        assert stage.factor[0] >= most
+        assert requant.factor[0] >= most
         return
-    settled = _steps.settle(candidates, steps, 0, S_IN, S_OUT)
+    chosen = _steps.choose_scale(candidates, steps, 0, S_IN, S_OUT)
     z = np.arange(low, low + span + 1)
-    assert 1 <= settled.k <= most
-    assert int((tflite_output(settled, stage, raised, z) != output(stage, z)).sum()) == settled.wrong
+    assert 1 <= chosen.k <= most
+    assert int((tflite_output(chosen, requant, raised, z) != output(requant, z)).sum()) == chosen.wrong
 
 
 @settings(max_examples=80, deadline=None)
-@given(floor_stages, st.integers(7, 127))
-def test_what_counts_as_exact_when_rounded_once_is(stage, most):
+@given(floor_requants, st.integers(7, 127))
+def test_what_counts_as_exact_when_rounded_once_is(requant, most):
     """The real line y - 1/2 with float32 arithmetic and halves to even, as in XNNPACK."""
-    raised = 128 if stage.lo < 0 else 0
-    steps = _steps.steps_of(stage, raised, np.array([-40_000]), np.array([40_000]))
-    (candidates,) = _steps.search(steps, stage.factor, np.array([most]), only_nominal=False)
-    settled = _steps.settle(candidates, steps, 0, S_IN, S_OUT)
+    raised = 128 if requant.lo < 0 else 0
+    steps = _steps.steps_of(requant, raised, np.array([-40_000]), np.array([40_000]))
+    (candidates,) = _steps.search(steps, requant.factor, np.array([most]), only_nominal=False)
+    chosen = _steps.choose_scale(candidates, steps, 0, S_IN, S_OUT)
     z = np.arange(-40_000, 40_001)
-    scale = S_IN * settled.scale / S_OUT
-    got = np.rint((settled.k * z + settled.b).astype(np.float32) * scale).astype(np.int64) - raised
-    if settled.once and not settled.wrong:
-        assert np.array_equal(np.clip(got, stage.lo, stage.hi), output(stage, z))
+    scale = S_IN * chosen.scale / S_OUT
+    got = np.rint((chosen.k * z + chosen.b).astype(np.float32) * scale).astype(np.int64) - raised
+    if chosen.single_rounding and not chosen.wrong:
+        assert np.array_equal(np.clip(got, requant.lo, requant.hi), output(requant, z))
 
 
 def many(seed, count, most):
     """How many of `count` random channels of a multiplier of 64 to 255 become exact."""
     rng = np.random.default_rng(seed)
     mult, shift = rng.integers(64, 256, count).astype(np.uint8), np.full(count, 14, np.uint8)
-    stage = Requant(np.zeros(count, np.int32), mult, shift, 0, 255)
+    requant = Requant(np.zeros(count, np.int32), mult, shift, 0, 255)
     limit = np.full(count, 1 << 16)
-    steps = _steps.steps_of(stage, 0, -limit, limit)
-    candidates = _steps.search(steps, stage.factor, np.full(count, most), only_nominal=False)
-    return [_steps.settle(each, steps, c, S_IN, S_OUT) for c, each in enumerate(candidates)]
+    steps = _steps.steps_of(requant, 0, -limit, limit)
+    candidates = _steps.search(steps, requant.factor, np.full(count, most), only_nominal=False)
+    return [_steps.choose_scale(each, steps, c, S_IN, S_OUT) for c, each in enumerate(candidates)]
 
 
 @pytest.mark.parametrize(("most", "share"), [(18, 0.95), (127, 1.0)])
 def test_narrow_weights_nearly_always_find_their_steps(most, share):
-    settled = many(0, 64, most)
-    assert np.mean([each.wrong == 0 for each in settled]) >= share
-    assert max(each.wrong for each in settled) < 10  # of 131073
+    chosen = many(0, 64, most)
+    assert np.mean([each.wrong == 0 for each in chosen]) >= share
+    assert max(each.wrong for each in chosen) < 10  # of 131073
     if most == 127:
-        assert np.mean([each.once for each in settled]) > 0.3
+        assert np.mean([each.single_rounding for each in chosen]) > 0.3
 
 
 def test_without_room_the_steps_are_rarely_met():
@@ -114,22 +114,22 @@ def test_multipliers_of_float32_scales_come_back_exactly(signed):
     pairs = [_steps.quantized(float(S_IN) * float(scale) / float(S_OUT)) for scale in scales]
     mult, shift = (np.array(column) for column in zip(*pairs, strict=True))
     ends = (-128, 127) if signed else (0, 255)
-    stage = Requant(np.zeros(64, np.int32), mult.astype(np.int32), shift.astype(np.uint8), *ends, "fixed-point")
+    requant = Requant(np.zeros(64, np.int32), mult.astype(np.int32), shift.astype(np.uint8), *ends, "fixed-point")
     limit = np.full(64, 1 << 22)
-    steps = _steps.steps_of(stage, 0, -limit, limit)
-    candidates = _steps.search(steps, stage.factor, np.ones(64, np.int64), only_nominal=True)
+    steps = _steps.steps_of(requant, 0, -limit, limit)
+    candidates = _steps.search(steps, requant.factor, np.ones(64, np.int64), only_nominal=True)
     assert all((each[0].k, each[0].b) == (1, 0) for each in candidates)
-    settled = [_steps.settle(each, steps, c, S_IN, S_OUT) for c, each in enumerate(candidates)]
-    assert [each.wrong for each in settled] == [0] * 64
+    chosen = [_steps.choose_scale(each, steps, c, S_IN, S_OUT) for c, each in enumerate(candidates)]
+    assert [each.wrong for each in chosen] == [0] * 64
     assert _steps.most_expressible(candidates, S_IN, np.array([S_OUT, np.float32(0.0613)])) == S_OUT
 
 
 def test_unreachable_steps_do_not_count():
-    stage, wrong = floored(85, 9, -128, 127), []
+    requant, wrong = floored(85, 9, -128, 127), []
     for low, high in ((-2914, 3461), (-300, 300)):
-        steps = _steps.steps_of(stage, 128, np.array([low]), np.array([high]))
-        (candidates,) = _steps.search(steps, stage.factor, np.array([18]), only_nominal=False)
-        wrong.append(_steps.settle(candidates, steps, 0, S_IN, S_OUT).wrong)
+        steps = _steps.steps_of(requant, 128, np.array([low]), np.array([high]))
+        (candidates,) = _steps.search(steps, requant.factor, np.array([18]), only_nominal=False)
+        wrong.append(_steps.choose_scale(candidates, steps, 0, S_IN, S_OUT).wrong)
     assert wrong[0] > 0  # 85 divides 255: the same residues occur three times and pin the line
     assert wrong[1] == 0
 
@@ -137,8 +137,8 @@ def test_unreachable_steps_do_not_count():
 def test_a_factor_that_rounds_up_to_one():
     candidate = _steps.Candidate(1, 0, 0, 1.0, 1 + 2.0**-30, 1.0, False)
     steps = _steps.steps_of(floored(1, 0, 0, 255), 0, np.array([-400]), np.array([400]))
-    settled = _steps.settle([candidate], steps, 0, np.float32(1), np.float32(1))
-    assert (settled.scale, settled.wrong) == (1, 0)
+    chosen = _steps.choose_scale([candidate], steps, 0, np.float32(1), np.float32(1))
+    assert (chosen.scale, chosen.wrong) == (1, 0)
 
 
 def test_quantized_is_tflites_own():

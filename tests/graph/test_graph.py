@@ -13,10 +13,10 @@ from edgekws.graph.ir import Requant, accumulator_bounds
 from tests.conftest import random_graph
 
 
-def changed(graph, number, stage=None, **changes):
+def changed(graph, number, requant=None, **changes):
     node = graph.nodes[number]
-    if stage:
-        changes["requant"] = dataclasses.replace(node.requant, **stage)
+    if requant:
+        changes["requant"] = dataclasses.replace(node.requant, **requant)
     nodes = list(graph.nodes)
     nodes[number] = dataclasses.replace(node, **changes)
     return dataclasses.replace(graph, nodes=tuple(nodes))
@@ -42,9 +42,9 @@ def by_hand(node, x):
                         acc += int(x[y, z, o]) * int(node.weight[o, i, j])
                     else:
                         acc += sum(int(a) * int(b) for a, b in zip(x[y, z], node.weight[o, i, j], strict=True))
-        stage = node.requant
-        value = ((acc + int(stage.offset[o])) * int(stage.mult[o])) // 2 ** int(stage.shift[o])
-        out[r, c, o] = min(max(value, stage.lo), stage.hi)
+        requant = node.requant
+        value = ((acc + int(requant.offset[o])) * int(requant.mult[o])) // 2 ** int(requant.shift[o])
+        out[r, c, o] = min(max(value, requant.lo), requant.hi)
     return out
 
 
@@ -79,7 +79,7 @@ def test_a_possible_overflow_is_refused_with_the_number(graph):
 
 
 @pytest.mark.parametrize(
-    ("number", "stage", "more", "message"),
+    ("number", "requant", "more", "message"),
     [
         (0, {"shift": np.full(8, 32, np.uint8)}, {}, "shifts"),
         (0, {"mult": np.zeros(8, np.uint8)}, {}, "multipliers"),
@@ -99,9 +99,9 @@ def test_a_possible_overflow_is_refused_with_the_number(graph):
         (4, {}, {"stride": (2**20, 1)}, "strides to 32768"),
     ],
 )
-def test_malformed_graphs_are_refused(graph, number, stage, more, message):
+def test_malformed_graphs_are_refused(graph, number, requant, more, message):
     with pytest.raises((ArtifactError, TargetError), match=message):
-        changed(graph, number, stage, **more).check()
+        changed(graph, number, requant, **more).check()
 
 
 def test_features_of_another_shape_are_refused(graph):

@@ -15,27 +15,27 @@ from edgekws.targets import tinpu
 from tests.graphs import random_dag
 
 
-def stage(channels, offset=0, mult=1, shift=7, signed=False, rule="offset-scale-shift"):
+def requant(channels, offset=0, mult=1, shift=7, signed=False, rule="offset-scale-shift"):
     filled = (np.full(channels, value, np.int32) for value in (offset, mult, shift))
     return Requant(*filled, -128 if signed else 0, 127 if signed else 255, rule)
 
 
-def conv(kernel=(3, 3), c_in=8, c_out=8, stride=(1, 1), bits=8, **of_stage):
+def conv(kernel=(3, 3), c_in=8, c_out=8, stride=(1, 1), bits=8, **fields):
     weight = np.ones((c_out, *kernel, c_in), np.int8)
     return Node(
-        "conv", "conv2d", ("x",), stage(c_out, **of_stage), (200, 200, c_in), (9, 9, c_out), weight, bits, stride=stride
+        "conv", "conv2d", ("x",), requant(c_out, **fields), (200, 200, c_in), (9, 9, c_out), weight, bits, stride=stride
     )
 
 
 def depthwise(kernel=(3, 3), channels=8):
     weight = np.ones((channels, *kernel), np.int8)
     shape = (200, 200, channels)
-    return Node("dw", "depthwise_conv2d", ("x",), stage(channels), shape, (9, 9, channels), weight)
+    return Node("dw", "depthwise_conv2d", ("x",), requant(channels), shape, (9, 9, channels), weight)
 
 
-def linear(inputs=64, bits=8, **of_stage):
+def linear(inputs=64, bits=8, **fields):
     weight = np.ones((12, inputs), np.int8)
-    return Node("fc", "linear", ("x",), stage(12, **of_stage), (1, 1, inputs), (1, 1, 12), weight, bits)
+    return Node("fc", "linear", ("x",), requant(12, **fields), (1, 1, inputs), (1, 1, 12), weight, bits)
 
 
 def max_pool(window, channels=8):
@@ -43,12 +43,12 @@ def max_pool(window, channels=8):
     return Node("max", "max_pool", ("x",), Requant.identity(channels, 0, 255), shape, (9, 9, channels), window=window)
 
 
-def sum_pool(area, channels=8, **of_stage):
-    return Node("pool", "global_sum_pool", ("x",), stage(channels, **of_stage), (*area, channels), (1, 1, channels))
+def sum_pool(area, channels=8, **fields):
+    return Node("pool", "global_sum_pool", ("x",), requant(channels, **fields), (*area, channels), (1, 1, channels))
 
 
-def scale(source=INPUT, **of_stage):
-    return Node("in", "scale", (source,), stage(1, signed=True, **of_stage), (49, 10, 1), (49, 10, 1))
+def scale(source=INPUT, **fields):
+    return Node("in", "scale", (source,), requant(1, signed=True, **fields), (49, 10, 1), (49, 10, 1))
 
 
 def add(channels=8, signed=False):
@@ -82,7 +82,7 @@ LEGAL = {
     "max 1 x 128": max_pool((1, 128)),
     "residual with ReLU": add(),
     "residual without": add(signed=True),
-    "input stage": scale(mult=255, shift=8),
+    "input normalization": scale(mult=255, shift=8),
 }
 
 BROKEN = {
@@ -96,7 +96,7 @@ BROKEN = {
     "multiplier of a linear": (linear(mult=2), "unit-multiplier"),
     "multiplier 256": (conv(mult=256, bits=4), "multiplier-width: multipliers are 1..255, not 256"),
     "multiplier 0": (conv(mult=0, bits=4), "multiplier-width: multipliers are 1..255, not 0"),
-    "the other rounding": (conv(mult=1 << 30, rule="fixed-point"), "rounding: stages are offset-scale-shift"),
+    "the other rounding": (conv(mult=1 << 30, rule="fixed-point"), "rounding: requantization is offset-scale-shift"),
     "66 channels": (conv(c_out=66), "channels: multiples of 4, not 66"),
     "3 inputs": (conv(c_in=3), "channels: 1 or a multiple of 4 inputs, not 3"),
     "depthwise of 6": (depthwise(channels=6), "channels: multiples of 4, not 6"),

@@ -1,7 +1,7 @@
 """C for our own runtime: constants, kernels and a list of their calls, as model.h and model.c.
 
 The bodies of the kernels are in firmware_io/firmware/kernels; `ekw_node` there and `_node` here are
-mirrors: same names, same order. A model defines the kernels that it needs and no others.
+mirrors: same names, same order. A model defines only the kernels that it needs.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekws.emit.c import arena as _c_arena
-from edgekws.emit.c import scratch as _c_scratch
+from edgekws.emit.c.arena import plan as arena_plan
 from edgekws.emit.c.kernels import Kernel, definitions, every_kernel, filters, kernel, packed
-from edgekws.emit.c.scratch import cores
+from edgekws.emit.c.scratch import bytes_of, cores, node_bytes
 from edgekws.graph.io import digest
 from edgekws.graph.ir import INPUT, Graph, Node
 from edgekws.graph.softmax import exp_table
@@ -34,7 +33,7 @@ __all__ = [
     "scratch_bytes",
 ]
 
-NOTE = "the stages of the graph itself in integers: floor shift, or TFLite's fixed point"
+NOTE = "the requantization of the graph itself, in integers: floor shift, or TFLite's fixed point"
 _LINE_CHARACTERS = 110
 _RUN_BEGIN = """
 /* One byte more: a model of one layer needs none, and C has no empty arrays. */
@@ -71,21 +70,20 @@ class Memory:
 
 
 def memory(graph: Graph, min_ram: bool = False) -> Memory:
-    """The plan that `emit` writes down. min_ram: less scratch memory, more instructions."""
-    scratch = {core: _c_scratch.bytes_of(graph, core, min_ram) for core in cores()}
-    return Memory(_c_arena.plan(graph).size, scratch)
+    """The memory plan that `emit` writes. min_ram: less scratch memory, more instructions."""
+    scratch = {core: bytes_of(graph, core, min_ram) for core in cores()}
+    return Memory(arena_plan(graph).size, scratch)
 
 
 def scratch_bytes(node: Node, core: str, min_ram: bool = False) -> int:
-    """What the kernel of one node asks for."""
-    return _c_scratch.node_bytes(node, core, min_ram)
+    """Scratch memory of the kernel of one node, bytes."""
+    return node_bytes(node, core, min_ram)
 
 
 def emit(graph: Graph, min_ram: bool = False) -> dict[str, bytes]:
     """model.h and model.c; the same graph gives the same bytes.
 
-    Raises what Graph.check raises: the kernels rely on its
-    proof that no accumulator overflows.
+    Raises what Graph.check raises: the kernels rely on its proof that no accumulator overflows.
     """
     graph.check()
     return {"model.h": _header(graph, memory(graph, min_ram)).encode(), "model.c": _source(graph).encode()}
@@ -161,11 +159,11 @@ def _kernels(graph: Graph) -> list[Kernel]:
 
 def _constants(number: int, node: Node) -> str:
     text = f"\n/* {number}: {_comment(node.name)}, {node.op} of {_comment(', '.join(node.inputs))} */\n"
-    stage = node.requant
-    if not stage.is_identity:
-        text += _array("int32_t", f"node{number}_offset", stage.offset, stage.offset.shape)
-        text += _array(_MULTIPLIER[stage.rule], f"node{number}_mult", stage.mult, stage.mult.shape)
-        text += _array("uint8_t", f"node{number}_shift", stage.shift, stage.shift.shape)
+    requant = node.requant
+    if not requant.is_identity:
+        text += _array("int32_t", f"node{number}_offset", requant.offset, requant.offset.shape)
+        text += _array(_MULTIPLIER[requant.rule], f"node{number}_mult", requant.mult, requant.mult.shape)
+        text += _array("uint8_t", f"node{number}_shift", requant.shift, requant.shift.shape)
     if node.weight is not None:
         weight, note = filters(node), f", {node.weight_bits} bits"
         text += _array("int8_t", f"node{number}_weight", packed(weight, node.weight_bits), weight.shape, note)
@@ -173,7 +171,7 @@ def _constants(number: int, node: Node) -> str:
 
 
 def _array(ctype: str, name: str, values: np.ndarray, shape: tuple[int, ...], note: str = "") -> str:
-    """shape: what the values mean, which differs from theirs when several weights share a byte."""
+    """shape: of the unpacked values, which differs from that of `values` when several weights share a byte."""
     meaning = "".join(f"[{size}]" for size in shape) + note
     return _braced(f"static const {ctype} {name}[{values.size}] /* {meaning} */", values.reshape(-1).tolist())
 
@@ -182,10 +180,10 @@ def _node(number: int, node: Node) -> str:
     array = f"node{number}_"
     weight = "0" if node.weight is None else f"{array}weight"
     plain = node.requant.is_identity
-    stage = [f".{name} = {'0' if plain else array + name}" for name in ("offset", "mult", "shift")]
-    stage += [f".lo = {node.requant.lo}", f".hi = {node.requant.hi}"]
+    requant = [f".{name} = {'0' if plain else array + name}" for name in ("offset", "mult", "shift")]
+    requant += [f".lo = {node.requant.lo}", f".hi = {node.requant.hi}"]
     fields = [
-        f".requant = {{{', '.join(stage)}}}",
+        f".requant = {{{', '.join(requant)}}}",
         f".in_shape = {_tuple(node.in_shape)}",
         f".out_shape = {_tuple(node.out_shape)}",
         f".weight = {weight}",
@@ -198,13 +196,13 @@ def _node(number: int, node: Node) -> str:
 
 def _run(graph: Graph, kernels: Iterable[Kernel]) -> str:
     places = {INPUT: "input", graph.nodes[-1].name: "scores"}
-    places.update((name, f"arena + {start}") for name, start in _c_arena.plan(graph).starts.items())
+    places.update((name, f"arena + {start}") for name, start in arena_plan(graph).starts.items())
     text = _RUN_BEGIN
-    for number, (node, found) in enumerate(zip(graph.nodes, kernels, strict=True)):
+    for number, (node, called) in enumerate(zip(graph.nodes, kernels, strict=True)):
         tensors = ", ".join(places[name] for name in (*node.inputs, node.name))
         scratch = ", scratch" if node.operation.input_count == 1 else ""
         text += f"    case {number}: /* {_comment(node.name)} */\n"
-        text += f"        {found.name}(&node{number}, {tensors}{scratch});\n        break;\n"
+        text += f"        {called.name}(&node{number}, {tensors}{scratch});\n        break;\n"
     return text + _RUN_END
 
 

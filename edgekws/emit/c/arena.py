@@ -1,8 +1,8 @@
-"""Places in one piece of memory for tensors that live for a while: a plan made before anything runs.
+"""The memory plan of the activations: an offset in one arena for each tensor, computed before anything runs.
 
-A tensor lives from the node that writes it to the last one that reads it, both included, so a node's
-inputs and its output never overlap, unless the node may write where it reads and nobody reads there later:
-then both are one tensor. The scores and the graph's input are the caller's.
+A tensor is alive from the node that writes it to the last one that reads it, both included, so a node's
+inputs and its output never overlap, unless the node may write where it reads and no later node reads there:
+then both share one tensor. The caller owns the memory of the scores and of the graph's input.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ ALIGNMENT = 8
 
 @dataclass(frozen=True)
 class Tensor:
-    """names: the outputs that share its place. size: bytes; first, last: numbers of the nodes between which it lives,
-    both included.
+    """names: the outputs that share its memory. size: bytes; first, last: numbers of the nodes between which it is
+    alive, both included.
     """
 
     names: tuple[str, ...]
@@ -27,7 +27,7 @@ class Tensor:
     first: int
     last: int
 
-    def meets(self, other: Tensor) -> bool:
+    def overlaps(self, other: Tensor) -> bool:
         return self.first <= other.last and other.first <= self.last
 
     def followed_by(self, other: Tensor) -> Tensor:
@@ -44,15 +44,15 @@ class Arena:
 
 
 def plan(graph: Graph) -> Arena:
-    """The smallest of six plans; a chain gets the least possible, its largest pair of neighbours or less."""
+    """The smallest of six plans; for a chain the least possible, its largest pair of neighbours or less."""
     candidates: list[Arena | None] = []
     for tensors in (_shared(graph), _tensors(graph)):
         candidates += [_from_both_ends(tensors), _in_order(_largest_first(tensors)), _in_order(tensors)]
-    return min((found for found in candidates if found is not None), key=lambda found: found.size)
+    return min((arena for arena in candidates if arena is not None), key=lambda arena: arena.size)
 
 
 def lower_bound(graph: Graph) -> int:
-    """The most bytes alive at once, for the better of both ways to share: no plan of ours can do with less."""
+    """The most bytes alive at once, for the better of both ways to share: no plan of ours can be smaller."""
     return min(_peak(_shared(graph)), _peak(_tensors(graph)))
 
 
@@ -77,12 +77,12 @@ def _tensors(graph: Graph) -> list[Tensor]:
 
 def _shared(graph: Graph) -> list[Tensor]:
     """One for each run of outputs that may overwrite each other."""
-    last_uses, found = graph.last_uses(), dict[str, Tensor]()
+    last_uses, tensors = graph.last_uses(), dict[str, Tensor]()
     for number, (node, own) in enumerate(zip(graph.nodes, _tensors(graph), strict=False)):
-        dying = [name for name in node.inputs if name != INPUT and last_uses[name] == number]
-        tensor = found[dying[0]].followed_by(own) if dying and may_overwrite(node) else own
-        found.update(dict.fromkeys(tensor.names, tensor))
-    return list({tensor.names: tensor for tensor in found.values()}.values())
+        last_read = [name for name in node.inputs if name != INPUT and last_uses[name] == number]
+        tensor = tensors[last_read[0]].followed_by(own) if last_read and may_overwrite(node) else own
+        tensors.update(dict.fromkeys(tensor.names, tensor))
+    return list({tensor.names: tensor for tensor in tensors.values()}.values())
 
 
 def _peak(tensors: Iterable[Tensor]) -> int:
@@ -103,9 +103,9 @@ def _in_order(tensors: Sequence[Tensor]) -> Arena:
 
 
 def _from_both_ends(tensors: Sequence[Tensor]) -> Arena | None:
-    """Within the lower bound, even tensors as low and odd ones as high as possible; None where one finds no gap.
+    """Within the lower bound, even tensors as low and odd ones as high as possible; None where one fits no gap.
 
-    Along a chain two neighbours are all that lives, at opposite ends, so every one fits.
+    Along a chain only two neighbours are alive, at opposite ends, so every tensor fits.
     """
     size, starts = _peak(tensors), dict[str, int]()
     for number, tensor in enumerate(tensors):
@@ -125,7 +125,7 @@ def _gaps(tensor: Tensor, tensors: Sequence[Tensor], starts: Mapping[str, int], 
     taken = sorted(
         (starts[other.names[0]], starts[other.names[0]] + other.size)
         for other in tensors
-        if other.names[0] in starts and other.meets(tensor)
+        if other.names[0] in starts and other.overlaps(tensor)
     )
     gaps, free = [], 0
     for begin, end in [*taken, (size, size)]:

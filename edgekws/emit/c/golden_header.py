@@ -1,4 +1,4 @@
-"""Golden vectors as a C header, for a test on the device: inputs, the scores it must give, and what was said."""
+"""Golden vectors as a C header, for a test on the device: inputs, the scores it must give, and the true labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def header(graph: Graph, features: np.ndarray, scores: np.ndarray, labels: np.nd
     Values are int_least8_t: a C28x has no type of 8 bits.
     """
     count, words = len(features), graph.labels
-    names = "\n".join(f"   {number}: {words[label]}, {name}" for number, (label, name) in enumerate(_said(labels, ids)))
+    names = "\n".join(
+        f"   {number}: {words[label]}, {name}" for number, (label, name) in enumerate(_labelled(labels, ids))
+    )
     return f"""/* Golden vectors of {_comment(graph.name)}, graph {io.digest(graph)[:16]}. Made by edgekws; format 1.
    A clip passes when all of its {len(words)} scores are equal, not only the largest.
 
@@ -47,7 +49,7 @@ static const int_least8_t edgekws_labels[EDGEKWS_CLIPS] = {{{", ".join(map(str, 
 """
 
 
-def _said(labels: np.ndarray, ids: Sequence[str]) -> list[tuple[int, str]]:
+def _labelled(labels: np.ndarray, ids: Sequence[str]) -> list[tuple[int, str]]:
     return [(int(label), name) for label, name in zip(labels, ids, strict=True)]
 
 

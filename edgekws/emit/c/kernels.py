@@ -1,4 +1,4 @@
-"""What firmware_io/firmware/kernels/kernels.h asks of a node: the name and case of its kernel, its weights as bytes."""
+"""What firmware_io/firmware/kernels/kernels.h needs of a node: name and case of its kernel, weights as bytes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def kernel(node: Node, signed: tuple[bool, ...]) -> Kernel:
 
 
 def every_kernel() -> Iterator[Kernel]:
-    """All that `kernel` can give."""
+    """All that `kernel` can return."""
     for op in OPS.values():
         inputs = product((True, False), repeat=op.input_count)
         rules = tuple(_RULES.values()) if op.is_scaled else ("clip",)

@@ -1,8 +1,8 @@
 """Integer macros of C headers, read and evaluated on the host.
 
-Sizes of scratch memory stand once, in C, beside the code that lays the memory out (firmware/kernels/sizes.h says what
-they may consist of). Export must know them without a compiler, so the text of the macros is evaluated here. It is the
-part of C that Python's own parser reads, after `->`, `/`, `&&` and comments have been rewritten; C's division is
+Sizes of scratch memory are defined once, in C, beside the code that lays the memory out (firmware/kernels/sizes.h lists
+what they may contain). Export needs them without a compiler, so the macros are evaluated here. They are limited to
+expressions that Python's own parser reads after `->`, `/`, `&&` and comments have been rewritten; C's division equals
 Python's where nothing is negative, which is checked.
 """
 
@@ -19,7 +19,7 @@ from edgekws.errors import ArtifactError
 _DEFINE = re.compile(r"^#define (\w+)(?:\(([\w, ]*)\))?[ \t]+(\S.*)$", re.MULTILINE)
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _CONDITION = "EKW_IF"
-"""(condition, yes, no); Python has no ?: to read."""
+"""(condition, yes, no), for Python has no ?: operator."""
 _OPERATORS: dict[type[ast.AST], Callable[..., int]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -44,7 +44,7 @@ _Definition = tuple[tuple[str, ...], str]
 
 
 class Macros:
-    """The macros of some headers, those inside #if included. One that is defined in two ways cannot be evaluated."""
+    """The macros of some headers, those inside #if included. One with two definitions cannot be evaluated."""
 
     def __init__(self, headers: Iterable[str]) -> None:
         """headers: their contents."""
@@ -55,9 +55,9 @@ class Macros:
                 self._definitions.setdefault(name, set()).add((names, " ".join(body.split())))
 
     def value(self, name: str, *arguments: object) -> int:
-        """What the macro is for these arguments: integers, or objects with the fields that it reads.
+        """The value of the macro for these arguments: integers, or objects with the fields that it reads.
 
-        Raises ArtifactError for a macro that is not there, has two definitions or is no expression of this kind.
+        Raises ArtifactError for a macro that is missing, has two definitions or is not such an expression.
         """
         parameters, tree = self._parsed(name)
         if len(parameters) != len(arguments):
@@ -82,7 +82,7 @@ class Macros:
 
 
 class _Evaluation(ast.NodeVisitor):
-    """One macro for one set of arguments. What has no method here is refused."""
+    """One macro for one set of arguments. Syntax without a method here is refused."""
 
     def __init__(self, macros: Macros, name: str, scope: Mapping[str, object]) -> None:
         self.macros, self.name, self.scope = macros, name, scope

@@ -1,8 +1,8 @@
 """Memory that the C kernels use while they run, for each implementation of their inner loops (a core).
 
-What a kernel needs is written in C beside it, as macros of firmware_io/firmware/kernels, which `macros` evaluates; a
-C compiler is needed for neither. Here is only the choice that C leaves open: how many filters of a convolution are
-unpacked, and how many pixels packed, at once.
+The needs of a kernel are defined beside it, as macros of firmware_io/firmware/kernels, which `macros` evaluates without
+a C compiler. This module makes only the choice that C leaves open: how many filters of a convolution are unpacked, and
+how many pixels packed, at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edgekws.emit.c.macros import Macros
 from edgekws.graph.ir import Graph, Node
 
 _INCLUDE_ROOT = Path(__file__).resolve().parents[3] / "firmware_io" / "firmware"
-"""Both packages are of one distribution; edgekws imports nothing of firmware_io."""
+"""Both packages are in one distribution; edgekws imports nothing of firmware_io."""
 _CORES, _CONV2D, _KERNELS = "kernels/cores/core.h", "kernels/conv2d.h", "kernels/kernels.h"
 _INCLUDE = re.compile(r'^#include "(kernels/[^"]+)"', re.MULTILINE)
 _PREFIX = "EKW_"
@@ -44,7 +44,7 @@ class _CNode:
 
 @cache
 def cores() -> Mapping[str, str]:
-    """Implementations of the inner loops, cores/<name>.h, and what cores/core.h calls them, in the order of their
+    """Implementations of the inner loops, cores/<name>.h, with their macros in cores/core.h, in the order of the
     numbers there.
     """
     numbers = Macros([_text(_CORES)]).integers()
@@ -52,7 +52,7 @@ def cores() -> Mapping[str, str]:
 
 
 def bytes_of(graph: Graph, core: str, min_ram: bool) -> int:
-    """Scratch memory of the whole graph: what the node that needs most is given. min_ram: as little as possible."""
+    """Scratch memory of the whole graph: that of the node that needs most. min_ram: as little as possible."""
     alignment = macros_of(core).value("EKW_ALIGNMENT")
     return _up(max((node_bytes(node, core, min_ram) for node in graph.nodes), default=0), alignment)
 
@@ -72,12 +72,12 @@ def _conv2d_bytes(node: Node, macros: Macros, min_ram: bool) -> int:
     pixels, filters = _up(math.prod(node.out_shape[:2]), pixels_step), _up(node.out_shape[2], filters_step)
     taps = macros.value("EKW_TAPS", c_node(node))
 
-    def given(filter_block: int, pixel_block: int) -> int:
+    def bytes_for(filter_block: int, pixel_block: int) -> int:
         rounded = _up(pixel_block, pixels_step)
         return macros.value("EKW_CONV2D_BYTES", taps, node.weight_bits, filters, filter_block, rounded)
 
-    kept = given(filters, pixels_step if min_ram else min(macros.value("EKW_PIXEL_BLOCK"), pixels))
-    split = given(filters_step, math.ceil(pixels / macros.value("EKW_UNPACKINGS")))
+    kept = bytes_for(filters, pixels_step if min_ram else min(macros.value("EKW_PIXEL_BLOCK"), pixels))
+    split = bytes_for(filters_step, math.ceil(pixels / macros.value("EKW_UNPACKINGS")))
     unpacked = kept - macros.value("EKW_CONV2D_STAGE_BYTES", filters)
     return kept if kept <= split or (unpacked <= macros.value("EKW_KEPT_BYTES") and not min_ram) else split
 

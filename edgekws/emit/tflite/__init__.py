@@ -6,24 +6,24 @@ scale                DEPTHWISE_CONV_2D of size 1, constant weights
 add                  ADD; all three tensors have one scale, so the sum is not rescaled
 max_pool             MAX_POOL_2D
 average_pool         AVERAGE_POOL_2D, which rounds as the graph does
-padding              SAME where it means the same, else a PAD before a VALID convolution
+padding              SAME where it gives the same padding, else a PAD before a VALID convolution
 end                  RESHAPE to [1, labels]
 
-Unsigned activations are stored as y - 128 with zero point -128. How the stages become TFLite's:
+Unsigned activations are stored as y - 128 with zero point -128. How each requantization becomes TFLite's:
 
-2^-n                 `_rounding` has the integers and `_scales` the real scales: the floor of the graph, exact in
+2^-n                 `_rounding` has the integers and `scales` the real scales: the floor of the graph, exact in
                      every runtime but for halves in XNNPACK
 fixed-point          TFLite's own rule, written as it is. A float32 scale has 24 bits and a multiplier 31: files
-                     are exact where `_steps` shows that the scale found has the same steps, and always when the
+                     are exact where `steps` shows that the chosen scale has the same steps, and always when the
                      graph's multipliers come from float32 scales
-m / 2^n              `_steps` searches multiples of the weights, a bias and a scale that have the same steps
+m / 2^n              `steps` searches multiples of the weights, a bias and a scale that have the same steps
 
 Layers of 4-bit weights of a fixed-point graph are INT4 tensors. Other layers of 4 and 2 bits are carried in
-int8, multiplied by what `_steps` found (LiteRT has no convolution of 2 bits); the metadata name both.
+int8, multiplied by the factor that `steps` chose (LiteRT has no 2-bit convolution); the metadata names both.
 
 A signed output that had to be raised by 128 is lowered again, by adding a constant, where its reader pads, adds
-or takes a maximum. A file with steps that could not all be met says so in its metadata, and its executors bear
-names of their own (`MAY_DIFFER`), so that differences are counted and never mistaken for none.
+or takes a maximum. Where not all steps could be met, the metadata says so and the executors have names of their own
+(`MAY_DIFFER`), so that their differences are counted separately.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from edgekws.emit import _seal
 from edgekws.emit._common import NEAR, Executor, checked_features, entry, narrow_weights
 from edgekws.emit._rounding import DOUBLED_LIMIT
 from edgekws.emit.tflite import flatbuffer
-from edgekws.emit.tflite.flatbuffer import Edge, Model
+from edgekws.emit.tflite.flatbuffer import Model, Storage
 from edgekws.emit.tflite.plan import Filter, Plan, filter_of, plans_of, reads_raised
 from edgekws.emit.tflite.scales import scales_of, unit_of
 from edgekws.errors import TargetError
@@ -71,32 +71,32 @@ def emit(graph: Graph) -> dict[str, bytes]:
     graph.check()
     plans = plans_of(graph)
     scales = scales_of(graph, plans)
-    wires, filters = _Wires(graph, scales[INPUT]), dict[str, Filter]()
+    builder, filters = _ModelBuilder(graph, scales[INPUT]), dict[str, Filter]()
     for plan in plans:
         node = plan.node
         if not node.operation.is_scaled:
-            entry(_UNSCALED, node, KIND)(wires, node, scales[node.name])
+            entry(_UNSCALED, node, KIND)(builder, node, scales[node.name])
         else:
             s_in, s_out = scales[node.inputs[0]], scales[node.name]
             filters[node.name] = filter_of(plan, s_in, s_out, unit_of(s_in, s_out))
-            wires.convolution(plan, filters[node.name], s_out)
-    tensor, edge = wires.tensors[graph.nodes[-1].name]
-    last = wires.model.reshape(tensor, len(graph.labels), edge)
-    return {FILE: _seal.close(wires.model.pack(last, _about(graph, filters)))}
+            builder.convolution(plan, filters[node.name], s_out)
+    tensor, storage = builder.tensors[graph.nodes[-1].name]
+    last = builder.model.reshape(tensor, len(graph.labels), storage)
+    return {FILE: _seal.with_hash(builder.model.pack(last, _about(graph, filters)))}
 
 
 def _about(graph: Graph, filters: Mapping[str, Filter]) -> dict[str, str]:
-    """The metadata; channels whose steps were searched for are counted apart from those that are proven for all."""
+    """The metadata; channels with searched steps are counted apart from those that are proven for every runtime."""
     proven = [each for each in filters.values() if not each.searched]
     searched = {name: each for name, each in filters.items() if each.searched}
     about = _seal.describe(graph, KIND, VERSION, SEARCHED_NOTE if searched else NOTE)
     free = sum(int(each.tie_free.sum()) for each in proven)
     about["tie_free_channels"] = f"{free} of {sum(len(each.bias) for each in proven)}"
     about |= narrow_weights(graph, lambda node: filters[node.name].stored.lower())
-    return about | ({"searched_channels": json.dumps(_counted(searched))} if searched else {})
+    return about | ({"searched_channels": json.dumps(_channel_counts(searched))} if searched else {})
 
 
-def _counted(searched: Mapping[str, Filter]) -> dict[str, object]:
+def _channel_counts(searched: Mapping[str, Filter]) -> dict[str, object]:
     """How many channels have all steps of the graph, and how many accumulators of the others are a step apart."""
     filters = searched.values()
     return {
@@ -114,7 +114,7 @@ def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
     """
     from ai_edge_litert.interpreter import OpResolverType
 
-    content = _seal.opened(files, FILE, KIND, VERSION)
+    content = _seal.verified(files, FILE, KIND, VERSION)
     resolvers = {
         "litert-reference": OpResolverType.BUILTIN_REF,
         "litert-builtin": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
@@ -153,21 +153,21 @@ def _executor(content: bytes, resolver: object) -> Executor:
     return run
 
 
-class _Wires:
-    """The model that grows, with the tensor and edge of each node."""
+class _ModelBuilder:
+    """Builds the model; keeps the tensor of each node and how it stores its integers."""
 
     def __init__(self, graph: Graph, scale: np.float32) -> None:
         self.model = Model()
-        edge = Edge(scale, 0, 0)
-        self.tensors = {INPUT: (self.model.activation("features", graph.in_shape, edge), edge)}
-        self.lowered: dict[str, tuple[int, Edge]] = {}
+        storage = Storage(scale, 0, 0)
+        self.tensors = {INPUT: (self.model.activation("features", graph.in_shape, storage), storage)}
+        self.lowered: dict[str, tuple[int, Storage]] = {}
 
     def convolution(self, plan: Plan, filters: Filter, scale: np.float32) -> None:
         """scale: of the output."""
         node = plan.node
         source, before = self.tensors[node.inputs[0]] if reads_raised(node) else self._unraised(node.inputs[0], node)
         counted_from_zero = node.requant.lo == 0 or plan.raised > 0
-        after = Edge(scale, -128 if counted_from_zero else 0, plan.raised)
+        after = Storage(scale, -128 if counted_from_zero else 0, plan.raised)
         same = _is_same_padding(node)
         if not same and any(node.pad):
             source = self.model.pad(node, source, before)
@@ -175,50 +175,50 @@ class _Wires:
 
     def add(self, node: Node, scale: np.float32) -> None:
         sources = [self._unraised(name, node)[0] for name in node.inputs]
-        after = Edge(scale, -128 if node.requant.lo == 0 else 0, 0)
+        after = Storage(scale, -128 if node.requant.lo == 0 else 0, 0)
         self.tensors[node.name] = self.model.add(node.name, node.out_shape, sources, after), after
 
     def pool(self, node: Node, operator: str) -> None:
         """Raises TargetError where the output would have to be clipped at 127."""
-        source, edge = self._unraised(node.inputs[0], node)
-        if edge.zero_point == -128 and node.requant.lo < 0:
+        source, storage = self._unraised(node.inputs[0], node)
+        if storage.zero_point == -128 and node.requant.lo < 0:
             raise TargetError(
                 f"{node.name}: TFLite's {operator} keeps the range of its input",
                 got=f"0..255 to {node.requant.lo}..{node.requant.hi}",
-                hint=f"give the {node.op} the range of the layer before",
+                hint=f"give the {node.op} the range of its input",
             )
-        self.tensors[node.name] = self.model.pool(node, operator, source, edge), edge
+        self.tensors[node.name] = self.model.pool(node, operator, source, storage), storage
 
-    def _unraised(self, name: str, reader: Node) -> tuple[int, Edge]:
-        """The tensor of `name` with its raise taken away, once for all readers."""
-        tensor, edge = self.tensors[name]
-        if not edge.raised:
-            return tensor, edge
+    def _unraised(self, name: str, reader: Node) -> tuple[int, Storage]:
+        """The tensor of `name` with its raise subtracted, once for all readers."""
+        tensor, storage = self.tensors[name]
+        if not storage.raised:
+            return tensor, storage
         if name not in self.lowered:
-            plain = Edge(edge.scale, 0, 0)
-            constant = self.model.constant(f"{name}_raise", np.full((1, 1, 1, 1), -edge.raised, np.int8), plain)
+            plain = Storage(storage.scale, 0, 0)
+            constant = self.model.constant(f"{name}_raise", np.full((1, 1, 1, 1), -storage.raised, np.int8), plain)
             self.lowered[name] = self.model.add(f"{name}_lowered", reader.in_shape, [tensor, constant], plain), plain
         return self.lowered[name]
 
 
-def _max_pool(wires: _Wires, node: Node, _: np.float32) -> None:
-    wires.pool(node, "MAX_POOL_2D")
+def _max_pool(builder: _ModelBuilder, node: Node, _: np.float32) -> None:
+    builder.pool(node, "MAX_POOL_2D")
 
 
-def _average_pool(wires: _Wires, node: Node, _: np.float32) -> None:
-    """Raises TargetError where signed inputs would become unsigned: their halves are rounded from another zero."""
-    edge = wires.tensors[node.inputs[0]][1]
-    if node.requant.lo == 0 and edge.zero_point != -128:
+def _average_pool(builder: _ModelBuilder, node: Node, _: np.float32) -> None:
+    """Raises TargetError where signed inputs would become unsigned: their halves round relative to another zero."""
+    storage = builder.tensors[node.inputs[0]][1]
+    if node.requant.lo == 0 and storage.zero_point != -128:
         raise TargetError(
             f"{node.name}: TFLite's AVERAGE_POOL_2D keeps the range of its input",
             got="-128..127 to 0..255",
-            hint="give the average_pool the range of the layer before",
+            hint="give the average_pool the range of its input",
         )
-    wires.pool(node, "AVERAGE_POOL_2D")
+    builder.pool(node, "AVERAGE_POOL_2D")
 
 
-_UNSCALED: dict[Op, Callable[[_Wires, Node, np.float32], None]] = {
-    "add": _Wires.add,
+_UNSCALED: dict[Op, Callable[[_ModelBuilder, Node, np.float32], None]] = {
+    "add": _ModelBuilder.add,
     "max_pool": _max_pool,
     "average_pool": _average_pool,
 }
@@ -228,10 +228,10 @@ _UNSCALED: dict[Op, Callable[[_Wires, Node, np.float32], None]] = {
 def _is_same_padding(node: Node) -> bool:
     """Whether TFLite's SAME gives exactly the padding of this node."""
     kernel_shape = node.kernel if node.operation.is_convolution else (1, 1)
-    wanted: list[int] = []
+    expected: list[int] = []
     for size, out, k, stride in zip(node.in_shape, node.out_shape, kernel_shape, node.stride, strict=False):
         if out != -(-size // stride):
             return False
         total = max((out - 1) * stride + k - size, 0)
-        wanted += [total // 2, total - total // 2]
-    return tuple(wanted) == node.pad and any(node.pad)
+        expected += [total // 2, total - total // 2]
+    return tuple(expected) == node.pad and any(node.pad)

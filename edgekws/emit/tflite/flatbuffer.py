@@ -1,4 +1,4 @@
-"""A TFLite flatbuffer that grows, operator by operator."""
+"""Builds a TFLite flatbuffer, operator by operator."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SCHEMA_VERSION = 3
 _METADATA = "edgekws"
 _VERSION = 3
 _INT4_VERSIONS = {"CONV_2D": 8, "DEPTHWISE_CONV_2D": 6}
-"""Versions of operators; LiteRT's reference resolver ends at these, and its kernels of them unpack INT4 filters."""
+"""Versions of operators that unpack INT4 filters; the highest that LiteRT's reference resolver has."""
 
 
 @dataclass(frozen=True)
-class Edge:
-    """How a tensor holds the integers y of the graph: `int8 - zero_point = y + raised`."""
+class Storage:
+    """How a tensor stores the integers y of the graph: `int8 - zero_point = y + raised`."""
 
     scale: np.float32
     zero_point: int
@@ -32,7 +32,7 @@ class Edge:
 
 @dataclass
 class Model:
-    """A flatbuffer model that grows. Methods that add an operator give the index of its output tensor."""
+    """A flatbuffer model under construction. Methods that add an operator return the index of its output tensor."""
 
     buffers: list[bytes] = field(default_factory=lambda: [b""])
     tensors: list[Any] = field(default_factory=list)
@@ -52,9 +52,9 @@ class Model:
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
-    def activation(self, name: str, shape: Shape, edge: Edge) -> int:
-        scale = np.array([edge.scale], np.float32)
-        return self._tensor(name, (1, *shape), "INT8", None, _quantization(scale, edge.zero_point))
+    def activation(self, name: str, shape: Shape, storage: Storage) -> int:
+        scale = np.array([storage.scale], np.float32)
+        return self._tensor(name, (1, *shape), "INT8", None, _quantization(scale, storage.zero_point))
 
     def operator(self, name: str, version: int, inputs: list[int], output: int, options: object) -> int:
         from ai_edge_litert import schema_py_generated as schema
@@ -68,11 +68,11 @@ class Model:
         self.operators.append(operator)
         return output
 
-    def constant(self, name: str, value: np.ndarray, edge: Edge) -> int:
-        scale = np.array([edge.scale], np.float32)
-        return self._tensor(name, value.shape, "INT8", value, _quantization(scale, edge.zero_point))
+    def constant(self, name: str, value: np.ndarray, storage: Storage) -> int:
+        scale = np.array([storage.scale], np.float32)
+        return self._tensor(name, value.shape, "INT8", value, _quantization(scale, storage.zero_point))
 
-    def convolution(self, node: Node, filters: Filter, source: int, before: Edge, after: Edge, same: bool) -> int:
+    def convolution(self, node: Node, filters: Filter, source: int, before: Storage, after: Storage, same: bool) -> int:
         axis, weight = (0, filters.weight) if filters.weight.ndim == 4 else (3, filters.weight.transpose(1, 2, 0)[None])
         data = packed(weight, 4) if filters.stored == "INT4" else weight
         quantization = _quantization(filters.scale, 0, axis)
@@ -84,13 +84,13 @@ class Model:
         version = _INT4_VERSIONS[name] if filters.stored == "INT4" else _VERSION
         return self.operator(name, version, [source, kernel, bias], output, options)
 
-    def add(self, name: str, shape: Shape, sources: list[int], after: Edge) -> int:
+    def add(self, name: str, shape: Shape, sources: list[int], after: Storage) -> int:
         """Sources of one scale; the sum is clipped to what `after` holds."""
         from ai_edge_litert import schema_py_generated as schema
 
         return self.operator("ADD", 2, sources, self.activation(name, shape, after), schema.AddOptionsT())
 
-    def pool(self, node: Node, operator: str, source: int, edge: Edge) -> int:
+    def pool(self, node: Node, operator: str, source: int, storage: Storage) -> int:
         """The output has the scale and zero point of the input."""
         from ai_edge_litert import schema_py_generated as schema
 
@@ -102,25 +102,27 @@ class Model:
             filterWidth=node.window[1],
             fusedActivationFunction=_activation_of(node),
         )
-        return self.operator(operator, 2, [source], self.activation(node.name, node.out_shape, edge), options)
+        return self.operator(operator, 2, [source], self.activation(node.name, node.out_shape, storage), options)
 
-    def pad(self, node: Node, source: int, edge: Edge) -> int:
+    def pad(self, node: Node, source: int, storage: Storage) -> int:
         from ai_edge_litert import schema_py_generated as schema
 
         top, bottom, left, right = node.pad
         amounts = np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32)
         sizes = self._tensor(f"{node.name}_padding", amounts.shape, "INT32", amounts, None)
         height, width, channels = node.in_shape
-        output = self.activation(f"{node.name}_padded", (height + top + bottom, width + left + right, channels), edge)
+        output = self.activation(
+            f"{node.name}_padded", (height + top + bottom, width + left + right, channels), storage
+        )
         return self.operator("PAD", 2, [source, sizes], output, schema.PadOptionsT())
 
-    def reshape(self, source: int, labels: int, edge: Edge) -> int:
+    def reshape(self, source: int, labels: int, storage: Storage) -> int:
         from ai_edge_litert import schema_py_generated as schema
 
         shape = np.array([1, labels], np.int32)
         sizes = self._tensor("scores_shape", shape.shape, "INT32", shape, None)
-        scale = np.array([edge.scale], np.float32)
-        output = self._tensor("scores", (1, labels), "INT8", None, _quantization(scale, edge.zero_point))
+        scale = np.array([storage.scale], np.float32)
+        output = self._tensor("scores", (1, labels), "INT8", None, _quantization(scale, storage.zero_point))
         return self.operator("RESHAPE", 1, [source, sizes], output, schema.ReshapeOptionsT(newShape=shape))
 
     def pack(self, output: int, about: dict[str, str]) -> bytes:
@@ -146,7 +148,7 @@ class Model:
 
 
 def metadata(content: bytes) -> dict[str, str]:
-    """What `Model.pack` was told about the model."""
+    """The metadata that was given to `Model.pack`."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.Model.GetRootAs(content, 0)

@@ -57,9 +57,9 @@ def scales_of(graph: Graph, plans: Sequence[Plan]) -> dict[str, np.float32]:
 
 
 def scale_with_margin(s_in: np.float32, target: float, followers: Sequence[float] = ()) -> np.float32:
-    """A scale near `target` with a margin after `s_in`, and from which each of `followers` has one too.
+    """A scale near `target` that has a margin from `s_in`, and from which each of `followers` has one too.
 
-    A power of two never has one. Raises TargetError if there is no such scale.
+    A power of two never has one. Raises TargetError if there is none.
     """
     candidates = near(target)
     return _with_margins(candidates[~np.isnan(_units(s_in, candidates))], followers, target)

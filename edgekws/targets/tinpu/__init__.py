@@ -1,8 +1,8 @@
 """The TI NPU's rule (TINPU: F28P55x, MSPM0G5187, AM13E2): offset, scale, shift, floor.
 
 With r[c] = s_in * s_w[c] / s_out the hardware computes r as mult / 2^shift: mult is 1 for 8-bit weights, so that
-r is a power of two, and an unsigned 8-bit number for 4- and 2-bit weights. Only this ratio is bound to a
-grid. The activation scales are free (TI's own tool rounds them up to powers of two at 8 bits and loses up
+r is a power of two, and an unsigned 8-bit number for 4- and 2-bit weights. Only this ratio is
+restricted. The activation scales are free (TI's own tool rounds them up to powers of two at 8 bits and loses up
 to a bit); the weight scale of each channel is r * s_out / s_in with the r that the hardware computes.
 Sources: TI neural network compiler guide 2.1 (layer patterns, offsets of 24 and 16 bits, 5-bit shift)
 and the layer rules of TI's NPU guidelines.
@@ -27,7 +27,7 @@ ACCELERATOR = "NPU"
 MAX_SHIFT = rules.MAX_SHIFT
 MAX_FACTOR = 255.0
 EXACT_SHIFT = 16
-"""Products beyond 2^24 are not exact in float32, but clip for certain when shifted by no more than this."""
+"""Products beyond 2^24 are not exact in float32, but always clip when shifted by no more than this."""
 _MULT_BITS = 7
 """Multipliers start with 7 of their 8 bits, so that training can double a scale."""
 
@@ -38,7 +38,7 @@ def weight_limit(bits: int, headroom_bits: int) -> int:
 
 
 def quantize_multiplier(factor: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
-    """(mult, shift), int64 [c]: how the hardware multiplies by `factor` (float64 [c], > 0), or by the most it can.
+    """(mult, shift), int64 [c]: the hardware's form of `factor` (float64 [c], > 0), or of the largest that it can.
 
     At 8 bits the power of two that is not below `factor`, so that no weight leaves its range; at 4 and 2
     bits the nearest fraction.
@@ -65,9 +65,9 @@ def pool_factor(area: int) -> float:
 
 
 def legal(node: Node, graph: Graph | None = None) -> str | None:
-    """None, or the rule of the NPU that `node` breaks, with the number; `_tinpu_rules` lists them.
+    """None, or the rule of the NPU that `node` breaks, with the number; `rules` lists them.
 
-    graph: also judge what a residual addition reads.
+    graph: also check the inputs of a residual addition.
     """
     return rules.broken(node) or (rules.illegal_input(node, graph) if graph else None)
 
@@ -82,4 +82,4 @@ def cycles(node: Node, device: Device) -> float:
 if TYPE_CHECKING:
     from edgekws.targets import Target, tinpu
 
-    _: Target = tinpu  # this module has all that a target must have
+    _: Target = tinpu  # this module implements the Target protocol

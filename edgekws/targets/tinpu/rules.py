@@ -1,4 +1,4 @@
-"""What TI's NPU takes: every rule has a name, and the number that broke it.
+"""The layers that TI's NPU runs. Each refusal names the rule and the number that broke it.
 
 Sources: the layer patterns of TI's neural network compiler guide 2.1 (widths, pooling, residuals) and its two
 lists of layer configurations, the "NPU guidelines" of the device pages and the "NPU configuration guidelines"
@@ -27,8 +27,8 @@ _CHANNELS = 4
 
 
 def broken(node: Node) -> str | None:
-    """None, or "rule: what it wants, not what it got"."""
-    for rule in (_width, _stage, _channels, _LAYERS.get(node.op, _no_such_layer)):
+    """None, or "rule: what is allowed, not what the node has"."""
+    for rule in (_width, _requant, _channels, _LAYERS.get(node.op, _no_such_layer)):
         reason = rule(node)
         if reason:
             return reason
@@ -51,19 +51,19 @@ def _width(node: Node) -> str | None:
     return None
 
 
-def _stage(node: Node) -> str | None:
-    stage, bits = node.requant, OFFSET_BITS[node.weight_bits]
-    if stage.rule != "offset-scale-shift" and node.operation.is_scaled:
-        return f"rounding: stages are offset-scale-shift, not {stage.rule}"
-    offset = stage.offset.astype(np.int64)
+def _requant(node: Node) -> str | None:
+    requant, bits = node.requant, OFFSET_BITS[node.weight_bits]
+    if requant.rule != "offset-scale-shift" and node.operation.is_scaled:
+        return f"rounding: requantization is offset-scale-shift, not {requant.rule}"
+    offset = requant.offset.astype(np.int64)
     worst = int(offset[np.argmax(np.abs(offset))])
     if not -(1 << (bits - 1)) <= worst < 1 << (bits - 1):
         return f"offset-width: offsets of {node.weight_bits}-bit layers are signed {bits} bit, {worst} is not"
-    if int(stage.shift.max()) > MAX_SHIFT:
-        return f"shift-width: shifts are 5 bit, {int(stage.shift.max())} is not"
-    if node.weight is not None and node.weight_bits == 8 and np.any(stage.mult != 1):
-        return f"unit-multiplier: layers of 8-bit weights have multiplier 1, not {int(stage.mult.max())}"
-    low, high = int(stage.mult.min()), int(stage.mult.max())
+    if int(requant.shift.max()) > MAX_SHIFT:
+        return f"shift-width: shifts are 5 bit, {int(requant.shift.max())} is not"
+    if node.weight is not None and node.weight_bits == 8 and np.any(requant.mult != 1):
+        return f"unit-multiplier: layers of 8-bit weights have multiplier 1, not {int(requant.mult.max())}"
+    low, high = int(requant.mult.min()), int(requant.mult.max())
     if low < 1 or high > MAX_MULT:
         return f"multiplier-width: multipliers are 1..{MAX_MULT}, not {low if low < 1 else high}"
     return None
@@ -128,7 +128,7 @@ def _max_pool(node: Node) -> str | None:
 
 
 def _add(_: Node) -> str | None:
-    """No rule of its own: `illegal_input` judges what it reads, and `Graph.check` the scales."""
+    """No rule of its own: `illegal_input` checks its inputs, and `Graph.check` the scales."""
     return None
 
 

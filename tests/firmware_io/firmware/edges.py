@@ -51,12 +51,12 @@ def edges() -> Iterator[Call]:
             (height, width, filters), weight, bits, stride=(stride, stride), pad=(pad, pad, pad, pad),
         )  # fmt: skip
         out = ((-128, 127), (0, 255))[number // 3 % 2]
-        node = replace(bare, requant=edge_stage(rng, bare, span, out, rule, number))
+        node = replace(bare, requant=edge_requant(rng, bare, span, out, rule, number))
         x = rng.integers(span[0], span[1] + 1, in_shape).astype(np.int8 if span[0] < 0 else np.uint8)
         yield Call(node, (x,), may_overwrite(node) and number % 5 < 3, min_ram)
 
 
-def edge_stage(
+def edge_requant(
     rng: np.random.Generator, node: Node, span: tuple[int, int], out: tuple[int, int], rule: Rule, number: int
 ) -> Requant:
     """Shifts of 0 to 3, of 31, or those at which sums fill the output; the largest multipliers that are allowed."""
@@ -78,7 +78,7 @@ def made(
     rng: np.random.Generator, op: Op, shape: Shape, filters: int, kernel: tuple[int, int],
     stride: tuple[int, int] = (1, 1), pad: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> tuple[Node, list[np.ndarray]]:  # fmt: skip
-    """A convolution with a random width, stage and sign; its offsets keep outputs in range where shifts are large."""
+    """A convolution with a random width, requant and sign; its offsets keep outputs in range where shifts are large."""
     bits, rule = int(rng.choice(list(LIMITS))), list(TARGETS.values())[int(rng.random() < 0.25)]
     signed, out = rng.random() < 0.4, SIGNED if rng.random() < 0.4 else UNSIGNED
     rows, columns = ((shape[i] + pad[2 * i] + pad[2 * i + 1] - kernel[i]) // stride[i] + 1 for i in range(2))
@@ -97,11 +97,11 @@ def made(
     shift = rng.integers(*[(0, 4), (2, 5), (5, 12), (9, 18), (28, 32)][int(rng.integers(5))], filters).astype(np.uint8)
     if rule == "fixed-point":
         wide = rng.integers(1 << 30, 1 << 31, filters).astype(np.int32)
-        stage = Requant(offset, wide, shift, *out, rule)
+        requant = Requant(offset, wide, shift, *out, rule)
     else:
-        stage = Requant(offset, mult, shift, *out)
+        requant = Requant(offset, mult, shift, *out)
     x = rng.integers(lo, hi + 1, shape).astype(np.int8 if signed else np.uint8)
-    return replace(bare, requant=stage), [x]
+    return replace(bare, requant=requant), [x]
 
 
 def at_limits(rng: np.random.Generator) -> Iterator[tuple[Node, list[np.ndarray]]]:

@@ -1,4 +1,4 @@
-"""The C kernels against the interpreter: any shape, width, stage, padding and stride that Graph.check allows."""
+"""The C kernels against the interpreter: any shape, width, requant, padding and stride that Graph.check allows."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return host_library.compile_kernels(tmp_path_factory.mktemp("kernels"), options_of(request.param))
 
 
-def draw_stage(draw: st.DrawFn, rng: np.random.Generator, bare: Node, lo: int, hi: int) -> Requant:
+def draw_requant(draw: st.DrawFn, rng: np.random.Generator, bare: Node, lo: int, hi: int) -> Requant:
     """Offsets anywhere between the two ends at which the accumulator would leave 32 bits."""
     channels, out = bare.out_shape[2], draw(st.sampled_from([(0, 255), (-128, 127)]))
     if not bare.operation.is_scaled or draw(st.sampled_from([False] * 9 + [True])):
@@ -88,7 +88,9 @@ def cases(draw: st.DrawFn) -> tuple[Node, list[np.ndarray]]:
         "n", op.name, tuple(f"i{number}" for number in range(len(ranges))), Requant.identity(out_shape[2], 0, 255),
         (height, width, c_in), out_shape, weight, bits, (k_h, k_w) if op.is_window_pool else (0, 0), stride, pad,
     )  # fmt: skip
-    node = replace(node, requant=draw_stage(draw, rng, node, min(lo for lo, _ in ranges), max(hi for _, hi in ranges)))
+    node = replace(
+        node, requant=draw_requant(draw, rng, node, min(lo for lo, _ in ranges), max(hi for _, hi in ranges))
+    )
     return node, [draw_input(draw, rng, node, lo, hi) for lo, hi in ranges]
 
 
@@ -144,8 +146,8 @@ def test_fixed_point_is_the_rounding_of_the_reference(
     total = data.draw(st.sampled_from([total, -(2**31), 2**31 - 1, 0, -1, 1]))
     total = max(-(2**31), min(2**31 - 1, total))
     one = np.ones(1, np.int32)
-    stage = Requant(one * total, one * mult, (one * shift).astype(np.uint8), -128, 127, "fixed-point")
-    node = Node("n", "scale", (INPUT,), stage, (1, 1, 1), (1, 1, 1))
+    requant = Requant(one * total, one * mult, (one * shift).astype(np.uint8), -128, 127, "fixed-point")
+    node = Node("n", "scale", (INPUT,), requant, (1, 1, 1), (1, 1, 1))
     found = kernels(node, np.zeros((1, 1, 1), np.int8)).item()
     assert found == max(-128, min(127, gemmlowp(total, mult, shift)))
 
@@ -153,8 +155,8 @@ def test_fixed_point_is_the_rounding_of_the_reference(
 @pytest.mark.parametrize("offset", [-7, -8, -9, -1, -(2**31), 2**31 - 1])
 def test_shift_of_a_negative_accumulator_is_floor(kernels: Kernels, offset: int) -> None:
     """-1 >> 3 is -1, not 0: a compiler that rounds toward zero would be found here."""
-    stage = Requant(np.array([offset], np.int32), np.ones(1, np.uint8), np.array([3], np.uint8), -128, 127)
-    node = Node("n", "global_sum_pool", ("input",), stage, (1, 1, 1), (1, 1, 1))
+    requant = Requant(np.array([offset], np.int32), np.ones(1, np.uint8), np.array([3], np.uint8), -128, 127)
+    node = Node("n", "global_sum_pool", ("input",), requant, (1, 1, 1), (1, 1, 1))
     assert kernels(node, np.zeros((1, 1, 1), np.int8)).item() == max(-128, min(127, offset // 8))
 
 

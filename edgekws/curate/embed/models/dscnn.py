@@ -87,11 +87,11 @@ def body(graph: Graph) -> Graph:
         raise ArtifactError("the network should end in a linear layer behind others", got=f"{last.op} {last.name}")
     size = int(np.prod(source.out_shape))
     offset = SIGNED[0] if source.requant.lo >= 0 else 0
-    stage = Requant(
+    requant = Requant(
         np.full(size, offset, np.int32), np.ones(size, np.uint8), np.zeros(size, np.uint8), SIGNED[0], SIGNED[1]
     )
     passes = Node(
-        "embedding", "linear", last.inputs, stage, source.out_shape, (1, 1, size),
+        "embedding", "linear", last.inputs, requant, source.out_shape, (1, 1, size),
         weight=np.eye(size, dtype=np.int8), out_scale=source.out_scale,
     )  # fmt: skip
     labels = tuple(f"{number}" for number in range(size))
