@@ -6,30 +6,22 @@
 #include "app/crc32.h"
 #include "app/text.h"
 
-static uint32_t received, sent;
+static uint32_t received;
 static bool answered; /* `check` was answered and no byte has arrived since */
 
-static uint32_t more(uint32_t crc, char c) {
-    const uint8_t byte = (uint8_t)c;
-    return ekw_crc32(crc, &byte, 1);
-}
-
 void ekw_check_received(char c) {
+    const uint8_t byte = (uint8_t)c;
     if (answered) {
-        received = sent = 0;
+        received = 0;
+        ekw_put_crc32_restart();
         answered = false;
     }
-    received = more(received, c);
-}
-
-void ekw_check_sent(char c) {
-    if (!answered) {
-        sent = more(sent, c);
-    }
+    received = ekw_crc32(received, &byte, 1);
 }
 
 void ekw_check_command(const char *first, const char *second) {
     (void)first, (void)second;
+    const uint32_t sent = ekw_put_crc32(); /* without this answer */
     answered = true;
     ekw_put("m-check-[");
     ekw_put_hex(received, 8);

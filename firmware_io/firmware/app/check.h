@@ -7,9 +7,6 @@
 /* Each byte from the host, before it is interpreted. */
 void ekw_check_received(char c);
 
-/* Each byte to the host. */
-void ekw_check_sent(char c);
-
 void ekw_check_command(const char *first, const char *second);
 
 #endif

@@ -124,17 +124,9 @@ static void measure(int32_t iterations, int32_t warmups) {
     ekw_inference_print_results();
 }
 
-/* An absent argument leaves `value`; an invalid number becomes `wrong`. */
-static int32_t argument(const char *text, int32_t value, int32_t wrong) {
-    if (text[0] != '\0' && !ekw_parse_decimal(text, &value)) {
-        return wrong;
-    }
-    return value;
-}
-
 void ekw_inference_command(const char *iterations, const char *warmups) {
-    const int32_t n = argument(iterations, DEFAULT_ITERATIONS, 0);
-    const int32_t w = argument(warmups, DEFAULT_WARMUPS, -1);
+    const int32_t n = ekw_parse_argument(iterations, DEFAULT_ITERATIONS, 0);
+    const int32_t w = ekw_parse_argument(warmups, DEFAULT_WARMUPS, -1);
     if (n <= 0) {
         ekw_put_line("e-[Inference iterations must be >0]");
     } else if (w < 0) {

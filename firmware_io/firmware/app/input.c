@@ -1,6 +1,5 @@
 #include "app/input.h"
 
-#include "app/inference.h"
 #include "app/text.h"
 
 #define PRINT_BYTES_PER_LINE 8
@@ -25,33 +24,38 @@ static void refuse_size(int32_t size) {
     ekw_put_line("");
 }
 
-static void forget(void) {
+static void clear(void) {
     expected = loaded = 0;
     for (int32_t i = 0; i < EKW_MODEL_INPUT_BYTES; i++) {
         tensor[i] = 0;
     }
-    ekw_inference_forget();
 }
 
-static void start_load(const char *argument) {
-    int32_t size = 0;
-    if (argument[0] == '\0') {
-        ekw_put_line("e-[Command 'db load' requires the # of bytes]");
-        return;
-    }
-    if (!ekw_parse_decimal(argument, &size) || size <= 0) {
-        ekw_put_line("e-[Command 'db load' must be >0 bytes]");
-        return;
-    }
-    forget();
-    if (size > EKW_MODEL_INPUT_BYTES) {
-        refuse_size(size);
-        return;
-    }
+static void expect(int32_t size) {
     expected = size;
     ekw_put("m-[Expecting ");
     ekw_put_signed(size);
     ekw_put_line(" bytes]");
+}
+
+/* True: the tensor was cleared. An oversize load clears it too, and expects nothing. */
+static bool start_load(const char *argument) {
+    const int32_t size = ekw_parse_argument(argument, 0, 0);
+    if (argument[0] == '\0') {
+        ekw_put_line("e-[Command 'db load' requires the # of bytes]");
+        return false;
+    }
+    if (size <= 0) {
+        ekw_put_line("e-[Command 'db load' must be >0 bytes]");
+        return false;
+    }
+    clear();
+    if (size > EKW_MODEL_INPUT_BYTES) {
+        refuse_size(size);
+    } else {
+        expect(size);
+    }
+    return true;
 }
 
 /* True when `digits` are complete bytes; digits after the first `bytes` bytes are not checked. Prints the error
@@ -102,14 +106,15 @@ static void print(void) {
     }
 }
 
-void ekw_input_command(const char *first, const char *second) {
+bool ekw_input_command(const char *first, const char *second) {
     if (first[0] == '\0') {
         ekw_put_line("e-[Command 'db' requires a subcommand]");
     } else if (ekw_same(first, "load")) {
-        start_load(second);
+        return start_load(second);
     } else if (ekw_same(first, "print")) {
         print();
     } else {
         take(first);
     }
+    return false;
 }

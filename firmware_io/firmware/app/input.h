@@ -7,7 +7,8 @@
 
 #include "model.h"
 
-void ekw_input_command(const char *first, const char *second);
+/* True: the earlier input was discarded, so scores that were computed from it are out of date. */
+bool ekw_input_command(const char *first, const char *second);
 
 /* Bytes loaded so far: EKW_MODEL_INPUT_BYTES when the tensor is complete. */
 int32_t ekw_input_loaded(void);

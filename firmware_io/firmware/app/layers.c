@@ -56,10 +56,7 @@ static void print_layers(int32_t iterations) {
 
 void ekw_layers_command(const char *iterations, const char *unused) {
     (void)unused;
-    int32_t count = 1;
-    if (iterations[0] != '\0' && !ekw_parse_decimal(iterations, &count)) {
-        count = 0;
-    }
+    const int32_t count = ekw_parse_argument(iterations, 1, 0);
     if (count <= 0 || count > MOST_ITERATIONS) {
         ekw_put_line("e-[Layer iterations must be 1 to 1000000]");
     } else if (ekw_input_loaded() != EKW_MODEL_INPUT_BYTES) {

@@ -46,6 +46,12 @@ static void answer_timestamp(const char *first, const char *second) {
     ekw_inference_stamp();
 }
 
+static void answer_db(const char *first, const char *second) {
+    if (ekw_input_command(first, second)) {
+        ekw_inference_forget();
+    }
+}
+
 static void answer_results(const char *first, const char *second) {
     (void)first, (void)second;
     ekw_inference_print_results();
@@ -68,7 +74,7 @@ static const command commands[] = {
     {"name", "vendor and board", answer_name},
     {"profile", "benchmark profile and model", answer_profile},
     {"timestamp", STAMP, answer_timestamp},
-    {"db", "load N: expect N bytes; HH..: hexadecimal bytes; print: show them", ekw_input_command},
+    {"db", "load N: expect N bytes; HH..: hexadecimal bytes; print: show them", answer_db},
     {"infer", "N W: N timed inferences (1) after W untimed ones (10)", ekw_inference_command},
     {"results", "probabilities of the last inference", answer_results},
     {"check", EXTENSION "CRC-32 of the bytes received and sent since the last check", ekw_check_command},

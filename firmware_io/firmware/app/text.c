@@ -2,12 +2,23 @@
 
 #include <stddef.h>
 
-#include "app/check.h"
+#include "app/crc32.h"
 #include "port/port.h"
 
+static uint32_t crc; /* of the bytes put since the last restart */
+
 static void put(char c) {
-    ekw_check_sent(c);
+    const uint8_t byte = (uint8_t)c;
+    crc = ekw_crc32(crc, &byte, 1);
     ekw_port_putc(c);
+}
+
+uint32_t ekw_put_crc32(void) {
+    return crc;
+}
+
+void ekw_put_crc32_restart(void) {
+    crc = 0;
 }
 
 void ekw_put(const char *text) {
@@ -101,4 +112,9 @@ bool ekw_parse_decimal(const char *text, int32_t *value) {
     }
     *value = (int32_t)(negative ? -magnitude : magnitude);
     return true;
+}
+
+int32_t ekw_parse_argument(const char *text, int32_t absent, int32_t invalid) {
+    int32_t value = absent;
+    return text[0] == '\0' || ekw_parse_decimal(text, &value) ? value : invalid;
 }
