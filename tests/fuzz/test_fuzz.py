@@ -51,7 +51,12 @@ def test_no_command_breaks_the_firmware(energy: bool, sanitizers: None, tmp_path
 
 FAULTS = {  # those of MLPerf Tiny's reference firmware, and some of our own making
     "a write past the input": ("input.c", "loaded < expected", "true", "FINDING"),
-    "an oversize load is kept": ("input.c", "} else {\n        expect(size)", "}\n    {\n        expect(size)", "FINDING"),
+    "an oversize load is kept": (
+        "input.c",
+        "} else {\n        expect(size)",
+        "}\n    {\n        expect(size)",
+        "FINDING",
+    ),
     "bytes without a load": ("input.c", "if (expected == 0)", "if (false)", "FINDING"),
     "an empty command": ("protocol.c", "if (words[0][0] == '\\0')", "if (false)", "FINDING"),
     "a command too long": ("protocol.c", "line.used == COMMAND_CHARACTERS", "false", "runtime error"),
