@@ -1,1 +1,1 @@
-"""Quantization: float network -> folded layers -> QuantNet (whose forward is the integers) -> Graph."""
+"""Quantization: float network -> folded layers -> QuantNet (its forward pass computes the integers) -> Graph."""

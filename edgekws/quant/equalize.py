@@ -1,7 +1,8 @@
 """Cross-layer equalization (Nagel et al., arXiv 1906.04721): move scale between layers so that channels match.
 
 relu(g x) = g relu(x) for g > 0, so a channel may leave its layer g times smaller when the next layer's weights of
-that channel are g times larger. Ranges of both then are alike, and one scale a tensor suits every channel.
+that channel are g times larger. The channels of both layers then have similar ranges, and one scale per
+tensor suits them all.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import torch
 from edgekws.quant.float_layers import Layer
 
 _ROUNDS = 3
-_MOST = 8.0
+_MAX_GAIN = 8.0
 
 
 def equalized(layers: Sequence[Layer]) -> list[Layer]:
-    """The same network with other scales between neighbours. Pairs with a branch between them stay."""
+    """The same function with rescaled channels. A pair of convolutions with a branch between them is left as it is."""
     result = {layer.name: layer for layer in layers}
     for _ in range(_ROUNDS):
         for first, second in _pairs(layers):
@@ -41,8 +42,8 @@ def _balanced(first: Layer, second: Layer) -> tuple[Layer, Layer]:
     out_range = first.weight.abs().flatten(1).amax(1)
     by_input = second.weight if second.operation.is_depthwise else second.weight.transpose(0, 1)
     in_range = by_input.abs().flatten(1).amax(1)
-    gain = torch.sqrt(in_range / out_range.clamp(min=1e-12)).clamp(1 / _MOST, _MOST)
+    gain = torch.sqrt(in_range / out_range.clamp(min=1e-12)).clamp(1 / _MAX_GAIN, _MAX_GAIN)
     gain = torch.where(in_range > 0, gain, torch.ones_like(gain))
     rows, columns = gain.view(-1, 1, 1, 1), gain.view(1, -1, 1, 1)
-    moved = second.weight / (rows if second.operation.is_depthwise else columns)
-    return replace(first, weight=first.weight * rows, bias=first.bias * gain), replace(second, weight=moved)
+    rescaled = second.weight / (rows if second.operation.is_depthwise else columns)
+    return replace(first, weight=first.weight * rows, bias=first.bias * gain), replace(second, weight=rescaled)

@@ -1,6 +1,6 @@
-"""A float network as plain layers, batch normalization folded in: what quantization begins with.
+"""A float network as a list of layers with batch normalization folded in: the input of quantization.
 
-Front ends make it: `trace` from a torch module, `onnx_float` from a file.
+The front ends build it: frontends.torch_fx from a torch module, frontends.onnx from a file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ Tensors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Layer:
-    """inputs: names of earlier layers, or INPUT.
+    """One layer of a float network.
+
+    inputs: names of earlier layers, or INPUT.
 
     weight: float [c_out, c_in / groups, k_h, k_w], [c_out, n] (linear), [c] (scale: the gains), else empty.
     bias: float [c_out], empty where there is no weight. pad: (top, bottom, left, right).
@@ -54,6 +56,7 @@ class Layer:
         return len(self.weight) > 0 and not self.operation.is_weighted
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """The float output, [n, c, ...]."""
         y = self.accumulate(*inputs)
         if self.operation.is_global_pool:
             y = y / (inputs[0].shape[2] * inputs[0].shape[3])
@@ -64,7 +67,7 @@ class Layer:
         return functional.relu(y) if self.relu else y
 
     def accumulate(self, *inputs: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
-        """The layer's sum, with another weight if one is given. Exact on integers while no sum reaches 2**24."""
+        """The layer's sum, with `weight` instead of its own if given. Exact on integers while no sum reaches 2**24."""
         if not self.operation.is_weighted:
             return _WEIGHTLESS[self.kind](self, *inputs)
         (x,) = inputs
@@ -103,7 +106,7 @@ _WEIGHTLESS: dict[Op, Callable[..., torch.Tensor]] = {
 
 
 def along_channels(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """values [c] -> a view that broadcasts over `like` [n, c, ...]."""
+    """A view of values [c] that broadcasts over `like` [n, c, ...]."""
     return values.view(1, -1, *([1] * (like.ndim - 2)))
 
 
@@ -116,16 +119,19 @@ def run_layers(layers: Sequence[Layer], x: torch.Tensor) -> Tensors:
 
 
 def signed_layers(layers: Sequence[Layer]) -> dict[str, bool]:
-    """Whether a tensor is -128..127 or 0..255: by the ReLU that made it, or by what a layer without weights reads."""
+    """Whether each tensor is signed (-128..127) or unsigned (0..255).
+
+    A tensor is unsigned after a ReLU. Pools and unscaled layers without a ReLU pass on the sign of their inputs.
+    """
     signed = {INPUT: True}
     for layer in layers:
-        carried = layer.operation.is_global_pool or not layer.operation.is_scaled
-        signed[layer.name] = not layer.relu and (not carried or any(signed[name] for name in layer.inputs))
+        inherits = layer.operation.is_global_pool or not layer.operation.is_scaled
+        signed[layer.name] = not layer.relu and (not inherits or any(signed[name] for name in layer.inputs))
     return signed
 
 
-def require_sound(layers: Sequence[Layer]) -> None:
-    """Raises TargetError, with the layer's name and channel, for NaN, infinity and channels without a weight."""
+def require_valid_weights(layers: Sequence[Layer]) -> None:
+    """Raises TargetError, with layer and channel, for NaN, infinity and channels whose weights are all zero."""
     for layer in layers:
         for field, values in (("weight", layer.weight), ("bias", layer.bias)):
             bad = (~torch.isfinite(values)).flatten(1).any(1) if values.ndim > 1 else ~torch.isfinite(values)
@@ -133,12 +139,12 @@ def require_sound(layers: Sequence[Layer]) -> None:
                 expected = f"{layer.name}: {field} should be finite"
                 got = f"NaN or infinity in channel {int(bad.nonzero()[0])}"
                 raise TargetError(expected, got=got, hint="train the network again")
-        dead = (layer.weight.flatten(1) == 0).all(1) if layer.weight.ndim > 1 else layer.weight == 0
-        if dead.any():
+        zero = (layer.weight.flatten(1) == 0).all(1) if layer.weight.ndim > 1 else layer.weight == 0
+        if zero.any():
             raise TargetError(
                 f"{layer.name}: every channel should have a weight that is not zero",
-                got=f"only zeros in channel {int(dead.nonzero()[0])}",
-                hint="remove the channel: its scale cannot be known and its bias would not fit the offset",
+                got=f"only zeros in channel {int(zero.nonzero()[0])}",
+                hint="remove the channel: its scale is undefined and its bias would not fit the offset",
             )
 
 
@@ -146,15 +152,15 @@ def _convolve(
     x: torch.Tensor, weight: torch.Tensor, stride: tuple[int, int], pad: tuple[int, int, int, int], groups: int
 ) -> torch.Tensor:
     top, bottom, left, right = pad
-    even = top == bottom and left == right
-    padded, rest = (x, (top, left)) if even else (functional.pad(x, (left, right, top, bottom)), (0, 0))
-    return functional.conv2d(padded, weight, stride=stride, padding=rest, groups=groups)
+    symmetric = top == bottom and left == right
+    padded, padding = (x, (top, left)) if symmetric else (functional.pad(x, (left, right, top, bottom)), (0, 0))
+    return functional.conv2d(padded, weight, stride=stride, padding=padding, groups=groups)
 
 
 @contextmanager
 def _exact(device: torch.device) -> Iterator[None]:
-    """Without what rounds sums of integers: a user's autocast, and the Winograd form of NNPACK, which torch takes
-    where it has no oneDNN (Macs).
+    """Turns off what would round sums of integers: the caller's autocast, and NNPACK's Winograd convolution, which
+    torch uses where it has no oneDNN (Macs).
     """
     with torch.autocast(device.type, enabled=False), torch.backends.nnpack.flags(enabled=False):
         yield

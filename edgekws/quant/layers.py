@@ -1,4 +1,4 @@
-"""The stages of a QuantNet that train nothing: sums, maxima, means, the input's normalization. And what all share."""
+"""The base of all quantized layers, and those without trained parameters: sums, maxima, means, input normalization."""
 
 from __future__ import annotations
 
@@ -12,37 +12,50 @@ from torch import nn
 from edgekws.errors import TargetError
 from edgekws.graph.ir import SIGNED, UNSIGNED
 from edgekws.quant.float_layers import Layer
-from edgekws.quant.stage import requantize
+from edgekws.quant.requantize import requantize
 
-_NEAREST = 1.02
-"""So much more than the largest factor of a stage is taken for it."""
-_ENORMOUS = 2.0**40
+_TOLERANCE = 1.02
+"""A factor that exceeds the target's largest by no more than this is replaced by it."""
+_UNREACHABLE_FACTOR = 2.0**40
+"""Larger than any factor of a target."""
 
 
-class Stage(nn.Module):
-    """One layer of a QuantNet. s_out: real value of one output step."""
+class QuantizedLayer(nn.Module):
+    """One layer of a QuantNet: the integer form of a float layer.
+
+    s_out: real value of one output step. lo, hi: the smallest and the largest output.
+    """
 
     s_out: float
 
     def __init__(self, layer: Layer, signed: bool) -> None:
         super().__init__()
-        self.layer = layer
+        self.float_layer = layer
         self.lo, self.hi = SIGNED if signed else UNSIGNED
 
+    @property
+    def name(self) -> str:
+        return self.float_layer.name
 
-class Joined(Stage):
-    """add and max_pool: integers of one scale, clipped."""
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of earlier layers, or INPUT."""
+        return self.float_layer.inputs
+
+
+class UnscaledLayer(QuantizedLayer):
+    """add and max_pool: inputs and output have the same scale, so that results are only clipped."""
 
     def __init__(self, layer: Layer, scale: float, signed: bool) -> None:
         super().__init__(layer, signed)
         self.s_out = scale
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-        return torch.clamp(self.layer.accumulate(*inputs), self.lo, self.hi)
+        return torch.clamp(self.float_layer.accumulate(*inputs), self.lo, self.hi)
 
 
-class Scaled(Stage):
-    """global_sum_pool and scale: a sum without weights, offset and multiplied. Nothing here is trained."""
+class ScaledLayer(QuantizedLayer):
+    """global_sum_pool and scale: requantization of a sum without weights. Nothing here is trained."""
 
     factor: torch.Tensor
     offset: torch.Tensor
@@ -50,11 +63,11 @@ class Scaled(Stage):
     def __init__(
         self, layer: Layer, s_in: float, s_out: float, signed: bool, target: ModuleType, channels: int, area: int
     ) -> None:
-        """area: positions that are summed. s_out: as wanted; wider where the target cannot multiply by so much."""
+        """area: positions that are summed. s_out: requested step; larger where the factor would be too large."""
         super().__init__(layer, signed)
         gain, bias = layer.weight.double().numpy(), layer.bias.double().numpy()
         self.s_out = s_out
-        if layer.operation.is_global_pool:  # s_out is what makes this factor exact
+        if layer.operation.is_global_pool:  # pool_scale chose s_out so that this factor is exact
             gain, bias = np.full(channels, 1 / area), np.zeros(channels)
             self.mult, self.shift = target.quantize_multiplier(np.full(channels, target.pool_factor(area)), 8)
         else:
@@ -69,7 +82,7 @@ class Scaled(Stage):
         self.register_buffer("offset", torch.from_numpy(offset.astype(np.float32)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        acc = self.layer.accumulate(x)
+        acc = self.float_layer.accumulate(x)
         acc = acc.clone() if acc is x else acc
         return requantize(acc, self.offset, self.factor, self.lo, self.hi, self.rule)
 
@@ -79,32 +92,32 @@ def _require_positive(name: str, gain: np.ndarray) -> None:
         raise TargetError(f"{name}: gains should be positive", got=f"{gain.min():.3g} in channel {int(gain.argmin())}")
 
 
-def require_range(name: str, wanted: np.ndarray, target: ModuleType, bits: int) -> None:
-    """Raises TargetError where a stage cannot multiply by as much as it should, which would clip the largest weights.
+def require_range(name: str, factor: np.ndarray, target: ModuleType, bits: int) -> None:
+    """Raises TargetError for a factor that the target cannot multiply by, which would clip the largest weights.
 
-    wanted: float64 [c], weight step * input scale / output scale.
+    factor: float64 [c], weight step * input scale / output scale.
     """
-    mult, shift = target.quantize_multiplier(np.full(1, _ENORMOUS), bits)
-    most = float(factor_of(mult, shift, target)[0])
-    if wanted.max() > _NEAREST * most:
-        channel = int(wanted.argmax())
+    mult, shift = target.quantize_multiplier(np.full(1, _UNREACHABLE_FACTOR), bits)
+    largest = float(factor_of(mult, shift, target)[0])
+    if factor.max() > _TOLERANCE * largest:
+        channel = int(factor.argmax())
         raise TargetError(
-            f"{name}: scale-range: input scale x weight scale should not exceed {most:.3g} x the output scale",
-            got=f"a ratio of {wanted[channel]:.3g} in channel {channel}",
+            f"{name}: scale-range: input scale x weight scale should not exceed {largest:.3g} x the output scale",
+            got=f"a ratio of {factor[channel]:.3g} in channel {channel}",
             hint="give the layer a wider output range, or fewer bits",
         )
 
 
 def factor_of(mult: np.ndarray, shift: np.ndarray, target: ModuleType) -> np.ndarray:
-    """What a stage of the target multiplies by, float64 [c]."""
+    """The real factor that (mult, shift) stand for on the target, float64 [c]."""
     return np.asarray(np.ldexp(mult.astype(np.float64), -shift - (31 if target.RULE == "fixed-point" else 0)))
 
 
 def pool_scale(s_in: float, area: int, target: ModuleType) -> float:
-    """Real value of one step of a mean over `area` positions."""
+    """Real value of one output step of a mean over `area` positions."""
     return float(s_in / (area * target.pool_factor(area)))
 
 
 def widest_step(largest: np.ndarray, limit: int) -> np.ndarray:
-    """The step with which no weight is clipped; [c]."""
+    """The smallest step with which no weight is clipped, float64 [c]. largest: magnitude of each channel's weights."""
     return np.asarray(np.maximum(largest, math.ldexp(1.0, -40)) / limit)

@@ -1,4 +1,4 @@
-"""QuantNet -> Graph: read the integers off and prove them legal. No arithmetic of its own."""
+"""QuantNet -> Graph: read the integers and prove them legal. There is no arithmetic here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgekws.errors import TargetError
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
 from edgekws.graph.ir import INPUT, Graph, Node, Requant, accumulator_bounds
 from edgekws.graph.ops import Shape
-from edgekws.quant.layers import Scaled, Stage
+from edgekws.quant.layers import QuantizedLayer, ScaledLayer
 from edgekws.quant.network import EXACT_FLOAT32, QuantNet
 from edgekws.quant.weighted import Weighted
 
@@ -26,15 +26,17 @@ def lower(
     provenance: dict[str, str] | None = None,
     strict: bool = True,
 ) -> Graph:
-    """strict: refuse layers that the target's hardware would leave to the CPU.
+    """The integer graph of a quantized network.
+
+    strict: refuse layers that the target's hardware would leave to the CPU.
 
     Raises TargetError with the node's name, the rule and the number when a node is not legal.
     """
     nodes: list[Node] = []
     shapes: dict[str, Shape] = {INPUT: (*features.shape, 1)}
-    for stage in network:
-        nodes.append(_node(stage, shapes[stage.layer.inputs[0]]))
-        shapes[stage.layer.name] = nodes[-1].out_shape
+    for layer in network:
+        nodes.append(_node(layer, shapes[layer.inputs[0]]))
+        shapes[layer.name] = nodes[-1].out_shape
     graph = Graph(tuple(nodes), labels, features, network.target, name, INPUT_SCALE, provenance or {})
     graph.check()
     target = plugins.load("targets", network.target)
@@ -52,7 +54,7 @@ def _require_legal(node: Node, graph: Graph, target: ModuleType) -> None:
 
 
 def _require_exact(node: Node, lo: int, hi: int) -> None:
-    """The torch forward computes in float32: sums below 2^24, products too unless they clip for certain."""
+    """The torch forward pass computes in float32: sums must stay below 2^24, and so must products that may not clip."""
     low, high = accumulator_bounds(node, lo, hi)
     worst = np.maximum(-low, high)
     if int(worst.max()) >= EXACT_FLOAT32:
@@ -62,36 +64,36 @@ def _require_exact(node: Node, lo: int, hi: int) -> None:
     if node.requant.rule == "fixed-point":
         return
     products = worst * node.requant.mult.astype(np.int64)
-    doubtful = (products >= EXACT_FLOAT32) & (EXACT_FLOAT32 >> node.requant.shift.astype(np.int64) <= 255)
-    if doubtful.any():
-        got = f"{int(products[doubtful].max())} is possible"
+    inexact = (products >= EXACT_FLOAT32) & (EXACT_FLOAT32 >> node.requant.shift.astype(np.int64) <= 255)
+    if inexact.any():
+        got = f"{int(products[inexact].max())} is possible"
         raise TargetError(f"{node.name}: products of the multiplier should stay exact in float32 or clip", got=got)
 
 
-def _node(stage: Stage, shape: Shape) -> Node:
-    layer = stage.layer
-    weight = _ordered(stage, shape) if isinstance(stage, Weighted) else None
+def _node(layer: QuantizedLayer, shape: Shape) -> Node:
+    source = layer.float_layer
+    weight = _ordered(layer, shape) if isinstance(layer, Weighted) else None
     c_out = shape[2] if weight is None else len(weight)
-    out_shape = layer.operation.out_shape(shape, c_out, layer.kernel, layer.stride, layer.pad)
+    out_shape = source.operation.out_shape(shape, c_out, source.kernel, source.stride, source.pad)
     return Node(
-        layer.name, layer.kind, layer.inputs, _requant(stage, out_shape[2]), shape, out_shape, weight,
-        weight_bits=stage.bits if isinstance(stage, Weighted) else 8,
-        window=layer.window, stride=layer.stride, pad=layer.pad, out_scale=stage.s_out,
+        layer.name, source.kind, layer.inputs, _requant(layer, out_shape[2]), shape, out_shape, weight,
+        weight_bits=layer.bits if isinstance(layer, Weighted) else 8,
+        window=source.window, stride=source.stride, pad=source.pad, out_scale=layer.s_out,
     )  # fmt: skip
 
 
-def _requant(stage: Stage, channels: int) -> Requant:
-    if isinstance(stage, Weighted):
-        offset, (mult, shift) = stage.integer_offset(stage.factor()), stage.multiplier()
-    elif isinstance(stage, Scaled):
-        offset, mult, shift = stage.offset, stage.mult, stage.shift
+def _requant(layer: QuantizedLayer, channels: int) -> Requant:
+    if isinstance(layer, Weighted):
+        offset, (mult, shift) = layer.integer_offset(layer.factor()), layer.multiplier()
+    elif isinstance(layer, ScaledLayer):
+        offset, mult, shift = layer.offset, layer.mult, layer.shift
     else:
-        return Requant.identity(channels, stage.lo, stage.hi)
-    mult = mult.astype(np.int32 if stage.rule == "fixed-point" else np.uint8)
-    return Requant(offset.numpy().astype(np.int32), mult, shift.astype(np.uint8), stage.lo, stage.hi, stage.rule)
+        return Requant.identity(channels, layer.lo, layer.hi)
+    mult = mult.astype(np.int32 if layer.rule == "fixed-point" else np.uint8)
+    return Requant(offset.numpy().astype(np.int32), mult, shift.astype(np.uint8), layer.lo, layer.hi, layer.rule)
 
 
-def _ordered(stage: Weighted, shape: Shape) -> np.ndarray:
+def _ordered(layer: Weighted, shape: Shape) -> np.ndarray:
     """Weights in the order of Node."""
-    weight = stage.integer_weight().numpy().astype(np.int8)
-    return stage.layer.operation.ordered_weight(weight, shape)
+    weight = layer.integer_weight().numpy().astype(np.int8)
+    return layer.float_layer.operation.ordered_weight(weight, shape)

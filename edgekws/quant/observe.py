@@ -1,6 +1,6 @@
-"""Calibration: which activation scale loses least, tensor by tensor, on real clips in eval mode.
+"""Calibration: choose the scale of each activation tensor from the float network's outputs on real clips.
 
-Tensors that are added share one scale, and so does a maximum with what it is taken of: they form a group.
+Tensors that are added share one scale, and so do the input and the output of a max pool: they form a group.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edgekws.quant.float_layers import Layer, Tensors, signed_layers
 
 _CANDIDATES = 40
 _SMALLEST_RANGE = 0.3
-_SAMPLED = 200_000
+_MAX_SAMPLES = 200_000
 _PERCENTILE = 0.9999
 _BINS = 2048
 
@@ -27,9 +27,10 @@ Member = tuple[torch.Tensor, bool]
 
 @torch.no_grad()
 def activation_scales(layers: Sequence[Layer], values: Tensors, method: str = "mse") -> dict[str, float]:
-    """values: float outputs of every layer. -> real value of one step of each tensor, pools left out.
+    """Real value of one step of each tensor, by name; means are omitted: their scale follows from their input's.
 
-    A pool's scale follows from its input's. Raises TargetError where that contradicts an addition.
+    values: float outputs of every layer. method: see best_scale. Raises TargetError for a mean that is added to
+    another tensor.
     """
     signed, scales = signed_layers(layers), {}
     pools = {layer.name for layer in layers if layer.operation.is_global_pool}
@@ -44,19 +45,19 @@ def activation_scales(layers: Sequence[Layer], values: Tensors, method: str = "m
 
 def groups(layers: Sequence[Layer]) -> list[list[str]]:
     """The tensors that must have one scale, in the order of their first layer."""
-    found = [[INPUT], *([layer.name] for layer in layers)]
+    result = [[INPUT], *([layer.name] for layer in layers)]
     for layer in layers:
         if not layer.operation.is_scaled:
             tied = {layer.name, *layer.inputs}
-            joined = [group for group in found if tied & set(group)]
-            first = found.index(joined[0])
-            found = [group for group in found if group not in joined]
-            found.insert(first, [name for group in joined for name in group])
-    return found
+            merged = [group for group in result if tied & set(group)]
+            first = result.index(merged[0])
+            result = [group for group in result if group not in merged]
+            result.insert(first, [name for group in merged for name in group])
+    return result
 
 
 def best_scale(members: Sequence[Member], method: str = "mse") -> float:
-    """One step for all members by `method`: minmax, percentile (99.99 %), mse or entropy.
+    """The step that suits all members by `method`: minmax, percentile (99.99 %), mse or entropy.
 
     mse and entropy search the clipping range from 30 % to 100 % of the largest value. Entropy is the
     divergence of the quantized histogram from the real one (Migacz, TensorRT 8-bit inference, GTC 2017).
@@ -91,7 +92,7 @@ def _divergence(values: torch.Tensor, signed: bool, step: float) -> float:
     occupied = (real > 0).float()
     bins = torch.zeros(hi - lo + 1).index_add_(0, levels, occupied).clamp(min=1)
     mass = torch.zeros(hi - lo + 1).index_add_(0, levels, real)
-    smooth = (mass / bins)[levels] * occupied  # a level's mass, spread over the bins that fell on it
+    smooth = (mass / bins)[levels] * occupied  # a level's mass, spread over the bins that were rounded to it
     p, q = (histogram[real > 0] / real.sum() for histogram in (real, smooth))
     return float((p * torch.log(p / q)).sum())
 
@@ -106,4 +107,4 @@ def _range(signed: bool) -> tuple[int, int]:
 
 def _sample(values: torch.Tensor) -> torch.Tensor:
     flat = values.flatten()
-    return flat[:: max(1, len(flat) // _SAMPLED)]
+    return flat[:: max(1, len(flat) // _MAX_SAMPLES)]

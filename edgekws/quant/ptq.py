@@ -14,24 +14,33 @@ from edgekws.errors import ConfigError, TargetError
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT
 from edgekws.quant import equalize, observe, reconstruct
-from edgekws.quant.float_layers import Layer, Tensors, require_sound, run_layers, signed_layers
-from edgekws.quant.layers import Joined, Scaled, Stage, factor_of, pool_scale, require_range, widest_step
+from edgekws.quant.float_layers import Layer, Tensors, require_valid_weights, run_layers, signed_layers
+from edgekws.quant.layers import (
+    QuantizedLayer,
+    ScaledLayer,
+    UnscaledLayer,
+    factor_of,
+    pool_scale,
+    require_range,
+    widest_step,
+)
 from edgekws.quant.network import QuantNet
-from edgekws.quant.weighted import Numbers, Weighted, channel_moments, least_step, weighted
+from edgekws.quant.weighted import QuantParameters, Weighted, channel_moments, least_step, weighted_layer
 from edgekws.quant.widths import layer_bits
 from edgekws.recipe import QuantSection
 
 _SHARES = {8: (1.0,), 4: tuple(np.linspace(0.5, 1.0, 11)), 2: tuple(np.linspace(0.2, 0.9, 15))}
-"""Shares of the largest weight that are tried as the range of a channel."""
+"""Clipping ranges of a channel that are tried, by bits, as shares of its largest weight."""
 
 
 def quantize(layers: Sequence[Layer], inputs: torch.Tensor, plan: QuantSection) -> QuantNet:
-    """layers: of a trained network. inputs: calibration clips, float32 [n, 1, frames, coefficients].
+    """A trained network after PTQ, or where QAT starts.
 
-    The result is in eval mode: its forward pass is the integers. Raises TargetError, with the layer's name, for
+    layers: of the float network. inputs: calibration clips, float32 [n, 1, frames, coefficients].
+    The result is in eval mode: its forward pass computes the integers. Raises TargetError, with the layer's name, for
     layers that cannot be quantized.
     """
-    require_sound(layers)
+    require_valid_weights(layers)
     with torch.no_grad():
         layers = equalize.equalized(layers) if plan.equalize else list(layers)
         real = run_layers(layers, inputs)
@@ -40,26 +49,25 @@ def quantize(layers: Sequence[Layer], inputs: torch.Tensor, plan: QuantSection) 
         job.require_widths()
     signed, integers = signed_layers(layers), {INPUT: torch.round(inputs / INPUT_SCALE)}
     _require_signed_scores(layers[-1].name, signed)
-    stages = []
+    quantized = []
     for layer in layers:
-        stage = job.stage(layer, scales, signed[layer.name], integers).eval()
-        scales[layer.name] = stage.s_out
+        quantized.append(job.quantized(layer, scales, signed[layer.name], integers).eval())
+        scales[layer.name] = quantized[-1].s_out
         with torch.no_grad():
-            integers[layer.name] = stage(*(integers[name] for name in layer.inputs))
-        stages.append(stage)
-    return QuantNet(stages, plan.target, plan.freeze_at).eval()
+            integers[layer.name] = quantized[-1](*(integers[name] for name in layer.inputs))
+    return QuantNet(quantized, plan.target, plan.freeze_at).eval()
 
 
 def _require_signed_scores(last: str, signed: dict[str, bool]) -> None:
-    """Graph.check asks for them; whoever trains first should hear it before."""
+    """Graph.check requires them too, but only after a training."""
     if not signed[last]:
-        hint = "end the network in a layer without ReLU, as a linear one"
+        hint = "end the network in a layer without ReLU, such as a linear one"
         raise TargetError(f"{last}: scores should be signed", got="only positive values", hint=hint)
 
 
 @dataclass(frozen=True)
 class _Job:
-    """real: what every layer gives in the float network."""
+    """One quantization. bits: of each layer with weights. real: outputs of all layers of the float network."""
 
     plan: QuantSection
     target: ModuleType
@@ -72,20 +80,21 @@ class _Job:
                 allowed = ", ".join(map(str, self.target.WEIGHT_BITS))
                 raise ConfigError(f"{name}: {self.target.NAME} has weights of {allowed} bits", got=str(bits))
 
-    def stage(self, layer: Layer, scales: dict[str, float], signed: bool, integers: Tensors) -> Stage:
+    def quantized(self, layer: Layer, scales: dict[str, float], signed: bool, integers: Tensors) -> QuantizedLayer:
+        """scales: of earlier tensors, and of this layer's output. integers: outputs of the earlier quantized layers."""
         s_in, channels = scales[layer.inputs[0]], self.real[layer.name].shape[1]
         if not layer.operation.is_scaled:
-            return Joined(layer, s_in, signed)
+            return UnscaledLayer(layer, s_in, signed)
         if layer.operation.is_global_pool:
             area = self.real[layer.inputs[0]][0, 0].numel()
-            return Scaled(layer, s_in, pool_scale(s_in, area, self.target), signed, self.target, channels, area)
+            return ScaledLayer(layer, s_in, pool_scale(s_in, area, self.target), signed, self.target, channels, area)
         if not layer.operation.is_weighted:
-            return Scaled(layer, s_in, scales[layer.name], signed, self.target, channels, 1)
+            return ScaledLayer(layer, s_in, scales[layer.name], signed, self.target, channels, 1)
         x = integers[layer.inputs[0]]
-        stage = self._weighted(layer, x, s_in, scales[layer.name], signed)
+        result = self._weighted(layer, x, s_in, scales[layer.name], signed)
         if self.plan.correct_bias:
-            stage.correct(channel_moments(layer.accumulate(self.real[layer.inputs[0]])), x)
-        return stage
+            result.correct(channel_moments(layer.accumulate(self.real[layer.inputs[0]])), x)
+        return result
 
     def _weighted(self, layer: Layer, x: torch.Tensor, s_in: float, s_out: float, signed: bool) -> Weighted:
         bits = self.bits[layer.name]
@@ -94,17 +103,17 @@ class _Job:
         least = least_step(layer.bias, s_in, s_out, self.target.offset_limit(bits)).double().numpy()
         if bits == 8 or not self.plan.reconstruct:
             step = np.maximum(best_step(filters, limit, _SHARES[bits]), least)
-            return weighted(layer, Numbers(s_in, s_out, signed, self.target, bits, limit, step))
+            return weighted_layer(layer, QuantParameters(s_in, s_out, signed, self.target, bits, limit, step))
         moments = reconstruct.second_moments(layer, x)
         steps = [np.maximum(step, least) for step in _steps(filters, limit, _SHARES[bits])]
         require_range(layer.name, steps[0] * s_in / s_out, self.target, bits)  # of the smallest share
-        tried = [self._legal(step, s_in / s_out, bits) for step in steps]
-        found, step = reconstruct.reconstructed(filters, moments, tried, limit)
-        stage = weighted(layer, Numbers(s_in, s_out, signed, self.target, bits, limit, step))
+        candidates = [self._legal(step, s_in / s_out, bits) for step in steps]
+        weights, step = reconstruct.reconstructed(filters, moments, candidates, limit)
+        result = weighted_layer(layer, QuantParameters(s_in, s_out, signed, self.target, bits, limit, step))
         if "ptq" in (self.plan.method, self.plan.start):  # else training goes on from the float weights
             with torch.no_grad():
-                stage.weight.copy_((found * torch.from_numpy(step)[:, None]).view_as(layer.weight))
-        return stage
+                result.weight.copy_((weights * torch.from_numpy(step)[:, None]).view_as(layer.weight))
+        return result
 
     def _legal(self, step: np.ndarray, ratio: float, bits: int) -> np.ndarray:
         """The steps nearest to `step` that the target's multipliers can express. ratio: s_in / s_out."""
@@ -113,13 +122,13 @@ class _Job:
 
 
 def best_step(weight: torch.Tensor, limit: int, shares: Sequence[float]) -> np.ndarray:
-    """Per channel the step, of these shares of the widest one, with the least squared error of the weights.
+    """For each channel the step with the least squared error of the weights, of `shares` of the widest step.
 
     weight: float [c, n] -> float64 [c].
     """
     steps = torch.from_numpy(np.stack(_steps(weight, limit, shares)))  # [shares, c]
-    tried = steps[:, :, None]
-    error = (torch.clamp(torch.round(weight / tried), -limit, limit) * tried - weight).square().sum(2)
+    candidates = steps[:, :, None]
+    error = (torch.clamp(torch.round(weight / candidates), -limit, limit) * candidates - weight).square().sum(2)
     return np.asarray(steps.gather(0, error.argmin(0)[None])[0].numpy())
 
 

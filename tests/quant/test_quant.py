@@ -14,7 +14,7 @@ from edgekws.graph.ir import INPUT
 from edgekws.nets import dscnn, dsresnet, tcresnet
 from edgekws.quant import equalize, float_layers, lower, observe, ptq, reconstruct
 from edgekws.quant.frontends import torch_fx
-from edgekws.quant.stage import requantize
+from edgekws.quant.requantize import requantize
 from edgekws.quant.weighted import Normalized, Weighted
 from edgekws.recipe import QuantSection
 from edgekws.training.layers import GlobalAveragePool, Pad
@@ -159,7 +159,7 @@ def test_reconstruction_brings_the_sums_of_a_layer_nearer_than_rounding(name):
 
 def test_normalizations_move_stay_legal_and_freeze():
     network = quantized(trained_like(8), weight_bits=4)
-    layer = next(stage for stage in network if isinstance(stage, Normalized))
+    layer = next(layer for layer in network if isinstance(layer, Normalized))
     before, mean = layer.factor().detach().clone(), layer.mean.clone()
     network.train()
     train_a_little(network, 8, steps=20)
@@ -187,7 +187,7 @@ def test_calibration_gives_each_channel_the_float_layers_mean_and_spread(bits):
 def test_training_by_the_batch_and_by_the_integers_are_one_function_when_the_moments_agree():
     network = quantized(trained_like(4), 256, 4, weight_bits=4)
     x = inputs(256, 4)
-    first = next(stage for stage in network if isinstance(stage, Normalized))
+    first = next(layer for layer in network if isinstance(layer, Normalized))
     integers = torch.round(x / INPUT_SCALE)
     with torch.no_grad():
         network.eval()
@@ -216,9 +216,9 @@ def test_a_weak_channel_stays_legal_and_keeps_its_bias(bits, gain):
 def test_a_bias_that_drifts_away_in_training_stays_within_the_offset(bits):
     network = quantized(trained_like(6), weight_bits=bits)
     with torch.no_grad():
-        for stage in network:
-            if isinstance(stage, Weighted):
-                stage.bias[0] = 1e5
+        for layer in network:
+            if isinstance(layer, Weighted):
+                layer.bias[0] = 1e5
     network.after_step()
     lowered(network)
 
@@ -230,15 +230,15 @@ def test_weights_never_leave_their_range(bits):
         for value in network.parameters():
             value.mul_(3.0)
     network.after_step()
-    for stage in network:
-        if isinstance(stage, Weighted):
-            steps = (stage.weight / stage.step.view(-1, *[1] * (stage.weight.ndim - 1))).abs()
-            assert steps.max() < stage.limit + 0.5
+    for layer in network:
+        if isinstance(layer, Weighted):
+            steps = (layer.weight / layer.step.view(-1, *[1] * (layer.weight.ndim - 1))).abs()
+            assert steps.max() < layer.limit + 0.5
     assert not differing(network, lowered(network), inputs(8, 1))
 
 
-def test_the_gradient_of_a_stage_is_that_of_its_real_function():
-    """Against finite differences of the same stage without floor, where nothing is clipped."""
+def test_the_gradient_of_requantization_is_that_of_its_real_function():
+    """Against autograd of the same function without floor; few values are clipped."""
     acc = torch.randn(64, 3, 4, 4) * 100 + 2000
     offset, factor = torch.tensor([10.0, 20.0, 5.0]), torch.tensor([3 / 64, 5 / 128, 7 / 256])
     leaves = [value.clone().requires_grad_() for value in (acc, offset, factor)]

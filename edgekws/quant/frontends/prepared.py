@@ -15,7 +15,7 @@ from edgekws.errors import ConfigError, DataError, TargetError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec
 from edgekws.graph.ir import INPUT
 from edgekws.quant import ptq
-from edgekws.quant.float_layers import Layer, require_sound, run_layers
+from edgekws.quant.float_layers import Layer, require_valid_weights, run_layers
 from edgekws.quant.frontends import onnx, torch_fx
 from edgekws.quant.frontends.assemble import as_convolution
 from edgekws.quant.network import QuantNet
@@ -136,7 +136,7 @@ def _layers(model: object, x: torch.Tensor) -> list[Layer]:
         expected = "model should be a float torch.nn.Module or the path of a float ONNX file"
         raise ConfigError(expected, got=type(model).__name__)
     layers = torch_fx.trace(model)
-    require_sound(layers)
+    require_valid_weights(layers)
     _require_same(model, layers, x[:_COMPARED])
     return layers
 

@@ -1,8 +1,8 @@
 """Mixed precision: the bits per layer with the least error within a budget, exactly.
 
 Each layer has a few options, a width with its cost and its share of the error (`sensitivity`). Costs and errors
-add up, so the Pareto front, the networks that no other network dominates, is built layer by layer: a network that is
-dominated after some layers stays dominated whatever follows.
+add up, so the Pareto front (the networks that no other network dominates) can be built layer by layer: a network that
+is dominated after some layers stays dominated whatever layers follow.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def best_within(front: Sequence[Point], cost: Cost, limit: int) -> Point | None:
 
 
 def thinned(front: Sequence[Point], most: int) -> list[Point]:
-    """At most `most` points of a front, evenly by position; the first and the last are kept."""
+    """At most `most` points of a front, evenly spaced; the first and the last are kept."""
     if len(front) <= most:
         return list(front)
     return [front[round(number * (len(front) - 1) / (most - 1))] for number in range(most)]

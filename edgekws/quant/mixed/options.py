@@ -1,4 +1,4 @@
-"""What each layer may be in a search for bit widths: widths that the target takes, their costs and errors."""
+"""The options of each layer in a search for bit widths: widths that the target supports, their costs and errors."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def layer_options(
     added: Callable[[str, int], float],
     pinned: Mapping[str, int],
 ) -> Options:
-    """Layer with weights -> its options, widest first.
+    """The options of each layer with weights, widest first.
 
     graphs: one network by bits; added: (layer, bits) -> error; pinned: layers whose bits are given.
-    Widths with which a layer is not legal on the target are left out, unless it never is.
+    Widths at which a layer is not legal on the target are omitted, unless it is not legal at any.
     Raises ConfigError for a pinned width that the target does not have.
     """
     for name, bits in pinned.items():
         if bits not in graphs:
             known = ", ".join(map(str, graphs))
             raise ConfigError(f"{name}: {target.NAME} has weights of {known} bits", got=str(bits))
-    found: Options = {}
+    options: Options = {}
     for name in (node.name for node in graphs[max(graphs)].nodes if node.weight is not None):
         nodes = {bits: graphs[bits].node(name) for bits in sorted(graphs, reverse=True)}
         allowed = [pinned[name]] if name in pinned else _legal(nodes, target)
-        found[name] = tuple(_option(nodes[bits], target, device, added(name, bits)) for bits in allowed)
-    return found
+        options[name] = tuple(_option(nodes[bits], target, device, added(name, bits)) for bits in allowed)
+    return options
 
 
 def without_weights(graph: Graph, target: Target, device: Device, error: float) -> Point:

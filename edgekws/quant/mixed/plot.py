@@ -8,7 +8,7 @@ from pathlib import Path
 from edgekws.files import replacing
 
 Dots = Sequence[tuple[float, float]]
-"""(cost, value) of some networks."""
+"""(cost, value) of each network."""
 
 
 def draw(picture: Path, cost_label: str, errors: Dots, accuracies: Dots, chosen: float, real_accuracy: float) -> None:

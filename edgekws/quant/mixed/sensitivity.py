@@ -1,8 +1,8 @@
 """How much each layer at each width adds to the error of the network's output.
 
-The network is quantized once at every width (`ptq`). One layer at a time is then put from a narrow network into the
-widest one, and the scores are compared with the float network's. All share the calibration: scales of
-activations do not depend on the widths of weights.
+The network is quantized once at every width (`ptq`). One layer at a time of the widest network is then replaced by the
+same layer of a narrower one, and the scores are compared with the float network's. All share one calibration: scales
+of activations do not depend on the widths of weights.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.nn import functional
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT
 from edgekws.quant.float_layers import Tensors, run_layers
-from edgekws.quant.layers import Stage
+from edgekws.quant.layers import QuantizedLayer
 from edgekws.quant.network import QuantNet
 from edgekws.quant.weighted import Weighted, channel_moments
 
@@ -24,23 +24,23 @@ CLIPS = 512
 
 
 class Sensitivity:
-    """Errors on some clips. The networks' biases change while it works."""
+    """Errors on some calibration clips. With bias correction, computing them changes biases of the networks."""
 
     @torch.no_grad()
     def __init__(self, networks: Mapping[int, QuantNet], inputs: torch.Tensor, correct_bias: bool) -> None:
         """networks: by bits, of one calibration. inputs: calibration clips, float32 [n, 1, frames, coefficients].
 
-        correct_bias: whether PTQ moves biases; they are then moved here too for what precedes a layer.
+        correct_bias: whether PTQ corrects biases; each layer's is then corrected again for the inputs it gets here.
         """
         self.networks, self.correct_bias = networks, correct_bias
         self.widest = networks[max(networks)]
-        self.stages = {bits: {stage.layer.name: stage for stage in network} for bits, network in networks.items()}
+        self.layers = {bits: {layer.name: layer for layer in network} for bits, network in networks.items()}
         chosen = inputs[:: max(1, len(inputs) // CLIPS)]
-        layers = [stage.layer for stage in self.widest]
+        layers = [layer.float_layer for layer in self.widest]
         real = run_layers(layers, chosen)
-        weighted = [stage.layer for stage in self.widest if isinstance(stage, Weighted)]
+        weighted = [layer.float_layer for layer in self.widest if isinstance(layer, Weighted)]
         self.moments = {layer.name: channel_moments(layer.accumulate(real[layer.inputs[0]])) for layer in weighted}
-        self.wanted = functional.log_softmax(real[layers[-1].name].flatten(1), dim=1)
+        self.log_probabilities = functional.log_softmax(real[layers[-1].name].flatten(1), dim=1)
         self.values = self._base(torch.round(chosen / INPUT_SCALE))
         self.base = self._error(self.values)
         """Error of the network with all layers at the widest width; nats."""
@@ -48,29 +48,29 @@ class Sensitivity:
     @torch.no_grad()
     def added(self, name: str, bits: int) -> float:
         """What layer `name` adds to `base` when it alone has `bits`; nats, not below 0."""
-        values = {**self.values, name: self._output(self.stages[bits][name], self.values)}
+        values = {**self.values, name: self._output(self.layers[bits][name], self.values)}
         changed = {name}
-        for stage in self.widest:
-            if changed & set(stage.layer.inputs):
-                values[stage.layer.name] = self._output(stage, values)
-                changed.add(stage.layer.name)
+        for layer in self.widest:
+            if changed & set(layer.inputs):
+                values[layer.name] = self._output(layer, values)
+                changed.add(layer.name)
         return max(0.0, self._error(values) - self.base)
 
     def _base(self, inputs: torch.Tensor) -> Tensors:
         values: Tensors = {INPUT: inputs}
-        for stage in self.widest:
-            values[stage.layer.name] = self._output(stage, values)
+        for layer in self.widest:
+            values[layer.name] = self._output(layer, values)
         return values
 
-    def _output(self, stage: Stage, values: Tensors) -> torch.Tensor:
-        inputs = [values[name] for name in stage.layer.inputs]
-        if isinstance(stage, Weighted) and self.correct_bias:
-            stage.correct(self.moments[stage.layer.name], inputs[0])
-        output: torch.Tensor = stage(*inputs)
+    def _output(self, layer: QuantizedLayer, values: Tensors) -> torch.Tensor:
+        inputs = [values[name] for name in layer.inputs]
+        if isinstance(layer, Weighted) and self.correct_bias:
+            layer.correct(self.moments[layer.name], inputs[0])
+        output: torch.Tensor = layer(*inputs)
         return output
 
     def _error(self, values: Tensors) -> float:
         """Mean Kullback-Leibler divergence from the float network's probabilities."""
         *_, last = self.widest
-        found = functional.log_softmax(values[last.layer.name].flatten(1) * last.s_out, dim=1)
-        return float(functional.kl_div(found, self.wanted, reduction="batchmean", log_target=True))
+        scores = functional.log_softmax(values[last.name].flatten(1) * last.s_out, dim=1)
+        return float(functional.kl_div(scores, self.log_probabilities, reduction="batchmean", log_target=True))

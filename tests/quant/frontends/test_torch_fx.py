@@ -120,7 +120,7 @@ def test_all_forms_of_one_network_give_the_same_layers(form):
         (lambda m, x: m.head(m.conv(m.norm(x))), "scale1 conv1"),
     ],
 )
-def test_branches_padding_and_stages_of_the_input(forward, names):
+def test_branches_padding_and_normalization_of_the_input(forward, names):
     network = Net(forward)
     network.norm.running_mean.fill_(0.4)
     network.norm.running_var.fill_(2.5)
@@ -273,7 +273,7 @@ def test_unsound_channels_are_named(spoil, message):
     with torch.no_grad():
         spoil(network)
     with pytest.raises(TargetError, match=message):
-        float_layers.require_sound(torch_fx.trace(network))
+        float_layers.require_valid_weights(torch_fx.trace(network))
 
 
 def random_network(seed):

@@ -153,12 +153,12 @@ def test_the_error_of_a_layer_is_that_of_a_network_with_this_layer(net):
     with torch.no_grad():
         expected = real(x)
         assert result.base == pytest.approx(divergence(networks[8](x), expected), rel=1e-3)
-        for number, bits in ((0, 4), (2, 2), (len(networks[8].stages) - 1, 2)):
-            stages = list(networks[8])
-            stages[number] = list(networks[bits])[number]
-            assert stages[number].bits == bits
-            together = divergence(type(networks[8])(stages, "tinpu")(x), expected)
-            added = result.added(stages[number].layer.name, bits)
+        for number, bits in ((0, 4), (2, 2), (len(list(networks[8])) - 1, 2)):
+            layers = list(networks[8])
+            layers[number] = list(networks[bits])[number]
+            assert layers[number].bits == bits
+            together = divergence(QuantNet(layers, "tinpu")(x), expected)
+            added = result.added(layers[number].name, bits)
             assert added == pytest.approx(max(0.0, together - result.base), rel=1e-2, abs=1e-5)
 
 

@@ -1,7 +1,7 @@
-"""The requantization stage in torch: the integers of edgekws.graph.interp, gradients straight through.
+"""Requantization in torch: the integers of edgekws.graph.interp, with straight-through gradients.
 
-Tensors are float32 that hold integers, exact below 2**24. With the offset-scale-shift rule the product
-(acc + offset) * mult may pass 2**24; float32 then rounds it, but such values clip for certain as long
+Tensors are float32 and hold integers, exact below 2**24. With the offset-scale-shift rule the product
+(acc + offset) * mult may pass 2**24; float32 then rounds it, but such values always clip as long
 as shift <= 16, and `lower` refuses graphs where that cannot be shown. The fixed-point rule has products
 of 55 bits and is computed in int64.
 """
@@ -19,16 +19,16 @@ from edgekws.quant.float_layers import along_channels
 def requantize(
     acc: torch.Tensor, offset: torch.Tensor, factor: torch.Tensor, lo: int, hi: int, rule: Rule
 ) -> torch.Tensor:
-    """clip(scaled(acc + offset), lo, hi) for acc [n, c, ...], offset and factor [c]; overwrites acc.
+    """clip(round(factor * (acc + offset)), lo, hi), rounded by `rule`, for acc [n, c, ...], offset and factor [c].
 
-    Gradients (Bengio et al., arXiv 1308.3432): rounding passes them on, clipped values have none.
+    Overwrites acc. Gradients (Bengio et al., arXiv 1308.3432): rounding passes them on, clipped values have none.
     """
-    staged: torch.Tensor = _Stage.apply(acc, offset, factor, lo, hi, rule)  # type: ignore[no-untyped-call]
-    return staged
+    y: torch.Tensor = _Requantize.apply(acc, offset, factor, lo, hi, rule)  # type: ignore[no-untyped-call]
+    return y
 
 
-class _Stage(torch.autograd.Function):
-    """One pass over the tensor in each direction. Only the output is kept, which the next layer keeps anyhow."""
+class _Requantize(torch.autograd.Function):
+    """One pass over the tensor in each direction. Only the output is kept, which the next layer keeps anyway."""
 
     @staticmethod
     def forward(
@@ -51,7 +51,7 @@ class _Stage(torch.autograd.Function):
         inside = torch.ops.aten.hardtanh_backward(grads[0], y, *ctx.range)  # type: ignore[attr-defined]
         others = [axis for axis in range(y.ndim) if axis != 1]
         grad_factor = None
-        if ctx.needs_input_grad[2]:  # type: ignore[attr-defined]  # acc + offset is y / factor, give or take the floor: half a step on average
+        if ctx.needs_input_grad[2]:  # type: ignore[attr-defined]  # acc + offset is (y + 1/2) / factor on average over the floor
             grad_factor = (inside * y).sum(others).add_(inside.sum(others), alpha=0.5) / factor
         grad_acc = inside.mul_(along_channels(factor, y))
         grad_offset = grad_acc.sum(others) if ctx.needs_input_grad[1] else None  # type: ignore[attr-defined]
@@ -72,7 +72,10 @@ def normalize(
     acc: torch.Tensor, running: tuple[torch.Tensor, torch.Tensor], gain: torch.Tensor, bias: torch.Tensor,
     momentum: float, epsilon: float, lo: int, hi: int,
 ) -> torch.Tensor:  # fmt: skip
-    """clip(floor(gain * (acc - mean) / deviation + bias)) with the batch's moments; updates the running ones."""
+    """clip(floor(gain * (acc - mean) / deviation + bias)) with the batch's statistics; updates the running ones.
+
+    acc: [n, c, ...]; running: (mean, variance), [c] each; gain, bias: [c], in output steps.
+    """
     scaled = functional.batch_norm(acc, *running, gain, bias, training=True, momentum=momentum, eps=epsilon)
     floored: torch.Tensor = _Floor.apply(scaled, lo, hi)  # type: ignore[no-untyped-call]
     return floored
