@@ -29,13 +29,13 @@ def module_of(name):
 @pytest.mark.parametrize("name", monitors.names())
 def test_capabilities_are_complete(name):
     module = module_of(name)
-    found = module.CAPABILITIES
-    assert found.title
-    assert callable(getattr(module, KINDS[found.kind]))
-    assert list(found.rates_hz) == sorted(set(found.rates_hz))
-    assert (found.kind == "live") == bool(found.rates_hz)
-    assert not found.rates_hz or found.default_rate_hz in found.rates_hz
-    assert found.supplies_v is None or 0 < found.supplies_v[0] < found.supplies_v[1]
+    capabilities = module.CAPABILITIES
+    assert capabilities.title
+    assert callable(getattr(module, KINDS[capabilities.kind]))
+    assert list(capabilities.rates_hz) == sorted(set(capabilities.rates_hz))
+    assert (capabilities.kind == "live") == bool(capabilities.rates_hz)
+    assert not capabilities.rates_hz or capabilities.default_rate_hz in capabilities.rates_hz
+    assert capabilities.supplies_v is None or 0 < capabilities.supplies_v[0] < capabilities.supplies_v[1]
 
 
 def test_every_live_meter_has_a_virtual_instrument():

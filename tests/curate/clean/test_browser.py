@@ -1,4 +1,4 @@
-"""The page in a real browser (playwright and Chromium): what a person sees, hears, clicks and types."""
+"""The page in a real browser (playwright and Chromium): display, playback, clicks and keys."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ def browser():
 
 @pytest.fixture
 def opened(browser, ranked, tmp_path):
-    """(page, decisions.json); page.errors has what the console said and requests that left the server."""
+    """(page, decisions.json); page.errors has errors of the console and requests to other servers."""
     path = tmp_path / "decisions.json"
     server = serve(Review(*ranked, path), 0)
     thread = threading.Thread(target=server.serve_forever)
@@ -71,7 +71,7 @@ def rows(page):
 
 
 def saved(page, path, count):
-    """Decisions on disk, once the page says that there are so many."""
+    """Decisions on disk, once the page shows this number of them."""
     page.wait_for_function(
         """n => document.getElementById('counts').textContent.match(/\\d+/g).map(Number)
             .reduce((sum, one) => sum + one) === n""",
@@ -93,7 +93,7 @@ def test_the_page_shows_the_ranking(opened, ranked):
         page.screenshot(path=os.environ["EDGEKWS_SCREENSHOT"])
 
 
-def test_a_clip_is_heard(opened):
+def test_a_clip_is_played(opened):
     page, _ = opened
     rows(page).nth(1).locator(".play").click()
     page.wait_for_function("() => document.getElementById('player').currentTime > 0.05")
@@ -103,8 +103,8 @@ def test_a_clip_is_heard(opened):
     assert page.errors == []
 
 
-def test_the_last_of_several_quick_clicks_is_heard(opened):
-    """The sounds before it are broken off while they load; that must not stop the requested one."""
+def test_the_last_of_several_quick_clicks_is_played(opened):
+    """Earlier clips are aborted while they load; that must not stop the last one."""
     page, _ = opened
     page.evaluate("() => { for (const play of [...document.querySelectorAll('.play')].slice(0, 5)) play.click(); }")
     page.wait_for_function("() => document.getElementById('player').currentTime > 0.05")
@@ -145,7 +145,7 @@ def test_the_keyboard_alone_is_enough(opened, ranked):
     assert page.errors == []
 
 
-def test_a_label_is_typed_or_taken_as_it_sounds(opened, ranked):
+def test_a_label_is_typed_or_accepted_as_suggested(opened, ranked):
     page, path = opened
     ids, labels = ([getattr(entry, name) for entry in ranked[1].entries] for name in ("id", "label"))
     page.locator("#onward").uncheck()
@@ -179,7 +179,7 @@ def test_a_label_is_typed_or_taken_as_it_sounds(opened, ranked):
 
 
 def test_a_label_is_chosen_from_the_list(opened, ranked):
-    """Chromium's list is no part of the page: what a choice from it does to the field is done by hand."""
+    """Chromium's list is not part of the page; the test sends the event that a choice from it causes."""
     page, path = opened
     other = next(word for word in ranked[0].words if word != ranked[1].entries[0].label)
     assert page.evaluate("() => [...document.getElementById('labels').options].map((each) => each.value)") == [
@@ -194,7 +194,7 @@ def test_a_label_is_chosen_from_the_list(opened, ranked):
     assert saved(page, path, 1) == {ranked[1].entries[0].id: f"relabel:{other}"}
 
 
-def test_reasons_and_undecided_ones_are_filtered(opened, ranked):
+def test_the_list_is_filtered_by_reason_and_decision(opened, ranked):
     page, path = opened
     page.locator("#reason").select_option("silent")
     page.wait_for_function("() => document.querySelectorAll('#clips li').length === 1")
@@ -223,7 +223,7 @@ def test_no_clip_is_skipped_when_decided_ones_leave_the_list(opened, ranked):
     assert page.errors == []
 
 
-def test_pages_turn(opened, ranked):
+def test_next_and_previous_page(opened, ranked):
     page, _ = opened
     assert page.locator("#before").is_disabled()
     page.locator("#after").click()
@@ -254,7 +254,7 @@ def test_the_keyboard_moves_across_pages(opened, ranked):
     assert not page.evaluate(covered) and page.errors == []
 
 
-def test_what_is_unreadable_has_no_player(opened, ranked):
+def test_an_unreadable_recording_has_no_player(opened, ranked):
     page, _ = opened
     gone = ranked[1].entries[2].id
     page.route(

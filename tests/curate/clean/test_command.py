@@ -98,15 +98,15 @@ def test_the_page_is_served_until_ctrl_c(spoken, tmp_path):
             posted = urllib.request.Request(f"{url}api/decisions", body, {"Content-Type": "application/json"})
             urllib.request.urlopen(posted, timeout=10).close()
             running.send_signal(signal.SIGINT)
-            message = running.stdout.read()
-            assert "next: edgekws data drop --root words --out NEW --decisions out/decisions.json" in message
+            printed = running.stdout.read()
+            assert "next: edgekws data drop --root words --out NEW --decisions out/decisions.json" in printed
             assert running.wait(timeout=20) == 0
         finally:
             running.kill()
     assert decisions.load(tmp_path / "out" / "decisions.json").dropped == {worst}
 
 
-def test_folders_that_cannot_be_looked_at_are_refused_with_the_place(spoken, tmp_path):
+def test_unreadable_folders_are_refused_with_their_path(spoken, tmp_path):
     look = ["data", "clean", "--out", tmp_path / "out", *QUICK, "--root"]
     assert "no such folder" in run(*look, tmp_path / "none", fails=DataError)
     for word, rate_hz in (("yes", 16_000), ("no", 44_100)):
@@ -121,7 +121,7 @@ def test_folders_that_cannot_be_looked_at_are_refused_with_the_place(spoken, tmp
     assert "network, linear" in run(*look, tmp_path / "words", "--probe", "magic", fails=ConfigError)
 
 
-def test_a_prepared_set_is_ranked_and_goes_on_without_what_was_dropped(prepared, tmp_path):
+def test_a_prepared_set_is_ranked_and_written_without_dropped_clips(prepared, tmp_path):
     out, made = tmp_path / "clean", tmp_path / "made"
     run("data", "clean", "--data", prepared.folder, "--split", "train", "--split", "test", "--out", out, *QUICK)
     ranking = rank.load(out / "ranking.json")

@@ -44,8 +44,8 @@ def test_recordings_are_prepared_as_decided(words, tmp_path):
     prepare = ["data", "prepare", "--source", "folder", "--root", words, "--out", tmp_path / "data"]
     run(*prepare)
     before = dataset.load(tmp_path / "data")
-    message = run(*prepare, "--decisions", path)
-    assert "2 clips dropped by hand, 1 relabelled" in " ".join(message.split())
+    printed = run(*prepare, "--decisions", path)
+    assert "2 clips dropped by hand, 1 relabelled" in " ".join(printed.split())
     made = dataset.load(tmp_path / "data")
     dataset.verify(made)
     expected = everything(before)
@@ -60,7 +60,7 @@ def test_recordings_are_prepared_as_decided(words, tmp_path):
     assert len(list(words.glob("*/*.wav"))) == 80
 
 
-def test_a_recording_that_is_unreadable_is_dropped_and_no_longer_a_stop(words, tmp_path):
+def test_an_unreadable_recording_that_was_dropped_no_longer_stops_preparation(words, tmp_path):
     (words / "no" / "s00_nohash_0.wav").write_bytes(b"RIFF")
     prepare = ["data", "prepare", "--source", "folder", "--root", words, "--out", tmp_path / "data"]
     assert "s00_nohash_0.wav should be a .wav file" in run(*prepare, fails=DataError)
@@ -131,8 +131,8 @@ def test_a_folder_of_links(words, tmp_path):
     (words / "_background_noise_" / "hum.wav").write_bytes(b"")
     decisions.save(deciding(no__s00="drop", no__s01="relabel:go"), tmp_path / "decisions.json")
     drop = ["data", "drop", "--root", words, "--decisions", tmp_path / "decisions.json", "--out"]
-    message = run(*drop, tmp_path / "made")
-    assert "1 clips dropped by hand, 1 relabelled; 82 links" in " ".join(message.split())
+    printed = run(*drop, tmp_path / "made")
+    assert "1 clips dropped by hand, 1 relabelled; 82 links" in " ".join(printed.split())
     result = {str(path.relative_to(tmp_path / "made")): path for path in (tmp_path / "made").glob("*/*")}
     expected = {str(path.relative_to(words)) for path in words.glob("*/*")} - {
         "no/s00_nohash_0.wav",
@@ -169,7 +169,7 @@ def test_links_stay_in_their_folder(words, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["words"]
 
 
-def test_a_full_disk_leaves_no_half_folder(words, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_partial_folder(words, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 

@@ -1,4 +1,4 @@
-"""Silent, clipped, cut off, twice: each is found for what it is, and good recordings have none."""
+"""Silent, clipped, cut off and duplicate recordings are detected; good recordings have no fault."""
 
 import io
 
@@ -30,7 +30,7 @@ def test_a_clip_without_speech_is_silent(level):
     assert set(reasons(noise)) == {faults.SILENT}
 
 
-def test_an_offset_is_not_loudness():
+def test_an_offset_does_not_count_as_level():
     assert faults.SILENT in reasons(np.full(RATE_HZ, 9_000, np.int16))
 
 
@@ -42,14 +42,14 @@ def test_an_overdriven_recording_is_clipped_and_a_loud_one_is_not():
     assert set(mild) == set(hard) == {faults.CLIPPED} and mild[faults.CLIPPED] < hard[faults.CLIPPED]
 
 
-def test_flat_tops_below_full_scale_are_found_too():
+def test_clipping_below_full_scale_is_detected():
     """A recorder that clips before its volume is turned down."""
     clip = word(1, np.random.default_rng(2)).astype(np.float64) * 4
     assert faults.CLIPPED in reasons(np.clip(clip, -12_000, 12_000).astype(np.int16))
 
 
 @pytest.mark.parametrize("where", ["start", "end"])
-def test_a_word_that_is_cut_in_its_middle_is_cut_off(where):
+def test_a_word_without_its_end_is_cut_off(where):
     clip = word(2, np.random.default_rng(3))
     middle = int(np.convolve(clip.astype(float) ** 2, np.ones(400), "same").argmax())
     part = clip[middle:] if where == "start" else clip[:middle]
@@ -80,7 +80,7 @@ def reencoded(clip):
     return soundfile.read(buffer, dtype="int16")[0]
 
 
-def test_copies_are_found_and_others_are_not(spoken):
+def test_only_copies_are_duplicates(spoken):
     samples, labels = spoken[0][:40].copy(), spoken[1][:40].copy()
     samples[30] = samples[3]
     samples[31] = np.roll(np.where(np.arange(RATE_HZ) < 12_000, samples[5], 0), 2_000)

@@ -28,10 +28,10 @@ def corrupted(spoken):
 
 
 def test_confident_learning_by_hand():
-    message = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.4, 0.6], [0.45, 0.55], [0.9, 0.1]])
+    probabilities = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.4, 0.6], [0.45, 0.55], [0.9, 0.1]])
     given = np.array([0, 0, 0, 1, 1, 1])
     # thresholds: class 0 (0.9 + 0.7 + 0.2) / 3 = 0.6; class 1 (0.6 + 0.55 + 0.1) / 3 = 0.4167
-    result = labels.find_issues(message, given)
+    result = labels.find_issues(probabilities, given)
     assert result.flagged.tolist() == [False, False, True, False, False, True]
     assert result.joint.tolist() == [[2, 1], [1, 2]] and result.noise == pytest.approx(1 / 3)
     assert result.suggested[[2, 5]].tolist() == [1, 0]
@@ -39,8 +39,8 @@ def test_confident_learning_by_hand():
 
 
 def test_a_clip_without_probabilities_is_not_flagged():
-    message = np.array([[0.9, 0.1], [0.2, 0.8], [np.nan, np.nan], [0.95, 0.05]])
-    result = labels.find_issues(message, np.array([0, 1, 1, 1]))
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [np.nan, np.nan], [0.95, 0.05]])
+    result = labels.find_issues(probabilities, np.array([0, 1, 1, 1]))
     assert not result.flagged[2] and result.score[2] == 0 and result.flagged[3]
 
 
@@ -137,8 +137,8 @@ def test_rare_words_are_not_checked_and_a_single_word_is_refused(spoken):
     given[40] = 3
     given[(given == 3) & (np.arange(41) < 40)] = 0
     clips = clips_of(samples[:41], given)
-    message = probe.probabilities(probe.spectra(clips, quiet), given, 4, ProbePlan("linear"), quiet)
-    assert np.isnan(message[40]).all() and not np.isnan(message[:40]).any()
+    probabilities = probe.probabilities(probe.spectra(clips, quiet), given, 4, ProbePlan("linear"), quiet)
+    assert np.isnan(probabilities[40]).all() and not np.isnan(probabilities[:40]).any()
     with pytest.raises(DataError, match="two words"):
         rank.rank(clips_of(samples[:20], np.zeros(20, int)), ProbePlan("linear"), quiet)
     with pytest.raises(DataError, match="should have clips"):

@@ -85,22 +85,22 @@ def test_the_ranking_comes_in_pages_worst_first(running, ranked):
     assert ask("GET", "/api/clips?reason=ugly")[0] == ask("GET", "/api/clips?start=-1")[0] == 400
 
 
-def test_the_sound_is_the_clips(running, ranked):
+def test_the_audio_equals_the_clip(running, ranked):
     ask, _ = running
     clips, ranking = ranked
     place = 5
     status, headers, content = ask("GET", f"/audio/{place}.wav")
-    heard, rate_hz = soundfile.read(io.BytesIO(content), dtype="int16")
+    played, rate_hz = soundfile.read(io.BytesIO(content), dtype="int16")
     number = clips.ids.index(ranking.entries[place].id)
     assert status == 200 and rate_hz == clips.rate_hz and headers["Accept-Ranges"] == "bytes"
-    assert np.array_equal(heard, clips.read(np.array([number]))[0])
+    assert np.array_equal(played, clips.read(np.array([number]))[0])
     status, headers, part = ask("GET", f"/audio/{place}.wav", Range="bytes=10-19")
     assert status == 206 and part == content[10:20] and headers["Content-Range"] == f"bytes 10-19/{len(content)}"
     assert ask("GET", f"/audio/{place}.wav", Range="bytes=40-")[2] == content[40:]
     assert ask("GET", "/audio/60.wav")[0] == 400 and ask("GET", "/audio/x.wav")[0] == 404
 
 
-def test_a_decision_is_on_disk_when_it_is_answered(running, ranked):
+def test_a_decision_is_on_disk_before_the_answer(running, ranked):
     ask, path = running
     one, two = ranked[1].entries[0].id, ranked[1].entries[1].id
     for clip, decision in ((one, "drop"), (two, "keep")):
@@ -139,7 +139,7 @@ def test_invalid_decisions_change_nothing(running, ranked):
     assert not path.exists()
 
 
-def test_other_web_pages_can_neither_read_nor_decide(running, ranked):
+def test_other_web_pages_have_no_access(running, ranked):
     ask, path = running
     body = {"id": ranked[1].entries[0].id, "decision": "drop"}
     assert ask("GET", "/api/clips", Host="evil.example")[0] == 403
@@ -149,7 +149,7 @@ def test_other_web_pages_can_neither_read_nor_decide(running, ranked):
     assert ask("POST", "/api/decisions", body, Origin=f"http://127.0.0.1:{ask.port}")[0] == 200
 
 
-def test_a_decision_that_cannot_be_saved_is_not_shown_as_made(running, ranked, monkeypatch):
+def test_a_decision_that_cannot_be_saved_is_reported(running, ranked, monkeypatch):
     ask, path = running
 
     def full(*_):
@@ -192,7 +192,7 @@ def test_a_taken_port_and_other_clips_are_refused(running, ranked, tmp_path):
         Review(*ranked, tmp_path / "none.json").sound(60)
 
 
-def test_waveforms_are_short_whatever_the_clip_is():
+def test_waveforms_have_a_bounded_length():
     assert waveform(np.zeros(0, np.int16)) == [[0, 0]] and len(waveform(np.ones(3, np.int16))) == 3
     wave = waveform(np.array([0, 16_384, -32_768, 0] * 4000, np.int16))
     assert len(wave) == 160 and wave[0] == [-1, 0.5]

@@ -1,4 +1,4 @@
-"""Recordings that cannot be listened to are findings, the first of the ranking, with the reason."""
+"""Unreadable recordings come first in the ranking, each with its reason."""
 
 import os
 from dataclasses import replace
@@ -50,20 +50,20 @@ def folder(spoken, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ranked(folder):
-    found = clips.of_folder(folder, RATE_HZ, RATE_HZ)
-    return found, rank.rank(found, ProbePlan("linear"), lambda *_: None)
+    readable = clips.of_folder(folder, RATE_HZ, RATE_HZ)
+    return readable, rank.rank(readable, ProbePlan("linear"), lambda *_: None)
 
 
 def test_each_is_a_finding_with_its_reason(ranked):
-    found, ranking = ranked
+    readable, ranking = ranked
     first = ranking.entries[: len(REASONS)]
     assert [entry.id for entry in first] == [f"low/{name}" for name in sorted(REASONS)]
     for entry in first:
         (reason,) = entry.reasons
         assert (reason.reason, entry.label, entry.score) == ("unreadable", "low", 1.0)
         assert REASONS[entry.id.partition("/")[2]] in reason.detail
-        assert str(entry.id) not in reason.detail, "it is said beside its name"
-    assert len(found) == 80 and len(ranking.entries) == 80 + len(REASONS)
+        assert str(entry.id) not in reason.detail, "the page shows the id beside the reason"
+    assert len(readable) == 80 and len(ranking.entries) == 80 + len(REASONS)
     assert ranking.counts()["unreadable"] == len(REASONS)
 
 
@@ -77,35 +77,35 @@ def test_the_page_shows_them_without_a_player_and_takes_decisions(ranked, tmp_pa
     assert review.decide(shown[0]["id"], "drop")["decisions"]["drop"] == 1
 
 
-def test_what_vanishes_after_the_ranking_leaves_the_others_on_its_page(ranked, tmp_path):
-    """The person tidies up while the page is open."""
-    found, ranking = ranked
+def test_a_file_that_vanishes_after_the_ranking_does_not_hide_others(ranked, tmp_path):
+    """Files may be deleted while the page is open."""
+    readable, ranking = ranked
 
     def read(numbers):
         if 3 in numbers:
             raise DataError("it should be readable", got="no such file")
-        return found.read(numbers)
+        return readable.read(numbers)
 
-    review = Review(replace(found, read=read), ranking, tmp_path / "decisions.json")
+    review = Review(replace(readable, read=read), ranking, tmp_path / "decisions.json")
     rows = review.page(len(REASONS), 100, "", undecided=False)["clips"]
-    assert [row["id"] for row in rows if row["wave"] is None] == [found.ids[3]]
+    assert [row["id"] for row in rows if row["wave"] is None] == [readable.ids[3]]
 
 
 def test_decisions_stay_when_a_recording_is_repaired(ranked, tmp_path):
-    """And when one is added; but not for a folder of the same name that lacks a clip which was decided about."""
-    found, ranking = ranked
-    review = Review(found, ranking, tmp_path / "decisions.json")
+    """And when one is added; but not for a folder of the same name that lacks a clip with a decision."""
+    readable, ranking = ranked
+    review = Review(readable, ranking, tmp_path / "decisions.json")
     review.decide("low/cut.wav", "drop")
-    review.decide(found.ids[0], "keep")
+    review.decide(readable.ids[0], "keep")
     again = {"sha256": "1" * 64}
-    later = Review(replace(found, **again), replace(ranking, **again), tmp_path / "decisions.json")
+    later = Review(replace(readable, **again), replace(ranking, **again), tmp_path / "decisions.json")
     assert later.summary()["decisions"] == {"keep": 1, "drop": 1, "relabel": 0}
     fewer = tuple(entry for entry in ranking.entries if entry.id != "low/cut.wav")
     with pytest.raises(ArtifactError, match="about these clips"):
-        Review(replace(found, **again), replace(ranking, entries=fewer, **again), tmp_path / "decisions.json")
+        Review(replace(readable, **again), replace(ranking, entries=fewer, **again), tmp_path / "decisions.json")
     other = replace(ranking, **again)
     with pytest.raises(ArtifactError, match="about these clips"):
-        Review(replace(found, name="else", **again), other, tmp_path / "decisions.json")
+        Review(replace(readable, name="else", **again), other, tmp_path / "decisions.json")
 
 
 def test_file_names_that_are_not_utf_8_are_findings(spoken, tmp_path):
@@ -115,9 +115,9 @@ def test_file_names_that_are_not_utf_8_are_findings(spoken, tmp_path):
             tmp_path / word / f"{number} \N{LATIN SMALL LETTER E WITH ACUTE}\n.wav", spoken[0][number], RATE_HZ
         )
     os.rename(os.fsencode(next((tmp_path / "no").iterdir())), os.fsencode(tmp_path / "no") + b"/\xff.wav")  # noqa: PTH104
-    found = clips.of_folder(tmp_path, RATE_HZ, RATE_HZ)
-    (named,) = found.unreadable
-    assert "udcff" in named.id and "should be UTF-8" in named.why and len(found) == 11
-    ranking = rank.rank(found, ProbePlan("linear"), lambda *_: None)
+    readable = clips.of_folder(tmp_path, RATE_HZ, RATE_HZ)
+    (named,) = readable.unreadable
+    assert "udcff" in named.id and "should be UTF-8" in named.why and len(readable) == 11
+    ranking = rank.rank(readable, ProbePlan("linear"), lambda *_: None)
     rank.save(ranking, tmp_path / "ranking.json")
     assert rank.load(tmp_path / "ranking.json") == ranking

@@ -1,5 +1,6 @@
-"""Synthetic challenges, written as the files of the real one. Needs numpy, pyarrow and yaml, and nothing of ours:
-golden/make.py runs it next to old releases of scikit-learn.
+"""Synthetic challenges in the file formats of the real one.
+
+Imports NumPy, pyarrow and PyYAML only, nothing of edgekws: golden/make.py runs it with old releases of scikit-learn.
 """
 
 import json
@@ -16,7 +17,7 @@ SEEDS = (5, 69, 98, 70, 95, 64, 37, 11, 4, 32)
 
 @dataclass(frozen=True)
 class Case:
-    """seed of the data; words; clips per target and of nontargets to train; how the files are made."""
+    """seed: of the data. chosen, chosen_others: selected clips per target and of other words. odd: special traits."""
 
     seed: int
     targets: tuple[str, ...] = ("bird", "cat", "dog", "house", "tree")
@@ -89,10 +90,10 @@ class Maker:
         self.centres = self.rng.normal(0, 1, (len(self.words), case.dimensions))
 
     def vectors(self, word, count):
-        """Clips of a word, some of which say another one."""
+        """Clips of a word; a share of them, `wrong`, has the vectors of other words."""
         case, rng = self.case, self.rng
-        message = np.where(rng.random_sample(count) < case.wrong, rng.randint(0, len(self.words), count), word)
-        x = self.centres[message] + case.noise * rng.normal(0, 1, (count, case.dimensions))
+        spoken = np.where(rng.random_sample(count) < case.wrong, rng.randint(0, len(self.words), count), word)
+        x = self.centres[spoken] + case.noise * rng.normal(0, 1, (count, case.dimensions))
         x = np.where(x > 0, 1.05 * x, 1.75 * np.expm1(np.minimum(x, 0)))
         x = np.round(x * 2**20) / 2**20  # numpy's releases differ in the last bit of expm1
         x = x * (16 if "scaled" in case.odd else 1)
@@ -106,7 +107,7 @@ class Maker:
 
 
 def write(case, folder):
-    """The whole challenge below `folder`: data, selection and configuration."""
+    """Write the whole challenge below `folder`: data, selection and configuration."""
     folder, maker = Path(folder), Maker(case)
     train, evaluated = {}, {}
     for place, word in enumerate(maker.words):
@@ -122,16 +123,16 @@ def write(case, folder):
     others = maker.words[len(case.targets) :]
     allowed = {"targets": {w: train[w] for w in case.targets}, "nontargets": flat(train, others)}
     selection = choose(case, maker, train, others)
-    expected = {"targets": {w: evaluated[w] for w in case.targets}, "nontargets": flat(evaluated, others)}
+    evaluation = {"targets": {w: evaluated[w] for w in case.targets}, "nontargets": flat(evaluated, others)}
     if "strangers" in case.odd:
-        for lists in (allowed, expected):
+        for lists in (allowed, evaluation):
             lists["nontargets"] = lists["nontargets"][::2] + selection["nontargets"] * (lists is allowed)
     if "twice-eval" in case.odd:
-        expected["nontargets"] = expected["nontargets"] + expected["nontargets"][:50]
-        expected["targets"]["cat"] = expected["targets"]["cat"] + expected["targets"]["cat"][:9]
+        evaluation["nontargets"] = evaluation["nontargets"] + evaluation["nontargets"][:50]
+        evaluation["targets"]["cat"] = evaluation["targets"]["cat"] + evaluation["targets"]["cat"][:9]
     same = {"default_flow_style": None, "sort_keys": False}
     (folder / "allowed_training_set.yaml").write_text(yaml.dump(allowed, **same), encoding="utf-8")
-    text = yaml.dump(expected, allow_unicode="accents" in str(case.targets) or case.seed % 2 == 0, **same)
+    text = yaml.dump(evaluation, allow_unicode="accents" in str(case.targets) or case.seed % 2 == 0, **same)
     (folder / "eval.yaml").write_text(text, encoding="utf-8")
     order = "unsorted" not in case.odd
     name = f"{case.language}_{case.size}_train.json"
@@ -152,7 +153,7 @@ def write_word(maker, folder, place, count, case):
 
 
 def save(table, path, how):
-    """how: a number, for another type of column, codec and size of row groups with each; None: pyarrow's own."""
+    """how: a number that selects column types, codec and row group size; None: pyarrow's defaults."""
     if how is None:
         pq.write_table(table, path)
         return
@@ -194,8 +195,8 @@ def first(name):
     rng = np.random.RandomState(seed)
     centre = rng.normal(0, 0.7, 1024 if name == "first-wide" else 24)
 
-    def draw(count, expected):
-        return (centre * expected + rng.normal(0, 1, (count, len(centre)))).astype(np.float32)
+    def draw(count, label):
+        return (centre * label + rng.normal(0, 1, (count, len(centre)))).astype(np.float32)
 
     train_x = np.vstack([draw(targets, 1), draw(others, 0)]).astype(np.float64)
     evaluated = np.vstack([draw(60, 1), draw(140, 0)])

@@ -222,7 +222,7 @@ def test_terminal_escape_sequences_in_files_are_removed(folder, monkeypatch, cap
     refused(monkeypatch, capsys, folder, 3, ["entry 1 is bird/?]0;owned??31m.wav"], "score", *FILES, *OUT)
 
 
-def test_a_folder_in_the_place_of_a_words_file_is_a_problem_among_others(folder, monkeypatch, capsys):
+def test_a_folder_instead_of_a_word_file_is_one_problem_of_several(folder, monkeypatch, capsys):
     (folder / "train_embeddings" / "bird.parquet").unlink()
     (folder / "train_embeddings" / "bird.parquet").mkdir()
     code, out, _ = run(monkeypatch, capsys, "inspect", "train_embeddings", "allowed_training_set.yaml")

@@ -52,8 +52,8 @@ SAMPLES = ("--input-samples", "samples.pb")
 
 
 def test_a_train_npz_gets_the_ids_of_its_vectors_and_back(chosen, pool, monkeypatch, capsys):
-    code, message = converted(monkeypatch, capsys, "train.npz", "train.yaml", *SAMPLES)
-    assert (code, "targets 2, other words 3" in message) == (0, True)
+    code, printed = converted(monkeypatch, capsys, "train.npz", "train.yaml", *SAMPLES)
+    assert (code, "targets 2, other words 3" in printed) == (0, True)
     assert lists.read_first(chosen / "train.yaml") == lists.FirstLists(TARGETS, OTHERS)
     assert converted(monkeypatch, capsys, "train.yaml", "again.npz", *SAMPLES)[0] == 0
     again, by_file = npz.read(chosen / "again.npz"), sorted(TARGETS, key=pool.ids.index)
@@ -75,8 +75,8 @@ def test_every_selection_format_converts_to_every_other_and_back(chosen, monkeyp
         assert converted(monkeypatch, capsys, "train.npz", names[form], "--to", form, *SAMPLES)[0] == 0
     for (source, given), (form, known) in itertools.permutations(names.items(), 2):
         out = chosen / f"{source}-to-{form}"
-        code, message = converted(monkeypatch, capsys, given, out, "--to", form, *SAMPLES)
-        assert code == 0, message
+        code, printed = converted(monkeypatch, capsys, given, out, "--to", form, *SAMPLES)
+        assert code == 0, printed
         if form == "npz":
             assert sorted(npz.read(out).x.tolist()) == sorted(npz.read(chosen / known).x.tolist())
         else:
@@ -102,14 +102,14 @@ def test_clips_with_one_vector_are_named_in_order_and_a_warning_says_so(chosen, 
     pb.write(chosen / "samples.pb", pb.Samples(pool.ids, pool.types, vectors))
     x = vectors[[same[2], same[0], *np.flatnonzero(pool.types == pb.NONTARGET)[:1]]].astype(np.float64)
     npz.write(chosen / "train.npz", npz.TrainingSet(x, np.array([1, 1, 0])))
-    code, message = converted(monkeypatch, capsys, "train.npz", "train.yaml", *SAMPLES)
-    assert (code, "2 rows have the vector of several clips" in message) == (0, True)
+    code, printed = converted(monkeypatch, capsys, "train.npz", "train.yaml", *SAMPLES)
+    assert (code, "2 rows have the vector of several clips" in printed) == (0, True)
     assert lists.read_first(chosen / "train.yaml").targets == tuple(pool.ids[n] for n in same[:2])
 
 
-def test_a_pool_becomes_a_folder_with_its_list_and_the_same_pool_again(chosen, pool, monkeypatch, capsys):
-    code, message = converted(monkeypatch, capsys, "samples.pb", "pool")
-    assert (code, "jalapeño 6, other words 8, 3 files" in message) == (0, True)
+def test_a_pool_converts_to_a_folder_with_its_list_and_back(chosen, pool, monkeypatch, capsys):
+    code, printed = converted(monkeypatch, capsys, "samples.pb", "pool")
+    assert (code, "jalapeño 6, other words 8, 3 files" in printed) == (0, True)
     listed = lists.read(chosen / "pool" / "allowed_training_set.yaml")
     assert len(listed.targets["jalapeño"]) == 6 and len(listed.nontargets) == 8
     tree = words.read(words.path_of(chosen / "pool" / "train_embeddings", "tree"))
@@ -124,7 +124,7 @@ def test_a_pool_becomes_a_folder_with_its_list_and_the_same_pool_again(chosen, p
         assert again.types[at] == kind and np.array_equal(again.vectors[at], vector)
 
 
-def test_a_converted_task_is_scored_by_todays_protocol_and_its_own(chosen, pool, monkeypatch, capsys):
+def test_a_converted_task_is_scored_by_the_current_protocol_and_its_own(chosen, pool, monkeypatch, capsys):
     """The same logistic regression sees the same clips: as accurate by its own rules, whichever form they come in."""
     pb.write(chosen / "eval.pb", pool_of(np.random.default_rng(1), 20, 20))
     assert converted(monkeypatch, capsys, "samples.pb", "pool")[0] == 0
@@ -153,8 +153,8 @@ def test_float64_vectors_become_a_samples_pb_only_without_loss(tmp_path, monkeyp
     assert converted(monkeypatch, capsys, "a.yaml", "a.pb", "--embeddings", "e")[0] == 0
     assert pb.read(tmp_path / "a.pb").vectors.tolist() == [[0.5, 0.5], [0.25, 0.25]]
     words.write(tmp_path / "e" / "off.parquet", ["off/1.wav"], np.full((1, 2), 0.1))
-    code, message = converted(monkeypatch, capsys, "a.yaml", "b.pb", "--embeddings", "e")
-    assert (code, "off/1.wav that float32 does not hold" in message) == (3, True)
+    code, printed = converted(monkeypatch, capsys, "a.yaml", "b.pb", "--embeddings", "e")
+    assert (code, "off/1.wav that float32 does not hold" in printed) == (3, True)
     assert not (tmp_path / "b.pb").exists()
 
 
@@ -217,7 +217,7 @@ def test_a_train_npz_of_other_clips_is_refused_with_the_row(change, message, cho
         (("en/bird/1.wav", "en/cat/1.wav", "en/cat/1.wav"), "1 more than once, as en/cat/1.wav"),
     ],
 )
-def test_ids_that_do_not_become_words_and_files_are_refused(ids, message, tmp_path, monkeypatch, capsys):
+def test_ids_that_do_not_map_to_words_and_files_are_refused(ids, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     pb.write(tmp_path / "s.pb", pb.Samples(ids, np.array([0, 1, 1], np.int8), np.ones((3, 2), np.float32)))
     code, result = converted(monkeypatch, capsys, "s.pb", "pool")
@@ -236,8 +236,8 @@ def test_leftovers_of_a_killed_run_are_removed(chosen, monkeypatch, capsys):
 def test_an_existing_folder_is_not_written_to(chosen, monkeypatch, capsys):
     (chosen / "pool").mkdir()
     assert converted(monkeypatch, capsys, "samples.pb", "pool")[0] == 0
-    code, message = converted(monkeypatch, capsys, "samples.pb", "pool")
-    assert (code, "should be a new folder" in " ".join(message.split())) == (8, True)
+    code, printed = converted(monkeypatch, capsys, "samples.pb", "pool")
+    assert (code, "should be a new folder" in " ".join(printed.split())) == (8, True)
 
 
 BIRD = "en/clips/jalapeño/cv_0.wav"
@@ -265,7 +265,7 @@ def test_current_lists_convert_to_the_first_generation_only_if_it_could_score_th
 
 
 @pytest.mark.parametrize(("targets", "others"), [([BIRD, BIRD], [OTHERS[0]]), ([BIRD], [OTHERS[0], BIRD])])
-def test_a_first_selection_with_an_id_twice_is_refused(targets, others, chosen, monkeypatch, capsys):
+def test_a_first_generation_selection_with_a_repeated_id_is_refused(targets, others, chosen, monkeypatch, capsys):
     lists.write_first(chosen / "train.yaml", lists.FirstLists(tuple(targets), tuple(others)))
     code, text = converted(monkeypatch, capsys, "train.yaml", "s.json")
     assert code == 3 and "should list each clip once" in " ".join(text.split())

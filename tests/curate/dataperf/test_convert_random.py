@@ -38,7 +38,7 @@ def pools(draw):
 
 @settings(max_examples=40, deadline=None)
 @given(pools())
-def test_a_pool_is_the_same_after_a_folder_and_back(tmp_path_factory, made):
+def test_a_pool_survives_conversion_to_a_folder_and_back(tmp_path_factory, made):
     pool, _ = made
     folder = tmp_path_factory.getbasetemp() / "random"
     shutil.rmtree(folder, ignore_errors=True)
@@ -56,7 +56,7 @@ def test_a_pool_is_the_same_after_a_folder_and_back(tmp_path_factory, made):
 
 @settings(max_examples=40, deadline=None)
 @given(pools())
-def test_a_selection_is_the_same_after_every_form_and_trains_alike(tmp_path_factory, made):
+def test_a_selection_survives_every_format_and_trains_the_same(tmp_path_factory, made):
     pool, chosen = made
     folder = tmp_path_factory.getbasetemp() / "random"
     shutil.rmtree(folder, ignore_errors=True)

@@ -38,8 +38,8 @@ SMALL = ("--words", "6", "--known", "4", "--train-clips", "5", "--eval-clips", "
 
 
 def make(monkeypatch, capsys, *arguments, out="set"):
-    code, message, err = run(monkeypatch, capsys, "make-experiment", "embeddings", out, *arguments)
-    return code, f"{message} {err}"
+    code, printed, err = run(monkeypatch, capsys, "make-experiment", "embeddings", out, *arguments)
+    return code, f"{printed} {err}"
 
 
 def both(folder):
@@ -47,9 +47,9 @@ def both(folder):
 
 
 @pytest.mark.parametrize("source", [BY_CSV, BY_LISTS])
-def test_other_words_are_drawn_as_dataperf_drew_them(source, corpus, tmp_path, monkeypatch, capsys):
-    code, message = make(monkeypatch, capsys, *TARGETS, *source, *SMALL)
-    assert (code, "4 known, 2 evaluated only" in message) == (0, True)
+def test_other_words_are_sampled_as_in_dataperf(source, corpus, tmp_path, monkeypatch, capsys):
+    code, printed = make(monkeypatch, capsys, *TARGETS, *source, *SMALL)
+    assert (code, "4 known, 2 evaluated only" in printed) == (0, True)
     pool, judged = both(tmp_path / "set")
     for word in ("yes", "não"):
         assert set(pool.targets[word]) == {clip for clip in corpus["train"] if clip.startswith(f"{word}/")}
@@ -68,7 +68,7 @@ def test_other_words_are_drawn_as_dataperf_drew_them(source, corpus, tmp_path, m
     assert (about["known"], about["unknown"]) == (drawn[:4].tolist(), drawn[4:].tolist())
 
 
-def test_by_split_no_clip_of_another_split_is_anywhere(corpus, tmp_path, monkeypatch, capsys):
+def test_by_split_uses_each_clip_in_its_own_split_only(corpus, tmp_path, monkeypatch, capsys):
     more = ("--words", "8", "--known", "5", "--train-clips", "7", "--eval-clips", "0", "--by-split", "--judge", "dev")
     assert make(monkeypatch, capsys, *TARGETS, *BY_LISTS, *more)[0] == 0
     pool, judged = both(tmp_path / "set")
@@ -84,9 +84,9 @@ def test_own_recordings_are_split_by_speaker_and_all_other_words_are_used(tmp_pa
     for word in ("hallo", "ja", "nein", "stopp"):
         ids = [f"{word}/speaker{n % 40}_nohash_{n}.wav" for n in range(80)]
         words.write(tmp_path / "embeddings" / f"{word}.parquet", ids, np.ones((80, 4)))
-    code, message = make(monkeypatch, capsys, "--target", "hallo", "--by-split")
-    assert (code, "2 known, 1 evaluated only" in message) == (0, True)
-    assert "next: edgekws select run --data set" in message
+    code, printed = make(monkeypatch, capsys, "--target", "hallo", "--by-split")
+    assert (code, "2 known, 1 evaluated only" in printed) == (0, True)
+    assert "next: edgekws select run --data set" in printed
     speakers = [{clip.split("/")[1].split("_")[0] for clip in side.counts()} for side in both(tmp_path / "set")]
     assert speakers[0] and speakers[1] and not speakers[0] & speakers[1]
     assert speakers[0] | speakers[1] == {f"speaker{n}" for n in range(40)}
@@ -114,15 +114,15 @@ def test_an_experiment_can_be_selected_from_and_scored(corpus, tmp_path, monkeyp
     code, out, _ = run(monkeypatch, capsys, "score", "--train-file", "en_12_train.json", *pool, "--eval-file",
                        "set/eval.yaml", "--eval-embeddings-dir", "set/eval_embeddings")  # fmt: skip
     assert (code, "Score:  0." in out) == (0, True)
-    code, message, _ = run(monkeypatch, capsys, "run", "--selector", "balanced", "--train_size", "12", "--data", "set")
-    assert (code, "next: edgekws select score --data set --train-file en_12_train.json" in message) == (0, True)
+    code, printed, _ = run(monkeypatch, capsys, "run", "--selector", "balanced", "--train_size", "12", "--data", "set")
+    assert (code, "next: edgekws select score --data set --train-file en_12_train.json" in printed) == (0, True)
     assert run(monkeypatch, capsys, "score", "--data", "set", "--train-file", "en_12_train.json")[1] == out
     assert run(monkeypatch, capsys, "inspect", "en_12_train.json", "set")[0] == 0
     paths = ("set/allowed_training_set.yaml", "set/train_embeddings", "set/eval.yaml", "set/eval_embeddings")
     assert run(monkeypatch, capsys, "inspect", *paths)[0] == 0
 
 
-def test_a_seed_gives_the_same_files_and_another_one_others(corpus, tmp_path, monkeypatch, capsys):
+def test_the_files_depend_on_the_seed_only(corpus, tmp_path, monkeypatch, capsys):
     for out, seed in (("set", "0"), ("same", "0"), ("other", "1")):
         assert make(monkeypatch, capsys, *TARGETS, *BY_LISTS, *SMALL, "--seed", seed, out=out)[0] == 0
     content = {
@@ -213,6 +213,6 @@ def test_impossible_experiments_are_refused_and_nothing_is_left(
 def test_an_existing_folder_is_not_changed(corpus, tmp_path, monkeypatch, capsys):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "mine.txt").write_text("mine")
-    code, message = make(monkeypatch, capsys, *TARGETS, *BY_CSV, *SMALL)
-    assert (code, "should be a new folder" in " ".join(message.split())) == (8, True)
+    code, printed = make(monkeypatch, capsys, *TARGETS, *BY_CSV, *SMALL)
+    assert (code, "should be a new folder" in " ".join(printed.split())) == (8, True)
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["mine.txt"]

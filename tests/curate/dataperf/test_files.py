@@ -74,7 +74,7 @@ def test_every_truncation_of_samples_is_refused_or_ends_between_samples(tmp_path
 
 
 @given(st.binary(max_size=200))
-def test_foreign_bytes_are_read_or_refused_and_nothing_else(tmp_path_factory, content):
+def test_any_bytes_are_either_read_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "foreign.pb"
     path.write_bytes(content)
     try:
@@ -101,7 +101,7 @@ def test_unusable_samples_are_refused_with_their_position(vectors, types, printe
         pb.read(tmp_path / "s.pb")
 
 
-def test_train_npz_is_what_numpy_reads_and_round_trips(tmp_path):
+def test_train_npz_round_trips_and_is_readable_by_numpy(tmp_path):
     x, y = np.random.default_rng(0).normal(size=(6, 5)), np.array([1, 1, 1, 0, 0, 0])
     npz.write(tmp_path / "train.npz", npz.TrainingSet(x, y))
     known, result = np.load(tmp_path / "train.npz", allow_pickle=False), npz.read(tmp_path / "train.npz")
@@ -175,7 +175,7 @@ LISTS = st.builds(
 
 
 @given(LISTS)
-def test_lists_round_trip_in_order_and_are_what_yaml_and_json_read(tmp_path_factory, known):
+def test_lists_round_trip_in_order_and_agree_with_yaml_and_json(tmp_path_factory, known):
     folder = tmp_path_factory.getbasetemp()
     lists.write_yaml(folder / "eval.yaml", known)
     lists.write_json(folder / "en_25_train.json", known)
@@ -223,7 +223,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("\x00", "line|characters"),
     ],
 )
-def test_lists_of_another_form_are_refused_with_the_place(text, printed, tmp_path):
+def test_malformed_lists_are_refused_with_the_position(text, printed, tmp_path):
     (tmp_path / "eval.yaml").write_text(text)
     with pytest.raises(ArtifactError, match=printed) as caught:
         lists.read(tmp_path / "eval.yaml")
@@ -237,14 +237,14 @@ def test_an_alias_is_the_list_of_its_anchor(tmp_path):
     assert lists.read(tmp_path / "eval.yaml") == lists.IdLists({"x": ("a", "b")}, ("a", "b"))
 
 
-def test_json_nested_by_the_thousands_is_refused(tmp_path):
+def test_deeply_nested_json_is_refused(tmp_path):
     (tmp_path / "t.json").write_text('{"targets":' + "[" * 100_000)
     with pytest.raises(ArtifactError, match=r"t\.json"):
         lists.read(tmp_path / "t.json")
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_lists_or_refused_and_nothing_else(tmp_path_factory, text):
+def test_any_text_is_either_read_or_refused(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
     try:
@@ -312,7 +312,7 @@ def test_a_truncated_or_foreign_parquet_is_refused(share, tmp_path):
         words.read(path)
 
 
-def test_a_word_is_found_by_either_unicode_form_of_its_name(tmp_path):
+def test_a_word_file_is_located_by_either_unicode_form(tmp_path):
     words.write(tmp_path / "ac\u0327a\u0303o.parquet", ["a"], np.ones((1, 2)))
     assert words.path_of(tmp_path, "ação").exists()
     with pytest.raises(DataError, match=r"não\.parquet"):

@@ -1,4 +1,4 @@
-"""The restated parts by themselves: libsvm's random order, its sigmoids and its coupling, against scikit-learn."""
+"""The parts of libsvm that are reimplemented (random order, sigmoids, coupling), each against scikit-learn."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def many_classes(rng):
     "make", [constant, equal_rows_of_two_classes, one_clip_each, far_apart, many_classes], ids=lambda f: f.__name__
 )
 @pytest.mark.parametrize("seed", [0, 3, 2**32 - 1])
-def test_sigmoids_are_libsvms_for_degenerate_clips_too(make, seed):
+def test_sigmoids_equal_libsvms_for_degenerate_data(make, seed):
     x, y = make(np.random.default_rng(0))
     model, known = Ensemble(x, y, [seed]), probable(x, y, seed)
     result = np.array(model.sigmoids[0])
@@ -51,7 +51,7 @@ def test_sigmoids_are_libsvms_for_degenerate_clips_too(make, seed):
     np.testing.assert_allclose(result[:, 1], known.probB_, rtol=1e-7, atol=1e-7)
 
 
-def test_coupled_probabilities_are_libsvms():
+def test_coupled_probabilities_equal_libsvms():
     rng = np.random.default_rng(1)
     x, y, others = rng.normal(size=(50, 6)), np.arange(50) % 5, rng.normal(size=(300, 6))
     known = probable(x, y, 7)
@@ -60,22 +60,22 @@ def test_coupled_probabilities_are_libsvms():
     np.testing.assert_allclose(result, known.predict_proba(others), rtol=0, atol=1e-12)
 
 
-def test_the_random_words_are_those_of_std_mt19937():
+def test_random_words_equal_those_of_std_mt19937():
     """The 10,000th word of the default seed is in the C++ standard, [rand.predef]."""
     words = mt19937._Words(5489, 10_000)
     assert [words._next() for _ in range(10_000)][-1] == 4123659995
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 60, 5000])
-def test_an_order_has_every_place_once_and_depends_on_the_seed(size):
+def test_a_shuffle_is_a_permutation_that_depends_on_the_seed(size):
     orders = [mt19937.shuffled(size, seed) for seed in (1, 1, 2)]
     assert sorted(orders[0].tolist()) == list(range(size))
     np.testing.assert_array_equal(orders[0], orders[1])
     assert size < 5 or (orders[0] != orders[2]).any()
 
 
-def test_words_that_would_bias_the_order_are_drawn_again(monkeypatch):
-    """Of the 32-bit words those below 2^32 mod limit, as low words of the product, belong to no place."""
+def test_words_that_would_bias_the_shuffle_are_rejected(monkeypatch):
+    """Low words of the product below 2^32 mod limit are rejected."""
     words = mt19937._Words(0, 1)
     words._ready = [2_000_000_000, 0]  # popped from the end: 0 is refused for limits that do not divide 2^32
     assert words.below(3) == 2_000_000_000 * 3 >> 32
@@ -83,6 +83,6 @@ def test_words_that_would_bias_the_order_are_drawn_again(monkeypatch):
     assert words.below(4) == 0
 
 
-def test_one_class_is_no_classifier():
+def test_a_single_class_is_refused():
     with pytest.raises(DataError, match="two classes"):
         Ensemble(np.ones((3, 2)), np.zeros(3), [0])

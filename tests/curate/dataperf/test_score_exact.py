@@ -15,8 +15,8 @@ from edgekws.curate.dataperf.scorer.ensemble import Ensemble
 from tests.curate.dataperf import cases
 
 GOLDEN = Path(__file__).parent / "golden"
-SURPRISING = {"twice-in-selection", "target-missing", "target-empty"}
-UNSETTLED = {"large-numbers", "hopeless"}
+INVALID_BUT_SCORED = {"twice-in-selection", "target-missing", "target-empty"}
+NOT_CONVERGED = {"large-numbers", "hopeless"}
 """Logistic regression stops before its minimum: scikit-learn's probabilities differ by 5e-6 between processors, as
 OPENBLAS_CORETYPE makes them; no label does."""
 ODD_FILES = {"twice-in-eval", "rows-twice"}
@@ -49,7 +49,7 @@ def golden():
 
 def matches(made, golden, numerics, seeds):
     name, case, task = made
-    strict = name in SURPRISING
+    strict = name in INVALID_BUT_SCORED
     options = score.Options(numerics, protocols.named("2023-05"), case.seeds[:seeds], strict_peer=strict)
     result = score.score(task, options)
     expected = {key: golden[numerics][f"{name}.{key}"] for key in ("labels", "scores", "truth")}
@@ -63,17 +63,17 @@ def matches(made, golden, numerics, seeds):
 
 
 @pytest.mark.parametrize("numerics", ["2023", "2024"])
-def test_scores_and_labels_are_those_of_scikit_learn(made, golden, numerics):
+def test_scores_and_labels_equal_scikit_learns(made, golden, numerics):
     matches(made, golden, numerics, 2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("numerics", ["2023", "2024"])
-def test_scores_and_labels_of_all_seeds_are_those_of_scikit_learn(made, golden, numerics):
+def test_scores_and_labels_of_all_seeds_equal_scikit_learns(made, golden, numerics):
     matches(made, golden, numerics, 10)
 
 
-def test_probabilities_are_those_of_scikit_learn(made, golden):
+def test_probabilities_equal_scikit_learns(made, golden):
     name, case, task = made
     train = list(loader.load(lists.read(task.selection), task.train_embeddings, print))
     evaluated = next(iter(loader.load(lists.read(task.evaluation), task.eval_embeddings, print))).vectors[:10]
@@ -81,30 +81,30 @@ def test_probabilities_are_those_of_scikit_learn(made, golden):
     model = Ensemble(x, y, case.seeds[:2])
     sigmoids, known = np.array(model.sigmoids).transpose(0, 2, 1), golden["2023"]
     np.testing.assert_allclose(sigmoids, known[f"{name}.sigmoids"], rtol=1e-9, atol=1e-9)
-    result, near = model.probabilities(evaluated), 1e-5 if name in UNSETTLED else 1e-8
-    np.testing.assert_allclose(result, known[f"{name}.chances"], rtol=0, atol=near)
+    result, tolerance = model.probabilities(evaluated), 1e-5 if name in NOT_CONVERGED else 1e-8
+    np.testing.assert_allclose(result, known[f"{name}.chances"], rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("numerics", ["2023", "2024"])
-def test_of_march_2022_each_classifiers_labels_are_those_of_scikit_learn(made, golden, numerics):
+def test_march_2022_labels_of_each_classifier_equal_scikit_learns(made, golden, numerics):
     name, _, task = made
-    result = score.score(task, score.Options(numerics, protocols.named("2022-03"), (0,), name in SURPRISING))
+    result = score.score(task, score.Options(numerics, protocols.named("2022-03"), (0,), name in INVALID_BUT_SCORED))
     np.testing.assert_array_equal(result.labels, golden[numerics][f"{name}.march"])
     scores = golden[numerics][f"{name}.march_scores"]
     np.testing.assert_allclose([result.by_run[part] for part in ("Perceptron", "svm")], scores, rtol=0, atol=1e-12)
-    assert bool(result.warnings) == (name in SURPRISING)
+    assert bool(result.warnings) == (name in INVALID_BUT_SCORED)
 
 
 @pytest.mark.parametrize("name", ["plain25", "two-classes", "target-missing", "capitals"])
 @pytest.mark.parametrize(("date", "column"), [("2022-11", 1), ("2023-03", 2)])
-def test_older_protocols_take_one_seed_and_their_own_measure(name, date, column, golden, tmp_path):
+def test_older_protocols_use_one_seed_and_their_own_measure(name, date, column, golden, tmp_path):
     case = cases.CASES[name]
     options = score.Options("2023", protocols.named(date), case.seeds[:1], strict_peer=True)
     result = score.score(task_of(case, tmp_path), options)
     assert abs(result.value - golden["2023"][f"{name}.scores"][0, column]) < 1e-12
 
 
-def test_until_november_2022_classes_go_by_the_order_of_keys(golden, tmp_path):
+def test_protocols_up_to_november_2022_number_classes_by_key_order(golden, tmp_path):
     """Sorted keys: no difference. Keys of the selection in another order than those of eval.yaml: refused."""
     case = cases.CASES["plain25"]
     task, protocol = task_of(case, tmp_path), protocols.named("2022-04")
@@ -122,7 +122,7 @@ def test_until_november_2022_classes_go_by_the_order_of_keys(golden, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["plain25", "two-classes", "mixed-types", "wide"])
-def test_native_is_the_installed_scikit_learn(name, tmp_path):
+def test_native_numerics_are_the_installed_scikit_learns(name, tmp_path):
     ensembles, linear, svm = (pytest.importorskip(f"sklearn.{part}") for part in ("ensemble", "linear_model", "svm"))
     case = cases.CASES[name]
     task, blocks = task_of(case, tmp_path), {}

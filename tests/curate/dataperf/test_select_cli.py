@@ -37,11 +37,11 @@ FILES = ("--train_file=en_25_train.json", "--allowed_training_set=allowed_traini
 
 def run(monkeypatch, capsys, *arguments):
     code = edgekws(monkeypatch, "select", *arguments)
-    message = capsys.readouterr()
-    return code, message.out, " ".join(message.err.split())
+    captured = capsys.readouterr()
+    return code, captured.out, " ".join(captured.err.split())
 
 
-def test_the_challenges_command_line_prints_its_line(folder, monkeypatch, capsys):
+def test_the_challenges_command_line_prints_the_same_line(folder, monkeypatch, capsys):
     code, out, _ = run(monkeypatch, capsys, "eval", "--language=en", "--train_size=25", *FILES)
     assert code == 0
     same = run(monkeypatch, capsys, "score", *" ".join(FILES).replace("_", "-", 1).replace("=", " ").split())
@@ -89,7 +89,7 @@ def test_an_older_protocol_prints_its_own_line(protocol, line, folder, monkeypat
     assert (code, out.splitlines()[-1].startswith(line)) == (0, True)
 
 
-def test_of_march_2022_two_lines_are_printed_and_two_classifiers_reported(folder, monkeypatch, capsys):
+def test_march_2022_prints_two_lines_and_reports_two_classifiers(folder, monkeypatch, capsys):
     arguments = ("score", *FILES, "--protocol", "2022-03", "--predictions", "p.csv")
     code, out, _ = run(monkeypatch, capsys, *arguments, "--out", "r.json")
     result = json.loads((folder / "r.json").read_text())
@@ -114,7 +114,7 @@ REFUSED = {
     "nontargets contain an ID not in allowed set": lambda t, n: n.append(t["cat"][0]),
     "30 samples exceeds limit of 25": lambda t, n: n.extend(n[:1] * 10),
 }
-SURPRISING = {
+INVALID_BUT_SCORED = {
     "twice in bird": lambda t, n: t["bird"].append(t["bird"][0]),
     "twice in nontargets": lambda t, n: n.append(n[0]),
     "none for bird": lambda t, n: t["bird"].clear(),
@@ -122,9 +122,9 @@ SURPRISING = {
 }
 
 
-@pytest.mark.parametrize("message", [*REFUSED, *SURPRISING])
+@pytest.mark.parametrize("message", [*REFUSED, *INVALID_BUT_SCORED])
 def test_a_selection_against_the_rules_is_refused_and_nothing_written(message, folder, monkeypatch, capsys):
-    changed(folder, {**REFUSED, **SURPRISING}[message])
+    changed(folder, {**REFUSED, **INVALID_BUT_SCORED}[message])
     code, out, err = run(monkeypatch, capsys, "score", *FILES, "--out", "r.json")
     assert code == 3
     assert message in err
@@ -132,9 +132,9 @@ def test_a_selection_against_the_rules_is_refused_and_nothing_written(message, f
     assert not (folder / "r.json").exists()
 
 
-@pytest.mark.parametrize("message", SURPRISING)
+@pytest.mark.parametrize("message", INVALID_BUT_SCORED)
 def test_strict_peer_scores_with_a_warning(message, folder, monkeypatch, capsys):
-    changed(folder, SURPRISING[message])
+    changed(folder, INVALID_BUT_SCORED[message])
     code, out, err = run(monkeypatch, capsys, "score", *FILES, "--strict-peer")
     assert code == 0
     assert "Score:  0." in out
@@ -142,7 +142,7 @@ def test_strict_peer_scores_with_a_warning(message, folder, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("key", ["targets", "nontargets"])
-def test_one_side_only_is_refused_even_by_strict_peer(key, folder, monkeypatch, capsys):
+def test_strict_peer_refuses_a_single_class(key, folder, monkeypatch, capsys):
     changed(folder, lambda t, n: [ids.clear() for ids in ([n] if key == "nontargets" else t.values())])
     code, _, err = run(monkeypatch, capsys, "score", *FILES, "--strict-peer")
     assert code == 3
@@ -174,7 +174,7 @@ def test_a_score_needs_a_selection(folder, monkeypatch, capsys):
     assert (code, "give the file that edgekws select run wrote with --train-file" in " ".join(err.split())) == (4, True)
 
 
-def test_without_a_size_in_its_name_a_selection_needs_the_option(folder, monkeypatch, capsys):
+def test_a_file_name_without_a_size_needs_the_option(folder, monkeypatch, capsys):
     (folder / "en_25_train.json").rename(folder / "mine.json")
     files = [each.replace("en_25_train", "mine") for each in FILES]
     code, _, err = run(monkeypatch, capsys, "score", *files)
@@ -216,7 +216,7 @@ def first_files(folder):
 @pytest.mark.parametrize(
     "more", [("--train_file=train.npz",), ("--train_file=train.yaml", "--input_samples=samples.pb")]
 )
-def test_the_first_generations_command_line_prints_its_line(more, tmp_path, monkeypatch, capsys):
+def test_the_first_generations_command_line_prints_the_same_line(more, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     first_files(tmp_path)
     code, out, _ = run(monkeypatch, capsys, "eval", "--eval_file=eval.pb", *more)
@@ -259,11 +259,11 @@ def test_inspect_names_every_problem_and_exits_with_3(folder, monkeypatch, capsy
     (folder / "train.npz").write_bytes(b"PK")
     paths = ("en_25_train.json", "allowed_training_set.yaml", "train_embeddings", "eval_embeddings", "eval.yaml")
     code, out, _ = run(monkeypatch, capsys, "inspect", *paths, "train.npz")
-    message = " ".join(out.split())
+    printed = " ".join(out.split())
     assert code == 3
     for problem in (
         "1 ids more than once", "nontargets contain an ID not in allowed set", "lacks 2 words: cat, gone",
         "cat.parquet: ", "1 ids of another word (cat/1.wav)", "NaN or infinity in the vector of bird/1.wav",
         "vectors differ: ", "lacks 10 clips: bird/", "train.npz should be",
     ):  # fmt: skip
-        assert problem in message, problem
+        assert problem in printed, problem

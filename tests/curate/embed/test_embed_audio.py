@@ -33,10 +33,10 @@ def test_resampling_keeps_a_tone(tmp_path, rate_hz):
     time = np.arange(rate_hz) / rate_hz
     soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 440 * time), rate_hz)
     samples = audio.fitted(*audio.read(tmp_path / "a.wav"), RATE_HZ, RATE_HZ)
-    wanted = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE_HZ) / RATE_HZ)
+    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE_HZ) / RATE_HZ)
     inner = slice(500, -500)  # the filter sees zeros beyond the ends
     assert samples.shape == (RATE_HZ,)
-    assert np.abs(samples[inner] - wanted[inner]).max() < 5e-3
+    assert np.abs(samples[inner] - expected[inner]).max() < 5e-3
 
 
 def test_resampling_removes_frequencies_above_the_new_band():
@@ -45,15 +45,15 @@ def test_resampling_removes_frequencies_above_the_new_band():
     assert np.abs(high[500:-500]).max() < 0.01
 
 
-@given(samples=st.integers(1, 3_000), wanted=st.integers(1, 2_000), seed=st.integers(0, 99))
-def test_clips_are_fitted_as_the_prepared_data_set_does(tmp_path_factory, samples, wanted, seed):
+@given(samples=st.integers(1, 3_000), clip_samples=st.integers(1, 2_000), seed=st.integers(0, 99))
+def test_clips_are_fitted_as_the_prepared_data_set_does(tmp_path_factory, samples, clip_samples, seed):
     path = tmp_path_factory.mktemp("fit") / "a.wav"
     write_noise(path, seed, samples)
     ours, rate = audio.read(path)
     if np.abs(ours - ours.mean()).max() < audio.SILENT_PEAK:
         return
-    theirs = dataset.decode(Recording("a", "a", "a", path), RATE_HZ, wanted)
-    assert (audio.fitted(ours, rate, RATE_HZ, wanted) * 32_768 == theirs).all()
+    theirs = dataset.decode(Recording("a", "a", "a", path), RATE_HZ, clip_samples)
+    assert (audio.fitted(ours, rate, RATE_HZ, clip_samples) * 32_768 == theirs).all()
 
 
 def test_whole_recordings_keep_their_length():

@@ -44,7 +44,7 @@ def test_ray_writes_the_same_bytes(request_of, monkeypatch, clips):
     assert contents(request_of("process").out) == contents(request_of("ray").out)
 
 
-def test_a_model_that_changed_is_loaded_again_by_workers_that_live_on(request_of):
+def test_running_workers_reload_a_changed_model(request_of):
     first = embed.run(request_of("first", engine="ray", workers=2))
     path = Path(request_of("first").model.name)
     path.write_text(path.read_text().replace("audio.mean(-1)", "2 * audio.mean(-1)"))

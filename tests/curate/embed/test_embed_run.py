@@ -62,7 +62,7 @@ def vectors(path):
     return table["clip_id"].to_pylist(), np.array(table["mswc_embedding_vector"].to_pylist(), np.float32)
 
 
-def test_a_word_is_a_parquet_file_of_dataperfs_form(words, request_of):
+def test_a_word_is_a_parquet_file_in_dataperfs_format(words, request_of):
     index = embed.run(request_of())
     table = pq.read_table(index.folder / "up.parquet")
     assert [(field.name, field.type) for field in table.schema] == [
@@ -77,7 +77,7 @@ def test_a_word_is_a_parquet_file_of_dataperfs_form(words, request_of):
         assert np.allclose(model.scene(audio[None])[0], row, rtol=1e-6)
 
 
-def test_the_index_says_what_was_made_of_what(request_of, words):
+def test_the_index_names_model_settings_and_recordings(request_of, words):
     embed.run(request_of())
     (words / "up" / "zero.wav").write_bytes(b"")
     index = embed.run(request_of())
@@ -337,7 +337,7 @@ def test_a_second_run_at_the_same_time_is_refused(request_of, words):
     assert len(refused) == 3
 
 
-def test_the_result_is_not_put_among_the_recordings(request_of, words):
+def test_an_output_folder_among_the_recordings_is_refused(request_of, words):
     with pytest.raises(ConfigError, match="should be outside of"):
         embed.run(request_of(out=words / "embeddings"))
     assert not (words / "embeddings").exists()

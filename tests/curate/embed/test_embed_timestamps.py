@@ -62,7 +62,7 @@ def test_rows_equal_the_models_output(request_of, words, name):
         assert np.allclose(vectors, expected[0], rtol=1e-4, atol=1e-5)
 
 
-def test_clips_of_several_lengths_have_as_many_times_as_they_last(request_of):
+def test_the_number_of_times_depends_on_the_length_of_the_clip(request_of):
     """Whole recordings: batches are of one length, and rows in the order of the ids all the same."""
     index = embed.run(request_of(settings=embed.Settings(clip_ms=0, batch=3, timestamps=True)))
     table = pq.read_table(index.folder / "no.parquet")
@@ -70,7 +70,7 @@ def test_clips_of_several_lengths_have_as_many_times_as_they_last(request_of):
     assert table["clip_id"].to_pylist() == [f"no/{clip}.wav" for clip, count in counts.items() for _ in range(count)]
 
 
-def test_any_number_of_workers_and_row_groups_of_any_size(request_of, tmp_path, monkeypatch):
+def test_the_result_does_not_depend_on_workers_and_row_groups(request_of, tmp_path, monkeypatch):
     settings = embed.Settings(batch=2, timestamps=True)
     for workers in (1, 2):
         embed.run(request_of(out=tmp_path / f"out{workers}", workers=workers, settings=settings))
@@ -100,7 +100,7 @@ def test_a_stopped_run_continues(request_of, tmp_path):
     assert contents(index.folder) == contents(fresh.folder)
 
 
-def test_clips_without_times_or_numbers_are_left_out(request_of, module):
+def test_clips_without_times_or_with_nan_are_skipped(request_of, module):
     nan = "times = torch.where(audio[0, 0] > 0, float('nan'), times)"
     path = module(("return features(frames), times", f"{nan}\n    return features(frames), times"), name="nan")
     result = embed.run(request_of(model=embed.ModelSpec(path), settings=replace(TIMES, batch=1)))
@@ -151,10 +151,10 @@ def test_the_command_writes_both_beside_each_other(words, tmp_path):
     both = ["--out", str(tmp_path / "scene"), "--timestamps", str(tmp_path / "times")]
     done = CliRunner().invoke(app, [*arguments, *both])
     assert done.exit_code == 0, done.exception
-    message = " ".join(done.output.split())
+    printed = " ".join(done.output.split())
     assert (
-        "13 clips of 3 words, 360 numbers each" in message
-        and "13 clips of 3 words, 80 numbers per time step" in message
+        "13 clips of 3 words, 360 numbers each" in printed
+        and "13 clips of 3 words, 80 numbers per time step" in printed
     )
     assert contents(tmp_path / "scene").keys() == contents(tmp_path / "times").keys()
     inside = CliRunner().invoke(app, [*arguments, *both[:3], str(tmp_path / "scene" / "times")])

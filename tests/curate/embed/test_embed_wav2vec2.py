@@ -34,7 +34,7 @@ def test_it_follows_the_hear_api(family, tmp_path):
     assert hear_check.check_module("wav2vec2", str(tiny(family, tmp_path))) == []
 
 
-def test_an_encoder_of_something_else_is_refused(tmp_path):
+def test_another_encoder_is_refused(tmp_path):
     config = transformers.BertConfig(
         hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, vocab_size=30
     )

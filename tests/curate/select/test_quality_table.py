@@ -43,7 +43,7 @@ def test_the_interval_is_of_paired_differences(script):
     assert result["half"] == pytest.approx(4.303 * 0.05 / math.sqrt(3))
 
 
-def test_the_table_has_a_row_a_task_and_size(script):
+def test_the_table_has_one_row_per_task_and_size(script):
     scores = {"proxy_exchange": [0.5, 0.6], "random": [0.4, 0.3]}
     row = {"task": "plain", "size": 25, "macro_f1": scores, "ours_minus": {"random": {"mean": 0.2, "half": 0.1}}}
     lines = script.table([row])

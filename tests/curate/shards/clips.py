@@ -1,4 +1,4 @@
-"""Small data sets of embeddings, sharded at will."""
+"""Small data sets of embeddings, in any number of shards."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ SMALL = Layout(part_rows=64, block_rows=16)
 
 
 def clips(count=300, dimensions=24, words=6, seed=0):
-    """(ids, float32 [count, dimensions]): words as noisy directions, of uneven number."""
+    """(ids, float32 [count, dimensions]): each word a noisy direction; words have different numbers of clips."""
     rng = np.random.default_rng(seed)
     centres = rng.standard_normal((words, dimensions))
-    message = np.minimum(rng.geometric(0.35, count) - 1, words - 1)
-    vectors = centres[message] + rng.standard_normal((count, dimensions)) * rng.uniform(0.3, 1.2, (count, 1))
-    return [f"word{word}/clip{number}.wav" for number, word in enumerate(message)], vectors.astype(np.float32)
+    spoken = np.minimum(rng.geometric(0.35, count) - 1, words - 1)
+    vectors = centres[spoken] + rng.standard_normal((count, dimensions)) * rng.uniform(0.3, 1.2, (count, 1))
+    return [f"word{word}/clip{number}.wav" for number, word in enumerate(spoken)], vectors.astype(np.float32)
 
 
 def shard(folder, ids, vectors, shards=1, order=None, group_rows=50):
-    """Write the clips in `order` (default: as they are) into so many files of uneven size."""
+    """Write the clips in `order` (default: the given one) into `shards` files of different sizes."""
     order = np.arange(len(ids)) if order is None else order
     bounds = np.unique(np.linspace(0, 1, shards + 1) ** 1.3 * len(ids)).astype(int)
     bounds[-1] = len(ids)
@@ -34,11 +34,11 @@ def shard(folder, ids, vectors, shards=1, order=None, group_rows=50):
 
 
 def silent(*_):
-    """A progress report that nobody reads."""
+    """A progress report that does nothing."""
 
 
 class KilledError(Exception):
-    """A run that ends here, in the middle."""
+    """Raised in the middle of a run, in place of a kill."""
 
 
 def until(moment):

@@ -12,7 +12,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 @pytest.mark.parametrize("dimensions", [1, 64, 1024, 1040, 1041, 4096, 65536])
-def test_products_are_exact_even_when_every_entry_is_the_largest(dimensions):
+def test_products_are_exact_for_the_largest_entries(dimensions):
     level = arithmetic.levels(dimensions)
     rows = np.full((3, dimensions), level, np.float32)
     rows[1, ::2] *= -1
@@ -41,7 +41,7 @@ def test_cosines_do_not_depend_on_the_block_they_are_computed_in(seed, count, ce
     assert np.abs(whole - exact).max() < 1e-6
 
 
-def test_a_vector_and_its_integers_point_the_same_way():
+def test_quantized_vectors_keep_their_direction():
     vectors = np.random.default_rng(0).standard_normal((50, 1024)).astype(np.float32) * 37
     quantized = arithmetic.quantize(vectors).astype(np.float64)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -69,6 +69,6 @@ def test_sort_keys_are_fixed_and_permuted_by_seeds():
     assert all(len(np.unique(arithmetic.shuffled(places, seed))) == 1000 for seed in (0, 1, -5, 2**70))
 
 
-def test_vectors_of_absurd_length_are_refused():
+def test_vectors_with_too_many_dimensions_are_refused():
     with pytest.raises(DataError, match=r"65,536 numbers.*Got: 70,000"):
         arithmetic.check_dimensions(70_000, "x.parquet")

@@ -1,4 +1,4 @@
-"""Each method against a slow, plain statement of what it should choose."""
+"""Each method against a slow and simple reference implementation."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def all_cosines(store):
 
 
 @pytest.mark.parametrize("cached_rows", [1, 7, 64, 10_000])
-def test_k_center_is_exactly_the_greedy_of_one_pass_for_each_choice(home, tmp_path, cached_rows):
+def test_k_center_equals_greedy_with_one_pass_per_clip(home, tmp_path, cached_rows):
     store, engine, _ = home
     similar = all_cosines(store)
     run = run_of(store, engine, tmp_path / "run", cached_rows)
@@ -54,7 +54,7 @@ def test_k_center_is_exactly_the_greedy_of_one_pass_for_each_choice(home, tmp_pa
         assert run.counts["passes"] == 2
 
 
-def test_k_center_of_equal_clips_and_of_all_clips_ends(home, tmp_path):
+def test_k_center_ends_for_equal_clips_and_for_all_clips(home, tmp_path):
     store, engine, _ = home
     assert sorted(kcenter.choose(run_of(store, engine, tmp_path / "all", 16), 500, 0).rows) == list(range(500))
     ids, vectors = clips(100)
@@ -66,7 +66,7 @@ def test_k_center_of_equal_clips_and_of_all_clips_ends(home, tmp_path):
 
 
 def test_integers_cover_as_well_as_floats(home, run):
-    """The radius that the choice leaves, measured on the float vectors, against the greedy on floats."""
+    """The covering radius of the selection, measured on float vectors, against that of greedy on floats."""
     store, _, vectors = home
     floats = np.stack([vectors[name] for name in store.ids(np.arange(store.rows))]).astype(np.float64)
     floats /= np.linalg.norm(floats, axis=1, keepdims=True)
@@ -78,7 +78,7 @@ def test_integers_cover_as_well_as_floats(home, run):
     assert radius[0] < radius[1] * 1.03
 
 
-def plain_greedy(similar, weights, count):
+def reference_greedy(similar, weights, count):
     """similar: int64 [candidates, clips]"""
     best = np.full(similar.shape[1], -GRID, np.int64)
     picks = []
@@ -92,31 +92,31 @@ def plain_greedy(similar, weights, count):
 
 @pytest.mark.parametrize("stored", [True, False])
 @pytest.mark.parametrize("seed", range(4))
-def test_lazy_greedy_is_the_plain_one(stored, seed):
+def test_lazy_greedy_equals_greedy(stored, seed):
     rng = np.random.default_rng(seed)
     rows = quantize(clips(150, 16, seed=seed)[1]).astype(np.float32)
     rows[70:80] = rows[60:70]  # equal gains: the first must win
     weights = rng.integers(1, 1000, 150)
     result = greedy.summarize(rows, weights, 25, stored)
     similar = similarities(rows, rows, grid_norms(rows), grid_norms(rows)).astype(np.int64)
-    expected, _ = plain_greedy(similar, weights, 25)
+    expected, _ = reference_greedy(similar, weights, 25)
     assert result.picks.tolist() == expected
     nearest = similar[expected].argmax(axis=0)
     assert result.weights.sum() == weights.sum()
     assert (result.weights == np.bincount(nearest, weights, minlength=25)).all()
 
 
-def test_small_data_get_the_plain_greedy_and_its_value(home, run):
+def test_small_data_are_selected_by_exact_greedy(home, run):
     store, _, _ = home
     similar = np.rint(all_cosines(store) * np.float32(GRID)).astype(np.int64)
-    _, value = plain_greedy(similar.T, np.ones(store.rows, np.int64), 30)
+    _, value = reference_greedy(similar.T, np.ones(store.rows, np.int64), 30)
     picks = facility.choose(run, 30, 0)
     assert picks.value == pytest.approx(value / GRID / store.rows, rel=1e-4)
     assert picks.weights.sum() == store.rows
 
 
-def test_stages_lose_little_against_the_plain_greedy(tmp_path, monkeypatch):
-    """Of what the plain greedy gains over chance, the stages keep 85 % and more."""
+def test_stages_keep_most_of_the_gain_of_exact_greedy(tmp_path, monkeypatch):
+    """Of the gain of exact greedy over a random selection, the stages keep at least 85 %."""
     layout, allowed = Layout(1024, 256), np.ones(2000, bool)
     folder = shard(tmp_path / "d", *clips(2000, 32, words=60), 2, group_rows=500)
     with process.start(1) as engine:
@@ -125,12 +125,14 @@ def test_stages_lose_little_against_the_plain_greedy(tmp_path, monkeypatch):
         monkeypatch.setattr(greedy, "FINAL_CLIPS", 400)
         run = run_of(store, engine, tmp_path / "stages")
         staged = facility.choose(run, 40, 0)
-        chance = facility._evaluate(run_of(store, engine, tmp_path / "r"), allowed, random.choose(run, 40, 0).rows)[0]
+        at_random = facility._evaluate(run_of(store, engine, tmp_path / "r"), allowed, random.choose(run, 40, 0).rows)[
+            0
+        ]
     assert 300 < run.counts["candidates"] <= 400
-    assert whole.value > staged.value > chance + 0.85 * (whole.value - chance)
+    assert whole.value > staged.value > at_random + 0.85 * (whole.value - at_random)
 
 
-def test_balanced_takes_even_shares_and_all_of_small_words(home, run):
+def test_balanced_takes_equal_shares_and_all_clips_of_small_words(home, run):
     store, _, _ = home
     words = balanced.words_of(run)
     picks = balanced.choose(run, 120, 1)
@@ -141,7 +143,7 @@ def test_balanced_takes_even_shares_and_all_of_small_words(home, run):
     assert picks.rows.tolist() != balanced.choose(run, 120, 2).rows.tolist()
 
 
-def test_random_draws_every_clip_about_as_often(home, run):
+def test_random_selects_every_clip_equally_often(home, run):
     drawn = np.zeros(500)
     for seed in range(200):
         drawn[random.choose(run, 50, seed).rows] += 1
@@ -162,7 +164,7 @@ def test_sums_of_words_merge_in_any_order(home):
     assert (left["sums"].sum(axis=0) == rows.sum(axis=0)).all()
 
 
-def test_margins_are_those_of_means_without_the_fold(home, run):
+def test_margins_use_means_without_the_clips_own_fold(home, run):
     store, _, _ = home
     result = confidence.margins(run)
     rows = store.vectors(np.arange(store.rows)).astype(np.float64)
@@ -176,7 +178,7 @@ def test_margins_are_those_of_means_without_the_fold(home, run):
         assert result[row] == pytest.approx(own - max(cosine), abs=0.02)
 
 
-def test_wrong_labels_have_the_least_confidence_and_are_filtered(tmp_path):
+def test_wrong_labels_have_the_lowest_confidence_and_are_filtered(tmp_path):
     ids, vectors = clips(600, 48, words=4, seed=8)
     wrong = {f"word{(int(ids[i][4]) + 1) % 4}/wrong{i}.wav": i for i in range(0, 600, 12)}
     names = [next((name for name, at in wrong.items() if at == i), ids[i]) for i in range(600)]
@@ -196,7 +198,7 @@ def test_the_most_confident_half_of_each_word_is_kept():
     assert filtered.most_confident_half(words, margin).tolist() == [False, True, True, False, True, True]
 
 
-def test_a_word_with_one_clip_is_least_sure_and_does_no_harm(tmp_path):
+def test_a_word_with_one_clip_has_unknown_confidence(tmp_path):
     ids, vectors = clips(80)
     ids[5] = "lonely/clip.wav"
     with process.start(1) as engine:

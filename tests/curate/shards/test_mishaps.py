@@ -1,4 +1,4 @@
-"""Full disks, shards that change, files that others left: the right choice or a clear error, nothing partial."""
+"""Full disks, changing shards, stale files: the right selection or a clear error, never a partial result."""
 
 import errno
 import subprocess
@@ -43,8 +43,8 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("limit", [200, 2_000])
-def test_a_file_that_cannot_be_written_is_named_and_the_next_run_is_whole(folder, expected, tmp_path, workers, limit):
-    """The limit of a file's size is what a full disk is: a write that fails, here and in workers."""
+def test_a_file_that_cannot_be_written_is_named_and_the_next_run_succeeds(folder, expected, tmp_path, workers, limit):
+    """A limit of the file size stands for a full disk: a write fails, here and in workers."""
     script = tmp_path / "limited.py"
     script.write_text(LIMITED)
     command = [sys.executable, str(script), str(folder), str(tmp_path / "w"), str(workers), str(limit)]
@@ -58,7 +58,7 @@ def test_a_file_that_cannot_be_written_is_named_and_the_next_run_is_whole(folder
     assert not list((tmp_path / "w").glob("pieces-*"))
 
 
-def test_a_folder_that_cannot_be_made_is_said(folder, tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_made_is_named(folder, tmp_path, monkeypatch):
     original = Path.mkdir
 
     def mkdir(path, *args, **options):
@@ -86,7 +86,7 @@ def test_a_shard_that_changes_while_it_is_read_is_refused(folder, tmp_path, stag
 
 
 @pytest.mark.parametrize("stage", ["hashing shards", "reading shards", "sorting clips"])
-def test_a_shard_that_is_taken_away_is_refused(folder, tmp_path, stage):
+def test_a_shard_that_disappears_is_refused(folder, tmp_path, stage):
     with pytest.raises(DataError, match=r"shard1\.parquet should be"):
         chosen(folder, tmp_path / "w", progress=lambda what, *_: what == stage and remove(folder / "shard1.parquet"))
     assert not (tmp_path / "w" / "store.json").exists()
@@ -105,7 +105,7 @@ def test_a_shard_that_changed_after_a_kill_is_read_again(folder, tmp_path, momen
     assert chosen(folder, tmp_path / "w").ids == chosen(folder, tmp_path / "fresh").ids
 
 
-def test_pieces_that_a_killed_run_had_no_time_to_remove_are_removed(folder, expected, tmp_path):
+def test_stale_pieces_of_a_killed_run_are_removed(folder, expected, tmp_path):
     chosen(folder, tmp_path / "w")
     pieces = tmp_path / "w" / "pieces-0123456789abcdef"
     pieces.mkdir()
@@ -114,8 +114,8 @@ def test_pieces_that_a_killed_run_had_no_time_to_remove_are_removed(folder, expe
     assert not pieces.exists()
 
 
-def test_hidden_folders_hold_no_shards(folder, expected, tmp_path):
-    """An unfinished `edgekws embed` keeps pieces of its words in one: the same clips twice."""
+def test_hidden_folders_are_ignored(folder, expected, tmp_path):
+    """An unfinished `edgekws embed` keeps pieces of its words in one; they would repeat clips."""
     shard(folder / ".work", *clips(), 2)
     assert chosen(folder, tmp_path / "w").ids == expected
 
@@ -130,7 +130,7 @@ def test_numbers_that_float32_cannot_hold_are_refused(tmp_path):
         chosen(tmp_path / "d", tmp_path / "w")
 
 
-def test_a_clip_of_two_shards_is_refused_with_both_places(tmp_path):
+def test_a_clip_in_two_shards_is_refused_with_both_positions(tmp_path):
     ids, vectors = clips(60)
     source.write(tmp_path / "d" / "a.parquet", [(ids, vectors)])
     source.write(tmp_path / "d" / "sub" / "b.parquet", [([ids[41], "word0/new"], np.ones((2, 24), np.float32))])

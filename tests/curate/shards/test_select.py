@@ -1,4 +1,4 @@
-"""What is chosen does not depend on shards, engines, workers, memory, or on how often a run was killed."""
+"""A selection does not depend on shards, engines, workers, memory, or on how often the run was killed."""
 
 import json
 import signal
@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekws.curate import workers as engines
 from edgekws.curate.shards import greedy, method_names, select
 from edgekws.curate.shards.memory import bytes_of, default_bytes
 from edgekws.curate.shards.methods import facility
@@ -20,12 +19,12 @@ from edgekws.errors import ConfigError, DataError
 from tests.curate.shards.clips import SMALL, KilledError, clips, shard, until
 from tests.curate.shards.processes import alive, children, wait_until
 
-METHODS = ("balanced", "confidence", "facility", "filtered", "kcenter", "random")
+METHODS = method_names()
 
 
 @pytest.fixture
 def many_stages(monkeypatch):
-    """Facility location in stages although the data are small."""
+    """Facility location in several stages despite the small data."""
     monkeypatch.setattr(greedy, "FINAL_CLIPS", 40)
     monkeypatch.setattr(facility, "_MIN_WINNERS", 6)
 
@@ -35,14 +34,9 @@ def chosen(folder, method, work, size=20, seed=0, **options):
     return select(folder, method, size, seed, work=work, **options)
 
 
-def test_there_are_the_methods_and_engines_that_are_tested():
-    assert method_names() == sorted(METHODS)
-    assert engines.names() == ["process", "ray"]
-
-
 @settings(max_examples=3)
 @given(seed=st.integers(0, 2**31 - 1), size=st.integers(1, 60))
-def test_one_two_and_seven_shards_and_any_order_give_the_same_choice(seed, size, tmp_path_factory):
+def test_the_selection_does_not_depend_on_shards_and_order(seed, size, tmp_path_factory):
     home = tmp_path_factory.mktemp("sharding")
     ids, vectors = clips(seed=seed)
     order = np.random.default_rng(seed).permutation(len(ids))
@@ -60,7 +54,7 @@ def test_one_two_and_seven_shards_and_any_order_give_the_same_choice(seed, size,
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_two_processes_choose_what_one_does(method, tmp_path, many_stages):
+def test_two_processes_select_the_same_as_one(method, tmp_path, many_stages):
     folder = shard(tmp_path / "d", *clips(), 3)
     one = chosen(folder, method, tmp_path / "one")
     two = chosen(folder, method, tmp_path / "two", workers=2)
@@ -69,7 +63,7 @@ def test_two_processes_choose_what_one_does(method, tmp_path, many_stages):
     assert two.peak_bytes > one.peak_bytes
 
 
-def test_an_engine_says_what_package_it_needs(tmp_path, monkeypatch):
+def test_a_missing_package_of_an_engine_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     folder = shard(tmp_path / "d", *clips(40))
     with pytest.raises(ConfigError, match=r"pip install 'edgekws\[ray\]'"):
@@ -78,7 +72,7 @@ def test_an_engine_says_what_package_it_needs(tmp_path, monkeypatch):
         chosen(folder, "random", tmp_path / "w", engine="spark")
 
 
-def test_an_error_in_a_worker_comes_out_as_it_was(tmp_path):
+def test_an_error_in_a_worker_is_raised_unchanged(tmp_path):
     ids, vectors = clips()
     vectors[211, 3] = np.nan
     with pytest.raises(DataError, match=r"shard0\.parquet, row 211: .*finite"):
@@ -89,7 +83,7 @@ def test_an_error_in_a_worker_comes_out_as_it_was(tmp_path):
 
 
 @pytest.mark.parametrize("method", ["kcenter", "facility", "filtered"])
-def test_a_run_that_ends_anywhere_goes_on_there(method, tmp_path, many_stages, monkeypatch):
+def test_a_run_killed_at_any_point_resumes_there(method, tmp_path, many_stages, monkeypatch):
     folder = shard(tmp_path / "d", *clips(), 2)
     monkeypatch.setattr("edgekws.curate.shards.plan", lambda *_: small_plan())
     whole = chosen(folder, method, tmp_path / "whole")
@@ -110,16 +104,16 @@ def small_plan():
     return Plan(workers=1, cached_rows=8, stored_similarities=8, memory_bytes=2_000_000_000)
 
 
-def test_kill_9_leaves_no_worker_and_the_next_run_goes_on(tmp_path):
+def test_kill_9_leaves_no_worker_and_the_next_run_resumes(tmp_path):
     ids, vectors = clips(4000, 64, words=20)
     folder = shard(tmp_path / "d", ids, vectors, 4)
     code = (
         "import sys; from pathlib import Path\n"
         "from edgekws.curate.shards import select; from edgekws.curate.shards.store import Layout\n"
         "if __name__ == '__main__':\n"
-        "    def said(what, done, total): print(what, done, total, flush=True)\n"
-        "    select(Path(sys.argv[1]), 'kcenter', 200, 0, 2_000_000_000, 'process', said, work=Path(sys.argv[2]),\n"
-        "           workers=2, layout=Layout(512, 128))\n"
+        "    def print_progress(what, done, total): print(what, done, total, flush=True)\n"
+        "    select(Path(sys.argv[1]), 'kcenter', 200, 0, 2_000_000_000, 'process', print_progress,\n"
+        "           work=Path(sys.argv[2]), workers=2, layout=Layout(512, 128))\n"
     )
     script = tmp_path / "run.py"
     script.write_text(code)
@@ -140,7 +134,7 @@ def test_kill_9_leaves_no_worker_and_the_next_run_goes_on(tmp_path):
     assert result.ids == select(folder, "kcenter", 200, 0, **options | {"work": tmp_path / "whole"}).ids
 
 
-def test_a_second_run_in_the_same_folder_waits_for_nobody(tmp_path):
+def test_a_concurrent_run_in_the_same_folder_is_refused(tmp_path):
     folder = shard(tmp_path / "d", *clips(40))
 
     def progress(*_):
@@ -157,17 +151,17 @@ def test_a_second_run_in_the_same_folder_waits_for_nobody(tmp_path):
     ("text", "expected"),
     [("2GB", 2_000_000_000), ("1.5 GiB", 1_610_612_736), ("800mb", 800_000_000), ("1000", 1000), ("64k", 64_000)],
 )
-def test_amounts_of_memory_are_read(text, expected):
+def test_memory_sizes_are_parsed(text, expected):
     assert bytes_of(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "GB", "-1GB", "2 GBs", "1e9", "nan", "2,5GB"])
-def test_other_amounts_are_refused(text):
+def test_malformed_memory_sizes_are_refused(text):
     with pytest.raises(ConfigError, match="2GB"):
         bytes_of(text)
 
 
-def test_the_usual_memory_is_half_of_what_is_free(tmp_path):
+def test_the_default_memory_is_half_of_what_is_free(tmp_path):
     assert default_bytes(tmp_path) == 2_000_000_000
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9000 kB\nMemFree: 10 kB\nMemAvailable:    8000 kB\n")
@@ -200,7 +194,7 @@ def test_wrong_options_are_refused(tmp_path):
         chosen(one_word, "confidence", tmp_path / "w1")
 
 
-def test_little_memory_takes_fewer_workers_and_gives_the_same(tmp_path):
+def test_less_memory_means_fewer_workers(tmp_path):
     from edgekws.curate.shards.run import plan
 
     full = plan(1_000_000, 1024, 8192, Layout(), 2_000_000_000, 2)
@@ -210,7 +204,7 @@ def test_little_memory_takes_fewer_workers_and_gives_the_same(tmp_path):
     assert plan(23_400_000, 1024, 8192, Layout(), 8_000_000_000, 8).workers == 8
 
 
-def test_what_is_written_says_all_of_it(tmp_path):
+def test_the_selection_file_is_complete(tmp_path):
     folder = shard(tmp_path / "d", *clips(60))
     result = chosen(folder, "facility", tmp_path / "w", 5)
     (path,) = (tmp_path / "w" / "runs").glob("*/selection.json")

@@ -31,7 +31,7 @@ def run(tmp_path, monkeypatch):
     return start
 
 
-def test_a_choice_from_shards(run, tmp_path):
+def test_a_selection_from_shards(run, tmp_path):
     printed, chosen = run("--memory", "1GB", "--method", "kcenter", "--target", "word1")
     assert "kcenter, seed 0: 12 of 199 clips, least cosine of a clip to its nearest selected clip 0." in printed
     assert "left out: 1 clips" in printed
@@ -50,7 +50,7 @@ def test_the_report_has_order_and_weights(run, tmp_path):
     assert (report["kind"], report["method"], sum(report["weights"])) == ("edgekws-scale-selection", "facility", 199)
 
 
-def test_the_methods_are_listed_with_what_they_do():
+def test_the_methods_are_listed_with_a_description():
     lines = invoke("shards", "--list").output.splitlines()
     assert [line.split()[0] for line in lines] == [
         "balanced", "confidence", "facility", "filtered", "kcenter", "random",
@@ -70,13 +70,13 @@ def test_the_methods_are_listed_with_what_they_do():
         (["--out", "shards"], "--out should be a file.*give shards/12_train.json"),
     ],
 )
-def test_options_that_do_not_fit(run, tmp_path, options, message):
+def test_conflicting_options_are_refused(run, tmp_path, options, message):
     with pytest.raises(ConfigError, match=message):
         run(*options)
     assert not (tmp_path / "12_train.json").exists()
 
 
-def test_a_target_without_a_chosen_clip_is_refused(run, tmp_path):
+def test_a_target_without_a_selected_clip_is_refused(run, tmp_path):
     with pytest.raises(ConfigError, match=r"a clip of each --target should be selected. Got: none of word\d"):
         run("--size", "1", "--out", "12_train.json", "--target", "word0", "--target", "word1")
     assert not (tmp_path / "12_train.json").exists()

@@ -88,7 +88,7 @@ def test_lists_of_every_kind_are_read(tmp_path):
         assert built(folder, tmp_path / f"kw{number}").fingerprint() == expected
 
 
-def test_vectors_of_zeros_are_left_out_and_counted(tmp_path):
+def test_vectors_of_zeros_are_skipped_and_counted(tmp_path):
     ids, vectors = clips(60)
     vectors[7] = 0
     made = built(shard(tmp_path / "d", ids, vectors, 2), tmp_path / "w")
@@ -142,7 +142,7 @@ def test_foreign_and_truncated_files_are_refused(damage, tmp_path):
         built(tmp_path / "d", tmp_path / "w")
 
 
-def test_damage_inside_of_a_shard_is_refused(tmp_path):
+def test_a_corrupt_shard_is_refused(tmp_path):
     ids, vectors = clips(80)
     path = shard(tmp_path / "d", ids, vectors) / "shard0.parquet"
     content = bytearray(path.read_bytes())

@@ -42,7 +42,7 @@ def test_each_task_is_done_once_over_many_windows(cluster):
     assert ray.is_initialized()  # not ours to stop
 
 
-def test_tasks_are_taken_a_window_at_a_time(cluster):
+def test_tasks_are_submitted_one_window_at_a_time(cluster):
     taken = []
     with workers.start("ray", 2) as running:
         next(running.map(tasks.square, (taken.append(i) or i for i in range(100))))
@@ -61,13 +61,13 @@ def test_errors_are_raised_unchanged(cluster):
 def test_a_dead_worker_is_replaced_and_repeated_death_is_reported(cluster, tmp_path):
     with workers.start("ray", 2) as running:
         assert list(running.map(tasks.killed_once, [tmp_path / "died"])) == [(0, "done")]
-        with pytest.raises(EdgeKwsError, match=r"every worker should live.*Got: .+What to do: run the same"):
+        with pytest.raises(EdgeKwsError, match=r"every worker should finish its task.*Got: .+What to do: run the same"):
             list(running.map(tasks.killed, [0]))
 
 
-def test_one_two_and_seven_shards_give_what_processes_choose(cluster, tmp_path, monkeypatch):
+def test_ray_selects_the_same_as_processes_for_any_number_of_shards(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(greedy, "FINAL_CLIPS", 40)
-    monkeypatch.setattr(facility, "_WINNERS", 6)
+    monkeypatch.setattr(facility, "_MIN_WINNERS", 6)
     ids, vectors = clips()
     folders = [shard(tmp_path / f"d{count}", ids, vectors, count, group_rows=37) for count in (1, 2, 7)]
     for method in METHODS:
@@ -78,7 +78,7 @@ def test_one_two_and_seven_shards_give_what_processes_choose(cluster, tmp_path, 
             assert (result.store_sha256, result.engine) == (own.store_sha256, "ray")
 
 
-def test_relative_paths_are_those_of_the_run(cluster, tmp_path, monkeypatch):
+def test_relative_paths_are_resolved_in_the_callers_folder(cluster, tmp_path, monkeypatch):
     """A worker that was started before has another current folder."""
     shard(tmp_path / "here" / "d", *clips(), 3)
     monkeypatch.chdir(tmp_path / "here")
@@ -115,15 +115,15 @@ def test_an_unreachable_cluster_is_reported(tmp_path, monkeypatch):
 RUN = """
 import sys; from pathlib import Path
 from edgekws.curate.shards import select; from edgekws.curate.shards.store import Layout
-def said(what, done, total): print(what, done, total, flush=True)
+def print_progress(what, done, total): print(what, done, total, flush=True)
 if __name__ == "__main__":
     options = {"work": Path(sys.argv[2]), "workers": 2, "layout": Layout(512, 128)}
-    print(select(Path(sys.argv[1]), "kcenter", 200, 0, engine="ray", progress=said, **options).ids)
+    print(select(Path(sys.argv[1]), "kcenter", 200, 0, engine="ray", progress=print_progress, **options).ids)
 """
 
 
 @pytest.mark.slow
-def test_kill_9_ends_the_cluster_that_was_started_and_the_next_run_goes_on_in_silence(tmp_path):
+def test_kill_9_ends_the_started_cluster_and_the_next_run_resumes_without_warnings(tmp_path):
     folder = shard(tmp_path / "d", *clips(4000, 64, words=20), 4)
     script = tmp_path / "run.py"
     script.write_text(RUN)

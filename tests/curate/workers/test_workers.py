@@ -31,7 +31,7 @@ def test_a_slow_task_holds_up_no_other():
         assert next(running.map(tasks.uneven, range(6)))[0] != 0
 
 
-def test_tasks_are_taken_as_they_are_needed():
+def test_tasks_are_generated_on_demand():
     """Many large descriptions of tasks are never held together."""
     taken = []
     with engines.start("process", 2) as running:
@@ -85,9 +85,9 @@ def test_ctrl_c_is_handled_once_and_leaves_no_worker(tmp_path):
     ) as process:
         wait_until(lambda: len(list(notes.iterdir())) == 2, 60)
         os.killpg(process.pid, signal.SIGINT)
-        message = process.communicate(timeout=30)[1]
+        errors = process.communicate(timeout=30)[1]
     assert process.returncode == -signal.SIGINT
-    assert message.count("KeyboardInterrupt") == 1
+    assert errors.count("KeyboardInterrupt") == 1
     workers = [int(path.name.partition("-")[2]) for path in notes.iterdir()]
     wait_until(lambda: not any(map(alive, workers)))
 
