@@ -1,4 +1,4 @@
-/* The sum of two tensors of one scale, which may differ in sign. */
+/* The sum of two tensors of one scale; either may be signed. */
 #ifndef EKW_ADD_H
 #define EKW_ADD_H
 

@@ -1,4 +1,4 @@
-/* The mean of each channel within a window, which never reaches beyond the input. Halves are rounded away from the zero
+/* The mean of each channel within a window, which lies wholly inside the input. Halves are rounded away from the zero
  * of the stored int8, which is 128 where outputs are unsigned: as TFLite and CMSIS-NN round the mean of stored bytes. */
 #ifndef EKW_AVERAGE_POOL_H
 #define EKW_AVERAGE_POOL_H

@@ -1,11 +1,11 @@
 /* Convolution with any kernel, stride and padding, as a matrix product: output pixels are packed, the taps of
  * each in the order of a filter, and multiplied with the filters.
  *
- *     scratch: stages | unpacked filters | packed pixels
+ *     scratch: requantization (stages) | unpacked filters | packed pixels
  *
- * With room for all filters these are unpacked once, and pixels go through in small blocks. With less, pixels
+ * With room for all filters these are unpacked once, and pixels are packed in small blocks. With less, pixels
  * are packed in blocks as large as fit, and the filters are unpacked again for each. A block of pixels is
- * read before it is written, so that a 1x1 convolution may write where it reads. */
+ * read before its outputs are written, so that a 1x1 convolution may write where it reads. */
 #ifndef EKW_CONV2D_H
 #define EKW_CONV2D_H
 
@@ -30,7 +30,7 @@ typedef struct {
 } ekw_conv2d_plan;
 
 EKW_BODY ekw_conv2d_plan ekw_conv2d_plan_of(const ekw_node *node, ekw_scratch scratch, ekw_case kind) {
-    (void)kind; /* cores that unpack every width do not ask */
+    (void)kind; /* cores that unpack every width ignore it */
     ekw_conv2d_plan plan;
     plan.taps = EKW_TAPS(node);
     plan.pixels = EKW_OUT_PLANE(node);
@@ -54,7 +54,7 @@ EKW_BODY bool ekw_is_pointwise(const ekw_node *node) {
            (node->pad[0] | node->pad[1] | node->pad[2] | node->pad[3]) == 0;
 }
 
-/* A core may have it as a function of its own. */
+/* A core may make packing a function of its own. */
 #ifndef EKW_PACK
 #define EKW_PACK EKW_BODY
 #endif

@@ -1,4 +1,4 @@
-/* The sum over height and width of each channel; dividing is the business of the stage. */
+/* The sum over height and width of each channel; the requantization divides it. */
 #ifndef EKW_GLOBAL_SUM_POOL_H
 #define EKW_GLOBAL_SUM_POOL_H
 

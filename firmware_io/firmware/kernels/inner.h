@@ -1,4 +1,4 @@
-/* What the kernels share: reading a byte of either type, the stages, the taps of a window. */
+/* Shared by all kernels: reading a byte of either type, requantization, the taps of a window. */
 #ifndef EKW_INNER_H
 #define EKW_INNER_H
 
@@ -10,7 +10,7 @@
 /* Every body is written once for all cases; inlining makes the ekw_case of a kernel a constant. */
 #define EKW_BODY static inline __attribute__((always_inline))
 
-/* C11 leaves the right shift of a negative number to the compiler. Ours must round toward minus infinity. */
+/* C11 leaves the right shift of a negative number to the compiler. It must round toward minus infinity here. */
 _Static_assert((-1 >> 1) == -1 && (-5 >> 1) == -3 && (INT32_MIN >> 31) == -1, "the compiler must shift arithmetically");
 _Static_assert((INT64_MIN >> 31) == -(INT64_C(1) << 32), "the compiler must shift 64 bits arithmetically");
 
@@ -30,7 +30,7 @@ EKW_BODY int32_t ekw_fixed_point(int32_t total, int32_t mult, int32_t shift) {
     return (high >> shift) + ((high & mask) > threshold);
 }
 
-/* What the stage does to one channel. */
+/* The requantization of one channel. */
 typedef struct {
     int32_t offset;
     int32_t mult;
@@ -65,7 +65,7 @@ EKW_BODY uint8_t ekw_requantize(const ekw_requant *requant, int32_t acc, int32_t
     return ekw_clip(requant, ekw_scaled(acc + stage.offset, stage, rule));
 }
 
-/* The taps of a kernel that lie inside the input; the others meet padding, which is 0. */
+/* The taps of a kernel that lie inside the input; the others read padding, which is 0. */
 typedef struct {
     int32_t begin;
     int32_t end; /* begin when there is none */

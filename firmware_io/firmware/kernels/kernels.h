@@ -7,8 +7,8 @@
  *     y   = clip(scaled(acc), lo, hi)        scaled: see ekw_rule
  *
  * Kernels allocate nothing, keep no state and need no library. The output may be the input itself where
- * edgekws/emit/c/arena.py says so: every kernel but linear and convolutions that see neighbours reads what
- * it overwrites first. Otherwise inputs, output and scratch must not overlap.
+ * edgekws/emit/c/arena.py says so: every kernel but linear and convolutions that read neighbours reads a
+ * value before it overwrites it. Otherwise inputs, output and scratch must not overlap.
  */
 #ifndef EKW_KERNELS_H
 #define EKW_KERNELS_H
@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The arrays are null in stages that only clip. */
+/* The arrays are null where the requantization only clips. */
 typedef struct {
     const int32_t *offset; /* [channels] */
     const void *mult;      /* [channels], uint8_t 1..255 (EKW_SHIFT) or int32_t 2^30..2^31-1 (EKW_FIXED) */
@@ -50,7 +50,7 @@ typedef enum {
     EKW_FIXED  /* acc * mult[c] / 2^31 rounded, then / 2^shift[c] rounded */
 } ekw_rule;
 
-/* What a kernel is made for. Inputs are -128..127 when signed, else 0..255; the output is int8 where
+/* The case that a kernel is compiled for. Inputs are -128..127 when signed, else 0..255; the output is int8 where
  * requant.lo is negative and uint8 otherwise. */
 typedef struct {
     bool is_signed;
@@ -59,8 +59,8 @@ typedef struct {
     ekw_rule rule;
 } ekw_case;
 
-/* Memory that a kernel may use while it runs, aligned to EKW_ALIGNMENT. How much it needs say the macros of sizes.h;
- * more than the least makes convolutions faster. */
+/* Memory that a kernel may use while it runs, aligned to EKW_ALIGNMENT. The macros of sizes.h give its size;
+ * more than the minimum makes convolutions faster. */
 typedef struct {
     uint8_t *bytes;
     int32_t size;
@@ -68,8 +68,8 @@ typedef struct {
 
 #define EKW_ALIGNMENT 8
 
-/* Defines a kernel from its body in kernels/<op>.h. A model defines those that it needs: every case is code
- * of its own, without a decision at run time, and an image holds nothing else. */
+/* Defines a kernel from its body in kernels/<op>.h. A model defines only those that it needs; every case is
+ * compiled separately, without branches on it at run time. */
 #define EKW_KERNEL(name, body, ...)                                                                          \
     void name(const ekw_node *node, const void *input, void *output, ekw_scratch scratch);                    \
     __attribute__((noinline)) void name(const ekw_node *node, const void *input, void *output,                \

@@ -1,4 +1,4 @@
-/* The largest value of each channel within a window, which never reaches beyond the input. */
+/* The largest value of each channel within a window, which lies wholly inside the input. */
 #ifndef EKW_MAX_POOL_H
 #define EKW_MAX_POOL_H
 

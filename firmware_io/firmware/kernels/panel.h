@@ -1,4 +1,4 @@
-/* A block of packed pixels times a block of filters: what the driver of a convolution asks of a core. */
+/* A block of packed pixels times a block of filters: the interface between the driver of a convolution and a core. */
 #ifndef EKW_PANEL_H
 #define EKW_PANEL_H
 
@@ -7,7 +7,7 @@
 typedef struct {
     const uint8_t *pixels;  /* packed by ekw_pack_... */
     const uint8_t *filters; /* unpacked, or the packed weights as they are in flash */
-    const uint8_t *stages;  /* of all filters, from ekw_prepare_stages */
+    const uint8_t *stages;  /* requantization of all filters, from ekw_prepare_stages */
     int32_t taps;
     int32_t pixel_count;
     int32_t filter_count;

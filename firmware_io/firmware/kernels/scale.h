@@ -1,4 +1,4 @@
-/* The stage alone, at every position. */
+/* Only requantization, at every position. */
 #ifndef EKW_SCALE_H
 #define EKW_SCALE_H
 

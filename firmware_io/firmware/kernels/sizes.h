@@ -1,5 +1,5 @@
 /* Sizes of scratch memory are macros, each beside the code that lays the memory out. The compiler evaluates them, and so
- * does the host, which plans memory where there is no compiler (edgekws/emit/c/macros.py): they consist of integers,
+ * does the host, which plans memory without a compiler (edgekws/emit/c/macros.py): they consist of integers,
  * + - * / % & << >> ~ && and comparisons of what is not negative, fields of a node, other macros, and EKW_IF for ?:. */
 #ifndef EKW_SIZES_H
 #define EKW_SIZES_H

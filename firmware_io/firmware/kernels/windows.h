@@ -1,7 +1,7 @@
-/* Packing the windows of a convolution, one value after the other. A core that includes this has defined before
+/* Packing the windows of a convolution, one value after the other. A core defines before it includes this
  *
- *     ekw_pack_tap        puts one value into packed pixels
- *     ekw_pack_end        what ends a pixel */
+ *     ekw_pack_tap        stores one value among packed pixels
+ *     ekw_pack_end        completes a pixel */
 #ifndef EKW_WINDOWS_H
 #define EKW_WINDOWS_H
 

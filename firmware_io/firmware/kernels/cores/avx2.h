@@ -3,7 +3,7 @@
  *     AVX2, AVX-512      2 of 16 bits
  *     AVX-512 with VNNI  4 of 8 bits; pixels unsigned, those of signed tensors raised by 128
  *
- *     stages             [filters] int32, what the raise adds to the sums, negative
+ *     stages             [filters] int32, compensates the sums for the raise, negative
  *     packed pixels      [groups of 16 pixels][lanes][16] lanes, aligned to a cache line
  *     unpacked filters   [filters][lanes]
  *     padded plane       [rows][columns] int16, aligned to a cache line */
@@ -27,7 +27,7 @@
 
 #define EKW_GROUP_TILE (EKW_REGISTERS / 8) /* groups of pixels whose sums of 4 filters stay in registers */
 
-/* Memory is written tap by tap and read lane by lane. */
+/* Memory is written by taps and read by lanes. */
 typedef int32_t __attribute__((may_alias)) ekw_lane;
 
 #ifdef EKW_HAS_VNNI
@@ -191,7 +191,7 @@ EKW_BODY void ekw_pack_tap(const ekw_node *node, const ekw_block *block, const u
 }
 
 #ifdef EKW_HAS_VNNI
-/* The same for kernels whose rows are fours of taps. False when 16 outputs see more than two registers hold. */
+/* The same for kernels whose rows are multiples of four taps. False when 16 outputs read beyond two registers. */
 EKW_BODY bool ekw_pack_fours(const ekw_node *node, const uint8_t *input, uint8_t *to, int32_t first, int32_t count,
                              ekw_case kind) {
     const int32_t fours = node->kernel[1] / 4, plane = node->in_shape.height * node->in_shape.width;

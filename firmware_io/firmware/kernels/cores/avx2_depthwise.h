@@ -1,12 +1,12 @@
 /* Depthwise convolutions of avx2.h. With VBMI a plane is read in the order of the outputs, through a table of
- * places; without, or where 16 outputs see more than a register, it is padded and read at all positions. */
+ * positions; without, or where 16 outputs read more than a register, it is padded and read at all positions. */
 #ifndef EKW_AVX2_DEPTHWISE_H
 #define EKW_AVX2_DEPTHWISE_H
 
 #include "kernels/cores/avx2_seats.h"
 
 /* The plane is aligned to a cache line and has one to spare; so have the seats and both copies. A compilation uses one
- * of the two, the image's plan has room for either. */
+ * of the two layouts, and the memory plan has room for either. */
 #define EKW_PLANE_WEIGHT_BYTES(node) EKW_ROUND_UP(EKW_CHANNEL_TAPS(node) * 2, EKW_ALIGNMENT)
 #define EKW_PLANE_PADDED_BYTES(node)                                                                         \
     (EKW_PLANE_WEIGHT_BYTES(node) + EKW_PADDED_ROWS(node) * EKW_PADDED_COLUMNS(node) * 2 + 128)
@@ -160,7 +160,7 @@ EKW_BODY bool ekw_table_fill(const ekw_table *table, const ekw_node *node) {
     return fits;
 }
 
-/* Fours of weights into the first seats. Their sum, times what values are raised by, is what the sums start from. */
+/* Fours of weights into the first seats. Their sum, times the raise of the values, is the initial value of the sums. */
 EKW_BODY int32_t ekw_table_weights(const ekw_table *table, const ekw_node *node, const int8_t *filter, ekw_case kind) {
     const int32_t width = node->kernel[1];
     int32_t sum = 0, tap = 0;

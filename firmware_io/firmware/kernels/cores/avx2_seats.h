@@ -1,4 +1,4 @@
-/* Where neighbouring outputs of a convolution find their inputs: bytes are moved there by one instruction. */
+/* Gather tables (seats): the inputs of neighbouring outputs of a convolution, moved by one byte permutation. */
 #ifndef EKW_AVX2_SEATS_H
 #define EKW_AVX2_SEATS_H
 
@@ -8,19 +8,19 @@
 
 #ifdef EKW_HAS_VNNI
 
-/* Where 16 neighbouring outputs find four taps of a row: byte i of lane l at places[4 * l + i] from `start` on,
- * where `inside` says so; the others meet padding. */
+/* The inputs of 16 neighbouring outputs for four taps of a row: byte i of lane l is at places[4 * l + i] from `start`
+ * on, where `inside` is set; the others read padding. */
 typedef struct {
     uint8_t places[64];
     uint64_t inside;
     int32_t start;
-    int32_t weights; /* of the channel at work; in the seats of the first 16 outputs */
+    int32_t weights; /* of the current channel; in the seats of the first 16 outputs */
     uint8_t unused[48];
 } ekw_seat;
 
 _Static_assert(sizeof(ekw_seat) == EKW_SEAT_BYTES, "the sizes of scratch memory count seats");
 
-/* row, column: of the first of the four taps, for 16 outputs. How many bytes from `start` on they see. */
+/* row, column: of the first of the four taps, for 16 outputs. Returns how many bytes from `start` on they read. */
 EKW_BODY int32_t ekw_seat_fill(ekw_seat *seat, const ekw_node *node, __m512i row, __m512i column, int32_t taps) {
     const __m512i height = ekw_all(node->in_shape.height), width = ekw_all(node->in_shape.width);
     const __mmask16 rows = _mm512_cmplt_epu32_mask(row, height);
@@ -51,7 +51,7 @@ EKW_BODY void ekw_origins(const ekw_node *node, int32_t output, __m512i *row, __
     *row = ekw_load(rows), *column = ekw_load(columns);
 }
 
-/* Up to 64 bytes; those behind the first `left` are 0 and are not touched. */
+/* Up to 64 bytes; those beyond the first `left` are 0 and are not read. */
 EKW_BODY ekw_lanes ekw_load_left(const uint8_t *from, int32_t left) {
     const __mmask64 some = left < 64 ? (UINT64_C(1) << (left < 0 ? 0 : left)) - 1 : ~UINT64_C(0);
     return _mm512_maskz_loadu_epi8(some, from);

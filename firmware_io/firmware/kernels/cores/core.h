@@ -1,4 +1,4 @@
-/* Which implementation of the inner loops this compilation takes; -DEKW_CORE=... overrides it. The host reads the list
+/* The implementation of the inner loops for this compilation; -DEKW_CORE=... overrides it. The host reads the list
  * (edgekws/emit/c/scratch.py): EKW_NAME is cores/name.h. */
 #ifndef EKW_CORE_H
 #define EKW_CORE_H

@@ -5,7 +5,7 @@
  *
  *     bytes t3 t2 t1 t0   ->   words (t2, t0), (t3, t1)
  *
- * Pixels and filters lie in pairs, word by word, so that one LDM fetches four taps of both:
+ * Pixels and filters are interleaved in pairs, word by word, so that one LDM loads four taps of both:
  *
  *     packed pixels, unpacked filters   [pairs][taps / 4] a (t2, t0) | b (t2, t0) | a (t3, t1) | b (t3, t1)
  *     stages                            [pairs of filters] offset a | a | b | b | factor a | b
@@ -31,11 +31,11 @@
 #define EKW_KEPT_BYTES 12288
 #define EKW_UNPACKINGS 8
 
-/* Functions that kernels of several cases share: they are in an image once. What an image's kernels have in common,
- * bits and rule as a rule, the compiler still takes for constants. */
+/* Functions that kernels of several cases share, so that an image has them once. The compiler still propagates what
+ * all kernels of an image have in common, usually bits and rule, as constants. */
 #define EKW_SHARED static __attribute__((noinline, unused))
 
-/* "cold" means for size, and so does being called by nobody else: the few loops that count are assembly, or "hot". */
+/* "cold" optimizes for size; the few loops that matter for speed are assembly, or "hot". */
 #define EKW_SMALL static __attribute__((noinline, unused, cold))
 #define EKW_HOT static __attribute__((noinline, unused, hot))
 #define EKW_DRIVER EKW_SMALL
@@ -96,7 +96,7 @@ EKW_BODY ekw_taps4 ekw_widen_weights(uint32_t field, int32_t bits, int32_t gain)
     return (ekw_taps4){(uint32_t)__ssub16(even, bias), (uint32_t)__ssub16(odd, bias)};
 }
 
-/* Four weights, 1 to 4 of which are there: nothing behind a filter is read. */
+/* Four weights, of which 1 to 4 exist: nothing beyond a filter is read. */
 EKW_BODY uint32_t ekw_load_weights(const int8_t *weights, int32_t count, int32_t bits) {
     const uint8_t *bytes = (const uint8_t *)weights;
     if (count >= 4) {
@@ -124,7 +124,7 @@ EKW_BODY int32_t ekw_dot(const uint8_t *x, const int8_t *filter, int32_t length,
     return acc;
 }
 
-/* USADA8 adds up four unsigned bytes; a signed one with its top bit flipped is 128 more than it is. */
+/* USADA8 adds up four unsigned bytes; flipping the top bit of a signed one adds 128 to it. */
 EKW_BODY int32_t ekw_sum(const uint8_t *x, int32_t count, ekw_case kind) {
     uint32_t acc = 0;
     int32_t i = 0;
@@ -147,7 +147,7 @@ EKW_SMALL int32_t ekw_gain(const ekw_requant *stage, int32_t channel, int32_t bi
     return log < room ? log : room;
 }
 
-/* Of sums that have a gain. 0 where it takes more than 31 bits: such layers are scaled by ekw_requantize. */
+/* The factor of sums with a gain; 0 where it needs more than 31 bits: ekw_requantize scales such layers. */
 EKW_BODY int32_t ekw_factor(const ekw_requant *stage, int32_t channel, int32_t gain) {
     const uint32_t mult = ((const uint8_t *)stage->mult)[channel];
     const int32_t shift = stage->shift[channel] + gain;

@@ -60,7 +60,7 @@ EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t 
     }
 }
 
-/* A row of a window is four taps. Those that meet padding are shifted out. */
+/* A row of a window is four taps. Those in the padding are shifted out. */
 EKW_SHARED void ekw_pack_rows(const ekw_node *node, const uint8_t *input, uint32_t *packed, int32_t pixel,
                             bool is_signed) {
     const int32_t height = node->in_shape.height, width = node->in_shape.width, kernel = node->kernel[0];
@@ -98,7 +98,7 @@ EKW_BODY void ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8
     }
 }
 
-/* Filters are widened like pixels; where a pair has no second one, its place keeps what is there. */
+/* Filters are widened like pixels; where a pair has no second one, its place is left unchanged. */
 EKW_SHARED void ekw_unpack_filters(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters,
                                    int32_t bits, ekw_rule rule) {
     const int32_t taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
@@ -133,7 +133,7 @@ EKW_BODY void ekw_unpack(uint8_t *unpacked, const ekw_node *node, int32_t first,
     }
 }
 
-/* A factor of 0 in front says that some channel has none. */
+/* A first factor of 0 means that some channel has none. */
 EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t taps, ekw_case kind) {
     const ekw_requant *requant = &node->requant;
     int32_t *words = (int32_t *)(void *)stages;
@@ -149,17 +149,17 @@ EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t 
     words[4] = has_factors ? words[4] : 0;
 }
 
-/* Two pixels times pairs of filters, as the assembly below reads it. */
+/* Two pixels times pairs of filters; the assembly below reads these fields. */
 typedef struct {
     uint8_t *output;        /* at 0: of the first pixel and filter */
     const int32_t *stage;   /* 4: of the first pair; or 0, 0, 0, 0, which become the sums of a single pair */
     int32_t pixel_step;     /* 8: bytes to the second pixel's output; 0 where there is no second pixel */
     int32_t filter_step;    /* 12: bytes to the next filter's output; 0 where there is no second filter */
     const uint8_t *pixels;  /* 16 */
-    const uint8_t *last;    /* 20: where the filters end */
-    int32_t skip;           /* 24: bytes of code that the first round leaves out */
+    const uint8_t *last;    /* 20: end of the filters */
+    int32_t skip;           /* 24: bytes of code that the first round skips */
     int32_t finish;         /* 28: 0 uint8, 1 int8, 2 sums */
-    const uint8_t *end;     /* 32: where the pixels end */
+    const uint8_t *end;     /* 32: end of the pixels */
     const uint8_t *filters; /* 36 */
 } ekw_strip;
 
@@ -192,8 +192,9 @@ typedef struct {
     "smmul r11, r11, r5\n" clip " r8, #8, r8\n" clip " r9, #8, r9\n" clip " r10, #8, r10\n" clip             \
     " r11, #8, r11\n"
 
-/* The tap loop is unrolled; the first round enters it where as many taps are left as it has to do, later ones at its
- * top. Where there is no second pixel or filter, its output goes first to where that of the other one follows. */
+/* The tap loop is unrolled; the first round enters it at the number of taps that it has to process, later ones at its
+ * top. Where there is no second pixel or filter, its output is written first, to the place that the other one
+ * overwrites. */
 __attribute__((naked)) EKW_SHARED void ekw_strip_run(__attribute__((unused)) const ekw_strip *strip) {
     __asm volatile(
         "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
@@ -258,7 +259,7 @@ __attribute__((naked)) EKW_SHARED void ekw_strip_run(__attribute__((unused)) con
             : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
 }
 
-/* One of four sums, which the stage has not seen yet. */
+/* One of four sums before requantization. */
 EKW_SMALL void ekw_store_sum(const ekw_node *node, const ekw_panel *panel, int32_t acc, int32_t filter, int32_t pixel,
                              int32_t bits, ekw_rule rule) {
     if (filter < panel->filter_count && pixel < panel->pixel_count) {
@@ -267,8 +268,8 @@ EKW_SMALL void ekw_store_sum(const ekw_node *node, const ekw_panel *panel, int32
     }
 }
 
-/* Two pixels times all pairs of filters at once, but a filter without a partner by itself, and one pair after the other
- * where their sums come back. */
+/* Two pixels times all pairs of filters at once; a filter without a partner alone, and one pair at a time where the
+ * sums are returned. */
 EKW_SMALL void ekw_panel_pairs(const ekw_node *node, const ekw_panel *panel, bool is_scaled, int32_t bits,
                                ekw_rule rule) {
     const int32_t fours = (panel->taps + 3) >> 2, pair_bytes = 16 * fours;

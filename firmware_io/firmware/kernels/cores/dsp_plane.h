@@ -2,11 +2,11 @@
  *
  *     scratch: weights | padded plane [rows][columns] int16
  *
- * A 3x3 kernel of stride 1 goes through strips of five output columns, which see seven: there the plane is
+ * A 3x3 kernel of stride 1 computes strips of five output columns, which read seven: there the plane is
  *
  *     [strips][rows][8] int16
  *
- * and the last strip begins where five outputs are left, whatever the one before it did. */
+ * and the last strip begins where five outputs are left, even if it overlaps the one before. */
 #ifndef EKW_CORE_DSP_PLANE_H
 #define EKW_CORE_DSP_PLANE_H
 
@@ -28,8 +28,8 @@ typedef struct {
     int16_t *values;
     int32_t rows;
     int32_t pitch;  /* values from a row to the next one */
-    int32_t strips; /* 1 where there is but the plane */
-    int32_t seen;   /* columns that a strip has of the padded input */
+    int32_t strips; /* 1 for a plane that is not cut into strips */
+    int32_t seen;   /* columns of the padded input that a strip reads */
     int32_t width;  /* its output columns */
     int32_t last;   /* the first one of the last strip */
     bool is_3x3;
@@ -102,12 +102,12 @@ EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const
     }
 }
 
-/* Each kernel takes its weights when it runs. */
+/* Each kernel reads its weights when it runs. */
 EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, int32_t taps, ekw_case kind) {
     (void)plane, (void)filter, (void)taps, (void)kind;
 }
 
-/* What the assembly below reads. */
+/* The assembly below reads these fields. */
 typedef struct {
     int32_t factor;        /* 0 */
     int32_t output_step;   /* 4 from a row to the next one */
@@ -249,7 +249,7 @@ EKW_SMALL void ekw_sweep_run(const ekw_node *node, const ekw_sweep *sweep, int32
     }
 }
 
-/* The stage of one channel. factor: 0 where ekw_requantize is to scale the sums; then nothing is gained. */
+/* The requantization of one channel. factor: 0 where ekw_requantize scales the sums; then there is no gain. */
 typedef struct {
     int32_t gain;
     int32_t factor;
@@ -263,7 +263,7 @@ EKW_BODY ekw_plane_stage ekw_plane_stage_of(const ekw_requant *requant, int32_t 
                        : (ekw_plane_stage){gain, factor, (int32_t)((uint32_t)requant->offset[channel] << gain)};
 }
 
-/* Strips that have no factor, or want int8, are planes of five columns. */
+/* Strips without a factor, or with int8 outputs, are planes of five columns. */
 EKW_BODY void ekw_plane_sweep(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
                               const int8_t *filter, ekw_plane_stage stage, ekw_case kind) {
     int32_t *tap = plane->weights, number = 0;
@@ -281,7 +281,7 @@ EKW_BODY void ekw_plane_sweep(const ekw_node *node, const ekw_plane *plane, int3
     }
 }
 
-/* Nine weights: (w2, w0), (w3, w1), (w6, w4), (w7, w5) and w8 become what ekw_strip3x3 wants. */
+/* Nine weights: (w2, w0), (w3, w1), (w6, w4), (w7, w5) and w8 become the words of ekw_strip3x3. */
 EKW_BODY void ekw_strip_weights(uint32_t *words, const int8_t *filter, int32_t bits, int32_t gain) {
     const ekw_taps4 a = ekw_widen_weights(ekw_load_weights(filter, 4, bits), bits, gain);
     const ekw_taps4 b = ekw_widen_weights(ekw_load_weights(filter + bits / 2, 4, bits), bits, gain);

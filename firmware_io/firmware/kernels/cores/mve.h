@@ -1,12 +1,12 @@
 /* The inner loops with Arm's M-profile vectors (MVE, "Helium", integers): 16 products of int8 an instruction.
  *
  *     packed pixels      [blocks of 4 pixels][vectors of 16 taps][4 pixels][16 taps] int8
- *     unpacked filters   [filters][taps, zeros up to a multiple of 16] int8; weights of 8 bits are read from
- *                        where they are
+ *     unpacked filters   [filters][taps, zeros up to a multiple of 16] int8; weights of 8 bits are read
+ *                        in place
  *
  * There is no product of uint8 and int8: what is packed is x - 128 for inputs of uint8, the byte with its
- * highest bit flipped, and the offsets of the stages make up for it: sum(x * w) = sum((x - 128) * w) +
- * 128 * sum(w). What packed pixels hold beyond the last tap does not matter, there filters are 0. */
+ * highest bit flipped, and the offsets of the requantization compensate for it: sum(x * w) = sum((x - 128) * w) +
+ * 128 * sum(w). Packed pixels may hold anything beyond the last tap, for filters are 0 there. */
 #ifndef EKW_CORE_MVE_H
 #define EKW_CORE_MVE_H
 
@@ -29,7 +29,7 @@
 /* Code that all kernels of a model share. */
 #define EKW_SHARED static __attribute__((noinline, unused))
 
-/* What a byte of the input is xored with. */
+/* Each byte of the input is XORed with this. */
 EKW_BODY uint8_t ekw_flip(ekw_case kind) {
     return kind.is_signed ? 0 : 0x80;
 }
@@ -41,7 +41,7 @@ EKW_BODY int8x16_t ekw_extracted(int8x16_t bytes, uint8x16_t taps, int32_t bits)
     return bits == 8 ? bytes : bits == 4 ? vshrq_n_s8(left, 4) : vshrq_n_s8(left, 6);
 }
 
-/* Which byte of a packed filter has the weight. */
+/* The byte of a packed filter that holds the weight. */
 EKW_BODY uint8x16_t ekw_bytes_of(uint8x16_t taps, int32_t bits) {
     return bits == 8 ? taps : bits == 4 ? vshrq_n_u8(taps, 1) : vshrq_n_u8(taps, 2);
 }
@@ -112,7 +112,7 @@ EKW_BODY int32_t ekw_weight_sum(const int8_t *w, int32_t taps, int32_t bits) {
     return vaddvaq_s8(sum, ekw_last_weights(w, taps & 15, bits));
 }
 
-/* A stage is the offset, with what makes up for x - 128. */
+/* The offset of each filter, with the compensation for x - 128. */
 EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t taps, ekw_case kind) {
     const int32_t stride = ekw_filter_stride(taps, kind.weight_bits);
     const int8_t *filter = node->weight;
@@ -122,8 +122,8 @@ EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t 
     }
 }
 
-/* The stage of one channel, ready for vectors of sums. EKW_SHIFT: (acc * mult + offset) >> shift, the offset being
- * a product with mult already. */
+/* The requantization of one channel, for vectors of sums. EKW_SHIFT: (acc * mult + offset) >> shift, where the offset
+ * has been multiplied by mult. */
 typedef struct {
     int32_t offset;
     int32_t mult;
@@ -143,8 +143,8 @@ EKW_BODY ekw_scaler ekw_scaler_of(const ekw_node *node, int32_t offset, int32_t 
     return (ekw_scaler){(int32_t)((uint32_t)offset * mult), (int32_t)mult, left};
 }
 
-/* vqrdmulh and vrshl are the two roundings of ekw_fixed_point, but vrshl takes halves up: one less before it,
- * where there is a shift, takes those of negative numbers away from zero. */
+/* vqrdmulh and vrshl are the two roundings of ekw_fixed_point, but vrshl rounds halves up: subtracting one
+ * first, where there is a shift, rounds those of negative numbers away from zero. */
 EKW_BODY int32x4_t ekw_lanes_scaled(int32x4_t acc, const ekw_scaler *scaler, ekw_rule rule) {
     if (rule == EKW_CLIP) {
         return vaddq_n_s32(acc, scaler->offset);

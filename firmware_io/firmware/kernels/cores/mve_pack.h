@@ -11,7 +11,7 @@ EKW_BODY void ekw_pack_8(uint8_t *to, const uint8_t *x, uint16x8_t planes, mve_p
     vstrbq_u16(to, veorq_u16(vldrbq_gather_offset_z_u16(x, planes, lanes), vdupq_n_u16(flip)));
 }
 
-/* For planes so large that an index of 16 bits does not reach over eight of them. */
+/* For planes so large that 16-bit indices do not span eight of them. */
 EKW_BODY void ekw_pack_large(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
                              uint8_t flip) {
     for (int32_t i = 0; i < count; i++) {

@@ -10,7 +10,7 @@ typedef struct {
     const uint8_t *x;         /* pixels, from the last vector of taps on */
     const uint8_t *filter[2]; /* likewise */
     int32_t before;           /* taps before that vector */
-    int32_t offset[2];        /* stages, see ekw_scaler */
+    int32_t offset[2];        /* see ekw_scaler */
     int32_t left[2];
     int32_t mult[2];
     uint8_t *output[2];
@@ -23,8 +23,8 @@ typedef struct {
 _Static_assert(offsetof(ekw_job, offset) == 16 && offsetof(ekw_job, output) == 40 && offsetof(ekw_job, hi) == 60,
                "the assembly reads an ekw_job");
 
-/* 16 taps of two filters, in q0 and q1, at four pixels. The 8 sums take every even register, where vmladav wants
- * them: r0, r2, r4, r6 those of the first filter. With that no register is left over, and compilers spill. */
+/* 16 taps of two filters, in q0 and q1, at four pixels. The 8 sums take every even register, as vmladav requires:
+ * r0, r2, r4, r6 those of the first filter. No register is left, and compilers spill. */
 #define EKW_STEP(vmladav, first)                                                                             \
     "vldrw.32 q2, [r1" first "\n\t"                                                                          \
     "vldrw.32 q3, [r1, #16]\n\t" vmladav " r0, q2, q0\n\t" vmladav " r8, q2, q1\n\t"                         \
@@ -32,7 +32,7 @@ _Static_assert(offsetof(ekw_job, offset) == 16 && offsetof(ekw_job, output) == 4
     "vldrw.32 q3, [r1, #48]\n\t" vmladav " r4, q2, q0\n\t" vmladav " r12, q2, q1\n\t"                        \
     vmladav " r6, q3, q0\n\t" vmladav " lr, q3, q1\n\t"
 
-/* The stages of q2 and q3; q6, q7: the multipliers or, for EKW_FIXED, the shifts. See ekw_lanes_scaled. */
+/* The requantization of q2 and q3; q6, q7: the multipliers or, for EKW_FIXED, the shifts. See ekw_lanes_scaled. */
 #define EKW_LOAD_CLIP ""
 #define EKW_LOAD_SHIFT "vdup.32 q6, r4\n\tvdup.32 q7, r6\n\t"
 #define EKW_LOAD_FIXED "vdup.32 q6, r0\n\tvdup.32 q7, r2\n\t"
@@ -49,8 +49,8 @@ _Static_assert(offsetof(ekw_job, offset) == 16 && offsetof(ekw_job, output) == 4
     "vqadd.s32 q2, q2, q0\n\tvqadd.s32 q3, q3, q1\n\t"                                                       \
     "vrshl.s32 q2, r4\n\tvrshl.s32 q3, r6\n\t"
 
-/* The last vector comes first, as its taps may be fewer than 16 and its sums begin with nothing; then back to the
- * first one. r1: pixels; r3, r5: filters; r7: taps before the last vector; r9 counts them down. */
+/* The last vector comes first, as its taps may be fewer than 16 and its sums start at zero; then the others from the
+ * first on. r1: pixels; r3, r5: filters; r7: taps before the last vector; r9 counts them down. */
 #define EKW_BLOCKS(load, scale)                                                                              \
     "ldrd r1, r3, [r11]\n\tldrd r5, r7, [r11, #8]\n\t"                                                       \
     "ldrd r0, r2, [r11, #24]\n\tldrd r4, r6, [r11, #32]\n\t" load                                            \
@@ -110,7 +110,7 @@ EKW_BODY void ekw_job_run(ekw_job *job, ekw_rule rule) {
     }
 }
 
-/* Fewer than four pixels: to a place of their own first. */
+/* Fewer than four pixels: to a temporary first. */
 EKW_BODY void ekw_job_rest(ekw_job *job, int32_t count, int32_t block, ekw_rule rule) {
     uint8_t some[2][4], *output[2] = {job->output[0], job->output[1]};
     job->x = job->end;

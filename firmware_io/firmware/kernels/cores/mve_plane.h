@@ -28,7 +28,7 @@ typedef struct {
     uint8_t *places; /* null: the plane is too large */
     int32_t columns; /* bytes from a row to the next */
     int32_t size;
-    uint8_t zero; /* what padding holds */
+    uint8_t zero; /* value of the padding */
     ekw_window window;
     uint8x16_t lane_taps; /* 255 in lanes without one */
     uint8x16_t lane_bytes; /* from the corner */
@@ -100,7 +100,7 @@ EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case
     return plane;
 }
 
-/* ekw_plane_of has done it. */
+/* ekw_plane_of has cleared it already. */
 EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
     (void)plane;
 }
@@ -132,7 +132,7 @@ EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const
     }
 }
 
-/* Where they run they are read. */
+/* The weights are read when the kernel runs. */
 EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, int32_t taps, ekw_case kind) {
     (void)plane, (void)filter, (void)taps, (void)kind;
 }

@@ -1,4 +1,4 @@
-/* The inner loops in C11, for cores that multiply 32 bits and nothing wider or narrower.
+/* The inner loops in C11, for cores whose only multiplication has 32 bits.
  *
  * Two multiplications serve three pixels. Pixels a, b, c are packed into two words,
  *
@@ -6,12 +6,12 @@
  *     second = c + b * 2^10        all modulo 2^32
  *
  * and so are the sums of their products with the same weights. As long as no sum leaves 21 bits, the low bits
- * of the first word are the sum of a; above them are the low 11 bits of the sum of b; with these taken away from
- * the second word, the sum of c and the rest of b's remain. Sums are split after so many taps that they fit.
+ * of the first word are the sum of a; above them are the low 11 bits of the sum of b; subtracting these from the
+ * second word leaves the sum of c and the rest of that of b. Sums are split before they can leave 21 bits.
  *
  *     packed pixels      [pixels / 3][taps] pairs of words
- *     unpacked filters   [filters][taps] int8; weights of 8 bits are read from where they are
- *     stages             [filters] int32: what a sum begins with */
+ *     unpacked filters   [filters][taps] int8; weights of 8 bits are read in place
+ *     stages             [filters] int32: the initial value of a sum */
 #ifndef EKW_CORE_PORTABLE_H
 #define EKW_CORE_PORTABLE_H
 
@@ -29,7 +29,7 @@
 #define EKW_KEPT_BYTES 12288
 #define EKW_UNPACKINGS 6
 
-/* Loops over a block are no loops. */
+/* Loops over a block are unrolled completely. */
 #ifdef __clang__
 #define EKW_UNROLL _Pragma("unroll 4")
 #define EKW_UNROLL_8 _Pragma("unroll 8")
@@ -38,7 +38,7 @@
 #define EKW_UNROLL_8 _Pragma("GCC unroll 8")
 #endif
 
-/* Filters that share the loads of the pixels: as many as there are registers for their sums. And how the loops over
+/* Filters that share the loads of the pixels: as many as there are registers for their sums; and how the loops over
  * taps and over the outputs of a block are unrolled. */
 #if defined(__ARM_ARCH_6M__)
 #define EKW_FILTER_BLOCK 1
@@ -69,7 +69,7 @@ EKW_BODY int32_t ekw_group(int32_t bits) {
     return bits == 8 ? 64 : bits == 4 ? 1024 : 8128;
 }
 
-/* Unsigned values are packed less than this; what is missing is part of the stage. */
+/* Subtracted from unsigned values before packing; ekw_prepare_stages adds it back to the sums. */
 EKW_BODY int32_t ekw_center(ekw_case kind) {
     return kind.is_signed ? 0 : 128;
 }
@@ -112,7 +112,7 @@ EKW_BODY int32_t ekw_centered(uint8_t byte, uint32_t flip) {
     return (int32_t)(byte ^ flip) - 128;
 }
 
-/* Where the last pixels are less than three, one of them stands for what is missing. */
+/* Where fewer than three pixels are left, the first of them is repeated. */
 EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t plane, int32_t channels, int32_t count,
                                  ekw_case kind) {
     const uint32_t flip = kind.is_signed ? 128 : 0;
@@ -177,7 +177,7 @@ EKW_BODY int32_t ekw_weights_sum(const int8_t *weights, int32_t taps, int32_t bi
     return sum;
 }
 
-/* A stage is what the sum of a filter begins with: its offset, and what the center of the input adds. */
+/* The initial value of the sum of a filter: its offset, and the compensation for the center of the input. */
 EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t taps, ekw_case kind) {
     int32_t *begin = (int32_t *)(void *)stages;
     const int8_t *weights = node->weight;
@@ -208,8 +208,8 @@ EKW_BODY void ekw_multiply_add(ekw_pair *sum, ekw_pair x, int32_t weight) {
     sum->second += x.second * (uint32_t)weight;
 }
 
-/* Adds to acc [EKW_FILTER_BLOCK][3] what so many filters, `stride` bytes apart, see of three pixels. A function of
- * its own: the loop needs all registers, and it is the same for kernels of all cases. */
+/* Adds to acc [EKW_FILTER_BLOCK][3] the sums of as many filters, `stride` bytes apart, at three pixels. A separate
+ * function, for the loop needs all registers and is the same for kernels of all cases. */
 EKW_SHARED void ekw_sums(int32_t *acc, const ekw_pair *x, const ekw_pair *end, const int8_t *weights, int32_t stride) {
     ekw_pair sums[EKW_FILTER_BLOCK] = {{0, 0}};
     const int8_t *w[EKW_FILTER_BLOCK];
@@ -243,7 +243,7 @@ EKW_BODY void ekw_store(uint8_t *output, int32_t step, const int32_t *y, int32_t
     }
 }
 
-/* acc: with the offset. With constants for a range compilers know instructions that clip. */
+/* acc: with the offset. For a constant range, compilers use instructions that clip. */
 EKW_BODY void ekw_finish(uint8_t *output, int32_t step, const int32_t *acc, ekw_stage stage, bool is_signed,
                          int32_t count, ekw_rule rule) {
     const int32_t y[3] = {ekw_scaled(acc[0], stage, rule), ekw_scaled(acc[1], stage, rule),
@@ -255,7 +255,7 @@ EKW_BODY void ekw_finish(uint8_t *output, int32_t step, const int32_t *acc, ekw_
     }
 }
 
-/* Three pixels, EKW_FILTER_BLOCK filters from number f on. step: 0 takes the first one again and again. */
+/* Three pixels, EKW_FILTER_BLOCK filters from number f on. step: 0 repeats the first one. */
 EKW_BODY void ekw_block(const ekw_requant *requant, const ekw_panel *panel, const ekw_pair *x, int32_t f, int32_t step,
                         uint8_t *output, int32_t count, int32_t group, ekw_rule rule) {
     const int32_t taps = panel->taps, plane = panel->plane, channel = panel->first_filter + f;
@@ -280,7 +280,7 @@ EKW_BODY void ekw_block(const ekw_requant *requant, const ekw_panel *panel, cons
     }
 }
 
-/* The last block overlaps the one before it where the filters are no multiple. */
+/* The last block overlaps the one before it where the filters are not a multiple of a block. */
 EKW_BODY void ekw_blocks(const ekw_node *node, const ekw_panel *panel, int32_t group, ekw_rule rule) {
     const int32_t filters = panel->filter_count, last = filters - EKW_FILTER_BLOCK, step = last < 0 ? 0 : 1;
     const ekw_requant requant = node->requant;

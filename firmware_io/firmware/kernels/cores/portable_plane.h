@@ -3,7 +3,7 @@
  *
  *     scratch: taps as int32 | a row of zeros | [rows][columns] pairs of words, padding included
  *
- * rows: of the input that the first band sees. Values are not centered, there are few taps. */
+ * rows: of the input that the first band reads. Values are not centered, for there are few taps. */
 #ifndef EKW_CORE_PORTABLE_PLANE_H
 #define EKW_CORE_PORTABLE_PLANE_H
 
@@ -22,7 +22,7 @@ typedef struct {
     uint8_t *zeros; /* a row of padding */
     ekw_pair *pairs;
     int32_t band; /* rows of the output */
-    int32_t rows; /* of the input that a band sees */
+    int32_t rows; /* of the input that a band reads */
     int32_t columns;
 } ekw_plane;
 
@@ -39,7 +39,7 @@ EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case
     return plane;
 }
 
-/* The row of zeros, too. */
+/* Clears the row of zeros too. */
 EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
     const uint32_t *end = &plane->pairs[plane->rows * plane->columns].first;
     for (uint32_t *word = (uint32_t *)(void *)plane->zeros; word != end; word++) {

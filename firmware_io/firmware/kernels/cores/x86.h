@@ -121,7 +121,7 @@ EKW_BODY __m128i ekw_bytes(ekw_lanes x) {
     return _mm512_cvtepi32_epi8(x);
 }
 
-/* What ekw_zip_low and ekw_zip_high led to, as 32 bytes in the order before. */
+/* Undoes the order of ekw_zip_low and ekw_zip_high: 32 bytes. */
 EKW_BODY void ekw_keep_bytes(void *to, ekw_lanes low, ekw_lanes high) {
     _mm256_storeu_si256((__m256i *)to, _mm512_cvtepi16_epi8(_mm512_packs_epi32(low, high)));
 }
@@ -302,7 +302,7 @@ EKW_BODY ekw_lanes ekw_fixed_points(ekw_lanes total, int32_t mult, int32_t shift
     return ekw_one_more_where(ekw_shifted(high, shift), ekw_and(high, ekw_all(mask)), threshold);
 }
 
-/* The stage of one channel, as ekw_requantize of inner.h. */
+/* The requantization of one channel, as ekw_requantize of inner.h. */
 EKW_BODY ekw_lanes ekw_requantized(const ekw_requant *stage, ekw_lanes acc, int32_t channel, ekw_rule rule) {
     if (rule != EKW_CLIP) {
         acc = ekw_plus(acc, ekw_all(stage->offset[channel]));
