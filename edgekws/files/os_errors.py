@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import TypeVar
 
-from edgekws.errors import ArtifactError, EdgeKwsError
+from edgekws.errors import ArtifactError, BoardError, EdgeKwsError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DENIED = (errno.EACCES, errno.EPERM)
@@ -27,24 +27,40 @@ def unreadable(kind: type[_Error], path: Path, what: str, error: OSError, hint: 
     return kind(f"{path} could not be read; {what} is expected there", got=_reason(error), hint=hint)
 
 
-def unwritable(path: Path, error: OSError) -> ArtifactError:
-    """The error to raise where `path` could not be written. What was there before is assumed to be untouched."""
-    place = existing_parent(path)
+def unwritable(
+    path: Path, error: OSError, elsewhere: str = "another output folder", untouched: bool = True
+) -> ArtifactError:
+    """The error to raise where `path` could not be written.
+
+    elsewhere: what to give instead, with its article. untouched: what was there before is still there.
+    """
+    place = _refusing(path)
     if error.errno in _FULL:
-        hint = "free some space or give another output folder, then run the same command again"
+        hint = f"free some space or give {elsewhere}, then run the same command again"
     elif error.errno in _DENIED:
-        hint = "give another output folder, or change the permissions of this one"
+        hint = f"give {elsewhere}, or change the permissions of this one"
         return ArtifactError(f"{path} could not be written: {place} is not writable", got=ownership(place), hint=hint)
     elif error.errno == errno.EROFS:
-        hint = "give an output folder on another disk"
+        hint = f"give {elsewhere} on another disk"
     elif isinstance(error, NotADirectoryError | FileExistsError):
-        hint = "give another output folder, or move that file away"
+        hint = f"give {elsewhere}, or move that file away"
         return ArtifactError(f"{path} could not be written: {place} is not a folder", got="a file", hint=hint)
     else:
-        hint = "give another output folder, then run the same command again"
-    return ArtifactError(
-        f"{path} could not be written; what was there before is untouched", got=_reason(error), hint=hint
-    )
+        hint = f"give {elsewhere}, then run the same command again"
+    rest = "; what was there before is untouched" if untouched else ""
+    return ArtifactError(f"{path} could not be written{rest}", got=_reason(error), hint=hint)
+
+
+def no_temporary_files(folder: Path, error: OSError) -> BoardError:
+    """The error to raise where a build cannot write its temporary files into `folder`."""
+    refused = unwritable(folder, error, "another folder for temporary files in TMPDIR", untouched=False)
+    return BoardError(refused.expected, got=refused.got, hint=refused.hint)
+
+
+def _refusing(path: Path) -> Path:
+    """What refuses to be written: `path` where it exists in a folder that is writable, else the nearest folder."""
+    parent = existing_parent(path)
+    return path if os.access(path, os.F_OK) and os.access(parent, os.W_OK) else parent
 
 
 def existing_parent(path: Path) -> Path:

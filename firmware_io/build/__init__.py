@@ -14,6 +14,7 @@ from pathlib import Path
 from edgekws.emit import c
 from edgekws.errors import ArtifactError, BoardError, ConfigError
 from edgekws.files import replacing, sha256_file
+from edgekws.files.os_errors import no_temporary_files
 from firmware_io import board as boards
 from firmware_io import tools
 from firmware_io.board import Board
@@ -91,7 +92,7 @@ def write_model(model: Mapping[str, bytes], folder: Path) -> None:
         try:
             (folder / name).write_bytes(model[name])
         except OSError as error:
-            raise BoardError(f"{folder} should take temporary files", got=str(error), hint="free some space") from error
+            raise no_temporary_files(folder, error) from error
 
 
 def commands(board: Board, folder: Path, elf: Path, energy: bool = False) -> list[list[str]]:

@@ -19,8 +19,9 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from edgekws.errors import ArtifactError, BoardError
+from edgekws.errors import ArtifactError
 from edgekws.files import sha256, write_bytes
+from edgekws.files.os_errors import no_temporary_files
 from firmware_io import tools
 from firmware_io.build import CFLAGS, FIRMWARE
 
@@ -130,7 +131,7 @@ def _built(compiler: str, flags: Sequence[str], sources: Mapping[str, bytes]) ->
             for name, content in sources.items():
                 (folder / name).write_bytes(content)
         except OSError as error:
-            raise BoardError(f"{folder} should take temporary files", got=str(error), hint="free some space") from error
+            raise no_temporary_files(folder, error) from error
         files = [str(folder / name) for name in sorted(sources) if name.endswith(".c")]
         shared = "-dynamiclib" if platform.system() == "Darwin" else "-shared"
         line = [compiler, *flags, f"-I{folder}", "-fPIC", shared, *files, "-o", str(folder / "library.so")]

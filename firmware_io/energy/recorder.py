@@ -16,8 +16,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from edgekws.errors import ArtifactError, BoardError, EdgeKwsError
+from edgekws.errors import BoardError, EdgeKwsError
 from edgekws.files import write_json
+from edgekws.files.os_errors import unwritable
 from firmware_io.monitors import Monitor, Trace
 
 KIND, VERSION = "edgekws-energy-trace", 1
@@ -51,7 +52,7 @@ class Recorder:
             self._spool.write_bytes(b"")
             self._note(complete=False)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise unwritable(self._spool, error, untouched=False) from error
         self._monitor.start(self._rate_hz)
         self._thread.start()
         return self
@@ -89,14 +90,10 @@ class Recorder:
         except EdgeKwsError as error:
             self._error = error
         except OSError as error:
-            self._error = self._unwritable(error)
+            self._error = unwritable(self._spool, error, untouched=False)
         except Exception as error:  # raised by a vendor's package: `check` reports it in the thread of the run
             got = f"{type(error).__name__}: {error}"
             self._error = BoardError(f"{self._meter} should deliver its samples", got=got, hint="start it again")
-
-    def _unwritable(self, error: OSError) -> ArtifactError:
-        hint = "free some space or give another output folder"
-        return ArtifactError(f"{self._spool} should be writable", got=str(error), hint=hint)
 
     def _record(self) -> None:
         with self._spool.open("ab", buffering=0) as file:

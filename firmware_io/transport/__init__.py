@@ -59,8 +59,8 @@ def board_of(url: str) -> str:
     Raises ConfigError for an unknown scheme.
     """
     module, rest = _load(url)
-    found: str = module.board_of(rest) if hasattr(module, "board_of") else ""
-    return found
+    started: str = module.board_of(rest) if hasattr(module, "board_of") else ""
+    return started
 
 
 def _load(url: str) -> tuple[Any, str]:

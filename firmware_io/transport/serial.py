@@ -44,8 +44,8 @@ def path_of(which: str) -> str:
     """The path of the port that is meant. Raises BoardError when there is none, or several (it lists them)."""
     if ports.is_path(which):
         return which
-    found = ports.listed()
-    return ports.one(which, ports.matching(which, found), found).device
+    listed = ports.listed()
+    return ports.one(which, ports.matching(which, listed), listed).device
 
 
 def _baud(query: str) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgekws.errors import ArtifactError, ConfigError
+from edgekws.files.os_errors import unwritable
 from firmware_io import traffic
 from firmware_io import transport as transports
 from firmware_io.transport import Transport, open_transport, schemes
@@ -72,11 +73,7 @@ class Spy:
         try:
             yield
         except OSError as error:
-            raise ArtifactError(
-                f"{self._path} should take the recorded traffic",
-                got=error.strerror or str(error),
-                hint="free some space or give another file",
-            ) from error
+            raise unwritable(self._path, error, "another file", untouched=False) from error
 
 
 def url_of(path: Path, url: str) -> str:

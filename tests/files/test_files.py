@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from edgekws import files
-from edgekws.errors import ArtifactError, ConfigError, unknown
-from edgekws.files.os_errors import unreadable, unwritable
+from edgekws.errors import ArtifactError, BoardError, ConfigError, unknown
+from edgekws.files.os_errors import no_temporary_files, unreadable, unwritable
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -76,6 +76,20 @@ def test_a_folder_without_write_permission_names_its_owner(tmp_path, monkeypatch
 def open_new_folder(path):
     with files.new_folder(path):
         pass
+
+
+def test_a_file_without_write_permission_is_named_itself(tmp_path):
+    (tmp_path / "traffic.jsonl").touch()
+    error = unwritable(tmp_path / "traffic.jsonl", refused(errno.EACCES), "another file", untouched=False)
+    assert f"{tmp_path / 'traffic.jsonl'} is not writable. Got: it is owned by" in str(error)
+    assert "give another file, or change the permissions" in str(error)
+
+
+def test_a_build_without_temporary_files_is_a_board_error(tmp_path):
+    """Graph.compile falls back to the interpreter then."""
+    full, denied = (no_temporary_files(tmp_path, refused(number)) for number in (errno.ENOSPC, errno.EACCES))
+    assert isinstance(full, BoardError) and "free some space or give another folder for temporary" in str(full)
+    assert "owned by" in str(denied) and "space" not in str(denied) and "TMPDIR" in str(denied)
 
 
 def test_a_file_where_a_folder_should_be_is_named(tmp_path):

@@ -32,12 +32,12 @@ def compare(
     from edgekws.report.compare.pages import write_comparison
     from edgekws.report.compare.runs import load
 
-    found: list[Run] = load(runs)
+    compared: list[Run] = load(runs)
     if sort:
-        found = comparing.ranked(found, sort)
-    _show(comparing.compare(found))
+        compared = comparing.ranked(compared, sort)
+    _show(comparing.compare(compared))
     if out is not None:
-        console.out.print(f"written: {escape(str(write_comparison(found, out)[-1]))}")
+        console.out.print(f"written: {escape(str(write_comparison(compared, out)[-1]))}")
 
 
 def _show(document: dict[str, Any]) -> None:

@@ -87,7 +87,10 @@ def image_path(out: Path, board: Board, energy: bool) -> Path:
 
 
 def load(name: str, out: Path, dry_run: bool, min_ram: bool = False, energy: bool = False) -> None:
-    """Build, load and greet; or only say how. A physical board is written with the tool of its file."""
+    """Build the firmware, load it and print the board's answer to `name`. A physical board is written instead.
+
+    dry_run: only print the commands.
+    """
     from firmware_io import board as boards
     from firmware_io import build
     from firmware_io import flash as tools
@@ -99,11 +102,11 @@ def load(name: str, out: Path, dry_run: bool, min_ram: bool = False, energy: boo
     elf = image_path(out, board, energy)
     _, model = emitted_model(board, out, min_ram)
     if dry_run:
-        _say_build(board, elf, energy)
+        _print_build(board, elf, energy)
         console.out.print("load:  " + shlex.join(tools.load(board.flash_tool).command(board, elf)), markup=False)
         return
     firmware = build.build(board, model, elf, energy)
-    _greet(board, board.transport, elf)
+    _print_identity(board, board.transport, elf)
     _sizes(board, firmware)
 
 
@@ -118,7 +121,7 @@ def build_and_write(
     verify: bool,
     energy: bool = False,
 ) -> None:
-    """Build, write to a physical board, greet it. A dry run builds in a temporary folder."""
+    """Build the firmware, write it to a physical board, identify the board. A dry run builds in a temporary folder."""
     from firmware_io import build
 
     if not board.linker_script or board.how != "measured":
@@ -128,14 +131,14 @@ def build_and_write(
     elf = image_path(out, board, energy)
     _, model = emitted_model(board, out, min_ram)
     if dry_run:
-        _say_build(board, elf, energy)
+        _print_build(board, elf, energy)
         with tempfile.TemporaryDirectory(prefix="edgekws-dry-") as folder:
             build.build(board, model, Path(folder) / elf.name, energy)
             write(board, tool, elf, port, options, True, verify, Path(folder))
         return
     firmware = build.build(board, model, elf, energy)
     write(board, tool, elf, port, options, False, verify)
-    _greet_written(board, port, elf, energy)
+    _identify_written(board, port, elf, energy)
     _sizes(board, firmware)
 
 
@@ -149,27 +152,30 @@ def write(
     verify: bool,
     built_in: Path | None = None,
 ) -> None:
-    """Write `image` with `tool`; or only say what would be run or sent, were the file of `built_in` there."""
+    """Write `image` with `tool`.
+
+    dry_run: only print what would be run or sent. built_in: the folder that has the image, if it was built elsewhere.
+    """
     from firmware_io import flash as tools
 
     flasher = tools.flasher(tool)
     own = board.transport if board.flash_tool == tool or board.how == "measured" else ""
     read_from = built_in / image.name if built_in else image
-    opened = _port(port, own, dry_run) if flasher.CAPABILITIES.port else ""
-    job = tools.job(tool, board, read_from, opened, options, verify)
+    device = _port(port, own, dry_run) if flasher.CAPABILITIES.port else ""
+    job = tools.job(tool, board, read_from, device, options, verify)
     if dry_run:
         for line in flasher.plan(job):
             console.out.print(f"load:  {line.replace(str(read_from), str(image))}", markup=False)
         return
     flasher.require(job)
-    flasher.plan(job)  # whatever is wrong with image and options is said before the board is touched
+    flasher.plan(job)  # errors in the image or the options are raised before the board is touched
     with console.progress() as report:
         done = flasher.flash(job, report)
     console.out.print(f"{image}: {done}", markup=False)
 
 
 def emitted_model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[str, bytes]]:
-    """The graph and its C, whose memory plan fits the board, and is shown."""
+    """The graph and its C. Prints the memory plan. Raises BoardError when it does not fit the board."""
     from edgekws.emit import c
     from edgekws.graph import io
     from firmware_io.build import memory_plan
@@ -179,15 +185,15 @@ def emitted_model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[s
     return graph, c.emit(graph, min_ram)
 
 
-def _say_build(board: Board, elf: Path, energy: bool) -> None:
-    """Print the compiler's lines."""
+def _print_build(board: Board, elf: Path, energy: bool) -> None:
+    """Print the compiler's command lines."""
     from firmware_io import build
 
     for line in build.commands(board, elf.parent / "src", elf, energy):
         console.out.print("build: " + shlex.join(line), markup=False)
 
 
-def _greet(board: Board, transport: str, elf: Path) -> None:
+def _print_identity(board: Board, transport: str, elf: Path) -> None:
     from firmware_io.protocol import probe
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport
@@ -199,16 +205,16 @@ def _greet(board: Board, transport: str, elf: Path) -> None:
     console.out.print(f"{board.name}: {who}", markup=False)
 
 
-def _greet_written(board: Board, port: str, elf: Path, energy: bool = False) -> None:
-    """The board keeps its firmware whether or not its port is here."""
-    path = port or _which(board.transport)
-    if _is_here(path):
+def _identify_written(board: Board, port: str, elf: Path, energy: bool = False) -> None:
+    """Print who answers on the port, if it is connected: a board can be written without its serial port."""
+    path = port or _device(board.transport)
+    if _is_connected(path):
         baud = board.energy_baud if energy else board.baud
-        _greet(board, f"{f'serial:{port}' if port else board.transport}?baud={baud}", elf)
+        _print_identity(board, f"{f'serial:{port}' if port else board.transport}?baud={baud}", elf)
         return
     console.out.print(
-        f"{board.name} is written, nobody was asked who answers: {path} is not here. "
-        "Run `edgekws bench` with its port when it is.",
+        f"{board.name} is written, but not identified: {path} is not connected. "
+        "Connect it, then run `edgekws bench` with its port.",
         markup=False,
     )
 
@@ -229,34 +235,36 @@ def _options(texts: list[str] | None) -> dict[str, str]:
 
 
 def _port(port: str, transport: str, dry_run: bool) -> str:
-    """The port to open: what was asked for, else the one that the board's file means.
+    """The port to open: `port` if it is given, else the one that the board's file describes.
 
-    Never another one: bytes for a boot loader do harm elsewhere. Raises BoardError that lists the ports there are.
+    Never another one, because bytes for a boot loader do harm on another device. Raises BoardError that lists the
+    ports of this computer.
     """
     from firmware_io import ports
 
     if port or dry_run:
         return port or transport
-    found = ports.listed()
+    listed = ports.listed()
     if not transport.startswith("serial:"):
         raise BoardError(
             "this tool needs the serial port of the board",
-            got=f"{'; '.join(map(str, found)) or 'no serial port'} on this computer",
+            got=f"{'; '.join(map(str, listed)) or 'no serial port'} on this computer",
             hint="name it with --port",
         )
-    own = _which(transport)
-    return own if ports.is_path(own) else ports.one(own, ports.matching(own, found), found).device
+    own = _device(transport)
+    return own if ports.is_path(own) else ports.one(own, ports.matching(own, listed), listed).device
 
 
-def _which(transport: str) -> str:
+def _device(transport: str) -> str:
+    """What a serial URL names, without its options."""
     return transport.removeprefix("serial:").partition("?")[0]
 
 
-def _is_here(which: str) -> bool:
-    """A path (Windows has none for its ports), or what the file of a board says instead."""
+def _is_connected(device: str) -> bool:
+    """Whether this computer has the serial port. device: a path, or the USB id or serial number of a board's file."""
     from firmware_io import ports
 
-    found = ports.listed()
-    if not ports.is_path(which):
-        return bool(ports.matching(which, found))
-    return Path(which).exists() or which in {port.device for port in found}
+    listed = ports.listed()
+    if not ports.is_path(device):
+        return bool(ports.matching(device, listed))
+    return Path(device).exists() or device in {port.device for port in listed}  # ports of Windows are no paths

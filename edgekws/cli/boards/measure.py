@@ -66,7 +66,7 @@ class Options:
 
 @dataclass(frozen=True)
 class _Job:
-    """What a run is made of. model: its C; empty when no board is asked."""
+    """The inputs of a run. model: its C; empty when a recorded trace is imported and no board is used."""
 
     options: Options
     board: Board
@@ -78,7 +78,7 @@ class _Job:
 
 
 def measure(options: Options) -> None:
-    """Measure, write the report, print the figures; then raise what broke the run off or made it invalid."""
+    """Measure, print the figures, write the report; then raise the error that stopped the run or made it invalid."""
     from edgekws.graph import io
     from firmware_io import board as boards
 
@@ -154,7 +154,7 @@ def _imported(job: _Job, meter: Meter) -> BenchRun:
 
 
 def _run(job: _Job) -> tuple[BenchRun, dict[str, Any]]:
-    """The run, and what a report says of its origin."""
+    """The run, and the arguments of build_report about its origin."""
     from firmware_io import build
     from firmware_io.bench import bench, vectors
     from firmware_io.protocol import probe
@@ -164,7 +164,9 @@ def _run(job: _Job) -> tuple[BenchRun, dict[str, Any]]:
     options, live = job.options, _is_live(job.meter)
     clips, dataset = _clips(job)
     _require_labels(job, clips)
-    origin = {} if dataset is None else _origin(job, dataset)  # a damaged file is found before minutes of windows
+    origin = (
+        {} if dataset is None else _origin(job, dataset)
+    )  # a damaged file is reported before minutes of measurement
     if options.save_vectors is not None:
         vectors.write(options.save_vectors, clips, job.graph.features)
     elf = image_path(options.out, job.board, live)
@@ -228,7 +230,7 @@ def _port(options: Options, board: Board, energy: bool) -> str:
 
 
 def _log(options: Options) -> Path | None:
-    """An MLPerf Tiny session has a log, so its traffic is recorded even if nobody asked for it."""
+    """The file of recorded traffic for an MLPerf Tiny session, which has a log even without --spy."""
     return options.folder / "traffic.jsonl" if options.mlperf is not None else None
 
 
@@ -241,27 +243,28 @@ def _clips(job: _Job) -> tuple[Vectors, Dataset | None]:
     from firmware_io.bench import Vectors, vectors
 
     if job.options.vectors is not None:
-        found = vectors.read(job.options.vectors, job.graph)
-        chosen = _spread(len(found.ids), job.options.clips)
-        labels = None if found.labels is None else found.labels[chosen]
-        ids = tuple(found.ids[at] for at in chosen)
-        return Vectors(found.dataset, ids, np.ascontiguousarray(found.features[chosen]), labels), None
+        read = vectors.read(job.options.vectors, job.graph)
+        chosen = _spread(len(read.ids), job.options.clips)
+        labels = None if read.labels is None else read.labels[chosen]
+        ids = tuple(read.ids[at] for at in chosen)
+        return Vectors(read.dataset, ids, np.ascontiguousarray(read.features[chosen]), labels), None
     loaded = dataset.load(job.options.data)
     if loaded.labels != job.graph.labels:
-        wanted = f"the data set should have the labels of the graph: {', '.join(job.graph.labels)}"
+        expected = f"the data set should have the labels of the graph: {', '.join(job.graph.labels)}"
         hint = "give the data set of its training with --data, or the folder of another model with --out"
-        raise DataError(wanted, got=", ".join(loaded.labels), hint=hint)
+        raise DataError(expected, got=", ".join(loaded.labels), hint=hint)
     test = loaded.splits["test"]
     chosen = _spread(len(test), job.options.clips)
     features = cache.int8_features(loaded, "test", job.graph.features)[chosen]
     return Vectors(f"{loaded.name} test", tuple(test.ids[at] for at in chosen), features, test.labels[chosen]), loaded
 
 
-def _spread(there: int, wanted: int) -> Any:  # noqa: ANN401 (int64 [n])
+def _spread(total: int, limit: int) -> Any:  # noqa: ANN401 (int64 [n])
+    """At most `limit` indices below `total`, evenly spaced; all of them for 0."""
     import numpy as np
 
-    count = min(wanted or there, there)
-    return np.unique(np.linspace(0, there - 1, count).astype(int))
+    count = min(limit or total, total)
+    return np.unique(np.linspace(0, total - 1, count).astype(int))
 
 
 def _finish(job: _Job, run: BenchRun, origin: dict[str, Any]) -> None:
@@ -285,7 +288,7 @@ def _finish(job: _Job, run: BenchRun, origin: dict[str, Any]) -> None:
 
 
 def _line(figure: Measurement) -> str:
-    """A figure as the report has it, on one line."""
+    """A figure on one line, formatted as in the report."""
     from edgekws.report import text
 
     value, unit = text.quantity(figure.value, figure.unit)
@@ -295,14 +298,14 @@ def _line(figure: Measurement) -> str:
 
 
 def _write_session(options: Options, run: BenchRun) -> None:
-    """A session folder of MLPerf Tiny, of a run that is valid."""
+    """Write a valid run as a session folder of MLPerf Tiny, if --mlperf is given."""
     from edgekws.report.mlperf import write_session
     from firmware_io.traffic import log as traffic_log
 
     if options.mlperf is None:
         return
     recorded = options.spy or _log(options)
-    if run.identity is None:  # no board was asked: what is there is of another run
+    if run.identity is None:  # no board was used: an existing recording belongs to another run
         recorded = None
     log = traffic_log.text(recorded) if recorded is not None and recorded.exists() else ""
     folder = write_session(run.submission(), options.mlperf, log)

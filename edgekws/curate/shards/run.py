@@ -12,8 +12,9 @@ import numpy as np
 
 from edgekws.curate.shards.store import Layout, Store
 from edgekws.curate.workers import Engine
-from edgekws.errors import ArtifactError, ConfigError
+from edgekws.errors import ConfigError
 from edgekws.files import exclusive, npz_arrays, npz_bytes, read_content, write_bytes
+from edgekws.files.os_errors import unwritable
 from edgekws.types import Progress
 
 _BASE_BYTES = 150 << 20
@@ -132,5 +133,5 @@ def working_in(work: Path) -> Iterator[None]:
         with exclusive(work):
             yield
     except OSError as error:
-        hint = "free some disk space, then run the same command again; it continues"
-        raise ArtifactError(f"{work} should be a folder to work in", got=str(error), hint=hint) from error
+        path = Path(error.filename) if isinstance(error.filename, str) else work
+        raise unwritable(path, error, "another folder with --work") from error

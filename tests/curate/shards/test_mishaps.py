@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_made_is_named(folder, tmp_path, monkeypatch):
         return original(path, *args, **options)
 
     monkeypatch.setattr(Path, "mkdir", mkdir)
-    with pytest.raises(ArtifactError, match=r"w should be a folder to work in.*No space left.*free some disk space"):
+    with pytest.raises(ArtifactError, match=r"w could not be written.*No space left.*free some space"):
         chosen(folder, tmp_path / "w")
 
 

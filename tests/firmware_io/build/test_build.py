@@ -80,9 +80,9 @@ def test_the_whole_image_is_for_the_core(name: str, graph: Graph, tmp_path: Path
     if shutil.which(target.compiler) is None or shutil.which(readelf) is None:
         pytest.skip(f"{target.compiler} is missing: {tools.install_hint(target.compiler)}")
     firmware = build.build(target, emit(graph), tmp_path / "fw.elf")
-    said = subprocess.run([readelf, "-A", str(firmware.elf)], capture_output=True, text=True, check=True).stdout
-    tag = "Tag_RISCV_arch" if "RISCV" in said else "Tag_CPU_arch"
-    (architecture,) = re.findall(rf'{tag}: "?([\w-]+)', said)
+    attributes = subprocess.run([readelf, "-A", str(firmware.elf)], capture_output=True, text=True, check=True).stdout
+    tag = "Tag_RISCV_arch" if "RISCV" in attributes else "Tag_CPU_arch"
+    (architecture,) = re.findall(rf'{tag}: "?([\w-]+)', attributes)
     assert re.fullmatch(ARCHITECTURE[name], architecture)
 
 

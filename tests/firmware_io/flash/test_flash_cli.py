@@ -1,4 +1,4 @@
-"""`edgekws flash` on physical boards: built, written over an emulated boot loader, greeted; or only said how."""
+"""`edgekws flash` on physical boards: build, write over an emulated boot loader, identify; or a dry run."""
 
 from __future__ import annotations
 
@@ -50,33 +50,33 @@ def flash(out: Path, **options: object) -> None:
     cli.flash(**{"board": MSPM0, "out": out, **options})  # type: ignore[arg-type]
 
 
-def test_build_write_and_greet(out: Path, graph: Graph, capsys: Capture) -> None:
+def test_build_write_and_identify(out: Path, graph: Graph, capsys: Capture) -> None:
     board = Board(graph)
     with on_pty(board) as port:
         flash(out, port=port, option=QUICK)
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     written = sectors(read(out / "firmware" / f"{MSPM0}.elf"), 1024)
     assert len(written) > 10
     assert all(board.bsl.flash[address : address + 1024] == content for address, content in written.items())
-    assert f"{len(written)} of {len(written)} sectors written, all verified" in said
-    assert f"{MSPM0}: fake answers" in said and "flash" in said.splitlines()[-1]
+    assert f"{len(written)} of {len(written)} sectors written, all verified" in output
+    assert f"{MSPM0}: fake answers" in output and "flash" in output.splitlines()[-1]
 
 
-def test_a_dry_run_says_what_would_be_sent(out: Path, capsys: Capture) -> None:
+def test_a_dry_run_prints_what_would_be_sent(out: Path, capsys: Capture) -> None:
     flash(out, dry_run=True)
     assert not (out / "firmware").exists()
-    said = capsys.readouterr().out
-    assert re.search(r"build: .*arm-none-eabi-gcc.*\nload:  send: open serial:board=lp-mspm0g5187", said, re.DOTALL)
-    assert re.search(r"program at most [12]\d packets \(20\), 0x00000000\.\.0x0000[0-9a-f]{4}\n", said)
+    output = capsys.readouterr().out
+    assert re.search(r"build: .*arm-none-eabi-gcc.*\nload:  send: open serial:board=lp-mspm0g5187", output, re.DOTALL)
+    assert re.search(r"program at most [12]\d packets \(20\), 0x00000000\.\.0x0000[0-9a-f]{4}\n", output)
     image = out / "fw.bin"
     image.write_bytes(bytes(3_000))
     flash(out, image=image, dry_run=True)
-    said = capsys.readouterr().out
-    assert "load:  send: open serial:board=lp-mspm0g5187 with 9600 baud" in said
-    assert "program at most 3 packets (20), 0x00000000..0x00000bff" in said
+    output = capsys.readouterr().out
+    assert "load:  send: open serial:board=lp-mspm0g5187 with 9600 baud" in output
+    assert "program at most 3 packets (20), 0x00000000..0x00000bff" in output
 
 
-def test_a_dry_run_says_what_would_be_run(out: Path, capsys: Capture) -> None:
+def test_a_dry_run_prints_what_would_be_run(out: Path, capsys: Capture) -> None:
     image = out / "fw.hex"
     image.write_text(":020000040800F2\n:0400000001020304F2\n:00000001FF\n")
     flash(out, board=NUCLEO, dry_run=True)
@@ -90,26 +90,26 @@ def test_a_dry_run_says_what_would_be_run(out: Path, capsys: Capture) -> None:
 def test_the_firmware_of_energy_mode(out: Path, capsys: Capture) -> None:
     """Its line has another baud rate, its file another name."""
     flash(out, board=NUCLEO, energy=True, dry_run=True)
-    said = capsys.readouterr().out
-    assert f"program {{{out}/firmware/{NUCLEO}-energy.elf}} verify" in said
-    assert "-DEKW_ENERGY_MODE=1u" in said and "-DEKW_BAUD=9600u" in said
+    output = capsys.readouterr().out
+    assert f"program {{{out}/firmware/{NUCLEO}-energy.elf}} verify" in output
+    assert "-DEKW_ENERGY_MODE=1u" in output and "-DEKW_BAUD=9600u" in output
     flash(out, board="host", energy=True)
-    assert "edgekws-host answers" in (said := capsys.readouterr().out) and "energy mode" in said
+    assert "edgekws-host answers" in (output := capsys.readouterr().out) and "energy mode" in output
     assert (out / "firmware" / "host-energy.elf").exists() and not (out / "firmware" / "host.elf").exists()
 
 
-def test_a_board_in_energy_mode_is_greeted_at_its_baud_rate(
+def test_a_board_in_energy_mode_is_identified_at_its_baud_rate(
     out: Path, graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(cli, "_greet", lambda board, transport, elf: asked.append(transport))
-    monkeypatch.setattr(cli, "_is_here", lambda which: True)
+    urls: list[str] = []
+    monkeypatch.setattr(cli, "_print_identity", lambda board, transport, elf: urls.append(transport))
+    monkeypatch.setattr(cli, "_is_connected", lambda device: True)
     for port in ("", "/dev/ttyACM1"):
-        cli._greet_written(boards.load(NUCLEO), port, out / "fw.elf", energy=True)
-        cli._greet_written(boards.load(NUCLEO), port, out / "fw.elf")
+        cli._identify_written(boards.load(NUCLEO), port, out / "fw.elf", energy=True)
+        cli._identify_written(boards.load(NUCLEO), port, out / "fw.elf")
     own = f"serial:board={NUCLEO}"
     given = "serial:/dev/ttyACM1"
-    assert asked == [f"{where}?baud={baud}" for where in (own, given) for baud in (9_600, 115_200)]
+    assert urls == [f"{where}?baud={baud}" for where in (own, given) for baud in (9_600, 115_200)]
 
 
 def test_a_port_may_be_written_as_bench_writes_it(out: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_given_image_over_another_tool_needs_no_board(out: Path, capsys: Captu
     assert board.flash[:200] == bytes(range(200)) and "all verified" in capsys.readouterr().out
 
 
-def test_no_port_lists_what_is_there(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_absent_port_lists_the_others(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = out / "fw.bin"
     image.write_bytes(bytes(64))
     stlink = Port("/dev/ttyACM8", "0483:374b", title="ST-LINK")
@@ -153,9 +153,9 @@ def test_the_two_ports_of_a_probe_are_not_guessed(out: Path, monkeypatch: pytest
         flash(out, image=image)
 
 
-def test_a_written_board_whose_port_is_gone_is_no_failure(out: Path, graph: Graph, capsys: Capture) -> None:
-    cli._greet_written(boards.load(NUCLEO), "/dev/no-such-port", out / "fw.elf")
-    assert "nobody was asked who answers: /dev/no-such-port is not here" in capsys.readouterr().out
+def test_a_written_board_without_its_port_is_no_error(out: Path, graph: Graph, capsys: Capture) -> None:
+    cli._identify_written(boards.load(NUCLEO), "/dev/no-such-port", out / "fw.elf")
+    assert "but not identified: /dev/no-such-port is not connected" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_written_board_whose_port_is_gone_is_no_failure(out: Path, graph: Grap
         ({"image": Path("fw.elf"), "option": ["bad=1"], "dry_run": True}, "mspm0_bsl has the options baud: "),
     ],
 )
-def test_bad_use(out: Path, options: dict[str, object], message: str) -> None:
+def test_contradictory_options_are_refused(out: Path, options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         flash(out, **options)
 
