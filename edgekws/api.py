@@ -1,11 +1,11 @@
 """The library in five calls: prepare, (train it,) lower, run, export.
 
-    net = edgekws.prepare(model, bits=4, calibration=x)      # a torch.nn.Module: train it as any other
+    net = edgekws.prepare(model, bits=4, calibration=x)      # a torch.nn.Module: train it like any other
     graph = edgekws.lower(net, labels)                       # integers; graph.run(features) gives the scores,
                                                              # graph.compile() a faster run
     files = edgekws.export(graph, "onnx-tinpu")              # {file name: bytes}
 
-`import edgekws` imports none of this; the first use of a name does.
+`import edgekws` imports none of this until a name is used.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OPTIONS = (
     "reconstruct",
     "freeze_at",
 )
-"""Fields of edgekws.recipe.QuantSection; calibration_method is its `calibration`."""
+"""Options of prepare: fields of edgekws.recipe.QuantSection; calibration_method is its `calibration`."""
 
 
 def prepare(
@@ -53,28 +53,28 @@ def prepare(
     input_scale: float | None = None,
     **options: Any,  # noqa: ANN401
 ) -> Prepared:
-    """A float network -> its quantized form, calibrated, to be trained further or lowered as it is.
+    """Quantize a float network with calibration data; train the result further or lower it at once.
 
-    model        torch.nn.Module, or path of a float ONNX file; float32 [n, 1, frames, coefficients]. Not changed
+    model        torch.nn.Module or path of a float ONNX file; reads float32 [n, 1, frames, coefficients]. Not changed
     target       "tinpu" (TI's NPU) or "int8" (TFLite, CMSIS-NN): a file of edgekws/targets
-    bits         of the weights: 8, 4 or 2. Activations have 8
-    calibration  some hundred training clips: float, as the network takes them, or int8 [n, frames, coefficients]
-    layers       other widths by layer (conv1, dw1, pw1, fc, ... in their order) or pattern: {"dw*": 8}
-    features     how a device computes the input; by default a front end of the calibration's shape
-    input_scale  what one int8 step of the input is worth to the network; by default 1/32 (+-4: standardized)
-    options      method="ptq" (to lower at once; "qat" starts from the float weights), calibration_method ("mse",
-                 "minmax", "percentile", "entropy"), headroom_bits, equalize, correct_bias, reconstruct,
+    bits         of the weights: 8, 4 or 2. Activations have 8 bits
+    calibration  a few hundred training clips: float, in the network's input format, or int8 [n, frames, coefficients]
+    layers       widths of single layers, by name (conv1, dw1, pw1, fc, ..., numbered in order) or pattern: {"dw*": 8}
+    features     the front end that computes the input on a device; by default one of the calibration's shape
+    input_scale  real value of one int8 step of the input; by default 1/32 (a range of +-4, for standardized features)
+    options      method ("ptq" to lower at once; "qat", to train, starts from the float weights), calibration_method
+                 ("mse", "minmax", "percentile", "entropy"), headroom_bits, equalize, correct_bias, reconstruct,
                  freeze_at: see edgekws.recipe.QuantSection
 
-    The result is a torch.nn.Module whose forward pass, to logits [n, labels], is the integers of the target,
-    rounding and clipping included; gradients pass them. It comes in eval mode. After net.train() layers of 4 and 2
-    bits normalize by the batch, as batch normalization does; net.eval() makes them integers again. Train it with an
-    ordinary loop, which should call net.before_step(share of the training behind, 0..1) before each step, so that
-    these normalizations freeze and the end of the training sees the integers, and net.after_step() after it, which
-    brings back weights that left their range.
+    The result is a torch.nn.Module in eval mode. Its forward pass, to logits [n, labels], computes the integers of the
+    target, including rounding and clipping, with straight-through gradients. After net.train(), layers of 4 and 2 bits
+    normalize by the batch, as batch normalization does; net.eval() makes them compute integers again. Train it with an
+    ordinary loop. Before each step, call net.before_step(fraction of the training done, 0..1): it freezes these
+    normalizations, so that the end of the training sees the integers. After each step, call net.after_step(): it
+    returns weights that left their range.
 
-    Raises ConfigError for arguments, DataError for calibration, ArtifactError for a damaged file, and TargetError
-    with the layer's name for a layer that the integers cannot express.
+    Raises ConfigError for wrong arguments, DataError for unusable calibration data, ArtifactError for a damaged file,
+    and TargetError, with the layer's name, for a layer that the integer graph cannot express.
     """
     from edgekws.quant.frontends import prepared
 
@@ -101,13 +101,14 @@ def lower(
     *,
     strict: bool = True,
 ) -> Graph:
-    """What `prepare` gave, trained or not -> the integer graph, whose integers are those of the forward pass.
+    """Convert the result of `prepare`, trained or not, to the integer graph that its forward pass computes.
 
-    labels: names of the classes; class0, class1, ... by default. features: how a device computes the input, if not
-    as `prepare` was told. strict: refuse layers that the NPU would leave to the CPU.
+    labels: names of the classes; class0, class1, ... by default. features: the front end that computes the input on a
+    device; by default the one given to `prepare`. strict: refuse layers that the NPU would leave to the CPU.
 
-    graph.run(features) takes int8 [n, frames, coefficients] and gives int8 scores [n, labels]; input steps are
-    graph.input_scale, score steps graph.score_scale. Raises TargetError with the layer's name and the rule it breaks.
+    graph.run(features) takes int8 [n, frames, coefficients] and returns int8 scores [n, labels]. graph.input_scale and
+    graph.score_scale are the real values of their steps. Raises TargetError, with the layer's name and the rule that it
+    breaks.
     """
     from dataclasses import replace
 
@@ -117,7 +118,7 @@ def lower(
 
     if not isinstance(model, QuantNet):
         hint = "net = edgekws.prepare(model, calibration=...), then edgekws.lower(net)"
-        raise ConfigError("lower takes what prepare gives", got=type(model).__name__, hint=hint)
+        raise ConfigError("lower takes the result of prepare", got=type(model).__name__, hint=hint)
     own = model.features if isinstance(model, Prepared) else FeatureSpec()
     spec = own if features is None else features
     if isinstance(model, Prepared) and spec.shape != own.shape:
@@ -130,8 +131,8 @@ def lower(
 def _on_cpu(model: QuantNet) -> QuantNet:
     import copy
 
-    at_home = all(value.device.type == "cpu" for value in model.state_dict().values())
-    return model if at_home else copy.deepcopy(model).cpu()
+    on_cpu = all(value.device.type == "cpu" for value in model.state_dict().values())
+    return model if on_cpu else copy.deepcopy(model).cpu()
 
 
 def _labels(model: QuantNet, features: FeatureSpec, labels: Sequence[str] | None) -> tuple[str, ...]:
@@ -144,21 +145,21 @@ def _labels(model: QuantNet, features: FeatureSpec, labels: Sequence[str] | None
 
 
 def export(graph: Graph, kind: str) -> dict[str, bytes]:
-    """The files of one kind of artifact, "onnx-tinpu", "onnx-qdq", "tflite" or "c": {file name: bytes}.
+    """The files of an artifact of one kind ("onnx-tinpu", "onnx-qdq", "tflite", "c"): {file name: bytes}.
 
-    Raises ConfigError that lists the kinds, and TargetError for a graph that this kind cannot express exactly.
+    Raises ConfigError for an unknown kind, and TargetError for a graph that this kind cannot express exactly.
     """
     emitted: dict[str, bytes] = plugins.load("emitters", kind).emit(graph)
     return emitted
 
 
 def load(path: str | Path) -> Graph:
-    """A graph that `edgekws.graph.io.save` or `edgekws quantize` wrote. Raises ArtifactError for any other file."""
+    """Read a graph that `edgekws quantize` or `edgekws.graph.io.save` wrote. Raises ArtifactError for other files."""
     return io.load(Path(path))
 
 
 def __getattr__(name: str) -> object:
-    """QuantNet, what `prepare` gives, needs torch; graphs and files do without."""
+    """QuantNet, the type of what `prepare` returns, is imported on first use: it needs torch, graphs do not."""
     if name == "QuantNet":
         from edgekws.quant.network import QuantNet
 

@@ -157,7 +157,7 @@ class InPlace(nn.Module):
 
 
 WRONG = {
-    "no calibration": ({"calibration": None}, ConfigError, "calibration should be given.*which sets its scale"),
+    "no calibration": ({"calibration": None}, ConfigError, "calibration should be given.*scale of each layer"),
     "a list of words": ({"calibration": ["yes"]}, DataError, "calibration should be float"),
     "ints": ({"calibration": clips().astype(np.int32)}, DataError, "calibration should be float.*Got: torch.int32"),
     "no channel": ({"calibration": real(clips())[:, 0]}, DataError, r"shape \[32, 49, 10\]"),
@@ -187,7 +187,11 @@ WRONG = {
         ArtifactError,
         "no file missing.onnx; a float ONNX file is expected",
     ),
-    "in place": ({"model": InPlace()}, TargetError, "should compute what it computes.*without operations in place"),
+    "in place": (
+        {"model": InPlace()},
+        TargetError,
+        "give the scores of the network.*without operations in place",
+    ),
 }
 
 
@@ -200,7 +204,7 @@ def test_wrong_arguments_say_what_would_be_right(changes, error, message):
 
 def test_lower_and_emit_say_what_they_take():
     net = edgekws.prepare(network(), calibration=clips())
-    with pytest.raises(ConfigError, match=r"lower takes what prepare gives. Got: Sequential"):
+    with pytest.raises(ConfigError, match=r"lower takes the result of prepare. Got: Sequential"):
         edgekws.lower(network())
     with pytest.raises(ConfigError, match="model should be a float torch"):
         edgekws.prepare(net, calibration=clips())

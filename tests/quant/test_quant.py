@@ -63,8 +63,8 @@ def differing(network, graph, x):
     wrong = []
     with torch.no_grad():
         for (name, values), (node, expected) in zip(network.integers(x), steps, strict=True):
-            found = values.reshape(len(x), node.out_shape[2], *node.out_shape[:2]).permute(0, 2, 3, 1)
-            wrong += [name] * (not np.array_equal(found.numpy(), expected))
+            result = values.reshape(len(x), node.out_shape[2], *node.out_shape[:2]).permute(0, 2, 3, 1)
+            wrong += [name] * (not np.array_equal(result.numpy(), expected))
     return wrong
 
 
@@ -96,7 +96,7 @@ def train_a_little(network, seed, steps=3):
 
 @pytest.mark.filterwarnings("ignore:TF32")
 def test_sums_are_exact_without_onednn():
-    """Where torch has no oneDNN it takes NNPACK for batches of 16 and more."""
+    """Without oneDNN, torch uses NNPACK for batches of 16 and more."""
     network = quantized(small(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 5, padding=2), nn.ReLU()))
     with torch.backends.mkldnn.flags(enabled=False):
         assert not differing(network, lowered(network), inputs(32, 1))
@@ -115,8 +115,8 @@ def test_quantized_scores_stay_near_the_float_ones():
     x = inputs(256, 2)
     integers = quantized(network, 256, 3)
     with torch.no_grad():
-        real, found = network(x), integers(x)
-    assert (real - found).abs().mean() < 0.1 * real.std()
+        real, result = network(x), integers(x)
+    assert (real - result).abs().mean() < 0.1 * real.std()
 
 
 @pytest.mark.parametrize("net", [dscnn, dsresnet, tcresnet])
@@ -145,7 +145,7 @@ def test_reconstruction_brings_the_sums_of_a_layer_nearer_than_rounding(name):
         x = {INPUT: x, **float_layers.run_layers(layers, x)}[layer.inputs[0]]
     filters = layer.weight.flatten(1)
     step = ptq.best_step(filters, 1, (0.3, 0.5, 0.7))
-    found, chosen = reconstruct.reconstructed(filters, reconstruct.second_moments(layer, x), [step], 1)
+    weights, chosen = reconstruct.reconstructed(filters, reconstruct.second_moments(layer, x), [step], 1)
     rounded = (filters / torch.from_numpy(step)[:, None]).round().clamp(-1, 1)
 
     def error(integers):
@@ -153,8 +153,8 @@ def test_reconstruction_brings_the_sums_of_a_layer_nearer_than_rounding(name):
         return float((layer.accumulate(x, weight=weight) - layer.accumulate(x)).square().mean())
 
     assert np.array_equal(chosen, step)
-    assert set(found.unique().tolist()) <= {-1.0, 0.0, 1.0}
-    assert error(found) < 0.9 * error(rounded)
+    assert set(weights.unique().tolist()) <= {-1.0, 0.0, 1.0}
+    assert error(weights) < 0.9 * error(rounded)
 
 
 def test_normalizations_move_stay_legal_and_freeze():
@@ -178,10 +178,10 @@ def test_calibration_gives_each_channel_the_float_layers_mean_and_spread(bits):
     real, x = trained_like(3), inputs(128, 3)
     layers, network = torch_fx.trace(real), quantized(real, 128, 3, weight_bits=bits)
     with torch.no_grad():
-        wanted = float_layers.run_layers(layers, x)["fc"]
-        found = network(x)
-    assert torch.allclose(found.mean(0), wanted.mean(0), atol=0.1 * float(wanted.std()))
-    assert torch.allclose(found.std(0), wanted.std(0), rtol=0.25)
+        expected = float_layers.run_layers(layers, x)["fc"]
+        result = network(x)
+    assert torch.allclose(result.mean(0), expected.mean(0), atol=0.1 * float(expected.std()))
+    assert torch.allclose(result.std(0), expected.std(0), rtol=0.25)
 
 
 def test_training_by_the_batch_and_by_the_integers_are_one_function_when_the_moments_agree():
@@ -191,16 +191,18 @@ def test_training_by_the_batch_and_by_the_integers_are_one_function_when_the_mom
     integers = torch.round(x / INPUT_SCALE)
     with torch.no_grad():
         network.eval()
-        hard = first(integers)
+        by_integers = first(integers)
         network.train()
-        soft = first(integers)
-    assert (hard - soft).abs().max() <= 3 and (hard - soft).abs().mean() < 0.1  # multipliers have 7 or 8 bits
+        by_batch = first(integers)
+    assert (by_integers - by_batch).abs().max() <= 3 and (
+        by_integers - by_batch
+    ).abs().mean() < 0.1  # multipliers have 7 or 8 bits
 
 
 @pytest.mark.parametrize("bits", [4, 2])
 @pytest.mark.parametrize("gain", [1e-2, 1e-6])
 def test_a_weak_channel_stays_legal_and_keeps_its_bias(bits, gain):
-    """Beside a bias its weights hardly matter; an offset in their steps would not fit 16 bits."""
+    """Its weights are tiny beside its bias: an offset in steps of such weights would not fit 16 bits."""
     network = trained_like(5)
     with torch.no_grad():
         network[1].weight[0] *= gain
@@ -208,8 +210,8 @@ def test_a_weak_channel_stays_legal_and_keeps_its_bias(bits, gain):
     graph = lowered(quantized(network, 64, 5, weight_bits=bits))
     _, first = next(iter(interp.trace(graph, as_int8(x).astype(np.int32)[..., None])))
     with torch.no_grad():
-        wanted = float_layers.run_layers(torch_fx.trace(network), x)["conv1"][:, 0]
-    assert abs(first[..., 0].mean() * graph.nodes[0].out_scale - float(wanted.mean())) < 2 * graph.nodes[0].out_scale
+        expected = float_layers.run_layers(torch_fx.trace(network), x)["conv1"][:, 0]
+    assert abs(first[..., 0].mean() * graph.nodes[0].out_scale - float(expected.mean())) < 2 * graph.nodes[0].out_scale
 
 
 @pytest.mark.parametrize("bits", [8, 4])
@@ -245,8 +247,8 @@ def test_the_gradient_of_requantization_is_that_of_its_real_function():
     requantize(leaves[0] * 1, leaves[1], leaves[2], 0, 255, "offset-scale-shift").sum().backward()
     real = [value.clone().requires_grad_() for value in (acc, offset, factor)]
     ((real[0] + real[1].view(1, -1, 1, 1)) * real[2].view(1, -1, 1, 1)).clamp(0, 255).sum().backward()
-    for found, wanted in zip(leaves, real, strict=True):
-        assert torch.allclose(found.grad, wanted.grad, rtol=2e-3)
+    for result, expected in zip(leaves, real, strict=True):
+        assert torch.allclose(result.grad, expected.grad, rtol=2e-3)
 
 
 def test_training_the_integers_brings_them_back_to_the_float_network():
@@ -254,14 +256,14 @@ def test_training_the_integers_brings_them_back_to_the_float_network():
     network = quantized(real, seed=6)
     x = inputs(64, 7)
     with torch.no_grad():
-        wanted = real(x)
+        expected = real(x)
         for weight in network.parameters():
             weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)), alpha=0.1)
     optimizer = torch.optim.AdamW(_parameter_groups(network, 0.0), lr=3e-3)
     losses = []
     for _ in range(40):
         optimizer.zero_grad()
-        loss = nn.functional.mse_loss(network(x), wanted)
+        loss = nn.functional.mse_loss(network(x), expected)
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
@@ -289,7 +291,7 @@ def small(*layers):
 
 
 @pytest.mark.parametrize(
-    ("network", "said"),
+    ("network", "message"),
     [
         (nn.Sequential(nn.Conv2d(1, 16, 3), nn.Sigmoid()), "Sigmoid"),
         (nn.Sequential(nn.Conv2d(1, 16, 3, dilation=2)), "dilation"),
@@ -297,8 +299,8 @@ def small(*layers):
         (nn.Sequential(nn.ReLU()), "ReLU after input"),
     ],
 )
-def test_unsupported_layers_are_named(network, said):
-    with pytest.raises(TargetError, match=said):
+def test_unsupported_layers_are_named(network, message):
+    with pytest.raises(TargetError, match=message):
         torch_fx.trace(network)
 
 
@@ -315,7 +317,7 @@ def test_unsupported_layers_are_named(network, said):
         ),
     ],
 )
-def test_layers_that_the_npu_would_refuse_are_refused_here(network, rule):
+def test_layers_that_are_illegal_on_the_npu_are_refused(network, rule):
     with pytest.raises(TargetError, match=rule):
         lowered(quantized(network, 8))
 
@@ -331,15 +333,15 @@ class DepthwiseResidual(nn.Module):
         return self.head(torch.relu(x + self.second(x)))
 
 
-def test_what_a_residual_reads_is_judged_too():
+def test_inputs_of_a_residual_are_checked_too():
     network = quantized(DepthwiseResidual().eval(), 8)
     with pytest.raises(TargetError, match=r"add1 should be legal.*residual: one input from a pointwise convolution"):
         lowered(network)
     assert lowered(network, strict=False).node("add1").inputs == ("conv1", "dw1")
 
 
-def rarely_on(margin=0.2):
-    """A ReLU far below most of its sums: weights are large, outputs small."""
+def rarely_active(margin=0.2):
+    """A network with a ReLU that is rarely active: weights are large, outputs small."""
     torch.manual_seed(0)
     network = small(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 1), nn.ReLU())
     with torch.no_grad():
@@ -352,7 +354,7 @@ def rarely_on(margin=0.2):
 @pytest.mark.parametrize("bits", [8, 4])
 def test_a_factor_that_the_target_cannot_multiply_by_is_refused(bits, reconstruct):
     with pytest.raises(TargetError, match=r"pw1: scale-range: .*not exceed 1 x the output scale. Got: a ratio of"):
-        quantized(rarely_on(margin=0.02), target="int8", weight_bits=bits, reconstruct=reconstruct)
+        quantized(rarely_active(margin=0.02), target="int8", weight_bits=bits, reconstruct=reconstruct)
 
 
 @pytest.mark.parametrize("share", [3e-4, 1e-3, 2e-3])

@@ -1,4 +1,4 @@
-"""Operations in their order of execution -> plain layers. What the front ends share: fusing, naming, refusing."""
+"""Operations in their order of execution -> float layers: the fusion, names and checks that the front ends share."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from edgekws.quant.float_layers import Layer
 Sides = tuple[int, int, int, int]
 """Rows and columns of zeros: (top, bottom, left, right)."""
 NO_PAD: Sides = (0, 0, 0, 0)
-_MOST_PAD = 1 << 12
+_MAX_PAD = 1 << 12
 _EMPTY = torch.zeros(0)
-_LONELY = ("pool", "fc")
-"""Prefixes whose first layer needs no number."""
+_UNNUMBERED = ("pool", "fc")
+"""Prefixes whose first layer gets no number."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """What a tensor of the network is to us: a layer's output, not yet padded, perhaps flattened to [n, c].
+    """A tensor of the network: the output of a layer or the input, with changes that are still to be applied.
 
-    users: how many operations read the layer's output.
+    pad: zeros to be added by the next convolution. flat: whether it is flattened to [n, c].
+    users: number of operations that read the layer's output.
     """
 
     source: str
@@ -34,20 +35,20 @@ class Value:
     users: int = 1
 
     def padded(self, sides: Sides, name: str) -> Value:
-        """Zeros around it, besides those that are there."""
+        """With zeros around it, in addition to those of `pad`. Raises TargetError for a flattened tensor."""
         if self.flat:
             raise TargetError(f"{name} should pad before the flattening", got="a flattened tensor")
         return replace(self, pad=_sum(self.pad, sides, name))
 
 
 class Assembler:
-    """Every method takes the name that the user knows the operation by and raises TargetError with it."""
+    """Builds the list of layers. Methods take the operation's name in the user's network for their TargetErrors."""
 
     def __init__(self) -> None:
         self.layers: list[Layer] = []
         self._counts: Counter[str] = Counter()
-        self._only_reader: set[str] = set()
-        """max_pool layers whose input nobody else reads"""
+        self._sole_readers: set[str] = set()
+        """max_pool layers whose input no other operation reads"""
 
     def conv(
         self, x: Value, weight: torch.Tensor, bias: torch.Tensor | None, stride: tuple[int, int], pad: Sides,
@@ -69,48 +70,51 @@ class Assembler:
         return self._layer("linear", "fc", (x,), name, weight=weight, bias=_bias(bias, weight))
 
     def normalize(self, x: Value, gain: torch.Tensor, shift: torch.Tensor, name: str) -> Value:
-        """x * gain + shift, each [c]: folded into the layer before, or on its own (on the input, say) a `scale`."""
-        layer = self._made(x)
+        """x * gain + shift, each [c]: folded into the layer before it, else (on the input, say) a `scale` layer."""
+        layer = self._fusible(x)
         if layer is None or layer.relu or not layer.operation.is_weighted or layer.operation.is_dense != x.flat:
             return self._layer("scale", "scale", (x,), name, weight=gain, bias=shift)
         weight = layer.weight * gain.view(-1, *([1] * (layer.weight.ndim - 1)))
         return self._replace(x, layer, weight=weight, bias=layer.bias * gain + shift)
 
     def relu(self, x: Value, name: str) -> Value:
-        """max(relu(x)) is relu(max(x)), and the layer before the maximum then uses all of its 256 steps."""
-        layer = self._made(x)
+        """Fused into the layer before it, also across max pools: relu(max(x)) is max(relu(x)).
+
+        The layer before the pool then uses all of its 256 output steps.
+        """
+        layer = self._fusible(x)
         if layer is None:
-            expected = f"{name} should follow a layer whose output nobody else reads"
+            expected = f"{name} should follow a layer whose output nothing else reads"
             raise TargetError(
                 expected, got=f"a ReLU after {x.source}", hint="let the other reader take the ReLU's output"
             )
-        while layer.name in self._only_reader:
+        while layer.name in self._sole_readers:
             layer = next(earlier for earlier in self.layers if earlier.name == layer.inputs[0])
         self._replace(x, layer, relu=True)
         return replace(x, users=1)
 
     def max_pool(self, x: Value, window: tuple[int, int], stride: tuple[int, int], name: str) -> Value:
-        alone = self._made(x) is not None
+        sole_reader = self._fusible(x) is not None
         pooled = self._layer("max_pool", "max", (x,), name, window=window, stride=stride)
-        if alone:
-            self._only_reader.add(pooled.source)
+        if sole_reader:
+            self._sole_readers.add(pooled.source)
         return pooled
 
     def mean(self, x: Value, name: str, keep: bool) -> Value:
-        """Over all positions. keep: whether the two axes stay, with size 1."""
+        """Mean over all positions. keep: whether the two axes stay, with size 1."""
         return replace(self._layer("global_sum_pool", "pool", (x,), name), flat=not keep)
 
     def add(self, x: Value, y: Value, name: str) -> Value:
         return self._layer("add", "add", (x, y), name)
 
     def finished(self, output: Value | None, got: str) -> list[Layer]:
-        """The layers, when the network returns what the last of them gives."""
+        """The layers. Raises TargetError unless the network returns the output of the last one."""
         if output is None or not self.layers or output.source != self.layers[-1].name or output.pad != NO_PAD:
             raise TargetError("the network should return the tensor of its last layer", got=got)
         return self.layers
 
     def _layer(self, kind: Op, prefix: str, inputs: tuple[Value, ...], name: str, **fields: object) -> Value:
-        """Append a layer, called by what it is and its number among those."""
+        """Append a layer, named by its prefix and its number among the layers of that prefix."""
         operation = OPS[kind]
         if not operation.is_convolution and any(x.pad != NO_PAD for x in inputs):
             raise TargetError(f"{name}: only convolutions may follow zero padding", got=kind)
@@ -119,15 +123,15 @@ class Assembler:
         if len({x.flat for x in inputs}) > 1:
             raise TargetError(f"{name} should add tensors of one shape", got="only one of them is flattened")
         self._counts[prefix] += 1
-        number = "" if prefix in _LONELY and self._counts[prefix] == 1 else str(self._counts[prefix])
+        number = "" if prefix in _UNNUMBERED and self._counts[prefix] == 1 else str(self._counts[prefix])
         given: Any = {"weight": _EMPTY, "bias": _EMPTY, **fields}
         self.layers.append(Layer(f"{prefix}{number}", kind, tuple(x.source for x in inputs), **given))
         return Value(self.layers[-1].name, flat=operation.is_dense or inputs[0].flat)
 
-    def _made(self, x: Value) -> Layer | None:
-        """The layer that made `x`, when nobody else reads it, so that it may take the next operation in."""
-        made = [layer for layer in self.layers if layer.name == x.source]
-        return made[0] if made and x.users == 1 and x.pad == NO_PAD else None
+    def _fusible(self, x: Value) -> Layer | None:
+        """The layer that made `x`, if nothing else reads it, so that the next operation can be fused into it."""
+        makers = [layer for layer in self.layers if layer.name == x.source]
+        return makers[0] if makers and x.users == 1 and x.pad == NO_PAD else None
 
     def _replace(self, x: Value, layer: Layer, **changes: object) -> Value:
         numbers = {each.name: number for number, each in enumerate(self.layers)}
@@ -136,7 +140,7 @@ class Assembler:
 
 
 def as_convolution(layer: Layer) -> Layer:
-    """A layer of gains as a 1x1 convolution of each channel."""
+    """A layer of gains as a 1x1 depthwise convolution."""
     return replace(layer, kind=_convolution(len(layer.weight) > 1), weight=layer.weight.view(-1, 1, 1, 1))
 
 
@@ -163,7 +167,7 @@ def _bias(bias: torch.Tensor | None, weight: torch.Tensor) -> torch.Tensor:
 
 
 def _sum(first: Sides, second: Sides, name: str) -> Sides:
-    if min(second) < 0 or max(second) > _MOST_PAD:
-        raise TargetError(f"{name} should pad by 0..{_MOST_PAD}", got=f"{second}")
+    if min(second) < 0 or max(second) > _MAX_PAD:
+        raise TargetError(f"{name} should pad by 0..{_MAX_PAD}", got=f"{second}")
     top, bottom, left, right = (a + b for a, b in zip(first, second, strict=True))
     return top, bottom, left, right

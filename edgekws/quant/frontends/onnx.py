@@ -1,7 +1,7 @@
-"""Float ONNX file -> plain layers, the same as `trace` gives of the module that was exported.
+"""Float ONNX file -> float layers, the same as `torch_fx.trace` gives for the module that was exported.
 
-What only carries constants about (padding amounts, shapes, transposed weights) is computed first, by onnx's own
-reference evaluator; the operations that are left have one small reader each. Batch is 1 while reading.
+Operations on constants alone (padding amounts, shapes, transposed weights) are folded by onnx's reference evaluator;
+each remaining operation has one small reader. The batch size is 1 while reading.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _FOLDED = (
     "Constant", "ConstantOfShape", "Shape", "Identity", "Cast", "Concat", "Gather", "Reshape", "Slice", "Squeeze",
     "Transpose", "Unsqueeze", "Add", "Sub", "Mul", "Div",
 )  # fmt: skip
-"""Operations that are computed beforehand where they work on constants."""
+"""Operations that are folded where all of their inputs are constants."""
 _LARGEST = 1 << 24
 _SOFTMAX = ("Softmax", "LogSoftmax")
 _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError)
-"""What lists of a wrong length and numbers of a wrong kind cause; onnx's checker looks at neither."""
-_HINT = "export the network once more, in one file: torch.onnx.export(network.eval(), example, path)"
+"""Raised for lists of a wrong length and numbers of a wrong type; onnx's checker checks neither."""
+_HINT = "export the network again, into one file: torch.onnx.export(network.eval(), example, path)"
 
 
 @dataclass(frozen=True)
 class FloatNetwork:
-    """frames, coefficients: the input is float32 [n, 1, frames, coefficients]."""
+    """The layers of a file. frames, coefficients: the input is float32 [n, 1, frames, coefficients]."""
 
     layers: list[Layer]
     frames: int
@@ -44,14 +44,17 @@ class FloatNetwork:
 
 
 def read(path: Path) -> FloatNetwork:
-    """Raises ArtifactError for a file that is no sound ONNX, TargetError for what no Graph node can express."""
-    model = _sound(path)
+    """Read a float ONNX file.
+
+    Raises ArtifactError for a damaged or foreign file, TargetError for an operation that no Graph node can express.
+    """
+    model = _checked_model(path)
     height, width = _require_one_input(model, path)
     with torch.no_grad():
         return FloatNetwork(_Reader(model, path, (height, width)).layers(), height, width)
 
 
-def _sound(path: Path) -> Any:  # noqa: ANN401  (onnx has no types)
+def _checked_model(path: Path) -> Any:  # noqa: ANN401  (onnx has no types)
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
@@ -84,8 +87,8 @@ def _array(tensor: Any, path: Path) -> np.ndarray:  # noqa: ANN401
     try:
         return np.asarray(numpy_helper.to_array(tensor))
     except _MALFORMED as error:
-        wanted = f"{path}: {tensor.name} should have as many numbers as its shape says"
-        raise ArtifactError(wanted, got=_first_line(error), hint=_HINT) from error
+        expected = f"{path}: {tensor.name} should have as many numbers as its shape says"
+        raise ArtifactError(expected, got=_first_line(error), hint=_HINT) from error
 
 
 def _first_line(error: Exception) -> str:
@@ -98,9 +101,9 @@ def _require_one_input(model: Any, path: Path) -> tuple[int, int]:  # noqa: ANN4
 
     stored = {each.name for each in model.graph.initializer}
     inputs = [each for each in model.graph.input if each.name not in stored]
-    for what, found in (("input", inputs), ("output", list(model.graph.output))):
-        if len(found) != 1:
-            raise TargetError(f"{path} should have one {what}", got=", ".join(each.name for each in found) or "none")
+    for what, ends in (("input", inputs), ("output", list(model.graph.output))):
+        if len(ends) != 1:
+            raise TargetError(f"{path} should have one {what}", got=", ".join(each.name for each in ends) or "none")
     kind = inputs[0].type.tensor_type
     if kind.elem_type != TensorProto.FLOAT:
         got = TensorProto.DataType.Name(kind.elem_type)
@@ -108,13 +111,13 @@ def _require_one_input(model: Any, path: Path) -> tuple[int, int]:  # noqa: ANN4
     sizes = [dim.dim_value for dim in kind.shape.dim]
     if len(sizes) != 4 or sizes[0] > 1 or sizes[1] != 1 or min(sizes[2:]) < 1 or math.prod(sizes[1:]) > _LARGEST:
         shown = ", ".join(str(dim.dim_value or dim.dim_param or "?") for dim in kind.shape.dim)
-        wanted = f"{path}: {inputs[0].name} should have the shape [n, 1, frames, coefficients], n open or 1"
-        raise TargetError(wanted, got=f"[{shown}]", hint="export with the channels before rows and columns (NCHW)")
+        expected = f"{path}: {inputs[0].name} should have the shape [n, 1, frames, coefficients], n open or 1"
+        raise TargetError(expected, got=f"[{shown}]", hint="export with the channels before rows and columns (NCHW)")
     return sizes[2], sizes[3]
 
 
 class _Reader:
-    """constants: what is known before any input; values: what depends on it; outputs: of layers, for their shapes."""
+    """constants: tensors that do not depend on the input; values: those that do; outputs: of layers, for shapes."""
 
     def __init__(self, model: Any, path: Path, in_shape: tuple[int, int]) -> None:  # noqa: ANN401
         self.graph, self.path, self.assembler = model.graph, path, Assembler()
@@ -148,23 +151,23 @@ class _Reader:
         from onnx.reference import ReferenceEvaluator
 
         try:
-            found = ReferenceEvaluator(node, opsets=self.opsets).run(None, given)
-        except Exception as error:  # whatever onnx raises on attributes and shapes that do not fit
-            wanted = f"{self.path}: {named(node)} should be computable"
-            raise ArtifactError(wanted, got=_first_line(error), hint=_HINT) from error
-        return [np.asarray(value) for value in found]
+            results = ReferenceEvaluator(node, opsets=self.opsets).run(None, given)
+        except Exception as error:  # onnx raises anything for attributes and shapes that do not match
+            expected = f"{self.path}: {named(node)} should be computable"
+            raise ArtifactError(expected, got=_first_line(error), hint=_HINT) from error
+        return [np.asarray(value) for value in results]
 
     def _needed(self) -> list[Any]:
         """The nodes that the output depends on, in their order."""
-        wanted, kept = {self.output}, []
+        required, kept = {self.output}, []
         for node in reversed(self.graph.node):
-            if wanted & set(node.output):
-                wanted.update(node.input)
+            if required & set(node.output):
+                required.update(node.input)
                 kept.append(node)
         return kept[::-1]
 
     def _is_constant(self, node: Any) -> bool:  # noqa: ANN401
-        """A shape is constant, whatever the tensor holds."""
+        """Whether all inputs are constants; the shape of any tensor is one."""
         if node.domain or node.op_type not in _FOLDED:
             return False
         known = self.constants.keys() | (self.values.keys() if node.op_type == "Shape" else ())
@@ -176,14 +179,14 @@ class _Reader:
         of_values = {name: np.broadcast_to(np.float32(0), self.shape(name)) for name in shaped}
         if node.op_type == "ConstantOfShape":
             self._require_small(node, math.prod(self.constants[node.input[0]].tolist()))
-        found = self.evaluated(node, {**given, **of_values})
-        self._require_small(node, sum(value.size for value in found))
-        self.constants.update(zip(node.output, found, strict=True))
+        results = self.evaluated(node, {**given, **of_values})
+        self._require_small(node, sum(value.size for value in results))
+        self.constants.update(zip(node.output, results, strict=True))
 
     def _require_small(self, node: Any, size: int) -> None:  # noqa: ANN401
         if size > _LARGEST:
-            wanted = f"{self.path}: {named(node)} should give at most {_LARGEST} numbers"
-            raise ArtifactError(wanted, got=str(size), hint=_HINT)
+            expected = f"{self.path}: {named(node)} should give at most {_LARGEST} numbers"
+            raise ArtifactError(expected, got=str(size), hint=_HINT)
 
     def _read(self, node: Any) -> None:  # noqa: ANN401
         if node.domain or node.op_type not in READERS:
@@ -198,8 +201,8 @@ class _Reader:
         try:
             value = READERS[node.op_type](Call(self, node))
         except _MALFORMED as error:
-            wanted = f"{self.path}: {named(node)} should have the inputs and attributes of its kind"
-            raise ArtifactError(wanted, got=_first_line(error), hint=_HINT) from error
+            expected = f"{self.path}: {named(node)} should have the inputs and attributes of its kind"
+            raise ArtifactError(expected, got=_first_line(error), hint=_HINT) from error
         users = self.users[node.output[0]]
         self.values[node.output[0]] = replace(value, users=max(value.users, users))
         self._run_new_layers(node)
@@ -210,5 +213,5 @@ class _Reader:
                 try:
                     self.outputs[layer.name] = layer.forward(*(self.outputs[name] for name in layer.inputs))
                 except RuntimeError as error:
-                    wanted = f"{self.path}: {named(node)} should fit its input"
-                    raise ArtifactError(wanted, got=_first_line(error), hint=_HINT) from error
+                    expected = f"{self.path}: {named(node)} should fit its input"
+                    raise ArtifactError(expected, got=_first_line(error), hint=_HINT) from error

@@ -1,4 +1,4 @@
-"""The operations of a float ONNX file, one small reader each: a node -> what it is to plain layers."""
+"""The operations of a float ONNX file: one small reader each adds a node to the float layers."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ _UNPADDED = (b"NOTSET", b"VALID")
 
 
 def named(node: Any) -> str:  # noqa: ANN401  (onnx has no types)
+    """How messages refer to a node."""
     return str(node.name or f"the node that makes {node.output[0]}")
 
 
 class State(Protocol):
-    """What is known when a node's turn comes. constants: what does not depend on the network's input."""
+    """What is known before a node is read.
+
+    constants: tensors that do not depend on the network's input. values: those that do.
+    """
 
     assembler: Assembler
     constants: dict[str, np.ndarray]
@@ -39,7 +43,7 @@ class State(Protocol):
 
 
 class Call:
-    """One node with its inputs and attributes at hand."""
+    """One node with its inputs and attributes; methods raise TargetError that names the node."""
 
     def __init__(self, state: State, node: Any) -> None:  # noqa: ANN401
         from onnx import helper
@@ -50,55 +54,61 @@ class Call:
 
     @property
     def x(self) -> Value:
+        """The first input."""
         return self.value(0)
 
     def value(self, number: int) -> Value:
-        found = self.state.values.get(self.inputs[number])
-        if found is None:
+        """An input that depends on the network's input."""
+        value = self.state.values.get(self.inputs[number])
+        if value is None:
             raise self.refuse(f"input {number} should depend on the network's input", self.inputs[number])
-        return found
+        return value
 
     def given(self, number: int) -> bool:
+        """Whether an optional input is present."""
         return len(self.inputs) > number and bool(self.inputs[number])
 
     def array(self, number: int) -> np.ndarray | None:
-        """A constant input, or None where it is left out."""
+        """A constant input, or None where it is omitted."""
         if not self.given(number):
             return None
-        found = self.state.constants.get(self.inputs[number])
-        if found is None:
+        array = self.state.constants.get(self.inputs[number])
+        if array is None:
             raise self.refuse(f"input {number} should be a constant", self.inputs[number])
-        return found
+        return array
 
     def floats(self, number: int) -> torch.Tensor | None:
-        found = self.array(number)
-        return None if found is None else self._tensor(found)
+        """A constant float input as float32, or None where it is omitted."""
+        array = self.array(number)
+        return None if array is None else self._tensor(array)
 
     def weight(self, number: int) -> torch.Tensor:
-        found = self.floats(number)
-        if found is None:
+        """A constant float input that must be present, as float32."""
+        weight = self.floats(number)
+        if weight is None:
             raise self.refuse(f"input {number} should be given", "none")
-        return found
+        return weight
 
-    def _tensor(self, found: np.ndarray) -> torch.Tensor:
-        if found.dtype not in (np.float32, np.float64, np.float16):
-            raise self.refuse("parameters should be float", str(found.dtype))
-        return torch.from_numpy(np.array(found, np.float32))
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        if array.dtype not in (np.float32, np.float64, np.float16):
+            raise self.refuse("parameters should be float", str(array.dtype))
+        return torch.from_numpy(np.array(array, np.float32))
 
     def numbers(self, attribute: str, number: int, default: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        """Integers that older opsets have as an attribute and newer ones as an input."""
+        """Integers that are an attribute in older opsets and an input in newer ones."""
         if attribute in self.attributes:
             return tuple(int(each) for each in self.attributes[attribute])
-        found = self.array(number)
-        return default if found is None else tuple(int(each) for each in found.ravel())
+        array = self.array(number)
+        return default if array is None else tuple(int(each) for each in array.ravel())
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of `x`, at batch 1."""
         return self.state.shape(self.inputs[0])
 
-    def refuse(self, wanted: str, got: str) -> TargetError:
-        return TargetError(f"{self.name}: {wanted}", got=got)
+    def refuse(self, expected: str, got: str) -> TargetError:
+        """The error to raise, with the node's name."""
+        return TargetError(f"{self.name}: {expected}", got=got)
 
 
 def _conv(call: Call) -> Value:
@@ -119,36 +129,37 @@ def _conv_padding(call: Call, kernel: tuple[int, int], stride: tuple[int, int]) 
         return NO_PAD
     sizes = call.shape[2:]
     rows, columns = (_same(*each) for each in zip(sizes, kernel, stride, strict=True))
-    less, more = (rows // 2, columns // 2), (rows - rows // 2, columns - columns // 2)
-    first, last = (less, more) if kind == "SAME_UPPER" else (more, less)
+    smaller, larger = (rows // 2, columns // 2), (rows - rows // 2, columns - columns // 2)
+    first, last = (smaller, larger) if kind == "SAME_UPPER" else (larger, smaller)
     return first[0], last[0], first[1], last[1]
 
 
 def _same(size: int, kernel: int, stride: int) -> int:
-    """Zeros with which the output has ceil(size / stride) positions."""
+    """Number of zeros with which the output has ceil(size / stride) positions."""
     return max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
 
 
 def _pair(call: Call, attribute: str, default: tuple[int, int]) -> tuple[int, int]:
-    found = call.attributes.get(attribute, default)
-    if len(found) != 2:
-        raise call.refuse(f"{attribute} should be two numbers", str(list(found)))
-    return int(found[0]), int(found[1])
+    pair = call.attributes.get(attribute, default)
+    if len(pair) != 2:
+        raise call.refuse(f"{attribute} should be two numbers", str(list(pair)))
+    return int(pair[0]), int(pair[1])
 
 
 def _batch_norm(call: Call) -> Value:
     if call.attributes.get("training_mode", 0):
         raise call.refuse("should be exported in eval mode", "training_mode 1")
     gain, shift, mean, variance = (call.weight(number) for number in (1, 2, 3, 4))
-    found = batch_norm(gain, shift, mean, variance, call.attributes.get("epsilon", 1e-5))
-    return call.assembler.normalize(call.x, *found, call.name)
+    gain, shift = batch_norm(gain, shift, mean, variance, call.attributes.get("epsilon", 1e-5))
+    return call.assembler.normalize(call.x, gain, shift, call.name)
 
 
 def _max_pool(call: Call) -> Value:
-    plain = {"pads": [0, 0, 0, 0], "dilations": [1, 1], "ceil_mode": 0, "storage_order": 0}
-    odd = {key: call.attributes[key] for key in plain if call.attributes.get(key, plain[key]) != plain[key]}
-    if odd or call.attributes.get("auto_pad", b"NOTSET") not in _UNPADDED:
-        got = str(odd or call.attributes["auto_pad"].decode())
+    defaults = {"pads": [0, 0, 0, 0], "dilations": [1, 1], "ceil_mode": 0, "storage_order": 0}
+    given = {key: call.attributes.get(key, default) for key, default in defaults.items()}
+    unsupported = {key: value for key, value in given.items() if value != defaults[key]}
+    if unsupported or call.attributes.get("auto_pad", b"NOTSET") not in _UNPADDED:
+        got = str(unsupported or call.attributes["auto_pad"].decode())
         raise call.refuse("should pool without padding, dilation and ceil_mode", got)
     window = _pair(call, "kernel_shape", (0, 0))
     return call.assembler.max_pool(call.x, window, _pair(call, "strides", (1, 1)), call.name)
@@ -190,13 +201,13 @@ def _add(call: Call) -> Value:
     try:
         shift = bias.expand(1, channels, *([1] * len(positions))).flatten()
     except RuntimeError as error:
-        wanted = "a constant that is added should be one number or one for each channel"
-        raise call.refuse(wanted, f"shape {list(bias.shape)}") from error
+        expected = "a constant that is added should be one number or one for each channel"
+        raise call.refuse(expected, f"shape {list(bias.shape)}") from error
     return call.assembler.normalize(call.value(x), torch.ones(channels), shift, call.name)
 
 
 def _flatten(call: Call) -> Value:
-    """Flatten, Reshape or Squeeze, judged by what comes out."""
+    """Flatten, Reshape or Squeeze: accepted if the result's shape is [n, everything else]."""
     constants = {name: call.state.constants[name] for name in call.inputs[1:] if name in call.state.constants}
     before, x = call.shape, call.x
     given = {call.inputs[0]: np.zeros(before, np.float32), **constants}
@@ -207,9 +218,9 @@ def _flatten(call: Call) -> Value:
 
 
 def _gemm(call: Call) -> Value:
-    odd = {key: call.attributes[key] for key in ("alpha", "beta") if call.attributes.get(key, 1.0) != 1.0}
-    if odd or call.attributes.get("transA", 0):
-        raise call.refuse("should multiply without factors and transA", str(odd or "transA"))
+    unsupported = {key: call.attributes[key] for key in ("alpha", "beta") if call.attributes.get(key, 1.0) != 1.0}
+    if unsupported or call.attributes.get("transA", 0):
+        raise call.refuse("should multiply without factors and transA", str(unsupported or "transA"))
     weight, bias = call.weight(1), call.floats(2)
     weight = weight if call.attributes.get("transB", 0) else weight.T.contiguous()
     return call.assembler.linear(call.x, weight, None if bias is None else _spread(call, bias, len(weight)), call.name)

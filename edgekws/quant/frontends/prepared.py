@@ -1,4 +1,4 @@
-"""Any float network and some clips -> a QuantNet that knows what it is fed with: what `edgekws.prepare` does."""
+"""Any float network and calibration clips -> a QuantNet that knows its input format: `edgekws.prepare`."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ from edgekws.quant.frontends.assemble import as_convolution
 from edgekws.quant.network import QuantNet
 from edgekws.recipe import QuantSection
 
-_COMPARED = 16
-"""Clips on which the traced layers must equal the module."""
+_COMPARED_CLIPS = 16
+"""Clips on which the traced layers must give the module's scores."""
 _TOLERANCE = 1e-3
-_CLIPPED = 0.01
-"""The share of calibration values that may leave the int8 range; more would mean another unit."""
+_MAX_CLIPPED = 0.01
+"""Fraction of calibration values that may leave the int8 range; more suggests that they have another unit."""
 
 Calibration = torch.Tensor | np.ndarray
 
 
 class Prepared(QuantNet):
-    """A QuantNet for inputs of any unit, float32 [n, 1, frames, coefficients]; they are rounded to int8 steps of
-    `input_scale` and clipped, as the device's features are.
+    """A QuantNet for inputs of any unit, float32 [n, 1, frames, coefficients].
+
+    They are rounded to int8 steps of `input_scale` and clipped, as the device's features are.
     """
 
     features: FeatureSpec
@@ -57,25 +58,25 @@ def prepare(
     scale = INPUT_SCALE if input_scale is None else float(input_scale)
     if not 0 < scale < float("inf"):
         raise ConfigError("input_scale should be a positive number", got=str(input_scale))
-    x = as_input(calibration, scale)
+    x = calibration_tensor(calibration, scale)
     shape = (x.shape[2], x.shape[3])
     spec = spec_for(shape) if features is None else features
     if spec.shape != shape:
         raise ConfigError(f"features of {spec.shape} should fit the calibration", got=f"{shape}")
-    layers = _expressible(_scaled(_layers(model, x), scale / INPUT_SCALE), plan.target)
+    layers = _expressible(_rescaled(_layers(model, x), scale / INPUT_SCALE), plan.target)
     quantized = ptq.quantize(layers, torch.clamp(x / scale, INPUT_MIN, INPUT_MAX) * INPUT_SCALE, plan)
     return Prepared(quantized, spec, scale).eval()
 
 
-def as_input(calibration: Calibration | None, input_scale: float) -> torch.Tensor:
+def calibration_tensor(calibration: Calibration | None, input_scale: float) -> torch.Tensor:
     """float [n, 1, frames, coefficients], or int8 without the 1 or with it -> float32 [n, 1, frames, coefficients].
 
-    Raises ConfigError for None, DataError for other shapes and types, NaN, infinity, and values that int8 steps do
-    not reach.
+    Raises ConfigError for None, DataError for other shapes and types, NaN, infinity, and values outside the int8
+    range.
     """
     if calibration is None:
-        expected = "calibration should be given: clips that show the range of each layer, which sets its scale"
-        hint = "give some hundred clips, float [n, 1, frames, coefficients] or int8 [n, frames, coefficients]"
+        expected = "calibration should be given: clips from which the scale of each layer is chosen"
+        hint = "give a few hundred clips, float [n, 1, frames, coefficients] or int8 [n, frames, coefficients]"
         raise ConfigError(expected, got="none", hint=hint)
     expected = "calibration should be float [n, 1, frames, coefficients] or int8 [n, frames, coefficients]"
     x = calibration.detach().cpu() if isinstance(calibration, torch.Tensor) else _tensor(calibration, expected)
@@ -103,7 +104,7 @@ def _require_values(x: torch.Tensor, input_scale: float) -> None:
         raise DataError("calibration should be finite", got=got)
     lowest, highest = (bound * input_scale for bound in (INPUT_MIN - 0.5, INPUT_MAX + 0.5))
     share = float(((x < lowest) | (x > highest)).float().mean())
-    if share > _CLIPPED:
+    if share > _MAX_CLIPPED:
         largest = float(x.abs().max())
         raise DataError(
             f"calibration should be within {lowest:.4g}..{highest:.4g}, int8 steps of input_scale={input_scale:.4g}",
@@ -114,34 +115,34 @@ def _require_values(x: torch.Tensor, input_scale: float) -> None:
 
 def spec_for(shape: tuple[int, int]) -> FeatureSpec:
     """The front end of MLPerf Tiny with another hop and number of coefficients, so that its shape is `shape`."""
-    plain, (frames, coefficients) = FeatureSpec(), shape
-    if plain.shape == shape:
-        return plain
-    hop = max(1, (plain.clip_samples - plain.window_samples) // max(1, frames - 1))
+    default, (frames, coefficients) = FeatureSpec(), shape
+    if default.shape == shape:
+        return default
+    hop = max(1, (default.clip_samples - default.window_samples) // max(1, frames - 1))
     return replace(
-        plain,
+        default,
         hop_samples=hop,
-        clip_samples=plain.window_samples + hop * (frames - 1),
-        mel_bands=max(plain.mel_bands, coefficients),
+        clip_samples=default.window_samples + hop * (frames - 1),
+        mel_bands=max(default.mel_bands, coefficients),
         coefficients=coefficients,
-        input_scale=plain.input_scale[:1] * coefficients,
-        input_zero_point=plain.input_zero_point[:1] * coefficients,
+        input_scale=default.input_scale[:1] * coefficients,
+        input_zero_point=default.input_zero_point[:1] * coefficients,
     )
 
 
 def _layers(model: object, x: torch.Tensor) -> list[Layer]:
     if isinstance(model, str | Path):
-        return _of_file(Path(model), (x.shape[2], x.shape[3]))
+        return _layers_of_file(Path(model), (x.shape[2], x.shape[3]))
     if not isinstance(model, nn.Module) or isinstance(model, QuantNet):
         expected = "model should be a float torch.nn.Module or the path of a float ONNX file"
         raise ConfigError(expected, got=type(model).__name__)
     layers = torch_fx.trace(model)
     require_valid_weights(layers)
-    _require_same(model, layers, x[:_COMPARED])
+    _require_equal_scores(model, layers, x[:_COMPARED_CLIPS])
     return layers
 
 
-def _of_file(path: Path, shape: tuple[int, int]) -> list[Layer]:
+def _layers_of_file(path: Path, shape: tuple[int, int]) -> list[Layer]:
     network = onnx.read(path)
     if (network.frames, network.coefficients) != shape:
         expected = (
@@ -152,31 +153,31 @@ def _of_file(path: Path, shape: tuple[int, int]) -> list[Layer]:
 
 
 @torch.no_grad()
-def _require_same(model: nn.Module, layers: Sequence[Layer], x: torch.Tensor) -> None:
-    """What tracing cannot see (operations in place on a tensor that is read again, hooks) is seen here."""
-    own = next(model.parameters(), x)
+def _require_equal_scores(model: nn.Module, layers: Sequence[Layer], x: torch.Tensor) -> None:
+    """Catches what tracing cannot see: operations in place on a tensor that is read again, and hooks."""
+    parameter = next(model.parameters(), x)
     try:
         with torch_fx.evaluating(model):
-            expected = model(x.to(own)).to(x).flatten(1)
+            expected = model(x.to(parameter)).to(x).flatten(1)
     except RuntimeError as error:
         raise DataError("the network should take the calibration", got=str(error)) from error
     try:
-        found = run_layers(layers, x)[layers[-1].name].flatten(1)
+        scores = run_layers(layers, x)[layers[-1].name].flatten(1)
     except RuntimeError as error:
         raise TargetError("every layer should fit the one before", got=str(error)) from error
-    gap = float((found - expected).abs().max()) if found.shape == expected.shape else float("inf")
+    gap = float((scores - expected).abs().max()) if scores.shape == expected.shape else float("inf")
     if gap > _TOLERANCE * max(1.0, float(expected.abs().max())):
         hint = "write it without operations in place on tensors that are read again, and without hooks"
-        wanted_text = "the layers found in the network should compute what it computes"
-        raise TargetError(wanted_text, got=f"scores differ by {gap:.3g}", hint=hint)
+        rule = "the traced layers should give the scores of the network"
+        raise TargetError(rule, got=f"scores differ by {gap:.3g}", hint=hint)
 
 
 def _steps(x: torch.Tensor, scale: float) -> torch.Tensor:
     return torch.clamp(torch.round(x / scale), INPUT_MIN, INPUT_MAX)
 
 
-def _scaled(layers: Sequence[Layer], ratio: float) -> list[Layer]:
-    """The layers for inputs that are `ratio` times smaller: those that read the input take it into their weights."""
+def _rescaled(layers: Sequence[Layer], ratio: float) -> list[Layer]:
+    """The layers for inputs that are `ratio` times smaller: weights of layers that read the input are multiplied."""
     if ratio == 1.0:
         return list(layers)
     return [_with_weights_times(layer, ratio) if INPUT in layer.inputs else layer for layer in layers]
@@ -190,8 +191,9 @@ def _with_weights_times(layer: Layer, ratio: float) -> Layer:
 
 
 def _expressible(layers: Sequence[Layer], target: str) -> list[Layer]:
-    """Fixed-point multipliers are below 1. There a gain becomes the weight of a 1x1 depthwise convolution, whose
-    integers carry any size and sign.
+    """With the fixed-point rule, layers of gains become 1x1 depthwise convolutions.
+
+    Fixed-point multipliers are below 1 and positive; weights may have any size and sign.
     """
     if plugins.load("targets", target).RULE != "fixed-point":
         return list(layers)

@@ -1,4 +1,4 @@
-"""torch.nn.Module -> plain layers, by torch.fx. Each supported module or function has one small reader."""
+"""torch.nn.Module -> float layers, by torch.fx. Each supported module or function has one small reader."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _SHAPE_NAMES = ("shape", "ndim")
 def trace(network: nn.Module) -> list[Layer]:
     """The layers of `network` in its order of execution, as in eval mode; weights are copied, float32 on the CPU.
 
-    Raises TargetError that names the first operation which no Graph node can express.
+    Raises TargetError that names the first operation that no Graph node can express.
     """
     with evaluating(network):
         try:
             traced = fx.symbolic_trace(network)
-        except Exception as error:  # whatever the user's forward raises when it meets a symbolic tensor
+        except Exception as error:  # a forward may raise anything when it is given a symbolic tensor
             hint = "write the forward without branches or loops that depend on values"
             raise TargetError("the network should be traceable by torch.fx", got=str(error), hint=hint) from error
     traced.graph.eliminate_dead_code()
@@ -45,7 +45,7 @@ def trace(network: nn.Module) -> list[Layer]:
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Eval mode; each module goes back to its own mode, because some may be frozen while others train."""
+    """Eval mode within the block; each module then returns to its own mode: some may be frozen while others train."""
     modes = {module: module.training for module in network.modules()}
     network.eval()
     try:
@@ -62,7 +62,7 @@ class _Reader:
         self.values: dict[fx.Node, Value] = {}
         self.tensors: dict[fx.Node, torch.Tensor] = {}
         self.sizes: set[fx.Node] = set()
-        """nodes that hold shapes, not tensors; they matter only to reshape, which checks for itself"""
+        """nodes that hold shapes, not tensors; only reshape uses them, and checks them itself"""
         self.output: fx.Node | None = None
 
     def read(self, node: fx.Node) -> None:
@@ -102,10 +102,10 @@ class _Reader:
                 if isinstance(module, kind) and len(sources) == 1:
                     return read_module(self.assembler, sources[0], module, name)
             raise _unsupported(name, type(module).__name__)
-        found = _FUNCTIONS.get(node.target if callable(node.target) else str(node.target))
-        if found is None or not sources:
+        read_function = _FUNCTIONS.get(node.target if callable(node.target) else str(node.target))
+        if read_function is None or not sources:
             raise _unsupported(node.name, str(getattr(node.target, "__name__", node.target)))
-        return found(self, sources, node)
+        return read_function(self, sources, node)
 
 
 def _reads_size(node: fx.Node) -> bool:
@@ -137,7 +137,7 @@ def _conv(
 
 
 def _own_padding(padding: object, kernel: tuple[int, int]) -> Sides:
-    """torch's "same" has strides of 1 only; the odd column of an even kernel goes below and to the right."""
+    """torch's "same" allows strides of 1 only; with an even kernel the extra zeros go below and to the right."""
     if padding == "same":
         rows, columns = kernel[0] - 1, kernel[1] - 1
         return rows // 2, rows - rows // 2, columns // 2, columns - columns // 2
@@ -222,10 +222,10 @@ def _linear_function(reader: _Reader, sources: list[Value], node: fx.Node) -> Va
 def _parameters(
     reader: _Reader, node: fx.Node, weight: object, bias: object
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    found = [reader.tensors.get(each) if isinstance(each, fx.Node) else None for each in (weight, bias)]
-    if found[0] is None or (bias is not None and found[1] is None):
+    tensors = [reader.tensors.get(each) if isinstance(each, fx.Node) else None for each in (weight, bias)]
+    if tensors[0] is None or (bias is not None and tensors[1] is None):
         raise TargetError(f"{node.name} should use parameters of the network", got="a weight or bias that is computed")
-    return found[0], found[1]
+    return tensors[0], tensors[1]
 
 
 def _relu(reader: _Reader, sources: list[Value], node: fx.Node) -> Value:
@@ -244,8 +244,8 @@ def _pool_function(reader: _Reader, sources: list[Value], node: fx.Node) -> Valu
 
 def _mean(reader: _Reader, sources: list[Value], node: fx.Node) -> Value:
     axes, keep = _arguments(node, "dim", "keepdim", dim=None, keepdim=False)
-    found = {axis % 4 for axis in axes} if isinstance(axes, list | tuple) else axes
-    if found != {2, 3}:
+    positions = {axis % 4 for axis in axes} if isinstance(axes, list | tuple) else axes
+    if positions != {2, 3}:
         raise TargetError(f"{node.name} should be a mean over axes (2, 3)", got=str(axes))
     return reader.assembler.mean(sources[0], node.name, keep=bool(keep))
 
@@ -273,7 +273,7 @@ def _flatten(_: _Reader, sources: list[Value], node: fx.Node) -> Value:
 
 
 def _reshape(reader: _Reader, sources: list[Value], node: fx.Node) -> Value:
-    """To (n, anything): whoever calls with a count that is not the layer's size is told by the linear layer."""
+    """To (n, anything): a count other than the layer's size is refused when the linear layer runs."""
     given: Any = node.kwargs.get("shape", node.args[1:])
     shape = given[0] if len(given) == 1 and isinstance(given[0], list | tuple) else given
     batch_is_kept = len(shape) == 2 and (shape[0] in reader.sizes if isinstance(shape[0], fx.Node) else shape[0] == -1)

@@ -180,7 +180,7 @@ FILES = {
         ("Transpose", ["fc"], ["turned"], {"perm": [1, 0]}),
         ("Gemm", ["f", "turned"], ["y"], {"transB": 1}),
     ],
-    "dead ends": [("Sigmoid", ["x"], ["nobody"], {}), CONV, *HEAD],
+    "dead ends": [("Sigmoid", ["x"], ["unused"], {}), CONV, *HEAD],
 }
 
 
@@ -278,7 +278,7 @@ def test_missing_empty_and_foreign_files_are_refused(tmp_path):
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_damaged_files_are_refused_or_sound(data, tmp_path_factory):
-    """A cut or a changed byte: one of our errors, or a network that can be run; never another exception."""
+    """A truncated file or a changed byte: an EdgeKwsError or a network that runs, never another exception."""
     content = bytearray(model(CONV, *HEAD, constants=CONSTANTS).SerializeToString())
     if data.draw(st.booleans()):
         content = content[: data.draw(st.integers(0, len(content) - 1))]

@@ -86,12 +86,12 @@ FORMS = {
     ),
     "view by count": lambda m, x: m.head[2](m.head[0](m.point(torch.relu(m.conv(x)))).view(-1, 16)),
     "flatten by name": lambda m, x: m.head[2](m.head[0](m.point(torch.relu(m.conv(x)))).flatten(start_dim=1)),
-    "a size on the side": lambda m, x: m.head[2](size_read(m, x)),
+    "size read separately": lambda m, x: m.head[2](size_read(m, x)),
 }
 
 
 def size_read(m, x):
-    """Reading a shape is no second reader of the tensor: the ReLU still fuses."""
+    """Reading a shape does not count as a second reader of the tensor: the ReLU is still fused."""
     y = m.conv(x)
     count = y.size(0)
     return m.point(torch.relu(y)).mean((2, 3)).view(count, -1)
@@ -153,7 +153,7 @@ def read_twice(m, y):
 
 def test_a_dropout_does_not_hide_a_second_reader():
     """relu(dropout(y)) + y: the ReLU must not reach y itself."""
-    with pytest.raises(TargetError, match="relu should follow a layer whose output nobody else reads"):
+    with pytest.raises(TargetError, match="relu should follow a layer whose output nothing else reads"):
         torch_fx.trace(Net(lambda m, x: m.head(after_dropout(m.conv(x)))))
 
 
@@ -234,7 +234,7 @@ REFUSED = {
     ),
     "nothing": (form(lambda m, x: x), "the tensor of its last layer"),
     "two outputs": (form(lambda m, x: (m.conv(x), m.second(m.conv(x)))), "the tensor of its last layer"),
-    "relu of two": (form(lambda m, x: both(m.conv(x))), "relu should follow a layer whose output nobody else"),
+    "relu of two": (form(lambda m, x: both(m.conv(x))), "relu should follow a layer whose output nothing else"),
 }
 
 

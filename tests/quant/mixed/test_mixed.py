@@ -68,7 +68,7 @@ def test_the_best_within_a_limit_is_that_of_all_networks(layers, limit):
     assert result is None or result.flash_bytes <= limit
 
 
-def test_of_networks_alike_in_cost_and_error_the_smaller_is_kept():
+def test_of_networks_with_equal_cost_and_error_the_smaller_is_kept():
     layer = [Option(8, 20, 5, 0.0), Option(4, 10, 5, 0.0)]
     assert [point.bits for point in pareto_front(START, [layer, layer], "cycles")] == [(4, 4)]
 
@@ -77,11 +77,11 @@ def test_of_networks_alike_in_cost_and_error_the_smaller_is_kept():
 def test_bisection_finds_the_first_good_point_in_few_trials(count, first, most):
     front = thinned([Point((8,), number, 0, 0.0) for number in range(count)], most)
     assert front[0].flash_bytes == 0 and front[-1].flash_bytes == count - 1 and len(front) == min(count, most)
-    asked = []
-    result = cheapest_that(front, lambda point: asked.append(point) or point.flash_bytes >= first)
+    evaluated = []
+    result = cheapest_that(front, lambda point: evaluated.append(point) or point.flash_bytes >= first)
     good = [point for point in front if point.flash_bytes >= first]
     assert result == (good[0] if good else None)
-    assert len(asked) <= len(front).bit_length()
+    assert len(evaluated) <= len(front).bit_length()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_bisection_finds_the_first_good_point_in_few_trials(count, first, most):
         ("drop=0.5", "drop", 0.5),
     ],
 )
-def test_budgets_are_understood(text, kind, limit):
+def test_budgets_are_parsed(text, kind, limit):
     result = budgets.parse(text)
     assert result.kind == kind and result.limit == pytest.approx(limit) and result.text == text
 
@@ -110,7 +110,7 @@ def test_other_budgets_are_refused_with_examples(text):
 
 
 @given(st.floats(0, 1e7), st.sampled_from(["flash", "drop"]))
-def test_what_a_refusal_shows_can_be_asked_for(value, kind):
+def test_the_budget_that_a_refusal_suggests_is_accepted(value, kind):
     assert budgets.parse(f"{kind}={budgets.shown(kind, value)}").limit >= value - 1e-5
 
 
@@ -146,7 +146,7 @@ def divergence(result, expected):
 
 @pytest.mark.parametrize("net", [dscnn, dsresnet])
 def test_the_error_of_a_layer_is_that_of_a_network_with_this_layer(net):
-    """Without bias correction nothing but the layer changes, so that the networks can be put together by hand."""
+    """Without bias correction nothing but the layer changes, so that the mixed network can be assembled here."""
     real, x = trained_like(3, net), clips(96, 4)
     networks = at_each_width(real, x, correct_bias=False)
     result = Sensitivity(networks, x, correct_bias=False)
@@ -157,9 +157,9 @@ def test_the_error_of_a_layer_is_that_of_a_network_with_this_layer(net):
             layers = list(networks[8])
             layers[number] = list(networks[bits])[number]
             assert layers[number].bits == bits
-            together = divergence(QuantNet(layers, "tinpu")(x), expected)
+            error = divergence(QuantNet(layers, "tinpu")(x), expected)
             added = result.added(layers[number].name, bits)
-            assert added == pytest.approx(max(0.0, together - result.base), rel=1e-2, abs=1e-5)
+            assert added == pytest.approx(max(0.0, error - result.base), rel=1e-2, abs=1e-5)
 
 
 def test_narrower_layers_add_more_error_and_the_widest_none():
@@ -193,10 +193,10 @@ def test_costs_of_options_add_up_to_those_of_the_graph(graphs, data):
 
 
 def test_widths_that_the_target_does_not_take_and_pinned_ones_are_no_options(graphs):
-    class Picky:
-        """The NPU, but for pointwise layers of 2 bits and everything about the last layer."""
+    class Restricted:
+        """The NPU, without 2-bit pw1 and without the last layer at any width."""
 
-        NAME = "picky"
+        NAME = "restricted"
 
         @staticmethod
         def legal(node):
@@ -207,11 +207,11 @@ def test_widths_that_the_target_does_not_take_and_pinned_ones_are_no_options(gra
             return 1.0
 
     device = targets.load("tinpu")[1]
-    options = layer_options(graphs, Picky, device, lambda name, bits: 0.0, {"dw1": 4})
+    options = layer_options(graphs, Restricted, device, lambda name, bits: 0.0, {"dw1": 4})
     widths = {name: [option.bits for option in row] for name, row in options.items()}
     assert widths["pw1"] == [8, 4] and widths["dw1"] == [4] and widths["fc"] == [8, 4, 2] == widths["conv1"]
-    with pytest.raises(ConfigError, match="picky has weights of 8, 4, 2 bits"):
-        layer_options(graphs, Picky, device, lambda name, bits: 0.0, {"dw1": 3})
+    with pytest.raises(ConfigError, match="restricted has weights of 8, 4, 2 bits"):
+        layer_options(graphs, Restricted, device, lambda name, bits: 0.0, {"dw1": 3})
 
 
 TINY = recipe.Recipe(
@@ -280,17 +280,17 @@ def test_the_same_search_gives_the_same_bytes(trained, prepared, tmp_path):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-def test_a_drop_is_measured_and_the_cheapest_that_was_good_is_taken(trained, prepared, tmp_path):
+def test_a_drop_is_measured_and_the_cheapest_network_within_it_is_chosen(trained, prepared, tmp_path):
     result = searched(trained, prepared, "drop=5", tmp_path)
 
-    def kept(point):
+    def within_budget(point):
         score, real = result.scores[point.bits], result.float_score
         gaps = real.accuracy - score.accuracy, real.balanced_accuracy - score.balanced_accuracy
         return max(gaps) <= 0.05 + 1e-6
 
-    asked = [point for point in result.candidates if point.bits in result.scores]
-    assert kept(result.chosen) and len(asked) > 1
-    assert not any(kept(point) for point in asked if point.flash_bytes < result.chosen.flash_bytes)
+    measured = [point for point in result.candidates if point.bits in result.scores]
+    assert within_budget(result.chosen) and len(measured) > 1
+    assert not any(within_budget(point) for point in measured if point.flash_bytes < result.chosen.flash_bytes)
     anything = searched(trained, prepared, "drop=100", tmp_path)
     assert anything.chosen == anything.front[0] and set(anything.bits.values()) == {2}
 
@@ -329,7 +329,7 @@ def test_other_labels_and_unknown_devices_and_layers_are_refused_before_the_sear
     with pytest.raises(DataError, match="_silence_"):
         searched(trained, replace(prepared, labels=tuple(reversed(prepared.labels))), "flash=3kB", tmp_path)
     with pytest.raises(ConfigError, match="mspm0g5187"):
-        searched(trained, prepared, "latency=9ms", tmp_path, device="toaster")
+        searched(trained, prepared, "latency=9ms", tmp_path, device="unknown")
     with pytest.raises(ConfigError, match="conv1, dw1, pw1, fc"):
         searched(trained, prepared, "flash=3kB", tmp_path, dw7=8)
 
