@@ -128,7 +128,7 @@ def test_prior_correction_undoes_the_frequencies_of_training():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[train]\nepoch = 3", "train.epoch"),
+        ("[train]\nepoch = 3", "did you mean epochs"),
         ("[train]\nepochs = 0", "greater"),
         ("name = ", "TOML"),
         ("[quant]\nweight_bits = 3", "8"),

@@ -6,10 +6,12 @@ import os
 import pty
 import random
 import select
+import signal
 import termios
 import threading
 import tty
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -42,6 +44,24 @@ class Noise:
             self.strikes += 1
             return packet[:at] + packet[at + 1 :]
         return packet
+
+
+class KillsHost:
+    """A device whose host program is killed (SIGKILL) as soon as `reached()` holds, before it gets an answer."""
+
+    def __init__(self, device: Device, reached: Callable[[], bool]) -> None:
+        self._device, self._reached = device, reached
+        self.host: Future[int] = Future()
+        """Process id of the program."""
+        self._killed = False
+
+    def receive(self, content: bytes, baud: int) -> Iterable[bytes]:
+        answers = list(self._device.receive(content, baud))
+        if self._reached() and not self._killed:
+            self._killed = True
+            os.kill(self.host.result(timeout=60), signal.SIGKILL)
+            return []
+        return answers
 
 
 @contextmanager

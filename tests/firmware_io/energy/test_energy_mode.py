@@ -196,7 +196,7 @@ def test_a_firmware_in_performance_mode_has_no_events(graph: Graph, tmp_path: Pa
     elf = build.build(target, emit(graph), tmp_path / "fw").elf
     tool = flash.load("host")
     with (
-        pytest.raises(BoardError, match="energy-mode firmware of host should start and say"),
+        pytest.raises(BoardError, match="energy-mode firmware of host should start and print"),
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr("firmware_io.flash._process.START_TIMEOUT_S", 0.5)

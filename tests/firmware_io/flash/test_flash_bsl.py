@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import socket
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +20,7 @@ from firmware_io import flash
 from firmware_io.flash import Job
 from firmware_io.flash.mspm0_bsl import packets as bsl
 from tests.firmware_io.devices.emulated_bsl import SECTOR, EmulatedBsl
-from tests.firmware_io.devices.emulated_line import Noise, on_pty
+from tests.firmware_io.devices.emulated_line import KillsHost, Noise, on_pty
 
 BSL = flash.flasher("mspm0_bsl")
 FAST = {"baud": "1000000", "patience_ms": "20"}
@@ -160,14 +158,14 @@ def test_a_killed_flash_continues(image: Path) -> None:
         "flash.flasher('mspm0_bsl').flash(flash.Job(Path(sys.argv[1]), sys.argv[2], "
         f"{FAST!r}), lambda *_: None)"
     )
-    with on_pty(device) as path:
-        for kill_at in (20, 60, 100):
+    for kill_at in (20, 60, 100):
+        killer = KillsHost(device, lambda packets=kill_at: device.programmed >= packets)
+        with on_pty(killer) as path:
             process = subprocess.Popen([sys.executable, "-c", program, str(image), path])
-            while device.programmed < kill_at and process.poll() is None:
-                time.sleep(0.0005)
-            os.kill(process.pid, signal.SIGKILL)
+            killer.host.set_result(process.pid)
             assert process.wait() == -signal.SIGKILL
-            assert not device.started
+        assert not device.started
+    with on_pty(device) as path:
         before = device.programmed
         said = written(device, image, path)  # nobody touched the board: still at 1 MBd, perhaps within a packet
     assert device.flash == image.read_bytes() and device.started

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +20,7 @@ from firmware_io.flash._image import Image, Segment
 from firmware_io.flash.c2000_sci import hex2000
 from firmware_io.flash.c2000_sci import session as sci
 from firmware_io.flash.c2000_sci.hex2000 import BootImage
-from tests.firmware_io.devices.emulated_line import Noise, on_pty
+from tests.firmware_io.devices.emulated_line import KillsHost, Noise, on_pty
 from tests.firmware_io.devices.emulated_sci import EmulatedSci
 
 SCI = flash.flasher("c2000_sci")
@@ -160,11 +158,10 @@ def test_a_killed_flash_starts_afresh_after_a_reset(image: Path, kernel: str) ->
         "flash.flasher('c2000_sci').flash(flash.Job(Path(sys.argv[1]), sys.argv[2], "
         f"{FAST | {'kernel': kernel}!r}), lambda *_: None)"
     )
-    with on_pty(board) as path:
+    killer = KillsHost(board, lambda: board.chunks >= 100)
+    with on_pty(killer) as path:
         process = subprocess.Popen([sys.executable, "-c", program, str(image), path])
-        while board.chunks < 100 and process.poll() is None:
-            time.sleep(0.0005)
-        os.kill(process.pid, signal.SIGKILL)
+        killer.host.set_result(process.pid)
         assert process.wait() == -signal.SIGKILL
         with pytest.raises(BoardError, match=r"boot loader in ROM should echo an A.*reset the board"):
             written(image, path, kernel)

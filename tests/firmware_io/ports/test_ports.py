@@ -95,7 +95,7 @@ def test_a_port_that_is_not_plugged_in_lists_the_others(plugged, selector):
 
 def test_an_unknown_board_is_refused(plugged):
     plugged()
-    with pytest.raises(ConfigError, match="'esp32'"):
+    with pytest.raises(ConfigError, match="--board esp32 is not known"):
         serial.path_of("board=esp32")
 
 
