@@ -1,13 +1,13 @@
-"""The table behind every published accuracy: train and quantize with several seeds, export, bench, release.
+"""Makes the published accuracy tables: train and quantize with several seeds, export, bench, release.
 
     python benchmarks/accuracy.py --data work/data --work work/accuracy/dscnn [--seeds 0 1 2] [--recipe ...]
         [--plans w8-ptq w8-qat ...] [--boards host ...] [--clips 0] [--keep]
         [--float "models/dsresnet/teachers/dscnn-seed{seed}.safetensors"]
 
-Each seed's folder continues where it was stopped; --float takes trained networks instead of training them,
---keep whatever was quantized before, so that only exports, boards and card are made again. Writes
-results/<model>.json beside this script and card.md into the recipe's folder, with the artifacts of the seed that is
-best on validation and the graph of every width. Up to hours on two cores when nothing is there yet.
+Resumes each seed's folder. --float uses trained networks instead of training them; --keep uses existing quantized
+networks, so that only exports, benches and the card are made again. Writes results/<model>.json beside this script, and
+card.md into the recipe's folder with the artifacts of the best seed on validation and the graph of every width. A run
+from scratch takes hours on two cores.
 """
 
 from __future__ import annotations
@@ -81,9 +81,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--recipe", type=Path, default=Path("models/dscnn/recipe.toml"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--plans", nargs="+", choices=PLANS, default=list(PLANS))
-    parser.add_argument("--float", default="", help="trained float networks, with {seed} in the name; not trained then")
+    parser.add_argument("--float", default="", help="trained float networks to use, with {seed} in the name")
     parser.add_argument("--boards", nargs="+", default=list(BOARDS))
-    parser.add_argument("--keep", action="store_true", help="neither train nor quantize where all plans are done")
+    parser.add_argument(
+        "--keep", action="store_true", help="do not train or quantize seeds whose plans are all finished"
+    )
     parser.add_argument("--clips", type=int, default=0, help="test clips per board, 0 is all")
     return parser.parse_args()
 
@@ -96,7 +98,7 @@ def adopt(trained: Path, best: Path) -> None:
 def one_seed(chosen: recipe.Recipe, data: dataset.Dataset, out: Path, plans: list[str]) -> None:
     """Float training, then every plan."""
     with console.progress() as report:
-        if (out / "float" / LAST).exists() or not (out / "float" / BEST).exists():  # else it was adopted
+        if (out / "float" / LAST).exists() or not (out / "float" / BEST).exists():  # else it comes from --float
             pipeline.train(chosen, data, out, report)
         for plan in plans:
             planned = recipe.changed(chosen, quant={**chosen.quant.model_dump(), **PLANS[plan]})
@@ -109,7 +111,7 @@ def one_seed(chosen: recipe.Recipe, data: dataset.Dataset, out: Path, plans: lis
 
 
 def recorded(folder: Path) -> dict[str, Any]:
-    """What a plan scored on validation and test, and how large its graph is."""
+    """Scores of a plan on validation and test, and the size of its graph."""
     graph = io.load(folder / "graph.npz")
     return {
         "scores": pipeline.read_scores(folder / REPORT)["scores"],
@@ -124,13 +126,13 @@ def best_seed(runs: list[dict[str, Any]], plan: str) -> int:
 
 
 def export(out: Path, data: Path) -> list[dict[str, Any]]:
-    """Every artifact of one graph against the interpreter on all test clips, as a user exports it."""
+    """Export a graph through the command line, which compares each artifact with the interpreter on all test clips."""
     subprocess.run([command(), "export", "--data", data, "--out", out], check=True)
     return list(json.loads((out / "export" / "parity.json").read_text())["results"])
 
 
 def bench(board: str, data: Path, out: Path, clips: int) -> dict[str, Any]:
-    """Bench through the command line, as a user does; the figures of its report."""
+    """Bench through the command line; gives the figures of its report."""
     arguments = ["--board", board, "--data", data, "--out", out, "--clips", str(clips)]
     subprocess.run([command(), "bench", *arguments], check=True)
     report = json.loads((out / "bench" / board / "report.json").read_text())

@@ -1,11 +1,11 @@
-"""How many labels that were corrupted on purpose stand at the head of the ranking of `edgekws data clean`.
+"""How many labels that were corrupted on purpose are in the first part of the ranking of `edgekws data clean`.
 
     python benchmarks/clean_labels.py --data work/data [--clips 8000] [--seeds 0 1 2] [--probes network linear]
         [--kinds uniform pairs] [--save]
 
-5 % of the training clips (of a random part of --clips of them; 0 is all) get a wrong label: any other (uniform), or
-always the same other one for each label (pairs), which is harder. The whole ranking counts, other faults included.
-The probes learn from the corrupted labels alone. --save writes results/clean_labels.json and .md beside this script.
+5 % of the training clips (of a random subset of --clips; 0 is all) get a wrong label: any other one (uniform), or the
+same other one for each label (pairs), which is harder. The whole ranking counts, including other faults. The probes are
+trained on the corrupted labels only. --save writes results/clean_labels.json and .md beside this script.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from edgekws.files import write_json, write_text
 from edgekws.stats import wilson
 
 HERE = Path(__file__).resolve().parent
-CORRUPTED, LOOKED_AT = 0.05, (0.05, 0.08, 0.10, 0.20)
+CORRUPTED, SHARES = 0.05, (0.05, 0.08, 0.10, 0.20)
 BAR_AT, BAR = 0.08, 0.80
 
 
@@ -70,7 +70,7 @@ def one(clips: Clips, kind: str, plan: ProbePlan) -> dict[str, Any]:
         "kind": kind,
         "clips": len(clips),
         "corrupted": len(bad),
-        "found": {str(share): int(order[: int(share * len(order))].sum()) for share in LOOKED_AT},
+        "found": {str(share): int(order[: int(share * len(order))].sum()) for share in SHARES},
         "flagged": len(flagged),
         "flagged_right": len(wrong.intersection(flagged)),
         "seconds": round(time.monotonic() - started, 1),
@@ -78,12 +78,12 @@ def one(clips: Clips, kind: str, plan: ProbePlan) -> dict[str, Any]:
 
 
 def corrupt(true: np.ndarray, classes: int, kind: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(labels, numbers of those that are wrong)."""
+    """(labels, indices of the wrong ones)."""
     rng = np.random.default_rng([seed, 7])
     bad = rng.permutation(len(true))[: round(CORRUPTED * len(true))]
     given = true.copy()
-    moved = rng.integers(1, classes, len(bad)) if kind == "uniform" else 1
-    given[bad] = (true[bad] + moved) % classes
+    offset = rng.integers(1, classes, len(bad)) if kind == "uniform" else 1
+    given[bad] = (true[bad] + offset) % classes
     return given, bad
 
 
@@ -99,12 +99,12 @@ def line(row: dict[str, Any]) -> str:
 
 def table(report: dict[str, Any]) -> str:
     rows = report["rows"]
-    heads = ["probe", "wrong labels", "clips", "seeds", *(f"found in {100 * share:.0f} %" for share in LOOKED_AT), "s"]
+    heads = ["probe", "wrong labels", "clips", "seeds", *(f"found in {100 * share:.0f} %" for share in SHARES), "s"]
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for key in dict.fromkeys((row["probe"], row["kind"], row["clips"]) for row in rows):
         same = [row for row in rows if (row["probe"], row["kind"], row["clips"]) == key]
         cells = [key[0], key[1], str(key[2]), str(len(same))]
-        for share in LOOKED_AT:
+        for share in SHARES:
             shares = [100 * row["found"][str(share)] / row["corrupted"] for row in same]
             cells.append(f"{statistics.mean(shares):.1f} % ({min(shares):.1f} to {max(shares):.1f})")
         cells.append(f"{statistics.median(row['seconds'] for row in same):.0f}")

@@ -2,13 +2,13 @@
 
     python benchmarks/instructions.py              measure, print the table, write results/instructions.json
     python benchmarks/instructions.py --check      measure and compare: exit 1 when a figure grew by more than 2 % or an
-                                                   image is over its budget of flash
+                                                   image exceeds its flash budget
     python benchmarks/instructions.py --fit        also print the costs for edgekws/targets/_estimate.py, of all models
-    python benchmarks/instructions.py --data work/data --clips 500     also send so many test clips to every image
+    python benchmarks/instructions.py --data work/data --clips 500     also classify this many test clips on every image
     ... [--boards qemu-an386 ...] [--min-ram]
 
-Emulated: instructions under QEMU, exact and repeatable for one compiler. Each count is taken on an image that gave
-the interpreter's scores for some golden clips first.
+Emulated: instructions under QEMU, exact and repeatable for one compiler. An image is measured only after it gave the
+interpreter's scores for some golden clips.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ GRAPHS = {"w8": "graph.npz", "w4": "graph-w4-qat.npz", "w2": "graph-w2-qat.npz"}
 COMPARED = ("instructions", "flash_bytes", "ram_bytes")
 CLIPS, ITERATIONS, TOLERANCE = 4, 16, 1.02
 FLASH_BUDGETS = {"w8": 40 << 10, "w4": 29 << 10, "w2": 23 << 10}
-"""Bytes that the whole image of the DS-CNN may have, protocol and all, on any of the boards."""
+"""Largest firmware image of the DS-CNN on any board, in bytes, protocol included."""
 
 
 def main() -> None:
@@ -56,15 +56,15 @@ def main() -> None:
         for name in options.boards:
             print_costs(boards.load(name))
         return
-    found = {name: measured(boards.load(name), options) for name in options.boards}
-    print_table(found)
+    results = {name: measured(boards.load(name), options) for name in options.boards}
+    print_table(results)
     if options.check:
-        worse = grown(json.loads(RESULTS.read_text()), found) + over_budget(found)
+        worse = grown(json.loads(RESULTS.read_text()), results) + over_budget(results)
         print("\n".join(worse) or "nothing grew by more than 2 %, all images are within their budgets")
         sys.exit(1 if worse else 0)
     if not options.min_ram:
         known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        write_json(RESULTS, known | found)
+        write_json(RESULTS, known | results)
 
 
 def parse() -> argparse.Namespace:
@@ -74,7 +74,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=MODEL, help="folder of the graphs")
     parser.add_argument("--data", type=Path, help="prepared data set, for --clips")
     parser.add_argument("--clips", type=int, default=CLIPS)
-    parser.add_argument("--min-ram", action="store_true", help="the memory plan with the least scratch; not written")
+    parser.add_argument(
+        "--min-ram",
+        action="store_true",
+        help="use the memory plan with the least scratch memory; results are not saved",
+    )
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--fit", action="store_true")
     return parser.parse_args()
@@ -91,9 +95,9 @@ def measured(board: Board, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def clips(data: Path, count: int) -> np.ndarray:
-    """Test clips, spread over all labels."""
-    found = cache.int8_features(dataset.load(data), "test", io.load(MODEL / "graph.npz").features)
-    return found[np.unique(np.linspace(0, len(found) - 1, count).astype(int))]
+    """int8 [count, ...] features of test clips, evenly spaced over the split and so over all labels."""
+    features = cache.int8_features(dataset.load(data), "test", io.load(MODEL / "graph.npz").features)
+    return features[np.unique(np.linspace(0, len(features) - 1, count).astype(int))]
 
 
 def one(board: Board, graph: Graph, features: np.ndarray, min_ram: bool) -> dict[str, Any]:
@@ -103,7 +107,7 @@ def one(board: Board, graph: Graph, features: np.ndarray, min_ram: bool) -> dict
         stack = session.stack()
     equal = int((np.array(answers) == interp.run(graph, features)).all(axis=1).sum())
     if equal != len(features):
-        raise SystemExit(f"{board.name}: {equal} of {len(features)} clips are the interpreter's")
+        raise SystemExit(f"{board.name}: {equal} of {len(features)} clips have the interpreter's scores")
     return {
         "instructions": round(counted(board, window.device_us / ITERATIONS)),
         "flash_bytes": firmware.flash_bytes,
@@ -164,7 +168,7 @@ def over_budget(now: dict[str, Any]) -> list[str]:
     ]
 
 
-def print_table(found: dict[str, Any]) -> None:
+def print_table(results: dict[str, Any]) -> None:
     heads = (
         "instructions per inference (emulated)",
         "ratio to w8",
@@ -175,7 +179,7 @@ def print_table(found: dict[str, Any]) -> None:
     )
     print(f"| board | width | {' | '.join(heads)} |")
     print("|---|---|---|---|---|---|---|---|")
-    for name, widths in found.items():
+    for name, widths in results.items():
         for width, row in widths.items():
             ratio = row["instructions"] / widths["w8"]["instructions"]
             print(

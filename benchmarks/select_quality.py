@@ -1,4 +1,4 @@
-"""Every selector on synthetic tasks with planted label errors, or on a folder of embeddings, by the official score.
+"""Official score of every selector, on synthetic tasks with planted label errors or on a folder of embeddings.
 
     python benchmarks/select_quality.py [--seeds 5] [--folder work/embeddings] [--out benchmarks/results/selectors.json]
 
@@ -79,7 +79,7 @@ def described(task: Case) -> str:
 
 
 def row(name: str, title: str, size: int, make: Callable[[int], Case], seeds: Iterable[int]) -> dict[str, Any]:
-    """Scores of all selectors at one size of one task, and ours against each of them."""
+    """Scores of all selectors for one size of one task, and differences of ours to each of them."""
     scores: dict[str, list[float]] = {selector: [] for selector in select.names()}
     seconds = dict.fromkeys(scores, 0.0)
     for seed in seeds:

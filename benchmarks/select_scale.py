@@ -1,14 +1,14 @@
-"""Choosing 1,000 of 1,000,000 synthetic clips x 1,024 numbers (4 GB) in 2 GB of memory, killed once and resumed.
+"""Selects 1,000 of 1,000,000 synthetic clips x 1,024 numbers (4 GB) in 2 GB of memory; killed once and resumed.
 
     python benchmarks/select_scale.py                   make the data, run both, write results/select_scale.{json,md}
-    python benchmarks/select_scale.py --clips 100000    smaller; printed, not written
+    python benchmarks/select_scale.py --clips 100000    less data; prints only
     ... [--folder F] [--keep] [--engine ray] [--methods kcenter ...] [--kill-after 30] [--again]
 
-Computed on this computer. Memory is what all processes of a run held together at one moment (their proportional share
-of pages, read from the kernel ten times a second). A run is killed with SIGKILL after --kill-after seconds and started
-again; its time is both together. With --again it also runs undisturbed, and both choices must be the same.
+Computed on this computer. Memory is the peak of all processes of a run together (proportional set size, sampled ten
+times a second). A run is killed with SIGKILL after --kill-after seconds and started again; its time is the sum of both
+attempts. With --again it also runs uninterrupted, and both selections must be equal.
 
-The estimate for MSWC (23.4 million clips) multiplies the rates that were measured here; `estimate` says how.
+The estimate for MSWC (23.4 million clips) scales the rates measured here; see `estimate`.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ def main() -> None:
     try:
         if not (home / "shards").exists():
             make(home / "shards", options)
-        found = {method: measured(home, method, options) for method in options.methods}
+        runs = {method: measured(home, method, options) for method in options.methods}
     finally:
         if not options.keep:
             shutil.rmtree(home, ignore_errors=True)
     result = {"kind": "edgekws-select-scale", "version": 1, "how": "computed", **described(options)}
-    result["runs"] = found = known_runs(result) | found
-    if set(found) == set(METHODS):
-        result["estimate"] = estimate(found, options)
+    result["runs"] = runs = known_runs(result) | runs
+    if set(runs) == set(METHODS):
+        result["estimate"] = estimate(runs, options)
     print(markdown(result))
     if options.clips == FULL:
         write_json(RESULTS, result)
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def known_runs(described_now: dict[str, Any]) -> dict[str, Any]:
-    """Runs of methods that were not asked for now, if they were of the same data and limits."""
+    """Saved runs of the other methods, if they had the same data and limits."""
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     same = all(known.get(name) == value for name, value in described_now.items())
     return dict(known["runs"]) if same else {}
@@ -96,7 +96,7 @@ def described(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def make(folder: Path, options: argparse.Namespace) -> None:
-    """Words of very uneven frequency (Zipf), speakers within words, noise of uneven strength, 8 % wrong labels."""
+    """Write shards: words with Zipf frequencies, noise of varying strength, 8 % wrong labels."""
     rng = np.random.default_rng(1)
     centres = rng.standard_normal((options.words, options.dimensions), dtype=np.float32)
     share = 1 / np.arange(1, options.words + 1)
@@ -113,14 +113,14 @@ def batches(seed: int, start: int, stop: int, centres: np.ndarray, share: np.nda
     rng = np.random.default_rng(seed)
     for first in range(start, stop, BATCH):
         count = min(BATCH, stop - first)
-        said = rng.choice(len(share), count, p=share)
-        heard = np.where(rng.random(count) < 0.08, rng.integers(0, len(share), count), said)
+        labels = rng.choice(len(share), count, p=share)
+        spoken = np.where(rng.random(count) < 0.08, rng.integers(0, len(share), count), labels)
         noise = rng.standard_normal((count, centres.shape[1]), dtype=np.float32)
-        vectors = centres[heard] + noise * rng.uniform(0.4, 1.6, (count, 1)).astype(np.float32)
-        yield [f"word{word:04}/clip_{first + i}.wav" for i, word in enumerate(said)], vectors
+        vectors = centres[spoken] + noise * rng.uniform(0.4, 1.6, (count, 1)).astype(np.float32)
+        yield [f"word{word:04}/clip_{first + i}.wav" for i, word in enumerate(labels)], vectors
 
 
-# a run, from outside
+# runs, in processes of their own
 
 
 def measured(home: Path, method: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -143,9 +143,9 @@ def measured(home: Path, method: str, options: argparse.Namespace) -> dict[str, 
     if options.again:
         shutil.rmtree(work / "runs")
         stages_path(home, method).unlink()
-        whole = attempt(home, method, options, 0)
-        row["same_when_undisturbed"] = whole["result"]["ids"] == result["ids"]
-        row["undisturbed"] = {"seconds": whole["seconds"], "stages": whole["result"]["stages"]}
+        uninterrupted = attempt(home, method, options, 0)
+        row["same_when_undisturbed"] = uninterrupted["result"]["ids"] == result["ids"]
+        row["undisturbed"] = {"seconds": uninterrupted["seconds"], "stages": uninterrupted["result"]["stages"]}
     shutil.rmtree(work)
     print(json.dumps(row), flush=True)
     return row
@@ -174,8 +174,7 @@ def attempt(home: Path, method: str, options: argparse.Namespace, kill_after: fl
 
 
 def family_of(parent: int) -> tuple[int, dict[int, int]]:
-    """Memory of a process and all that descend from it, where a page that several share counts once, and the
-    ticks that each spent on a processor."""
+    """(bytes, processor ticks by process) of a process and its descendants; a shared page counts once."""
     parents, ticks = dict[int, int](), dict[int, int]()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -207,7 +206,7 @@ def child(options: argparse.Namespace) -> None:
     last = time.monotonic()
 
     def progress(what: str, done: int, _: int) -> None:
-        nonlocal last  # written each time: a killed run's stages count too
+        nonlocal last  # written each time, so that the stages of a killed run count too
         now = time.monotonic()
         name = what.partition(" (")[0] if what.startswith("k-center") else what
         name = name if done else "between stages"
@@ -226,13 +225,13 @@ def child(options: argparse.Namespace) -> None:
 # MSWC
 
 
-def estimate(found: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
-    """Hours for 23.4 million clips, from the stages that were measured here, on workers such as these.
+def estimate(runs: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """Hours for 23.4 million clips, from the stages measured here, on workers of the same speed.
 
-    A stage of a map takes the time it took here for each clip and worker, or the time that its bytes take from a
-    disk of 1 GB/s for every 8 workers, if that is longer: 4 bytes a number to read the shards, 1 to read the store.
-    What one process does alone takes as long as here, except that k-center's share grows with its passes.
-    k-center's passes: at least as many as here, at most as many more as there are clips more, and one per choice.
+    A parallel stage takes the measured time per clip and worker, or the time to read its bytes from disk (1 GB/s per
+    8 workers) if that is longer: 4 bytes per number of the shards, 1 per number of the store. The serial part takes as
+    long as here, except that k-center's grows with its passes. The number of passes is at least the measured one; at
+    most it grows in proportion to the clips, up to one per selected clip.
     """
     rows = {}
     scale_up = MSWC_CLIPS / options.clips
@@ -242,13 +241,13 @@ def estimate(found: dict[str, Any], options: argparse.Namespace) -> dict[str, An
 
         def mapped(run: str, names: tuple[str, ...], traffic: float, times: float = 1.0, on: int = workers,
                    rate: float = disk) -> float:  # fmt: skip
-            here = sum(stages_of(found[run]).get(name, 0.0) for name in names) * found[run]["workers"]
+            here = sum(stages_of(runs[run]).get(name, 0.0) for name in names) * runs[run]["workers"]
             return times * max(here * scale_up / on, traffic / rate)
 
         build = mapped("facility", ("hashing shards", "reading shards", "sorting clips"), 11 * store_bytes)
-        passes = found["kcenter"]["counts"]["passes"]
+        passes = runs["kcenter"]["counts"]["passes"]
         most = min(options.size, passes * scale_up) / passes
-        alone = {name: stages_of(found[name])["between stages"] for name in METHODS}
+        alone = {name: stages_of(runs[name])["between stages"] for name in METHODS}
         once = mapped("kcenter", ("k-center",), passes * store_bytes)
         blocks = mapped("facility", ("facility location (blocks)", "facility location (value)"), 2 * store_bytes)
         rows[str(workers)] = {
@@ -261,13 +260,13 @@ def estimate(found: dict[str, Any], options: argparse.Namespace) -> dict[str, An
 
 
 def stages_of(run: dict[str, Any]) -> dict[str, float]:
-    """Seconds of each stage, what was lost by being killed included."""
+    """Seconds of each stage, including the time lost when the run was killed."""
     known: dict[str, float] = dict(run["stages"])
     return known
 
 
 def shares_of(runs: dict[str, Any]) -> str:
-    """How much of a processor each worker had: what the rates would gain on an idle computer."""
+    """Share of a processor that each worker had; on an idle computer the rates would be higher by its inverse."""
     shares = [100 * run["processor_seconds"] / run["seconds"] / run["workers"] for run in runs.values()]
     return f"{min(shares):.0f} to {max(shares):.0f} %"
 
@@ -301,12 +300,12 @@ def markdown(result: dict[str, Any]) -> str:
     return "\n".join([*lines, "", *estimate_lines(result.get("estimate"), result["runs"])]) + "\n"
 
 
-def estimate_lines(found: dict[str, Any] | None, runs: dict[str, Any]) -> list[str]:
-    if found is None:
+def estimate_lines(estimated: dict[str, Any] | None, runs: dict[str, Any]) -> list[str]:
+    if estimated is None:
         return []
-    low, high = found["kcenter_passes"]
+    low, high = estimated["kcenter_passes"]
     lines = [
-        f"## Estimate for MSWC ({found['clips'] / 1e6:.1f} million clips x 1,024), from these rates",
+        f"## Estimate for MSWC ({estimated['clips'] / 1e6:.1f} million clips x 1,024), from these rates",
         "",
         f"k-center with {low} to {high} passes. A disk of 1 GB/s for every {WORKERS_PER_DISK} workers. Not measured.",
         f"While the rates were measured, other work left each worker {shares_of(runs)} of a processor. Workers that",
@@ -315,7 +314,7 @@ def estimate_lines(found: dict[str, Any] | None, runs: dict[str, Any]) -> list[s
         "| workers | making the store, h | + facility location, h | + k-center, h |",
         "|---|---|---|---|",
     ]
-    for workers, row in found["workers"].items():
+    for workers, row in estimated["workers"].items():
         spread = " to ".join(f"{hours:.2f}" for hours in row["kcenter_hours"])
         lines.append(f"| {workers} | {row['store_hours']:.2f} | {row['facility_hours']:.2f} | {spread} |")
     return lines

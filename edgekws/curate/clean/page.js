@@ -1,5 +1,5 @@
 "use strict";
-// The ranking comes in pages from this server; a decision is shown only once the server has it on disk.
+// The server sends the ranking in pages; a decision is shown only after the server has written it to disk.
 const COUNT = 25;
 const byId = (name) => document.getElementById(name);
 const player = byId("player");
@@ -20,9 +20,9 @@ async function attempt(work) {
     await work();
     byId("problem").hidden = true;
   } catch (error) {
-    const gone = error instanceof TypeError;
-    byId("problem").textContent = gone ? "The server does not answer: is edgekws still running? Nothing was saved."
-      : `Not done: ${error.message}`;
+    const disconnected = error instanceof TypeError;
+    byId("problem").textContent = disconnected ? "The server does not answer: is edgekws still running? Nothing was saved."
+      : `Not saved: ${error.message}`;
     byId("problem").hidden = false;
   }
 }
@@ -72,16 +72,16 @@ function row(clip) {
 }
 
 function about(clip) {
-  const part = make("div", "about"), said = make("p", "said"), why = make("p", "why");
-  said.append("labelled ", make("b", "", clip.label));
-  if (clip.suggested) said.append(", sounds like ", make("b", "", clip.suggested));
-  for (const found of clip.reasons) {
-    const reason = make("span");
-    reason.append(make("b", "", found.reason), ` ${Math.round(100 * found.score)} %: ${found.detail}`);
-    why.append(reason);
+  const part = make("div", "about"), labels = make("p", "labels"), why = make("p", "why");
+  labels.append("labelled ", make("b", "", clip.label));
+  if (clip.suggested) labels.append(", sounds like ", make("b", "", clip.suggested));
+  for (const reason of clip.reasons) {
+    const text = make("span");
+    text.append(make("b", "", reason.reason), ` ${Math.round(100 * reason.score)} %: ${reason.detail}`);
+    why.append(text);
   }
-  if (!clip.reasons.length) why.append(make("span", "", `no reason; doubt about its label ${Math.round(100 * clip.score)} %`));
-  part.append(said, make("p", "name soft", clip.split ? `${clip.id} (${clip.split})` : clip.id), why);
+  if (!clip.reasons.length) why.append(make("span", "", `no fault found; probability of a wrong label ${Math.round(100 * clip.score)} %`));
+  part.append(labels, make("p", "name soft", clip.split ? `${clip.id} (${clip.split})` : clip.id), why);
   return part;
 }
 
@@ -97,7 +97,7 @@ function choice(clip) {
   return part;
 }
 
-// Its label is given by Enter or by a choice from the list; leaving it, or Escape, takes back what was typed.
+// Enter or a choice from the list sets the label; Escape, or leaving the field, discards what was typed.
 function field(clip) {
   const input = make("input");
   input.setAttribute("list", "labels");
@@ -108,7 +108,7 @@ function field(clip) {
     clip.item.focus();
   };
   input.addEventListener("input", (event) => {
-    if (!event.inputType || event.inputType === "insertReplacementText") commit();  // not typed: chosen
+    if (!event.inputType || event.inputType === "insertReplacementText") commit();  // chosen from the list
   });
   input.addEventListener("keydown", (event) => {
     if (event.key === "Enter") commit();
@@ -153,9 +153,9 @@ function listen(clip) {
   state.playing = clip;
   clip.play.classList.add("on");
   player.play().catch((error) => {
-    if (state.playing !== clip || error.name === "AbortError") return;  // stopped by the next sound
+    if (state.playing !== clip || error.name === "AbortError") return;  // aborted by the next clip
     silence();
-    attempt(() => { throw new Error(`the sound cannot be played (${error.message})`); });
+    attempt(() => { throw new Error(`the recording cannot be played (${error.message})`); });
   });
 }
 
@@ -165,7 +165,7 @@ function silence() {
   state.playing = undefined;
 }
 
-// Beyond the last clip of a page is the first of the next, so that hands can stay on the keys.
+// After the last clip of a page comes the first of the next page, so that the keyboard is enough.
 async function move(from, by, sound) {
   let next = state.clips[state.clips.indexOf(from) + by];
   if (!next && !byId(by > 0 ? "after" : "before").disabled && await load(by > 0 ? startAfter() : startBefore()))
@@ -177,20 +177,20 @@ async function move(from, by, sound) {
 }
 
 const startBefore = () => Math.max(0, state.start - COUNT);
-// Decided clips have left the list of undecided ones: the next ones have moved to where this page began.
+// Decided clips leave the list of undecided ones, so the following clips move up by their number.
 const startAfter = () => state.start
   + (byId("undecided").checked ? state.clips.filter((clip) => !clip.decision).length : COUNT);
 
 async function load(start) {
-  let turned = false;
+  let loaded = false;
   silence();
-  byId("before").disabled = byId("after").disabled = true;  // a second click would turn from the old page
+  byId("before").disabled = byId("after").disabled = true;  // a second click would use the old position
   await attempt(async () => {
-    const turn = state.turn = (state.turn || 0) + 1;
+    const request = state.request = (state.request || 0) + 1;
     const query = new URLSearchParams({ start, count: COUNT, reason: byId("reason").value });
     if (byId("undecided").checked) query.set("undecided", "1");
     const page = await ask(`api/clips?${query}`);
-    if (turn !== state.turn) return;  // another page was asked for meanwhile
+    if (request !== state.request) return;  // another page has been requested meanwhile
     Object.assign(state, { start, total: page.total, clips: page.clips, current: undefined });
     byId("clips").replaceChildren(...page.clips.map(row));
     for (const clip of page.clips) if (clip.wave) draw(clip.canvas, clip.wave);
@@ -198,16 +198,16 @@ async function load(start) {
     byId("empty").hidden = page.total > 0;
     byId("place").textContent = page.total ? `${start + 1} to ${last} of ${page.total}` : "";
     window.scrollTo(0, 0);
-    turned = true;
+    loaded = true;
   });
   byId("before").disabled = state.start === 0;
   byId("after").disabled = state.start + state.clips.length >= state.total;
-  return turned;
+  return loaded;
 }
 
 function pressed(event) {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.target.matches("select, input:not([type=checkbox])")) return;  // letters are text there
+  if (event.target.matches("select, input:not([type=checkbox])")) return;  // letters are typed text there
   const clip = state.current || state.clips[0];
   if (!clip || (event.key === " " && event.target.matches("button, input"))) return;
   const done = {
@@ -230,7 +230,7 @@ byId("after").addEventListener("click", () => load(startAfter()));
 attempt(async () => {
   const summary = await ask("api/summary");
   state.file = summary.file;
-  document.title = byId("title").textContent = `${summary.data}: ${summary.clips} recordings, the worst first`;
+  document.title = byId("title").textContent = `${summary.data}: ${summary.clips} recordings, worst first`;
   for (const [reason, clips] of Object.entries(summary.reasons)) {
     const option = make("option", "", `${reason} (${clips})`);
     option.value = reason;

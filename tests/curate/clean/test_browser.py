@@ -83,7 +83,7 @@ def saved(page, path, count):
 def test_the_page_shows_the_ranking(opened, ranked):
     page, _ = opened
     first = ranked[1].entries[0]
-    assert page.title() == "made: 60 recordings, the worst first" and rows(page).count() == 25
+    assert page.title() == "made: 60 recordings, worst first" and rows(page).count() == 25
     text = rows(page).first.inner_text()
     assert first.id in text and first.label in text and first.reasons[0].reason in text
     drawn = page.evaluate("""() => { const c = document.querySelector('canvas');

@@ -106,7 +106,7 @@ def test_check_prints_findings(module):
     assert "follows the HEAR API" in edgekws("--check", module()).stdout
     wrong = module(("sample_rate = 16000", "sample_rate = 8000"), name="wrong")
     done = edgekws("--check", wrong, code=4)
-    assert "sample_rate should be one of 16000" in done.stderr.replace("\n", " ")
+    assert "sample_rate of the model should be one of 16000" in " ".join(done.stderr.split())
     assert "attributes" in done.stdout
 
 

@@ -1,6 +1,6 @@
 """Validates a module against the HEAR API.
 
-An error means that embeddings would be missing or wrong; a warning, that the API recommends otherwise. The rules on
+An error means missing or wrong embeddings; a warning means that the API recommends something else. The rules on
 types, sizes and times are those of HEAR's validator; the others (finite, repeatable, audio not modified) are what
 `edgekws embed` relies on. Source: hearbenchmark.com/hear-api.html.
 """
@@ -30,7 +30,7 @@ def check_module(
     try:
         module = _import(name)
         missing = [function for function in _FUNCTIONS if not callable(getattr(module, function, None))]
-        results += [Finding("error", "functions", f"there is no function {function}") for function in missing]
+        results += [Finding("error", "functions", f"the function {function} is missing") for function in missing]
         if "load_model" in missing:
             return results
         network = _load(module, weights, dict(options or {}), device)
@@ -76,22 +76,22 @@ def _load(module: ModuleType, weights: str, options: dict[str, Any], device: str
         return attempt("load_model", f"moving the model to {device}", lambda: network.eval().to(device))
     if any(kind.__module__.partition(".")[0] in ("tensorflow", "keras") for kind in type(network).__mro__):
         raise BrokenError(
-            "load_model", "load_model gives a TensorFlow module; HEAR allows it, edgekws runs torch.nn.Module only"
+            "load_model", "load_model returns a TensorFlow module; HEAR allows it, edgekws runs torch.nn.Module only"
         )
-    raise BrokenError("load_model", f"load_model should give a torch.nn.Module, it gives {type(network).__name__}")
+    raise BrokenError("load_model", f"load_model should return a torch.nn.Module, it returns {type(network).__name__}")
 
 
 def _attributes(network: Any) -> Iterator[Finding]:  # noqa: ANN401
     rate = getattr(network, "sample_rate", None)
     if not _is_integer(rate):
-        yield Finding("error", "attributes", f"the model's sample_rate should be an integer, it is {rate!r}")
+        yield Finding("error", "attributes", f"sample_rate of the model should be an integer, it is {rate!r}")
     elif rate not in HEAR_RATES_HZ:
         allowed = ", ".join(map(str, HEAR_RATES_HZ))
-        yield Finding("error", "attributes", f"the model's sample_rate should be one of {allowed}, it is {rate}")
+        yield Finding("error", "attributes", f"sample_rate of the model should be one of {allowed}, it is {rate}")
     for name in _SIZES:
         size: Any = getattr(network, name, None)
         if not _is_integer(size) or size < 1:
-            yield Finding("error", "attributes", f"the model's {name} should be an integer above 0, it is {size!r}")
+            yield Finding("error", "attributes", f"{name} of the model should be an integer above 0, it is {size!r}")
 
 
 def _is_integer(value: object) -> bool:

@@ -74,7 +74,7 @@ class Probe:
         output = attempt(check, _call(check, audio), lambda: self.module.get_timestamp_embeddings(audio, self.network))
         if not isinstance(output, tuple | list) or len(output) != 2:
             raise BrokenError(
-                check, f"{check} should give two tensors, embeddings and their times, it gives {described(output)}"
+                check, f"{check} should return two tensors, embeddings and their times, it returns {described(output)}"
             )
         vectors, times = output
         count = len(audio)
@@ -89,12 +89,12 @@ class Probe:
 
         expected = written(shape)
         if not isinstance(output, torch.Tensor) or output.dtype != torch.float32:
-            raise BrokenError(check, f"{check} should give {what} {expected}, it gives {described(output)}")
+            raise BrokenError(check, f"{check} should return {what} {expected}, it returns {described(output)}")
         if output.layout != torch.strided or output.is_meta:
-            got = "one without numbers (meta)" if output.is_meta else f"a {output.layout} one"
-            raise BrokenError(check, f"{check} should give {what} {expected} that NumPy can take, it gives {got}")
+            got = "one without data (meta)" if output.is_meta else f"a {output.layout} one"
+            raise BrokenError(check, f"{check} should return {what} {expected} that NumPy can read, it returns {got}")
         if not fits(output, shape):
-            raise BrokenError(check, f"{check} should give {what} {expected}, it gives {described(output)}")
+            raise BrokenError(check, f"{check} should return {what} {expected}, it returns {described(output)}")
 
 
 def _call(function: str, audio: torch.Tensor, what: str = "") -> str:

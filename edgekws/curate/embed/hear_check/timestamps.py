@@ -1,4 +1,4 @@
-"""Checks of get_timestamp_embeddings: how times should lie in a clip."""
+"""Checks of get_timestamp_embeddings and of its times."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def findings(probe: Probe) -> Iterator[Finding]:
 def _of_length(probe: Probe, seconds: float) -> Iterator[Finding]:
     vectors, stamps = probe.times(probe.noise(CLIPS, seconds))
     if not bool(vectors.isfinite().all() and stamps.isfinite().all()):
-        yield Finding("error", "numbers", f"{_NAME} gives NaN or infinity for noise of {seconds} s")
+        yield Finding("error", "numbers", f"{_NAME} returns NaN or infinity for noise of {seconds} s")
         return
     times = stamps.detach().cpu().numpy().astype("float64")
     if not times.shape[1]:
-        yield Finding("error", "times", f"{_NAME} gives no time at all for {seconds} s")
+        yield Finding("error", "times", f"{_NAME} returns no times for {seconds} s")
         return
     if (times != times[:1]).any():
-        yield Finding("error", "times", f"{_NAME} gives clips of one length different times")
+        yield Finding("error", "times", f"{_NAME} returns different times for clips of the same length")
     yield from _of_times(times[0], seconds * 1_000)
 
 
@@ -43,31 +43,31 @@ def _of_times(times: np.ndarray, length_ms: float) -> Iterator[Finding]:
     """times: float64 [t], ms"""
     first, last = float(times[0]), float(times[-1])
     if first < 0:
-        yield Finding("error", "times", f"the first time should not be before the clip, it is at {first:.1f} ms")
+        yield Finding("error", "times", f"the first time should be 0 ms or later, it is {first:.1f} ms")
     if last > length_ms:
-        yield Finding(
-            "error", "times", f"the last time should be within the {length_ms:.0f} ms, it is at {last:.1f} ms"
-        )
+        yield Finding("error", "times", f"the last time should be within the {length_ms:.0f} ms, it is {last:.1f} ms")
     if len(times) == 1:
         if length_ms > ADVISED_HOP_MS:
-            yield Finding("warning", "hop", f"there is one time in {length_ms:.0f} ms; at most 50 ms apart is advised")
+            yield Finding(
+                "warning", "hop", f"there is one time in {length_ms:.0f} ms; a hop of at most 50 ms is recommended"
+            )
         return
     hops = times[1:] - times[:-1]
     if hops.min() <= 0:
-        yield Finding("error", "hop", f"times should rise, they go from {_first_decrease(times)}")
+        yield Finding("error", "hop", f"times should increase, they go from {_first_decrease(times)}")
         return
     hop = float(hops.mean())
     if abs(hops - hop).max() > HOP_TOLERANCE_MS:
-        text = f"times should be evenly apart within 1 ms, they are {hops.min():.1f} to {hops.max():.1f} ms apart"
+        text = f"the hop should be constant within 1 ms, it is {hops.min():.1f} to {hops.max():.1f} ms"
         yield Finding("error", "hop", text)
     if hop > ADVISED_HOP_MS:
-        yield Finding("warning", "hop", f"times are {hop:.1f} ms apart; at most 50 ms is advised")
+        yield Finding("warning", "hop", f"the hop is {hop:.1f} ms; at most 50 ms is recommended")
     if first > hop:
-        yield Finding("warning", "ends", f"the first time is at {first:.1f} ms, later than one hop of {hop:.1f} ms")
-    if length_ms - last > hop:
-        text = (
-            f"the last time is at {last:.1f} ms, more than one hop of {hop:.1f} ms before the end at {length_ms:.0f} ms"
+        yield Finding(
+            "warning", "ends", f"the first time is {first:.1f} ms, more than one hop of {hop:.1f} ms after the start"
         )
+    if length_ms - last > hop:
+        text = f"the last time is {last:.1f} ms, more than one hop of {hop:.1f} ms before the end at {length_ms:.0f} ms"
         yield Finding("warning", "ends", text)
 
 
