@@ -71,7 +71,7 @@ def prepare(
     normalize by the batch, as batch normalization does; net.eval() makes them compute integers again. Train it with an
     ordinary loop. Before each step, call net.before_step(fraction of the training done, 0..1): it freezes these
     normalizations, so that the end of the training sees the integers. After each step, call net.after_step(): it
-    returns weights that left their range.
+    moves weights that left their range back into it.
 
     Raises ConfigError for wrong arguments, DataError for unusable calibration data, ArtifactError for a damaged file,
     and TargetError, with the layer's name, for a layer that the integer graph cannot express.

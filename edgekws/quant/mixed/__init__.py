@@ -5,7 +5,8 @@ mixed.json   kind "edgekws-mixed", version 1
     target, device   whose bit widths, rules and cycles apply
     layers           names of the layers with weights; `bits` lists below follow this order
     chosen           layer -> bits, as quant.layers of a recipe
-    float            accuracy and balanced_accuracy of the float network; clips: how many validation clips they are of
+    float            accuracy and balanced_accuracy of the float network
+    clips            number of validation clips that all accuracies are of
     options          layer -> cost and added error of each width
     front            the Pareto front of cost and predicted error, cheapest first
     measured         networks that were quantized and scored: the chosen one, candidates, and uniform widths
@@ -30,7 +31,7 @@ from edgekws.errors import ConfigError
 from edgekws.features import cache
 from edgekws.files import write_json
 from edgekws.quant.mixed import plot
-from edgekws.quant.mixed.budget import Budget, Kind, shown
+from edgekws.quant.mixed.budget import Budget, Kind, format_limit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,7 +81,7 @@ class Mixed:
 
     @property
     def measured(self) -> list[Point]:
-        """The networks whose accuracy is known, by flash."""
+        """The networks whose accuracy was measured, by flash."""
         points = {point.bits: point for point in (*self.uniform, *self.candidates, self.chosen)}
         known = [point for bits, point in points.items() if bits in self.scores]
         return sorted(known, key=lambda point: point.flash_bytes)
@@ -173,7 +174,7 @@ class _Trial:
         return self.scores[bits]
 
     def lost(self, bits: tuple[int, ...]) -> float:
-        """Points of accuracy that PTQ loses against float: over all clips or as mean of classes, whichever is more.
+        """Points of accuracy that PTQ loses against float: over all clips or as mean of classes, whichever is larger.
 
         A split may hold few clips of some words and many of none. Accuracy over all clips hardly changes when the
         network no longer recognizes a rare word; the mean of classes alone may depend on a few clips.
@@ -205,7 +206,7 @@ class _Trial:
 
 
 def _candidates(front: Sequence[Point], widest: Point) -> list[Point]:
-    """Some of the front, and the widest network when it costs more: it is the safest where predictions are wrong."""
+    """Part of the front, and the widest network if it costs more: it is the safest where predicted errors are wrong."""
     from edgekws.quant.mixed.front import thinned
 
     points = thinned(front, _CANDIDATES)
@@ -213,10 +214,10 @@ def _candidates(front: Sequence[Point], widest: Point) -> list[Point]:
 
 
 def _choose(trial: _Trial, budget: Budget, candidates: Sequence[Point], clock: float | None) -> Point:
-    from edgekws.quant.mixed.front import best_within, cheapest_that
+    from edgekws.quant.mixed.front import best_within, cheapest_satisfying
 
     if budget.kind == "drop":
-        cheapest = cheapest_that(candidates, lambda point: trial.lost(point.bits) <= budget.limit + _ROUNDING)
+        cheapest = cheapest_satisfying(candidates, lambda point: trial.lost(point.bits) <= budget.limit + _ROUNDING)
         known = [trial.lost(point.bits) for point in candidates if point.bits in trial.scores]
         return cheapest or _refuse(budget, "drop", min(known))
     if budget.kind == "flash":
@@ -235,10 +236,10 @@ def _refuse(budget: Budget, kind: Kind, least: float) -> NoReturn:
     reason = {
         "flash": "weights and requantization parameters with all layers as narrow as the target allows",
         "latency": "estimated with the fastest width of every layer",
-        "drop": "the least of what PTQ lost on validation clips, over all or as mean of classes; QAT may lose less",
+        "drop": "the smallest loss of PTQ on validation clips, over all or as mean of classes; QAT may lose less",
     }[kind]
     raise ConfigError(
-        f"the budget should be at least {kind}={shown(kind, least)}", got=budget.text, hint=f"that is {reason}"
+        f"the budget should be at least {kind}={format_limit(kind, least)}", got=budget.text, hint=f"that is {reason}"
     )
 
 

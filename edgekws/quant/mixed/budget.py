@@ -44,8 +44,8 @@ def parse(text: str) -> Budget:
     return Budget(kind, float(match[2]) * factor, match[0])
 
 
-def shown(kind: Kind, value: float) -> str:
-    """A figure of this kind in the form of a budget; rounded up, so that it can be given as one."""
+def format_limit(kind: Kind, value: float) -> str:
+    """The part of a budget after "=", rounded up so that a network of this cost fits it."""
     if kind == "flash":
         return f"{math.ceil(value)}B"
     if kind == "latency":

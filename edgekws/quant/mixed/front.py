@@ -77,7 +77,7 @@ def thinned(front: Sequence[Point], most: int) -> list[Point]:
     return [front[round(number * (len(front) - 1) / (most - 1))] for number in range(most)]
 
 
-def cheapest_that(front: Sequence[Point], good: Callable[[Point], bool]) -> Point | None:
+def cheapest_satisfying(front: Sequence[Point], good: Callable[[Point], bool]) -> Point | None:
     """By bisection, the cheapest good point, assuming that more expensive points are no worse; None when none is.
 
     Evaluates about log2 of the points. The returned point was evaluated and is good.

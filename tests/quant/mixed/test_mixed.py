@@ -19,7 +19,7 @@ from edgekws.nets import dscnn, dsresnet
 from edgekws.quant import lower, mixed, ptq
 from edgekws.quant.frontends import torch_fx
 from edgekws.quant.mixed import budget as budgets
-from edgekws.quant.mixed.front import Option, Point, best_within, cheapest_that, pareto_front, thinned
+from edgekws.quant.mixed.front import Option, Point, best_within, cheapest_satisfying, pareto_front, thinned
 from edgekws.quant.mixed.options import layer_options, without_weights
 from edgekws.quant.mixed.sensitivity import Sensitivity
 from edgekws.quant.network import QuantNet
@@ -78,7 +78,7 @@ def test_bisection_finds_the_first_good_point_in_few_trials(count, first, most):
     front = thinned([Point((8,), number, 0, 0.0) for number in range(count)], most)
     assert front[0].flash_bytes == 0 and front[-1].flash_bytes == count - 1 and len(front) == min(count, most)
     evaluated = []
-    result = cheapest_that(front, lambda point: evaluated.append(point) or point.flash_bytes >= first)
+    result = cheapest_satisfying(front, lambda point: evaluated.append(point) or point.flash_bytes >= first)
     good = [point for point in front if point.flash_bytes >= first]
     assert result == (good[0] if good else None)
     assert len(evaluated) <= len(front).bit_length()
@@ -111,7 +111,7 @@ def test_other_budgets_are_refused_with_examples(text):
 
 @given(st.floats(0, 1e7), st.sampled_from(["flash", "drop"]))
 def test_the_budget_that_a_refusal_suggests_is_accepted(value, kind):
-    assert budgets.parse(f"{kind}={budgets.shown(kind, value)}").limit >= value - 1e-5
+    assert budgets.parse(f"{kind}={budgets.format_limit(kind, value)}").limit >= value - 1e-5
 
 
 def trained_like(seed, net=dscnn):
