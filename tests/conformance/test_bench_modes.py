@@ -1,4 +1,4 @@
-"""Every mode of a bench has a place in the order, and nothing to tell before it measured."""
+"""Every mode of a bench has a place in the order, and no section of the report before it measured."""
 
 import numpy as np
 import pytest

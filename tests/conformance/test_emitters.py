@@ -31,7 +31,7 @@ def with_real_scales(graph):
 
 
 def parity(emitter, name, graph, emitted, features):
-    """Every runtime of what is emitted from `emitted` against the interpreter on `graph`."""
+    """Every runtime of the artifact of `emitted` against the interpreter on `graph`."""
     executors = emitter.executors(emitter.emit(emitted))
     expected = interp.run(graph, features)
     assert executors
@@ -42,7 +42,7 @@ def extremes():
     return np.stack([np.full((49, 10), value, np.int8) for value in (-128, 127, 0)])
 
 
-def test_there_is_something_to_run():
+def test_the_built_in_emitters_have_executors():
     assert {"onnx_tinpu", "onnx_qdq", "tflite"} <= set(EMITTERS)
 
 
@@ -60,7 +60,7 @@ def refused(emitter, graph):
 
 @pytest.mark.parametrize("target", sorted(KINDS))
 def test_graphs_with_branches_of_all_widths(emitter, name, target):
-    """Exact, or counted under a name that says so; never refused but for the other rule."""
+    """Exact, or counted under a name that says so; refused only for the other rule."""
     exact = 0
     for seed in range(100, 112):
         graph = random_dag(seed, target, KINDS[target])
@@ -109,7 +109,7 @@ def test_equals_the_interpreter(emitter, name, graph_factory, random_features, s
         assert all(result.differences == 0 for result in results)
 
 
-def test_the_inputs_tell_executors_apart(graph, random_features):
+def test_the_scores_vary_enough_to_tell_executors_apart(graph, random_features):
     """The comparison above could not fail if the scores hardly moved."""
     scores = interp.run(graph, random_features(200))
     assert len(np.unique(scores)) > 50

@@ -1,4 +1,4 @@
-"""Every meter keeps the seam of firmware_io/monitors; every live one measures what its virtual instrument feeds it."""
+"""Every meter implements the interface of firmware_io/monitors; live ones measure what a virtual instrument feeds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_capabilities_are_complete(name):
 
 
 def test_every_live_meter_has_a_virtual_instrument():
-    """One at least: there are several of meters with several models."""
+    """At least one: meters with several models have several."""
     live = {name for name in monitors.names() if module_of(name).CAPABILITIES.kind == "live"}
     schemes = set()
     for factory in VIRTUAL.values():
@@ -113,7 +113,7 @@ def test_what_it_cannot_do_is_refused(factory):
                 meter.set_voltage(capabilities.supplies_v[1] + 1)
 
 
-def test_silence_ends(factory):
+def test_samples_run_out_after_stop(factory):
     """After stop, samples run out and say so at once or within the time-out; edges do not come twice."""
     with powered(factory, (0.05,)) as (meter, capabilities):
         started(meter, capabilities, highest=False)

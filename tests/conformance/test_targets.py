@@ -15,7 +15,7 @@ def target(request):
     return plugins.load("targets", request.param)
 
 
-def test_has_all_that_a_target_has(target):
+def test_implements_the_whole_protocol(target):
     names = {*Target.__annotations__, *(name for name in vars(Target) if not name.startswith("_"))}
     assert {name for name in names if not hasattr(target, name)} == set()
     assert set(plugins.KINDS["targets"].contract) <= names

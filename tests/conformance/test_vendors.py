@@ -1,4 +1,4 @@
-"""Every vendor's tool has a target that exists, a command of one line, and files for it."""
+"""Every vendor's tool has a known target, a command of one line, and its input files."""
 
 import numpy as np
 import pytest

@@ -16,7 +16,7 @@ SHAPE = (49, 10, 1)
 
 
 def pooled(window: tuple[int, int], signed: bool) -> Graph:
-    """The input, raised by 128 if unsigned; its means; as scores what some of their positions hold."""
+    """The input, raised by 128 if unsigned; its means; the scores are the means at some positions."""
     lo, hi = SIGNED if signed else UNSIGNED
     rows, columns = (SHAPE[axis] // window[axis] for axis in range(2))
     one, zeros = np.ones(1, np.uint8), np.zeros(1, np.uint8)
@@ -60,6 +60,6 @@ def test_halves_are_rounded_away_from_the_zero_of_the_stored_byte() -> None:
     assert means(0, 255, 128, 129, 127, 128, 0, 1, 254, 255) == [129, 127, 0, 255]
 
 
-def test_who_cannot_express_it_says_so() -> None:
+def test_an_emitter_that_cannot_express_it_says_so() -> None:
     with pytest.raises(TargetError, match=r"mean: onnx_tinpu should have an exact form of average_pool"):
         onnx_tinpu.emit(pooled((2, 2), True))

@@ -1,4 +1,4 @@
-"""The C emitter: same graph, same bytes; what the kernels cannot express is refused."""
+"""The C emitter: the same graph gives the same bytes; what the kernels cannot express is refused."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def owned(tensor: str, node: Node, memory: np.ndarray) -> np.ndarray:
 
 
 def replay(graph: Graph) -> None:
-    """Execute the calls on an arena of owners: nobody may write over what is still to be read."""
+    """Run the calls on an arena that records owners: no call may overwrite a tensor that is still to be read."""
     memory, last = np.full(c.memory(graph).tensors, -1), len(graph.nodes) - 1
     for _, number, tensors in calls(c.emit(graph)["model.c"].decode()):
         node, output = graph.nodes[number], tensors.pop()

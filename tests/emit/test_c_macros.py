@@ -53,7 +53,7 @@ def test_what_c_would_compute_otherwise_is_refused(text: str, message: str) -> N
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a compiler")
 @pytest.mark.parametrize(("core", "options"), [("portable", ()), ("avx2", ("-mavx2",))])
 def test_the_compiler_gives_the_same_sizes(core: str, options: tuple[str, ...], tmp_path: Path) -> None:
-    """Of every convolution of some random graphs. The other cores need the headers of their own compilers."""
+    """For every convolution of some random graphs. The other cores need the headers of their own compilers."""
     graphs = [random_dag(seed, target) for seed in range(12) for target in TARGETS]
     nodes = [node for graph in graphs for node in graph.nodes if node.operation.is_convolution]
     expected = [host_size(node, scratch.macros_of(core)) for node in nodes]

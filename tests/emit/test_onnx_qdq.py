@@ -26,7 +26,7 @@ def with_requant(graph, index, **changes):
     return replace(graph, nodes=tuple(nodes))
 
 
-def test_is_the_standard_pattern_where_weights_allow(graph_factory):
+def test_the_standard_pattern_is_used_where_weights_allow(graph_factory):
     model, constants = load(graph_factory(0, 63))
     made_by = {name: node for node in model.graph.node for name in node.output}
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
@@ -88,9 +88,9 @@ EXACT = {"onnxruntime", "onnxruntime-unoptimized"}
 def test_random_graphs_of_all_ops_and_widths(first):
     for seed in range(first, first + 40):
         features = np.random.default_rng(seed).integers(-128, 128, (4, 49, 10)).astype(np.int8)
-        found = differences(random_dag(seed), features)
-        assert set(found) == EXACT
-        assert not any(gaps.any() for gaps in found.values()), seed
+        by_runtime = differences(random_dag(seed), features)
+        assert set(by_runtime) == EXACT
+        assert not any(gaps.any() for gaps in by_runtime.values()), seed
 
 
 def test_narrow_weights_are_narrow_tensors():
@@ -121,7 +121,7 @@ def test_the_scale_of_weights_carries_the_multiplier(graph):
     _, constants = load(graph)
     x, w, b, y = (constants[f"{name}_scale"].astype(np.float64) for name in ("dw1", "pw1_weight", "pw1_bias", "pw1"))
     assert np.array_equal(x * w / y, np.arange(3, 11) / 2.0**14)
-    odd = np.array([3, 1, 5, 3, 7, 1, 9, 5])  # what the multipliers are without their twos
+    odd = np.array([3, 1, 5, 3, 7, 1, 9, 5])  # the multipliers without their factors of two
     assert np.array_equal(x * w / b, 2 * odd)
     bias = constants["pw1_bias"].ravel()
     assert np.all(bias % 2 == 1)  # an odd numerator is never a half
@@ -143,13 +143,13 @@ def test_products_beyond_float32_get_a_floor(graph, random_features):
     assert "layers_without_proof" not in about_of(model)
     order = [node.op_type for node in model.graph.node if node.name.startswith("fc")]
     assert order == ["DequantizeLinear", "Conv", "Add", "Mul", "Mul", "Floor", "Mul", "QuantizeLinear"]
-    found = differences(graph, random_features(100))
-    assert set(found) == EXACT
-    assert not any(gaps.any() for gaps in found.values())
+    by_runtime = differences(graph, random_features(100))
+    assert set(by_runtime) == EXACT
+    assert not any(gaps.any() for gaps in by_runtime.values())
     assert len(np.unique(graph.run(random_features(100)))) > 100
 
 
-def test_what_is_not_shown_to_be_exact_says_so(graph, random_features):
+def test_a_layer_without_proof_is_in_the_metadata(graph, random_features):
     graph = wide(graph, 77, 17)
     requant = graph.nodes[1].requant
     graph = with_requant(
@@ -158,14 +158,14 @@ def test_what_is_not_shown_to_be_exact_says_so(graph, random_features):
     model, _ = load(graph)
     assert json.loads(about_of(model)["layers_without_proof"]) == ["fc"]
     assert about_of(model)["rounding"] == onnx_qdq.NEAR_NOTE
-    found = differences(graph, random_features(50))
-    assert set(found) == set(onnx_qdq.MAY_DIFFER)
-    assert all(gaps.max() <= 1 for gaps in found.values())
+    by_runtime = differences(graph, random_features(50))
+    assert set(by_runtime) == set(onnx_qdq.MAY_DIFFER)
+    assert all(gaps.max() <= 1 for gaps in by_runtime.values())
 
 
 @pytest.mark.parametrize("seed", [1, 4, 6, 9])
 def test_fixed_point_graphs_are_near(seed):
-    """One rounding for two: single layers are at most one step apart, and most values are equal."""
+    """One rounding instead of two: single layers are at most one step apart, and most values are equal."""
     graph = random_dag(seed, "int8", bits=(8, 4))
     content = onnx_qdq.emit(graph)
     names = set(onnx_qdq.executors(content))

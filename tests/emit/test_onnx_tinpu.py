@@ -49,7 +49,7 @@ def assert_equal(graph, features):
         assert np.array_equal(run(features), expected), name
 
 
-def test_the_sequence_of_nodes_is_the_compilers(graph):
+def test_the_sequence_of_nodes_is_that_of_the_compiler(graph):
     model, constants = load(graph)
     pool = ["ReduceSum", "Round", "Add", "Mul", "Mul", "Floor", "Clip"]
     linear = ["MatMul", "Add", "Mul", "Mul", "Floor", "Clip"]
@@ -164,7 +164,7 @@ def every_tensor(graph, features, optimized):
 
 
 def last_tensor(model, name):
-    """The output of the requant of a node, before it is flattened for a reader."""
+    """The output of a node, before it is flattened for a reader."""
     made = [node.output[0] for node in model.graph.node]
     ends = [f"{name}_{end}" for end in ("relu_clip", "clip", "max")]
     return next(end for end in ends if end in made)
@@ -172,13 +172,13 @@ def last_tensor(model, name):
 
 @pytest.mark.parametrize("optimized", [True, False])
 @pytest.mark.parametrize("first", range(0, 60, 20))
-def test_every_integer_of_every_layer_is_the_interpreters(first, optimized):
+def test_every_integer_of_every_layer_equals_the_interpreter(first, optimized):
     for seed in range(first, first + 20):
         graph = random_dag(seed)
         features = np.random.default_rng(seed).integers(-128, 128, (2, 49, 10)).astype(np.int8)
         expected = [value for _, value in interp.trace(graph, features[..., None].astype(np.int32))]
-        for node, got, want in zip(graph.nodes, every_tensor(graph, features, optimized), expected, strict=True):
-            assert np.array_equal(got, want), (seed, node.name)
+        for node, got, integers in zip(graph.nodes, every_tensor(graph, features, optimized), expected, strict=True):
+            assert np.array_equal(got, integers), (seed, node.name)
 
 
 @pytest.mark.parametrize("first", range(0, 240, 40))
@@ -194,7 +194,7 @@ def test_random_graphs_of_all_ops_and_widths(first):
 
 
 def test_the_patterns_of_the_other_ops():
-    """An input requant, a residual addition behind a ReLU, and a maximum."""
+    """An input normalization, a residual addition after a ReLU, and a maximum."""
     graph = residual_graph()
     model, constants = load(graph)
     ops = [node.op_type for node in model.graph.node]
@@ -257,7 +257,7 @@ def test_a_tensor_that_is_read_as_image_and_as_row(random_features):
     assert_equal(graph, random_features(50))
 
 
-def test_refuses_an_image_op_behind_a_linear_layer(graph):
+def test_refuses_an_image_op_after_a_linear_layer(graph):
     row, ones = (1, 1, 12), np.ones(12, np.uint8)
     requant = Requant(np.zeros(12, np.int32), ones, 4 * ones, -128, 127)
     conv = Node("late", "conv2d", ("fc",), requant, row, row, np.ones((12, 1, 1, 12), np.int8))
@@ -267,7 +267,7 @@ def test_refuses_an_image_op_behind_a_linear_layer(graph):
 
 @pytest.mark.parametrize("products_within", [True, False])
 def test_fusions_with_multipliers(products_within, random_features):
-    """Offset and multiplier inside of Conv and Gemm: exact in any order, or in that of the file alone."""
+    """Offset and multiplier inside Conv and Gemm: exact in any order, or only in that of the file."""
     graph = residual_graph()
     offset = 60_000 if products_within else 300_000
     nodes = list(graph.nodes)
@@ -293,8 +293,8 @@ def test_refuses_files_that_are_not_its_own(graph):
         "onnx_tinpu version 2": {name: content.replace(b"onnx_tinpu 1 ", b"onnx_tinpu 2 ")},
         "changed content": {name: content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]},
     }
-    for said, damaged in bad.items():
-        with pytest.raises(ArtifactError, match=said):
+    for message, damaged in bad.items():
+        with pytest.raises(ArtifactError, match=message):
             onnx_tinpu.executors(damaged)
     with pytest.raises(ArtifactError, match=r"changed content|without a seal"):
         onnx_tinpu.executors({name: content[:-1]})

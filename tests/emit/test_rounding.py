@@ -123,8 +123,8 @@ short = st.sampled_from([2.0**k for k in range(-12, 4)] + [1.5, 0.75, 0.1875, 8.
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(1e-4, 10) | short, min_size=3, max_size=8))
-def test_scales_leave_a_hair_for_every_reader_and_stay_near(wanted):
-    first, second, *readers = wanted
+def test_scales_leave_a_margin_for_every_reader_and_stay_near(scales):
+    first, second, *readers = scales
     s_in = free_scale(first, [second])
     s_out = scale_with_margin(s_in, second, readers)
     pairs = [(s_in, s_out, second), *((s_out, scale_with_margin(s_out, each), each) for each in readers)]

@@ -46,11 +46,11 @@ def test_operators_and_their_versions(graph):
 
 
 def test_scales_are_those_of_the_graph(graph):
-    wanted = (0.0235, 0.0611, 0.0472, 0.0483, 0.207)
-    nodes = tuple(replace(node, out_scale=s) for node, s in zip(graph.nodes, wanted, strict=True))
+    scales = (0.0235, 0.0611, 0.0472, 0.0483, 0.207)
+    nodes = tuple(replace(node, out_scale=s) for node, s in zip(graph.nodes, scales, strict=True))
     graph = replace(graph, nodes=nodes, input_scale=0.0371)
     tensors = {tensor.name.decode(): tensor for tensor in load(graph).subgraphs[0].tensors}
-    for name, scale in zip(("features", "conv1", "dw1", "pw1", "pool", "fc"), (0.0371, *wanted), strict=True):
+    for name, scale in zip(("features", "conv1", "dw1", "pw1", "pool", "fc"), (0.0371, *scales), strict=True):
         assert tensors[name].quantization.scale[0] == pytest.approx(scale, rel=1e-3)
         assert tensors[name].type == schema.TensorType.INT8
     # a filter's scale gives its integers their real meaning: s_in * s_w / s_out = 2^-shift
@@ -101,7 +101,7 @@ def test_signed_hidden_layers(graph_factory, random_features, index, weight_limi
     assert_equal(graph, random_features(100))
 
 
-def test_padding_after_raised_outputs_adds_the_raise_away(graph, random_features):
+def test_padding_after_raised_outputs_subtracts_the_raise(graph, random_features):
     """Weights beyond 63 and signed outputs: stored as y + 128, which padding would misread."""
     graph = with_requant(graph, 0, lo=-128, hi=127)
     names = [tensor.name.decode() for tensor in load(graph).subgraphs[0].tensors]
@@ -168,14 +168,14 @@ def some_features(seed, count=4):
 
 @pytest.mark.parametrize("first", range(0, 60, 20))
 def test_random_graphs_of_all_ops_and_widths(first):
-    """What claims to be exact is; what does not is near: no more than some channels lack some steps."""
+    """Runtimes that claim to be exact are; in the others only some channels miss some steps."""
     references = 0
     for seed in range(first, first + 20):
-        about, found = runs_and_differences(random_dag(seed), some_features(seed))
-        assert not any(count for name, count in found.items() if name not in tflite.MAY_DIFFER), seed
-        references += "litert-reference" in found
+        about, differing = runs_and_differences(random_dag(seed), some_features(seed))
+        assert not any(count for name, count in differing.items() if name not in tflite.MAY_DIFFER), seed
+        references += "litert-reference" in differing
         searched = json.loads(about.get("searched_channels", "{}"))
-        if searched and "litert-reference" not in found:
+        if searched and "litert-reference" not in differing:
             assert sum(searched["wrong_accumulators"].values()) < 20
     assert references >= 15
 
@@ -183,9 +183,9 @@ def test_random_graphs_of_all_ops_and_widths(first):
 @pytest.mark.parametrize("first", range(0, 60, 20))
 def test_fixed_point_graphs_are_tflites_own(first):
     for seed in range(first, first + 20):
-        _, found = runs_and_differences(random_dag(seed, "int8", bits=(8, 4)), some_features(seed))
-        assert found["litert-reference"] == 0, seed
-        assert not any(count for name, count in found.items() if name not in tflite.MAY_DIFFER), seed
+        _, differing = runs_and_differences(random_dag(seed, "int8", bits=(8, 4)), some_features(seed))
+        assert differing["litert-reference"] == 0, seed
+        assert not any(count for name, count in differing.items() if name not in tflite.MAY_DIFFER), seed
 
 
 def of_float32_scales(graph):
@@ -210,17 +210,17 @@ def test_multipliers_of_float32_scales_are_kept(first):
         tensors = {tensor.name.decode(): tensor for tensor in load(graph).subgraphs[0].tensors}
         assert tensors["features"].quantization.scale[0] == np.float32(graph.input_scale)
         assert all(tensors[node.name].quantization.scale[0] == np.float32(node.out_scale) for node in graph.nodes)
-        about, found = runs_and_differences(graph, some_features(seed))
-        assert found["litert-reference"] == 0
+        about, differing = runs_and_differences(graph, some_features(seed))
+        assert differing["litert-reference"] == 0
         counted = json.loads(about["searched_channels"])
         assert counted["exact_rounding_twice"] == counted["all"] > 0
 
 
 def test_graphs_of_eight_bits_are_exact_everywhere():
     for seed in range(12):
-        _, found = runs_and_differences(random_dag(seed, bits=(8,), weight_limit=63), some_features(seed))
-        assert {"litert-reference", "litert-builtin"} <= set(found)
-        assert not any(found.values()), seed
+        _, differing = runs_and_differences(random_dag(seed, bits=(8,), weight_limit=63), some_features(seed))
+        assert {"litert-reference", "litert-builtin"} <= set(differing)
+        assert not any(differing.values()), seed
 
 
 def test_four_bits_of_a_fixed_point_graph_are_int4_tensors():
@@ -263,7 +263,7 @@ def test_the_scale_of_a_filter_has_the_multiple_taken_out():
 
 
 def test_a_residual_of_wide_weights(graph, random_features):
-    """A signed, raised branch and the ReLU that it is added to; the maximum of a raised tensor; a signed sum."""
+    """A signed, raised branch added to a ReLU; the maximum of a raised tensor; a signed sum."""
     mid, channels = (25, 5, 8), 8
     branch = replace(graph.nodes[2], name="branch", inputs=("conv1",))
     branch = replace(branch, requant=replace(branch.requant, lo=-128, hi=127))
@@ -285,9 +285,9 @@ def test_odd_multipliers_and_wide_accumulators_are_searched_for(graph, random_fe
     odd = with_requant(graph, 0, mult=np.full(8, 3, np.uint8), shift=graph.nodes[0].requant.shift + np.uint8(1))
     wide = with_requant(graph, 1, shift=np.full(8, 16, np.uint8), offset=np.full(8, 1 << 23, np.int32))
     for changed, channels in ((odd, 8), (wide, 8)):
-        about, found = runs_and_differences(changed, random_features(50))
+        about, differing = runs_and_differences(changed, random_features(50))
         assert json.loads(about["searched_channels"])["all"] == channels
-        assert not any(count for name, count in found.items() if name not in tflite.MAY_DIFFER)
+        assert not any(count for name, count in differing.items() if name not in tflite.MAY_DIFFER)
 
 
 def test_refuses_what_it_cannot_express(graph):
@@ -310,6 +310,6 @@ def test_refuses_files_that_are_not_its_own(graph):
         "onnx_qdq version 1": {FILE: content.replace(b"edgekws-seal tflite", b"edgekws-seal onnx_qdq")},
         "changed content": {FILE: content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]},
     }
-    for said, damaged in bad.items():
-        with pytest.raises(ArtifactError, match=said):
+    for message, damaged in bad.items():
+        with pytest.raises(ArtifactError, match=message):
             tflite.executors(damaged)

@@ -1,4 +1,4 @@
-"""Stages as step functions: thresholds against the interpreter, and TFLite's stages against the graph's."""
+"""Requantization as step functions: thresholds against the interpreter, TFLite's steps against the graph's."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def output(requant, z):
 
 
 def tflite_output(chosen, requant, raised, z):
-    """TFLite's rule on acc' = k z + b, and the raise taken away."""
+    """TFLite's rule on acc' = k z + b, with the raise subtracted."""
     mult, shift = _steps.quantized(float(S_IN) * float(chosen.scale) / float(S_OUT))
     wide = fixed(mult, shift, -(1 << 20), 1 << 20)
     return np.clip(output(wide, chosen.k * z + chosen.b) - raised, requant.lo, requant.hi)
@@ -54,7 +54,7 @@ def test_thresholds_are_where_the_interpreter_steps(requant):
 
 @settings(max_examples=80, deadline=None)
 @given(floor_requants, st.integers(1, 127), st.integers(-30_000, 0), st.integers(1, 60_000))
-def test_what_counts_as_exact_is_equal_on_every_z(requant, most, low, span):
+def test_the_reported_number_of_wrong_z_is_right(requant, most, low, span):
     raised = 128 if requant.lo < 0 else 0
     steps = _steps.steps_of(requant, raised, np.array([low]), np.array([low + span]))
     (candidates,) = _steps.search(steps, requant.factor, np.array([most]), only_nominal=False)
@@ -69,8 +69,8 @@ def test_what_counts_as_exact_is_equal_on_every_z(requant, most, low, span):
 
 @settings(max_examples=80, deadline=None)
 @given(floor_requants, st.integers(7, 127))
-def test_what_counts_as_exact_when_rounded_once_is(requant, most):
-    """The real line y - 1/2 with float32 arithmetic and halves to even, as in XNNPACK."""
+def test_channels_reported_as_exact_when_rounded_once_are_exact(requant, most):
+    """Against a single rounding in float32, halves to even, as in XNNPACK."""
     raised = 128 if requant.lo < 0 else 0
     steps = _steps.steps_of(requant, raised, np.array([-40_000]), np.array([40_000]))
     (candidates,) = _steps.search(steps, requant.factor, np.array([most]), only_nominal=False)
@@ -82,8 +82,8 @@ def test_what_counts_as_exact_when_rounded_once_is(requant, most):
         assert np.array_equal(np.clip(got, requant.lo, requant.hi), output(requant, z))
 
 
-def many(seed, count, most):
-    """How many of `count` random channels of a multiplier of 64 to 255 become exact."""
+def random_channels(seed, count, most):
+    """The chosen scales of `count` random channels with multipliers of 64 to 255."""
     rng = np.random.default_rng(seed)
     mult, shift = rng.integers(64, 256, count).astype(np.uint8), np.full(count, 14, np.uint8)
     requant = Requant(np.zeros(count, np.int32), mult, shift, 0, 255)
@@ -94,8 +94,8 @@ def many(seed, count, most):
 
 
 @pytest.mark.parametrize(("most", "share"), [(18, 0.95), (127, 1.0)])
-def test_narrow_weights_nearly_always_find_their_steps(most, share):
-    chosen = many(0, 64, most)
+def test_narrow_weights_nearly_always_meet_their_steps(most, share):
+    chosen = random_channels(0, 64, most)
     assert np.mean([each.wrong == 0 for each in chosen]) >= share
     assert max(each.wrong for each in chosen) < 10  # of 131073
     if most == 127:
@@ -103,8 +103,8 @@ def test_narrow_weights_nearly_always_find_their_steps(most, share):
 
 
 def test_without_room_the_steps_are_rarely_met():
-    """The comparison above could not succeed if k were of no use."""
-    assert np.mean([each.wrong > 0 for each in many(1, 32, 1)]) > 0.7
+    """Without multiples of the weights the comparison above fails, so k matters."""
+    assert np.mean([each.wrong > 0 for each in random_channels(1, 32, 1)]) > 0.7
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -130,7 +130,7 @@ def test_unreachable_steps_do_not_count():
         steps = _steps.steps_of(requant, 128, np.array([low]), np.array([high]))
         (candidates,) = _steps.search(steps, requant.factor, np.array([18]), only_nominal=False)
         wrong.append(_steps.choose_scale(candidates, steps, 0, S_IN, S_OUT).wrong)
-    assert wrong[0] > 0  # 85 divides 255: the same residues occur three times and pin the line
+    assert wrong[0] > 0  # 85 divides 255: the same residues occur three times, which leaves no interval for p
     assert wrong[1] == 0
 
 

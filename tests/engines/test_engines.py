@@ -67,7 +67,7 @@ def test_a_damaged_library_is_built_again(
     graph.compile("c")
     (kept,) = cache.iterdir()
     whole = kept.read_bytes()
-    kept.unlink()  # what is loaded stays as it is
+    kept.unlink()  # the loaded library stays valid
     kept.write_bytes(damage(whole))
     features = random_features(3)
     np.testing.assert_array_equal(graph.compile("c")(features), interp.run(graph, features))

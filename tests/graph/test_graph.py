@@ -1,4 +1,4 @@
-"""The integer graph: its definition by hand, its checks, its file."""
+"""The integer graph: its definition in plain Python, its checks, its file."""
 
 import dataclasses
 
@@ -136,7 +136,7 @@ def test_a_damaged_file_never_loads(data):
         loaded = io.from_bytes(bytes(content))
     except (ArtifactError, TargetError):
         return
-    assert io.digest(loaded) == io.digest(random_graph(seed=1))  # zip fields that carry nothing
+    assert io.digest(loaded) == io.digest(random_graph(seed=1))  # zip fields without content
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"graph", b"\x93NUMPY"])

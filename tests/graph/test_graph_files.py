@@ -1,4 +1,4 @@
-"""Graph files that others wrote: each is refused in a sentence, whatever they say of themselves."""
+"""Graph files of foreign origin: each is refused in one sentence, whatever its header says."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_sound_file_is_read() -> None:
 
 
 def header_cases() -> list[tuple[str, Any, str]]:
-    """(path in the header, value, what is said)."""
+    """(path in the header, value, part of the message)."""
     return [
         ("labels", "yes", "labels should be a list of any number, each text"),
         ("labels", ["yes", 2, "up"], "labels should be"),
@@ -94,7 +94,7 @@ def test_a_field_of_another_type_is_refused(path: str, value: Any, message: str)
         b'{"version": ' + b"[" * 900 + b"]" * 900 + b"}",
     ],
 )
-def test_a_header_that_is_none_is_refused_briefly(text: bytes) -> None:
+def test_a_malformed_header_is_refused_briefly(text: bytes) -> None:
     assert len(refusal(npz_bytes({"header": np.frombuffer(text, np.uint8)}))) < 400
 
 
@@ -116,7 +116,7 @@ def test_an_array_of_another_kind_is_refused(message: str, change: Callable[[Arr
 
 
 def test_a_tensor_that_int32_cannot_count_is_refused(graph: Graph) -> None:
-    """Before anything of that size is made: the file has 4 kB."""
+    """Before anything of that size is allocated: the file has 4 kB."""
     arrays = npz_arrays(io.to_bytes(graph), "a graph", "")
     header = json.loads(arrays.pop("header").tobytes())
     first, second, *_ = header["nodes"]
@@ -174,9 +174,9 @@ def test_a_zip_that_numpy_does_not_write_is_refused(case: str) -> None:
 def test_whole_arrays_come_back_as_numpy_wrote_them() -> None:
     plain = np.arange(6, dtype=np.int32).reshape(2, 3)
     arrays = {"c": plain, "f": plain.T, "text": np.array("naïve"), "none": np.zeros((0, 3), np.uint8), "x": np.ones(1)}
-    found = npz.arrays(npz_bytes(arrays))
-    assert list(found) == list(arrays)
+    read = npz.arrays(npz_bytes(arrays))
+    assert list(read) == list(arrays)
     for key, array in arrays.items():
-        assert np.array_equal(found[key], array) and found[key].dtype == array.dtype and found[key].flags.writeable
-    assert found["f"].flags.f_contiguous
-    assert npz_bytes(found) == npz_bytes(arrays)
+        assert np.array_equal(read[key], array) and read[key].dtype == array.dtype and read[key].flags.writeable
+    assert read["f"].flags.f_contiguous
+    assert npz_bytes(read) == npz_bytes(arrays)

@@ -27,7 +27,7 @@ def files(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in every}
 
 
-def test_what_the_wheel_carries_of_them_is_small() -> None:
+def test_the_models_in_the_wheel_are_small() -> None:
     assert 0 < sum(path.stat().st_size for path in models.home().rglob("*") if path.is_file()) <= MOST_BYTES
 
 
@@ -45,7 +45,7 @@ def test_the_teachers_of_a_recipe_are_found_anywhere(name: str, empty_folder: Pa
     assert all(models.find(Path(path)).is_file() for path in recipe.load(Path(name)).train.teachers)
 
 
-def test_what_is_in_the_working_folder_comes_first(empty_folder: Path) -> None:
+def test_the_working_folder_takes_precedence(empty_folder: Path) -> None:
     (empty_folder / "dscnn").mkdir()
     assert models.find(Path("dscnn")) == Path("dscnn")
     assert model_folder(Path("dscnn")) == Path("dscnn")
@@ -61,7 +61,7 @@ def test_results_go_to_a_copy(empty_folder: Path, capsys: pytest.CaptureFixture[
     assert files(models.home()) == before
 
 
-def test_a_name_that_is_none_stays_a_path(empty_folder: Path) -> None:
+def test_an_unknown_name_stays_a_path(empty_folder: Path) -> None:
     for path in (Path("dscn"), Path("models/dscn"), Path("work/dscnn"), Path("models/dscnn/none.npz")):
         assert models.find(path) == path
     with pytest.raises(ConfigError, match="did you mean dscnn"):

@@ -1,4 +1,4 @@
-"""kill -9 at random moments: the next run continues or restarts by itself and ends with the same files."""
+"""kill -9 at random moments: the next run resumes or restarts by itself and ends with the same files."""
 
 import hashlib
 import random

@@ -1,4 +1,4 @@
-"""The whole line as a user runs it: recordings -> training -> integers -> artifacts -> emulated board -> report."""
+"""The whole pipeline as a user runs it: recordings -> training -> integers -> artifacts -> emulated board -> report."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def edgekws(*arguments, cwd, code=0, **environment):
 
 @pytest.fixture(scope="module")
 def line(recordings, tmp_path_factory):
-    """A folder in which the line was run up to the exports."""
+    """A folder in which the pipeline was run up to the exports."""
     folder = tmp_path_factory.mktemp("line")
     (folder / "recipe.toml").write_text(RECIPE)
     edgekws("data", "prepare", "--root", recordings, "--out", "data", cwd=folder)
@@ -48,7 +48,7 @@ def line(recordings, tmp_path_factory):
     return folder
 
 
-def test_training_learns_and_integers_are_those_of_the_torch_forward(line):
+def test_training_learns_and_the_graph_equals_the_torch_forward_pass(line):
     scores = json.loads((line / "out" / "quantize.json").read_text())["scores"]
     for split in scores.values():
         assert split["differing_integers"] == 0 and split["integers"] > 1_000
@@ -107,7 +107,7 @@ def test_running_the_line_again_gives_the_same_bytes(line):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["train", "--data", "nowhere", "--recipe", "recipe.toml"], 3, "data prepare"),
         (["train", "--recipe", "nowhere.toml"], 4, "nowhere.toml"),
@@ -119,9 +119,9 @@ def test_running_the_line_again_gives_the_same_bytes(line):
         (["frobnicate"], 2, "No such command"),
     ],
 )
-def test_bad_use_is_one_paragraph_and_a_documented_code(line, arguments, code, said):
+def test_bad_use_is_one_paragraph_and_a_documented_code(line, arguments, code, message):
     printed = edgekws(*arguments, cwd=line, code=code, EDGEKWS_DATA="")
-    assert said in " ".join(printed.split())
+    assert message in " ".join(printed.split())
 
 
 def test_debug_shows_the_stack(line):
@@ -130,7 +130,7 @@ def test_debug_shows_the_stack(line):
     assert done.returncode and "Traceback" in done.stderr
 
 
-def test_help_teaches(tmp_path):
+def test_help_lists_exit_codes_and_options(tmp_path):
     assert "Exit codes" in edgekws("--help", cwd=tmp_path)
     for command in ("train", "quantize", "export", "flash", "bench", "demo"):
         assert "--help" in edgekws(command, "--help", cwd=tmp_path)

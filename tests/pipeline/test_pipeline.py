@@ -1,4 +1,4 @@
-"""The arrows: each step refuses what an earlier one did not finish, and states what it was really made from."""
+"""Pipeline steps: each refuses what an earlier one did not finish, and records its real inputs."""
 
 import json
 from dataclasses import replace
@@ -46,11 +46,11 @@ def test_an_unfinished_training_is_not_quantized(prepared, tmp_path):
     assert pipeline.load_trained(tmp_path / "float" / BEST, TINY).recipe == TINY
 
 
-def test_the_recipe_of_the_training_is_what_is_stated(trained, prepared):
+def test_the_recipe_of_the_training_is_recorded(trained, prepared):
     given = recipe.changed(TINY, seed=7, train={"epochs": 99}, quant={"method": "ptq", "calibration_clips": 64})
-    found = pipeline.load_trained(trained / "float" / BEST, given)
-    assert found.recipe == recipe.changed(TINY, quant=given.quant)
-    pipeline.quantize(found, prepared, trained, quiet)
+    loaded = pipeline.load_trained(trained / "float" / BEST, given)
+    assert loaded.recipe == recipe.changed(TINY, quant=given.quant)
+    pipeline.quantize(loaded, prepared, trained, quiet)
     stated = pipeline.read_scores(trained / "quantize.json")["recipe"]
     assert stated["seed"] == 0 and stated["train"]["epochs"] == 2 and stated["quant"]["method"] == "ptq"
 
@@ -82,7 +82,7 @@ def test_network_options_of_another_kind_are_shown(prepared, tmp_path):
         pipeline.train(wrong, prepared, tmp_path, quiet)
 
 
-def test_a_checkpoint_of_qat_is_no_float_network(prepared, tmp_path):
+def test_a_checkpoint_of_qat_is_refused_as_float_network(prepared, tmp_path):
     checkpoint.save(tmp_path / BEST, {"run": {"quant": {}}, "epoch": 0}, {"model": {}})
     with pytest.raises(ArtifactError, match=r"should be the checkpoint of a float training. Got: one of QAT"):
         pipeline.load_trained(tmp_path / BEST)
@@ -143,8 +143,8 @@ def test_an_empty_list_of_calibration_clips_is_refused(trained, prepared, tmp_pa
 
 @pytest.mark.parametrize("bits", [8, 4, 2])
 def test_training_the_integers_at_every_width_changes_no_integer_when_lowered(trained, prepared, tmp_path, bits):
-    found = planned(trained, method="qat", weight_bits=bits, layers={"fc": 8}, epochs=1)
-    graph = pipeline.quantize(found, prepared, tmp_path, quiet)
+    loaded = planned(trained, method="qat", weight_bits=bits, layers={"fc": 8}, epochs=1)
+    graph = pipeline.quantize(loaded, prepared, tmp_path, quiet)
     assert {node.weight_bits for node in graph.nodes if node.weight is not None} == {bits, 8}
     for split in pipeline.read_scores(tmp_path / "quantize.json")["scores"].values():
         assert set(split["differing_by_layer"]) == {node.name for node in graph.nodes}
@@ -174,7 +174,7 @@ def test_formats_that_cannot_express_a_graph_are_named_and_the_others_written(tm
     assert (tmp_path / "c" / "model.c").exists() and not (tmp_path / "model.tinpu.onnx").exists()
 
 
-def test_what_only_the_graph_before_could_have_is_removed(tmp_path, random_features):
+def test_artifacts_of_an_earlier_graph_are_removed(tmp_path, random_features):
     pipeline.export(random_dag(3, weight_limit=63), tmp_path, random_features(2), quiet)
     (tmp_path / "mine.txt").write_text("kept")
     assert (tmp_path / "model.tinpu.onnx").exists()

@@ -1,4 +1,4 @@
-"""Every target is a module with the whole seam; names find targets and devices."""
+"""Every target implements the whole protocol; names find targets and devices."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def figures(value):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_seam(name):
+def test_the_protocol(name):
     target, device = targets.load(name)
     assert name == target.NAME
     assert target.RULE in ("offset-scale-shift", "fixed-point")
@@ -39,7 +39,7 @@ def test_the_seam(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_own_graphs_are_taken_and_cost_something(name):
+def test_graphs_of_a_target_are_legal_and_have_a_cost(name):
     target, device = targets.load(name)
     graph = random_dag(3, target=name, bits=target.WEIGHT_BITS)
     assert not any(reason.startswith("rounding") for reason in targets.refused_layers(graph, target).values())
@@ -83,7 +83,7 @@ def test_unknown_names_list_what_there_is():
 
 
 @pytest.mark.parametrize(("name", "bits", "most"), [("int8", 8, 1), ("int8", 4, 1), ("tinpu", 8, 1), ("tinpu", 4, 255)])
-def test_stages_end_at_the_most_they_can_multiply_by(name, bits, most):
+def test_multipliers_saturate_at_the_largest_factor(name, bits, most):
     target = targets.load(name)[0]
     expected = np.array([most * (1 - 2.0**-40), most, 1.5 * most, 1e9])
     assert np.allclose(factor_of(*target.quantize_multiplier(expected, bits), target), most, rtol=1e-8)

@@ -1,6 +1,6 @@
-"""What goes to TI's compiler: the command, the model, the vectors.
+"""The input of TI's compiler: the command, the model, the vectors.
 
-The compiler is closed and was never run here. FAKE replaces it: it checks that it was called as TI's guide
+The compiler is closed source and not run here. FAKE replaces it: it checks that it was called as TI's guide
 says, prints a warning as TI's compiler does and writes a fake library.
 """
 
@@ -52,7 +52,7 @@ def tools(tmp_path, monkeypatch):
 
 @pytest.fixture
 def written(tmp_path, graph, random_features):
-    """A folder for the compiler: three clips of each label were there to choose from."""
+    """A folder for the compiler, chosen from three clips of each label."""
     folder, features = tmp_path / "nnc", random_features(36)
     labels = np.arange(36) % 12
     ti_nnc.write(folder, graph, "f28p55x", features, labels, [f"clip{number}.wav" for number in range(36)])
@@ -167,7 +167,7 @@ def test_the_script_calls_the_compiler_with_the_command(tmp_path, graph, random_
     assert arguments == [*shlex.split(ti_nnc.command(graph, device))[1:-1], f"--cross-compiler-options={options}"]
 
 
-def test_the_users_options_win(written, tools, monkeypatch):
+def test_the_options_of_the_user_override_the_defaults(written, tools, monkeypatch):
     tools()
     monkeypatch.setenv("CL2000_OPTIONS", "--mine")
     ti_nnc.compile_model(written)
@@ -188,7 +188,7 @@ def test_without_the_compiler_it_says_how_to_get_it(written, monkeypatch):
         ti_nnc.compile_model(written)
 
 
-def test_plain_tvm_is_not_taken_for_tis(written, tools):
+def test_upstream_tvm_is_not_taken_for_that_of_ti(written, tools):
     tools("#!/bin/sh\necho 'usage: tvmc compile --target TARGET'\n")
     with pytest.raises(ConfigError, match="should be on the PATH"):
         ti_nnc.compile_model(written)
@@ -232,6 +232,6 @@ def test_the_command_line_with_a_fake_compiler(prepared, tmp_path, graph, tools)
     assert "the compiler leaves a layer to the CPU: GCONV" in shown
 
 
-def test_the_command_line_refuses_half_a_request(prepared, tmp_path):
+def test_the_command_line_refuses_incomplete_or_unknown_options(prepared, tmp_path):
     assert export(prepared, tmp_path, "--device", "f28p55x")[0] == ConfigError.exit_code
     assert export(prepared, tmp_path, "--for", "vela")[0] == ConfigError.exit_code

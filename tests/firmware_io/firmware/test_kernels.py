@@ -1,4 +1,4 @@
-"""The C kernels against the interpreter: any shape, width, requant, padding and stride that Graph.check allows."""
+"""The C kernels against the interpreter: any shape, width, requantization, padding, stride that Graph.check allows."""
 
 from __future__ import annotations
 
