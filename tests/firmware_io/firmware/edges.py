@@ -78,7 +78,7 @@ def made(
     rng: np.random.Generator, op: Op, shape: Shape, filters: int, kernel: tuple[int, int],
     stride: tuple[int, int] = (1, 1), pad: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> tuple[Node, list[np.ndarray]]:  # fmt: skip
-    """A convolution with random width, requantization and sign; offsets keep outputs in range where shifts are large."""
+    """A convolution of random width, requantization and sign; its offsets keep outputs in range."""
     bits, rule = int(rng.choice(list(LIMITS))), list(TARGETS.values())[int(rng.random() < 0.25)]
     signed, out = rng.random() < 0.4, SIGNED if rng.random() < 0.4 else UNSIGNED
     rows, columns = ((shape[i] + pad[2 * i] + pad[2 * i + 1] - kernel[i]) // stride[i] + 1 for i in range(2))
