@@ -1,36 +1,16 @@
-"""Board files: what is there loads; what is malformed is one readable paragraph."""
+"""Board files: what only some boards have; malformed files are refused. See tests/conformance for every board."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import intelhex
 import pytest
 
 from edgekws.errors import BoardError, ConfigError
 from firmware_io import board, flash, tools
-from firmware_io.build import FIRMWARE
 
 EMULATED = [name for name in board.names() if board.load(name).flash_tool == "qemu"]
 HOST = (Path(board.__file__).parent / "boards" / "host.toml").read_text()
-
-
-def test_the_boards_of_the_repository() -> None:
-    emulated = {f"qemu-{name}" for name in ("an385", "an385-v6m", "an386", "an500", "an547", "riscv32")}
-    assert {"host", *emulated} <= set(board.names())
-    assert set(EMULATED) == emulated
-    assert {"nucleo-l4r5zi", "lp-mspm0g5187"} <= set(board.names())
-
-
-@pytest.mark.parametrize("name", board.names())
-def test_every_board_is_complete(name: str) -> None:
-    loaded = board.load(name)
-    assert loaded.name == name
-    assert loaded.flash_tool in flash.names()
-    assert loaded.how == {"qemu": "emulated", "host": "computed"}.get(loaded.flash_tool, "measured")
-    assert all((FIRMWARE / folder).is_dir() for folder in loaded.port)
-    assert not loaded.linker_script or (FIRMWARE / loaded.linker_script).is_file()
-    assert loaded.transport.split(":")[0] in (loaded.flash_tool, "serial", "tcp")
 
 
 @pytest.mark.parametrize("name", EMULATED)
@@ -44,32 +24,15 @@ def test_dry_run_of_qemu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_energy_mode_is_for_boards_that_show_their_time_stamps() -> None:
     edges = {name: board.load(name).energy_edge for name in board.names()}
-    assert [name for name, edge in edges.items() if not edge] == ["qemu-riscv32"]
+    assert edges["qemu-riscv32"] == ""
     assert all("UART1" in edges[name] for name in EMULATED if edges[name])
     assert "PF13" in edges["nucleo-l4r5zi"] and "PA25" in edges["lp-mspm0g5187"]
     assert {board.load(name).energy_baud for name in board.names()} == {9600}  # the reference's
 
 
-PHYSICAL = [name for name in board.names() if board.load(name).how == "measured"]
-
-
-@pytest.mark.parametrize("name", PHYSICAL)
-def test_a_physical_board_says_how_it_is_written(name: str, tmp_path: Path) -> None:
-    loaded = board.load(name)
-    assert "not run on hardware" in loaded.title
-    origin, image = loaded.symbols["EKW_FLASH_ORIGIN"], tmp_path / "fw.hex"
-    for size, fits in ((loaded.flash_bytes, True), (loaded.flash_bytes + 1, False)):
-        records = intelhex.IntelHex()
-        records.puts(origin, bytes(1))
-        records.puts(origin + size - 1, bytes(1))
-        records.write_hex_file(str(image))
-        job = flash.job(loaded.flash_tool, loaded, image, "", {})
-        assert (job.origin, job.size) == (origin, loaded.flash_bytes)
-        if fits:
-            assert flash.flasher(loaded.flash_tool).plan(job)
-            continue
-        with pytest.raises(BoardError, match="nothing was written"):
-            flash.flasher(loaded.flash_tool).plan(job)
+def test_titles_of_physical_boards_say_that_none_was_measured_yet() -> None:
+    titles = [board.load(name).title for name in board.names() if board.load(name).how == "measured"]
+    assert titles and all("not run on hardware" in title for title in titles)
 
 
 def test_tools_refuse_a_foreign_board() -> None:
