@@ -26,7 +26,7 @@ def parts() -> tuple[dict[str, Any], Arrays]:
     return json.loads(arrays.pop("header").tobytes()), arrays
 
 
-def sealed(header: dict[str, Any], arrays: Arrays) -> bytes:
+def with_right_hash(header: dict[str, Any], arrays: Arrays) -> bytes:
     """A file whose hash is right, whatever is in it."""
     body = {key: value for key, value in header.items() if key not in ("kind", "version", "sha256")}
     text = json.dumps({**header, "sha256": io.digest_of(arrays, body)}).encode()
@@ -40,7 +40,7 @@ def refusal(content: bytes) -> str:
 
 
 def test_a_sound_file_is_read() -> None:
-    graph = io.from_bytes(sealed(*parts()))
+    graph = io.from_bytes(with_right_hash(*parts()))
     assert io.to_bytes(graph) == io.to_bytes(tiny_graph())
 
 
@@ -83,7 +83,7 @@ def test_a_field_of_another_type_is_refused(path: str, value: Any, message: str)
     for step in way:
         place = place[int(step) if step.isdigit() else step]
     place[last] = value
-    assert message in refusal(sealed(header, arrays))
+    assert message in refusal(with_right_hash(header, arrays))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ ARRAY_CHANGES: list[tuple[str, Callable[[Arrays], object]]] = [
 def test_an_array_of_another_kind_is_refused(message: str, change: Callable[[Arrays], object]) -> None:
     header, arrays = parts()
     change(arrays)
-    assert message in refusal(sealed(header, arrays))
+    assert message in refusal(with_right_hash(header, arrays))
 
 
 def test_a_tensor_that_int32_cannot_count_is_refused(graph: Graph) -> None:
@@ -122,7 +122,7 @@ def test_a_tensor_that_int32_cannot_count_is_refused(graph: Graph) -> None:
     first, second, *_ = header["nodes"]
     first["pad"], first["out_shape"] = [2**30, 2**30, 1, 1], [(49 + 2**31 - 10) // 2 + 1, 5, 8]
     second["in_shape"] = first["out_shape"]
-    assert "conv1: at most 2147483647 elements" in refusal(sealed(header, arrays))
+    assert "conv1: at most 2147483647 elements" in refusal(with_right_hash(header, arrays))
 
 
 def npy(descr: str = "'|i1'", shape: str = "(4,)", order: str = "False", data: bytes = b"1234") -> bytes:
