@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from edgekws import targets
+from edgekws import plugins, targets
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import interp
 from edgekws.graph.ir import INPUT, Graph, Node, Requant, Rule
@@ -18,7 +18,9 @@ from edgekws.graph.ops import OPS, Op, Operation, Shape
 
 Kind = Callable[[Operation], bool]
 LIMITS = {8: 127, 4: 7, 2: 1}
-TARGETS: dict[str, Rule] = {"tinpu": "offset-scale-shift", "int8": "fixed-point"}
+TARGETS: dict[str, Rule] = {
+    name: plugins.load("targets", name).RULE for name in sorted(plugins.names("targets"), reverse=True)
+}
 
 
 def random_dag(seed: int, target: str = "tinpu", bits: tuple[int, ...] = (8, 4, 2), weight_limit: int = 127) -> Graph:

@@ -13,12 +13,13 @@ from torch import nn
 from torch.nn import functional
 
 import edgekws
+from edgekws import plugins
 from edgekws.errors import ArtifactError, ConfigError, DataError, TargetError
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import io
 from edgekws.quant.frontends import prepared
 
-KINDS = ("onnx-tinpu", "onnx-qdq", "tflite", "c")
+KINDS = tuple(name.replace("_", "-") for name in plugins.names("emitters"))
 
 
 def network(channels=16, labels=12, seed=0):

@@ -9,7 +9,7 @@ from edgekws import pipeline, plugins
 from edgekws.errors import ArtifactError, ParityError, TargetError
 from edgekws.graph import interp
 from edgekws.graph.ir import Node, Requant
-from tests.graphs import random_dag
+from tests.graphs import TARGETS, random_dag
 
 EMITTERS = [name for name in plugins.names("emitters") if hasattr(plugins.load("emitters", name), "executors")]
 REAL_SCALES = (0.0235, 0.0611, 0.0472, 0.0483, 0.207)
@@ -42,13 +42,6 @@ def extremes():
     return np.stack([np.full((49, 10), value, np.int8) for value in (-128, 127, 0)])
 
 
-def test_the_built_in_emitters_have_executors():
-    assert {"onnx_tinpu", "onnx_qdq", "tflite"} <= set(EMITTERS)
-
-
-KINDS = {"tinpu": (8, 4, 2), "int8": (8, 4)}
-
-
 def refused(emitter, graph):
     """The reason, where the emitter does not express the rule of this graph."""
     if emitter.__name__.endswith("onnx_tinpu") and graph.target == "int8":
@@ -58,12 +51,12 @@ def refused(emitter, graph):
     return False
 
 
-@pytest.mark.parametrize("target", sorted(KINDS))
+@pytest.mark.parametrize("target", TARGETS)
 def test_graphs_with_branches_of_all_widths(emitter, name, target):
     """Exact, or counted under a name that says so; refused only for the other rule."""
     exact = 0
     for seed in range(100, 112):
-        graph = random_dag(seed, target, KINDS[target])
+        graph = random_dag(seed, target, plugins.load("targets", target).WEIGHT_BITS)
         if refused(emitter, graph):
             continue
         features = np.concatenate([some_features(seed), extremes()])
@@ -78,10 +71,10 @@ def some_features(seed, count=5):
     return np.random.default_rng(seed).integers(-128, 128, (count, 49, 10)).astype(np.int8)
 
 
-@pytest.mark.parametrize("target", sorted(KINDS))
+@pytest.mark.parametrize("target", TARGETS)
 def test_other_front_ends(emitter, target):
     """Executors take the shape of the features from the file."""
-    graph = random_dag(7, target, KINDS[target])
+    graph = random_dag(7, target, plugins.load("targets", target).WEIGHT_BITS)
     inputs = {"input_scale": (0.5,) * 6, "input_zero_point": (83,) * 6}
     features = replace(graph.features, hop_samples=640, coefficients=6, **inputs)
     first = graph.nodes[0]

@@ -11,7 +11,7 @@ from edgekws.errors import TargetError
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
 from edgekws.graph import interp
 from edgekws.graph.ir import INPUT
-from edgekws.nets import dscnn, dsresnet, tcresnet
+from edgekws.nets import dscnn
 from edgekws.quant import equalize, float_layers, lower, observe, ptq, reconstruct
 from edgekws.quant.frontends import torch_fx
 from edgekws.quant.requantize import requantize
@@ -19,6 +19,7 @@ from edgekws.quant.weighted import Normalized, Weighted
 from edgekws.recipe import QuantSection
 from edgekws.training.layers import GlobalAveragePool, Pad
 from edgekws.training.loop import _parameter_groups
+from tests.quant.networks import NETWORKS, all_networks, built_small
 
 SPEC = FeatureSpec()
 LABELS = tuple(f"word{i}" for i in range(12))
@@ -27,7 +28,7 @@ LABELS = tuple(f"word{i}" for i in range(12))
 def trained_like(seed, channels=16, blocks=2, net=dscnn):
     """A network with batch statistics as training leaves them."""
     torch.manual_seed(seed)
-    network = net.build(12, channels, blocks)
+    network = built_small(net, channels=channels, blocks=blocks)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.3, 2.0)
@@ -71,7 +72,7 @@ def differing(network, graph, x):
 @settings(max_examples=30, deadline=None)
 @given(
     st.integers(0, 10_000),
-    st.sampled_from([dscnn, dsresnet, tcresnet]),
+    st.sampled_from(NETWORKS),
     st.sampled_from([("tinpu", 8), ("tinpu", 4), ("tinpu", 2), ("int8", 8), ("int8", 4)]),
     st.sampled_from([{}, {"dw*": 8, "fc": 4}]),
     st.sampled_from([0, 1]),
@@ -119,12 +120,13 @@ def test_quantized_scores_stay_near_the_float_ones():
     assert (real - result).abs().mean() < 0.1 * real.std()
 
 
-@pytest.mark.parametrize("net", [dscnn, dsresnet, tcresnet])
+@all_networks
 def test_folding_batch_normalization_keeps_the_function(net):
     network = trained_like(4, net=net)
     x = inputs(8, 5)
+    layers = torch_fx.trace(network)
     with torch.no_grad():
-        assert torch.allclose(float_layers.run_layers(torch_fx.trace(network), x)["fc"], network(x), atol=1e-4)
+        assert torch.allclose(float_layers.run_layers(layers, x)[layers[-1].name].flatten(1), network(x), atol=1e-4)
 
 
 def test_equalization_keeps_the_function_and_brings_ranges_together():

@@ -10,7 +10,6 @@ import time
 import pytest
 
 from edgekws.errors import ArtifactError, BoardError, ConfigError, ProtocolError
-from firmware_io import transport
 from firmware_io.protocol.session import Session, Timeouts
 from firmware_io.transport import open_transport
 from tests.firmware_io.devices.fake_device import FakeDevice, on_pty
@@ -25,10 +24,6 @@ def read_all(opened, size, timeout_s=2.0):
         assert part, f"silence after {content!r}"
         content += part
     return content
-
-
-def test_schemes_are_files():
-    assert transport.schemes() == ["host", "io", "qemu", "replay", "serial", "spy", "tcp"]
 
 
 def test_serial_talks_to_a_pty(graph):

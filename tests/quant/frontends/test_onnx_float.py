@@ -15,10 +15,10 @@ from torch import nn
 import edgekws
 from edgekws.errors import ArtifactError, DataError, EdgeKwsError, TargetError
 from edgekws.graph import io
-from edgekws.nets import dscnn, dsresnet, tcresnet
 from edgekws.quant import float_layers
 from edgekws.quant.frontends import onnx as onnx_float
 from edgekws.quant.frontends import torch_fx
+from tests.quant.networks import all_networks, built_small
 
 EXPORTS = {
     "folded": {},
@@ -36,7 +36,7 @@ def clips(count, seed=0):
 
 def trained_like(net, seed=0):
     torch.manual_seed(seed)
-    network = net.build(12, 16, 2)
+    network = built_small(net)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.3, 2.0)
@@ -75,7 +75,7 @@ def described(layer):
 
 
 @pytest.mark.parametrize("options", EXPORTS.values(), ids=EXPORTS)
-@pytest.mark.parametrize("net", [dscnn, dsresnet, tcresnet])
+@all_networks
 def test_the_layers_are_those_of_the_module(net, options, tmp_path):
     network, path, x = trained_like(net), tmp_path / "model.onnx", clips(8, 5)
     export(network, path, **options)
@@ -88,7 +88,7 @@ def test_the_layers_are_those_of_the_module(net, options, tmp_path):
         assert np.abs(scores - real).max() < 1e-4
 
 
-@pytest.mark.parametrize("net", [dscnn, dsresnet, tcresnet])
+@all_networks
 @pytest.mark.parametrize(("target", "bits"), [("tinpu", 8), ("tinpu", 2), ("int8", 4)])
 def test_quantizing_the_file_is_quantizing_the_module(net, target, bits, tmp_path):
     network, x = trained_like(net), clips(64, 3)
