@@ -1,4 +1,4 @@
-"""The command line of the fuzzers: see the package. Exit status 1 when there is a finding."""
+"""The command line of the fuzzers; the package describes them. Exit status 1 when there is a finding."""
 
 from __future__ import annotations
 
@@ -15,19 +15,23 @@ def main() -> int:
     began = time.monotonic()
     clean = _run(options)
     verdict = "no finding" if clean else "A FINDING, see above"
-    _say(f"{verdict}: {_described(options)}, {time.monotonic() - began:.0f} s")
+    _print(f"{verdict}: {_describe(options)}, {time.monotonic() - began:.0f} s")
     return 0 if clean else 1
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument("what", choices=["protocol", "answers", "graph", "faults"])
-    parser.add_argument("--inputs", "--runs", type=int, help="by default 500 runs of faults, 100,000 of the others")
+    parser.add_argument(
+        "--inputs", "--runs", type=int, help="default: 500 runs of faults, 100,000 inputs of the others"
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--libfuzzer", type=int, metavar="SECONDS", help="protocol under clang's libFuzzer instead")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes of answers, graph and faults")
-    parser.add_argument("--device", choices=["host", "fake"], default="host", help="what faults has at the far end")
-    parser.add_argument("--first", type=int, default=0, help="number of the first input of answers, graph and faults")
+    parser.add_argument("--libfuzzer", type=int, metavar="SECONDS", help="run protocol under clang's libFuzzer")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="number of processes for answers, graph and faults"
+    )
+    parser.add_argument("--device", choices=["host", "fake"], default="host", help="the device that faults talks to")
+    parser.add_argument("--first", type=int, default=0, help="number of the first input for answers, graph and faults")
     options = parser.parse_args()
     options.inputs = options.inputs or (500 if options.what == "faults" else 100_000)
     return options
@@ -36,18 +40,18 @@ def _options() -> argparse.Namespace:
 def _run(options: argparse.Namespace) -> bool:
     if options.what != "protocol":
         module = f"fuzz.{options.what}" + (f"_{options.device}" if options.what == "faults" else "")
-        return campaign.run(module, options.inputs, options.seed, options.jobs, _say, options.first)
+        return campaign.run(module, options.inputs, options.seed, options.jobs, _print, options.first)
     if options.libfuzzer:
-        return protocol.run_libfuzzer(options.libfuzzer, options.seed, _say)
-    return protocol.run(options.inputs, options.seed, _say)
+        return protocol.run_libfuzzer(options.libfuzzer, options.seed, _print)
+    return protocol.run(options.inputs, options.seed, _print)
 
 
-def _described(options: argparse.Namespace) -> str:
+def _describe(options: argparse.Namespace) -> str:
     amount = f"libFuzzer, {options.libfuzzer} s" if options.libfuzzer else f"{options.inputs} inputs"
     return f"{options.what}, {amount}, seed {options.seed}"
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The host's parser of a device's answers: any bytes, cut anywhere, give messages or one ProtocolError."""
+"""Fuzzes the host's parser of a device's answers: any bytes, split anywhere, give messages or one ProtocolError."""
 
 from __future__ import annotations
 
@@ -36,53 +36,55 @@ _LINES = (
         "x" * 1025,
     ),
 )
-_ENDS = (b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r", b"\r\r\n", b"\0", b"")
+_LINE_ENDS = (b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r", b"\r\r\n", b"\0", b"")
 
 
 def attempt(rng: random.Random) -> str:
     content = b"".join(_line(rng) for _ in range(rng.choice((1, 1, 2, 3, 8))))
     if rng.random() < 0.6:
         content = damaged(rng, content)
-    whole, pieces = _taken([content]), _taken(_cut(rng, content))
-    assert whole == pieces, "the cuts make a difference"
+    whole, pieces = _parsed([content]), _parsed(_split(rng, content))
+    assert whole == pieces, "the result depends on how the bytes are split"
     messages, error = whole
-    left = content.count(b"\n") - len(messages)
-    assert left == 0 if error is None else left >= 0 or len(content) > MAX_LINE_BYTES, "a line without an answer"
-    return "refused" if error else "taken"
+    unanswered = content.count(b"\n") - len(messages)
+    assert unanswered == 0 if error is None else unanswered >= 0 or len(content) > MAX_LINE_BYTES, (
+        "a line without an answer"
+    )
+    return "refused" if error else "parsed"
 
 
 def _line(rng: random.Random) -> bytes:
     kind = rng.random()
     if kind < 0.8:
-        return rng.choice(_LINES).encode() + rng.choice(_ENDS)
+        return rng.choice(_LINES).encode() + rng.choice(_LINE_ENDS)
     if kind < 0.9:
         return bytes(rng.choices(b"m-e[].,0123456789 abcdef\r\n", k=rng.randrange(60)))
     return rng.randbytes(rng.choice((3, 30, 1100)))
 
 
-def _cut(rng: random.Random, content: bytes) -> list[bytes]:
+def _split(rng: random.Random, content: bytes) -> list[bytes]:
     edges = sorted(rng.choices(range(len(content) + 1), k=rng.randrange(5)))
     return [content[a:b] for a, b in zip([0, *edges], [*edges, len(content)], strict=True)]
 
 
-def _taken(pieces: list[bytes]) -> tuple[list[Message], str | None]:
-    parser, found = Parser(), list[Message]()
+def _parsed(pieces: list[bytes]) -> tuple[list[Message], str | None]:
+    parser, messages = Parser(), list[Message]()
     try:
         for piece in pieces:
             parser.feed(piece)
             while (message := parser.take()) is not None:
-                found.append(message)
+                messages.append(message)
     except ProtocolError as error:
-        return found, _lost(parser, error)
-    return found, None
+        return messages, _message_of(parser, error)
+    return messages, None
 
 
-def _lost(parser: Parser, error: ProtocolError) -> str:
-    """An error stays, and its text is one that can be printed anywhere."""
+def _message_of(parser: Parser, error: ProtocolError) -> str:
+    """The text of `error`. Asserts that the parser stays in error and that the text is printable ASCII."""
     parser.feed(b"\r\nm-ready\r\n")
     try:
         parser.take()
     except ProtocolError as again:
         assert str(again) == str(error) and str(error).isascii() and str(error).isprintable()
         return error.expected
-    raise AssertionError("taken after an error")
+    raise AssertionError("a message was parsed after an error")

@@ -1,7 +1,7 @@
-"""Many inputs of a Python reader, in several processes, each input made by its number alone.
+"""Runs many inputs through a Python reader in several processes. Each input is derived from its number alone.
 
-A reader may give a value or raise an error of our tree. Any other exception is a finding, and so is an input
-that takes HANG_S seconds of the processor (a busy machine is no finding) or more memory than ROOM_BYTES.
+A reader may return a value or raise an EdgeKwsError. Any other exception is a finding, and so is an input that takes
+HANG_S seconds of processor time (time of other programs does not count) or more memory than MEMORY_BYTES.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from typing import NoReturn, Protocol
 from edgekws.errors import EdgeKwsError
 
 HANG_S = 30.0
-ROOM_BYTES = 96 << 20
+MEMORY_BYTES = 96 << 20
 _CHUNK = 5000
 _REPORT_S = 30.0
 
 
 class Reader(Protocol):
-    """A module of a fuzzer."""
+    """A fuzzer's module."""
 
     def attempt(self, rng: random.Random) -> str:
-        """Make one input and read it; what came out, in a word. The reader's errors pass through."""
+        """Make one input and read it. Returns the outcome in a word; passes the reader's errors on."""
 
 
 class _HangError(BaseException):
-    """Not an Exception, so that no reader takes it for one of its own."""
+    """Not an Exception, so that no reader catches it."""
 
 
 @dataclass
@@ -56,17 +56,17 @@ class Tally:
         return ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes.most_common())
 
 
-def run(module: str, inputs: int, seed: int, jobs: int, say: Callable[[str], None], first: int = 0) -> bool:
+def run(module: str, inputs: int, seed: int, jobs: int, report: Callable[[str], None], first: int = 0) -> bool:
     """Inputs number `first` to `first + inputs - 1` of `seed`; True when there was no finding."""
-    total, said = Tally(), time.monotonic()
+    total, reported_s = Tally(), time.monotonic()
     for tally in _tallies(module, inputs, seed, jobs, first):
         total.add(tally)
         for finding in tally.findings:
-            say(finding)
-        if time.monotonic() - said > _REPORT_S:
-            said = time.monotonic()
-            say(f"{total.outcomes.total()} inputs: {total}")
-    say(f"{total.outcomes.total()} inputs: {total}")
+            report(finding)
+        if time.monotonic() - reported_s > _REPORT_S:
+            reported_s = time.monotonic()
+            report(f"{total.outcomes.total()} inputs: {total}")
+    report(f"{total.outcomes.total()} inputs: {total}")
     return not total.findings
 
 
@@ -80,21 +80,21 @@ def _tallies(module: str, inputs: int, seed: int, jobs: int, first: int) -> Iter
 
 
 def chunk(work: tuple[str, int, int, int]) -> Tally:
-    """(module, seed, first, count); the limits hold for this chunk only."""
+    """Run `count` inputs. work: (module, seed, first, count). The limits hold for this chunk only."""
     module, seed, first, count = work
     reader: Reader = import_module(module)  # type: ignore[assignment]
     tally, numbers = Tally(), iter(range(first, first + count))
-    with _no_hang(), warnings.catch_warnings():
+    with _time_limit(), warnings.catch_warnings():
         warnings.simplefilter("error")
-        for number in islice(numbers, 1):  # warms up: imports and caches are not the reader's memory
-            _one(reader, seed, number, tally)
-        with _little_room():
+        for number in islice(numbers, 1):  # warm-up: imports and caches do not count as memory of an input
+            _run_one(reader, seed, number, tally)
+        with _memory_limit():
             for number in numbers:
-                _one(reader, seed, number, tally)
+                _run_one(reader, seed, number, tally)
     return tally
 
 
-def _one(reader: Reader, seed: int, number: int, tally: Tally) -> None:
+def _run_one(reader: Reader, seed: int, number: int, tally: Tally) -> None:
     signal.setitimer(signal.ITIMER_PROF, HANG_S)
     try:
         outcome = reader.attempt(random.Random((seed << 64) + number))
@@ -110,7 +110,7 @@ def _one(reader: Reader, seed: int, number: int, tally: Tally) -> None:
 
 
 @contextmanager
-def _no_hang() -> Iterator[None]:
+def _time_limit() -> Iterator[None]:
     before = signal.signal(signal.SIGPROF, _hang)
     try:
         yield
@@ -119,13 +119,13 @@ def _no_hang() -> Iterator[None]:
 
 
 @contextmanager
-def _little_room() -> Iterator[None]:
-    """Not much more memory than there is already. Where that cannot be asked for, there is no limit."""
+def _memory_limit() -> Iterator[None]:
+    """Limit the address space to MEMORY_BYTES above its present size; no limit on systems other than Linux."""
     if sys.platform != "linux":
         yield
         return
     before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (_in_use() + ROOM_BYTES, before[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (_in_use() + MEMORY_BYTES, before[1]))
     try:
         yield
     finally:
@@ -133,10 +133,10 @@ def _little_room() -> Iterator[None]:
 
 
 def _in_use() -> int:
-    """Address space of this process."""
+    """Address space of this process in bytes."""
     with open("/proc/self/statm") as file:  # noqa: PTH123
         return int(file.read().split()[0]) * resource.getpagesize()
 
 
 def _hang(number: int, frame: FrameType | None) -> NoReturn:
-    raise _HangError(f"no answer within {HANG_S:.0f} s")
+    raise _HangError(f"no result within {HANG_S:.0f} s of processor time")

@@ -1,7 +1,7 @@
-"""A session on a wire with faults: every run ends with the right results or with one clear error, in time.
+"""Runs a session over a faulty wire: each run ends in time, with correct results or with one clear error.
 
-`run` is one seeded run on any device; `faults_host` and `faults_fake` are the devices. A wrong result that was
-accepted, a hang, or an exception that is none of our errors is a finding.
+`run` is one seeded run with any device; `faults_host` and `faults_fake` are the devices. A wrong result that is
+accepted, a hang, or an exception that is no EdgeKwsError is a finding.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from fuzz.wire import Device, Wire, random_faults
 
 CLIPS_PER_RUN = 2
 _BYTES_TO, _BYTES_FROM = 3_400, 1_800
-"""What one undisturbed run takes, about: faults strike within."""
+"""Approximate bytes of one run without faults in each direction; faults are placed within them."""
 _LAPS = re.compile(rb"m-lap-us-(\d+)\r\nm-lap-us-(\d+)\r\nm-infer-done\r\n")
 
 
 @dataclass(frozen=True)
 class Clips:
-    """features: int8 [n, frames, coefficients], with the scores and thousandths that a device must give for them."""
+    """features: int8 [n, frames, coefficients]. scores, permille: what a device must answer for each clip."""
 
     features: np.ndarray
     scores: tuple[tuple[int, ...], ...]
@@ -37,7 +37,7 @@ class Clips:
 
 
 def wide_graph() -> Graph:
-    """The real input, 490 bytes, and twelve scores; computed at once."""
+    """A network of the usual sizes, 490 bytes of input and twelve scores, in one layer, so that it runs fast."""
     spec, rng = FeatureSpec(), np.random.default_rng(0)
     weight = rng.integers(-127, 128, (12, spec.frames * spec.coefficients)).astype(np.int8)
     requant = Requant(np.zeros(12, np.int32), np.ones(12, np.uint8), np.full(12, 14, np.uint8), -128, 127)
@@ -55,15 +55,15 @@ def clips_of(graph: Graph, count: int = 6) -> Clips:
 
 
 class WrongError(AssertionError):
-    """Something wrong was accepted."""
+    """The session accepted a wrong result."""
 
 
 def run(
     rng: random.Random, device: Device, clips: Clips, timeouts: Timeouts, budget_s: float, check: bool = True
 ) -> str:
-    """One run; its outcome in words. AssertionError: a finding.
+    """One run. Returns its outcome in words; raises AssertionError for a finding.
 
-    check: whether the device has the extension; without it nothing is proven, and a wrong result is no finding.
+    check: whether the device has the extension `check`; without it a wrong result is no finding.
     """
     count = rng.choice((1, 1, 1, 2, 3, 8))
     wire = Wire(device, random_faults(rng, count, _BYTES_TO, _BYTES_FROM), rng, budget_s)
@@ -71,15 +71,15 @@ def run(
     session = Session(wire, timeouts, device.clock)
     try:
         outcome = _talk(session, wire, clips, chosen)
-        assert session.has_check == check, "the device's `check` was misjudged"
+        assert session.has_check == check, "the session is wrong about the device's `check`"
     except EdgeKwsError as error:
-        assert error.got and error.hint, f"an error that does not help: {error}"
+        assert error.got and error.hint, f"an error without cause or hint: {error}"
         return type(error).__name__
     except WrongError as error:
         if check:
             raise
         return f"without check: {error}"
-    return outcome if check else "without check: right"
+    return outcome if check else "without check: correct"
 
 
 def _talk(session: Session, wire: Wire, clips: Clips, chosen: Sequence[int]) -> str:
@@ -91,22 +91,22 @@ def _talk(session: Session, wire: Wire, clips: Clips, chosen: Sequence[int]) -> 
         _expect(answer.permille == clips.permille[index], "WRONG PROBABILITIES were accepted")
     _time(session, wire, clips, chosen[-1])
     hidden = wire.resets > resets
-    _expect(session.results() == clips.permille[chosen[-1]], "WRONG PROBABILITIES in the end")
+    _expect(session.results() == clips.permille[chosen[-1]], "WRONG PROBABILITIES at the end")
     _expect(not hidden, "A RESET was hidden")
-    return "right, repeated" if session.transfers.repeated else "right"
+    return "correct after a retry" if session.transfers.repeated else "correct"
 
 
 def _time(session: Session, wire: Wire, clips: Clips, index: int) -> None:
-    """A window must be the one that the device told of last."""
+    """Time three inferences. The window must be the last one that the device reported."""
     if session.mode == "energy":
         permille = session.infer_energy(3, 1).permille
     else:
         window = session.infer(3, 1)
-        permille, last = window.permille, (_LAPS.findall(wire.said) or [(-1, -1)])[-1]
+        permille, last = window.permille, (_LAPS.findall(wire.received) or [(-1, -1)])[-1]
         _expect((window.start_us, window.end_us) == tuple(map(int, last)), "A WRONG TIME was accepted")
     _expect(permille == clips.permille[index], "WRONG PROBABILITIES of a run")
 
 
-def _expect(right: bool, otherwise: str) -> None:
-    if not right:
-        raise WrongError(otherwise)
+def _expect(correct: bool, finding: str) -> None:
+    if not correct:
+        raise WrongError(finding)

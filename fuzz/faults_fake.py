@@ -1,4 +1,4 @@
-"""The device of the tests, in this process and in virtual time: thousands of runs in a minute."""
+"""The fake device of the tests, in this process and in virtual time: thousands of runs in a minute."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMEOUTS = Timeouts()
 
 
 class Virtual:
-    """A FakeDevice on a line of 115,200 baud; silence passes at once."""
+    """A FakeDevice on a line of 115,200 baud. Waiting takes no real time."""
 
     def __init__(self, device: Any) -> None:
         self.device = device

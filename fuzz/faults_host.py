@@ -25,7 +25,7 @@ _BYTES = 1024
 
 
 class Firmware:
-    """One process of the firmware at a time. The pty is opened without pyserial, which would empty it."""
+    """One process of the firmware at a time. The pty is opened without pyserial, which would discard its input."""
 
     def __init__(self, elf: Path, energy: bool) -> None:
         self._elf = elf
@@ -34,7 +34,7 @@ class Firmware:
         self.reset()
 
     def reset(self) -> None:
-        """Its new banner is the next that will be read."""
+        """Start the firmware again. The next read returns its banner."""
         self._running.close()
         self._waiting = b""
         self._line = os.open(self._started(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -59,13 +59,13 @@ class Firmware:
         return content
 
     def write(self, content: bytes) -> None:
-        """What the firmware says meanwhile is read: a full pty would stop it, and it us."""
+        """Write, and read meanwhile: with a full pty the firmware and this process would wait for each other."""
         while content:
             if self._wait([self._line], 1.0):
                 content = content[os.write(self._line, content[:_BYTES]) :]
 
     def _wait(self, writers: list[int], timeout_s: float) -> bool:
-        """Read what there is; whether there is room to write."""
+        """Read what has arrived. Returns whether the line can be written to."""
         readable, writable, _ = select.select([self._line], writers, [], timeout_s)
         if readable:
             self._waiting += os.read(self._line, _BYTES)
@@ -74,7 +74,7 @@ class Firmware:
 
 @cache
 def _elfs_and_clips() -> tuple[dict[bool, Path], faults.Clips]:
-    """The firmware of both modes, by whether it is that of energy mode."""
+    """The firmware of performance mode (False) and of energy mode (True), and the clips for both."""
     graph, board = faults.wide_graph(), boards.load("host")
     folder = tempfile.TemporaryDirectory(prefix="edgekws-faults-")
     atexit.register(folder.cleanup)

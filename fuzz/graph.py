@@ -1,4 +1,4 @@
-"""The reader of graph files: what it takes is a graph that passes check(), is saved again and gives scores."""
+"""Fuzzes the reader of graph files: a graph that it accepts passes check(), can be saved again and gives scores."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ from tests.graphs import random_dag
 
 _RELEASED = Path(__file__).parent.parent / "models" / "dscnn" / "graph.npz"
 T = TypeVar("T")
-_WORK = 2_000_000
-_EMITTED = 0.1
+_MAX_WORK = 2_000_000
+_EMIT_RATE = 0.1
 
 
 def attempt(rng: random.Random) -> str:
     kind = rng.random()
     if kind < 0.2:
-        return _judged(rng, io.from_bytes(npz_inputs.damaged(rng, _one_of(rng, _files()))))
+        return _checked(rng, io.from_bytes(npz_inputs.damaged(rng, _pick(rng, _files()))))
     if kind < 0.35:
-        return _judged(rng, io.from_bytes(_odd_file(rng)))
+        return _checked(rng, io.from_bytes(_odd_file(rng)))
     if kind < 0.4:
-        return _judged(rng, io.from_arrays({"header": _odd_text(rng), **_seed(rng).arrays}))
-    return _judged(rng, io.from_arrays(_changed(rng)))
+        return _checked(rng, io.from_arrays({"header": _odd_text(rng), **_seed(rng).arrays}))
+    return _checked(rng, io.from_arrays(_changed(rng)))
 
 
-def _judged(rng: random.Random, graph: Graph) -> str:
-    """A graph that the reader gave. Whatever is wrong with it, the executors would find it, too late."""
+def _checked(rng: random.Random, graph: Graph) -> str:
+    """Check a graph that the reader accepted: a fault that it missed would appear only in an executor."""
     graph.check()
-    if rng.random() < _EMITTED:
+    if rng.random() < _EMIT_RATE:
         again = io.from_bytes(io.to_bytes(graph))
         assert io.digest(again) == io.digest(graph)
         c.emit(graph)
-        if graph.macs + sum(_values(node) for node in graph.nodes) < _WORK:
+        if graph.macs + sum(_values(node) for node in graph.nodes) < _MAX_WORK:
             assert graph.run(np.zeros((1, *graph.features.shape), np.int8)).shape == (1, len(graph.labels))
     return "loaded"
 
 
 def _values(node: Node) -> int:
-    """What the interpreter holds of it, the padding included."""
+    """Number of values that the interpreter holds for `node`, padding included."""
     height, width, channels = node.in_shape
     top, bottom, left, right = node.pad
     return math.prod(node.out_shape) + (height + top + bottom) * (width + left + right) * channels
 
 
 def _changed(rng: random.Random) -> Arrays:
-    """Header or arrays changed, and the hash that belongs to them."""
+    """A changed header, changed arrays, or both, with their correct hash."""
     seed = _seed(rng)
     header, arrays = json.loads(seed.header), seed.arrays
     if rng.random() < 0.05:
@@ -66,10 +66,10 @@ def _changed(rng: random.Random) -> Arrays:
         header = graph_inputs.changed_header(rng, header)
     if rng.random() < 0.35:
         arrays = graph_inputs.changed_arrays(rng, arrays)
-    return {"header": _sealed(header, arrays), **arrays}
+    return {"header": _with_hash(header, arrays), **arrays}
 
 
-def _sealed(header: Any, arrays: Arrays) -> np.ndarray:
+def _with_hash(header: Any, arrays: Arrays) -> np.ndarray:
     if isinstance(header, dict):
         body = {key: value for key, value in header.items() if key not in ("kind", "version", "sha256")}
         header = {**header, "sha256": io.digest_of(arrays, body)}
@@ -88,16 +88,16 @@ def _odd_text(rng: random.Random) -> np.ndarray:
 
 
 def _odd_file(rng: random.Random) -> bytes:
-    arrays = _changed(rng) if rng.random() < 0.3 else _one_of(rng, _contents())
+    arrays = _changed(rng) if rng.random() < 0.3 else _pick(rng, _contents())
     return npz_inputs.odd_zip(rng, npz_inputs.members_of(arrays))
 
 
 def _seed(rng: random.Random) -> Seed:
-    """Mostly the small one: a fault that needs a large graph is rare, and an input of one takes ten times as long."""
-    return _one_of(rng, _seeds())
+    """Mostly the smallest: few faults need a large graph, and an input made from one takes ten times as long."""
+    return _pick(rng, _seeds())
 
 
-def _one_of(rng: random.Random, things: list[T]) -> T:
+def _pick(rng: random.Random, things: list[T]) -> T:
     return things[0] if rng.random() < 0.8 else rng.choice(things)
 
 
@@ -114,9 +114,9 @@ def _contents() -> list[Arrays]:
 
 @cache
 def _seeds() -> list[Seed]:
-    found = []
+    seeds = []
     for arrays in _contents():
         header = json.loads(arrays["header"].tobytes())
         del header["sha256"]
-        found.append(Seed(json.dumps(header), {key: value for key, value in arrays.items() if key != "header"}))
-    return found
+        seeds.append(Seed(json.dumps(header), {key: value for key, value in arrays.items() if key != "header"}))
+    return seeds

@@ -1,4 +1,4 @@
-"""Headers and arrays of graph files, changed in one to three places."""
+"""Makes headers and arrays of graph files with one to three changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Seed:
-    """A sound graph file: its header without the hash, as text, and its arrays."""
+    """A valid graph file: its header as text, without the hash, and its arrays."""
 
     header: str
     arrays: Arrays
@@ -41,17 +41,17 @@ def changed_header(rng: random.Random, header: Any) -> Any:
 
 
 def _place(rng: random.Random, header: Any) -> tuple[Any, Any] | None:
-    """A container and one of its keys, at any depth. None: there is nothing to change."""
-    container, found = header, None
+    """A container and one of its keys, at any depth. None when there is nothing to change."""
+    container, place = header, None
     if isinstance(header, dict) and isinstance(header.get("nodes"), list) and rng.random() < 0.7:
-        container = header["nodes"]  # most of what can be wrong is there
+        container = header["nodes"]  # most fields that can be wrong are there
     while isinstance(container, (dict, list)) and container:
         key = rng.choice(list(container)) if isinstance(container, dict) else rng.randrange(len(container))
-        found = container, key
+        place = container, key
         if rng.random() < 0.15:
             break
         container = container[key]
-    return found
+    return place
 
 
 def _value(rng: random.Random, old: Any) -> Any:
@@ -89,7 +89,7 @@ def _nest(rng: random.Random, container: Any, key: Any) -> None:
 
 
 def padded(rng: random.Random, header: Any) -> None:
-    """Other padding and strides, and the shapes that follow from them: such a header is wrong only by its sizes."""
+    """Change padding and strides, and the shapes that follow from them: only the sizes of such a header are wrong."""
     node = rng.choice(header["nodes"])
     if not OPS[node["op"]].is_convolution:
         return
@@ -112,12 +112,12 @@ _CODES = ("i1", "u1", "<i2", "<i4", ">i4", "<i8", "<u8", "<f2", "<f4", "<f8", "<
 
 
 def changed_arrays(rng: random.Random, arrays: Arrays) -> Arrays:
-    found = dict(arrays)
+    changed = dict(arrays)
     for _ in range(rng.choice((1, 1, 2))):
-        if found:
-            key = rng.choice(list(found))
-            rng.choice(_ARRAY_CHANGES)(rng, found, key)
-    return found
+        if changed:
+            key = rng.choice(list(changed))
+            rng.choice(_ARRAY_CHANGES)(rng, changed, key)
+    return changed
 
 
 def _retype(rng: random.Random, arrays: Arrays, key: str) -> None:
@@ -145,7 +145,7 @@ def _set(rng: random.Random, arrays: Arrays, key: str) -> None:
         arrays[key] = flat.reshape(array.shape)
 
 
-def _lose(rng: random.Random, arrays: Arrays, key: str) -> None:
+def _delete(rng: random.Random, arrays: Arrays, key: str) -> None:
     del arrays[key]
 
 
@@ -156,11 +156,11 @@ def _rename(rng: random.Random, arrays: Arrays, key: str) -> None:
     arrays[rng.choice(names)] = arrays.pop(key)
 
 
-_ARRAY_CHANGES = (_retype, _reshape, _set, _set, _set, _lose, _rename)
+_ARRAY_CHANGES = (_retype, _reshape, _set, _set, _set, _delete, _rename)
 
 
 def odd_text(rng: random.Random, header: str) -> bytes:
-    """JSON that nests deeply, repeats a key, has numbers without end, is of another coding, or is none."""
+    """Bytes that are deeply nested JSON, repeat a key, have very long numbers or another encoding, or are no JSON."""
     depth = rng.choice((10, 900, 1000, 5000, 100_000))
     field = rng.choice(("name", "nodes", "provenance", "labels", "input_scale", "kind", "sha256", "features"))
     values = (
@@ -170,6 +170,6 @@ def odd_text(rng: random.Random, header: str) -> bytes:
     text = header.replace(f'"{field}":', f'"{field}": {rng.choice(values)}, "{field}_":', 1)
     doubled = header[:-1] + f', "{field}": {rng.choice(values)}}}'
     whole = rng.choice(("", "null", "[]", "1", '"x"', "{}", "[" * depth, "NaN", header + header, header + "\0"))
-    codings = [header.encode(coding) for coding in ("utf-16", "utf-8-sig", "utf-32")]
-    foreign = (rng.choice(codings), b"\xff" + header.encode())
+    encodings = [header.encode(encoding) for encoding in ("utf-16", "utf-8-sig", "utf-32")]
+    foreign = (rng.choice(encodings), b"\xff" + header.encode())
     return rng.choice((text.encode(), text.encode(), doubled.encode(), whole.encode(), *foreign))

@@ -1,4 +1,4 @@
-"""An emitted model as a program under the sanitizers, whatever its kernels look like."""
+"""Runs an emitted model as a program under the sanitizers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zip files of .npy members as NumPy writes them, and as nobody should."""
+"""Makes zip files of .npy members: well-formed ones as NumPy writes them, and malformed ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BOMB_BYTES = 128 << 20
 
 @dataclass(frozen=True)
 class Member:
-    """One member of a zip file, with all that its two headers say of it. None: as it should be."""
+    """One member of a zip file with the fields of its two headers. None: the correct value."""
 
     name: bytes
     data: bytes
@@ -70,53 +70,62 @@ def members_of(arrays: Mapping[str, np.ndarray]) -> list[Member]:
 
 
 def damaged(rng: random.Random, content: bytes) -> bytes:
-    """One to four bytes, words or stretches changed anywhere, or the end lost."""
-    found = bytearray(content)
+    """`content` with one to four bits, numbers or ranges of bytes changed, or truncated."""
+    changed = bytearray(content)
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
-        rng.choice(_DAMAGES)(rng, found)
-    return bytes(found)
+        rng.choice(_DAMAGES)(rng, changed)
+    return bytes(changed)
 
 
-def _bit(rng: random.Random, content: bytearray) -> None:
+def _flip_bit(rng: random.Random, content: bytearray) -> None:
     if content:
         content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
 
 
-def _word(rng: random.Random, content: bytearray) -> None:
+def _replace_number(rng: random.Random, content: bytearray) -> None:
     code = rng.choice(("<B", "<H", "<I"))
     size = struct.calcsize(code)
     if len(content) >= size:
         struct.pack_into(code, content, rng.randrange(len(content) - size + 1), rng.choice(LIMITS) % (1 << 8 * size))
 
 
-def _end(rng: random.Random, content: bytearray) -> None:
-    """The last bytes of a zip file say where everything is."""
+def _corrupt_directory(rng: random.Random, content: bytearray) -> None:
+    """Change one of the last bytes, where a zip file has its central directory."""
     tail = max(0, len(content) - rng.choice((22, 22, 100, 1000)))
     if tail < len(content):
         content[rng.randrange(tail, len(content))] = rng.randrange(256)
 
 
-def _cut(rng: random.Random, content: bytearray) -> None:
+def _truncate(rng: random.Random, content: bytearray) -> None:
     del content[rng.randrange(len(content) + 1) :]
 
 
-def _copy(rng: random.Random, content: bytearray) -> None:
+def _copy_bytes(rng: random.Random, content: bytearray) -> None:
     start = rng.randrange(len(content) + 1)
-    stretch = content[start : start + rng.randrange(64)]
+    part = content[start : start + rng.randrange(64)]
     at = rng.randrange(len(content) + 1)
-    content[at : at + rng.choice((0, len(stretch)))] = stretch
+    content[at : at + rng.choice((0, len(part)))] = part
 
 
-_DAMAGES: tuple[Callable[[random.Random, bytearray], None], ...] = (_bit, _bit, _word, _word, _end, _end, _cut, _copy)
+_DAMAGES: tuple[Callable[[random.Random, bytearray], None], ...] = (
+    _flip_bit,
+    _flip_bit,
+    _replace_number,
+    _replace_number,
+    _corrupt_directory,
+    _corrupt_directory,
+    _truncate,
+    _copy_bytes,
+)
 
 
 def odd_zip(rng: random.Random, members: list[Member]) -> bytes:
-    """Members doubled, lost, moved, renamed, packed, encrypted, or with headers that lie."""
-    found = list(members)
+    """A zip file whose members are duplicated, missing, reordered, renamed, compressed, or have false header fields."""
+    changed = list(members)
     for _ in range(rng.choice((1, 1, 2, 3))):
-        if found:
-            _odd_member(rng, found)
-    return zip_bytes(found, rng.choice((b"", b"", b"comment", b"PK\5\6" + bytes(18))))
+        if changed:
+            _odd_member(rng, changed)
+    return zip_bytes(changed, rng.choice((b"", b"", b"comment", b"PK\5\6" + bytes(18))))
 
 
 def _odd_member(rng: random.Random, members: list[Member]) -> None:
@@ -131,12 +140,12 @@ def _odd_member(rng: random.Random, members: list[Member]) -> None:
     elif kind == 3:
         members[at] = replace(members[at], data=odd_npy(rng, members[at].data))
     elif kind == 4:
-        members[at] = _packed(rng, members[at])
+        members[at] = _compressed(rng, members[at])
     else:
-        members[at] = _lying(rng, members[at])
+        members[at] = _with_false_fields(rng, members[at])
 
 
-def _lying(rng: random.Random, member: Member) -> Member:
+def _with_false_fields(rng: random.Random, member: Member) -> Member:
     limit = rng.choice((*LIMITS, len(member.data) + 1, max(0, len(member.data) - 1)))
     names = (b"", b".npy", b"header", b"../../x.npy", b"a/b.npy", b"\xff\xfe.npy", b"0" * 300, b"header.npy\0")
     word = limit & 0xFFFF
@@ -155,8 +164,8 @@ def _lying(rng: random.Random, member: Member) -> Member:
     return replace(member, **rng.choice(changes))  # type: ignore[arg-type]
 
 
-def _packed(rng: random.Random, member: Member) -> Member:
-    """Deflated, and at times a bomb: what is small here becomes large there."""
+def _compressed(rng: random.Random, member: Member) -> Member:
+    """The member deflated; one time in ten a decompression bomb instead."""
     content, size = (member.data, None) if rng.random() < 0.9 else (b"", _BOMB_BYTES)
     data = bomb() if size else zlib.compress(content, 1, -15)
     crc = zlib.crc32(content) if size is None else 0
@@ -165,7 +174,7 @@ def _packed(rng: random.Random, member: Member) -> Member:
 
 @cache
 def bomb() -> bytes:
-    """A deflated .npy of many zeros."""
+    """A decompression bomb: a deflated .npy of 128 MiB of zeros."""
     head = npy_bytes(f"{{'descr': '|i1', 'fortran_order': False, 'shape': ({_BOMB_BYTES},), }}", b"")
     packer, zeros = zlib.compressobj(9, wbits=-15), bytes(1 << 20)
     return packer.compress(head) + b"".join(packer.compress(zeros) for _ in range(_BOMB_BYTES >> 20)) + packer.flush()
@@ -190,7 +199,7 @@ _HEADERS = (
 
 
 def odd_npy(rng: random.Random, whole: bytes) -> bytes:
-    """Another dtype, shape or order than the data has, or a header that is none."""
+    """A .npy whose dtype, shape or order does not match its data, or whose header is malformed."""
     if rng.random() < 0.3:
         return damaged(rng, whole)
     end = whole.find(b"\n") + 1

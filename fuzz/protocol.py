@@ -1,4 +1,4 @@
-"""The firmware's protocol: app/*.c between the harness of c/ and a model of a few bytes. In both of its modes."""
+"""Fuzzes the firmware's protocol: app/*.c with the harness of c/ and a tiny model, in performance and energy mode."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ CLANG = "clang-14"
 APP = FIRMWARE / "app"
 _DEFINITIONS = ("-DEKW_TIMER_HZ=25000000u", '-DEKW_BOARD_NAME="fuzz"')
 _HARNESS = ("harness.c", "oracle.c", "port.c", "counted_model.c", "counted_protocol.c")
-_NOT_ALONE = ("main.c", "protocol.c")
-"""The harness has a main of its own, and takes the protocol into counted_protocol.c."""
+_NOT_COMPILED = ("main.c", "protocol.c")
+"""The harness has its own main, and counted_protocol.c includes protocol.c."""
 
 
 def tiny_graph() -> Graph:
-    """Five frames of four coefficients, three words: loaded by few commands, and not a multiple of a line's 8 bytes."""
+    """Input of 5 frames x 4 coefficients, 3 labels: 20 bytes are no multiple of the 8 of a line."""
     spec = replace(FeatureSpec(), clip_samples=480 + 4 * 320, coefficients=4)
     spec = replace(spec, input_scale=spec.input_scale[:4], input_zero_point=spec.input_zero_point[:4])
     weight = np.random.default_rng(0).integers(-127, 128, (3, 20)).astype(np.int8)
@@ -42,36 +42,36 @@ def build(
     app: Path = APP,
     energy: bool = False,
 ) -> Path:
-    """The fuzzer as a program in `folder`. energy: of the firmware in energy mode."""
+    """Build the fuzzer in `folder`. energy: with the firmware of energy mode."""
     write_model(emit(tiny_graph()), folder)
     names = (*_HARNESS, main) if main == "libfuzzer.c" else (*_HARNESS, "generator.c", main)
-    firmware = [path for path in sorted(app.glob("*.c")) if path.name not in _NOT_ALONE]
+    firmware = [path for path in sorted(app.glob("*.c")) if path.name not in _NOT_COMPILED]
     sources = [*firmware, *(sanitized.HERE / name for name in names)]
     more = (*_DEFINITIONS, f"-DEKW_ENERGY_MODE={int(energy)}", f"-I{app}", *options)
     return sanitized.compile_c(sources, folder, folder / "fuzz", *more, compiler=compiler)
 
 
-def run(inputs: int, seed: int, say: Callable[[str], None]) -> bool:
-    """That many commands to the firmware of either mode; True when there was no finding."""
-    return all(_run(inputs, seed, say, energy) for energy in (False, True))
+def run(inputs: int, seed: int, report: Callable[[str], None]) -> bool:
+    """Send `inputs` commands to the firmware of each mode. Returns True when there was no finding."""
+    return all(_run(inputs, seed, report, energy) for energy in (False, True))
 
 
-def _run(inputs: int, seed: int, say: Callable[[str], None], energy: bool) -> bool:
-    say(f"{'energy' if energy else 'performance'} mode")
+def _run(inputs: int, seed: int, report: Callable[[str], None], energy: bool) -> bool:
+    report(f"{'energy' if energy else 'performance'} mode")
     with tempfile.TemporaryDirectory(prefix="edgekws-fuzz-") as folder:
-        return watch(sanitized.start(build(Path(folder), energy=energy), inputs, seed), say)
+        return watch(sanitized.start(build(Path(folder), energy=energy), inputs, seed), report)
 
 
-def run_libfuzzer(seconds: int, seed: int, say: Callable[[str], None]) -> bool:
-    """libFuzzer looks for new paths in performance mode itself, so long; needs clang with its runtime."""
+def run_libfuzzer(seconds: int, seed: int, report: Callable[[str], None]) -> bool:
+    """Run libFuzzer on performance mode for `seconds`. Needs clang with its runtime. True when there was no finding."""
     with tempfile.TemporaryDirectory(prefix="edgekws-fuzz-") as folder:
         program = build(Path(folder), "libfuzzer.c", CLANG, ("-fsanitize=fuzzer",))
         options = (f"-max_total_time={seconds}", f"-seed={seed + 1}", "-max_len=2048", "-print_final_stats=1")
-        (Path(folder) / "words").write_text("".join(f'"{word}"\n' for word in _WORDS))
-        return watch(sanitized.start(program, *options, f"-dict={folder}/words", f"-artifact_prefix={folder}/"), say)
+        (Path(folder) / "words").write_text("".join(f'"{word}"\n' for word in _DICTIONARY))
+        return watch(sanitized.start(program, *options, f"-dict={folder}/words", f"-artifact_prefix={folder}/"), report)
 
 
-_WORDS = (
+_DICTIONARY = (
     "%db load 20",
     "%db ",
     "%db print",
@@ -88,9 +88,9 @@ _WORDS = (
 )
 
 
-def watch(process: subprocess.Popen[str], say: Callable[[str], None]) -> bool:
-    """Pass on what a fuzzer prints; True when it ended well."""
+def watch(process: subprocess.Popen[str], report: Callable[[str], None]) -> bool:
+    """Pass each line that a fuzzer prints to `report`. Returns True when it exits with status 0."""
     with process:
         for line in process.stdout or ():
-            say(line.rstrip())
+            report(line.rstrip())
     return process.returncode == 0

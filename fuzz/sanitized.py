@@ -1,4 +1,4 @@
-"""C compiled with the address and undefined-behaviour sanitizers, as programs that stop at the first finding."""
+"""Compiles C with the address and undefined-behaviour sanitizers; the programs stop at the first finding."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from firmware_io.build import CFLAGS, FIRMWARE
 HERE = Path(__file__).parent / "c"
 SANITIZERS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 ENVIRONMENT = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
-"""Leaks: the firmware has no heap, and the search for them needs ptrace, which containers refuse."""
+"""Leak detection is off: the firmware has no heap, and LeakSanitizer needs ptrace, which containers refuse."""
 
 
 def compile_c(sources: Iterable[Path], model: Path, out: Path, *options: str, compiler: str = "cc") -> Path:
-    """`model`: the folder of model.h. Raises CalledProcessError, its stderr being the compiler's complaints."""
+    """Compile `sources` into `out`. model: the folder of model.h.
+
+    Raises CalledProcessError with the compiler's messages in its stderr.
+    """
     line = [compiler, *CFLAGS, *SANITIZERS, *options, f"-I{FIRMWARE}", f"-I{model}", *map(str, sources)]
     subprocess.run([*line, "-o", str(out)], check=True, capture_output=True, text=True)
     return out
 
 
 def works(compiler: str, folder: Path) -> bool:
-    """Whether `compiler` is here with the libraries of its sanitizers."""
+    """Whether `compiler` is installed with its sanitizer libraries. folder: for temporary files."""
     if shutil.which(compiler) is None:
         return False
     (folder / "nothing.c").write_text("int main(void) { return 0; }\n")

@@ -1,6 +1,6 @@
-"""A wire that is not to be trusted: a transport between a session and a device, with faults at given bytes.
+"""A faulty wire: a transport between a session and a device, with faults at given bytes.
 
-What the device truly said is kept, so that what the session made of it can be judged.
+The bytes that the device sent are kept, so that the session's results can be compared with them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LINES = (
 
 
 class Device(Protocol):
-    """What is at the far end: a transport that can be reset, and whose clock its time-outs are counted by."""
+    """The device: a transport that can be reset, with the clock for its time-outs."""
 
     def read(self, timeout_s: float) -> bytes: ...
     def write(self, content: bytes) -> None: ...
@@ -36,7 +36,7 @@ class Device(Protocol):
 
 @dataclass(frozen=True)
 class Fault:
-    """at: byte of its direction that it strikes, counted from 0. size: bytes that it takes or makes."""
+    """at: index of the byte in its direction that it affects. size: bytes that it removes, changes or adds."""
 
     kind: str
     direction: Direction
@@ -46,7 +46,7 @@ class Fault:
 
 
 def random_faults(rng: random.Random, count: int, bytes_to: int, bytes_from: int) -> list[Fault]:
-    """So many faults, within the first bytes of each direction. A cut ends everything, so it is rare."""
+    """`count` faults within the first bytes of each direction. A cut ends the run, so it is rare."""
     kinds = rng.choices(KINDS, [1 if kind == "cut" else 4 for kind in KINDS], k=count)
     return [_random_fault(rng, kind, bytes_to, bytes_from) for kind in kinds]
 
@@ -59,18 +59,18 @@ def _random_fault(rng: random.Random, kind: str, bytes_to: int, bytes_from: int)
 
 
 class Wire:
-    """A Transport with `faults`. Raises AssertionError when it is still in use `budget_s` after its making: a hang."""
+    """A Transport with `faults`. Raises AssertionError (a hang) when it is still in use after `budget_s` seconds."""
 
     def __init__(self, device: Device, faults: list[Fault], rng: random.Random, budget_s: float) -> None:
         self._device = device
         self._lanes = {
-            "to": _Lane([f for f in faults if f.direction == "to"], rng, self._strike),
-            "from": _Lane([f for f in faults if f.direction == "from"], rng, self._strike),
+            "to": _Lane([f for f in faults if f.direction == "to"], rng, self._interrupt),
+            "from": _Lane([f for f in faults if f.direction == "from"], rng, self._interrupt),
         }
         self._until = device.clock() + budget_s
         self._cut = False
         self.resets = 0
-        self.said = bytearray()
+        self.received = bytearray()
 
     def read(self, timeout_s: float) -> bytes:
         deadline = self._now() + timeout_s
@@ -81,9 +81,9 @@ class Wire:
             if content or now >= deadline:
                 return content
             due = min(lane.due for lane in self._lanes.values())
-            said = self._device.read(max(0.0, min(deadline, due) - now))
-            self.said += said
-            self._lanes["from"].feed(said, self._device.clock())
+            received = self._device.read(max(0.0, min(deadline, due) - now))
+            self.received += received
+            self._lanes["from"].feed(received, self._device.clock())
 
     def write(self, content: bytes) -> None:
         self._lanes["to"].feed(content, self._now())
@@ -93,7 +93,7 @@ class Wire:
         self._cut = True
 
     def _move(self) -> None:
-        """What is due on its way to the device."""
+        """Pass on what is due to the device."""
         if content := self._lanes["to"].taken(self._device.clock()):
             self._device.write(content)
 
@@ -101,10 +101,10 @@ class Wire:
         if self._cut:
             raise BoardError("the wire should stay connected", got="it was cut", hint="check the cable")
         now = self._device.clock()
-        assert now < self._until, "a hang: the session is not over in time"
+        assert now < self._until, "a hang: the session has not ended in time"
         return now
 
-    def _strike(self, kind: str) -> None:
+    def _interrupt(self, kind: str) -> None:
         if kind == "cut":
             self._cut = True
         else:
@@ -113,12 +113,12 @@ class Wire:
 
 
 class _Lane:
-    """One direction: bytes in, and out again when they are due."""
+    """One direction: bytes go in, and come out when they are due."""
 
-    def __init__(self, faults: list[Fault], rng: random.Random, strike: Callable[[str], None]) -> None:
+    def __init__(self, faults: list[Fault], rng: random.Random, interrupt: Callable[[str], None]) -> None:
         self._faults = deque(sorted(faults, key=lambda fault: fault.at))
         self._rng = rng
-        self._strike = strike
+        self._interrupt = interrupt
         self._passed = 0
         self._history = b""
         self._held: deque[tuple[float, bytes]] = deque()
@@ -139,7 +139,7 @@ class _Lane:
             fault = self._faults.popleft()
             ahead = max(0, fault.at - self._passed)
             self._pass(content[:ahead], now)
-            content = self._struck(fault, content[ahead:], now)
+            content = self._applied(fault, content[ahead:], now)
         self._pass(content, now)
 
     def _pass(self, content: bytes, now: float) -> None:
@@ -148,11 +148,11 @@ class _Lane:
             self._history = (self._history + content)[-_HISTORY_BYTES:]
             self._held.append((max(now, self._hold_until), content))
 
-    def _struck(self, fault: Fault, content: bytes, now: float) -> bytes:
-        """What is left of `content`, to be passed on."""
+    def _applied(self, fault: Fault, content: bytes, now: float) -> bytes:
+        """Apply `fault` at the start of `content`. Returns the rest, to be passed on."""
         head, rest = content[: fault.size], content[fault.size :]
         if fault.kind in ("reset", "cut"):
-            self._strike(fault.kind)
+            self._interrupt(fault.kind)
         elif fault.kind == "delay":
             self._hold_until = now + fault.seconds
         elif fault.kind == "drop":
@@ -178,13 +178,13 @@ class _Lane:
 
 
 def _changed(rng: random.Random, kind: str, content: bytes, size: int) -> bytes:
-    """The first `size` bytes with other bits, or, worse, the first digits with other digits."""
-    found = bytearray(content)
+    """`content` with bits changed in its first `size` bytes, or with its first digits replaced by others."""
+    changed = bytearray(content)
     if kind == "corrupt":
-        for at in range(min(size, len(found))):
-            found[at] ^= rng.randrange(1, 256) if size > 1 else 1 << rng.randrange(8)
-        return bytes(found)
-    digits = [at for at, byte in enumerate(found) if chr(byte).isdecimal() and byte < 0x80]
+        for at in range(min(size, len(changed))):
+            changed[at] ^= rng.randrange(1, 256) if size > 1 else 1 << rng.randrange(8)
+        return bytes(changed)
+    digits = [at for at, byte in enumerate(changed) if chr(byte).isdecimal() and byte < 0x80]
     for at in digits[: 1 + size // 20]:
-        found[at] = rng.choice(b"0123456789")
-    return bytes(found)
+        changed[at] = rng.choice(b"0123456789")
+    return bytes(changed)

@@ -1,4 +1,4 @@
-/* The emitted model, its runs counted: `infer 2147483647` must not hold up ten million inputs. */
+/* The emitted model with a limit of runs: `infer 2147483647` must not stall the fuzzer. */
 #include "line.h"
 
 #define ekw_model_run model_run_uncounted
@@ -19,8 +19,8 @@ void ekw_model_run(const int8_t *input, int8_t *scores) {
     model_run_uncounted(input, scores);
 }
 
-/* A model of one layer: this is a run too. */
-_Static_assert(EKW_MODEL_LAYERS == 1, "the oracle counts the runs of `layers` so");
+/* The model has one layer, so this is a run too. */
+_Static_assert(EKW_MODEL_LAYERS == 1, "the oracle counts each layer as a run");
 
 void ekw_model_run_layer(int32_t number, const int8_t *input, int8_t *scores) {
     count();

@@ -1,11 +1,11 @@
-/* The protocol itself, its command buffer painted, so that how far it was ever written can be seen. */
+/* The protocol with a prefilled command buffer, to see how far a command wrote into it. */
 #include "harness.h"
 
 #include <string.h>
 
 #include "protocol.c"
 
-#define PAINT '\xA5' /* no character that is kept */
+#define PAINT '\xA5' /* not printable, so never kept */
 
 void fuzz_paint_buffer(void) {
     memset(line.text, PAINT, sizeof line.text);

@@ -63,7 +63,7 @@ static void put_number(generator *random, buffer *to) {
 }
 
 static void put_db(generator *random, buffer *to) {
-    static const size_t longest[] = {76, 77, 78, 79, 700}; /* with "db " around the 80 of a command */
+    static const size_t longest[] = {76, 77, 78, 79, 700}; /* with "db ", around the limit of 80 characters */
     const size_t kind = below(random, 32);
     put_text(to, "db ");
     if (kind < 24) {
@@ -133,7 +133,7 @@ static void put_command(generator *random, buffer *to) {
     makers[below(random, COUNT(makers))](random, to);
 }
 
-/* Moves the bytes from `at` on; one goes or one is free. */
+/* Inserts a byte at `at`, whose value is set by the caller, or removes one. */
 static void shift(buffer *command, size_t at, bool insert) {
     uint8_t *here = command->bytes + at;
     const size_t rest = command->used - at;

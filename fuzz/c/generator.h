@@ -1,4 +1,4 @@
-/* Commands as hosts send them, almost send them and never send them, from a seed. */
+/* Generates valid, nearly valid and invalid commands from a seed. */
 #ifndef FUZZ_GENERATOR_H
 #define FUZZ_GENERATOR_H
 
@@ -11,7 +11,7 @@ typedef struct {
     uint64_t state;
 } generator;
 
-/* Writes one command without its '%' and gives its size; none of its bytes is a '%'. */
+/* Writes one command without its '%' and returns its size; none of its bytes is a '%'. */
 size_t generate(generator *random, uint8_t command[GENERATED_BYTES]);
 
 #endif

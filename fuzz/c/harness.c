@@ -8,7 +8,7 @@
 #include "line.h"
 #include "oracle.h"
 
-#define COMMAND_BYTES 4096 /* what is kept of a command; all else of a longer one is beyond any limit anyway */
+#define COMMAND_BYTES 4096 /* bytes of a command that are kept: far more than the firmware accepts */
 
 fuzz_counts fuzz_counted;
 static uint8_t command[COMMAND_BYTES];
@@ -31,7 +31,7 @@ static void stop(const char *finding, const oracle_answer *expected) {
     abort();
 }
 
-/* Lines of printable ASCII, each ended by CR LF, the last of them, and no other, m-ready. */
+/* The answer has to be lines of printable ASCII that end with CR LF; only the last one is m-ready. */
 static const char *fault_of_form(const char *text, size_t size) {
     static const char ready[] = "m-ready\r\n";
     const size_t last = size - (sizeof ready - 1);
@@ -41,7 +41,7 @@ static const char *fault_of_form(const char *text, size_t size) {
     for (size_t i = 0; i < size; i++) {
         const bool ends = text[i] == '\r' && i + 1 < size && text[i + 1] == '\n';
         if (!ends && !IS_MARK(text[i]) && (text[i] < ' ' || text[i] > '~')) {
-            return "a character that is no printable ASCII";
+            return "a character that is not printable ASCII";
         }
         i += ends ? 1 : 0;
         if (ends && i + 1 < last && strncmp(text + i + 1, ready, sizeof ready - 1) == 0) {
@@ -58,14 +58,14 @@ static void check(const oracle_answer *expected) {
     }
     const bool same = line.used == expected->used && memcmp(line.answer, expected->text, line.used) == 0;
     if (!same && !expected->free_text) {
-        stop("another answer than the oracle's", expected);
+        stop("the answer differs from the oracle's", expected);
     }
 }
 
 static void check_buffer(const oracle_answer *expected) {
     const size_t characters = fuzz_written_buffer() - 1;
     if (characters > ORACLE_LONGEST_COMMAND) {
-        stop("more written of the command buffer than a command may have", expected);
+        stop("more characters in the command buffer than a command may have", expected);
     }
     fuzz_counted.longest = characters > fuzz_counted.longest ? characters : fuzz_counted.longest;
 }
@@ -84,11 +84,11 @@ static void end_command(void) {
     if (setjmp(line.give_up) == 0) {
         ekw_protocol_feed('%');
         if (expected.endless) {
-            stop("fewer inferences than were asked for", &expected);
+            stop("fewer inferences than requested", &expected);
         }
         check(&expected);
     } else if (!expected.endless) {
-        stop("more inferences than were asked for", &expected);
+        stop("more inferences than requested", &expected);
     }
     oracle_sent(line.answer, line.used);
     check_buffer(&expected);

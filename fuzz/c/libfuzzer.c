@@ -1,4 +1,4 @@
-/* The same harness for libFuzzer: the bytes of one input are the traffic of one conversation. */
+/* The same harness for libFuzzer: one input is the bytes of one session. */
 #include "harness.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);

@@ -1,4 +1,4 @@
-/* The imitated port: what the firmware wrote, its clock, and the end of an inference without end. */
+/* The simulated port: what the firmware wrote, its clock, and a way out of an endless inference. */
 #ifndef FUZZ_LINE_H
 #define FUZZ_LINE_H
 
@@ -9,7 +9,7 @@
 
 #define ANSWER_BYTES 8192
 #define RUNS_PER_COMMAND 64
-/* What is no text leaves a mark between the bytes of the answer, so that their order is compared too. */
+/* Events other than text leave a mark between the bytes of the answer, so that their order is compared too. */
 #define EDGE_MARK '\x01'  /* the pin falls */
 #define FLUSH_MARK '\x02' /* waited until all text has left */
 #define RUN_MARK '\x03'   /* the model, or one of its layers, ran */
@@ -22,7 +22,7 @@ typedef struct {
     size_t used;
     uint64_t ticks;
     int64_t runs;    /* of the model, in this command */
-    jmp_buf give_up; /* taken by run RUNS_PER_COMMAND + 1, as a person takes the reset button */
+    jmp_buf give_up; /* jump out of run RUNS_PER_COMMAND + 1, in place of a reset */
 } fuzz_line;
 
 extern fuzz_line line;

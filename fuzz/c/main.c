@@ -1,4 +1,4 @@
-/* fuzz INPUTS SEED: that many commands; a line with the counts now and then, and at the end. */
+/* fuzz INPUTS SEED: runs INPUTS commands; prints the counts 100 times on the way, and at the end. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

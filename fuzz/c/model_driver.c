@@ -1,10 +1,10 @@
-/* model FEATURES COUNT: the scores of so many inputs of a file, as bytes on stdout. For any emitted model. */
+/* model FEATURES COUNT: writes the scores of the first COUNT inputs of a file to stdout as bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "model.h"
 
-/* Each input and each result has a place of its own size on the heap: a byte beyond it is a finding. */
+/* Each input and each result is an allocation of its exact size: an access beyond it is a finding. */
 static int run_one(FILE *features) {
     int8_t *input = malloc(EKW_MODEL_INPUT_BYTES), *scores = malloc(EKW_MODEL_LABELS);
     int failed = input == NULL || scores == NULL;

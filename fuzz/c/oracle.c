@@ -13,7 +13,7 @@
 #define WORDS 3
 #define SIZE EKW_MODEL_INPUT_BYTES
 
-/* What a device knows between two commands. */
+/* State of the device between two commands. */
 static struct {
     uint8_t tensor[SIZE];
     long long expected, loaded;
@@ -53,8 +53,8 @@ __attribute__((format(printf, 2, 3))) static void refuse(oracle_answer *answer, 
     answer->refused = true;
 }
 
-/* False: more characters than a command may have. A byte that is no text is a character nobody sends. */
-static bool split(const uint8_t *command, size_t size, words *found) {
+/* False: more characters than a command may have. Unprintable bytes become '?'. */
+static bool split(const uint8_t *command, size_t size, words *command_words) {
     size_t used = 0;
     for (size_t i = 0; i < size; i++) {
         if (command[i] == '\r' || command[i] == '\n') {
@@ -63,13 +63,13 @@ static bool split(const uint8_t *command, size_t size, words *found) {
         if (used == LONGEST_COMMAND) {
             return false;
         }
-        found->text[used++] = command[i] < ' ' || command[i] > '~' ? '?' : (char)command[i];
+        command_words->text[used++] = command[i] < ' ' || command[i] > '~' ? '?' : (char)command[i];
     }
-    found->text[used] = '\0';
-    char *rest = found->text;
+    command_words->text[used] = '\0';
+    char *rest = command_words->text;
     for (size_t i = 0; i < WORDS; i++) {
         rest += strspn(rest, " ");
-        found->word[i] = rest;
+        command_words->word[i] = rest;
         rest += strcspn(rest, " ");
         if (*rest != '\0') {
             *rest++ = '\0';
@@ -78,7 +78,7 @@ static bool split(const uint8_t *command, size_t size, words *found) {
     return true;
 }
 
-/* `wrong` for what is no number; strtoll saturates far beyond int32. */
+/* `wrong` for a word that is not a number; strtoll saturates far beyond int32. */
 static long long number(const char *word, long long absent, long long wrong) {
     const size_t sign = word[0] == '-' ? 1 : 0, digits = strspn(word + sign, "0123456789");
     if (word[0] == '\0') {
@@ -110,7 +110,7 @@ static void load(const char *size, oracle_answer *answer) {
     say(answer, "m-[Expecting %lld bytes]\r\n", count);
 }
 
-/* Surplus digits, after the last byte that is expected, are not looked at, but have to be whole bytes too. */
+/* Digits after the last expected byte are not checked, but have to be complete bytes too. */
 static bool refuse_digits(const char *digits, oracle_answer *answer) {
     if (strlen(digits) % 2 != 0) {
         refuse(answer, "e-[Insufficent number of hex digits]");
@@ -157,7 +157,7 @@ static void answer_db(const char *const word[WORDS], oracle_answer *answer) {
     }
 }
 
-/* A compiler that cannot multiply 128 bits would do this in steps; the firmware has to. */
+/* In 128 bits at once; the firmware divides in steps. */
 static void lap(uint64_t ticks, oracle_answer *answer) {
     __extension__ typedef unsigned __int128 wide;
     say(answer, "m-lap-us-%" PRIu64 "\r\n", (uint64_t)((wide)ticks * 1000000u / EKW_TIMER_HZ));
@@ -231,7 +231,7 @@ static void infer(const char *const word[WORDS], uint64_t ticks, oracle_answer *
     }
 }
 
-/* The clock stands still within a command, so every layer takes no time. */
+/* The clock does not advance within a command, so every layer takes 0 ticks. */
 static void layers(const char *const word[WORDS], oracle_answer *answer) {
     const long long iterations = number(word[1], 1, 0);
     if (iterations <= 0 || iterations > 1000000) {
@@ -247,7 +247,7 @@ static void layers(const char *const word[WORDS], oracle_answer *answer) {
     }
 }
 
-/* CRC-32 as zlib's, by the table that everyone else uses; the firmware goes bit by bit. */
+/* CRC-32 of zlib by a table; the firmware computes it bit by bit. */
 static uint32_t crc32(uint32_t before, const uint8_t *bytes, long long count) {
     static uint32_t table[256];
     for (uint32_t i = 0; table[255] == 0 && i < 256; i++) {
@@ -329,11 +329,11 @@ static void answer_words(const char *const word[WORDS], uint64_t ticks, oracle_a
 }
 
 void oracle_answer_to(const uint8_t *command, size_t size, uint64_t ticks, oracle_answer *answer) {
-    words found;
+    words command_words;
     answer->used = 0;
     answer->known = answer->refused = answer->inferred = answer->endless = answer->free_text = false;
-    if (split(command, size, &found)) {
-        answer_words(found.word, ticks, answer);
+    if (split(command, size, &command_words)) {
+        answer_words(command_words.word, ticks, answer);
     } else {
         refuse(answer, "e-[Command too long]");
     }

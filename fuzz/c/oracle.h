@@ -1,4 +1,4 @@
-/* What the firmware has to answer, thought out a second time from the protocol and from nothing of app/. */
+/* An independent implementation of the protocol, without code of app/: what the firmware has to answer. */
 #ifndef FUZZ_ORACLE_H
 #define FUZZ_ORACLE_H
 
@@ -12,7 +12,7 @@ typedef struct {
     char text[EXPECTED_BYTES];
     size_t used;
     bool known;     /* the command is one of the protocol */
-    bool refused;   /* the answer is a complaint */
+    bool refused;   /* the answer is an error message */
     bool inferred;  /* the model ran */
     bool endless;   /* more runs than the harness waits for: no answer to compare */
     bool free_text; /* help: only its form is prescribed */
@@ -20,11 +20,11 @@ typedef struct {
 
 #define ORACLE_LONGEST_COMMAND 80
 
-/* Every byte on the line, in both directions, for `check`; marks (line.h) are none. */
+/* Every byte on the line, in both directions, for `check`. Marks (line.h) are not bytes on the line. */
 void oracle_received(uint8_t byte);
 void oracle_sent(const char *answer, size_t size);
 
-/* `command`: the `size` bytes before a '%'. The state of the device goes on from command to command. */
+/* `command`: the `size` bytes before a '%'. The state of the device is kept from command to command. */
 void oracle_answer_to(const uint8_t *command, size_t size, uint64_t ticks, oracle_answer *answer);
 
 #endif

@@ -14,7 +14,7 @@ int ekw_port_getc(void) {
 
 void fuzz_answered(char byte_or_mark) {
     if (line.used == ANSWER_BYTES) {
-        abort(); /* no answer of this model is as long */
+        abort(); /* no answer of this model is that long */
     }
     line.answer[line.used++] = byte_or_mark;
 }
@@ -39,7 +39,7 @@ uint32_t ekw_port_stack_used(void) {
     return STACK_USED;
 }
 
-/* Stands still within a command, so that the oracle knows it. */
+/* Does not advance within a command, so that the oracle can predict it. */
 uint64_t ekw_port_ticks(void) {
     return line.ticks;
 }

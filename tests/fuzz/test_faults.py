@@ -1,4 +1,4 @@
-"""Sessions on a wire with faults: never a wrong result, never a hang; and the campaign would find both."""
+"""Sessions over a faulty wire: never a wrong result, never a hang; and the campaign would detect both."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ def tally(module: str, runs: int, seed: int, first: int = 0) -> campaign.Tally:
 
 
 def test_no_fault_breaks_a_session() -> None:
-    found = tally("fuzz.faults_fake", 600, 5)
-    assert found.findings == []
-    right = {"right", "right, repeated", "without check: right"}
-    assert {*right, "RestartedError", "ProtocolError", "BoardError"} <= set(found.outcomes)
-    assert found.outcomes["right, repeated"] > 200
+    result = tally("fuzz.faults_fake", 600, 5)
+    assert result.findings == []
+    correct = {"correct", "correct after a retry", "without check: correct"}
+    assert {*correct, "RestartedError", "ProtocolError", "BoardError"} <= set(result.outcomes)
+    assert result.outcomes["correct after a retry"] > 200
 
 
-def test_one_fault_of_the_wire_costs_a_repetition_and_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All but a reset, a cut, and what looks like a banner."""
+def test_one_fault_of_the_wire_costs_a_retry_and_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All kinds but those that a session must report: a reset, a cut, and what looks like a banner."""
     drawn = faults.random_faults
-    told = {"reset", "cut", "lines", "repeat"}
+    reported = {"reset", "cut", "lines", "repeat"}
 
     def one(rng: random.Random, *limits: int) -> list[Fault]:
-        return next([fault] for fault in drawn(rng, 30, *limits[1:]) if fault.kind not in told)
+        return next([fault] for fault in drawn(rng, 30, *limits[1:]) if fault.kind not in reported)
 
     monkeypatch.setattr(faults, "random_faults", one)
-    found = tally("fuzz.faults_fake", 300, 8)
-    with_check = {outcome for outcome in found.outcomes if not outcome.startswith("without check")}
-    assert found.findings == [] and with_check == {"right", "right, repeated"}
-    assert found.outcomes["right, repeated"] > 150
+    result = tally("fuzz.faults_fake", 300, 8)
+    with_check = {outcome for outcome in result.outcomes if not outcome.startswith("without check")}
+    assert result.findings == [] and with_check == {"correct", "correct after a retry"}
+    assert result.outcomes["correct after a retry"] > 150
 
 
-def test_a_run_is_made_by_its_number() -> None:
+def test_a_run_is_determined_by_its_number() -> None:
     assert tally("fuzz.faults_fake", 40, 6).outcomes == sum(
         (tally("fuzz.faults_fake", 20, 6, first).outcomes for first in (0, 20)), start=campaign.Tally().outcomes
     )
 
 
-def test_a_session_that_proves_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_without_verification_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Session, "_verify", lambda self: None)
-    said = "".join(tally("fuzz.faults_fake", 300, 5).findings)
-    assert "WRONG SCORES" in said and "WRONG PROBABILITIES" in said and "A WRONG TIME" in said
+    findings = "".join(tally("fuzz.faults_fake", 300, 5).findings)
+    assert "WRONG SCORES" in findings and "WRONG PROBABILITIES" in findings and "A WRONG TIME" in findings
 
 
 def test_a_session_that_hides_resets_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_a_session_that_hangs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Echo:
-    """Sends back what it gets."""
+    """A device that sends back what it receives."""
 
     def __init__(self) -> None:
         self.now, self.content, self.resets = 0.0, b"", 0
@@ -87,7 +87,7 @@ class Echo:
         self.resets += 1
 
 
-def through(*struck: Fault, content: bytes = b"0123456789") -> tuple[bytes, Echo]:
+def echoed(*struck: Fault, content: bytes = b"0123456789") -> tuple[bytes, Echo]:
     echo = Echo()
     wire = Wire(echo, list(struck), random.Random(0), 60.0)
     wire.write(content)
@@ -95,12 +95,12 @@ def through(*struck: Fault, content: bytes = b"0123456789") -> tuple[bytes, Echo
 
 
 @pytest.mark.parametrize("direction", ["to", "from"])
-def test_what_faults_do(direction: str) -> None:
+def test_effect_of_each_kind_of_fault(direction: str) -> None:
     def one(kind: str, at: int = 4, size: int = 2, seconds: float = 0.0) -> bytes:
-        return through(Fault(kind, direction, at, size, seconds))[0]
+        return echoed(Fault(kind, direction, at, size, seconds))[0]
 
     whole = b"0123456789"
-    assert through()[0] == one("drop", at=10) == whole
+    assert echoed()[0] == one("drop", at=10) == whole
     assert one("drop") == b"01236789"
     assert one("duplicate") == b"012345" + b"456789" or one("duplicate") == b"0123" + b"45" + b"456789"
     assert one("repeat") == b"0123" + b"23" + b"456789"
@@ -109,7 +109,7 @@ def test_what_faults_do(direction: str) -> None:
     assert one("digit").isdigit() and len(one("digit")) == 10
     assert len(one("noise")) == 12 and one("lines").startswith(b"0123") and len(one("lines")) > 10
     assert one("delay", seconds=0.04) == whole and one("delay", seconds=3.0) == b"0123"
-    assert through(Fault("reset", direction, 4, 0, 0.0))[1].resets == 1
+    assert echoed(Fault("reset", direction, 4, 0, 0.0))[1].resets == 1
     with pytest.raises(BoardError, match="was cut"):
         one("cut")
 
@@ -118,30 +118,30 @@ def test_every_kind_of_fault_is_drawn() -> None:
     assert {fault.kind for fault in faults.random_faults(random.Random(0), 500, 100, 100)} == set(KINDS)
 
 
-def test_the_fake_device_is_a_device_with_check() -> None:
+def test_the_fake_device_has_check_and_distinct_scores() -> None:
     device, clips = faults_fake._device_and_clips()
     assert device.has_check and len({*clips.scores}) == len(clips.scores)
 
 
-def needs_firmware() -> None:
+def require_compiler() -> None:
     if shutil.which("cc") is None:
         pytest.skip("cc is not installed")
 
 
 @pytest.mark.slow
 def test_no_fault_breaks_a_session_with_the_real_firmware() -> None:
-    needs_firmware()
-    found = tally("fuzz.faults_host", 100, 1)
-    assert found.findings == [] and found.outcomes["right, repeated"] > 20
+    require_compiler()
+    result = tally("fuzz.faults_host", 100, 1)
+    assert result.findings == [] and result.outcomes["correct after a retry"] > 20
 
 
 def test_a_few_faults_with_the_real_firmware() -> None:
-    needs_firmware()
-    found = tally("fuzz.faults_host", 10, 2)
-    assert found.findings == [] and sum(found.outcomes.values()) == 10
+    require_compiler()
+    result = tally("fuzz.faults_host", 10, 2)
+    assert result.findings == [] and sum(result.outcomes.values()) == 10
 
 
-def test_what_a_device_without_check_does_not_prove() -> None:
+def test_a_device_without_check_lets_a_changed_digit_through() -> None:
     """A digit that became another digit: documented, and the reason for `check`."""
-    found = tally("fuzz.faults_fake", 60, 5, first=150).outcomes
-    assert any(outcome.startswith("without check: WRONG") for outcome in found)
+    outcomes = tally("fuzz.faults_fake", 60, 5, first=150).outcomes
+    assert any(outcome.startswith("without check: WRONG") for outcome in outcomes)

@@ -1,4 +1,4 @@
-"""The fuzzers find what they are made for, and some ten thousand inputs of each give no finding."""
+"""The fuzzers detect seeded faults, and some ten thousand inputs of each give no finding."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def fuzzed(program: Path, inputs: int, seed: int) -> tuple[bool, str]:
 @pytest.mark.parametrize("energy", [False, True], ids=["performance", "energy"])
 def test_no_command_breaks_the_firmware(energy: bool, sanitizers: None, tmp_path: Path) -> None:
     program = protocol.build(tmp_path, energy=energy)
-    clean, said = fuzzed(program, 50_000, 1)
-    assert clean, said
-    assert said.splitlines()[-1].startswith("50000 inputs: ")
-    assert ", at most 80 characters in the command buffer, " in said.splitlines()[-1]
-    assert fuzzed(program, 50_000, 1) == (clean, said)
-    assert fuzzed(program, 50_000, 2)[1] != said
+    clean, output = fuzzed(program, 50_000, 1)
+    assert clean, output
+    assert output.splitlines()[-1].startswith("50000 inputs: ")
+    assert ", at most 80 characters in the command buffer, " in output.splitlines()[-1]
+    assert fuzzed(program, 50_000, 1) == (clean, output)
+    assert fuzzed(program, 50_000, 2)[1] != output
 
 
-FAULTS = {  # those of MLPerf Tiny's reference firmware, and some of our own making
+FAULTS = {  # faults of MLPerf Tiny's reference firmware, and some more: file, original, replacement, what is reported
     "a write past the input": ("input.c", "loaded < expected", "true", "FINDING"),
-    "an oversize load is kept": (
+    "an oversize load is accepted": (
         "input.c",
         "} else {\n        expect(size)",
         "}\n    {\n        expect(size)",
@@ -60,7 +60,12 @@ FAULTS = {  # those of MLPerf Tiny's reference firmware, and some of our own mak
     "bytes without a load": ("input.c", "if (expected == 0)", "if (false)", "FINDING"),
     "an empty command": ("protocol.c", "if (words[0][0] == '\\0')", "if (false)", "FINDING"),
     "a command too long": ("protocol.c", "line.used == COMMAND_CHARACTERS", "false", "runtime error"),
-    "a longer buffer": ("protocol.c", "#define COMMAND_CHARACTERS 80", "#define COMMAND_CHARACTERS 81", "FINDING"),
+    "a longer command limit": (
+        "protocol.c",
+        "#define COMMAND_CHARACTERS 80",
+        "#define COMMAND_CHARACTERS 81",
+        "FINDING",
+    ),
     "a checksum that does not restart": ("check.c", "ekw_put_crc32_restart();", "", "FINDING"),
     "a received byte is not counted": ("check.c", "received = ekw_crc32(received, &byte, 1)", "(void)byte", "FINDING"),
     "a sent byte is not counted": ("text.c", "crc = ekw_crc32(crc, &byte, 1)", "(void)byte", "FINDING"),
@@ -71,13 +76,13 @@ FAULTS = {  # those of MLPerf Tiny's reference firmware, and some of our own mak
         "run(times);\n    ekw_port_edge();",
         "FINDING",
     ),
-    "noise is quoted": ("protocol.c", "c >= ' ' && c <= '~' ? c : '?'", "c", "FINDING"),
+    "unprintable bytes are echoed": ("protocol.c", "c >= ' ' && c <= '~' ? c : '?'", "c", "FINDING"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_of_the_firmware_is_found(fault: str, sanitizers: None, tmp_path: Path) -> None:
-    name, right, wrong, said = FAULTS[fault]
+def test_a_seeded_fault_of_the_firmware_is_found(fault: str, sanitizers: None, tmp_path: Path) -> None:
+    name, right, wrong, finding = FAULTS[fault]
     app = tmp_path / "app"
     app.mkdir()
     for source in (FIRMWARE / "app").glob("*.c"):
@@ -88,10 +93,10 @@ def test_a_fault_of_the_firmware_is_found(fault: str, sanitizers: None, tmp_path
     energy = fault.startswith("an edge")
     program = protocol.build(tmp_path, options=("-O0", "-Wno-error"), app=app, energy=energy)
     clean, complaint = fuzzed(program, 50_000, 1)
-    assert not clean and said in complaint
+    assert not clean and finding in complaint
 
 
-def test_libfuzzer_takes_the_same_harness(sanitizers: None, tmp_path: Path) -> None:
+def test_libfuzzer_runs_the_same_harness(sanitizers: None, tmp_path: Path) -> None:
     if not sanitized.works(protocol.CLANG, tmp_path):
         pytest.skip(f"{protocol.CLANG} is missing: apt-get install {protocol.CLANG} libclang-rt-14-dev")
     program = protocol.build(tmp_path, "libfuzzer.c", protocol.CLANG, ("-fsanitize=fuzzer",))
@@ -101,13 +106,13 @@ def test_libfuzzer_takes_the_same_harness(sanitizers: None, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("what", "inputs"), [("answers", 20_000), ("graph", 12_000)])
 def test_no_input_breaks_a_reader(what: str, inputs: int) -> None:
-    said: list[str] = []
-    assert campaign.run(f"fuzz.{what}", inputs, 1, 1, said.append), said
-    assert said[-1].startswith(f"{inputs} inputs: ")
+    lines: list[str] = []
+    assert campaign.run(f"fuzz.{what}", inputs, 1, 1, lines.append), lines
+    assert lines[-1].startswith(f"{inputs} inputs: ")
 
 
 class Broken:
-    """Readers as they must not be."""
+    """A reader with four kinds of fault."""
 
     @staticmethod
     def attempt(rng: random.Random) -> str:
@@ -115,7 +120,7 @@ class Broken:
         if kind == 0:
             raise KeyError(kind)
         if kind == 1:
-            return str(len(bytearray(2 * campaign.ROOM_BYTES)))
+            return str(len(bytearray(2 * campaign.MEMORY_BYTES)))
         if kind == 2:
             while True:
                 pass
@@ -123,32 +128,32 @@ class Broken:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no limit of memory")
-def test_a_fault_of_a_reader_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_seeded_fault_of_a_reader_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaign, "import_module", lambda _: Broken)
     monkeypatch.setattr(campaign, "HANG_S", 0.05)
     tally = campaign.chunk(("broken", 0, 0, 40))
     assert tally.outcomes.keys() == {"FINDING", "ArtifactError"}
-    found = {finding.rstrip().splitlines()[-1].split(":")[0] for finding in tally.findings}
-    assert found == {"KeyError", "MemoryError", "fuzz.campaign._HangError"}
+    last_lines = {finding.rstrip().splitlines()[-1].split(":")[0] for finding in tally.findings}
+    assert last_lines == {"KeyError", "MemoryError", "fuzz.campaign._HangError"}
     again = campaign.chunk(("broken", 0, 7, 1)).outcomes + campaign.chunk(("broken", 0, 8, 32)).outcomes
     assert campaign.chunk(("broken", 0, 7, 33)).outcomes == again
 
 
 def parity_under_sanitizers(seed: int, target: str, folder: Path, *options: str) -> set[tuple[str, int]]:
-    """The layers and widths that were compared."""
+    """Compare a random graph with the interpreter. Returns the ops and weight widths that it holds."""
     graph = random_dag(seed, target)
     features = np.random.default_rng(seed).integers(-128, 128, (4, 49, 10)).astype(np.int8)
     features[0], features[1] = -128, 127
     try:
-        found = model.scores(graph, features, folder, *options)
+        scores = model.scores(graph, features, folder, *options)
     except subprocess.CalledProcessError as error:
         pytest.fail(f"{target} {seed}: {error.stderr[-3000:]}")
-    np.testing.assert_array_equal(found, interp.run(graph, features), err_msg=f"{target} {seed}")
+    np.testing.assert_array_equal(scores, interp.run(graph, features), err_msg=f"{target} {seed}")
     return {(node.op, node.weight_bits) for node in graph.nodes}
 
 
 def covering() -> Iterator[tuple[int, str]]:
-    """Few graphs that hold every op at every width between them."""
+    """A small set of graphs that together hold every op at every weight width."""
     missing = set(EVERY)
     for seed, target in product(range(60), TARGETS):
         new = missing & {(node.op, node.weight_bits) for node in random_dag(seed, target).nodes}

@@ -48,7 +48,7 @@ def test_a_correct_device_is_valid(graph, vectors):
     assert result.warnings == () and result.accuracy.resent == 0
 
 
-def test_windows_last_ten_seconds_of_device_time(graph, vectors):
+def test_windows_take_ten_seconds_of_device_time(graph, vectors):
     speed = run(graph, vectors).performance
     assert len(speed.windows_s) == 5 and min(speed.windows_s) >= 10
     assert speed.latency_us == pytest.approx(2000, rel=1e-4)
@@ -105,7 +105,7 @@ def test_the_peak_stack_is_a_figure_where_the_device_reports_it(graph, vectors):
         assert result.valid and result.stack is None and "peak stack" not in {f.name for f in result.measurements()}
 
 
-def test_a_damaged_answer_about_the_stack_is_retried(graph, vectors):
+def test_a_damaged_stack_answer_is_retried(graph, vectors):
     plan, last = Plan(("accuracy",)), START_COMMANDS + CLIPS * (CLASSIFY_COMMANDS - 1)
     for number in range(last, last + CLIPS + 1):
         assert run(graph, vectors, plan, stack="824,2048", garbage=True, command=number).valid
@@ -326,8 +326,8 @@ def pattern(step):
 
 
 def test_recorded_traffic_of_our_firmware():
-    said = "".join(json.loads(line).get("from", "") for line in RECORDED.read_text().splitlines())
-    scores = [json.loads(line.split("m-raw-")[1]) for line in said.splitlines() if line.startswith("m-raw-")]
+    received = "".join(json.loads(line).get("from", "") for line in RECORDED.read_text().splitlines())
+    scores = [json.loads(line.split("m-raw-")[1]) for line in received.splitlines() if line.startswith("m-raw-")]
     with open_transport(f"replay:{RECORDED}") as opened:
         session = Session(opened)
         assert session.start().name == "edgekws-qemu-an386"

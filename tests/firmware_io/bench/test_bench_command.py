@@ -53,9 +53,13 @@ def test_figures_are_printed_and_reported(graph, options, capsys):
     assert "latency: 2.00 ms (virtual) (emulated, n = 5)" in printed
     assert "top-1 accuracy, dev split: 100.00 % (emulated, n = 12, 75.75 to 100.00 %)" in printed
     assert f"board equals interpreter: {CLIPS} of {CLIPS}, report in" in printed
-    found = report(options)
-    assert found["verdict"]["valid"] and found["incomplete"] == "" and found["modes"] == ["performance", "accuracy"]
-    assert found["transfers"]["checked"] and len(found["performance"]["host_s"]) == 5
+    document = report(options)
+    assert (
+        document["verdict"]["valid"]
+        and document["incomplete"] == ""
+        and document["modes"] == ["performance", "accuracy"]
+    )
+    assert document["transfers"]["checked"] and len(document["performance"]["host_s"]) == 5
     assert (options.folder / "report.html").exists() and (options.folder / "report.md").exists()
 
 
@@ -97,9 +101,9 @@ def test_results_before_a_failure_are_reported(graph, options):
     at = START_COMMANDS + 4 * CLASSIFY_COMMANDS
     with pytest.raises(BoardError, match="clip clip") as raised:
         measure(FakeDevice(graph, Faults(reset=True, command=at, always=True)), options, modes=("accuracy",))
-    found = report(options)
-    assert found["incomplete"] == str(raised.value) and found["verdict"]["valid"] is False
-    assert found["accuracy"]["n"] == 4 and str(raised.value) in found["verdict"]["reasons"][0]
+    document = report(options)
+    assert document["incomplete"] == str(raised.value) and document["verdict"]["valid"] is False
+    assert document["accuracy"]["n"] == 4 and str(raised.value) in document["verdict"]["reasons"][0]
 
 
 def test_an_invalid_run_is_reported_and_then_an_error(graph, options):
@@ -237,10 +241,10 @@ def test_the_trace_of_another_meter_is_imported_without_a_board(options, recorde
     assert f"energy per inference: {expected[0]:.4g} uJ (measured, n = 3)" in printed
     assert f"energy per inference, above idle: {expected[1]:.4g} uJ (measured, n = 3)" in printed
     assert f"report in {options.out}/bench/nucleo-l4r5zi-energy/" in printed, "beside that of performance mode"
-    found = report(replace(nucleo, meter="csv:"))
-    assert found["device"] is None and found["performance"] is None and found["verdict"]["valid"]
-    assert [window["seconds"] for window in found["energy"]["windows"]] == [10.4] * 3
-    assert any("3 windows of 10 s" in warning for warning in found["warnings"])
+    document = report(replace(nucleo, meter="csv:"))
+    assert document["device"] is None and document["performance"] is None and document["verdict"]["valid"]
+    assert [window["seconds"] for window in document["energy"]["windows"]] == [10.4] * 3
+    assert any("3 windows of 10 s" in warning for warning in document["warnings"])
 
 
 def test_the_session_of_an_imported_trace_has_no_log_of_another_run(options, tmp_path):

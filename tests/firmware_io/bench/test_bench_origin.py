@@ -78,7 +78,7 @@ def test_figures_of_quantize_are_in_the_report(options: Options, of_words: Graph
     assert document["manifests"]["graph"]["recipe"] == {"name": "mine"}  # type: ignore[index]
 
 
-def test_figures_of_another_graph_are_not(options: Options, graph: Graph, of_words: Graph) -> None:
+def test_figures_of_another_graph_are_not_in_the_report(options: Options, graph: Graph, of_words: Graph) -> None:
     quantized(options, graph)
     assert "float network" not in names(report_of(options, of_words))
 

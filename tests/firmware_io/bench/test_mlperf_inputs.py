@@ -30,9 +30,9 @@ def folder(tmp_path, random_features):
 
 
 def test_clips_come_in_the_order_of_the_table(official, folder, random_features):
-    found = vectors.read(folder, official)
-    assert found.ids[0] == "tst_000000_Stop_7.bin" and found.labels.tolist() == [7, 2, 11]
-    assert np.array_equal(found.features, random_features(3)) and found.dataset == "MLPerf Tiny kws01"
+    read = vectors.read(folder, official)
+    assert read.ids[0] == "tst_000000_Stop_7.bin" and read.labels.tolist() == [7, 2, 11]
+    assert np.array_equal(read.features, random_features(3)) and read.dataset == "MLPerf Tiny kws01"
 
 
 def test_graphs_with_other_features_or_labels_are_refused(official, folder):

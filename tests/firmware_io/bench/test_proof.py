@@ -51,7 +51,7 @@ def test_without_check_such_a_digit_is_not_noticed(graph):
     assert device.buffer[0] == 0x5B and session.transfers.repeated == 0
 
 
-def test_an_exchange_that_is_played_again_proves_nothing(device):
+def test_a_replayed_exchange_is_not_accepted(device):
     """In place of the second answer, and of its proof, come those of the first, which are sound in themselves."""
     played = []
 
@@ -81,7 +81,7 @@ def test_a_count_that_changed_on_the_way_never_becomes_a_latency(graph, check, d
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_a_command_that_became_one_for_the_input_costs_a_repetition(graph, check):
+def test_a_command_that_turned_into_a_load_costs_a_retry(graph, check):
     device = FakeDevice(graph, check=check)
     session = Session(Wire(device, b"infer 20 1", b"db load 490"))
     session.start()
@@ -100,14 +100,14 @@ def test_a_command_that_became_one_for_the_input_costs_a_repetition(graph, check
 )
 def test_layers_out_of_order_or_without_a_clock_are_refused(graph, monkeypatch, right, wrong):
     device = FakeDevice(graph, layers_us=[900, 300], check=True)
-    monkeypatch.setattr(device, "_layers", lambda n, told=device._layers: told(n).replace(right, wrong))
+    monkeypatch.setattr(device, "_layers", lambda n, original=device._layers: original(n).replace(right, wrong))
     session = Session(Direct(device))
     session.start()
     with pytest.raises(ProtocolError, match="layers"):
         session.layers(4)
 
 
-def test_a_device_that_knew_raw_has_to_know_it(graph, random_features):
+def test_a_device_that_knew_raw_must_not_refuse_it_later(graph, random_features):
     device = FakeDevice(graph)
     session = Session(Direct(device))
     session.start()

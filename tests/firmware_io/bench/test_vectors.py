@@ -22,9 +22,9 @@ def clips(random_features):
 def test_written_vectors_are_read_back(graph, clips, tmp_path):
     path = tmp_path / "vectors.npz"
     vectors.write(path, clips, graph.features)
-    found = vectors.read(path, graph)
-    assert (found.dataset, found.ids) == (clips.dataset, clips.ids)
-    assert np.array_equal(found.features, clips.features) and np.array_equal(found.labels, clips.labels)
+    read = vectors.read(path, graph)
+    assert (read.dataset, read.ids) == (clips.dataset, clips.ids)
+    assert np.array_equal(read.features, clips.features) and np.array_equal(read.labels, clips.labels)
     vectors.write(path, replace(clips, labels=None), graph.features)
     assert vectors.read(path, graph).labels is None
 
@@ -66,7 +66,7 @@ def test_damaged_and_foreign_files_are_one_paragraph(graph, clips, tmp_path, cha
         vectors.read(path, graph)
 
 
-def test_a_file_that_is_no_npz_is_refused(graph, tmp_path):
+def test_a_file_that_is_not_an_npz_is_refused(graph, tmp_path):
     for content in (b"", b"PK\x03\x04 broken", b"words"):
         (tmp_path / "x.npz").write_bytes(content)
         with pytest.raises(ArtifactError, match="vectors"):

@@ -63,7 +63,7 @@ def compiled(folder: Path, *line: str) -> str:
 
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_it_compiles_alone_and_its_clips_hold(graph: str, compiler: str, tmp_path: Path) -> None:
+def test_it_compiles_alone_and_its_golden_clips_pass(graph: str, compiler: str, tmp_path: Path) -> None:
     name, *flags = COMPILERS[compiler]
     if "-march=native" in flags and not host_cc.defines(("-march=native",)):
         pytest.skip("this computer's compiler has no -march=native")
@@ -81,7 +81,7 @@ def test_a_wrong_score_fails_the_test(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("core", ARM)
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_objects_for_arm_need_nothing_and_hold_one_arena(graph: str, core: str, tmp_path: Path) -> None:
+def test_objects_for_arm_need_no_library_and_have_one_arena(graph: str, core: str, tmp_path: Path) -> None:
     folder, flags = written(GRAPHS[graph](), tmp_path), ("-O2", "-mthumb", "-ffreestanding", *ARM[core])
     for name in ("model", "main"):
         compiled(folder, needed("arm-none-eabi-gcc"), *STRICT, *flags, "-c", f"{name}.c", "-o", f"{name}.o")

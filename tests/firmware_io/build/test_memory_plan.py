@@ -22,13 +22,13 @@ def test_the_core_of_a_board_is_what_its_compiler_takes() -> None:
         assert build.core_of(replace(HOST, cflags=("-mavx2",))) == "avx2"
 
 
-def test_a_plan_that_fits_is_told_in_numbers(graph: Graph) -> None:
+def test_a_plan_that_fits_is_described_in_numbers(graph: Graph) -> None:
     small, memory = replace(HOST, cflags=("-DEKW_CORE=EKW_PORTABLE",)), c.memory(graph)
     text = f"arena {memory.arena('portable'):,} B: tensors {memory.tensors:,} + scratch {memory.scratch['portable']:,}"
     assert memory_plan.checked(small, graph, min_ram=False) == f"{text} for portable"
 
 
-def test_a_plan_that_is_too_large_is_refused_with_numbers_and_a_way_out(graph: Graph) -> None:
+def test_a_plan_that_is_too_large_is_refused_with_numbers_and_a_hint(graph: Graph) -> None:
     symbols, flags = {"EKW_STACK_BYTES": 100}, ("-DEKW_CORE=EKW_AVX2",)  # the macro alone decides here
     needs = {least: c.memory(graph, least).arena("avx2") + 490 + 100 for least in (False, True)}
     assert needs[True] < needs[False]

@@ -76,14 +76,14 @@ class EmulatedSci:
 
     def _advanced(self, byte: int) -> object:
         try:
-            wanted = self.steps.send(byte)
-            while wanted is PAUSE:
+            answer = self.steps.send(byte)
+            while answer is PAUSE:
                 time.sleep(self.pause_s)
                 del self.pending[:-1]  # a receiver of one byte
-                wanted = self.steps.send(0)
+                answer = self.steps.send(0)
         except StopIteration:
             return None
-        return wanted
+        return answer
 
     def _byte(self) -> Value:
         return (yield READ)

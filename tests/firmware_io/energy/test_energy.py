@@ -22,25 +22,25 @@ def steps(*parts, rate_hz=1000.0):
     return np.concatenate([np.full(round(seconds * rate_hz), watts) for seconds, watts in parts])
 
 
-def test_energy_is_that_between_the_edges_and_the_rest_beside_them_is_taken_off():
+def test_energy_lies_between_the_edges_and_the_idle_power_beside_them_is_subtracted():
     """Rest at 2 mW, before the windows a load of the next clip at 9 mW, windows at 12 and 13 mW."""
     watts = steps((1.5, 0.002), (2, 0.012), (1.2, 0.002), (0.8, 0.009), (2, 0.013), (1.1, 0.004))
-    found = windows.windows(trace(watts), [Span(1500, 3500, 10), Span(5500, 7500, 20)], idle_s=1.0)
-    assert [window.joules for window in found] == pytest.approx([0.024, 0.026])
-    assert [window.seconds for window in found] == [2.0, 2.0]
-    assert [window.idle_watts for window in found] == pytest.approx([0.002, 0.003])
-    assert [window.uj_per_inference for window in found] == pytest.approx([2400, 1300])
-    assert [window.uj_per_inference_above_idle for window in found] == pytest.approx([2000, 1000])
+    measured = windows.windows(trace(watts), [Span(1500, 3500, 10), Span(5500, 7500, 20)], idle_s=1.0)
+    assert [window.joules for window in measured] == pytest.approx([0.024, 0.026])
+    assert [window.seconds for window in measured] == [2.0, 2.0]
+    assert [window.idle_watts for window in measured] == pytest.approx([0.002, 0.003])
+    assert [window.uj_per_inference for window in measured] == pytest.approx([2400, 1300])
+    assert [window.uj_per_inference_above_idle for window in measured] == pytest.approx([2000, 1000])
 
 
-def test_rest_that_was_too_short_is_not_guessed():
+def test_idle_power_of_a_short_gap_is_not_guessed():
     watts = steps((0.9, 0.002), (2, 0.012), (0.9, 0.002))
     (window,) = windows.windows(trace(watts), [Span(900, 2900, 10)], idle_s=1.0)
     assert window.idle_watts is None and window.uj_per_inference_above_idle is None
     assert window.uj_per_inference == pytest.approx(2400)
 
 
-def test_rest_on_one_side_is_enough():
+def test_idle_time_on_one_side_is_enough():
     watts = steps((0.9, 0.002), (2, 0.012), (1.1, 0.003))
     (window,) = windows.windows(trace(watts), [Span(900, 2900, 10)], idle_s=1.0)
     assert window.idle_watts == pytest.approx(0.003)
@@ -52,30 +52,30 @@ def test_windows_and_gaps_together_are_the_whole_trace(count, seed):
     watts = rng.uniform(0, 0.1, 5000)
     edges = np.sort(rng.choice(5000, count, replace=False)).tolist()
     whole = trace(watts, edges=edges)
-    found = windows.windows(whole, windows.spans(edges, 3), idle_s=0.1)
+    measured = windows.windows(whole, windows.spans(edges, 3), idle_s=0.1)
     lone = edges[count % 2 :]
     gaps = zip([0, *lone[1::2]], [*lone[0::2], 5000], strict=True)
     rest = sum(windows.total_joules(whole.joules, first, last) for first, last in gaps)
-    assert rest + sum(window.joules for window in found) == pytest.approx(whole.joules.sum(), rel=1e-12)
+    assert rest + sum(window.joules for window in measured) == pytest.approx(whole.joules.sum(), rel=1e-12)
 
 
 @given(st.integers(1, 3), st.floats(1e-12, 1e-3), st.sampled_from([np.float32, np.float64]))
 def test_sums_are_exact_whatever_the_trace_is_stored_in(seconds, joules, dtype):
     stored = np.full(seconds * 1_500_000, joules, dtype)
-    wanted = float(stored[0]) * len(stored)
-    assert windows.total_joules(stored, 0, len(stored)) == pytest.approx(wanted, rel=1e-12)
+    expected = float(stored[0]) * len(stored)
+    assert windows.total_joules(stored, 0, len(stored)) == pytest.approx(expected, rel=1e-12)
 
 
 @given(st.integers(0, 400), st.integers(100, 400), st.integers(0, 400))
 def test_the_quietest_stretch_is_found_to_a_hundredth(before, quiet, after):
     watts = np.concatenate([np.full(before, 5.0), np.full(quiet, 1.0), np.full(after, 4.0)])
-    found = windows.quietest_watts(trace(watts, rate_hz=100.0), 0, len(watts), seconds=1.0)
-    assert found == pytest.approx(1.0)
+    quietest = windows.quietest_watts(trace(watts, rate_hz=100.0), 0, len(watts), seconds=1.0)
+    assert quietest == pytest.approx(1.0)
     assert windows.quietest_watts(trace(watts, rate_hz=100.0), 0, 99, seconds=1.0) is None
 
 
 @pytest.mark.parametrize(("rate_hz", "seconds"), [(1000.0, 0.25), (50.0, 4.0), (10_000.0, 0.5), (1.0, 3.0)])
-def test_rest_is_as_long_as_was_asked_for_at_any_rate(rate_hz, seconds):
+def test_idle_time_is_as_long_as_requested_at_any_rate(rate_hz, seconds):
     """Rest of that length between loads is found whole; a gap a sample shorter has none."""
     watts = steps((2 * seconds, 5.0), (seconds, 1.0), (2 * seconds, 4.0), rate_hz=rate_hz)
     assert windows.quietest_watts(trace(watts, rate_hz), 0, len(watts), seconds) == pytest.approx(1.0)
@@ -106,12 +106,12 @@ def test_edges_that_make_no_windows_are_refused(edges, message):
 @given(st.integers(1, 20_000), st.integers(10, 4000))
 def test_points_keep_the_mean_power_and_the_edges(samples, most):
     watts = np.random.default_rng(samples).uniform(0, 1, samples)
-    found = windows.points(trace(watts, edges=(0, samples - 1)), most)
-    block = round(found.seconds_per_point * 1000)
-    used = len(found.watts) * block
-    assert 0 < len(found.watts) <= most and samples - used < block
-    assert np.mean(found.watts) == pytest.approx(watts[:used].mean())
-    assert found.edges_s == (0.0, pytest.approx((samples - 1) / 1000))
+    points = windows.points(trace(watts, edges=(0, samples - 1)), most)
+    block = round(points.seconds_per_point * 1000)
+    used = len(points.watts) * block
+    assert 0 < len(points.watts) <= most and samples - used < block
+    assert np.mean(points.watts) == pytest.approx(watts[:used].mean())
+    assert points.edges_s == (0.0, pytest.approx((samples - 1) / 1000))
 
 
 def test_the_peak_is_that_of_one_sample():

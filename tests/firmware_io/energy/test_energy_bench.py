@@ -49,24 +49,24 @@ def measure(graph, vectors, tmp_path):
 
 def test_the_joules_of_an_inference_with_and_without_rest(measure):
     run, device, _ = measure(board="nucleo-l4r5zi")
-    found = run.energy
+    energy = run.energy
     assert run.valid, run.reasons
-    assert (found.how, found.meter, found.volts, found.rate_hz) == ("measured", "ST X-NUCLEO-LPM01A", 3.0, 10_000)
-    for window in found.windows:
+    assert (energy.how, energy.meter, energy.volts, energy.rate_hz) == ("measured", "ST X-NUCLEO-LPM01A", 3.0, 10_000)
+    for window in energy.windows:
         assert window.seconds >= PLAN.window_s and window.iterations > 100
         assert window.joules == pytest.approx(ACTIVE_WATTS * window.seconds, rel=1e-3)
         assert window.idle_watts == pytest.approx(IDLE_WATTS, rel=1e-3)
         above = (ACTIVE_WATTS - IDLE_WATTS) * window.seconds * 1e6 / window.iterations
         assert window.uj_per_inference_above_idle == pytest.approx(above, rel=2e-3)
-    assert found.uj_per_inference == median(window.uj_per_inference for window in found.windows)
+    assert energy.uj_per_inference == median(window.uj_per_inference for window in energy.windows)
     assert device.powered[-1] == 0 and 3.0 in device.powered
 
 
 def test_the_order_of_the_instrument_and_the_document(measure, tmp_path):
     run, _, instrument = measure()
-    wanted = ["pwr on nostatus", "start", "stop", "pwr off"]
-    order = [command for command in instrument.commands if command in wanted]
-    assert order[order.index("pwr on nostatus") :][:4] == wanted
+    expected = ["pwr on nostatus", "start", "stop", "pwr off"]
+    order = [command for command in instrument.commands if command in expected]
+    assert order[order.index("pwr on nostatus") :][:4] == expected
     document = checked(run.to_json(), "the bench")
     assert document["modes"] == ["energy"] and document["performance"] is None
     assert document["energy"]["how"] == "emulated" and len(document["energy"]["windows"]) == 2
@@ -91,7 +91,7 @@ def test_a_lost_edge_is_a_reason_and_the_other_windows_are_kept(measure):
     assert len(run.energy.windows) == 1
 
 
-def test_an_edge_that_came_twice_for_one_that_was_lost_does_not_make_a_window_of_hours(measure):
+def test_a_duplicate_edge_in_place_of_a_lost_one_does_not_make_a_window_of_hours(measure):
     run, device, _ = measure(echo=(1,), mute=(2,))
     assert run.valid and len(device.busy) < 20 and max(end - begin for begin, end in device.busy) < 5
 
@@ -130,7 +130,7 @@ def test_firmware_of_performance_mode_is_refused(graph, vectors, tmp_path):
         assert device.powered[-1] == 0
 
 
-def test_firmware_of_energy_mode_tells_no_times(graph, vectors):
+def test_firmware_of_energy_mode_reports_no_times(graph, vectors):
     with rig(graph) as (_, _, _, transport), pytest.raises(BoardError, match="performance mode"):
         bench(Session(transport), boards.load("host"), graph, vectors, Plan(("performance",)))
 
@@ -157,7 +157,7 @@ def test_an_unplugged_meter_keeps_the_windows_before(measure, tmp_path):
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("overcurrent_at", "overflow_at")),
     ],
 )
-def test_a_meter_that_loses_something_never_makes_a_valid_run(measure, fault):
+def test_a_meter_that_loses_samples_never_makes_a_valid_run(measure, fault):
     plan = Plan(("energy",), window_s=0.2, windows=5, idle_s=0.1)
     run, _, _ = measure(plan, MeterFaults(**{fault: 15_000}))
     assert not run.valid and isinstance(run.cause, BoardError)
@@ -192,7 +192,7 @@ def test_answers_that_differ_make_it_invalid(measure):
     assert run.energy.wrong and any("differs from the interpreter" in reason for reason in run.reasons)
 
 
-def test_what_cannot_be_measured_is_refused_before_anything_is_touched(graph, vectors, tmp_path):
+def test_runs_that_cannot_be_measured_are_refused_before_anything_is_touched(graph, vectors, tmp_path):
     session = Session(None)
 
     def refused(plan, meter, message):

@@ -103,14 +103,14 @@ def test_joules_of_an_emulated_board_behind_an_io_manager(graph, vectors, tmp_pa
     with set_up(tmp_path / "energy.elf", dialect) as (device, port, meter):
         firmware = build(device.board, c.emit(graph), device.elf, energy=True)
         with open_transport(port) as transport:
-            wanted = Meter(meter, tmp_path, 3.0)
-            run = bench(Session(transport), device.board, graph, vectors, plan, firmware, meter=wanted)
+            meter_of_run = Meter(meter, tmp_path, 3.0)
+            run = bench(Session(transport), device.board, graph, vectors, plan, firmware, meter=meter_of_run)
     assert run.valid, run.reasons
     assert run.identity.name == f"edgekws-{BOARD}" and run.accuracy.matches == 3
     assert device.starts == 1 and device.port is None
-    found, edges = run.energy, run.energy.trace.edges_s
-    assert len(found.windows) == 2 and len(edges) == 5 and found.wrong == ()
-    for number, window in enumerate(found.windows):
+    energy, edges = run.energy, run.energy.trace.edges_s
+    assert len(energy.windows) == 2 and len(edges) == 5 and energy.wrong == ()
+    for number, window in enumerate(energy.windows):
         first_s, last_s = edges[1 + 2 * number : 3 + 2 * number]
         assert window.seconds == pytest.approx(last_s - first_s) and window.seconds >= 0.5
         assert window.joules == pytest.approx(joules(first_s, last_s), rel=1e-3)

@@ -68,7 +68,7 @@ def device(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield device
 
 
-def test_the_banner_tells_the_mode_and_is_no_edge(device: Device) -> None:
+def test_the_banner_names_the_mode_without_an_edge(device: Device) -> None:
     assert device.banner == ([] if device.name == "host" else ["m-timestamp-mode-energy", "m-init-done"])
     assert device.edges(0) == 0
 
@@ -145,13 +145,13 @@ def test_answers_equal_the_interpreter(device: Device) -> None:
         assert device.edges(2) == 2
 
 
-def test_what_needs_a_clock_is_not_there(device: Device) -> None:
+def test_commands_that_need_a_clock_are_absent(device: Device) -> None:
     assert device.line.ask("layers") == ["e-[Unknown command: layers]"]
     listed = [text.split(" : ")[0] for text in device.line.ask("help")[2:]]
     assert listed == ["help", "name", "profile", "timestamp", "db", "infer", "results", "check", "raw", "memory"]
 
 
-def test_nobody_has_to_watch_the_edges(tmp_path: Path, graph: Graph) -> None:
+def test_the_firmware_runs_without_a_reader_of_the_edges(tmp_path: Path, graph: Graph) -> None:
     """Started without events: more of them than a terminal holds."""
     needs("cc")
     target = board.load("host")
@@ -216,7 +216,7 @@ def test_an_emulator_that_dies_at_once_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["host", "qemu-an386"])
-def test_nothing_is_left_behind(name: str, graph: Graph, tmp_path: Path) -> None:
+def test_no_process_is_left_behind(name: str, graph: Graph, tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), running(name, graph, tmp_path):
         assert processes_with(tmp_path / f"{name}.elf")
         raise ZeroDivisionError

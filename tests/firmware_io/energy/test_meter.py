@@ -56,33 +56,33 @@ def use(monkeypatch):
         (MODEL, {"volts": 3.0}, "omit --voltage"),
     ],
 )
-def test_what_a_meter_cannot_do_is_refused(use, capabilities, more, message):
+def test_unsupported_settings_of_a_meter_are_refused(use, capabilities, more, message):
     use(capabilities)
     with pytest.raises(ConfigError, match=message):
         meters.check(Meter("any:x", Path("out"), **more))
 
 
-def test_what_a_meter_can_do_is_not(use):
+def test_supported_settings_of_a_meter_are_accepted(use):
     for capabilities, more in [(FEEDS, {"volts": 3.0}), (WATCHES, {}), (TABLE, {"iterations": 5}), (MODEL, {})]:
         use(capabilities)
         meters.check(Meter("any:x", Path("out"), **more))
 
 
-def test_the_board_is_on_inside_and_off_after(use):
+def test_the_board_is_powered_in_the_block_and_off_after_it(use):
     asked = use(FEEDS)
     with meters.powered(Meter("any:x", Path("out"), 3.0)):
         assert asked == ["x", 3.0]
     assert asked == ["x", 3.0, 0.0, "closed"]
 
 
-def test_the_board_is_switched_off_after_an_error_and_the_first_error_is_told(use):
+def test_the_board_is_switched_off_after_an_error_and_the_first_error_is_raised(use):
     asked = use(FEEDS, gone=True)
     with pytest.raises(BoardError, match="the board is silent"), meters.powered(Meter("any:x", Path("out"), 3.0)):
         raise BoardError("the board is silent")
     assert asked[-1] == 0.0
 
 
-def test_a_meter_that_only_watches_switches_nothing(use):
+def test_a_meter_that_only_measures_switches_nothing(use):
     asked = use(WATCHES)
     with meters.powered(Meter("any:x", Path("out"))):
         pass

@@ -46,7 +46,7 @@ def recorder(meter, folder):
     return Recorder(meter, folder, "a meter", 1000.0, 3.0)
 
 
-def test_everything_is_kept_and_what_comes_after_the_stop_too(tmp_path):
+def test_all_samples_are_kept_including_those_after_the_stop(tmp_path):
     meter = Meter([[1, 2], [3], [4, 5]], edges=(0, 3))
     with recorder(meter, tmp_path) as running:
         assert running.take_edges(2, 5.0) == (0, 3)
@@ -58,13 +58,13 @@ def test_everything_is_kept_and_what_comes_after_the_stop_too(tmp_path):
     assert sidecar["samples"] == 7 and sidecar["edges"] == [0, 3] and sidecar["complete"]
 
 
-def test_edges_are_given_once_and_waiting_ends(tmp_path):
+def test_each_edge_is_returned_once_and_waiting_ends(tmp_path):
     with recorder(Meter([[1] * 10], edges=(2, 5)), tmp_path) as running:
         assert running.take_edges(2, 5.0) == (2, 5)
         assert running.take_edges(1, 0.05) == ()
 
 
-def test_a_meter_that_is_gone_leaves_what_came_before(tmp_path):
+def test_samples_before_a_meter_is_unplugged_are_kept(tmp_path):
     with recorder(Meter([[1, 2, 3]], edges=(1,), gone=True), tmp_path) as running, pytest.raises(BoardError):
         for _ in range(500):
             running.take_edges(5, 0.01)
@@ -110,7 +110,7 @@ def test_a_meter_that_does_not_stop_is_noticed(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_sample_that_is_no_number_is_never_added_up(tmp_path, value):
+def test_a_sample_that_is_not_a_number_is_refused(tmp_path, value):
     with recorder(Meter([[1, 2], [3, value]]), tmp_path) as running, pytest.raises(BoardError, match="at sample 3"):
         running.take_edges(1, 5.0)
     assert running.trace().joules.tolist() == [1, 2]

@@ -129,7 +129,7 @@ def _lay_out(memory: Memory, call: Call, core: str) -> tuple[int, ...]:
 def _done(call: Call, row: tuple[int, ...], after: bytes, instructions: float) -> Done:
     height, width, channels = call.node.out_shape
     dtype = np.int8 if call.node.requant.lo < 0 else np.uint8
-    found = np.frombuffer(after, dtype, height * width * channels, row[4] - MEMORY).reshape(channels, height, width)
+    output = np.frombuffer(after, dtype, height * width * channels, row[4] - MEMORY).reshape(channels, height, width)
     ends = (row[8], row[5] + row[6])
     kept = all(after[end - MEMORY : end - MEMORY + len(_GUARD)] == _GUARD for end in ends)
-    return Done(found.transpose(1, 2, 0).astype(np.int32), instructions, kept)
+    return Done(output.transpose(1, 2, 0).astype(np.int32), instructions, kept)

@@ -32,10 +32,10 @@ class Traffic:
         """What the device counted; begins again."""
         self.line.port.write(before + b"check%")
         answer = self.line.port.read_until(READY)
-        found = re.fullmatch(rb"m-check-\[([0-9a-f]{8}),([0-9a-f]{8})\]\r\nm-ready\r\n", answer)
-        assert found, answer
+        match = re.fullmatch(rb"m-check-\[([0-9a-f]{8}),([0-9a-f]{8})\]\r\nm-ready\r\n", answer)
+        assert match, answer
         self.sent, self.received = b"", b""
-        return int(found[1], 16), int(found[2], 16)
+        return int(match[1], 16), int(match[2], 16)
 
     def expected(self, last: bytes = b"check%") -> tuple[int, int]:
         return zlib.crc32(self.sent + last), zlib.crc32(self.received)
@@ -47,7 +47,7 @@ COMMANDS = (
 )
 
 
-def test_an_empty_round(line: Line) -> None:
+def test_check_without_other_traffic(line: Line) -> None:
     traffic = Traffic(line)
     traffic.check()
     assert traffic.check() == (zlib.crc32(b"check%"), 0)
@@ -64,7 +64,7 @@ def test_every_byte_counts_in_both_directions(line: Line) -> None:
         assert traffic.check() == expected
 
 
-def test_a_whole_classification_is_proven(line: Line) -> None:
+def test_a_whole_classification_is_verified(line: Line) -> None:
     traffic = Traffic(line)
     traffic.check()
     digits = np.arange(490).astype(np.uint8).tobytes().hex()
@@ -77,7 +77,7 @@ def test_a_whole_classification_is_proven(line: Line) -> None:
 
 
 @pytest.mark.parametrize("damage", ["lost", "added", "flipped"])
-def test_damage_that_no_answer_shows_is_found(damage: str, line: Line) -> None:
+def test_damage_that_no_answer_shows_is_detected(damage: str, line: Line) -> None:
     """The command still makes sense, and the device obeys: only the checksum differs."""
     traffic, meant = Traffic(line), b"infer 12 0"
     arrived = {"lost": b"infer 1 0", "added": b"infer 122 0", "flipped": b"infer 13 0"}[damage]
@@ -94,5 +94,5 @@ def test_damage_that_no_answer_shows_is_found(damage: str, line: Line) -> None:
 @pytest.mark.parametrize("name", EMULATED)
 def test_the_banner_is_counted(name: str, graph: Graph, tmp_path: Path) -> None:
     with started(name, emit(graph), tmp_path) as (line, banner):
-        said = "".join(f"{text}\r\n" for text in [*banner, "m-ready"]).encode()
-        assert Traffic(line).check() == (zlib.crc32(b"check%"), zlib.crc32(said))
+        sent = "".join(f"{text}\r\n" for text in [*banner, "m-ready"]).encode()
+        assert Traffic(line).check() == (zlib.crc32(b"check%"), zlib.crc32(sent))

@@ -42,7 +42,7 @@ def stack(line: Line) -> tuple[int, int]:
     return int(used), int(size)
 
 
-def test_the_host_cannot_tell_its_stack(graph: Graph, tmp_path: Path) -> None:
+def test_the_host_reports_no_stack_size(graph: Graph, tmp_path: Path) -> None:
     with started("host", emit(graph), tmp_path) as (line, _):
         assert line.ask("memory") == ["m-memory-stack-[unknown]"]
 
@@ -75,7 +75,7 @@ void ekw_model_run(const int8_t *input, int8_t *scores) {
 
 
 @pytest.mark.parametrize("name", ["qemu-an385-v6m", "qemu-an547", "qemu-riscv32"])
-def test_the_deepest_moment_of_the_stack_is_kept(name: str, graph: Graph, tmp_path: Path) -> None:
+def test_the_peak_of_the_stack_is_kept(name: str, graph: Graph, tmp_path: Path) -> None:
     with started(name, crashing(graph, DEEP), tmp_path) as (line, _):
         shallow, _ = stack(line)
         line.load(np.zeros((49, 10)))

@@ -51,17 +51,19 @@ def runner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def check(runner: tuple[Board, Path], calls: Sequence[Call], expected: Sequence[np.ndarray], folder: Path) -> None:
     board, elf = runner
-    for call, found, wanted in zip(calls, execute(board, elf, calls, CORES[board.name], folder), expected, strict=True):
-        np.testing.assert_array_equal(found.output, wanted, err_msg=str(call))
-        assert found.kept_guards, call
+    for call, done, expected_output in zip(
+        calls, execute(board, elf, calls, CORES[board.name], folder), expected, strict=True
+    ):
+        np.testing.assert_array_equal(done.output, expected_output, err_msg=str(call))
+        assert done.kept_guards, call
 
 
 def test_random_graphs(runner: tuple[Board, Path], tmp_path: Path) -> None:
     calls, expected = [], []
     for seed in range(GRAPHS):
-        some, wanted = calls_of(random_dag(seed, list(TARGETS)[seed % 2]), seed)
+        some, more = calls_of(random_dag(seed, list(TARGETS)[seed % 2]), seed)
         calls += some
-        expected += wanted
+        expected += more
     check(runner, calls, expected, tmp_path)
 
 
@@ -74,16 +76,16 @@ def check_nodes(runner: tuple[Board, Path], nodes: Sequence[tuple[Node, Sequence
 
 
 def test_any_node(runner: tuple[Board, Path], tmp_path: Path) -> None:
-    found: list[tuple[Node, Sequence[np.ndarray]]] = []
+    drawn: list[tuple[Node, Sequence[np.ndarray]]] = []
 
     @given(case=cases())
     @settings(max_examples=400, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
               suppress_health_check=[HealthCheck.too_slow])  # fmt: skip
     def collect(case: tuple[Node, list[np.ndarray]]) -> None:
-        found.append(case)
+        drawn.append(case)
 
     collect()
-    check_nodes(runner, found, tmp_path)
+    check_nodes(runner, drawn, tmp_path)
 
 
 def test_edges(runner: tuple[Board, Path], tmp_path: Path) -> None:

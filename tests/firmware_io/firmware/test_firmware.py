@@ -83,7 +83,7 @@ def test_infer_reports_in_order_and_time_grows_with_the_count(line: Line) -> Non
     assert "m-warmup-start-10" in line.ask("infer") and "m-infer-start-1" in line.ask("infer")
 
 
-def test_scores_of_another_input_are_not_given(line: Line) -> None:
+def test_scores_of_an_earlier_input_are_refused(line: Line) -> None:
     line.load(np.zeros((49, 10)))
     line.ask("infer 1 0")
     line.ask("db load 490")

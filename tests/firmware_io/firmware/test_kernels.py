@@ -148,8 +148,8 @@ def test_fixed_point_is_the_rounding_of_the_reference(
     one = np.ones(1, np.int32)
     requant = Requant(one * total, one * mult, (one * shift).astype(np.uint8), -128, 127, "fixed-point")
     node = Node("n", "scale", (INPUT,), requant, (1, 1, 1), (1, 1, 1))
-    found = kernels(node, np.zeros((1, 1, 1), np.int8)).item()
-    assert found == max(-128, min(127, gemmlowp(total, mult, shift)))
+    result = kernels(node, np.zeros((1, 1, 1), np.int8)).item()
+    assert result == max(-128, min(127, gemmlowp(total, mult, shift)))
 
 
 @pytest.mark.parametrize("offset", [-7, -8, -9, -1, -(2**31), 2**31 - 1])
@@ -269,7 +269,7 @@ def test_wrong_inputs_are_refused(kernels: Kernels, graph: Graph, tmp_path: Path
         kernels(graph.nodes[0])
 
 
-def test_damaged_c_is_one_paragraph(graph: Graph, tmp_path: Path) -> None:
+def test_a_compiler_error_is_one_paragraph(graph: Graph, tmp_path: Path) -> None:
     model = emit(graph)
     with pytest.raises(BoardError, match="should compile"):
         host_library.compile_model({**model, "model.c": model["model.c"][:-40]}, tmp_path)

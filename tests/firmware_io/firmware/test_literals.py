@@ -180,10 +180,11 @@ def test_a_whole_inference_literally(line: Line) -> None:
     line.load(np.full((49, 10), -3))
     assert line.ask("db print")[0] == "m-buffer-" + "-".join(["fd"] * 8)
     assert line.ask("db print")[-1] == "m-buffer-fd-fd"
-    said = "\n".join(line.ask("infer 3 2"))
+    answer = "\n".join(line.ask("infer 3 2"))
     pattern = r"m-results-\[[01]\.\d{3}(,[01]\.\d{3}){11}\]"
     assert re.fullmatch(
-        r"m-warmup-start-2\nm-warmup-done\nm-infer-start-3\nm-lap-us-\d+\nm-lap-us-\d+\nm-infer-done\n" + pattern, said
+        r"m-warmup-start-2\nm-warmup-done\nm-infer-start-3\nm-lap-us-\d+\nm-lap-us-\d+\nm-infer-done\n" + pattern,
+        answer,
     )
     assert re.fullmatch(pattern, line.ask("results")[0])
     assert re.fullmatch(r"m-lap-us-\d+", line.ask("timestamp")[0])
@@ -197,7 +198,7 @@ def test_defaults_of_infer(line: Line) -> None:
         assert answer[0] == f"m-warmup-start-{warmups}" and answer[2] == f"m-infer-start-{count}", command
 
 
-def test_a_damaged_load_is_seen_by_its_crc(line: Line) -> None:
+def test_the_crc_shows_a_damaged_load(line: Line) -> None:
     line.ask("db load 10")
     line.ask("db 0aFF7f")
     assert line.ask("raw")[1] == f"m-input-crc32-[{zlib.crc32(bytes([0x0A, 0xFF, 0x7F])):08x}]"
@@ -206,7 +207,7 @@ def test_a_damaged_load_is_seen_by_its_crc(line: Line) -> None:
 
 
 def test_help_begins_as_the_reference(line: Line) -> None:
-    said = line.ask("help")
-    assert said[:2] == ["ULPMark for tinyML Firmware V0.0.1", ""]
-    assert sum(": edgekws extension: " in text for text in said) == 4
-    assert all(" : " in text for text in said[2:])
+    answer = line.ask("help")
+    assert answer[:2] == ["ULPMark for tinyML Firmware V0.0.1", ""]
+    assert sum(": edgekws extension: " in text for text in answer) == 4
+    assert all(" : " in text for text in answer[2:])

@@ -130,7 +130,7 @@ def test_an_emulator_that_dies_in_use_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["host", "qemu-an386"])
-def test_a_firmware_that_was_not_built_is_said_so(name: str, tmp_path: Path) -> None:
+def test_a_firmware_that_was_not_built_is_an_error(name: str, tmp_path: Path) -> None:
     target = board.load(name)
     with (
         pytest.raises(BoardError, match="gone should be a firmware"),

@@ -51,35 +51,35 @@ def recorded(port: Port, energy: bool, folder: Path) -> dict[str, list[Touched]]
     line = [*build.compile_line(target, files, None, energy), "-o", str(folder / "port")]
     subprocess.run(line, check=True, capture_output=True)
     states = [f"{number:x}" for state in port.states for number in state]
-    said = subprocess.run([folder / "port", *states], check=True, capture_output=True, text=True, timeout=20).stdout
-    found: dict[str, list[Touched]] = {}
-    for text in said.splitlines():
+    output = subprocess.run([folder / "port", *states], check=True, capture_output=True, text=True, timeout=20).stdout
+    steps: dict[str, list[Touched]] = {}
+    for text in output.splitlines():
         if text in ("init", "flush", "edge"):
-            step = found[text] = []
+            step = steps[text] = []
         elif not text.startswith("irq"):
             address, value = text.split()
             step.append((int(address, 16), int(value, 16)))
-    return found
+    return steps
 
 
 WANTED = ("port.c", "uart_lpuart.c", "uart_unicomm.c", "systick.c", "putc.c", "ring.c")
 
 
 def test_the_pin_of_the_nucleo(tmp_path: Path) -> None:
-    found = recorded(NUCLEO, True, tmp_path)
-    init = found["init"]
+    steps = recorded(NUCLEO, True, tmp_path)
+    init = steps["init"]
     high, output = init.index((L4_GPIOF_BSRR, 1 << 13)), init.index((L4_GPIOF_MODER, 0xFFFF_FFFF & ~(2 << 26)))
     assert high < output, "the pin would be low before anybody asked for an edge"
     assert any(address == L4_AHB2ENR and value & 1 << 5 for address, value in init[:high])
-    assert found["edge"] == [(L4_GPIOF_BSRR, 1 << 29), (L4_GPIOF_BSRR, 1 << 13)]
+    assert steps["edge"] == [(L4_GPIOF_BSRR, 1 << 29), (L4_GPIOF_BSRR, 1 << 13)]
 
 
 def test_the_pin_of_the_launchpad(tmp_path: Path) -> None:
-    found = recorded(LAUNCHPAD, True, tmp_path)
-    init = found["init"]
+    steps = recorded(LAUNCHPAD, True, tmp_path)
+    init = steps["init"]
     high, output = init.index((M0_DOUTSET, 1 << 25)), init.index((M0_DOESET, 1 << 25))
     assert high < output < init.index((M0_PINCM55, 1 << 7 | 1))
-    assert found["edge"] == [(M0_DOUTCLR, 1 << 25), (M0_DOUTSET, 1 << 25)]
+    assert steps["edge"] == [(M0_DOUTCLR, 1 << 25), (M0_DOUTSET, 1 << 25)]
 
 
 @PORTS
@@ -91,7 +91,7 @@ def test_the_clock_runs_in_performance_mode_only(port: Port, tmp_path: Path) -> 
 
 
 @PORTS
-def test_a_flush_looks_whether_all_has_been_sent(port: Port, tmp_path: Path) -> None:
+def test_a_flush_waits_until_all_has_been_sent(port: Port, tmp_path: Path) -> None:
     assert recorded(port, True, tmp_path)["flush"] == [port.states[0]]
 
 

@@ -55,9 +55,9 @@ def test_packets_are_those_of_the_guide() -> None:
 def test_an_image_of_128_kb(image: Path) -> None:
     device, seen = EmulatedBsl(), []
     with on_pty(device) as path:
-        said = BSL.flash(Job(image, path, CALM), lambda *report: seen.append(report))
+        summary = BSL.flash(Job(image, path, CALM), lambda *report: seen.append(report))
     assert device.flash == image.read_bytes() and device.started
-    assert "128 of 128 sectors written, all verified, 0 packets repeated, application started" in said
+    assert "128 of 128 sectors written, all verified, 0 packets repeated, application started" in summary
     assert device.programmed == 128 and device.erased == 128
     assert seen[-1] == ("verify", 128, 128) and any(what.startswith("write (0x00001c00)") for what, _, _ in seen)
 
@@ -108,7 +108,7 @@ MORE = (st.integers(0, 40), st.sets(st.integers(0, 4), max_size=1))
 
 @settings(max_examples=10)
 @given(st.integers(0, 1 << 30), st.sampled_from([0.0, 0.03]), st.sampled_from([0.0, 0.01]), *MORE)
-def test_success_is_never_said_of_another_flash(
+def test_success_is_never_reported_for_a_different_flash(
     seed: int, corrupt: float, drop: float, reset_after: int, protected: set[int]
 ) -> None:
     never_wrong(seed, corrupt, drop, reset_after, protected)
@@ -117,7 +117,7 @@ def test_success_is_never_said_of_another_flash(
 @pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, 1 << 30), st.sampled_from([0.01, 0.1, 0.3]), st.sampled_from([0.0, 0.05]), *MORE)
-def test_success_is_never_said_of_another_flash_at_length(
+def test_success_is_never_reported_for_a_different_flash_at_length(
     seed: int, corrupt: float, drop: float, reset_after: int, protected: set[int]
 ) -> None:
     never_wrong(seed, corrupt, drop, reset_after, protected)
@@ -139,7 +139,7 @@ def never_wrong(seed: int, corrupt: float, drop: float, reset_after: int, protec
     assert device.flash[4 * KB :] == before[4 * KB :]
 
 
-def test_what_is_there_already_is_not_written_again(image: Path) -> None:
+def test_sectors_that_are_already_correct_are_not_written_again(image: Path) -> None:
     device = EmulatedBsl()
     with on_pty(device) as path:
         written(device, image, path, **CALM)
@@ -167,12 +167,12 @@ def test_a_killed_flash_continues(image: Path) -> None:
         assert not device.started
     with on_pty(device) as path:
         before = device.programmed
-        said = written(device, image, path)  # nobody touched the board: still at 1 MBd, perhaps within a packet
+        summary = written(device, image, path)  # nobody touched the board: still at 1 MBd, perhaps within a packet
     assert device.flash == image.read_bytes() and device.started
-    assert device.programmed - before < 40, said
+    assert device.programmed - before < 40, summary
 
 
-def test_a_reset_in_the_middle_says_how_to_go_on(image: Path) -> None:
+def test_a_reset_in_the_middle_says_how_to_continue(image: Path) -> None:
     device = EmulatedBsl(reset_after=60)
     with on_pty(device) as path:
         with pytest.raises(BoardError, match=r"0x0000[0-9a-f]{4}.*silence.*(continues|invoke)"):
@@ -189,7 +189,7 @@ def test_a_slow_erase_is_waited_for(image: Path) -> None:
     assert device.flash == image.read_bytes() and device.erased == 128
 
 
-def test_a_loader_that_locked_itself_says_so(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_loader_is_reported(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     device = EmulatedBsl()
     program = device._program
 
@@ -245,14 +245,14 @@ def test_worn_out_flash_is_named(image: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not device.started
 
 
-def test_a_wrong_first_crc_costs_a_second_question_only(image: Path) -> None:
+def test_a_wrong_first_crc_costs_one_retry(image: Path) -> None:
     device = EmulatedBsl(wrong_first_crc=True)
     with on_pty(device) as path:
         assert "128 of 128 sectors written" in written(device, image, path, **CALM)
     assert device.flash == image.read_bytes()
 
 
-def test_the_whole_flash_is_erased_when_asked(tmp_path: Path) -> None:
+def test_the_whole_flash_is_erased_on_request(tmp_path: Path) -> None:
     image = tmp_path / "image.bin"
     image.write_bytes(content(3_000))
     device = EmulatedBsl()
@@ -262,11 +262,11 @@ def test_the_whole_flash_is_erased_when_asked(tmp_path: Path) -> None:
     assert device.flash == image.read_bytes() + b"\xff" * (128 * KB - 3_000)
 
 
-def test_without_verification_it_says_so(image: Path) -> None:
+def test_without_verification_the_summary_says_so(image: Path) -> None:
     device = EmulatedBsl()
     with on_pty(device) as path:
-        said = BSL.flash(Job(image, path, CALM, verify=False), lambda *_: None)
-    assert "none verified" in said and device.flash == image.read_bytes()
+        summary = BSL.flash(Job(image, path, CALM, verify=False), lambda *_: None)
+    assert "none verified" in summary and device.flash == image.read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -65,12 +65,12 @@ def test_sectors_hold_the_image_and_blanks(parts: list[tuple[int, bytes]]) -> No
     for gap, content in parts:
         segments.append(Segment(at + gap + 1, content))
         at += gap + 1 + len(content)
-    found = sectors(Image(tuple(segments)), 1024)
+    filled = sectors(Image(tuple(segments)), 1024)
     memory = bytearray(b"\xff" * (at + 1024))
     for segment in segments:
         memory[segment.address : segment.end] = segment.content
-    assert list(found) == sorted({byte // 1024 * 1024 for s in segments for byte in range(s.address, s.end)})
-    assert all(content == bytes(memory[address:]).ljust(1024, b"\xff")[:1024] for address, content in found.items())
+    assert list(filled) == sorted({byte // 1024 * 1024 for s in segments for byte in range(s.address, s.end)})
+    assert all(content == bytes(memory[address:]).ljust(1024, b"\xff")[:1024] for address, content in filled.items())
 
 
 @pytest.mark.parametrize(

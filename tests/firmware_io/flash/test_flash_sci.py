@@ -73,12 +73,12 @@ def test_packets_are_those_of_ti() -> None:
     assert sci.packet(sci.RUN, b"\2\0\x08\0").hex(" ") == "e4 1b 04 00 0e 00 02 00 08 00 18 00 1b e4"
 
 
-def test_blank_sectors_of_the_image_are_not_called_verified(tmp_path: Path, kernel: str) -> None:
+def test_blank_sectors_of_the_image_are_not_reported_as_verified(tmp_path: Path, kernel: str) -> None:
     image = tmp_path / "app.txt"
     image.write_text(hex2000.text(boot_image(content(8 * KB) + b"\xff" * 16 * KB + content(8 * KB, 1)).stream()))
     with on_pty(device()) as path:
-        said = written(image, path, kernel, **CALM)
-    assert "2 sectors, 2 transfers, all verified, 2 that are blank in the image were neither erased" in said
+        summary = written(image, path, kernel, **CALM)
+    assert "2 sectors, 2 transfers, all verified, 2 that are blank in the image were neither erased" in summary
     image.write_text(hex2000.text(boot_image(b"\xff" * 8 * KB).stream()))
     with pytest.raises(ArtifactError, match="something to write"):
         SCI.plan(job(image, "", kernel))
@@ -87,11 +87,11 @@ def test_blank_sectors_of_the_image_are_not_called_verified(tmp_path: Path, kern
 def test_an_image_of_128_kb(image: Path, kernel: str) -> None:
     board, seen = device(), []
     with on_pty(board) as path:
-        said = SCI.flash(job(image, path, kernel, **CALM), lambda *report: seen.append(report))
+        summary = SCI.flash(job(image, path, kernel, **CALM), lambda *report: seen.append(report))
     assert board.flash[: 128 * KB] == content(128 * KB)
     assert board.flash[128 * KB :] == b"\xff" * (2 * board.words - 128 * KB)
     assert board.entry == ENTRY
-    assert "16 sectors, 16 transfers, all verified, 0 exchanges repeated" in said
+    assert "16 sectors, 16 transfers, all verified, 0 exchanges repeated" in summary
     assert seen[-1] == ("verify", 16, 16) and any(what == "write (0x083000)" for what, _, _ in seen)
 
 
@@ -120,14 +120,16 @@ MORE = (st.sampled_from([-1, -1, 1]), st.integers(0, 2))
 
 @settings(max_examples=10)
 @given(st.integers(0, 1 << 30), st.sampled_from([0.0, 0.01]), st.sampled_from([0.0, 0.01]), *MORE)
-def test_success_is_never_said_of_another_flash(seed: int, corrupt: float, drop: float, stuck: int, naks: int) -> None:
+def test_success_is_never_reported_for_a_different_flash(
+    seed: int, corrupt: float, drop: float, stuck: int, naks: int
+) -> None:
     never_wrong(seed, corrupt, drop, stuck, naks)
 
 
 @pytest.mark.slow
 @settings(max_examples=100)
 @given(st.integers(0, 1 << 30), st.sampled_from([0.0, 0.01, 0.05]), st.sampled_from([0.0, 0.02]), *MORE)
-def test_success_is_never_said_of_another_flash_at_length(
+def test_success_is_never_reported_for_a_different_flash_at_length(
     seed: int, corrupt: float, drop: float, stuck: int, naks: int
 ) -> None:
     never_wrong(seed, corrupt, drop, stuck, naks)
@@ -151,7 +153,7 @@ def never_wrong(seed: int, corrupt: float, drop: float, stuck: int, naks: int) -
     assert stuck != 1
 
 
-def test_a_killed_flash_starts_afresh_after_a_reset(image: Path, kernel: str) -> None:
+def test_a_killed_flash_starts_again_after_a_reset(image: Path, kernel: str) -> None:
     board = device()
     program = (
         "import sys; from pathlib import Path; from firmware_io import flash;"
@@ -172,7 +174,7 @@ def test_a_killed_flash_starts_afresh_after_a_reset(image: Path, kernel: str) ->
 
 
 @pytest.mark.parametrize("reset_after", [1, 40, 333, 600])
-def test_a_reset_in_the_middle_stops_with_the_word(image: Path, kernel: str, reset_after: int) -> None:
+def test_a_reset_in_the_middle_names_the_word(image: Path, kernel: str, reset_after: int) -> None:
     """The boot loader echoes after an A, and the data of an image have such bytes: an echo is no sum."""
     board = device(reset_after=reset_after)
     with on_pty(board) as path:
@@ -194,18 +196,20 @@ def test_a_slow_erase_is_waited_for(image: Path, kernel: str) -> None:
 def test_a_refused_packet_is_sent_again(image: Path, kernel: str) -> None:
     board = device(naks=1)
     with on_pty(board) as path:
-        said = written(image, path, kernel, patience_ms="300")
-    assert "1 exchanges repeated" in said and board.flash[: 128 * KB] == content(128 * KB)
+        summary = written(image, path, kernel, patience_ms="300")
+    assert "1 exchanges repeated" in summary and board.flash[: 128 * KB] == content(128 * KB)
 
 
-def test_a_sector_that_does_not_hold_is_named(image: Path, kernel: str) -> None:
+def test_a_sector_that_fails_verification_is_named(image: Path, kernel: str) -> None:
     board = device(stuck=3)
     with on_pty(board) as path, pytest.raises(BoardError, match=r"word 0x083000.*4000.*refused to be programmed.*DCSM"):
         written(image, path, kernel, **CALM)
     assert board.entry is None
 
 
-def test_a_flash_that_changes_is_not_called_good(image: Path, kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flash_that_changes_is_not_reported_as_verified(
+    image: Path, kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     board = device()
     use = board._use
 
@@ -241,8 +245,8 @@ def test_a_broken_echo_stops_at_its_byte(image: Path, kernel: str, monkeypatch: 
 def test_reset_and_no_verification(image: Path, kernel: str) -> None:
     board = device()
     with on_pty(board) as path:
-        said = SCI.flash(job(image, path, kernel, verify=False, finish="reset", **CALM), lambda *_: None)
-    assert "none verified" in said and board.resets == 1 and board.transfers == 16
+        summary = SCI.flash(job(image, path, kernel, verify=False, finish="reset", **CALM), lambda *_: None)
+    assert "none verified" in summary and board.resets == 1 and board.transfers == 16
 
 
 @pytest.mark.parametrize(
@@ -277,13 +281,13 @@ def test_an_image_outside_of_the_flash_is_refused(tmp_path: Path, kernel: str) -
     st.lists(st.tuples(st.integers(0, 0x3FFF), st.binary(min_size=1, max_size=300)), min_size=1, max_size=4),
     st.integers(0, (1 << 22) - 1),
 )
-def test_boot_images_come_back(blocks: list[tuple[int, bytes]], entry: int) -> None:
+def test_boot_images_round_trip(blocks: list[tuple[int, bytes]], entry: int) -> None:
     spread = tuple(Segment(2 * (index * 0x10000 + at), data + data) for index, (at, data) in enumerate(blocks))
-    wanted = BootImage(bytes(range(16)), entry, Image(spread))
+    expected = BootImage(bytes(range(16)), entry, Image(spread))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "image.txt"
-        path.write_text(hex2000.text(wanted.stream()))
-        assert hex2000.read(path) == wanted
+        path.write_text(hex2000.text(expected.stream()))
+        assert hex2000.read(path) == expected
 
 
 @pytest.mark.parametrize(

@@ -83,15 +83,15 @@ def run(tool: str, job: Job) -> str:
 
 def test_openocd_writes_verifies_and_resets(fake: Fake, image: Path) -> None:
     record, seen = fake("openocd", OPENOCD_OK), []
-    said = flash.flasher("openocd").flash(openocd(image), lambda *report: seen.append(report))
-    assert said == "written, verified and started by openocd"
-    wanted = ["-f", "board/st_nucleo_l4.cfg", "-c", f"program {{{image}}} verify reset exit"]
-    assert calls(record) == [wanted]
+    summary = flash.flasher("openocd").flash(openocd(image), lambda *report: seen.append(report))
+    assert summary == "written, verified and started by openocd"
+    command = ["-f", "board/st_nucleo_l4.cfg", "-c", f"program {{{image}}} verify reset exit"]
+    assert calls(record) == [command]
     assert [what for what, _, _ in seen] == [
         *(f"openocd ({stage})" for stage in ("connect", "write", "verify", "reset")),
         "openocd",
     ]
-    assert flash.flasher("openocd").plan(openocd(image)) == ["run: " + shlex.join(["openocd", *wanted])]
+    assert flash.flasher("openocd").plan(openocd(image)) == ["run: " + shlex.join(["openocd", *command])]
 
 
 def test_openocd_takes_the_probe_and_no_verification(fake: Fake, image: Path) -> None:
@@ -132,7 +132,7 @@ def test_openocd_fails_in_one_paragraph(fake: Fake, image: Path, says: str, stat
     assert "\n" not in str(caught.value)
 
 
-def test_openocd_refuses_what_it_would_misread(image: Path, tmp_path: Path) -> None:
+def test_openocd_refuses_paths_that_it_would_misread(image: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="script of the board"):
         flash.flasher("openocd").plan(Job(image))
     odd = tmp_path / "a}b.hex"
@@ -177,8 +177,8 @@ def test_dslite_writes_and_verifies(fake: Fake, image: Path) -> None:
     record = fake(dslite.program_name(), DSLITE_OK)
     job = Job(image, "", {"config": "MSPM0G5187.ccxml"})
     assert run("dslite", job) == "written, verified and started by dslite"
-    wanted = ["--mode", "flash", "--config", "MSPM0G5187.ccxml", "--flash", "--verify", "--run", str(image)]
-    assert calls(record) == [wanted]
+    command = ["--mode", "flash", "--config", "MSPM0G5187.ccxml", "--flash", "--verify", "--run", str(image)]
+    assert calls(record) == [command]
     with pytest.raises(ConfigError, match=r"UniFlash, then --option config=DEVICE\.ccxml"):
         flash.flasher("dslite").plan(Job(image))
 

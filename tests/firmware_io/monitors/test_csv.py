@@ -181,7 +181,7 @@ def test_lines_are_counted_across_blocks(table, monkeypatch):
         ("time,current,d\n0,1,1\n1,2,1\n", "?volts=3&edge=d:x", "digit"),
     ],
 )
-def test_options_that_do_not_fit(table, text, options, message):
+def test_contradictory_options(table, text, options, message):
     with pytest.raises(ConfigError, match=message):
         csv.load(table(text, options))
 
@@ -198,7 +198,7 @@ def test_options_that_do_not_fit(table, text, options, message):
         ("Power (mWh)", "power"),
     ],
 )
-def test_a_unit_that_is_not_known_is_never_guessed(table, title, role):
+def test_an_unknown_unit_is_never_guessed(table, title, role):
     titles = {"time": "time (s)", "current": "current (A)"} | {role: title}
     rows = "".join(",".join([time, *["1"] * (len(titles) - 1)]) + "\n" for time in "012")
     rest = table(f"{','.join(titles.values())}\n{rows}")
@@ -213,7 +213,7 @@ def test_a_column_that_the_user_names_needs_its_unit_too(table):
     assert csv.load(f"{rest}:nA").joules == pytest.approx([3e-9] * 2)
 
 
-def test_a_file_that_is_not_there():
+def test_a_missing_file():
     with pytest.raises(ArtifactError, match="No such file"):
         csv.load("nowhere.csv")
 

@@ -142,7 +142,7 @@ def test_lost_packets_that_the_driver_only_logs(skip_s):
         record(meter, 0.1, 100_000)
 
 
-def test_it_feeds_nothing_but_opens_the_line(model):
+def test_it_cannot_supply_the_board_but_can_disconnect_it(model):
     with virtual_joulescope(constant(0.01), (), model) as (url, instrument), connect(url) as meter:
         with pytest.raises(ConfigError, match="no output of its own"):
             meter.set_voltage(3.0)
@@ -204,7 +204,7 @@ def test_the_real_package_finds_no_instrument_here():
         pass
 
 
-def test_our_driver_is_called_like_the_real_one():
+def test_our_fake_driver_has_the_signatures_of_the_real_one():
     real = pytest.importorskip("pyjoulescope_driver").Driver
     for name in ("device_paths", "open", "close", "publish", "subscribe", "unsubscribe"):
         theirs = list(inspect.signature(getattr(real, name)).parameters)

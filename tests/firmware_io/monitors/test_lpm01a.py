@@ -75,7 +75,7 @@ def test_a_minute_at_the_highest_rate_in_real_time_loses_no_sample():
     assert joules.sum() == pytest.approx(true_joules(waves, joules.size, 100e3, parts=2), rel=1e-3)
 
 
-def test_samples_are_kept_while_nobody_reads():
+def test_samples_are_kept_until_they_are_read():
     """A bench waits for the board for seconds; the pty holds 4 KB, a fiftieth of a second."""
     instrument = VirtualLpm01a(waves)
     with on_pty(instrument) as path, lpm01a.connect(path) as meter:
@@ -87,7 +87,7 @@ def test_samples_are_kept_while_nobody_reads():
     assert joules.size == instrument.sent >= 90_000
 
 
-def test_a_host_that_does_not_read_loses_samples_and_is_told(monkeypatch):
+def test_a_host_that_does_not_read_loses_samples_and_gets_an_error(monkeypatch):
     monkeypatch.setattr(lpm01a.Pump, "start", lambda self: time.sleep(1.5) or self._thread.start())
     instrument = VirtualLpm01a(waves)
     with on_pty(instrument) as path, lpm01a.connect(path) as meter:
@@ -114,7 +114,7 @@ def test_fast_rates_use_words_and_the_reported_voltage():
     assert joules == pytest.approx(0.03 / 100e3, rel=1 / 512)  # the resolution of the format
 
 
-def test_power_goes_on_and_off():
+def test_power_is_switched_on_and_off():
     powered = []
     instrument = VirtualLpm01a(waves, on_power=powered.append)
     with on_pty(instrument) as path, lpm01a.connect(path) as meter:
@@ -124,7 +124,7 @@ def test_power_goes_on_and_off():
 
 
 @pytest.mark.parametrize("volts", [1.7, 3.4, -1.0, 5.0])
-def test_voltages_it_cannot_feed_are_refused(volts):
+def test_voltages_it_cannot_supply_are_refused(volts):
     refused = pytest.raises(ConfigError, match=r"1\.8 to 3\.3 V")
     with on_pty(VirtualLpm01a(waves)) as path, lpm01a.connect(path) as meter, refused:
         meter.set_voltage(volts)
@@ -175,7 +175,7 @@ def test_an_instrument_that_was_left_measuring_is_stopped():
         assert not instrument.acquiring
 
 
-def test_a_first_command_that_was_spoilt_is_sent_again():
+def test_a_damaged_first_command_is_sent_again():
     instrument = VirtualLpm01a(waves, faults=Faults(first_htc_refused=True))
     with on_pty(instrument) as path, lpm01a.connect(path):
         assert instrument.commands.count("htc") == 2
@@ -198,7 +198,7 @@ def broken(rate_hz, samples=20_000, **faults):
 
 
 @pytest.mark.parametrize("rate_hz", [1e3, 100e3])
-def test_unplugged_in_the_middle_what_came_can_be_read(rate_hz):
+def test_samples_before_it_is_unplugged_can_be_read(rate_hz):
     count, message = broken(rate_hz, unplug_at=4321)
     assert "stay connected" in message
     assert count == pytest.approx(4321, abs=1)
@@ -225,14 +225,14 @@ def test_garbage_is_noticed(rate_hz):
 
 @pytest.mark.parametrize("rate_hz", [1e3, 100e3])
 @pytest.mark.parametrize(("fault", "text"), [("overcurrent_at", "(?i)over-?current"), ("overflow_at", "overflow")])
-def test_an_instrument_that_gives_up_is_quoted(rate_hz, fault, text):
+def test_an_error_of_the_instrument_is_quoted(rate_hz, fault, text):
     count, message = broken(rate_hz, **{fault: 3000})
     assert count == 3000
     assert re.search(text, message)
     assert "stopped with" in message
 
 
-def test_stamps_of_another_clock_need_to_be_asked_for():
+def test_timestamps_of_another_clock_need_an_option():
     _, message = broken(100e3, jitter_ms=1)
     assert "stamps=loose" in message
     joules, _, _ = measure(100e3, 20_000, options="?stamps=loose", jitter_ms=1)
@@ -246,7 +246,7 @@ def test_before_a_start_there_are_no_samples():
                 ask()
 
 
-def test_a_second_acquisition_starts_anew():
+def test_a_second_acquisition_starts_again_at_sample_0():
     instrument = VirtualLpm01a(waves, (0.1,), real_time=False)
     with on_pty(instrument) as path, lpm01a.connect(path) as meter:
         meter.set_voltage(3.0)
@@ -299,7 +299,7 @@ def streams():
 
 
 @given(st.lists(st.integers(0, 300), max_size=12))
-def test_streams_may_be_cut_anywhere(cuts):
+def test_streams_may_be_split_anywhere(cuts):
     for decoder, content in streams():
         stream = decoder(Clock(1000.0), 1.0)
         places = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]

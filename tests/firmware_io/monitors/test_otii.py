@@ -68,7 +68,7 @@ def test_in_real_time(api, model):
     assert edges == [int(0.2 * NATIVE_HZ[model])]
 
 
-def test_silence_takes_its_time(api):
+def test_silence_takes_its_timeout(api):
     with virtual_otii(constant(0.01), speed=0.001) as (url, _), connect(url) as meter:
         meter.set_voltage(3.0)
         meter.start(4_000)
@@ -159,7 +159,7 @@ def test_no_free_license(api):
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_nobody_is_logged_in(api, monkeypatch):
+def test_no_user_is_logged_in(api, monkeypatch):
     for name in ("OTII_USERNAME", "OTII_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
     with virtual_otii(constant(0.01), logged_in=False) as (url, _):

@@ -89,7 +89,7 @@ def test_a_second_start_begins_at_sample_0(api):
     np.testing.assert_allclose(first[0][100:size], second[0][100:size], rtol=1e-6)
 
 
-def test_what_came_before_the_stop_is_kept_and_then_nothing_comes(api):
+def test_samples_before_the_stop_are_kept_and_none_follow(api):
     with virtual_ppk2(constant(0.01), speed=1.0) as (url, kit), connect(url) as meter:
         meter.set_voltage(3.0)
         meter.start(RATE_HZ)
@@ -233,7 +233,7 @@ class Chunks:
 
 @settings(max_examples=15)
 @given(st.data(), st.integers(0, 63))
-def test_how_the_bytes_are_cut_does_not_matter(data, counter):
+def test_the_result_does_not_depend_on_how_the_bytes_are_split(data, counter):
     size = data.draw(st.integers(1, 300))
     numbers = np.arange(size)
     levels = np.array(data.draw(st.lists(st.integers(0, 1), min_size=size, max_size=size)))
@@ -253,7 +253,7 @@ def test_how_the_bytes_are_cut_does_not_matter(data, counter):
     assert list(meter.edges()) == list(np.flatnonzero(np.diff(levels, prepend=1) < 0))
 
 
-def test_a_command_to_a_kit_that_is_gone(api):
+def test_a_command_to_an_unplugged_kit(api):
     with virtual_ppk2(constant(0.01), unplug_s=0.0) as (url, _), connect(url) as meter:
         meter.set_voltage(3.0)
         meter.start(RATE_HZ)

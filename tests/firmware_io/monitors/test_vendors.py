@@ -85,7 +85,7 @@ def test_rates_are_those_that_divide_the_instruments():
             decimation_factor("joulescope", CAPABILITIES, 1_000_000, rate_hz)
 
 
-def test_an_error_comes_after_what_came_before_it():
+def test_an_error_comes_after_the_samples_before_it():
     inbox = Inbox()
     inbox.put("a")
     inbox.fail(BoardError("first"))
@@ -96,7 +96,7 @@ def test_an_error_comes_after_what_came_before_it():
             inbox.take(5.0)
 
 
-def test_a_reader_that_waits_is_woken():
+def test_a_waiting_reader_is_woken():
     inbox = Inbox()
     timer = threading.Timer(0.05, inbox.put, ["late"])
     timer.start()

@@ -62,15 +62,15 @@ MESSAGES = [
 
 def parse(chunks):
     """(messages, error text or None) of the chunks."""
-    parser, found = msg.Parser(), []
+    parser, messages = msg.Parser(), []
     for chunk in chunks:
         parser.feed(chunk)
         try:
             while (message := parser.take()) is not None:
-                found.append(message)
+                messages.append(message)
         except ProtocolError as error:
-            return found, str(error)
-    return found, None
+            return messages, str(error)
+    return messages, None
 
 
 def cut(content, places):
@@ -91,21 +91,21 @@ lines = st.sampled_from([line + b"\n" for line in STREAM.split(b"\n")])
 
 
 @given(st.lists(lines | st.binary(max_size=40)).map(b"".join), st.lists(st.integers(0, 10_000)))
-def test_garbage_is_a_protocol_error_wherever_it_is_cut(content, places):
+def test_garbage_is_a_protocol_error_however_it_is_split(content, places):
     assert parse(cut(content, places)) == parse([content])
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_give_messages_or_a_protocol_error(content):
-    found, error = parse([content, b"\n"])
-    assert error is not None or len(found) == content.count(b"\n") + 1
+    messages, error = parse([content, b"\n"])
+    assert error is not None or len(messages) == content.count(b"\n") + 1
 
 
 @pytest.mark.parametrize("size", [msg.MAX_LINE_BYTES + 1, 5000])
 def test_endless_lines_are_refused_before_they_end(size):
-    found, error = parse([b"m-ready\r\n" + b"m" * size])
-    assert found == [msg.Ready()] and "at most 1024 bytes" in error
-    assert parse([b"m-ready\r\n", b"m" * size, b"\r\n"]) == (found, error)
+    messages, error = parse([b"m-ready\r\n" + b"m" * size])
+    assert messages == [msg.Ready()] and "at most 1024 bytes" in error
+    assert parse([b"m-ready\r\n", b"m" * size, b"\r\n"]) == (messages, error)
 
 
 @pytest.mark.parametrize(
@@ -126,18 +126,18 @@ def test_endless_lines_are_refused_before_they_end(size):
         ),
     ],
 )
-def test_almost_right_lines_are_refused(line):
-    found, error = parse([line.encode() + b"\r\n"])
-    assert found == [] and "Got: " in error and repr(line)[1:-1] in error
+def test_almost_correct_lines_are_refused(line):
+    messages, error = parse([line.encode() + b"\r\n"])
+    assert messages == [] and "Got: " in error and repr(line)[1:-1] in error
 
 
 @given(st.integers(-200, 200))
 def test_raw_takes_exactly_the_int8_numbers(value):
-    found, error = parse([f"m-raw-[{value}]\r\n".encode()])
-    assert (found == [msg.Raw((value,))]) == (-128 <= value <= 127) == (error is None)
+    messages, error = parse([f"m-raw-[{value}]\r\n".encode()])
+    assert (messages == [msg.Raw((value,))]) == (-128 <= value <= 127) == (error is None)
 
 
-def test_an_error_stays():
+def test_a_parser_stays_in_error():
     parser = msg.Parser()
     parser.feed(b"nonsense\r\nm-ready\r\n")
     for _ in range(2):
@@ -208,7 +208,7 @@ def test_one_lost_byte_at_the_start(graph, lose):
     assert (session.has_check, session.mode) == (False, "performance")
 
 
-def test_what_the_device_says_again_and_again_is_no_damage(graph, clip):
+def test_a_repeated_error_of_the_device_is_no_damage(graph, clip):
     session, _ = direct(graph, wrong_crc=True)
     session.start()
     with pytest.raises(ProtocolError, match=r"Got: CRC-32 \w{8} instead of \w{8}"):
@@ -223,7 +223,7 @@ LOAD, LAST, INFER, RAW = START_COMMANDS, START_COMMANDS + 13, START_COMMANDS + 1
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("command", [0, 1, 2, 3, LOAD, LOAD + 3, LAST, INFER, RAW])
-def test_a_device_that_breaks_for_good(graph, clip, fault, command):
+def test_a_device_that_fails_permanently(graph, clip, fault, command):
     session, _ = direct(graph, **{fault: True}, command=command, always=True)
     with pytest.raises((BoardError, ProtocolError), match=r"Got: .+\. What to do: .+") as caught:
         session.start()
@@ -236,7 +236,7 @@ def test_a_device_that_breaks_for_good(graph, clip, fault, command):
 
 @pytest.mark.parametrize("fault", ["silent", "garbage", "half_line"])
 @pytest.mark.parametrize("command", [LOAD, LOAD + 3, LAST, INFER, RAW])
-def test_a_device_that_stumbles_once(graph, clip, fault, command):
+def test_a_device_that_fails_once(graph, clip, fault, command):
     session, _ = direct(graph, **{fault: True}, command=command)
     session.start()
     answer = session.classify(clip)
@@ -312,7 +312,7 @@ def test_scores_of_another_model_size(graph, graph_factory):
     assert len(answer.permille) == 5
 
 
-def test_a_device_with_check_proves_every_exchange(graph, clip):
+def test_a_device_with_check_verifies_every_exchange(graph, clip):
     session, device = direct(graph, check=True)
     session.start()
     assert session.has_check and session.mode == "performance"

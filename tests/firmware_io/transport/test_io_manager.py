@@ -116,7 +116,7 @@ class BlackHole:
         pass
 
 
-def test_a_command_that_the_manager_understood_wrongly_is_an_error(graph):
+def test_a_command_that_the_manager_misread_is_an_error(graph):
     line = opened(behind(graph, "mlc", Faults(spoil=0)))
     line.write(b"timestamp%")
     with pytest.raises(ProtocolError, match=r"pass on 'timestamp'.*'timestam\?'"):
@@ -130,7 +130,7 @@ def test_a_refusal_of_the_manager_is_quoted(graph):
         line.read(1.0)
 
 
-def test_the_managers_own_lines_are_kept_from_the_session():
+def test_the_session_does_not_see_the_managers_own_lines():
     line = io.IoManager(DirectManager(VirtualIoManager(Wired(None, b""), "eembc")), "direct")
     assert line._relayed(b"m-lap-us-123") == b""
     assert line._relayed(b"m-ready") == b""
@@ -174,7 +174,7 @@ def test_both_urls_may_have_options():
     assert io._options("tcp:127.0.0.1:4000") == ("tcp:127.0.0.1:4000", "", None)
 
 
-class Said:
+class Recorded:
     """A transport that has received this, in pieces, and nothing more."""
 
     def __init__(self, content, size):
@@ -200,16 +200,18 @@ LINES = st.lists(
 @given(LINES, st.integers(1, 40))
 def test_only_the_devices_own_lines_come_through(lines, size):
     """Whatever arrives, in whatever pieces: whole lines behind the prefix, or an error that names the manager."""
-    manager = io.IoManager(Said(b"".join(line + b"\r\n" for line in lines), size), "said", "eembc")
+    manager = io.IoManager(Recorded(b"".join(line + b"\r\n" for line in lines), size), "said", "eembc")
     manager.write(b"name%")
     got = b""
     try:
-        while content := manager.read(60):  # returns at once: `Said` never waits
+        while content := manager.read(60):  # returns at once: `Recorded` never waits
             assert content.endswith(b"\r\n")
             got += content
     except ProtocolError as error:
         assert str(error).startswith("the IO manager should pass")
         return
-    said = b"".join(line + b"\r\n" for line in lines).split(b"\n")
-    own = [line.removesuffix(b"\r").removeprefix(io.PREFIX) + b"\r\n" for line in said if line.startswith(io.PREFIX)]
+    received = b"".join(line + b"\r\n" for line in lines).split(b"\n")
+    own = [
+        line.removesuffix(b"\r").removeprefix(io.PREFIX) + b"\r\n" for line in received if line.startswith(io.PREFIX)
+    ]
     assert got == b"".join(own)

@@ -79,9 +79,9 @@ def replayed_twice(graph, path, tmp_path):
     """Play a recording, record that, and compare both."""
     again = tmp_path / "again.jsonl"
     with open_transport(f"spy:{again}:replay:{path}") as opened:
-        found = converse(opened, graph)
+        answer = converse(opened, graph)
     assert bytes_of(again) == bytes_of(path)
-    return found
+    return answer
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -116,7 +116,7 @@ with open_transport(sys.argv[1]) as opened:
 """
 
 
-def test_a_killed_run_leaves_its_traffic(graph, tmp_path):
+def test_a_killed_run_leaves_its_recording(graph, tmp_path):
     path = tmp_path / "traffic.jsonl"
     with on_pty(FakeDevice(graph)) as port:
         line = [sys.executable, "-c", KILLED, f"spy:{path}:serial:{port}"]
@@ -126,7 +126,7 @@ def test_a_killed_run_leaves_its_traffic(graph, tmp_path):
         assert opened.read(1.0)[:1] == b"m"
 
 
-def test_a_line_that_a_kill_cut_off_does_not_count(tmp_path):
+def test_a_truncated_last_line_is_ignored(tmp_path):
     path = tmp_path / "traffic.jsonl"
     whole = (DATA / "reference-energy.jsonl").read_text().splitlines(keepends=True)
     path.write_text("".join(whole[:5]) + whole[5][:20])
@@ -163,7 +163,7 @@ def test_a_recording_of_any_name_is_written_and_plays(name, graph, tmp_path):
         Session(opened).start()
 
 
-def test_a_name_that_no_quotes_help_is_refused(tmp_path):
+def test_a_name_that_cannot_be_quoted_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="in its name"):
         spy.url_of(tmp_path / 'a":host:', "host:")
 
@@ -175,7 +175,7 @@ def test_a_spy_takes_a_file_with_a_colon(graph, tmp_path):
     assert '"to": "x"' in path.read_text()
 
 
-def test_a_full_disk_is_said(graph):
+def test_a_full_disk_is_reported(graph):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full")
     with (

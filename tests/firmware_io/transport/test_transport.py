@@ -32,7 +32,7 @@ def test_serial_talks_to_a_pty(graph):
         assert read_all(opened, len(NAME_ANSWER)) == NAME_ANSWER
 
 
-def test_silence_takes_its_time_and_no_more(graph):
+def test_a_read_without_data_takes_its_timeout_and_no_longer(graph):
     with on_pty(FakeDevice(graph)) as path, open_transport(f"serial:{path}") as opened:
         start = time.monotonic()
         assert opened.read(0.2) == b""
@@ -86,7 +86,7 @@ def test_a_port_that_cannot_be_opened(url):
 @pytest.mark.parametrize(
     "url", ["", "/dev/ttyACM0", "telnet:x", "_port:x", "serial:", "serial:x?baud=fast", "serial:x?parity=n", "tcp:host"]
 )
-def test_urls_that_mean_nothing(url):
+def test_malformed_urls_are_refused(url):
     with pytest.raises(ConfigError), open_transport(url):
         pass
 
