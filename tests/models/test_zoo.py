@@ -46,8 +46,10 @@ def test_golden_vectors_hold_in_the_interpreter_in_c_and_in_every_runtime(folder
     for options in (host_cc.PORTABLE, None):
         compiled = host_library.compile_model(plugins.load("emitters", "c").emit(released), tmp_path, options)
         assert np.array_equal(compiled(vectors["features"]), vectors["scores"]), options
-    for kind in ("onnx_tinpu", "onnx_qdq", "tflite"):
+    for kind in plugins.names("emitters"):
         emitter = plugins.load("emitters", kind)
+        if not hasattr(emitter, "executors"):
+            continue
         files = {emitter.FILE: (folder / emitter.FILE).read_bytes()}
         for runtime, execute in emitter.executors(files).items():
             assert np.array_equal(execute(vectors["features"]), vectors["scores"]), runtime

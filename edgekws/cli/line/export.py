@@ -106,10 +106,10 @@ def _clips(data: Path, vectors: Path | None, graph: Graph) -> _Clips:
         loaded = dataset.load(data)
         test = loaded.splits["test"]
         return _Clips(cache.int8_features(loaded, "test", graph.features), test.labels, test.ids)
-    found = saved.read(vectors, graph)
-    if found.labels is None:
+    stored = saved.read(vectors, graph)
+    if stored.labels is None:
         raise ConfigError("--vectors needs clips with labels, for golden vectors have some of each", got=f"{vectors}")
-    return _Clips(found.features, found.labels, found.ids)
+    return _Clips(stored.features, stored.labels, stored.ids)
 
 
 def _c_files(graph: Graph, clips: _Clips, min_ram: bool) -> dict[str, bytes]:
