@@ -1,4 +1,4 @@
-"""What the checksums of `check` have to prove alone: damage that no answer shows, and an answer of another time."""
+"""Damage that only the checksums of `check` reveal: no answer shows it, or the answer is an old one."""
 
 from __future__ import annotations
 

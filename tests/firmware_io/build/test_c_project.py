@@ -1,4 +1,4 @@
-"""The folder of C that people take away: complete, strict, small, and without a float or a heap."""
+"""The exported C project: complete, strict, small, without floats and without a heap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory plan is judged before anything is compiled."""
+"""The memory plan is checked before anything is compiled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The firmware in energy mode: time stamps are edges on a channel of their own, and no clock is told."""
+"""The firmware in energy mode: time stamps are edges on a channel of their own, and no times are printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recorder keeps what a meter told, whatever happens to the meter, the disk or the run."""
+"""The recorder keeps all samples of a meter, whatever happens to the meter, the disk or the run."""
 
 from __future__ import annotations
 

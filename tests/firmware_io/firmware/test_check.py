@@ -1,4 +1,4 @@
-"""The extension `check`: checksums of all that came and went prove a conversation, on every board."""
+"""The extension `check`: checksums of all bytes in both directions verify a session, on every board."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs that are boards: how they start, what they say, and that none of them is left behind."""
+"""Programs that are boards: how they start, their errors, and that none is left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ports of boards that we have not got: which registers they set, in which order, held against the boards' documents.
+"""Ports of boards that are not emulated: which registers they set, in which order, compared with the documents.
 
 Their sources are compiled for this computer; an access of a register goes to a recorder. Not a run on hardware.
 """

@@ -1,4 +1,4 @@
-"""X-NUCLEO-LPM01A against a virtual one: known joules, edges, lost samples, faults; its decoders against any cut."""
+"""X-NUCLEO-LPM01A against a virtual one: known joules, edges, lost samples, faults; its decoders for any split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening a port loses nothing that the device says."""
+"""Opening a port loses no byte that the device sends."""
 
 from __future__ import annotations
 
