@@ -27,6 +27,7 @@ Profile = Callable[[np.ndarray], np.ndarray]
 PROMPT = "PowerShield > "
 BUFFER_BYTES = 1 << 17  # of its own, behind the pty's 4 KB
 POLL_S = 0.002
+UNPLUG_DELAY_SAMPLES = 500
 PATIENCE = 300  # polls in a row in which the host takes nothing, until its buffer runs over: more than half a second
 _BLOCKS_PER_S = {"ascii_dec": 1, "bin_hexa": 100}
 _KNOWN = {
@@ -42,8 +43,9 @@ class Faults:
 
     firmware: what `version` says; before 1.0.6 `pwr` and `eventsrc` are errors. drop_byte_at: a byte inside of this
     sample never arrives. drop_sample_at: this whole sample does not. garbage_at: noise before this sample.
-    unplug_at: the port is gone at this sample. overcurrent_at, overflow_at: it gives up with this error.
-    jitter_ms: every second time stamp is later by so much. still_streaming: it was left so by a killed program.
+    unplug_at: the port is gone at this sample; unplug_after_edges: or soon after this many edges. overcurrent_at,
+    overflow_at: it gives up with this error. jitter_ms: every second time stamp is later by so much. still_streaming: a
+    killed program left it so.
     """
 
     firmware: str = "1.0.6"
@@ -51,6 +53,7 @@ class Faults:
     drop_sample_at: int | None = None
     garbage_at: int | None = None
     unplug_at: int | None = None
+    unplug_after_edges: int | None = None
     overcurrent_at: int | None = None
     overflow_at: int | None = None
     jitter_ms: int = 0
@@ -72,7 +75,7 @@ class VirtualLpm01a:
         self.acquiring = self.unplugged = False
         self.sent = self.stamps = 0  # samples, time stamps of this acquisition
         self.started = 0.0
-        self.events = self.refused = 0
+        self.events = self.refused = self.seen_edges = 0
         self.pending: list[int] = []  # samples in which the pin falls
         names = ("drop_byte_at", "drop_sample_at", "garbage_at", "unplug_at", "overcurrent_at", "overflow_at")
         self._faults = {name: at for name in names if (at := getattr(self.faults, name)) is not None}
@@ -97,8 +100,12 @@ class VirtualLpm01a:
         """The board's pin falls now."""
         with self.lock:
             if self.acquiring:
-                self.pending.append(int((time.monotonic() - self.started) * self.rate_hz))
+                at = int((time.monotonic() - self.started) * self.rate_hz)
+                self.pending.append(at)
                 self.pending.sort()
+                self.seen_edges += 1
+                if self.seen_edges == self.faults.unplug_after_edges:
+                    self._faults["unplug_at"] = max(at, self.sent) + UNPLUG_DELAY_SAMPLES
 
     # commands
 
@@ -179,8 +186,8 @@ class VirtualLpm01a:
                 self.pending.pop(0)
                 self._event()
             stops = [due, self.stamps * period, *self.pending[:1]]
-        names = [name for name, at in self._faults.items() if at == self.sent]
-        stops += [at for at in self._faults.values() if at > self.sent]
+            names = [name for name, at in self._faults.items() if at == self.sent]
+            stops += [at for at in self._faults.values() if at > self.sent]
         n = min(stops) - self.sent
         block = bytearray(self._encoded(self._values(n)))
         self.sent += n

@@ -142,11 +142,11 @@ def test_accuracy_and_energy_share_a_firmware(measure):
 
 def test_an_unplugged_meter_keeps_the_windows_before(measure, tmp_path):
     plan = Plan(("accuracy", "energy"), window_s=0.3, windows=5, idle_s=0.1)
-    run, _, _ = measure(plan, MeterFaults(unplug_at=16_000))
+    run, _, _ = measure(plan, MeterFaults(unplug_after_edges=6))  # within the third window, however slow this computer
     assert not run.valid and isinstance(run.cause, BoardError) and run.incomplete in run.reasons[0]
-    assert run.accuracy.matches == 4 and 1 <= len(run.energy.windows) < 5
+    assert run.accuracy.matches == 4 and len(run.energy.windows) == 2
     sidecar = json.loads((tmp_path / "energy.json").read_text())
-    assert not sidecar["complete"] and 0 < sidecar["samples"] <= 16_000
+    assert not sidecar["complete"] and sidecar["samples"] > 0
 
 
 @pytest.mark.parametrize(
