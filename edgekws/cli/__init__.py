@@ -43,5 +43,7 @@ def main() -> None:
     """The entry point: parse, run, and turn expected errors into one paragraph and an exit code."""
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    if not debug:
+        console.plain_warnings()
     with console.readable_errors(debug):
         app(args=arguments, prog_name="edgekws")

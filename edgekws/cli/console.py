@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -91,6 +92,18 @@ def waiting(what: str) -> Iterator[None]:
 def next_step(command: str) -> None:
     """Print the usual next command."""
     out.print(f"[dim]next:[/] {_escaped(command)}")
+
+
+def plain_warnings() -> None:
+    """From now on print each warning once, as one line without its place in the code."""
+    printed: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in printed:
+            printed.add(str(message))
+            err.print(f"[yellow]warning:[/] {_escaped(str(message))}")
+
+    warnings.showwarning = show
 
 
 @contextmanager

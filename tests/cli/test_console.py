@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -35,6 +36,15 @@ def test_a_stopped_command_says_so(
         assert end.value.code == 3 and "clips should be there" in output
     else:
         assert end.value.code == 130 and output.startswith("stopped; run the same command again")
+
+
+def test_a_warning_is_one_line_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        console.plain_warnings()
+        for text in ("the old [name] is called new", "the old [name] is called new", "another"):
+            warnings.warn(text, FutureWarning, stacklevel=1)
+    assert capsys.readouterr().err == "warning: the old [name] is called new\nwarning: another\n"
 
 
 def test_text_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

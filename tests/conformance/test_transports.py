@@ -89,6 +89,16 @@ LOOP_BACKS = {each.__name__: each for each in (serial, tcp, io, spy, replay, hos
 """Scheme -> a device behind it: (URL, the firmware that the transport starts, if it starts one)."""
 
 
+@contextmanager
+def loop_back(scheme: str, graph: Graph, folder: Path) -> Iterator[tuple[str, Path | None]]:
+    """Of the list above; any other transport has to start a board, as `scheme:` alone."""
+    if scheme in LOOP_BACKS:
+        with LOOP_BACKS[scheme](graph, folder) as device:
+            yield device
+    else:
+        yield f"{scheme}:", firmware(transport.board_of(f"{scheme}:"), graph, folder)
+
+
 def classified(url: str, elf: Path | None, graph: Graph) -> tuple[int, ...]:
     """The scores of the device for random features."""
     features = np.random.default_rng(0).integers(-128, 128, graph.features.shape[:2]).astype(np.int8)
@@ -102,7 +112,7 @@ def classified(url: str, elf: Path | None, graph: Graph) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("scheme", plugins.names("transports"))
 def test_a_session_passes_in_both_directions(scheme, graph, tmp_path):
-    with LOOP_BACKS[scheme](graph, tmp_path) as (url, elf):
+    with loop_back(scheme, graph, tmp_path) as (url, elf):
         assert len(classified(url, elf, graph)) == len(graph.labels)
 
 

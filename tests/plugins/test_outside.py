@@ -18,7 +18,7 @@ from edgekws.cli.plugins import KIND, VERSION
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = Path(__file__).with_name("outside")
 NAMES = {
-    "sources": "flat",
+    "sources": "every_tenth",
     "networks": "one_layer",
     "targets": "bytes_only",
     "emitters": "graph_file",

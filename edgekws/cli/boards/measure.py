@@ -221,8 +221,12 @@ def _port(options: Options, board: Board, energy: bool) -> str:
     port = options.port or board.transport
     started = transport.board_of(port)
     if started not in ("", board.name):
-        hint = f"give --board {boards.load(started).name}, or leave out --port"
         got = f"{port}, which starts {started}"
+        if not options.port:
+            scheme = port.partition(":")[0]
+            hint = f'write transport = "{scheme}:{board.name}" into its file'
+            raise ConfigError(f"transport of the board {board.name} should start this board", got=got, hint=hint)
+        hint = f"give --board {boards.load(started).name}, or leave out --port"
         raise ConfigError(f"--port should be one of the board {board.name}", got=got, hint=hint)
     serial = re.match(r"(spy:.*:)?serial:", port) and "baud=" not in port
     baud = board.energy_baud if energy else board.baud

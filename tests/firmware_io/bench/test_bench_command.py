@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekws import plugins
 from edgekws.cli.boards import measure as command
 from edgekws.cli.boards.measure import Options
 from edgekws.errors import ArtifactError, BoardError, ConfigError, ParityError, ProtocolError
@@ -181,6 +182,18 @@ def test_bad_options_are_one_paragraph_before_anything_is_sent(options, changes,
     with pytest.raises(error, match=message):
         command.measure(replace(options, **changes))
     assert not options.folder.exists()
+
+
+def test_a_board_whose_file_starts_another_is_refused(options, tmp_path, monkeypatch):
+    """As a copy of host.toml under another name does."""
+    copy = tmp_path / "copied_boards" / "boards" / "my-pc.toml"
+    copy.parent.mkdir(parents=True)
+    (tmp_path / "copied_boards" / "__init__.py").touch()
+    copy.write_text(plugins.find("boards", "host").path.read_text())
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv(plugins.VARIABLE, "copied_boards")
+    with pytest.raises(ConfigError, match=r'transport of the board my-pc.*Got: host:.*transport = "host:my-pc"'):
+        command.measure(replace(options, board="my-pc", port=""))
 
 
 def test_figures_are_printed_even_if_no_report_can_be_written(graph, options, capsys):
