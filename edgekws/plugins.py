@@ -203,8 +203,8 @@ _RENAME = "rename the file of one of them, or leave its package out"
 
 def _located(kind: str) -> list[Plugin]:
     """All plugins of a kind, sorted by name; two of one name are both there."""
-    found = [plugin for package in packages() for plugin in _of_package(package, kind)]
-    return sorted(found, key=lambda plugin: plugin.name)
+    plugins = [plugin for package in packages() for plugin in _of_package(package, kind)]
+    return sorted(plugins, key=lambda plugin: plugin.name)
 
 
 def _of_package(package: Package, kind: str) -> Iterator[Plugin]:
@@ -231,8 +231,8 @@ def _of_folder(package: Package, kind: str, folder: str) -> Iterator[Plugin]:
 
 
 def _modules(home: Path) -> Iterator[tuple[str, Path]]:
-    for found in pkgutil.iter_modules([str(home)]):
-        yield found.name, home / (f"{found.name}/__init__.py" if found.ispkg else f"{found.name}.py")
+    for module in pkgutil.iter_modules([str(home)]):
+        yield module.name, home / (f"{module.name}/__init__.py" if module.ispkg else f"{module.name}.py")
 
 
 def _tables(home: Path) -> Iterator[tuple[str, Path]]:
@@ -259,8 +259,8 @@ def _installed(path: tuple[str, ...]) -> tuple[tuple[str, str], ...]:  # noqa: A
     """(package, name and version of what installed it) of each entry point."""
     from importlib.metadata import entry_points
 
-    found = sorted(entry_points(group=GROUP), key=lambda point: point.module)
-    return tuple((point.module, f"{point.dist.name} {point.dist.version}" if point.dist else "") for point in found)
+    points = sorted(entry_points(group=GROUP), key=lambda point: point.module)
+    return tuple((point.module, f"{point.dist.name} {point.dist.version}" if point.dist else "") for point in points)
 
 
 def _imported(plugin: Plugin) -> ModuleType:
@@ -275,8 +275,8 @@ def _imported(plugin: Plugin) -> ModuleType:
         raise ConfigError(f"the plugin {plugin.module} should be importable", got=got, hint=hint) from error
     missing = [one for one in row(plugin.kind).contract if not any(hasattr(module, name) for name in one.split("|"))]
     if missing:
-        wanted = ", ".join(name.replace("|", " or ") for name in missing)
-        raise ConfigError(f"the plugin {plugin.module} should define {wanted}", got=f"no such name in {plugin.path}")
+        expected = ", ".join(name.replace("|", " or ") for name in missing)
+        raise ConfigError(f"the plugin {plugin.module} should define {expected}", got=f"no such name in {plugin.path}")
     return module
 
 

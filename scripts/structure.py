@@ -115,7 +115,7 @@ def _from_imports(module: str, node: ast.ImportFrom) -> Iterator[Import]:
 
 @cache
 def imports() -> tuple[Import, ...]:
-    return tuple(found for module in modules() for found in imports_of(module))
+    return tuple(arrow for module in modules() for arrow in imports_of(module))
 
 
 # Circles
@@ -125,10 +125,10 @@ def imports() -> tuple[Import, ...]:
 def arrows() -> dict[str, dict[str, Import]]:
     """Room -> room that it imports -> the first import that does."""
     rooms: dict[str, dict[str, Import]] = defaultdict(dict)
-    for found in imports():
-        source, target = room_of(found.source), room_of(found.target)
+    for arrow in imports():
+        source, target = room_of(arrow.source), room_of(arrow.target)
         if source != target:
-            rooms[source].setdefault(target, found)
+            rooms[source].setdefault(target, arrow)
     return dict(rooms)
 
 
@@ -181,9 +181,9 @@ def circles() -> list[str]:
     return told
 
 
-def _where(found: Import) -> str:
-    what = f"{found.target}.{found.symbol}" if found.symbol else found.target
-    return f"{modules()[found.source]}:{found.line} imports {what}"
+def _where(arrow: Import) -> str:
+    what = f"{arrow.target}.{arrow.symbol}" if arrow.symbol else arrow.target
+    return f"{modules()[arrow.source]}:{arrow.line} imports {what}"
 
 
 # Private modules and symbols
@@ -219,8 +219,8 @@ def _attributes(module: str) -> Iterator[Import]:
 
 
 def private_imports() -> list[str]:
-    used = [*imports(), *(found for module in modules() for found in _attributes(module))]
-    return sorted({_where(found) for found in used if not is_at_home(found.source, found.target, found.symbol)})
+    used = [*imports(), *(arrow for module in modules() for arrow in _attributes(module))]
+    return sorted({_where(arrow) for arrow in used if not is_at_home(arrow.source, arrow.target, arrow.symbol)})
 
 
 # Sizes
@@ -290,7 +290,7 @@ def enumerators_of(path: str) -> set[str]:
 
 def _may_name_ops(module: str) -> bool:
     near = ("edgekws.graph", "edgekws.quant")
-    return module.startswith(near) or any(found.target.startswith(near) for found in imports_of(module))
+    return module.startswith(near) or any(arrow.target.startswith(near) for arrow in imports_of(module))
 
 
 def op_files() -> dict[str, list[str]]:
@@ -298,11 +298,11 @@ def op_files() -> dict[str, list[str]]:
     strings = {path: strings_of(path) for module, path in modules().items() if _may_name_ops(module)}
     in_c = [path for path in tracked() if path.startswith(PRODUCT) and path.endswith((".c", ".h"))]
     enums = {path: enumerators_of(path) for path in in_c}
-    found: dict[str, list[str]] = {}
+    files: dict[str, list[str]] = {}
     for op in ops():
-        found[op] = [path for path, held in strings.items() if op in held]
-        found[op] += [path for path, held in enums.items() if held & {f"ekw_{op}", f"ekw_op_{op}"}]
-    return found
+        files[op] = [path for path, held in strings.items() if op in held]
+        files[op] += [path for path, held in enums.items() if held & {f"ekw_{op}", f"ekw_op_{op}"}]
+    return files
 
 
 # The bars
@@ -349,9 +349,9 @@ def private_bar() -> Bar:
 
 
 def ops_bar() -> Bar:
-    found = op_files()
-    misses = [f"{op}: {len(files)}: {', '.join(files)}" for op, files in found.items() if len(files) > OP_FILES]
-    return Bar("files that name one op", str(max(map(len, found.values()))), f"<= {OP_FILES}", misses)
+    by_op = op_files()
+    misses = [f"{op}: {len(files)}: {', '.join(files)}" for op, files in by_op.items() if len(files) > OP_FILES]
+    return Bar("files that name one op", str(max(map(len, by_op.values()))), f"<= {OP_FILES}", misses)
 
 
 BARS = (folders_bar, root_bar, lines_bar, functions_bar, circles_bar, private_bar, ops_bar)

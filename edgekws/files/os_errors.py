@@ -77,10 +77,10 @@ def existing_parent(path: Path) -> Path:
 def ownership(path: Path) -> str:
     """Who owns `path`, its mode, and who asks; as far as this system says."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError as error:
         return _reason(error)
-    return f"it is owned by {_user(found.st_uid)} (mode {stat.S_IMODE(found.st_mode):03o}), and you are {_me()}"
+    return f"it is owned by {_user(status.st_uid)} (mode {stat.S_IMODE(status.st_mode):03o}), and you are {_me()}"
 
 
 def _me() -> str:
