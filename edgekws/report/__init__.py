@@ -1,11 +1,15 @@
 """Reports: report.json for programs, report.md for repositories, report.html for browsers.
 
-The `edgekws-report` document, version 2 (report.json); schema.json beside this file defines each field:
+The `edgekws-report` document, version 3 (report.json); schema.json beside this file defines each field:
 
 kind, version, edgekws, title, created
 verdict      {valid: true | false | null, text, reasons}; null without a board
 incomplete   the error that ended the run early, "" for none; what was measured before it is kept
 modes        the modes that were run: performance, accuracy, energy
+provenance   source (live, replay, trace, unknown), run_id, started, ended, recorded, port, emulator, clips_sha256;
+             null without a board
+build        status (verified, unverified, unknown), id (of the device), expected (of the firmware); null without a
+             board
 warnings     sentences that qualify the figures
 figures      measurements: name, value, unit, how, n, interval {low, high} | null, board, artifact_sha256
 graph        name, target, sha256, labels, macs, parameter_bytes, peak_activation_bytes
@@ -18,6 +22,7 @@ parity       rows of artifact, runtime, n, differences [, note]
 manifests    name -> manifest: kind, inputs, recipe, versions, notes
 
 What version 2 added: incomplete, modes, energy, transfers, performance.drift and performance.host_s.
+What version 3 added: provenance and build.
 """
 
 from __future__ import annotations
@@ -49,6 +54,8 @@ class Report:
     verdict: Row
     incomplete: str
     modes: tuple[str, ...]
+    provenance: Row | None
+    build: Row | None
     warnings: tuple[str, ...]
     figures: tuple[Row, ...]
     graph: Row
@@ -95,6 +102,8 @@ def build_report(
         verdict=_verdict(run),
         incomplete=run.get("incomplete", ""),
         modes=tuple(run.get("modes", ())),
+        provenance=run.get("provenance"),
+        build=run.get("build"),
         warnings=(*warnings, *run.get("warnings", ())),
         figures=(*run.get("measurements", ()), *(figure.to_json() for figure in figures)),
         graph=_graph(graph),

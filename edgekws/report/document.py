@@ -1,4 +1,4 @@
-"""The `edgekws-report` and `edgekws-bench` documents, version 2, as types; schema.json is generated from them.
+"""The `edgekws-report` and `edgekws-bench` documents, version 3, as types; schema.json is generated from them.
 
 A report has exactly these fields. The sections that come from a bench may have more; readers ignore those.
 """
@@ -6,22 +6,22 @@ A report has exactly these fields. The sections that come from a bench may have 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgekws.errors import ArtifactError
 from edgekws.files.os_errors import unreadable
 from edgekws.types import How
 
-KIND, VERSION = "edgekws-report", 2
-BENCH_KIND, BENCH_VERSION = "edgekws-bench", 2
+KIND, VERSION = "edgekws-report", 3
+BENCH_KIND, BENCH_VERSION = "edgekws-bench", 3
 MODES = ("performance", "accuracy", "energy")
 Mode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """Modes of other packages have no section; their figures are among the measurements."""
-_READABLE = {(kind, version) for kind in (KIND, BENCH_KIND) for version in (1, 2)}
+_READABLE = {(kind, version) for kind in (KIND, BENCH_KIND) for version in (1, 2, 3)}
 Row = dict[str, Any]
 
 
@@ -49,6 +49,44 @@ class Figure(_Own):
     interval: Bounds | None
     board: str
     artifact_sha256: str
+
+
+class Provenance(_Section):
+    """Where the figures come from.
+
+    source: live (a device answered), replay (recorded traffic), trace (an imported table of a meter), unknown (an
+    older document). run_id: name of the run's folder. started, ended, recorded (of a replay's traffic): ISO 8601 with
+    UTC offset. port: the URL that was opened. emulator: its version, "" without one. clips_sha256: over names,
+    features and labels of the run's clips. All are "" when unknown.
+    """
+
+    source: Literal["live", "replay", "trace", "unknown"]
+    run_id: str
+    started: str
+    ended: str
+    recorded: str
+    port: str
+    emulator: str
+    clips_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+
+
+class Build(_Section):
+    """Whether the device ran the firmware that was built for the run.
+
+    id: the build id that the device reported; "" when it reports none (unverified). expected: that of the firmware.
+    """
+
+    status: Literal["verified", "unverified", "unknown"]
+    id: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")]
+    expected: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.status == "verified" and (not self.id or self.id != self.expected):
+            raise ValueError("a verified build should have the expected id")
+        if self.status == "unverified" and self.id:
+            raise ValueError("an unverified build should have no id")
+        return self
 
 
 class Board(_Section):
@@ -168,16 +206,21 @@ class Answer(_Section):
 
 
 class Bench(_Section):
-    """`edgekws-bench`. incomplete: the error that ended the run early, "" for none; reasons has it too."""
+    """`edgekws-bench`. incomplete: the error that ended the run early, "" for none; reasons has it too.
+
+    firmware: null when it is not known which one the device ran.
+    """
 
     kind: Literal["edgekws-bench"]
-    version: Literal[2]
+    version: Literal[3]
     valid: bool
     verdict: str
     reasons: list[str]
     warnings: list[str]
     incomplete: str
     modes: list[Mode]
+    provenance: Provenance
+    build: Build
     board: Board
     graph: BenchGraph
     firmware: Firmware | None
@@ -188,6 +231,12 @@ class Bench(_Section):
     layers_us: list[float]
     measurements: list[Figure]
     answers: list[Answer] | None = None
+
+    @model_validator(mode="after")
+    def _claims_no_sizes(self) -> Self:
+        if self.build.status == "unverified" and self.firmware is not None:
+            raise ValueError("firmware should be null when the build is unverified")
+        return self
 
 
 class Verdict(_Own):
@@ -240,16 +289,18 @@ class Parity(_Section):
 
 
 class ReportDocument(_Own):
-    """`edgekws-report`. board, device, performance, accuracy, energy, transfers: null without a board."""
+    """`edgekws-report`. provenance, build, board, device and what the board measured: null without a board."""
 
     kind: Literal["edgekws-report"]
-    version: Literal[2]
+    version: Literal[3]
     edgekws: str
     title: str
     created: str
     verdict: Verdict
     incomplete: str
     modes: list[Mode]
+    provenance: Provenance | None
+    build: Build | None
     warnings: list[str]
     figures: list[Figure]
     graph: GraphSummary
@@ -264,22 +315,45 @@ class ReportDocument(_Own):
     parity: list[Parity]
     manifests: dict[str, Row]
 
+    @model_validator(mode="after")
+    def _claims_no_sizes(self) -> Self:
+        if self.build is not None and self.build.status == "unverified" and self.memory:
+            raise ValueError("memory should be empty when the build is unverified")
+        return self
+
 
 def upgraded(document: Mapping[str, Any], where: str = "the document") -> Row:
-    """A report or bench in this version. Sections that version 1 did not have are null.
+    """A report or bench in this version. Sections that an older version did not have are null or say "unknown".
 
     Raises ArtifactError for any other document.
     """
     kind, version = document.get("kind"), document.get("version")
     if not isinstance(kind, str) or type(version) is not int or (kind, version) not in _READABLE:
-        expected = f"{where} should be an {KIND} or {BENCH_KIND} document, version 1 or 2"
+        expected = f"{where} should be an {KIND} or {BENCH_KIND} document, version 1 to {VERSION}"
         got = f"{ascii(kind)[:60]} version {ascii(version)[:20]}"
         raise ArtifactError(expected, got=got, hint="run `edgekws bench` again, or use the edgekws that wrote it")
-    if version == VERSION:
-        return dict(document)
+    current = dict(document)
+    for upgrade in _UPGRADES[version - 1 :]:
+        current = upgrade(current)
+    return current
+
+
+def _from_1(document: Row) -> Row:
     modes = [mode for mode in MODES if document.get(mode)]
-    added = {"version": VERSION, "modes": modes, "incomplete": "", "transfers": None, "energy": None}
+    added = {"version": 2, "modes": modes, "incomplete": "", "transfers": None, "energy": None}
     return {**document, **added, "performance": _with_drift(document.get("performance"))}
+
+
+def _from_2(document: Row) -> Row:
+    """Version 2 said neither where the figures came from nor which build the device ran."""
+    if not document.get("board"):
+        return {**document, "version": 3, "provenance": None, "build": None}
+    provenance = dict.fromkeys(Provenance.model_fields, "") | {"source": "unknown"}
+    build = dict.fromkeys(Build.model_fields, "") | {"status": "unknown"}
+    return {**document, "version": 3, "provenance": provenance, "build": build}
+
+
+_UPGRADES: tuple[Callable[[Row], Row], ...] = (_from_1, _from_2)
 
 
 def _with_drift(performance: object) -> object:

@@ -6,7 +6,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from edgekws.report import text
+from edgekws.report import origin, text
 from edgekws.report.markdown import speed_line
 
 Row = dict[str, Any]
@@ -36,7 +36,7 @@ def render(template: str, **values: Any) -> str:  # noqa: ANN401 - templates tak
     )
     folder = files(__package__ or "edgekws.report")
     page = environment.from_string((folder / template).read_text("utf-8"))
-    return page.render(style=(folder / "page.css").read_text("utf-8"), how=text.HOW, text=text, **values)
+    return page.render(style=(folder / "page.css").read_text("utf-8"), how=text.HOW, text=text, origin=origin, **values)
 
 
 def _card(figure: Row) -> Row:

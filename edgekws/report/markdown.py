@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from edgekws.report import text
+from edgekws.report import origin, text
 
 Row = dict[str, Any]
 
@@ -38,6 +38,7 @@ def _line(cells: Sequence[object]) -> str:
 
 def _head(report: Row) -> list[str]:
     lines = [f"# {report['title']}", "", f"**{text.headline(report)}**", ""]
+    lines += [f"- **{alert}**" for alert in origin.alerts(report)]
     if report["incomplete"]:
         lines.append(f"- **aborted; the figures were measured before that: {report['incomplete']}**")
     lines += [f"- reason: {reason}" for reason in text.reasons(report)]
@@ -51,6 +52,8 @@ def _head(report: Row) -> list[str]:
 def _device(report: Row) -> list[str]:
     """Date, device and transfers."""
     parts = [f"Written {report['created']}."] if report["created"] else []
+    if where := origin.line(report):
+        parts.append(f"{where[0].upper()}{where[1:]}.")
     if device := report["device"]:
         parts.append(f"Device: {device['name']}, {device['profile']}, model {device['model']}.")
     if report["transfers"]:

@@ -25,6 +25,7 @@ from edgekws import stats
 from edgekws.errors import ArtifactError
 from edgekws.files import new_folder, write_json, write_text
 from edgekws.mlperf import FILES, WINDOW_S, WINDOWS
+from edgekws.report import origin
 from edgekws.report.document import MODES, checked
 from edgekws.report.traces import window_edges
 
@@ -91,6 +92,9 @@ def _origin(bench: Row, mode: str) -> list[str]:
     """Board, graph and caveats, which the checker ignores."""
     how = bench["energy"]["how"] if mode == "energy" else bench["board"]["how"]
     lines = [f"edgekws: {bench['board']['title']}, graph {bench['graph']['sha256']}"]
+    lines.append(f"edgekws: {origin.line(bench)}")
+    if bench["provenance"]["source"] == "replay":
+        lines.append("NOT LIVE: recorded traffic was played back")
     if how != "measured":
         lines.append(f"NOT OF A BOARD: the figures are {how}")
     if mode == "accuracy" and bench["accuracy"]["n"] != FILES:

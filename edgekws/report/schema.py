@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekws.files import write_json
-from edgekws.report.document import Bench, ReportDocument
+from edgekws.report.document import VERSION, Bench, ReportDocument
 
 SCHEMA = Path(__file__).with_name("schema.json")
 Row = dict[str, Any]
@@ -24,7 +24,7 @@ def schema() -> Row:
     shared |= {"ReportDocument": report, "Bench": bench}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "edgekws-report and edgekws-bench, version 2",
+        "title": f"edgekws-report and edgekws-bench, version {VERSION}",
         "oneOf": [{"$ref": "#/$defs/ReportDocument"}, {"$ref": "#/$defs/Bench"}],
         "$defs": dict(sorted(shared.items())),
     }

@@ -1,6 +1,6 @@
 """The results of a bench: frozen values, and the `edgekws-bench` document that reports are made from.
 
-Version 2 of the document has a key for each field of BenchRun and of its sections (below and in
+Version 3 of the document has a key for each field of BenchRun and of its sections (below and in
 firmware_io/bench/modes), and kind, version, valid, verdict, incomplete ("" or why the run was aborted) and
 measurements. A section is null when its mode did not run, or when the run was aborted before it measured anything.
 """
@@ -15,16 +15,18 @@ from typing import Any
 from edgekws import stats
 from edgekws.errors import ConfigError
 from edgekws.types import How, Interval, Measurement
+from firmware_io.bench.build_check import BuildCheck
 from firmware_io.bench.modes import Figures
 from firmware_io.bench.modes.accuracy import Accuracy, ClipAnswer
 from firmware_io.bench.modes.energy import Energy
 from firmware_io.bench.modes.performance import Performance
+from firmware_io.bench.provenance import Provenance
 from firmware_io.board import Board
 from firmware_io.build import Firmware
 from firmware_io.protocol.parser import StackUse
 from firmware_io.protocol.session import Identity, Transfers
 
-KIND, VERSION = "edgekws-bench", 2
+KIND, VERSION = "edgekws-bench", 3
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class BenchRun:
     """All results of one bench. reasons: why the run is not valid; empty when it is.
 
     identity, transfers: None when no board was used (a recorded trace). answers: of accuracy mode, one per clip.
-    others: sections of modes of other packages. stack: None when the device does not report it. cause: the error that
-    aborted the run.
+    firmware: None when it is not known to be the one that ran. others: sections of modes of other packages. stack: None
+    when the device does not report it. cause: the error that aborted the run.
     """
 
     board: Board
@@ -53,6 +55,8 @@ class BenchRun:
     cause: BaseException | None = None
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    provenance: Provenance = field(default_factory=Provenance)
+    build: BuildCheck = field(default_factory=BuildCheck)
 
     @property
     def valid(self) -> bool:
@@ -106,6 +110,8 @@ class BenchRun:
             "incomplete": self.incomplete,
             "reasons": list(self.reasons),
             "warnings": list(self.warnings),
+            "provenance": asdict(self.provenance),
+            "build": asdict(self.build),
             "board": {key: getattr(self.board, key) for key in _BOARD_KEYS},
             "device": self.identity and asdict(self.identity),
             "graph": {"name": self.graph_name, "sha256": self.graph_sha256, "labels": list(self.labels)},

@@ -31,6 +31,12 @@ def require(board: Board) -> str:
     return tools.require(board.qemu_program, f"the emulated board {board.name}")
 
 
+def version(board: Board) -> str:
+    """The first line of the emulator's --version. Raises BoardError with an install hint."""
+    text = tools.run([require(board), "--version"], f"{board.qemu_program} should say its version", "install it again")
+    return text.partition("\n")[0].strip()
+
+
 def command(board: Board, elf: Path) -> list[str]:
     """The command line. Raises BoardError without QEMU, ConfigError for a board without an emulator."""
     return _command(board, elf, ("-serial", f"tcp:127.0.0.1:0,{_SERVER}"))

@@ -63,6 +63,23 @@ def board_of(url: str) -> str:
     return started
 
 
+def recording_of(url: str) -> Path | None:
+    """The recorded traffic that `url` plays; None for a device. Raises ConfigError for an unknown scheme."""
+    module, rest = _load(url)
+    played: Path | None = module.recording_of(rest) if hasattr(module, "recording_of") else None
+    return played
+
+
+def emulator_of(url: str) -> str:
+    """The version of the emulator that `url` starts, in one line; "" without one.
+
+    Raises ConfigError for an unknown scheme, BoardError without the emulator.
+    """
+    module, rest = _load(url)
+    version: str = module.emulator_of(rest) if hasattr(module, "emulator_of") else ""
+    return version
+
+
 def _load(url: str) -> tuple[Any, str]:
     """(module of the scheme, the rest of the URL)."""
     scheme, separator, rest = url.partition(":")

@@ -75,3 +75,8 @@ def connect(rest: str, elf: Path | None = None) -> Iterator[Replay]:  # noqa: AR
     replay = Replay(load(Path(rest)))
     yield replay
     replay.check_finished()
+
+
+def recording_of(rest: str) -> Path:
+    """The file that the URL plays."""
+    return Path(rest)

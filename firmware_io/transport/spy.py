@@ -99,6 +99,16 @@ def board_of(rest: str) -> str:
     return transports.board_of(_parts(rest)[1])
 
 
+def recording_of(rest: str) -> Path | None:
+    """The recorded traffic that the inner URL plays; None for a device."""
+    return transports.recording_of(_parts(rest)[1])
+
+
+def emulator_of(rest: str) -> str:
+    """The version of the emulator that the inner URL starts; "" without one."""
+    return transports.emulator_of(_parts(rest)[1])
+
+
 def _parts(rest: str) -> tuple[Path, str]:
     """The file ends at the first scheme behind it: it may itself have a colon, as on Windows."""
     if rest.startswith('"') and _END in rest:

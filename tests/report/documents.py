@@ -29,13 +29,19 @@ def bench_document(graph, wrong=0, **more):
     mismatch = {"clip": "yes/a.wav", "compared": "scores", "expected": [1] * 12, "got": [2] * 12}
     return {
         "kind": "edgekws-bench",
-        "version": 2,
+        "version": 3,
         "valid": not wrong,
         "verdict": f"board equals interpreter: {n - wrong} of {n}",
         "reasons": [f"board and interpreter differ on {wrong} clips"] if wrong else [],
         "incomplete": "",
         "modes": ["performance", "accuracy"],
         "energy": None,
+        "provenance": {
+            "source": "live", "run_id": "20261201-021530-performance-accuracy", "started": "2026-12-01T02:15:30+00:00",
+            "ended": "2026-12-01T02:16:30+00:00", "recorded": "", "port": "qemu:b1",
+            "emulator": "QEMU emulator version 7.2.22", "clips_sha256": "c" * 64,
+        },
+        "build": {"status": "verified", "id": "0123abcd" * 4, "expected": "0123abcd" * 4},
         "transfers": {"checked": True, "commands": 1234, "repeated": 2},
         "layers_us": [],
         "warnings": ["2 inputs were sent again"],

@@ -36,11 +36,11 @@ def written(report: Report, folder):
 
 def test_the_document_has_exactly_its_documented_fields(make, tmp_path):
     document = json.loads(written(make(), tmp_path)[0])
-    assert (document["kind"], document["version"]) == ("edgekws-report", 2)
+    assert (document["kind"], document["version"]) == ("edgekws-report", 3)
     assert set(document) == {
         *("kind", "version", "edgekws", "title", "created", "verdict", "warnings", "figures", "graph", "layers"),
         *("memory", "board", "device", "performance", "accuracy", "parity", "manifests"),
-        *("incomplete", "modes", "energy", "transfers"),
+        *("incomplete", "modes", "energy", "transfers", "provenance", "build"),
     }
     assert document["verdict"] == {"valid": True, "text": "board equals interpreter: 110 of 110", "reasons": []}
     assert document["warnings"] == ["synthetic speech", "2 inputs were sent again"]
@@ -128,7 +128,7 @@ def test_a_failing_renderer_leaves_the_old_report(make, tmp_path, monkeypatch):
     assert [(tmp_path / f"report.{kind}").read_text() for kind in ("json", "md", "html")] == before
 
 
-@pytest.mark.parametrize("change", [{"kind": "other"}, {"version": 3}, {"version": True}, {"version": None}])
+@pytest.mark.parametrize("change", [{"kind": "other"}, {"version": 4}, {"version": True}, {"version": None}])
 def test_other_documents_are_refused(graph, change):
     with pytest.raises(ArtifactError, match="edgekws-bench"):
         build_report("T", graph, bench_document(graph, **change))

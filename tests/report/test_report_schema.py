@@ -17,7 +17,9 @@ GRAPH = random_graph()
 BENCH = {**bench_document(GRAPH, wrong=1), "energy": energy_section()}
 BENCH["answers"] = [{"file": "yes/a.wav", "class": 9, "permille": [0] * 12}]
 REPORT = json.loads(json.dumps(build_report("Run", GRAPH, BENCH).to_json()))
-OLD = {key: value for key, value in BENCH.items() if key not in ("incomplete", "modes", "energy", "transfers")}
+NEW_IN_3 = ("provenance", "build")
+SECOND = {key: value for key, value in BENCH.items() if key not in NEW_IN_3} | {"version": 2}
+OLD = {key: value for key, value in SECOND.items() if key not in ("incomplete", "modes", "energy", "transfers")}
 OLD |= {"version": 1, "performance": {k: v for k, v in BENCH["performance"].items() if k not in ("drift", "host_s")}}
 
 
@@ -42,16 +44,39 @@ def test_a_report_without_a_board_passes():
     document.checked(build_report("Export", GRAPH).to_json(), "it")
 
 
-def test_version_1_is_read_as_version_2():
+def test_version_1_is_read_as_version_3():
     upgraded = document.checked(OLD, "it")
-    assert (upgraded["version"], upgraded["modes"], upgraded["incomplete"]) == (2, ["performance", "accuracy"], "")
+    assert (upgraded["version"], upgraded["modes"], upgraded["incomplete"]) == (3, ["performance", "accuracy"], "")
     assert upgraded["energy"] is None and upgraded["performance"]["drift"] == 0.0
     assert build_report("Run", GRAPH, OLD).performance == upgraded["performance"]
+
+
+def test_version_2_is_read_and_says_that_its_origin_is_unknown():
+    report = {key: value for key, value in REPORT.items() if key not in NEW_IN_3} | {"version": 2}
+    for old in (SECOND, report):
+        upgraded = document.checked(old, "it")
+        assert upgraded["version"] == 3 and upgraded["provenance"]["source"] == "unknown"
+        assert upgraded["build"] == {"status": "unknown", "id": "", "expected": ""}
+    without_board = build_report("Export", GRAPH).to_json()
+    assert without_board["provenance"] is None and without_board["build"] is None
+
+
+def test_a_document_cannot_claim_a_firmware_that_was_not_verified():
+    unverified = {"status": "unverified", "id": "", "expected": "a" * 32}
+    with pytest.raises(ArtifactError, match="firmware should be null"):
+        document.checked({**BENCH, "build": unverified}, "it")
+    with pytest.raises(ArtifactError, match="memory should be empty"):
+        document.checked({**REPORT, "build": unverified}, "it")
+    with pytest.raises(ArtifactError, match="should have the expected id"):
+        document.checked({**BENCH, "build": {"status": "verified", "id": "a" * 32, "expected": "b" * 32}}, "it")
+    document.checked({**BENCH, "build": unverified, "firmware": None}, "it")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (lambda d: d["provenance"].update(source="somewhere"), "provenance.source"),
+        (lambda d: d["provenance"].update(clips_sha256="abc"), "provenance.clips_sha256"),
         (lambda d: d["performance"].update(latencies_us=["fast"]), "performance.latencies_us.0"),
         (lambda d: d["performance"].update(latency_us=float("nan")), "performance.latency_us"),
         (lambda d: d["energy"].update(how="guessed"), "energy.how"),
@@ -96,7 +121,7 @@ def test_any_value_in_any_place_is_taken_or_refused_in_one_paragraph(key, value)
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xff\xfe", b"[]", b'{"kind": 1}', b"[" * 100_000, b'{"kind": "edgekws-bench", "version": 2}']
+    "content", [b"", b"\xff\xfe", b"[]", b'{"kind": 1}', b"[" * 100_000, b'{"kind": "edgekws-bench", "version": 3}']
 )
 def test_foreign_files_are_refused(content, tmp_path):
     path = tmp_path / "x.json"

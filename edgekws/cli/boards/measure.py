@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgekws.types import Manifest, Measurement
     from firmware_io.bench import Vectors
     from firmware_io.bench.modes import Plan
+    from firmware_io.bench.provenance import Provenance
     from firmware_io.bench.run import BenchRun
     from firmware_io.board import Board
     from firmware_io.build import Firmware
@@ -145,18 +146,20 @@ def _require_a_session(plan: Plan, meter: Meter | None) -> None:
 
 
 def _imported(job: _Job, meter: Meter) -> BenchRun:
-    from firmware_io.bench import import_trace
+    from firmware_io.bench import import_trace, provenance
 
     if job.plan.modes != ("energy",):
         got, hint = ", ".join(job.plan.modes), "measure the board without --meter, then import the trace"
         raise ConfigError("a recorded trace is imported with --mode energy alone", got=got, hint=hint)
-    return import_trace(job.board, job.graph, meter, job.plan)
+    run = import_trace(job.board, job.graph, meter, job.plan)
+    now = provenance.now()
+    return replace(run, provenance=provenance.Provenance("trace", started=now, ended=now))
 
 
 def _run(job: _Job) -> tuple[BenchRun, dict[str, Any]]:
     """The run, and the arguments of build_report about its origin."""
     from firmware_io import build
-    from firmware_io.bench import bench, vectors
+    from firmware_io.bench import bench, provenance, vectors
     from firmware_io.protocol import probe
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport, spy
@@ -175,9 +178,23 @@ def _run(job: _Job) -> tuple[BenchRun, dict[str, Any]]:
     record = options.spy or _log(options)
     console.out.print(f"device at {job.port}", markup=False)
     url = probe.resolved(job.port)
+    source = _provenance(url, clips)
     with open_transport(spy.url_of(record, url) if record else url, elf) as transport, console.progress() as report:
         run = bench(Session(transport), job.board, job.graph, clips, job.plan, firmware, report, job.meter)
-    return run, origin
+    return replace(run, provenance=replace(source, ended=provenance.now())), origin
+
+
+def _provenance(url: str, clips: Vectors) -> Provenance:
+    from firmware_io import transport
+    from firmware_io.bench import provenance
+
+    return provenance.Provenance(
+        source="replay" if transport.recording_of(url) else "live",
+        started=provenance.now(),
+        port=url,
+        emulator=transport.emulator_of(url),
+        clips_sha256=provenance.clips_sha256(clips),
+    )
 
 
 def _built(job: _Job, firmware: Firmware) -> Manifest:
@@ -273,6 +290,7 @@ def _spread(total: int, limit: int) -> Any:  # noqa: ANN401 (int64 [n])
 
 def _finish(job: _Job, run: BenchRun, origin: dict[str, Any]) -> None:
     from edgekws.report import build_report, write_report
+    from edgekws.report import origin as origin_of
 
     for figure in run.measurements():  # first: a full disk must not hide them
         console.out.print(_line(figure), markup=False)
@@ -281,6 +299,7 @@ def _finish(job: _Job, run: BenchRun, origin: dict[str, Any]) -> None:
     title, now = f"{job.graph.name} on {job.board.title}", datetime.now().astimezone().isoformat(" ", "seconds")
     written = build_report(title, job.graph, run.to_json(), **origin, created=now)
     path = write_report(written, job.options.folder)[-1]
+    console.out.print(origin_of.line(run.to_json()), markup=False)
     console.out.print(f"[bold]{run.verdict}[/], report in {escape(str(path))}")
     if path.suffix != ".html":
         console.err.print('pip install "edgekws[report]" adds the report as a page with plots', markup=False)
