@@ -1,11 +1,13 @@
 """csv:FILE[?options]: the exported recording of any other meter.
 
-time=COL current=COL voltage=COL power=COL edge=COL     a column by its title or its number from 1, with its unit
-                                                        where the title has none: current=2:uA (s A V W by default)
+time=UNIT current=UNIT voltage=UNIT power=UNIT          the unit of a column whose title has none: time=ms&current=uA
+time=COL current=COL voltage=COL power=COL edge=COL     a column by its title or its number from 1, with its unit where
+                                                        the title has none: current=2:uA
 volts=3.0         the supply, where the file has neither voltage nor power
 rate_hz=1000      samples per second: instead of a time column
-edges=FILE        a second table: its time column (or only column) has the seconds at which the timestamp pin fell
+edges=FILE        a second table: its time column has the times at which the timestamp pin fell; or a list of seconds
 
+A unit is never assumed: a file whose titles have none is refused, with what its numbers would mean in each unit.
 Titles of common tools, delimiters and decimal commas are recognised. The power of a row applies until the next row, for
 meters average over a sample. Unevenly spaced rows are resampled to an even grid, which conserves energy. The pin falls
 where the column `edge` goes from above 0.5 to below.
@@ -22,7 +24,7 @@ import numpy as np
 from edgekws.errors import ArtifactError, ConfigError
 from firmware_io.monitors import Capabilities, Trace, _url
 from firmware_io.monitors.csv import columns as column_rules
-from firmware_io.monitors.csv import table
+from firmware_io.monitors.csv import table, units
 from firmware_io.monitors.csv.columns import Column
 
 CAPABILITIES = Capabilities(title="table of another meter", kind="file")
@@ -55,10 +57,11 @@ def load(rest: str) -> Trace:
     given = {role: options[role] for role in _ROLES if role in options}
     columns = column_rules.find(layout.header, layout.row, given)
     rate_hz = _url.number("csv", options, "rate_hz")
-    if rate_hz is not None:
-        columns.pop("time", None)
     volts = _url.number("csv", options, "volts")
+    unused = {"time": rate_hz is not None, "current": "power" in columns, "voltage": volts is not None}
+    columns = {role: column for role, column in columns.items() if not unused.get(role)}
     _check_columns(path, layout, columns, rate_hz, volts)
+    units.check(path, layout, columns, options)
     rows = _read(path, layout, columns, volts)
     supply = volts if volts is not None or "voltage" not in columns else rows.volt_sum / rows.count
     return _trace(path, rows, rate_hz, supply, options.get("edges"))
@@ -83,7 +86,7 @@ def _read(path: Path, layout: table.Layout, columns: dict[str, Column], volts: f
     roles = [role for role in _ROLES if role in columns]
     rows = _Rows()
     for lines, content in table.blocks(path, layout, [columns[role].index for role in roles]):
-        values = {role: content[:, at] * columns[role].scale for at, role in enumerate(roles)}
+        values = {role: content[:, at] * (columns[role].scale or 1.0) for at, role in enumerate(roles)}
         if "time" in values:
             _check_time(path, values["time"], rows, lines)
             rows.seconds.append(values["time"])
@@ -183,15 +186,28 @@ def _from_file(path: Path, first_s: float, rate_hz: float, samples: int) -> list
 
 
 def _edge_seconds(path: Path) -> np.ndarray:
-    """float64 [edges]: a list of seconds, one a line, below a title or none; or the time column of a table."""
+    """float64 [edges], seconds: of a list, in the unit of its title, else in seconds; or of a table's time column."""
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        titles = [line for line in lines if line and line[0].isalpha()]
         numbers = [line for line in lines if line and not line[0].isalpha() and line[0] != "#"]
-        return np.array([float(line) for line in numbers])
+        return np.array([float(line) for line in numbers]) * _list_scale(path, titles)
     except OSError as error:
         raise ArtifactError(f"{path} should be a list of edges", got=error.strerror or str(error)) from error
     except ValueError:
         layout = table.sniff(path)
     columns = column_rules.find(layout.header, layout.row, {})
     time = columns.get("time", Column(0))
+    if time.scale is None:
+        got = ", ".join(layout.header) or "no titles"
+        raise ConfigError(f"the time in {path} should have a unit", got=got, hint="write it into the title: time (ms)")
     return np.concatenate([content[:, 0] * time.scale for _, content in table.blocks(path, layout, [time.index])])
+
+
+def _list_scale(path: Path, titles: list[str]) -> float:
+    """Seconds of one unit of a list: 1 without a title, for then it is of seconds."""
+    scales = {column_rules.scale("time", title) for title in titles}
+    if None in scales or len(scales) > 1:
+        hint = "write `seconds` there, or another unit: time (ms)"
+        raise ConfigError(f"the title of {path} should have one unit of time", got=", ".join(titles)[:80], hint=hint)
+    return next(iter(scales), 1.0) or 1.0

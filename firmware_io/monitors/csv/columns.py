@@ -1,13 +1,14 @@
-"""The role and unit of each column of an export: from its header, or as given by the user.
+"""The role and unit of each column of an export: from its header, or as given by the user; a unit is never assumed.
 
-Recognised headers include: Joulescope (#time,current,voltage,...), Nordic PPK2
-(Timestamp(ms),Current(uA),D0-D7 or D0,...), Qoitech Otii (Timestamp, Main current (A), ...), EnergyTrace (us,nA,mV,nJ).
+Most tools write units into their titles: Nordic PPK2 (Timestamp(ms),Current(uA),D0-D7 or D0,...), EnergyTrace
+(us,nA,mV,nJ), mlcommons/tiny's script for the LPM01A (Current (uA),...). Two leave some out and are known by their
+whole header (`_known`): Joulescope and Qoitech Otii.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgekws.errors import ConfigError
 
@@ -23,34 +24,71 @@ _EXACT = {
     "power": {"power", "p", "main power", "power avg", "leistung"},
     "edge": {"edge", "d0", "gpi0", "gpi 0", "gpi[0]", "in0", "i1", "gpi1", "timestamp pin", "sync"},
 }
+_JOULESCOPE = ["time", "current", "voltage", "power", "charge", "energy"]
+"""The header of a Joulescope's export, in s, A, V, W, C and J."""
+_OTII = re.compile(r"timestamp(?=.*main current \(a\))(,[^,]+ \([^,()]+\)|,gpi ?\d)+")
+"""The header of an export of Otii: seconds, then channels with their units, `Main current (A)` among them."""
 _UNIT = re.compile(r"(.*?)[\s_]*[(\[]\s*([^()\[\]]*?)\s*[)\]]\s*")
 _LAST_WORD = re.compile(r"(.+)[\s_]+([^\W_]+)")
 
 
 @dataclass(frozen=True)
 class Column:
-    """index: from 0. scale: factor to s, A, V or W. digit: which one to use, from 0, in a column of bits."""
+    """index: from 0. scale: factor to s, A, V or W; None while the unit is not known.
+
+    digit: which one to use, from 0, in a column of bits.
+    """
 
     index: int
-    scale: float = 1.0
+    scale: float | None = None
     digit: int | None = None
 
 
 def find(header: list[str], row: list[str], given: dict[str, str]) -> dict[str, Column]:
-    """Role -> column. header: [] for a file without one. row: the first row. given: role -> `COLUMN[:UNIT]`.
+    """Role -> column. header: [] for a file without one. row: the first row. given: role -> `COLUMN[:UNIT]` or `UNIT`.
 
     COLUMN is a title of the header or a number from 1; for the role `edge` UNIT is the digit, from 0, of a column
-    of bits. Raises ConfigError for an unknown column or unit, or when several columns could have a role.
+    of bits. Raises ConfigError for an unknown column or unit, when several columns could have a role, and when title
+    and option have different units.
     """
-    columns = {role: _given(role, text, header, len(row)) for role, text in given.items()}
+    units = {role: _plain(text) for role, text in given.items() if _is_unit(role, text, header)}
+    columns = {role: _given(role, text, header, len(row)) for role, text in given.items() if role not in units}
     taken = {column.index for column in columns.values()}
     for role in ("time", "power", "current", "voltage"):
-        if role not in columns and (column := _recognised(role, header, taken)):
+        if role not in columns and (column := _recognised(role, header, taken, role in units)):
             columns[role] = column
             taken.add(column.index)
     if "edge" not in columns and (column := _logic(header, row, taken)):
         columns["edge"] = column
-    return columns
+    for role, unit in units.items():
+        columns[role] = _in_unit(role, unit, header, columns.get(role))
+    return _known(header, columns)
+
+
+def _is_unit(role: str, text: str, header: list[str]) -> bool:
+    """Whether an option is a unit, and not the title of a column that is called like one."""
+    return _plain(text) in UNITS[role] and _plain(text) not in [_plain(title) for title in header]
+
+
+def _in_unit(role: str, unit: str, header: list[str], column: Column | None) -> Column:
+    """The column with the unit that an option gives."""
+    if column is None:
+        titles = ", ".join(header) or "a file without titles"
+        hint = f"name the column before its unit: ?{role}=1:{unit}"
+        raise ConfigError(f"the header should have a column of {role}", got=titles, hint=hint)
+    scale = UNITS[role][unit]
+    if column.scale is not None and column.scale != scale:
+        got = f"{header[column.index]!r} and {unit}"
+        raise ConfigError(f"title and option should agree on the unit of {role}", got=got, hint="correct one of them")
+    return replace(column, scale=scale)
+
+
+def _known(header: list[str], columns: dict[str, Column]) -> dict[str, Column]:
+    """The columns, with the units of exports that are known by their whole header."""
+    titles = [_plain(title) for title in header]
+    if titles != _JOULESCOPE and not _OTII.fullmatch(",".join(titles)):
+        return columns
+    return {role: replace(column, scale=column.scale or 1.0) for role, column in columns.items()}
 
 
 def _logic(header: list[str], row: list[str], taken: set[int]) -> Column | None:
@@ -74,8 +112,9 @@ def _given(role: str, text: str, header: list[str], width: int) -> Column:
     if separator:
         if _plain(unit) not in UNITS[role]:
             raise ConfigError(f"the unit of {role} should be one of {', '.join(UNITS[role])}", got=unit)
-        return Column(index, UNITS[role][_plain(unit)])
-    return Column(index, _scale(role, header[index]) if header else 1.0)
+        titled = _split(header[index])[1].get(role) if header else None
+        return _in_unit(role, _plain(unit), header, Column(index, titled))
+    return Column(index, scale(role, header[index]) if header else None)
 
 
 def _index(name: str, header: list[str], width: int) -> int:
@@ -89,7 +128,7 @@ def _index(name: str, header: list[str], width: int) -> int:
     raise ConfigError(f"the column should be one of {columns}", got=repr(name))
 
 
-def _recognised(role: str, header: list[str], taken: set[int]) -> Column | None:
+def _recognised(role: str, header: list[str], taken: set[int], unit_given: bool) -> Column | None:
     titles = [(index, *_split(title)) for index, title in enumerate(header) if index not in taken]
     exact = [index for index, name, units in titles if _fits(role, name, units)]
     loose = [index for index, name, units in titles if role in name.split()]
@@ -99,17 +138,22 @@ def _recognised(role: str, header: list[str], taken: set[int]) -> Column | None:
         raise ConfigError(
             f"one column should be the {role}", got=several, hint=f"name it: ?{role}={header[candidates[0]]}"
         )
-    if loose and not exact and role not in _split(header[loose[0]])[1]:
-        raise _unknown_unit(role, header[loose[0]])
-    return Column(candidates[0], _scale(role, header[candidates[0]])) if candidates else None
-
-
-def _scale(role: str, title: str) -> float:
-    """1 without a unit. Raises ConfigError for a unit in brackets that is not one of the role's."""
-    units = _split(title)[1]
-    if role != "edge" and role not in units and _UNIT.fullmatch(_plain(title)):
+    if not candidates:
+        return None
+    title = header[candidates[0]]
+    if unit_given:
+        return Column(candidates[0], _split(title)[1].get(role))
+    if not exact and role not in _split(title)[1]:
         raise _unknown_unit(role, title)
-    return units.get(role, 1.0)
+    return Column(candidates[0], scale(role, title))
+
+
+def scale(role: str, title: str) -> float | None:
+    """The factor of a title's unit; None without one. Raises ConfigError for another unit in brackets."""
+    units = _split(title)[1]
+    if role not in units and _UNIT.fullmatch(_plain(title)):
+        raise _unknown_unit(role, title)
+    return units.get(role)
 
 
 def _unknown_unit(role: str, title: str) -> ConfigError:

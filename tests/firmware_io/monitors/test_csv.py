@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -32,13 +34,14 @@ EXPORTS = {
     "ppk2 without inputs": "Timestamp(ms),Current(uA),D0-D7\n0,10000,\n500,20000,\n",
     "otii": "Timestamp,Main current (A),Main voltage (V)\n0.0,0.01,3.0\n0.5,0.02,3.0\n",
     "energytrace": "us,nA,mV,nJ\n0,10000000,3000,0\n500000,20000000,3000,15000000\n",
+    "otii with inputs": "Timestamp,Main current (A),Main voltage (V),GPI1\n0.0,0.01,3.0,1\n0.5,0.02,3.0,1\n",
     "german": "Zeit [ms];Strom [mA];Spannung [V]\n0,0;10,0;3,0\n500,0;20,0;3,0\n",
     "tabs": "time_s\tpower_mw\n0\t30\n0.5\t60\n",
     "underscores": "time_ms,current_avg_ma,voltage_v\n0,10,3\n500,20,3\n",
-    "spaces": "# made by a script\n# time current_ma voltage\n0 10 3\n0.5 20 3\n",
+    "spaces": "# made by a script\n# time_s current_ma voltage_v\n0 10 3\n0.5 20 3\n",
     "preamble": 'Model,X1\nSerial,17\n"Time (s)","Current (mA)","Voltage (V)"\n"0","10","3"\n"0.5","20","3"\n',
     "micro": "time (s),current (µA),voltage (V)\n0,10000,3\n0.5,20000,3\n",
-    "bom": "\ufefftime,current,voltage\r\n0,0.01,3\r\n0.5,0.02,3\r\n\r\n",
+    "bom": "\ufefftime (s),current (A),voltage (V)\r\n0,0.01,3\r\n0.5,0.02,3\r\n\r\n",
 }
 
 
@@ -73,10 +76,10 @@ def test_a_file_without_a_header(table):
 def test_comments_between_and_after_the_rows(table):
     """As energytrace-util prints them, without titles."""
     text = "#MSP430_VCC(3300) = 0\n#a b c d\n# 1 2 3 4\n0.0 1e-2 3 0\n#x\n0.5 2e-2 3 0.015\n#MSP430_Close = 0\n"
-    trace = csv.load(table(text, "?time=1&current=2&voltage=3"))
+    trace = csv.load(table(text, "?time=1:s&current=2:A&voltage=3:V"))
     assert trace.joules == pytest.approx([0.015, 0.03])
     with pytest.raises(ArtifactError, match="line 8: 1 fields"):
-        csv.load(table(text + "error\n", "?time=1&current=2&voltage=3"))
+        csv.load(table(text + "error\n", "?time=1:s&current=2:A&voltage=3:V"))
 
 
 def test_a_digit_of_a_column_of_bits(table):
@@ -86,20 +89,20 @@ def test_a_digit_of_a_column_of_bits(table):
 
 
 def test_a_rate_instead_of_a_time_column(table):
-    trace = csv.load(table("current,voltage\n1,2\n1,2\n1,2\n", "?rate_hz=100"))
+    trace = csv.load(table("current (A),voltage (V)\n1,2\n1,2\n1,2\n", "?rate_hz=100"))
     assert trace.joules == pytest.approx([0.02] * 3)
 
 
 @pytest.mark.parametrize("edges", ["0.001\n0.0025\n", "seconds\n0.001\n0.0025\n", "time (ms),state\n1,0\n2.5,0\n"])
 def test_edges_of_a_second_file(table, edges):
     table(edges, name="edges.csv")
-    rest = table("time,power\n0,1\n0.001,1\n0.002,1\n", name="t.csv")
+    rest = table("time (s),power (W)\n0,1\n0.001,1\n0.002,1\n", name="t.csv")
     assert csv.load(f"{rest}?edges={rest.replace('t.csv', 'edges.csv')}").edges == (1, 2)
 
 
 def test_edges_outside_of_the_measurement(table):
     table("7.5\n", name="edges.csv")
-    rest = table("time,power\n0,1\n0.001,1\n", name="t.csv")
+    rest = table("time (s),power (W)\n0,1\n0.001,1\n", name="t.csv")
     with pytest.raises(ArtifactError, match=r"within the measurement.*7\.5 s"):
         csv.load(f"{rest}?edges={rest.replace('t.csv', 'edges.csv')}")
 
@@ -112,7 +115,7 @@ def test_missing_rows_of_a_clocked_meter_are_counted(table):
 
 
 def test_a_meter_that_writes_when_something_changes(table):
-    trace = csv.load(table("time,power\n0,1\n0.1,3\n5,2\n5.5,0\n6,1\n"))
+    trace = csv.load(table("time (s),power (W)\n0,1\n0.1,3\n5,2\n5.5,0\n6,1\n"))
     assert trace.dropped == 0
     assert trace.joules.sum() == pytest.approx(0.1 + 3 * 4.9 + 2 * 0.5 + 0.5, rel=1e-9)
 
@@ -140,13 +143,13 @@ def test_no_energy_is_made_or_lost_by_the_even_grid(tmp_path_factory, steps, dat
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("time,power\n0,1\n1,2\n2\n3,4\n", "line 4: 1 fields instead of 2"),
-        ("time,power\n0,1\n1,nan\n2,3\n", "line 3: power is 'nan'"),
-        ("time,power\n0,1\n1,2\n2,inf\n", "line 4: power is 'inf'"),
-        ("time,power\n0,1\n1,2\n2,x\n", "line 4: power is 'x'"),
-        ("time,power\n0,1\n1,2\n\n\n0.5,2\n", r"line 6: 0\.5 s after 1 s"),
-        ("time,power\n0,1\n1,2\n1,2\n", "line 4: 1 s after 1 s"),
-        ("time,power\n0,1\n", "two samples"),
+        ("time (s),power (W)\n0,1\n1,2\n2\n3,4\n", "line 4: 1 fields instead of 2"),
+        ("time (s),power (W)\n0,1\n1,nan\n2,3\n", r"line 3: power \(W\) is 'nan'"),
+        ("time (s),power (W)\n0,1\n1,2\n2,inf\n", r"line 4: power \(W\) is 'inf'"),
+        ("time (s),power (W)\n0,1\n1,2\n2,x\n", r"line 4: power \(W\) is 'x'"),
+        ("time (s),power (W)\n0,1\n1,2\n\n\n0.5,2\n", r"line 6: 0\.5 s after 1 s"),
+        ("time (s),power (W)\n0,1\n1,2\n1,2\n", "line 4: 1 s after 1 s"),
+        ("time (s),power (W)\n0,1\n", "two samples"),
         ("", "an empty file"),
         ("hello\nworld\n", "no line with two numbers"),
     ],
@@ -159,11 +162,11 @@ def test_bad_rows_are_named(table, text, message):
 def test_lines_are_counted_across_blocks(table, monkeypatch):
     monkeypatch.setattr(_csv_table, "BLOCK_LINES", 3)
     rows = [f"{i},1" for i in range(10)]
-    assert len(csv.load(table("time,power\n" + "\n".join(rows))).joules) == 10
+    assert len(csv.load(table("time (s),power (W)\n" + "\n".join(rows))).joules) == 10
     with pytest.raises(ArtifactError, match="line 9: 3 s after 6 s"):
-        csv.load(table("time,power\n" + "\n".join([*rows[:7], "3,1"])))
-    with pytest.raises(ArtifactError, match="line 9: power is"):
-        csv.load(table("time,power\n" + "\n".join([*rows[:7], "7,?"])))
+        csv.load(table("time (s),power (W)\n" + "\n".join([*rows[:7], "3,1"])))
+    with pytest.raises(ArtifactError, match=r"line 9: power \(W\) is"):
+        csv.load(table("time (s),power (W)\n" + "\n".join([*rows[:7], "7,?"])))
 
 
 @pytest.mark.parametrize(
@@ -207,10 +210,84 @@ def test_an_unknown_unit_is_never_guessed(table, title, role):
 
 
 def test_a_column_that_the_user_names_needs_its_unit_too(table):
-    rest = table("time,current (pA)\n0,1\n1,1\n", "?volts=3&current=2")
+    rest = table("time (s),current (pA)\n0,1\n1,1\n", "?volts=3&current=2")
     with pytest.raises(ConfigError, match=r"current=current \(pA\):ma"):
         csv.load(rest)
     assert csv.load(f"{rest}:nA").joules == pytest.approx([3e-9] * 2)
+
+
+MILLI = "time,current,D0\n" + "".join(f"{ms},{4000 + ms % 7},{int(ms < 4)}\n" for ms in range(9))
+"""A header without units over milliseconds and microamperes: taken for seconds and amperes it gave 4.9e12 uJ."""
+
+
+def test_a_table_without_units_is_refused_with_what_its_numbers_would_mean(table):
+    rest = table(MILLI, "?volts=3.0")
+    with pytest.raises(ConfigError) as error:
+        csv.load(rest)
+    message = str(error.value)
+    assert "time and current in" in message and "the columns time, current, D0" in message
+    assert "time begins 0, 1, 2 and has 1 samples/s if in s, 1,000 samples/s if in ms" in message
+    assert "current begins 4000, 4001, 4002" in message and ", 4.003 mA if in uA" in message
+    line = re.search(r"--meter 'csv:(.*?)'", message)
+    assert line and line[1] == f"{rest}&time=ms&current=uA"
+    assert csv.load(line[1]).joules.sum() == pytest.approx(9 * 4.0032e-3 * 3.0 * 1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("options", ["time=ms&current=ua", "time=1:ms&current=2:uA", "time=time:ms&current=µA"])
+def test_the_options_give_the_units_of_recognised_columns(table, options):
+    trace = csv.load(table(MILLI, f"?volts=3.0&{options}"))
+    assert trace.rate_hz == pytest.approx(1000) and trace.joules[0] == pytest.approx(4000e-6 * 3.0 * 1e-3)
+    assert trace.edges == (4,)
+
+
+@pytest.mark.parametrize(
+    ("header", "missing"),
+    [
+        ("time,current (A),voltage (V)", "time"),
+        ("time (s),current,voltage (V)", "current"),
+        ("time (s),current (A),voltage", "voltage"),
+        ("time (s),power,voltage (V)", "power"),
+        ("time,current,voltage,power,charge", "time and power and voltage"),  # not a Joulescope's whole header
+        ("timestamp,current (A),voltage (V)", "time"),  # nor one of Otii
+    ],
+)
+def test_each_column_that_is_needed_has_a_unit(table, header, missing):
+    row = ",".join(["1"] * (header.count(",")))
+    with pytest.raises(ConfigError, match=f"^{missing} in .* should have a unit"):
+        csv.load(table(f"{header}\n0,{row}\n1,{row}\n"))
+
+
+def test_a_column_that_is_not_needed_may_have_no_unit(table):
+    text = "time,current,power (W),voltage\n0,7,1,9\n1,7,1,9\n"
+    assert csv.load(table(text, "?rate_hz=2&volts=3")).joules == pytest.approx([0.5, 0.5])
+
+
+def test_the_script_for_the_lpm01a_in_mlcommons_tiny(table):
+    """Its times are those of arrival, several samples each: the rate is that of the instrument."""
+    text = "Current (uA),rx timestamp (us),board timestamps (ms)\n909.9,4982,0\n904.3,6028,0\n910.0,6028,0\n"
+    trace = csv.load(table(text, "?rate_hz=1000&volts=1.8"))
+    assert trace.joules == pytest.approx([1.8 * ua * 1e-9 for ua in (909.9, 904.3, 910.0)])
+
+
+def test_title_and_option_may_not_contradict_each_other(table):
+    with pytest.raises(ConfigError, match=r"agree on the unit of current.*'current \(uA\)' and ma"):
+        csv.load(table("time (s),current (uA)\n0,1\n1,1\n", "?volts=3&current=mA"))
+    with pytest.raises(ConfigError, match="agree on the unit of current"):
+        csv.load(table("time (s),current (uA)\n0,1\n1,1\n", "?volts=3&current=2:mA"))
+
+
+@pytest.mark.parametrize("title", ["time", "edges", "time (min)"])
+def test_a_list_of_edges_has_a_unit_in_its_title_or_is_of_seconds(table, title):
+    table(f"{title}\n1\n2\n", name="edges.csv")
+    rest = table("time (s),power (W)\n0,1\n0.001,1\n0.002,1\n", name="t.csv")
+    with pytest.raises(ConfigError, match="unit"):
+        csv.load(f"{rest}?edges={rest.replace('t.csv', 'edges.csv')}")
+
+
+def test_a_list_of_edges_in_milliseconds(table):
+    table("time_ms\n1\n2.5\n", name="edges.csv")
+    rest = table("time (s),power (W)\n0,1\n0.001,1\n0.002,1\n", name="t.csv")
+    assert csv.load(f"{rest}?edges={rest.replace('t.csv', 'edges.csv')}").edges == (1, 2)
 
 
 def test_a_missing_file():
