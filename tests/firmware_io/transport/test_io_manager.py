@@ -77,7 +77,7 @@ def test_the_baud_rate_is_set_only_when_it_differs(graph):
         for baud in (9600, 9600, 115_200):
             with open_transport(f"io:serial:{path}?baud={baud}"):
                 assert manager.baud == baud
-    assert manager.restarts == 2
+    assert manager.restarts == 1
 
 
 def test_the_arduino_has_one_baud_rate(graph):
