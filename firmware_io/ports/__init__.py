@@ -12,6 +12,8 @@ from edgekws.errors import BoardError
 
 METERS = {"0483:5740": "X-NUCLEO-LPM01A", "1915:c00a": "Nordic PPK2"}
 """USB ids of energy meters that have a serial port: they are never probed as if they were a board."""
+_SCHEMES = {"X-NUCLEO-LPM01A": "lpm01a", "Nordic PPK2": "ppk2"}
+"""Of the meters' URLs."""
 _USB_ID = re.compile(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}")
 
 
@@ -30,6 +32,11 @@ class Port:
     place: str = ""
     boards: tuple[str, ...] = ()
     meter: str = ""
+
+    @property
+    def meter_url(self) -> str:
+        """The URL for --meter; "" for a port that is no known meter's."""
+        return f"{_SCHEMES[self.meter]}:{self.device}" if self.meter in _SCHEMES else ""
 
     @property
     def kind(self) -> str:

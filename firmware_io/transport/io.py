@@ -39,6 +39,8 @@ READY = b"m-ready"
 INTERFACE_BOARD = "tinyML Enhanced Interface Board"
 """What MLCommons' interface board answers to `name`."""
 EEMBC_BAUD = 9600
+ECHO = re.compile(rb"m-dut-passthrough\((.*)\)", re.DOTALL)
+"""The manager's own answer to `dut COMMAND%`."""
 _DIALECTS = ("eembc", "mlc")
 _START_S = 8.0  # an Arduino's boot loader waits for some seconds
 _ANSWER_S = 1.0
@@ -49,7 +51,6 @@ _LATE_S = 0.3
 _RESTARTS = 3
 """Of the interface board, for one `name`."""
 _LONGEST_LINE = 1 << 16
-_ECHO = re.compile(rb"m-dut-passthrough\((.*)\)", re.DOTALL)
 _NAME = re.compile(rb"(?!m-ready$|m-lap-us-|m-dut-passthrough\(|e-\[|\[dut\]:|\s*$).+", re.DOTALL)
 """An answer to `name`, and no line that a manager may print at any time."""
 _DEVICE_NAME = b"m-name-dut-"
@@ -140,7 +141,7 @@ class IoManager:
         """The part of a manager's line that is for the session: only lines of the device."""
         if line.startswith(PREFIX):
             return self._device_line(line.removeprefix(PREFIX)) + b"\r\n"
-        if echo := _ECHO.fullmatch(line):
+        if echo := ECHO.fullmatch(line):
             self._check_echo(echo[1])
         elif line.startswith(b"e-["):
             raise self._error("the IO manager should pass commands on", line)

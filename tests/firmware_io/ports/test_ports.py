@@ -21,6 +21,8 @@ from firmware_io.protocol import probe
 from firmware_io.protocol.session import Identity, Session
 from firmware_io.transport import open_transport, serial
 from tests.firmware_io.devices.fake_device import FakeDevice, on_pty
+from tests.firmware_io.devices.virtual_io_manager import VirtualIoManager, Wired
+from tests.firmware_io.devices.virtual_io_manager import on_pty as manager_on_pty
 
 STLINK, XDS110, LPM01A = (0x0483, 0x374B), (0x0451, 0xBEF3), (0x0483, 0x5740)
 
@@ -149,6 +151,7 @@ def test_no_other_port_is_ever_probed(plugged):
     assert probe.summary(answers) == "6 ports; 3 probed; 0 answered"
     left = {answer.port.device: answer.verdict for answer in answers if not answer.probed}
     assert "not probed: it may be the meter X-NUCLEO-LPM01A" in left["/dev/ttyACM1"]
+    assert left["/dev/ttyACM1"].endswith("use it with --meter lpm01a:/dev/ttyACM1")
     assert left["/dev/ttyUSB0"].endswith("name the port to probe it")
     probed.clear()
     probe.all_of(listed, ["/dev/ttyUSB0", "/dev/ttyACM1"], ask)
@@ -205,6 +208,46 @@ def test_other_firmware_and_a_console_are_reported(echo, message, monkeypatch):
         with open_transport(f"serial:{path}") as opened, pytest.raises(ProtocolError, match=r"Got: .*What to do: "):
             Session(opened, probe.TIMEOUTS).start()
     assert result.identity is None and message in result.verdict
+
+
+@pytest.mark.parametrize(
+    ("dialect", "title", "answer"),
+    [
+        ("mlc", "MLCommons' interface board (STM32H573I-DK)", "`name%` with tinyML Enhanced Interface Board"),
+        ("eembc", "EEMBC's IO manager", "`dut name%` with m-dut-passthrough(name)"),
+    ],
+)
+def test_an_io_manager_is_recognised_and_its_url_given(graph, plugged, dialect, title, answer):
+    manager = VirtualIoManager(Wired(FakeDevice(graph)), dialect)
+    plugged()
+    with manager_on_pty(manager) as path:
+        output = " ".join(CliRunner().invoke(app, ["ports", "--probe", path]).stdout.split())
+    assert f"{title}, because it answered {answer} at 115200 baud; use it with --port io:serial:{path} " in output
+    assert "1 port; 1 probed; 1 answered" in output and "cable" not in output
+    assert set(manager.commands) == ({"name"} if dialect == "mlc" else {"name", "dut name"})
+
+
+def test_an_interface_board_without_a_device_still_answers_after_the_probe(graph, plugged):
+    """It would wait for the device's m-ready without end."""
+
+    class Nothing:
+        read, write = staticmethod(lambda size: b""), staticmethod(lambda content: None)
+
+    with manager_on_pty(VirtualIoManager(Nothing(), "mlc")) as path:
+        for _ in range(2):
+            assert "interface board" in probe.probe(Port(path)).verdict
+
+
+def test_a_meter_that_answers_is_recognised(monkeypatch):
+    class Meter:
+        def receive(self, content):
+            return b"PowerShield > error\r\n"
+
+    monkeypatch.setattr(probe, "BAUDS", (115_200,))
+    with on_pty(Meter()) as path:
+        verdict = probe.probe(Port(path)).verdict
+    assert "a meter X-NUCLEO-LPM01A, because it answered PowerShield > error" in verdict
+    assert verdict.endswith(f"use it with --meter lpm01a:{path}")
 
 
 def test_the_command_lists_and_probes(graph, plugged):
