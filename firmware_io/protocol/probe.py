@@ -107,8 +107,9 @@ def probe(port: Port, timeouts: Timeouts = TIMEOUTS) -> Probe:
         except EdgeKwsError as error:
             reason = str(error)  # a wrong answer says more than silence
         else:
-            device = isinstance(answer, Identity)
-            return Probe(port, True, answer if device else None, baud, neighbour=None if device else answer)
+            if isinstance(answer, Neighbour):
+                return Probe(port, True, baud=baud, neighbour=answer)
+            return Probe(port, True, answer, baud)
     return Probe(port, True, reason=reason)
 
 
