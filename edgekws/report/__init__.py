@@ -14,8 +14,8 @@ warnings     sentences that qualify the figures
 figures      measurements: name, value, unit, how, n, interval {low, high} | null, board, artifact_sha256
 graph        name, target, sha256, labels, macs, parameter_bytes, peak_activation_bytes
 layers       name, op, out_shape, weight_bits, macs, macs_share, parameter_bytes, activation_bytes,
-             us, instructions (of the board; null when it does not report them), estimated_instructions (null without
-             a cost model)
+             us (null for an emulated board), instructions (null for any other; both null when the board does not
+             report its layers), estimated_instructions (null without a cost model)
 memory       rows of name, used, budget (bytes; budget 0: none set)
 board, device, performance, accuracy, energy, transfers      as in the `edgekws-bench` document, null without a board
 parity       rows of artifact, runtime, n, differences [, note]
@@ -190,7 +190,8 @@ def _layers(graph: Graph, run: Row) -> list[Row]:
     for node, layer, us in zip(graph.nodes, cost.layers(graph), times, strict=True):
         counted = us * 1000 / (1 << shift) if us is not None and shift >= 0 else None
         estimated = targets.instructions(node, costs) if costs else None
-        rows.append({**asdict(layer), "us": us, "instructions": counted, "estimated_instructions": estimated})
+        time_us = None if board.get("how") == "emulated" else us  # an emulator's clock counts instructions
+        rows.append({**asdict(layer), "us": time_us, "instructions": counted, "estimated_instructions": estimated})
     return rows
 
 

@@ -101,8 +101,9 @@ class Board(_Section):
 
 
 class Performance(_Section):
-    """Windows on the device's clock. spread: (slowest - fastest) / median; drift: last / first - 1.
+    """Readings of the device's clock; that of an emulated board counts instructions, and its readings are no time.
 
+    spread: (slowest - fastest) / median; drift: last / first - 1.
     clock_us: that clock before and after each window, when known.
     """
 
@@ -161,7 +162,10 @@ class Trace(_Section):
 
 
 class Energy(_Section):
-    """Medians over the windows, microjoules. interval and source (of the constants): of an estimate."""
+    """Medians over the windows, microjoules.
+
+    Of an estimate: interval, source of the constants, and the chip that it stands for, with its clock and supply.
+    """
 
     meter: str
     how: Literal["measured", "emulated", "estimated"]
@@ -175,6 +179,7 @@ class Energy(_Section):
     spread: float
     source: str
     trace: Trace | None
+    chip: str = ""
 
 
 class Transfers(_Section):
@@ -258,7 +263,10 @@ class GraphSummary(_Own):
 
 
 class Layer(_Own):
-    """us, instructions: of the board, null if not reported; estimated_instructions: null without a cost model."""
+    """us, instructions: of the board, null if not reported; us is also null for an emulated board.
+
+    estimated_instructions: null without a cost model.
+    """
 
     name: str
     op: str
@@ -345,12 +353,31 @@ def _from_1(document: Row) -> Row:
 
 
 def _from_2(document: Row) -> Row:
-    """Version 2 said neither where the figures came from nor which build the device ran."""
+    """Version 2 said neither where the figures came from nor which build the device ran.
+
+    It had the virtual time of emulated boards among the figures.
+    """
+    document = _without_virtual_time(document)
     if not document.get("board"):
         return {**document, "version": 3, "provenance": None, "build": None}
     provenance = dict.fromkeys(Provenance.model_fields, "") | {"source": "unknown"}
     build = dict.fromkeys(Build.model_fields, "") | {"status": "unknown"}
     return {**document, "version": 3, "provenance": provenance, "build": build}
+
+
+def _without_virtual_time(document: Row) -> Row:
+    """The document without what an emulator's clock read, which is no time; damaged rows are left to `checked`."""
+    shown = {
+        key: [
+            row for row in document[key] if not (isinstance(row, dict) and str(row.get("unit")).endswith("(virtual)"))
+        ]
+        for key in ("figures", "measurements")
+        if isinstance(document.get(key), list)
+    }
+    board, layers = document.get("board"), document.get("layers")
+    if isinstance(board, dict) and board.get("how") == "emulated" and isinstance(layers, list):
+        shown["layers"] = [{**row, "us": None} if isinstance(row, dict) else row for row in layers]
+    return {**document, **shown}
 
 
 _UPGRADES: tuple[Callable[[Row], Row], ...] = (_from_1, _from_2)

@@ -6,8 +6,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from edgekws.report import origin, text
-from edgekws.report.markdown import speed_line
+from edgekws.report import origin, speed, text
 
 Row = dict[str, Any]
 
@@ -21,8 +20,7 @@ def to_html(report: Row) -> str:
         reasons=text.reasons(report),
         cards=[_card(figure) for figure in report["figures"]],
         plots=_plots(report),
-        speed_line=speed_line,
-        all_us=sum(row["us"] or 0 for row in report["layers"]) or 1,
+        speed=speed,
     )
 
 
@@ -41,7 +39,7 @@ def render(template: str, **values: Any) -> str:  # noqa: ANN401 - templates tak
 
 def _card(figure: Row) -> Row:
     value, unit = text.quantity(figure["value"], figure["unit"])
-    return {**figure, "shown": value, "shown_unit": unit, "shown_interval": text.interval(figure)}
+    return {**figure, "shown": value, "shown_unit": unit, "bounds": text.bounds(figure), "sample": text.sample(figure)}
 
 
 def _plots(report: Row) -> dict[str, Row]:
@@ -65,17 +63,20 @@ def _accuracy_plots(report: Row) -> dict[str, Row]:
 
 
 def _board_plots(report: Row) -> dict[str, Row]:
-    from edgekws.report.traces import energy_svg, latency_svg, layers_svg
+    from edgekws.report.traces import energy_svg, layers_svg, windows_svg
 
-    plots, performance, energy = {}, report["performance"], report["energy"]
+    plots, windows, energy = {}, speed.of(report), report["energy"]
     how = report["board"]["how"] if report["board"] else ""
-    if performance:
-        plots["latency"] = _plot("bars", "Latency of each window", how, latency_svg(performance, how))
+    if windows is not None:
+        plots["windows"] = _plot("bars", windows.title, how, windows_svg(windows, how))
     if energy and energy["trace"]:
         plots["energy"] = _plot("wide", "Power over time", f"{energy['how']}: {energy['meter']}", energy_svg(energy))
-    if text.has_times(report):
-        caption = f"{how}, compared with the cost model"
-        plots["layers"] = _plot("bars", "Time of each layer", caption, layers_svg(report["layers"], how))
+    unit, layers = speed.layers(report)
+    if layers:
+        title = "Instructions of each layer" if unit == "instructions" else "Time of each layer"
+        plots["layers"] = _plot(
+            "bars", title, f"{how}, compared with the cost model", layers_svg(report["layers"], how)
+        )
     return plots
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from edgekws.report import origin, text
+from edgekws.report import origin, speed, text
 
 Row = dict[str, Any]
 
@@ -68,51 +68,39 @@ def _figures(report: Row) -> list[str]:
         source = f"{figure['how']} {figure['board']}".strip()
         about = "≈ " if figure["how"] == "estimated" else ""
         rows.append(
-            (figure["name"], f"{about}{value} {unit}".strip(), text.interval(figure), f"{figure['n']:,}", source)
+            (figure["name"], f"{about}{value} {unit}".strip(), text.bounds(figure), text.sample(figure), source)
         )
     if not rows:
         return []
-    return ["## Figures", "", *table(("figure", "value", "95 % interval, or bounds of an estimate", "n", "how"), rows)]
+    return ["## Figures", "", *table(("figure", "value", "interval", "sample", "how"), rows)]
 
 
 def _speed(report: Row) -> list[str]:
-    performance = report["performance"]
-    if not performance:
+    if not report["performance"]:
         return []
-    host_s = performance["host_s"] or [None] * len(performance["windows_s"])
-    cells = zip(performance["iterations"], performance["windows_s"], performance["latencies_us"], host_s, strict=True)
-    rows = [
-        (number, f"{count:,}", f"{seconds:.3f}", f"{us:,.1f}", "" if host is None else f"{host:.3f}")
-        for number, (count, seconds, us, host) in enumerate(cells, 1)
-    ]
-    header = ("window", "inferences", "device seconds", "us per inference", "host seconds")
-    return [f"## Speed, {report['board']['how']}", "", speed_line(performance), "", *table(header, rows)]
-
-
-def speed_line(performance: Row) -> str:
-    """Clock, spread and drift of the windows, in one line."""
-    drift = performance["drift"]
-    trend = f", drift {text.signed_percent(drift)}" if drift is not None else ""
-    return f"Time base: {performance['clock']}. Spread {100 * performance['spread']:.3f} %{trend}."
+    what = "Instructions" if speed.emulated(report) else "Speed"
+    return [f"## {what}, {report['board']['how']}", "", speed.line(report), "", *table(*speed.windows(report))]
 
 
 def _energy(report: Row) -> list[str]:
     energy = report["energy"]
     if not energy:
         return []
-    how = energy["how"]
-    total, above = (text.microjoules(energy[key], how) for key in ("uj_per_inference", "uj_per_inference_above_idle"))
-    lines = [
-        f"## Energy, {how}",
-        "",
-        f"**{total} per inference, {above} above idle** ({text.energy_source(energy)}).",
-        "",
-    ]
+    lines = [f"## Energy, {energy['how']}", "", f"**{_joules(energy)}** ({text.energy_source(energy)}).", ""]
     if not energy["windows"]:
         return lines
     header = ("window", "inferences", "seconds", "mJ", "idle, mW", "uJ per inference", "uJ above idle")
     rows = [(number, *text.energy_window(window)) for number, window in enumerate(energy["windows"], 1)]
     return [*lines, *table(header, rows)]
+
+
+def _joules(energy: Row) -> str:
+    """The result in one line; an estimate names the chip that it stands for, and has nothing above idle."""
+    how = energy["how"]
+    total, above = (text.microjoules(energy[key], how) for key in ("uj_per_inference", "uj_per_inference_above_idle"))
+    if how == "estimated":
+        return f"{total} per inference" + (f", {energy['chip']}" if energy.get("chip") else "")
+    return f"{total} per inference, {above} above idle"
 
 
 def _accuracy(report: Row) -> list[str]:
@@ -152,7 +140,7 @@ def _memory(report: Row) -> list[str]:
 def _layers(report: Row) -> list[str]:
     header = ("layer", "op", "output", "weight bits", "MACs", "share", "parameters, bytes", "output, bytes")
     rows = [_layer(row) for row in report["layers"]]
-    return ["## Layers", "", *table(header, rows), *_times(report)]
+    return ["## Layers", "", *table(header, rows), *_layers_on_board(report)]
 
 
 def _layer(row: Row) -> tuple[object, ...]:
@@ -162,12 +150,13 @@ def _layer(row: Row) -> tuple[object, ...]:
     return row["name"], row["op"], shape, row["weight_bits"], *costs, *sizes
 
 
-def _times(report: Row) -> list[str]:
-    """The board's times of the layers beside the cost model."""
-    if not text.has_times(report):
+def _layers_on_board(report: Row) -> list[str]:
+    """What each layer took on the board, beside the cost model."""
+    unit, layers = speed.layers(report)
+    if not layers:
         return []
-    header = ("layer", f"us, {report['board']['how']}", "instructions", "estimated", "error of the estimate")
-    rows = [(row["name"], *text.times(row)) for row in report["layers"]]
+    header = ("layer", f"{unit}, {report['board']['how']}", "share", "instructions, estimated", "error of the estimate")
+    rows = [(row.name, row.value, text.percent(row.share), row.estimated, row.error) for row in layers]
     return ["## Layers on the board", "", *table(header, rows), text.model_error(report), ""]
 
 

@@ -61,13 +61,43 @@ def quantity(value: float, unit: str) -> tuple[str, str]:
 
 
 def interval(figure: Mapping[str, Any]) -> str:
-    """The 95 % interval of a figure, the bounds of an estimate, or nothing."""
-    bounds = figure["interval"]
-    if not bounds:
+    """The 95 % interval of a figure, its lowest and highest window, the bounds of an estimate, or nothing."""
+    limits = figure["interval"]
+    if not limits:
         return ""
-    low, unit = quantity(bounds["low"], figure["unit"])
-    high, _ = quantity(bounds["high"], figure["unit"])
-    return f"{low} to {high} {unit}".strip()
+    (low, unit), (high, high_unit) = (quantity(limits[end], figure["unit"]) for end in ("low", "high"))
+    return f"{low} {unit if unit != high_unit else ''}".strip() + f" to {high} {high_unit}".rstrip()
+
+
+_SAMPLES = {
+    "share": "clip",
+    "area": "clip",
+    "clips": "clip",
+    "us": "window",
+    "inferences/s": "window",
+    "instructions": "window",
+    "uJ": "window",
+    "bytes": "run",
+}
+"""What `n` counts, by the unit of a figure."""
+
+
+def sample(figure: Mapping[str, Any]) -> str:
+    """What a figure was computed from: "n = 5 windows"; an estimate has no sample."""
+    if figure["how"] == "estimated":
+        return ""
+    name, n = _SAMPLES.get(figure["unit"], ""), figure["n"]
+    return f"n = {n:,} {name}{'' if n == 1 or not name else 's'}".strip()
+
+
+def bounds(figure: Mapping[str, Any]) -> str:
+    """The bounds of a figure and what they are: "95 % interval: 83.00 to 94.00 %"; "" without any."""
+    shown = interval(figure)
+    if not shown:
+        return ""
+    if figure["how"] == "estimated":
+        return f"bounds: {shown}"
+    return f"windows: {shown}" if _SAMPLES.get(figure["unit"]) == "window" else f"95 % interval: {shown}"
 
 
 def exchanges(transfers: Mapping[str, Any]) -> str:
@@ -119,19 +149,6 @@ def energy_window(window: Mapping[str, Any]) -> tuple[str, ...]:
         f"{window['uj_per_inference']:,.2f}",
         "" if above is None else f"{above:,.2f}",
     )
-
-
-def has_times(report: Mapping[str, Any]) -> bool:
-    """Whether the board reported times of its layers."""
-    return any(row["us"] is not None for row in report["layers"])
-
-
-def times(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """(microseconds, instructions, estimated instructions, error of the estimate) of a layer."""
-    counted, estimated = row["instructions"], row["estimated_instructions"]
-    error = f"{100 * (estimated / counted - 1):+.0f} %" if counted and estimated is not None else ""
-    shown = ["" if value is None else f"{value:,.0f}" for value in (counted, estimated)]
-    return "" if row["us"] is None else f"{row['us']:,.1f}", shown[0], shown[1], error
 
 
 def model_error(report: Mapping[str, Any]) -> str:

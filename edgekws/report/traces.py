@@ -1,4 +1,4 @@
-"""Plots of a board's time and energy: latency per window, power over time, time of each layer."""
+"""Plots of a board's speed and energy: each window, power over time, each layer."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from edgekws.report.speed import Speed
 from edgekws.report.svg import ACCENT, BAD, INK, SOFT, WARN, grid, legend, plain, to_svg
 
 Row = Mapping[str, Any]
 _WIDTH_IN = 6.4
 _LEAST_SPAN = 0.01
-"""Least half height of the latency plot, as a share of the median, so that noise looks small."""
+"""Least half height of the plot of the windows, as a share of the median, so that noise looks small."""
 
 
-def latency_svg(performance: Row, how: str) -> str:
-    """Latency of each window and their median, SVG; a slope is drift."""
+def windows_svg(speed: Speed, how: str) -> str:
+    """Instructions or latency of each window and their median, SVG; a slope is drift."""
     from matplotlib.figure import Figure
 
-    latencies, middle = performance["latencies_us"], performance["latency_us"]
-    scale, unit = (1e3, "ms") if middle >= 1000 else (1.0, "us")
-    numbers = range(1, len(latencies) + 1)
+    scale, unit = _scale(speed)
+    middle, values = speed.middle / scale, [value / scale for value in speed.each]
+    numbers = range(1, len(values) + 1)
     figure = Figure(figsize=(_WIDTH_IN, 2.6))
     axes = figure.add_axes((0.14, 0.2, 0.83, 0.66))
-    axes.axhline(middle / scale, color=SOFT, lw=1.2, ls="--", label=f"median {middle / scale:,.4g} {unit}")
-    axes.plot(numbers, [us / scale for us in latencies], color=ACCENT, lw=1.4, marker="o", markersize=6, label="window")
-    half = max(_LEAST_SPAN * middle, 1.3 * max(abs(us - middle) for us in latencies)) / scale
-    axes.set_ylim(middle / scale - half, middle / scale + half)
-    axes.set_xlim(0.5, len(latencies) + 0.5)
+    axes.axhline(middle, color=SOFT, lw=1.2, ls="--", label=f"median {middle:,.4g} {unit}")
+    axes.plot(numbers, values, color=ACCENT, lw=1.4, marker="o", markersize=6, label="window")
+    half = max(_LEAST_SPAN * middle, 1.3 * max(abs(value - middle) for value in values))
+    axes.set_ylim(middle - half, middle + half)
+    axes.set_xlim(0.5, len(values) + 0.5)
     axes.set_xticks(list(numbers))
     axes.ticklabel_format(axis="y", useOffset=False, style="plain")
     axes.set_xlabel("window")
@@ -35,7 +36,14 @@ def latency_svg(performance: Row, how: str) -> str:
     grid(axes, "y")
     plain(axes)
     legend(axes, 2)
-    return to_svg(figure, "latency", f"Latency of each window, {how}")
+    return to_svg(figure, "windows", f"{speed.title}, {how}")
+
+
+def _scale(speed: Speed) -> tuple[float, str]:
+    """(divisor, unit) of the axis."""
+    if speed.counted:
+        return (1e6, "million instructions") if speed.middle >= 1e6 else (1.0, "instructions")
+    return (1e3, "ms") if speed.middle >= 1000 else (1.0, "us")
 
 
 def energy_svg(energy: Row) -> str:

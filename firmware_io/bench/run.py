@@ -8,7 +8,7 @@ measurements. A section is null when its mode did not run, or when the run was a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from firmware_io.bench.build_check import BuildCheck
 from firmware_io.bench.modes import Figures
 from firmware_io.bench.modes.accuracy import Accuracy, ClipAnswer
 from firmware_io.bench.modes.energy import Energy
-from firmware_io.bench.modes.performance import Performance
+from firmware_io.bench.modes.performance import Performance, instructions
 from firmware_io.bench.provenance import Provenance
 from firmware_io.board import Board
 from firmware_io.build import Firmware
@@ -85,8 +85,11 @@ class BenchRun:
         return self.performance.layers_us if self.performance else ()
 
     def measurements(self) -> tuple[Measurement, ...]:
-        """All figures of the run with unit, sample count and interval: accuracy, latency, energy, peak stack."""
-        figures = (*_accuracy_figures(self), *_speed_figures(self), *_energy_figures(self))
+        """All figures of the run with unit, sample count and interval: speed, accuracy, energy, peak stack.
+
+        The speed comes first: instructions of an emulated board, latency of any other.
+        """
+        figures = (*_speed_figures(self), *_accuracy_figures(self), *_energy_figures(self))
         others = [
             _measurement(self, name, value, unit, n)
             for mode in self.others.values()
@@ -143,29 +146,44 @@ _BOARD_KEYS = ("name", "title", "core", "cpu", "how", "clock_hz", "flash_bytes",
 
 
 def _speed_figures(run: BenchRun) -> list[Measurement]:
+    """Instructions of an emulated board, whose clock counts them; latency and throughput of any other. Never both."""
     performance = run.performance
     if performance is None:
         return []
-    virtual = " (virtual)" if run.board.icount_shift >= 0 else ""
-    rows = [
-        ("throughput", performance.inferences_per_s, f"inferences/s{virtual}"),
-        ("latency", performance.latency_us, f"us{virtual}"),
-    ]
-    if performance.instructions is not None:
-        rows.append(("instructions per inference", performance.instructions, "instructions"))
-    n = len(performance.windows_s)
-    return [_measurement(run, name, value, unit, n) for name, value, unit in rows]
+    n, each = len(performance.windows_s), [us for us in performance.latencies_us if us > 0]
+    if run.board.how != "emulated":
+        rates = [1e6 / us for us in each]
+        latency = _measurement(run, "latency", performance.latency_us, "us", n, interval=_range(each))
+        rate = performance.inferences_per_s
+        return [latency, _measurement(run, "throughput", rate, "inferences/s", n, interval=_range(rates))]
+    if performance.instructions is None:
+        return []
+    counts = [instructions(us, run.board.icount_shift) for us in each]
+    name = "instructions per inference"
+    return [_measurement(run, name, performance.instructions, "instructions", n, interval=_range(counts))]
+
+
+def _range(windows: Sequence[float]) -> Interval | None:
+    """The lowest and the highest window; None for a single one."""
+    return Interval(min(windows), max(windows)) if len(windows) > 1 else None
 
 
 def _energy_figures(run: BenchRun) -> list[Measurement]:
-    """Total energy and energy above idle; an estimate has only the first."""
+    """Total energy and energy above idle; an estimate has only the first, with the chip that it stands for."""
     energy = run.energy
     if energy is None:
         return []
-    n = len(energy.windows) or 1
+    n, windows = len(energy.windows) or 1, energy.windows
+    chip = f", {energy.chip}" if energy.chip else ""
+    above = [window.uj_per_inference_above_idle for window in windows]
+    known = [value for value in above if value is not None]
     rows: list[tuple[str, float | None, Interval | None]] = [
-        ("energy per inference", energy.uj_per_inference, energy.interval),
-        ("energy per inference, above idle", energy.uj_per_inference_above_idle, None),
+        (
+            f"energy per inference{chip}",
+            energy.uj_per_inference,
+            energy.interval or _range([window.uj_per_inference for window in windows]),
+        ),
+        ("energy per inference, above idle", energy.uj_per_inference_above_idle, _range(known)),
     ]
     return [
         _measurement(run, name, value, "uJ", n, energy.how, interval)

@@ -3,7 +3,8 @@
 The limits and why they were chosen:
 
 drift             last window / first - 1. Over 1 % warns: crystals and counters are far more stable than that, so the
-                  cause is temperature, a frequency governor or another program. An emulator must not drift at all.
+                  cause is temperature, a frequency governor or another program. An emulator must not drift at all; its
+                  windows are instructions, and so are their drift, spread and slowdown.
 throttling        every window of the last half is slower than every window of the first, and by more than 5 % at the
                   median. The device has slowed down for good, so the median of its windows is meaningless.
                   On this computer, which other programs share, it only warns.
@@ -27,6 +28,7 @@ from firmware_io.bench.modes.accuracy import Accuracy
 from firmware_io.bench.modes.energy import Energy
 from firmware_io.bench.modes.performance import Performance
 from firmware_io.bench.run import BenchRun
+from firmware_io.board import Board
 
 MODEL_ID = "kws01"
 DRIFT = 0.01
@@ -71,12 +73,15 @@ def _incomplete(run: BenchRun) -> Iterator[str]:
 
 
 def _performance_reasons(run: BenchRun, performance: Performance, plan: Plan) -> Iterator[str]:
-    yield from _clock_reasons(performance, plan)
+    yield from _clock_reasons(run.board, performance, plan)
     for clip in performance.wrong:
         yield f"performance: the answer for clip {clip} differs from the interpreter's at the end of its window"
     share = throttling(performance)
     if share > THROTTLING and run.board.how != "computed":
-        yield f"throttling: the last windows are {100 * share:.1f} % slower than the first"
+        if run.board.how == "emulated":
+            yield f"the last windows took {100 * share:.1f} % more instructions per inference than the first"
+        else:
+            yield f"throttling: the last windows are {100 * share:.1f} % slower than the first"
     apart = clocks_apart(run, performance)
     if apart > CLOCKS_INVALID:
         yield f"the device's clock differs by {100 * apart:.1f} % from this computer's: check its clock configuration"
@@ -84,8 +89,8 @@ def _performance_reasons(run: BenchRun, performance: Performance, plan: Plan) ->
         yield from _jumps("window", "the device's clock", performance.windows_s, performance.host_s)
 
 
-def _clock_reasons(performance: Performance, plan: Plan) -> Iterator[str]:
-    previous_us = 0
+def _clock_reasons(board: Board, performance: Performance, plan: Plan) -> Iterator[str]:
+    previous_us, where = 0, " on the emulator's clock" if board.how == "emulated" else ""
     for number, ((start_us, end_us), seconds) in enumerate(
         zip(performance.clock_us, performance.windows_s, strict=True), 1
     ):
@@ -96,7 +101,7 @@ def _clock_reasons(performance: Performance, plan: Plan) -> Iterator[str]:
                 "a 32-bit clock does so every 71.6 minutes"
             )
         elif seconds < plan.window_s:
-            yield f"window {number}: {seconds:.3f} s, shorter than {plan.window_s:g} s"
+            yield f"window {number}: {seconds:.3f} s{where}, shorter than {plan.window_s:g} s"
         previous_us = end_us
 
 
@@ -190,8 +195,9 @@ def _run_warnings(run: BenchRun, plan: Plan) -> Iterator[str]:
     timed = run.performance is not None or (run.energy is not None and bool(run.energy.windows))
     counted = plan.windows if run.identity is not None or run.energy is None else len(run.energy.windows)
     if timed and (plan.window_s < WINDOW_S or counted < WINDOWS):
+        clock = " on the emulator's clock" if run.board.how == "emulated" and run.performance is not None else ""
         yield (
-            f"{counted} window{'' if counted == 1 else 's'} of {plan.window_s:g} s: fewer or shorter than "
+            f"{counted} window{'' if counted == 1 else 's'} of {plan.window_s:g} s{clock}: fewer or shorter than "
             f"MLPerf Tiny's {WINDOWS} of {WINDOW_S:g} s"
         )
     if run.performance is not None and run.board.how == "computed":
@@ -201,10 +207,11 @@ def _run_warnings(run: BenchRun, plan: Plan) -> Iterator[str]:
 
 
 def _performance_warnings(run: BenchRun, performance: Performance) -> Iterator[str]:
+    figure = "number of instructions" if run.board.how == "emulated" else "latency"
     if abs(performance.drift) > DRIFT:
-        yield f"drift: the last window's latency differs by {100 * performance.drift:+.1f} % from the first's"
+        yield f"drift: the last window's {figure} differs by {100 * performance.drift:+.1f} % from the first's"
     if performance.spread > SPREAD:
-        yield f"the latency of the windows differs by {100 * performance.spread:.1f} % of its median"
+        yield f"the {figure} of the windows differs by {100 * performance.spread:.1f} % of its median"
     share = throttling(performance)
     if share > THROTTLING and run.board.how == "computed":
         yield f"this computer got {100 * share:.1f} % slower during the run"
@@ -222,7 +229,8 @@ def _accuracy_warnings(accuracy: Accuracy) -> Iterator[str]:
 
 def _energy_warnings(energy: Energy, plan: Plan) -> Iterator[str]:
     if energy.how == "estimated":
-        yield f"the energy is estimated, not measured; constants: {energy.source}"
+        chip = f" (for {energy.chip})" if energy.chip else ""
+        yield f"the energy is estimated, not measured{chip}; constants: {energy.source}"
         return
     if energy.how == "emulated":
         yield "the energy is an emulated board's: it tests the set-up and says nothing about a chip"

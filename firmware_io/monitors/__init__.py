@@ -84,11 +84,15 @@ class Trace:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Joules of one inference by a model, between bounds that published constants allow. source: of these constants."""
+    """Joules of one inference by a model, between bounds that published constants allow. source: of these constants.
+
+    chip: the one that the estimate stands for, with its clock and supply.
+    """
 
     joules: float
     interval: Interval
     source: str
+    chip: str = ""
 
 
 class MeterModule(Protocol):

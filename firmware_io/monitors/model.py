@@ -3,9 +3,10 @@
     joules = cycles x amperes per hertz x volts
 
 On a physical board the cycles are its measured time times its clock. On an emulated board they are the instructions
-times the cycles per instruction of its core; an emulated Cortex-M4F stands for an STM32L4R5 at 3.0 V. devices.toml has
-the constants, their bounds and their sources. The interval is the product of the bounds; it does not include idle time,
-a radio, a microphone or regulator losses.
+times the cycles per instruction of its core. Every estimate stands for one chip, at one clock and supply, and says so:
+an emulated Cortex-M4F stands for an STM32L4R5 at 120 MHz and 3.0 V. A core without such a chip is refused, because the
+current of another core says nothing about it. devices.toml has the constants, their bounds and their sources. The
+interval is the product of the bounds; it does not include idle time, a radio, a microphone or regulator losses.
 """
 
 from __future__ import annotations
@@ -41,10 +42,12 @@ ONE = Range(1.0, 1.0, 1.0)
 class Constants:
     """Constants of a core. active_ua_per_mhz: current while computing, in microamperes per megahertz of its clock.
 
-    cycles: per instruction. volts: of the supply. source: where they were published.
+    cycles: per instruction. chip, clock_mhz, volts: what the estimate stands for. source: where they were published.
     """
 
     title: str
+    chip: str
+    clock_mhz: float
     volts: float
     active_ua_per_mhz: Range
     cycles: Range
@@ -52,10 +55,10 @@ class Constants:
 
 
 def estimate(board: Board, us: float, instructions: float | None = None, rest: str = "") -> Estimate:
-    """Joules of one inference of `us` microseconds.
+    """Joules of one inference of `us` microseconds of the board's clock.
 
-    instructions: of an emulated board; computed from `us` when None. Raises ConfigError for a core without constants,
-    and for options in `rest` other than volts.
+    instructions: of an emulated board; computed from `us` when None. Raises ConfigError for a core without a chip whose
+    current was published, and for options in `rest` other than volts.
     """
     path, options = _url.split("model", rest, _OPTIONS)
     if path:
@@ -69,6 +72,7 @@ def estimate(board: Board, us: float, instructions: float | None = None, rest: s
         joules * per_cycle.typical * current.typical,
         Interval(joules * per_cycle.lowest * current.lowest, joules * per_cycle.highest * current.highest),
         f"{constants.title} at {volts:g} V: {constants.source}",
+        f"{constants.chip} at {constants.clock_mhz:g} MHz and {volts:g} V",
     )
 
 
@@ -78,14 +82,20 @@ def load(board: Board) -> Constants:
     core = value["core"].get(board.core)
     if core is None:
         raise ConfigError(
-            f"the meter `model:` needs the current of a {board.core}",
-            got=f"constants for {', '.join(value['core'])}",
-            hint="measure it: --meter lpm01a:PORT or csv:FILE",
+            f"the meter `model:` needs a chip with the core of {board.name} whose current was published",
+            got=f"the core {board.core}; there is a chip for {', '.join(value['core'])}",
+            hint="measure a board: --meter lpm01a:PORT or csv:FILE",
         )
     device = value["device"][core["device"]]
     source = device["source"] if board.how == "measured" else f"{device['source']}. Cycles: {core['source']}"
     return Constants(
-        device["title"], device["volts"], Range(*device["active_ua_per_mhz"]), Range(*core["cycles"]), source
+        title=device["title"],
+        chip=device["chip"],
+        clock_mhz=board.clock_hz / 1e6 if board.how == "measured" else device["clock_mhz"],
+        volts=device["volts"],
+        active_ua_per_mhz=Range(*device["active_ua_per_mhz"]),
+        cycles=Range(*core["cycles"]),
+        source=source,
     )
 
 

@@ -43,23 +43,24 @@ def cells(compared, metric, how=None):
 
 
 def test_ratios_are_against_the_first_run():
-    latencies = cells(compare(runs(bench(), bench(us=(49.0, 50.5, 51.0)), bench(us=(100.5, 101.0, 103.0)))), "latency")
+    times = ((100.0, 101.0, 102.0), (49.0, 50.5, 51.0), (100.5, 101.0, 103.0))
+    latencies = cells(compare(runs(*(bench("measured", us) for us in times))), "latency")
     assert (latencies["A"]["verdict"], latencies["A"]["change"]) == ("base", None)
     assert (latencies["B"]["verdict"], latencies["B"]["change"]) == ("better", 0.5)
     assert (latencies["C"]["verdict"], latencies["C"]["change"]) == ("unclear", 1.0)
 
 
 def test_one_window_of_real_time_proves_no_difference():
-    """Virtual time is exact."""
-    latencies = cells(compare(runs(bench("measured", (100.0,) * 2), bench("measured", (99.0,) * 2))), "latency")
-    assert latencies["B"]["verdict"] == "better"
-    one = [bench(how, (100.0, 100.0)) for how in ("measured", "emulated")]
-    less = [bench(how, (99.0, 99.0)) for how in ("measured", "emulated")]
-    for single in (*one, *less):
+    """Instructions are exact."""
+    two, less = (bench("measured", (us,) * 2) for us in (100.0, 99.0))
+    assert cells(compare(runs(two, less)), "latency")["B"]["verdict"] == "better"
+    one, one_less = (bench("measured", (us,) * 2) for us in (100.0, 99.0))
+    for single in (one, one_less):
         single["performance"]["latencies_us"].pop()
-    for pair in ((one[0], less[0]), (one[0], bench("measured", (99.0,) * 2)), (bench("measured", (99.0,) * 2), one[0])):
+    for pair in ((one, one_less), (one, less), (less, one)):
         assert cells(compare(runs(*pair)), "latency")["B"]["verdict"] == "unclear"
-    assert cells(compare(runs(one[1], less[1])), "latency")["B"]["verdict"] == "better"
+    counted = compare(runs(bench(us=(100.0,) * 2), bench(us=(99.0,) * 2)))
+    assert cells(counted, "instructions")["B"]["verdict"] == "better" and cells(counted, "latency") == {}
 
 
 def test_one_window_of_energy_proves_no_difference():
@@ -99,7 +100,11 @@ def test_kinds_have_separate_tables():
     groups = {group["how"]: group["runs"] for group in compared["groups"]}
     assert groups == {"measured": ["B"], "emulated": ["A", "C"], "computed": ["D"]}
     assert any("emulated (A, C), measured (B), computed (D)" in note for note in compared["notes"])
-    assert {cell["verdict"] for cell in cells(compared, "latency").values()} == {"base", "unclear"}
+    assert {name: cell["verdict"] for name, cell in cells(compared, "latency").items()} == {"B": "base", "D": "base"}
+    assert {name: cell["verdict"] for name, cell in cells(compared, "instructions").items()} == {
+        "A": "base",
+        "C": "same",
+    }
 
 
 def test_an_estimate_is_never_the_base_of_a_measured_energy():
@@ -113,13 +118,11 @@ def test_an_estimate_is_never_the_base_of_a_measured_energy():
     assert "energy per inference (estimated) | ≈ 2,000 uJ [1,000 to 4,000] (base) |  | ≈ 2,000 uJ" in text
 
 
-def test_virtual_clocks_that_count_differently_are_not_compared():
+def test_instructions_are_compared_whatever_the_clock_of_the_emulator():
     slow = bench()
     slow["board"] = {**slow["board"], "icount_shift": 3}
     compared = compare(runs(bench(), slow))
-    cell = cells(compared, "latency")["B"]
-    assert (cell["verdict"], cell["change"]) == ("none", None) and "8 ns" in cell["why"] and "64 ns" in cell["why"]
-    assert cells(compared, "instructions")["B"]["change"] == 1.0
+    assert cells(compared, "instructions")["B"]["change"] == 1.0 and cells(compared, "latency") == {}
 
 
 def test_data_sets_are_not_mixed():
@@ -140,8 +143,8 @@ def test_different_graphs_and_boards_are_noted():
 
 
 def test_an_invalid_run_is_shown_and_not_compared():
-    bad = bench(us=(1.0, 1.0, 1.0), valid=False, reasons=["window 2 is short"])
-    loaded = runs(bad, bench(), bench(us=(200.0, 202.0, 203.0)))
+    bad = bench("measured", us=(1.0, 1.0, 1.0), valid=False, reasons=["window 2 is short"])
+    loaded = runs(bad, bench("measured"), bench("measured", us=(200.0, 202.0, 203.0)))
     compared = compare(loaded)
     latency = cells(compared, "latency")
     assert [latency[name]["verdict"] for name in "ABC"] == ["none", "base", "worse"]
@@ -156,20 +159,21 @@ def test_an_aborted_run_says_why():
 
 @pytest.mark.parametrize("metric", ["latency", "accuracy", "flash", "instructions"])
 def test_the_best_comes_first(metric):
-    good = bench(us=(1.0, 1.0, 1.0), right=109, firmware={"sha256": "", "flash_bytes": 1, "ram_bytes": 1})
-    assert ranked(runs(bench(), good, bench(right=50)), metric)[0].name == "B"
+    how = "measured" if metric == "latency" else "emulated"
+    good = bench(how, us=(1.0, 1.0, 1.0), right=109, firmware={"sha256": "", "flash_bytes": 1, "ram_bytes": 1})
+    assert ranked(runs(bench(how), good, bench(how, right=50)), metric)[0].name == "B"
 
 
 @pytest.mark.parametrize(
     ("documents", "metric", "message"),
     [
-        ((bench(), bench("measured")), "latency", r"A: emulated, 64 ns per instruction; B: measured"),
+        ((bench(), bench("measured")), "latency", r"none in A, emulated.*--sort instructions"),
         (
             (bench(energy=energy_section("estimated")), bench(energy=energy_section("measured"))),
             "energy",
             "B: measured",
         ),
-        ((bench(), bench(performance=None)), "latency", "none in B"),
+        ((bench("measured"), bench("measured", performance=None)), "latency", "none in B"),
         ((bench(), bench()), "beauty", "--sort beauty is not known"),
     ],
 )
@@ -234,8 +238,8 @@ def test_files_and_folders_of_both_versions_are_read(tmp_path):
         (tmp_path / name).write_text(json.dumps(value))
     loaded = load([tmp_path / "new", tmp_path, tmp_path / "old.json"])
     assert [entry.name for entry in loaded] == ["A", "B", "C"] and loaded[0].title == "New"
-    latency = cells(compare(loaded), "latency")
-    assert {latency[name]["verdict"] for name in "BC"} == {"unclear"}
+    counted = cells(compare(loaded), "instructions")
+    assert {counted[name]["verdict"] for name in "BC"} == {"same"}
     assert cells(compare(loaded), "parameters").keys() == {"A"}
 
 
@@ -301,7 +305,7 @@ def invoke(tmp_path, *arguments, documents):
 
 
 def test_the_command_shows_sorts_and_writes(tmp_path):
-    two = (bench(), bench(us=(49.0, 50.5, 51.0)))
+    two = (bench("measured"), bench("measured", us=(49.0, 50.5, 51.0)))
     done = invoke(tmp_path, "--sort", "latency", "--out", str(tmp_path / "out"), documents=two)
     assert done.exit_code == 0, done.output
     assert done.output.index("1.json") < done.output.index("0.json") and "× 2.000, worse" in done.output
@@ -318,4 +322,5 @@ def test_titles_are_text_and_no_markup(tmp_path):
 @pytest.mark.parametrize(("how", "sort"), list(product(["measured", "computed"], ["latency", "accuracy"])))
 def test_the_command_refuses_to_rank_kinds(tmp_path, how, sort):
     done = invoke(tmp_path, "--sort", sort, documents=(bench(), bench(how)))
-    assert isinstance(done.exception, ConfigError) and "needs figures of one kind" in str(done.exception)
+    message = "emulated boards have instructions and no time" if sort == "latency" else "needs figures of one kind"
+    assert isinstance(done.exception, ConfigError) and message in str(done.exception)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from edgekws.report import build_report, traces, write_report
+from edgekws.report import build_report, speed, traces, write_report
 from edgekws.report.html import to_html
 from edgekws.report.markdown import to_markdown
 from edgekws.types import Interval, Measurement
@@ -23,25 +23,27 @@ def make(graph):
 def test_a_drift_is_in_the_plot_and_in_the_text(make, graph):
     performance = bench_document(graph)["performance"]
     rising = [262500.0 * (1 + 0.01 * number) for number in range(5)]
-    report = make(performance={**performance, "latencies_us": rising, "latency_us": rising[2], "drift": 0.04})
+    middle = {"latency_us": rising[2], "instructions": rising[2] * 1000 / 64}
+    report = make(performance={**performance, "latencies_us": rising, "drift": 0.04, **middle})
     assert "drift +4.000 %" in to_html(report) and "drift +4.000 %" in to_markdown(report)
-    svg = traces.latency_svg(report["performance"], "measured")
+    svg = traces.windows_svg(speed.of(report), "emulated")
     curve = max(re.findall(r'd="(M [^"]+)"', svg), key=lambda path: (path.count("L") == 4, len(path)))
     heights = [float(y) for _, y in re.findall(r"[ML] ([\d.]+) ([\d.]+)", curve)]
     assert len(heights) == 5 and heights == sorted(heights, reverse=True) and heights[0] - heights[-1] > 50
 
 
 def test_equal_windows_are_a_level_line(make):
-    svg = traces.latency_svg(make()["performance"], "emulated")
+    svg = traces.windows_svg(speed.of(make()), "emulated")
     curves = [path for path in re.findall(r'd="(M [^"]+)"', svg) if path.count("L") == 4 and "z" not in path]
     assert any(len({y for _, y in re.findall(r"[ML] ([\d.]+) ([\d.]+)", path)}) == 1 for path in curves)
 
 
 def test_host_seconds_are_beside_device_seconds(make, graph):
     performance = {**bench_document(graph)["performance"], "host_s": [1.25, 1.5, 1.25, 1.25, 1.75]}
-    report = make(performance=performance)
+    board = {**bench_document(graph)["board"], "how": "measured", "icount_shift": -1}
+    report = make(performance=performance, board=board)
     assert "1.750" in to_markdown(report) and "host seconds" in Page(to_html(report)).text
-    assert "host seconds" not in Page(to_html(make())).text
+    assert "host seconds" not in Page(to_html(make(board=board))).text
 
 
 def test_energy_is_shown_both_ways_with_its_meter(make, tmp_path, graph):
@@ -99,11 +101,15 @@ def test_an_estimate_never_looks_measured(make):
     figure = Measurement("energy per inference", 2000.0, "uJ", "estimated", interval=bounds, board="b1")
     report = make(energy=energy_section("estimated"), measurements=[figure.to_json()])
     markdown, page = to_markdown(report), to_html(report)
-    assert "| energy per inference | ≈ 2,000 uJ | 1,000 to 4,000 uJ |" in markdown
-    assert "≈ 2,000 uJ bounds: 1,000 to 4,000 uJ" in Page(page).text and "95 %: 1,000" not in Page(page).text
-    assert "≈ 2,000.0 uJ per inference, unknown above idle" in markdown and "## Energy, estimated" in markdown
+    assert "| energy per inference | ≈ 2,000 uJ | bounds: 1,000 to 4,000 uJ |  | estimated b1 |" in markdown
+    assert "≈ 2,000 uJ bounds: 1,000 to 4,000 uJ" in Page(page).text and "95 % interval: 1,000" not in Page(page).text
+    assert (
+        "**≈ 2,000.0 uJ per inference, STM32L4R5 at 120 MHz and 3 V** (" in markdown
+        and "## Energy, estimated" in markdown
+    )
     assert "between 1,000 and 4,000 uJ, constants from data sheet, table 7" in markdown
     assert ("class", "card estimated ") in Page(page).attributes and "≈ 2,000.0 uJ" in Page(page).text
+    assert "Energy per inference, STM32L4R5 at 120 MHz and 3 V" in Page(page).text and "above idle" not in page
     assert "Power over time" not in page
     assert "var(--accent)" not in traces.energy_svg({**energy_section(), "how": "estimated"})
 
@@ -121,8 +127,8 @@ def test_an_aborted_run_keeps_what_was_measured(make, graph, tmp_path):
     markdown, shown = to_markdown(report), Page(to_html(report))
     assert "**INCOMPLETE, NOT VALID: half way**" in markdown and markdown.count(why) == 1
     assert ("class", "ribbon") in shown.attributes and shown.text.count(why) == 1
-    assert "window 2: too short" in shown.text and "262,500.0" in shown.text
-    assert "not valid" in shown.text[shown.text.index("Key figures") : shown.text.index("Speed")]
+    assert "window 2: too short" in shown.text and "4,101,562" in shown.text
+    assert "not valid" in shown.text[shown.text.index("Key figures") : shown.text.index("Instructions emulated")]
     paths = write_report(build_report("Run", graph, {**bench_document(graph), **broken}), tmp_path)
     assert json.loads(paths[0].read_text())["incomplete"] == why
 

@@ -315,8 +315,8 @@ def _line(figure: Measurement) -> str:
     from edgekws.report import text
 
     value, unit = text.quantity(figure.value, figure.unit)
-    bounds = text.interval(figure.to_json())
-    about = f"{figure.how}, n = {figure.n}" + (f", {bounds}" if bounds else "")
+    row = figure.to_json()
+    about = ", ".join(filter(None, (figure.how, text.sample(row), text.bounds(row))))
     return f"{figure.name}: {f'{value} {unit}'.strip()} ({about})"
 
 

@@ -48,7 +48,7 @@ def ranked(runs: Sequence[Run], metric: str) -> list[Run]:
     """The runs, best first; invalid runs are not ranked and come last.
 
     Raises ConfigError for an unknown metric, when a run has no such figure, and for figures that cannot be ranked
-    together: of different kinds (measured, emulated, estimated), virtual clocks or data sets.
+    together: of different kinds (measured, emulated, estimated) or data sets.
     """
     if metric not in METRICS:
         raise ConfigError(unknown("--sort", metric, METRICS))
@@ -56,7 +56,11 @@ def ranked(runs: Sequence[Run], metric: str) -> list[Run]:
     without = [run.name for run in valid if metric not in run.values]
     if without:
         expected = f"every run should have a figure for {METRICS[metric].title}"
-        raise ConfigError(expected, got=f"none in {', '.join(without)}", hint="omit these runs, or bench them")
+        got = f"none in {', '.join(without)}"
+        if metric == "latency" and all(run.how == "emulated" for run in valid if run.name in without):
+            hint = "emulated boards have instructions and no time: --sort instructions"
+            raise ConfigError(expected, got=f"{got}, emulated", hint=hint)
+        raise ConfigError(expected, got=got, hint="omit these runs, or bench them")
     by_basis = _by(valid, lambda run: run.values[metric].basis)
     if len(by_basis) > 1:
         got = "; ".join(f"{', '.join(names)}: {basis}" for basis, names in by_basis.items())

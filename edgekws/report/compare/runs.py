@@ -116,14 +116,12 @@ def _file(path: Path) -> Path:
 
 
 def _latency(content: Row) -> Value | None:
+    """None for an emulated board: its clock counts instructions."""
     performance = content["performance"]
-    if not performance:
+    if not performance or content["board"]["how"] == "emulated":
         return None
-    board, each = content["board"], performance["latencies_us"]
-    clock = f", {1 << board['icount_shift']} ns per instruction" if board["icount_shift"] >= 0 else ""
-    unit = "us (virtual)" if clock else "us"
-    spread = (min(each), max(each)) if clock or len(each) > 1 else None
-    return Value(performance["latency_us"], unit, board["how"], spread, f"{board['how']}{clock}")
+    how, each = content["board"]["how"], performance["latencies_us"]
+    return Value(performance["latency_us"], "us", how, (min(each), max(each)) if len(each) > 1 else None, how)
 
 
 def _instructions(content: Row) -> Value | None:

@@ -39,7 +39,8 @@ class Energy:
 
     uj_per_inference_above_idle: less the idle power over the same time; None when that is unknown.
     rate_hz: samples per second. volts: of the supply, None if unknown. dropped: samples that the meter lost.
-    spread: (highest - lowest window) / median. interval (uJ), source: of an estimate only. trace: points for a plot.
+    spread: (highest - lowest window) / median. trace: points for a plot. Of an estimate only: interval (uJ), source of
+    its constants, and the chip that it stands for, with clock and supply.
     peak_a: highest current of a sample, None without a voltage; limit_a: the meter's limit, 0 for none.
     faults: problems with the edges, in sentences. wrong: clips whose answer differs from the interpreter's.
     host_s: duration of each window with warm-ups and answer on this computer; None when no board was used.
@@ -62,6 +63,7 @@ class Energy:
     faults: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
     host_s: tuple[float, ...] | None = None
+    chip: str = ""
 
 
 class Runner:
@@ -236,4 +238,5 @@ def estimated(meter: Meter, board: Board, performance: Performance) -> Energy:
         spread=0.0,
         source=result.source,
         trace=None,
+        chip=result.chip,
     )

@@ -23,9 +23,10 @@ _CALIBRATION_ITERATIONS = 1_000_000
 
 @dataclass(frozen=True)
 class Performance:
-    """Latency on the device's clock. iterations, windows_s, latencies_us: of each window; latency_us: their median.
+    """Readings of the device's clock. iterations, windows_s, latencies_us: of each window; latency_us: their median.
 
-    clock: what the device's clock counts. clock_us: its readings before and after each window.
+    clock: what the device's clock counts; that of an emulated board counts instructions, so its readings are no time.
+    clock_us: its readings before and after each window.
     spread: (slowest - fastest window) / median. drift: last window / first - 1. instructions: per inference, None
     unless emulated. host_s: duration of each window with its warm-ups on this computer; None when that means nothing.
     wrong: clips whose last answer differs from the interpreter's. layers_us: microseconds of each layer per inference;
@@ -88,7 +89,7 @@ class Runner:
             inferences_per_s=1e6 / latency,
             spread=(max(usable) - min(usable)) / latency,
             drift=usable[-1] / usable[0] - 1,
-            instructions=latency * 1000 / (1 << shift) if shift >= 0 else None,
+            instructions=instructions(latency, shift) if shift >= 0 else None,
             host_s=tuple(window.host_s for window in windows) if self._setup.plan.host_clock else None,
             clock_us=tuple((window.start_us, window.end_us) for window in windows),
             wrong=tuple(self._wrong),
@@ -131,6 +132,11 @@ class Runner:
         if layers_us is not None and len(layers_us) != len(nodes):
             raise ProtocolError(f"the device should have {len(nodes)} layers", got=str(len(layers_us)), hint=FLASH)
         self._layers_us = layers_us or ()
+
+
+def instructions(us: float, icount_shift: int) -> float:
+    """Instructions in `us` microseconds of an emulator's clock, which goes on by 2**icount_shift ns for each."""
+    return us * 1000 / (1 << icount_shift)
 
 
 def _clock(board: Board) -> str:

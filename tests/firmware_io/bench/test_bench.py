@@ -66,12 +66,18 @@ def test_calibration_finds_any_speed(graph, vectors, us):
 
 def test_figures_are_labelled_by_their_kind(graph, vectors):
     by_name = {figure.name: figure for figure in run(graph, vectors).measurements()}
-    assert by_name["latency"].how == "emulated" and by_name["latency"].unit == "us (virtual)"
+    counted = by_name["instructions per inference"]
+    assert (counted.how, counted.unit, counted.n) == ("emulated", "instructions", 5)
+    assert counted.interval.low <= counted.value <= counted.interval.high
+    assert not {"latency", "throughput"} & by_name.keys()
     top1 = by_name["top-1 accuracy, dev split"]
     assert top1.n == CLIPS and top1.interval.low < top1.value < top1.interval.high
     host = run(graph, vectors, board="host")
     assert {figure.how for figure in host.measurements()} == {"computed"}
     assert host.performance.instructions is None and "this computer" in host.warnings[0]
+    latency, throughput = host.measurements()[:2]
+    assert (latency.name, latency.unit, throughput.name) == ("latency", "us", "throughput")
+    assert latency.interval.low <= latency.value <= latency.interval.high
 
 
 def test_a_physical_boards_firmware_is_not_verified(graph, vectors):
@@ -268,14 +274,15 @@ def test_a_model_estimates_from_performance_mode(graph, vectors, tmp_path):
     energy = result.energy
     assert energy.how == "estimated" and energy.windows == () and energy.trace is None
     assert energy.interval.low < energy.uj_per_inference < energy.interval.high and energy.source
-    figure = {figure.name: figure for figure in result.measurements()}["energy per inference"]
+    by_name = {figure.name: figure for figure in result.measurements()}
+    figure = by_name["energy per inference, STM32L4R5 at 120 MHz and 3 V"]
     assert (figure.how, figure.interval) == ("estimated", energy.interval)
-    assert any("estimated, not measured" in warning for warning in result.warnings)
+    assert any("not measured (for STM32L4R5 at 120 MHz" in warning for warning in result.warnings)
 
 
 def test_a_model_that_does_not_know_the_board_is_refused_before_it_is_timed(graph, vectors, tmp_path):
     device = FakeDevice(graph)
-    with pytest.raises(ConfigError, match="the current of a host"):
+    with pytest.raises(ConfigError, match="the core host"):
         session, meter = Session(Direct(device)), Meter("model:", tmp_path)
         bench(session, boards.load("host"), graph, vectors, Plan(("energy",)), meter=meter)
     assert device.commands == 0

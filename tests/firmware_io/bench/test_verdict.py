@@ -138,6 +138,16 @@ def test_windows_that_differ_warn():
     assert warning == "the latency of the windows differs by 6.0 % of its median"
 
 
+def test_the_windows_of_an_emulated_board_are_instructions():
+    reasons, warnings = judge(QEMU, performance=performance((2000, 2000, 2050, 2110, 2120), spread=0.06))
+    text = "; ".join((*reasons, *warnings))
+    assert "took 5.8 % more instructions" in text and "the last window's number of instr" in text
+    assert "the number of instructions of the windows differs by 6.0 %" in text
+    assert "latency" not in text and "slower" not in text and "throttling" not in text
+    (reason, *_), _ = judge(QEMU, performance=performance(seconds=9.9))
+    assert reason == "window 1: 9.900 s on the emulator's clock, shorter than 10 s"
+
+
 def test_virtual_time_and_replayed_traffic_have_no_host_clock():
     assert judge(QEMU, performance=performance(host_factor=7))[0] == ()
     assert judge(performance=performance(host_s=None)) == ((), ())

@@ -1,4 +1,4 @@
-"""The model of energy: published devices lie in its interval, it scales as it must, every board has constants."""
+"""The model of energy: published devices lie in its interval, it scales as it must, an estimate names its chip."""
 
 from __future__ import annotations
 
@@ -12,20 +12,40 @@ from edgekws.errors import ConfigError
 from firmware_io import board as boards
 from firmware_io.monitors import load, model
 
-WITH_A_CORE = [name for name in boards.names() if boards.load(name).core != "host"]
+WITHOUT_A_CHIP = ("host", "qemu-an385", "qemu-an547", "qemu-riscv32")
+WITH_A_CHIP = [name for name in boards.names() if name not in WITHOUT_A_CHIP]
 
 
-@pytest.mark.parametrize("name", WITH_A_CORE)
-def test_every_board_has_constants_with_a_source(name):
+@pytest.mark.parametrize("name", WITH_A_CHIP)
+def test_a_boards_constants_have_a_source(name):
     constants = model.load(boards.load(name))
     for bounds in (constants.active_ua_per_mhz, constants.cycles):
         assert 0 < bounds.lowest <= bounds.typical <= bounds.highest
     assert constants.source
 
 
-def test_a_core_without_constants_is_refused():
-    with pytest.raises(ConfigError, match="the current of a host"):
-        model.estimate(boards.load("host"), 1000.0)
+@pytest.mark.parametrize("name", WITHOUT_A_CHIP)
+def test_a_core_without_a_chip_of_its_own_is_refused(name):
+    """The current of an STM32L4R5 says nothing about a RISC-V core, a Cortex-M3 or a Cortex-M55."""
+    board = boards.load(name)
+    with pytest.raises(
+        ConfigError, match=rf"a chip with the core of {name} .*the core {board.core}; there is a chip for"
+    ):
+        model.estimate(board, 1000.0, 1000.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "rest", "chip"),
+    [
+        ("qemu-an386", "", "STM32L4R5 at 120 MHz and 3 V"),
+        ("qemu-an386", "?volts=1.8", "STM32L4R5 at 120 MHz and 1.8 V"),
+        ("qemu-an385-v6m", "", "MSPM0G5187 at 80 MHz and 3.3 V"),
+        ("qemu-an500", "", "STM32H7A3 at 280 MHz and 3 V"),
+        ("nucleo-l4r5zi", "", "STM32L4R5 at 120 MHz and 3 V"),
+    ],
+)
+def test_an_estimate_names_its_chip_clock_and_supply(name, rest, chip):
+    assert model.estimate(boards.load(name), 1000.0, 1000.0, rest).chip == chip
 
 
 PUBLISHED = [  # MLPerf Tiny, board, milliseconds, volts, microjoules
@@ -63,7 +83,7 @@ def test_time_without_instructions_is_no_basis():
         model.estimate(board, us=1000.0)
 
 
-@given(st.floats(1, 1e7), st.floats(0.5, 5.0), st.sampled_from(WITH_A_CORE))
+@given(st.floats(1, 1e7), st.floats(0.5, 5.0), st.sampled_from(WITH_A_CHIP))
 def test_it_scales_with_time_and_voltage(us, volts, name):
     board = boards.load(name)
     once = model.estimate(board, us, rest="?volts=1.0")
