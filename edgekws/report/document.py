@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edgekws.errors import ArtifactError
 from edgekws.files.os_errors import unreadable
+from edgekws.report import older
 from edgekws.types import How
 
 KIND, VERSION = "edgekws-report", 3
@@ -349,7 +350,7 @@ def upgraded(document: Mapping[str, Any], where: str = "the document") -> Row:
 def _from_1(document: Row) -> Row:
     modes = [mode for mode in MODES if document.get(mode)]
     added = {"version": 2, "modes": modes, "incomplete": "", "transfers": None, "energy": None}
-    return {**document, **added, "performance": _with_drift(document.get("performance"))}
+    return {**document, **added, "performance": older.with_drift(document.get("performance"))}
 
 
 def _from_2(document: Row) -> Row:
@@ -357,7 +358,7 @@ def _from_2(document: Row) -> Row:
 
     It had the virtual time of emulated boards among the figures.
     """
-    document = _without_virtual_time(document)
+    document = older.without_virtual_time(document)
     if not document.get("board"):
         return {**document, "version": 3, "provenance": None, "build": None}
     provenance = dict.fromkeys(Provenance.model_fields, "") | {"source": "unknown"}
@@ -365,33 +366,7 @@ def _from_2(document: Row) -> Row:
     return {**document, "version": 3, "provenance": provenance, "build": build}
 
 
-def _without_virtual_time(document: Row) -> Row:
-    """The document without what an emulator's clock read, which is no time; damaged rows are left to `checked`."""
-    shown = {
-        key: [
-            row for row in document[key] if not (isinstance(row, dict) and str(row.get("unit")).endswith("(virtual)"))
-        ]
-        for key in ("figures", "measurements")
-        if isinstance(document.get(key), list)
-    }
-    board, layers = document.get("board"), document.get("layers")
-    if isinstance(board, dict) and board.get("how") == "emulated" and isinstance(layers, list):
-        shown["layers"] = [{**row, "us": None} if isinstance(row, dict) else row for row in layers]
-    return {**document, **shown}
-
-
 _UPGRADES: tuple[Callable[[Row], Row], ...] = (_from_1, _from_2)
-
-
-def _with_drift(performance: object) -> object:
-    """Version 1 had neither drift nor the host's seconds; a damaged section is left to `checked`."""
-    if not isinstance(performance, dict):
-        return performance
-    latencies = performance.get("latencies_us")
-    usable = (
-        isinstance(latencies, list) and latencies and all(isinstance(us, int | float) and us > 0 for us in latencies)
-    )
-    return {**performance, "drift": latencies[-1] / latencies[0] - 1 if usable and latencies else None, "host_s": None}
 
 
 def checked(document: Mapping[str, Any], where: str) -> Row:
