@@ -77,6 +77,14 @@ class ParityError(EdgeKwsError):
     exit_code = 9
 
 
+class RegressionError(EdgeKwsError):
+    exit_code = 10
+
+
+class NotComparableError(EdgeKwsError):
+    exit_code = 11
+
+
 EXTRAS = {
     "train": ("torch", "safetensors", "soundfile"),
     "export": ("onnx", "onnxruntime", "ai_edge_litert", "flatbuffers"),

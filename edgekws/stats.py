@@ -53,6 +53,16 @@ def wilson(successes: int, n: int, z: float = Z_95) -> Interval:
     return Interval(low, high)
 
 
+def difference(old: float, old_interval: Interval, new: float, new_interval: Interval) -> Interval:
+    """95 % interval of new - old, two independent proportions with their Wilson intervals.
+
+    By R. G. Newcombe's square-and-add method (Statistics in Medicine 17, 1998, method 10).
+    """
+    low = math.hypot(new - new_interval.low, old_interval.high - old)
+    high = math.hypot(new_interval.high - new, old - old_interval.low)
+    return Interval(new - old - low, new - old + high)
+
+
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """int64 [classes, classes]: row = truth, column = prediction. Both inputs are int [n], 0..classes-1."""
     table = np.zeros((classes, classes), np.int64)

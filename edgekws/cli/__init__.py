@@ -17,7 +17,7 @@ app = _lazy.application(
     commands.ROOT,
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 done, 1 other, 2 usage, 3 data, 4 configuration, 5 target, 6 protocol, 7 board, 8 artifact, "
-    "9 parity or invalid run. With --debug an error shows its stack trace.",
+    "9 parity or invalid run, 10 regression, 11 not comparable. With --debug an error shows its stack trace.",
 )
 for group in (commands.DATA, commands.SELECT):
     app.add_typer(_lazy.application(group), rich_help_panel=group.panel)

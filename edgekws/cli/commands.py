@@ -183,7 +183,7 @@ ROOT = Group(
         Command(
             "compare",
             "edgekws.cli.boards.compare:compare",
-            "Put runs side by side; the first valid one is the base of the ratios.",
+            "Put runs side by side; with --fail-if, fail when a run is worse than the first.",
             BOARDS,
         ),
         Command(

@@ -13,27 +13,15 @@ from edgekws.cli import app
 from edgekws.errors import ArtifactError, ConfigError
 from edgekws.report import build_report, document
 from edgekws.report.compare import compare, judged, ranked
+from edgekws.report.compare.figures import METRICS, Value
 from edgekws.report.compare.pages import to_markdown, write_comparison
-from edgekws.report.compare.runs import METRICS, Value, load, run
+from edgekws.report.compare.runs import load
 from edgekws.report.compare.scatter import plots
 from tests.conftest import random_graph
-from tests.report.documents import Page, bench_document, energy_section
+from tests.report.documents import Page, energy_section
+from tests.report.runs import GRAPH, bench, runs
 
-GRAPH, OTHER = random_graph(), random_graph(seed=7)
-
-
-def bench(how="emulated", us=(100.0, 101.0, 102.0), right=99, graph=GRAPH, **changes):
-    """A bench of a board; latencies in the given range."""
-    run_document = bench_document(graph)
-    run_document["board"] |= {"how": how, "icount_shift": 6 if how == "emulated" else -1, "name": f"{how}-board"}
-    instructions = us[1] * 10 if how == "emulated" else None
-    run_document["performance"] |= {"latencies_us": list(us), "latency_us": us[1], "instructions": instructions}
-    run_document["accuracy"] |= {"correct": right}
-    return {**run_document, **changes}
-
-
-def runs(*documents):
-    return [run("ABCDEFGH"[number], f"{number}.json", document) for number, document in enumerate(documents)]
+OTHER = random_graph(seed=7)
 
 
 def cells(compared, metric, how=None):
@@ -239,7 +227,8 @@ def test_files_and_folders_of_both_versions_are_read(tmp_path):
     loaded = load([tmp_path / "new", tmp_path, tmp_path / "old.json"])
     assert [entry.name for entry in loaded] == ["A", "B", "C"] and loaded[0].title == "New"
     counted = cells(compare(loaded), "instructions")
-    assert {counted[name]["verdict"] for name in "BC"} == {"same"}
+    assert [counted[name]["verdict"] for name in "ABC"] == ["base", "same", "none"]
+    assert "other source: unknown against live" in counted["C"]["why"]
     assert cells(compare(loaded), "parameters").keys() == {"A"}
 
 

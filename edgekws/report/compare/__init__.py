@@ -1,47 +1,58 @@
-"""Comparison of runs: the `edgekws-compare` document, version 1 (compare.json).
+"""Comparison of runs: the `edgekws-compare` document, version 2 (compare.json); schema.json has it too.
 
 kind, version, edgekws
-runs         name (a letter), source, title, how, board, graph, graph_sha256, dataset, valid, why
+runs         name (a letter), source, title, how, board, graph, graph_sha256, dataset, valid, why, incomplete,
+             provenance, build (as in the document), conditions: clock, clips, meter, volts, windows (runs.Conditions)
 notes        differences between the runs, as sentences
 groups       one for each `how` of the boards: how, runs (names), rows
    rows      metric, title, how, unit, cells: one for each run of the group, null where it has none
       cells  run, value, low, high (null: no interval), change (null: not compared), verdict, why
+gate         null without rules; base, result, allow, strict
+   outcomes  one for each rule and run after the first: gate.Outcome
 
 All values of a row have the same `how`, and so have the boards of a group: measured, emulated, estimated and computed
 figures are never put in a ratio. The first valid run of a row is its base. verdict: base, better, worse (disjoint
-intervals, or exact), same, unclear (intervals overlap or are missing), none (not compared; `why` says the reason).
-change: value / base, or value - base for shares and areas.
+intervals, or exact), same, unclear (intervals overlap or are missing), none (not comparable; `why` says the reason, in
+the words of comparable.REASONS). change: value / base, or value - base for shares and areas.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from edgekws._version import __version__
 from edgekws.errors import ConfigError, unknown
-from edgekws.report.compare.runs import METRICS, Metric, Run, Value
+from edgekws.report.compare.comparable import issues
+from edgekws.report.compare.figures import METRICS, Metric, Value
+from edgekws.report.compare.gate import Verdict
+from edgekws.report.compare.runs import Run
 from edgekws.types import How
 
-KIND, VERSION = "edgekws-compare", 1
+KIND, VERSION = "edgekws-compare", 2
 Row = dict[str, Any]
 _ORDER: tuple[How, ...] = ("measured", "emulated", "estimated", "computed")
 
 
-def compare(runs: Sequence[Run]) -> Row:
-    """The document. Raises ConfigError with fewer than two runs."""
-    if len(runs) < 2:
-        raise ConfigError("a comparison needs at least two runs", got=str(len(runs)), hint="give two folders or files")
+def compare(runs: Sequence[Run], verdict: Verdict | None = None) -> Row:
+    """The document. verdict: of a gate on the same runs. Raises ConfigError with fewer than two runs."""
+    require_two(runs)
     kinds = [how for how in _ORDER if any(run.how == how for run in runs)]
     return {
         "kind": KIND,
         "version": VERSION,
         "edgekws": __version__,
-        "runs": [{key: value for key, value in asdict(run).items() if key != "values"} for run in runs],
+        "runs": [run.to_json() for run in runs],
         "notes": notes(runs),
         "groups": [_group(how, [run for run in runs if run.how == how]) for how in kinds],
+        "gate": verdict and verdict.to_json(),
     }
+
+
+def require_two(runs: Sequence[Run]) -> None:
+    """Raises ConfigError with fewer than two runs."""
+    if len(runs) < 2:
+        raise ConfigError("a comparison needs at least two runs", got=str(len(runs)), hint="give two folders or files")
 
 
 def ranked(runs: Sequence[Run], metric: str) -> list[Run]:
@@ -118,30 +129,34 @@ def _group(how: How, runs: Sequence[Run]) -> Row:
 
 
 def _row(name: str, metric: Metric, how: How, runs: Sequence[Run]) -> Row:
-    values = [run.values[name] if name in run.values and run.values[name].how == how else None for run in runs]
-    base = next((index for index, run in enumerate(runs) if values[index] and run.valid is not False), None)
-    unit = next(value.unit for value in values if value)
-    cells = [
-        None if value is None else _cell(metric, run, value, None if base is None else values[base], index == base)
-        for index, (run, value) in enumerate(zip(runs, values, strict=True))
-    ]
+    shown = [name in run.values and run.values[name].how == how for run in runs]
+    base = next((run for run, has in zip(runs, shown, strict=True) if has and run.valid is not False), None)
+    cells = [_cell(name, metric, run, base) if has else None for run, has in zip(runs, shown, strict=True)]
+    unit = next(run.values[name].unit for run, has in zip(runs, shown, strict=True) if has)
     return {"metric": name, "title": metric.title, "how": how, "unit": unit, "cells": cells}
 
 
-def _cell(metric: Metric, run: Run, value: Value, base: Value | None, is_base: bool) -> Row:
+def _cell(name: str, metric: Metric, run: Run, base: Run | None) -> Row:
+    value = run.values[name]
     low, high = value.spread or (None, None)
-    change, verdict, why = None, "none", ""
-    if run.valid is False:
-        why = "the run is not valid"
-    elif base is None or is_base:
-        verdict = "base"
-    elif value.basis != base.basis:
-        why = f"{value.basis} against {base.basis}"
-    else:
-        change = value.value - base.value if metric.change == "points" else _ratio(value.value, base.value)
-        verdict = judged(metric, value, base)
+    change, verdict, why = _compared(name, metric, run, base)
     return {"run": run.name, "value": value.value, "low": low, "high": high, "change": change,
             "verdict": verdict, "why": why}  # fmt: skip
+
+
+def _compared(name: str, metric: Metric, run: Run, base: Run | None) -> tuple[float | None, str, str]:
+    """(change, verdict, why) of a cell. Without a common basis there is no change, and with an issue no verdict."""
+    if run.valid is False:
+        return None, "none", "the run is not valid"
+    if base is None or run is base:
+        return None, "base", ""
+    value, against = run.values[name], base.values[name]
+    why = "; ".join(issue.text for issue in issues(name, base, run))
+    if value.basis != against.basis:
+        return None, "none", why
+    points = metric.change == "points"
+    change = value.value - against.value if points else _ratio(value.value, against.value)
+    return change, "none" if why else judged(metric, value, against), why
 
 
 def _ratio(value: float, base: float) -> float | None:

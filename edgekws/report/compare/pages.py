@@ -7,18 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from edgekws.files import write_json, write_text
-from edgekws.report import text
+from edgekws.report import origin, text
 from edgekws.report.compare import compare
-from edgekws.report.compare.runs import METRICS, Run
+from edgekws.report.compare.figures import METRICS
+from edgekws.report.compare.gate import Verdict
+from edgekws.report.compare.lines import lines as gate_lines
+from edgekws.report.compare.lines import summary
+from edgekws.report.compare.runs import Run
 from edgekws.report.html import render
 from edgekws.report.markdown import table
 
 Row = dict[str, Any]
 
 
-def write_comparison(runs: Sequence[Run], folder: Path) -> list[Path]:
+def write_comparison(runs: Sequence[Run], folder: Path, gate: Verdict | None = None) -> list[Path]:
     """Write compare.json, compare.md and compare.html into `folder`, each atomically. Returns their paths."""
-    document = compare(runs)
+    document = compare(runs, gate)
     page, words = to_html(document, runs), to_markdown(document)
     paths = [folder / f"compare.{suffix}" for suffix in ("json", "md", "html")]
     write_json(paths[0], document)
@@ -58,9 +62,10 @@ def change(row: Row, cell: Row | None) -> str:
     if cell["change"] is None:
         return f"not compared: {cell['why']}" if cell["why"] else "not compared"
     if METRICS[row["metric"]].change == "ratio":
-        return f"× {cell['change']:.3f}, {cell['verdict']}"
-    points = f"{100 * cell['change']:+.2f} points" if row["unit"] == "share" else f"{cell['change']:+.4f}"
-    return f"{points}, {cell['verdict']}"
+        amount = f"× {cell['change']:.3f}"
+    else:
+        amount = f"{100 * cell['change']:+.2f} points" if row["unit"] == "share" else f"{cell['change']:+.4f}"
+    return f"{amount}, {cell['verdict'] if cell['verdict'] != 'none' else 'not comparable: ' + cell['why']}"
 
 
 def verdict(run: Row) -> str:
@@ -70,9 +75,10 @@ def verdict(run: Row) -> str:
 
 def to_markdown(document: Row) -> str:
     """The Markdown of an `edgekws-compare` document."""
-    heads = ("run", "what", "board", "graph", "verdict", "figures", "source")
+    heads = ("run", "what", "board", "graph", "verdict", "figures", "origin", "source")
     rows = [_run(run) for run in document["runs"]]
-    lines = ["# Comparison", "", *table(heads, rows), *(f"- {note}" for note in document["notes"]), ""]
+    lines = ["# Comparison", "", *_gate(document["gate"])]
+    lines += [*table(heads, rows), *(f"- {note}" for note in document["notes"]), ""]
     for group in document["groups"]:
         body = [
             (title(row, group), *(f"{value(row, cell)} ({change(row, cell)})" if cell else "" for cell in row["cells"]))
@@ -84,7 +90,14 @@ def to_markdown(document: Row) -> str:
 
 def _run(run: Row) -> tuple[str, ...]:
     graph = f"{run['graph']} {run['graph_sha256'][:12]}"
-    return run["name"], run["title"], run["board"], graph, verdict(run), run["how"], run["source"]
+    return run["name"], run["title"], run["board"], graph, verdict(run), run["how"], origin.line(run), run["source"]
+
+
+def _gate(gate: Row | None) -> list[str]:
+    if gate is None:
+        return []
+    body = [(f"**{word}**", rule, what) for word, rule, what in gate_lines(gate)]
+    return [f"## Gate: {summary(gate)}", "", *table(("", "fails if", "what"), body)]
 
 
 def to_html(document: Row, runs: Sequence[Run]) -> str:
@@ -101,5 +114,7 @@ def to_html(document: Row, runs: Sequence[Run]) -> str:
         value=value,
         change=change,
         verdict=verdict,
+        gate_lines=gate_lines,
+        gate_summary=summary,
         invalid={run["name"] for run in document["runs"] if run["valid"] is False},
     )

@@ -1,63 +1,47 @@
-"""Figures of saved reports and benches, in a form that can be compared."""
+"""Saved reports and benches, in a form that can be compared: their figures, and the conditions of each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
+from statistics import median
 from string import ascii_uppercase
-from typing import Any, Literal
+from typing import Any
 
-from edgekws import stats
 from edgekws.errors import ArtifactError
 from edgekws.report import document
+from edgekws.report.compare import figures
+from edgekws.report.compare.figures import Value
 from edgekws.types import How
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A row of a comparison. better: which direction; change: how two values are compared."""
+class Conditions:
+    """How the figures of a run were obtained, besides provenance and build. "" and None: unknown, or there is none.
 
-    title: str
-    better: Literal["less", "more"]
-    change: Literal["ratio", "points"] = "ratio"
-
-
-METRICS = {
-    "latency": Metric("latency", "less"),
-    "instructions": Metric("instructions per inference", "less"),
-    "energy": Metric("energy per inference", "less"),
-    "energy-above-idle": Metric("energy per inference, above idle", "less"),
-    "accuracy": Metric("top-1 accuracy", "more", "points"),
-    "auc": Metric("macro AUC", "more", "points"),
-    "flash": Metric("flash", "less"),
-    "ram": Metric("RAM", "less"),
-    "parameters": Metric("parameters", "less"),
-}
-
-
-@dataclass(frozen=True)
-class Value:
-    """One figure of a run. unit: of `text.quantity`.
-
-    spread: (low, high) around the true value: the 95 % interval of a share, the extremes of the windows, or the bounds
-    of an estimate; None when unknown, as for a single window of real time; (value, value) when exact.
-    basis: values are comparable when this is the same.
+    clock: of the CPU, and how an emulator counts. clips: hash of all that were sent, and how many answers count.
+    latency_windows, energy_windows: number and median seconds.
     """
 
-    value: float
-    unit: str
-    how: How
-    spread: tuple[float, float] | None
-    basis: str
+    clock: str = ""
+    dataset: str = ""
+    clips: tuple[str, int] = ("", 0)
+    meter: str = ""
+    volts: float | None = None
+    latency_windows: tuple[int, float] | None = None
+    energy_windows: tuple[int, float] | None = None
 
 
 @dataclass(frozen=True)
 class Run:
-    """name: a letter. valid: None when no board was measured. how: of the board, "computed" without one."""
+    """name: a letter. valid: None when no board was measured. how: of the board, "computed" without one.
+
+    incomplete: whether it was aborted. provenance, build: as in the document, None without a board.
+    """
 
     name: str
     source: str
@@ -70,11 +54,20 @@ class Run:
     valid: bool | None
     why: str
     values: dict[str, Value]
+    incomplete: bool = False
+    provenance: Row | None = None
+    build: Row | None = None
+    conditions: Conditions = field(default_factory=Conditions)
+
+    def to_json(self) -> dict[str, Any]:
+        """What an `edgekws-compare` document says of the run."""
+        return {key: value for key, value in asdict(self).items() if key != "values"}
 
 
 def load(paths: Sequence[Path]) -> list[Run]:
     """The runs in files or folders, named A, B, C and so on.
 
+    A folder is one of a run, or of a board, whose `latest` run is taken.
     Raises ArtifactError for a file that is neither a report nor a bench, or a folder without one.
     """
     return [run(_name(number), str(path), document.read(_file(path))) for number, path in enumerate(paths)]
@@ -96,8 +89,35 @@ def run(name: str, source: str, content: Row) -> Run:
         dataset=accuracy.get("dataset", ""),
         valid=verdict["valid"],
         why=content["incomplete"] or "; ".join(verdict["reasons"]),
-        values={key: value for key, read in _READERS.items() if (value := read(content)) is not None},
+        values=figures.read(content),
+        incomplete=bool(content["incomplete"]),
+        provenance=content["provenance"],
+        build=content["build"],
+        conditions=_conditions(content),
     )
+
+
+def _conditions(content: Row) -> Conditions:
+    performance, energy, accuracy = (content[name] or {} for name in ("performance", "energy", "accuracy"))
+    return Conditions(
+        clock=_clock(content["board"] or {}),
+        dataset=accuracy.get("dataset", ""),
+        clips=((content["provenance"] or {}).get("clips_sha256", ""), accuracy.get("n", 0)),
+        meter=energy.get("meter", ""),
+        volts=energy.get("volts"),
+        latency_windows=_windows(performance.get("windows_s", ())),
+        energy_windows=_windows([window["seconds"] for window in energy.get("windows", ())]),
+    )
+
+
+def _clock(board: Row) -> str:
+    hertz, shift = board.get("clock_hz"), board.get("icount_shift", -1)
+    parts = [f"{hertz / 1e6:g} MHz"] if isinstance(hertz, int | float) and hertz else []
+    return ", ".join([*parts, *([f"{1 << shift} ns per instruction"] if shift >= 0 else [])])
+
+
+def _windows(seconds: Sequence[float]) -> tuple[int, float] | None:
+    return (len(seconds), median(seconds)) if seconds else None
 
 
 def _name(number: int) -> str:
@@ -107,90 +127,16 @@ def _name(number: int) -> str:
 def _file(path: Path) -> Path:
     if not path.is_dir():
         return path
-    for name in ("report.json", "bench.json"):
-        if (path / name).is_file():
-            return path / name
+    for folder in (_latest(path), path):
+        for name in ("report.json", "bench.json"):
+            if (folder / name).is_file():
+                return folder / name
     below = [str(path_below.parent) for path_below in islice(path.glob("**/report.json"), 4)]
     hint = f"give {' or '.join(sorted(below))}" if below else "run `edgekws bench` first"
     raise ArtifactError(f"{path} should be a folder with a report.json", got="none in it", hint=hint)
 
 
-def _latency(content: Row) -> Value | None:
-    """None for an emulated board: its clock counts instructions."""
-    performance = content["performance"]
-    if not performance or content["board"]["how"] == "emulated":
-        return None
-    how, each = content["board"]["how"], performance["latencies_us"]
-    return Value(performance["latency_us"], "us", how, (min(each), max(each)) if len(each) > 1 else None, how)
-
-
-def _instructions(content: Row) -> Value | None:
-    value = (content["performance"] or {}).get("instructions")
-    return None if value is None else _exact(value, "instructions", content["board"]["how"])
-
-
-def _energy(key: str) -> Callable[[Row], Value | None]:
-    def read(content: Row) -> Value | None:
-        energy = content["energy"]
-        if not energy or energy[key] is None:
-            return None
-        each = [window[key] for window in energy["windows"] if window[key] is not None]
-        spread = (min(each), max(each)) if len(each) > 1 else None
-        if energy["interval"] and key == "uj_per_inference":
-            spread = (energy["interval"]["low"], energy["interval"]["high"])
-        return Value(energy[key], "uJ", energy["how"], spread, energy["how"])
-
-    return read
-
-
-def _accuracy(content: Row) -> Value | None:
-    accuracy = content["accuracy"]
-    if not accuracy or accuracy["correct"] is None:
-        return None
-    if not 0 <= accuracy["correct"] <= accuracy["n"]:
-        raise ArtifactError("correct answers should not exceed the clips", got=f"{accuracy['correct']}")
-    bounds = stats.wilson(accuracy["correct"], accuracy["n"])
-    basis = f"{content['board']['how']}, {accuracy['dataset']}"
-    share = accuracy["correct"] / accuracy["n"]
-    return Value(share, "share", content["board"]["how"], (bounds.low, bounds.high), basis)
-
-
-def _auc(content: Row) -> Value | None:
-    accuracy = content["accuracy"]
-    if not accuracy or accuracy["macro_auc"] is None:
-        return None
-    how = content["board"]["how"]
-    return Value(accuracy["macro_auc"], "area", how, None, f"{how}, {accuracy['dataset']}")
-
-
-def _memory(name: str) -> Callable[[Row], Value | None]:
-    def read(content: Row) -> Value | None:
-        firmware = content.get("firmware") or {}
-        rows = {row["name"].lower(): row["used"] for row in content.get("memory", ())}
-        used = rows.get(name, firmware.get(f"{name}_bytes"))
-        # Sizes of the host build say nothing about a board.
-        return None if used is None or content["board"]["how"] == "computed" else _exact(used, "bytes", "computed")
-
-    return read
-
-
-def _parameters(content: Row) -> Value | None:
-    size = content["graph"].get("parameter_bytes")
-    return _exact(size, "bytes", "computed") if isinstance(size, int) else None
-
-
-def _exact(value: float, unit: str, how: How) -> Value:
-    return Value(value, unit, how, (value, value), how)
-
-
-_READERS: dict[str, Callable[[Row], Value | None]] = {
-    "latency": _latency,
-    "instructions": _instructions,
-    "energy": _energy("uj_per_inference"),
-    "energy-above-idle": _energy("uj_per_inference_above_idle"),
-    "accuracy": _accuracy,
-    "auc": _auc,
-    "flash": _memory("flash"),
-    "ram": _memory("ram"),
-    "parameters": _parameters,
-}
+def _latest(folder: Path) -> Path:
+    """The newest run of a board's folder: a link, or a text file with the name where the system has no links."""
+    pointer = folder / "latest"
+    return folder / pointer.read_text("utf-8").strip() if pointer.is_file() else pointer
