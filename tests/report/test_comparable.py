@@ -26,23 +26,23 @@ SHORT = [{**window, "seconds": 1.0} for window in METERED["energy"]["windows"]]
 
 CASES = [
     ("missing", "energy", bench(), bench(), "energy per inference in A and B"),
-    ("missing", "latency", bench(), bench(performance=None), "latency in B"),
+    ("missing", "latency", METERED, bench("measured", performance=None), "latency in B"),
     ("incomplete", "flash", bench(), bench(valid=False, reasons=["x"], incomplete="The port is gone."), "B: The port"),
-    ("invalid", "latency", bench(), bench(valid=False, reasons=["window 2 is short"]), "B: window 2 is short"),
-    ("kind", "latency", bench(), bench("measured"), "measured against emulated"),
+    ("invalid", "flash", bench(), bench(valid=False, reasons=["window 2 is short"]), "B: window 2 is short"),
+    ("kind", "latency", METERED, bench("computed"), "computed against measured"),
+    ("kind", "accuracy", bench(), bench("measured"), "measured against emulated"),
     ("kind", "energy", METERED, {**METERED, "energy": energy_section("estimated")}, "estimated against measured"),
     ("source", "instructions", bench(), changed(bench(), provenance=REPLAY), "replay against live"),
     ("source", "accuracy", bench(), changed(bench(), provenance=REPLAY), "replay against live"),
-    ("build", "latency", bench(), UNVERIFIED, "unverified against verified"),
+    ("build", "instructions", bench(), UNVERIFIED, "unverified against verified"),
     ("build-id", "flash", changed(bench(), build=OTHER_BUILD), changed(bench(), build=OTHER_BUILD), "A ran 89abcdef"),
     ("board", "flash", bench(), changed(bench(), board={"name": "other"}), "other against emulated-board"),
     ("board", "instructions", bench(), changed(bench(), board={"name": "other"}), "other against emulated-board"),
     ("clock", "latency", METERED, changed(METERED, board={"clock_hz": 80_000_000}), "80 MHz against 1e-06 MHz"),
-    ("clock", "latency", bench(), changed(bench(), board={"icount_shift": 3}), "8 ns per instruction against"),
     ("emulator", "instructions", bench(), changed(bench(), provenance={"emulator": "QEMU 9"}), "QEMU 9 against QEMU"),
-    ("emulator", "latency", bench(), changed(bench(), provenance={"emulator": ""}), "unknown against QEMU"),
-    ("windows", "latency", bench(), changed(bench(), performance={"windows_s": [1.05] * 5}), "5 of 1.05 s against 5"),
-    ("windows", "latency", bench(), changed(bench(), performance={"windows_s": [10.5] * 3}), "3 of 10.5 s against 5"),
+    ("emulator", "instructions", bench(), changed(bench(), provenance={"emulator": ""}), "unknown against QEMU"),
+    ("windows", "latency", METERED, changed(METERED, performance={"windows_s": [1.05] * 5}), "5 of 1.05 s against 5"),
+    ("windows", "latency", METERED, changed(METERED, performance={"windows_s": [10.5] * 3}), "3 of 10.5 s against 5"),
     ("windows", "energy", METERED, changed(METERED, energy={"windows": SHORT}), "5 of 1 s against 5 of 2 s"),
     ("dataset", "accuracy", bench(), changed(bench(), accuracy={"dataset": "my words"}), "my words against dev split"),
     ("clips", "accuracy", bench(), changed(bench(), provenance={"clips_sha256": "d" * 64}), "clips dddddddd against"),
@@ -81,13 +81,19 @@ def test_it_can_be_allowed_on_purpose_and_the_outcome_says_so(reason, metric, ba
 
 @pytest.mark.parametrize("metric", sorted(METRICS))
 def test_runs_of_the_same_conditions_are_compared(metric):
-    with_all = bench("emulated", energy=energy_section())
+    how = "measured" if metric == "latency" else "emulated"
+    with_all = bench(how, energy=energy_section())
     with_all["measurements"].append(
         {**with_all["measurements"][1], "name": "peak stack", "value": 512, "unit": "bytes"}
     )
     one, two = (build_report("A run", GRAPH, with_all).to_json() for _ in "12")
     assert issues(metric, *runs(document.checked(one, "it"), document.checked(two, "it"))) == []
     assert unchecked(metric, *runs(one, two)) == []
+
+
+def test_an_emulated_board_has_no_time_and_the_reason_says_so():
+    missing = "missing figure: latency in A and B (emulated boards have instructions and no time)"
+    assert [issue.text for issue in issues("latency", *runs(bench(), bench()))] == [missing]
 
 
 @pytest.mark.parametrize(("volts", "same"), [(1.79, True), (1.81, True), (1.75, False)])

@@ -87,12 +87,12 @@ def test_a_limit_of_accuracy_is_judged_with_the_run_s_own_interval():
 
 def test_a_limit_compares_nothing_and_needs_a_sound_run_only():
     """The base may lack the figure, or come from elsewhere."""
-    assert outcome("latency > 20 us", bench(performance=None), BASE).result == "fail"
-    assert outcome("latency > 20 us", REPLAY, BASE).refused == ()
-    bad = bench(valid=False, reasons=["window 2 is short"])
-    assert [issue.text for issue in outcome("latency > 20 us", BASE, bad).refused] == [
-        "invalid run: B: window 2 is short"
-    ]
+    run = bench("measured")
+    assert outcome("latency > 20 us", BASE, run).result == "fail"
+    assert outcome("instructions > 20", REPLAY, BASE).refused == ()
+    bad = bench("measured", valid=False, reasons=["window 2 is short"])
+    refused = outcome("latency > 20 us", run, bad).refused
+    assert [issue.text for issue in refused] == ["invalid run: B: window 2 is short"]
     assert [issue.id for issue in outcome("energy > 20 uJ", BASE, BASE).refused] == ["missing"]
 
 

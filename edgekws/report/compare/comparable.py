@@ -137,7 +137,10 @@ def _incomplete(base: Figure, other: Figure) -> str:
 
 def _missing(base: Figure, other: Figure) -> str:
     without = [run.name for run in _runs(base, other) if base.metric not in run.values]
-    return f"{METRICS[base.metric].title} in {' and '.join(without)}" if without else ""
+    runs = _runs(base, other)
+    timeless = base.metric == "latency" and all(run.how == "emulated" for run in runs)
+    hint = " (emulated boards have instructions and no time)" if timeless else ""
+    return f"{METRICS[base.metric].title} in {' and '.join(without)}{hint}" if without else ""
 
 
 def _emulator(base: Figure, other: Figure) -> str:
@@ -250,14 +253,14 @@ _TABLE = (
         "clock",
         "other clock",
         ("latency", *_ENERGIES),
-        "time and energy change with the CPU's clock, virtual time with its nanoseconds per instruction",
+        "time and energy change with the clock of the CPU",
         _of(lambda figure: figure.conditions.clock),
     ),
     Reason(
         "emulator",
         "other emulator",
-        ("latency", "instructions", *_ENERGIES, "stack"),
-        "another version may count instructions and time differently",
+        ("instructions", *_ENERGIES, "stack"),
+        "another version may count instructions differently",
         _emulator,
         _knows_emulator,
     ),

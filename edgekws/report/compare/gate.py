@@ -6,7 +6,7 @@ unclear   it breaks the rule, but within its interval there are values that keep
 refused   the runs cannot be compared: see comparable.REASONS
 
 The interval of a change: of accuracy, Newcombe's 95 % interval of a difference of proportions; of latency and energy,
-from one run's extremes to the other's. Sizes, instructions and virtual time are exact.
+from one run's extremes to the other's. Sizes and instructions are exact.
 """
 
 from __future__ import annotations

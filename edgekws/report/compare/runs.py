@@ -23,7 +23,7 @@ Row = Mapping[str, Any]
 class Conditions:
     """How the figures of a run were obtained, besides provenance and build. "" and None: unknown, or there is none.
 
-    clock: of the CPU, and how an emulator counts. clips: hash of all that were sent, and how many answers count.
+    clock: of the CPU. clips: hash of all that were sent, and how many answers count.
     latency_windows, energy_windows: number and median seconds.
     """
 
@@ -111,9 +111,8 @@ def _conditions(content: Row) -> Conditions:
 
 
 def _clock(board: Row) -> str:
-    hertz, shift = board.get("clock_hz"), board.get("icount_shift", -1)
-    parts = [f"{hertz / 1e6:g} MHz"] if isinstance(hertz, int | float) and hertz else []
-    return ", ".join([*parts, *([f"{1 << shift} ns per instruction"] if shift >= 0 else [])])
+    hertz = board.get("clock_hz")
+    return f"{hertz / 1e6:g} MHz" if isinstance(hertz, int | float) and hertz else ""
 
 
 def _windows(seconds: Sequence[float]) -> tuple[int, float] | None:
