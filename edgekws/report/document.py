@@ -129,6 +129,25 @@ class Recall(_Section):
     interval: Bounds
 
 
+class OfficialFiles(_Section):
+    """Clips that are named as MLPerf Tiny's: how many have the official content, and what contradicts it.
+
+    unlisted: files whose content is not in our list of hashes.
+    """
+
+    n: int
+    verified: int
+    unlisted: int
+    problems: list[str]
+
+
+class WindowSamples(_Section):
+    """Joules per millisecond around one window; edges: indices of its first millisecond and of the one behind it."""
+
+    joules: list[float]
+    edges: list[int] = Field(min_length=2, max_length=2)
+
+
 class Accuracy(_Section):
     """correct, confusion, recalls and macro_auc are null or empty when the clips have no labels."""
 
@@ -141,6 +160,7 @@ class Accuracy(_Section):
     confusion: list[list[int]]
     recalls: list[Recall]
     macro_auc: float | None
+    files: OfficialFiles | None = None
 
 
 class EnergyWindow(_Section):
@@ -237,6 +257,7 @@ class Bench(_Section):
     layers_us: list[float]
     measurements: list[Figure]
     answers: list[Answer] | None = None
+    samples: list[WindowSamples] | None = None
 
     @model_validator(mode="after")
     def _claims_no_sizes(self) -> Self:

@@ -7,8 +7,10 @@
 
 One folder for each mode of the run, with exactly the files that tools/submission/submission_checker.py of
 mlcommons/tiny expects in results/<system>/kws/<mode>/; copy them there. The lines of results.txt and the fields of
-results.json are those of the runner of mlcommons/tiny (benchmark/runner). Edgekws is stricter: a run that is not valid
-has no median and no accuracy in its results.txt, so no checker accepts it.
+results.json are those of the runner of mlcommons/tiny (benchmark/runner): the samples of an energy window are joules
+per millisecond, so that the runner's own arithmetic gives these figures again. Edgekws is stricter: a run that is not
+valid has no median and no accuracy in its results.txt, and one whose clips are not the benchmark's official files has
+no accuracy there, so no checker accepts it. edgekws/report/session_check.py checks such a folder.
 """
 
 from __future__ import annotations
@@ -24,10 +26,9 @@ import numpy as np
 from edgekws import stats
 from edgekws.errors import ArtifactError
 from edgekws.files import new_folder, write_json, write_text
-from edgekws.mlperf import FILES, WINDOW_S, WINDOWS
+from edgekws.mlperf import FILES, WINDOW_S, WINDOWS, kws01
 from edgekws.report import origin
 from edgekws.report.document import MODES, checked
-from edgekws.report.traces import window_edges
 
 Row = dict[str, Any]
 
@@ -37,7 +38,8 @@ def write_session(
 ) -> Path:
     """Write folder/sessions/<time>/ and return its path; a killed run leaves none.
 
-    document: an `edgekws-bench` document; accuracy and performance need its `answers`. log: the traffic of the session.
+    document: an `edgekws-bench` document; accuracy and performance need its `answers`, energy its `samples`. log: the
+    traffic of the session.
     invalid_too: also write a run that a submission would refuse, with the reasons instead of the results.
     Raises ArtifactError when the run is not valid for a submission, or the folder cannot be written.
     """
@@ -67,8 +69,28 @@ def problems(bench: Mapping[str, Any]) -> list[str]:
         faults += _window_problems("performance", bench["performance"]["windows_s"])
     if bench["energy"]:
         faults += _window_problems("energy", [window["seconds"] for window in bench["energy"]["windows"]])
-        faults += ["the energy is estimated, not measured"] if bench["energy"]["how"] == "estimated" else []
+        faults += _sample_problems(bench)
     return faults
+
+
+def _sample_problems(bench: Mapping[str, Any]) -> list[str]:
+    """Why the runner could not compute the energy again."""
+    windows, kept = bench["energy"]["windows"], bench.get("samples") or []
+    if bench["energy"]["how"] == "estimated":
+        return ["the energy is estimated, not measured"]
+    return (
+        []
+        if len(kept) == len(windows)
+        else [f"energy: samples of {len(kept)} windows were kept, not of {len(windows)}"]
+    )
+
+
+def official(bench: Mapping[str, Any]) -> kws01.Standing | None:
+    """What is proved of the clips of an accuracy run; None for clips that are not named as the benchmark's files."""
+    files = bench["accuracy"].get("files")
+    if files is None:
+        return None
+    return kws01.Standing(files["n"], files["verified"], files["unlisted"], tuple(files["problems"]))
 
 
 def _window_problems(mode: str, seconds: Sequence[float]) -> list[str]:
@@ -97,9 +119,10 @@ def _origin(bench: Row, mode: str) -> list[str]:
         lines.append("NOT LIVE: recorded traffic was played back")
     if how != "measured":
         lines.append(f"NOT OF A BOARD: the figures are {how}")
-    if mode == "accuracy" and bench["accuracy"]["n"] != FILES:
-        accuracy = bench["accuracy"]
-        lines.append(f"NOT THE BENCHMARK'S {FILES} FILES: {accuracy['n']} clips of {accuracy['dataset']}")
+    if mode == "accuracy":
+        accuracy, files = bench["accuracy"], official(bench)
+        clips = files.text if files else f"{accuracy['n']} clips of {accuracy['dataset']}"
+        lines.append(f"files: {clips}" if files and files.whole else f"NOT THE BENCHMARK'S {FILES} FILES: {clips}")
     return lines
 
 
@@ -138,13 +161,15 @@ def _accuracy(bench: Row) -> Written:
         int((scores.argmax(axis=1) == truth).sum()) * 1000 // len(truth)
     )  # rounded down, so that no threshold is met by rounding
     area = stats.macro_auc(truth, scores)
-    summary = [f"Top 1% = {tenths // 10}.{tenths % 10}", *([] if area is None else [f"AUC = {area:.3f}"])]
+    files = official(bench)
+    of = "" if files and files.whole else f" ({len(truth)} clips, not the benchmark's files)"  # no checker reads it
+    summary = [f"Top 1%{of} = {tenths // 10}.{tenths % 10}", *([] if area is None else [f"AUC{of} = {area:.3f}"])]
     return [f"{len(truth)} files"], summary, entries
 
 
 def _energy(bench: Row) -> Written:
     energy, lines, entries = bench["energy"], [], []
-    for number, (window, power) in enumerate(zip(energy["windows"], _power(energy), strict=True)):
+    for number, window in enumerate(energy["windows"]):
         lines += [
             f"Energy data for trial {number}",
             f"  Elapsed time  : {window['seconds']:.3f}",
@@ -153,28 +178,19 @@ def _energy(bench: Row) -> Written:
             f"  Total Energy  : {window['joules'] * 1e6:.3f} uJ",
             f"  Energy/Inf    : {window['uj_per_inference']:.3f} uJ/inf",
         ]
-        entry = _entry(bench, number, {"iterations": window["iterations"]})
+        entry = _entry(bench, number, {"iterations": window["iterations"], "warmups": 1, "total_inferences": 1})
         more = {"voltage": energy["volts"], "joules": window["joules"], "meter": energy["meter"]}
-        entries.append({**entry, "power": {**power, **more}})
+        entries.append({**entry, "power": {**_power(bench, number), **more}})
     return lines, _framed(f"Median energy cost is {energy['uj_per_inference']:5.4f} uJ/inf."), entries
 
 
-def _power(energy: Row) -> list[Row]:
-    """For each window: joules of each point of the trace from the window before to the one after, and its edges."""
-    empty: Row = {"samples": [], "timestamps": []}
-    if energy["trace"] is None:
-        return [empty] * len(energy["windows"])
-    step = energy["trace"]["seconds_per_point"]
-    joules = [watts * step for watts in energy["trace"]["watts"]]
-    edges = [place and (round(place[0] / step), round(place[1] / step)) for place in window_edges(energy)]
-    rows = []
-    for number, place in enumerate(edges):
-        first = max((other[1] for other in edges[:number] if other), default=0)
-        last = min((other[0] for other in edges[number + 1 :] if other), default=len(joules))
-        stamps = place and [["000", place[0] - first], ["001", place[1] - first]]
-        power = {"samples": joules[first:last], "timestamps": stamps, "seconds_per_sample": step}
-        rows.append(power if place else empty)
-    return rows
+def _power(bench: Row, number: int) -> Row:
+    """Joules per millisecond of a window and of some rest beside it, and its edges as (event, index of a sample)."""
+    kept = bench.get("samples") or []
+    if number >= len(kept):
+        return {"samples": [], "timestamps": []}
+    samples = [float(f"{joules:.7g}") for joules in kept[number]["joules"]]  # a meter has four digits
+    return {"samples": samples, "timestamps": [[f"{event:03d}", at] for event, at in enumerate(kept[number]["edges"])]}
 
 
 def _entry(bench: Row, index: int, infer: Row) -> Row:

@@ -83,8 +83,9 @@ def import_trace(board: Board, graph: Graph, meter: Meter, plan: Plan, firmware:
     Raises ConfigError for a trace without windows, and ArtifactError for a file that cannot be read.
     """
     meters.check(meter)
-    section = energy.recorded(meter, board, plan)
+    section, samples = energy.recorded(meter, board, plan)
     run = BenchRun(board, graph.name, digest(graph), graph.labels, ("energy",), firmware=firmware, energy=section)
+    run = replace(run, samples=samples)
     return _judged(run, plan)
 
 
@@ -143,7 +144,7 @@ def _collected(setup: Setup, results: _Results) -> BenchRun:
     sections: dict[str, Any] = {mode: runner.section() for mode, runner in results.runners.items()}
     sections.setdefault("energy", results.estimate)
     own = {mode: sections.pop(mode) for mode in _OWN_SECTIONS if mode in sections}
-    answered = results.runners.get("accuracy")
+    answered, metered = results.runners.get("accuracy"), results.runners.get("energy")
     return BenchRun(
         board=setup.board,
         graph_name=setup.graph.name,
@@ -155,6 +156,7 @@ def _collected(setup: Setup, results: _Results) -> BenchRun:
         **own,
         others={mode: section for mode, section in sections.items() if section is not None},
         answers=answered.answers() if isinstance(answered, accuracy.Runner) else (),
+        samples=metered.samples() if isinstance(metered, energy.Runner) else (),
         stack=results.stack,
         transfers=setup.session.transfers,
         cause=results.cause,

@@ -1,7 +1,8 @@
-"""The official inputs of the keyword-spotting task of MLPerf Tiny: a folder with .bin files and y_labels.csv.
+"""Inputs of the keyword-spotting task of MLPerf Tiny: a folder with .bin files and y_labels.csv.
 
 Each .bin is one clip, int8 [49, 10], row-major, made by the reference front end with one scale and zero point for all
-coefficients (FeatureSpec()). y_labels.csv has a row per clip: file, number of classes, class.
+coefficients (FeatureSpec()). y_labels.csv has a row per clip: file, number of classes, class. Whether they are the
+official files is judged by their names, classes and hashes (edgekws/mlperf/kws01.py).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from edgekws.errors import ArtifactError
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph.ir import Graph
+from edgekws.mlperf import kws01
 from firmware_io.bench.modes import Vectors
 
 LABELS_FILE = "y_labels.csv"
@@ -30,7 +32,8 @@ def read(folder: Path, graph: Graph) -> Vectors:
     rows = _rows(folder / LABELS_FILE)
     clips = [_clip(folder / name, FeatureSpec().shape) for name, _ in rows]
     ids, labels = tuple(name for name, _ in rows), np.array([label for _, label in rows])
-    return Vectors(f"MLPerf Tiny {folder.name}", ids, np.stack(clips), labels)
+    proved = kws01.standing(ids, labels.tolist(), [clip.tobytes() for clip in clips])
+    return Vectors(proved.title, ids, np.stack(clips), labels)
 
 
 def _check_graph(folder: Path, graph: Graph) -> None:

@@ -23,6 +23,7 @@ from firmware_io.bench.modes.performance import Performance, instructions
 from firmware_io.bench.provenance import Provenance
 from firmware_io.board import Board
 from firmware_io.build import Firmware
+from firmware_io.energy.milliseconds import WindowSamples
 from firmware_io.protocol.parser import StackUse
 from firmware_io.protocol.session import Identity, Transfers
 
@@ -34,6 +35,7 @@ class BenchRun:
     """All results of one bench. reasons: why the run is not valid; empty when it is.
 
     identity, transfers: None when no board was used (a recorded trace). answers: of accuracy mode, one per clip.
+    samples: joules per millisecond around each window of a metered energy mode; only `submission` has them.
     firmware: None when it is not known to be the one that ran. others: sections of modes of other packages. stack: None
     when the device does not report it. cause: the error that aborted the run.
     """
@@ -50,6 +52,7 @@ class BenchRun:
     energy: Energy | None = None
     others: Mapping[str, Figures] = field(default_factory=dict)
     answers: tuple[ClipAnswer, ...] = ()
+    samples: tuple[WindowSamples, ...] = ()
     stack: StackUse | None = None
     transfers: Transfers | None = None
     cause: BaseException | None = None
@@ -131,7 +134,7 @@ class BenchRun:
         return plain
 
     def submission(self) -> dict[str, Any]:
-        """The document with the answer to each clip: the input for an MLPerf Tiny session folder.
+        """The document with the answer to each clip and the samples of each window, for an MLPerf Tiny session folder.
 
         Raises ConfigError when a clip has no label.
         """
@@ -139,7 +142,8 @@ class BenchRun:
             hint = "leave out --mlperf, or give clips with labels"
             raise ConfigError("an MLPerf Tiny session needs the label of each clip", got="clips without", hint=hint)
         rows = [{"file": one.clip, "class": one.label, "permille": list(one.permille)} for one in self.answers]
-        return {**self.to_json(), "answers": rows}
+        samples = [{"joules": list(one.joules), "edges": list(one.edges)} for one in self.samples]
+        return {**self.to_json(), "answers": rows, "samples": samples}
 
 
 _BOARD_KEYS = ("name", "title", "core", "cpu", "how", "clock_hz", "flash_bytes", "ram_bytes", "icount_shift")

@@ -221,6 +221,8 @@ def _performance_warnings(run: BenchRun, performance: Performance) -> Iterator[s
 
 
 def _accuracy_warnings(accuracy: Accuracy) -> Iterator[str]:
+    if accuracy.files is not None and (not accuracy.files.whole or accuracy.files.unlisted):
+        yield accuracy.files.text
     if accuracy.compared == "permille":
         yield "the device has no `raw` command: printed probabilities were compared, not scores"
     if accuracy.resent:

@@ -7,12 +7,14 @@ then the figure. It matches at the start of a line, except for the energy, which
 import json
 import re
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from edgekws import stats
 from edgekws.errors import ArtifactError
+from edgekws.mlperf import kws01
 from edgekws.report import mlperf
 from tests.report.documents import bench_document, energy_section
 
@@ -36,15 +38,49 @@ def answers(count=40, wrong=4):
     return rows
 
 
+def official_answers(wrong=90):
+    """All official files, of which the first `wrong` are classified as the next class."""
+    rows = []
+    for place, file in enumerate(kws01.files().values()):
+        permille = [27] * 12
+        permille[(file.label + (place < wrong)) % 12] = 700
+        rows.append({"file": file.name, "class": file.label, "permille": permille})
+    return rows
+
+
+def proved(verified, unlisted, *problems):
+    """The field `files` of an accuracy section."""
+    return {"n": verified + unlisted, "verified": verified, "unlisted": unlisted, "problems": list(problems)}
+
+
+def samples(seconds=10.5, rest_ms=1000):
+    """Five windows of the energy section's 40 mW with 10 mW of rest on each side, in joules per millisecond."""
+    busy_ms = round(1000 * seconds)
+    one = {"joules": [1e-5] * rest_ms + [4e-5] * busy_ms + [1e-5] * rest_ms, "edges": [rest_ms, rest_ms + busy_ms]}
+    return [one] * 5
+
+
 @pytest.fixture
 def make(graph):
-    def build(kept=40, **changes):
+    def build(kept=None, files=None, **changes):
         bench = bench_document(graph)
-        bench["accuracy"]["n"] = 40
+        rows = official_answers()[:kept]
+        files = files or proved(335, len(rows) - 335)
+        bench["accuracy"] |= {"n": 1000, "dataset": "MLPerf Tiny kws01", "files": files}
         energy = energy_section("measured", seconds=10.5)
-        return {**bench, "answers": answers(kept), "energy": energy, **changes}
+        return {**bench, "answers": rows, "energy": energy, "samples": samples(), **changes}
 
     return build
+
+
+def runner_energy(entry):
+    """(uJ per inference, seconds, mW) of a trial, as the runner of mlcommons/tiny computes them: the samples are joules
+    per millisecond, and those between the last two events count."""
+    events = [int(number) for number, _ in entry["power"]["timestamps"]]
+    assert all(later - earlier == 1 for earlier, later in pairwise(events)), "none was lost"
+    first, last = (int(at) for _, at in entry["power"]["timestamps"][-2:])
+    joules, seconds = sum(entry["power"]["samples"][first:last]), (last - first) / 1000
+    return 1e6 * joules / entry["infer"]["iterations"], seconds, 1e3 * joules / seconds
 
 
 def grepped(folder):
@@ -77,12 +113,12 @@ def test_the_checker_finds_its_figures(make, tmp_path):
     for line in ("Power         : 40.0000 mW.", "Total Energy  : 420000.000 uJ", "Energy/Inf    : 10500.000 uJ/inf"):
         assert results.count(line) == 5  # 0.42 J of 40 inferences in 10.5 s
     figures = grepped(session / "accuracy")
-    assert figures["top-1"] == 90.0 and 0.9 < figures["auc"] < 1.0
+    assert figures["top-1"] == 91.0 and 0.9 < figures["auc"] < 1.0
 
 
 def test_an_accuracy_is_never_rounded_up_to_the_bar(make, tmp_path):
     bench = make(answers=answers(3000, wrong=301))  # 89.97 %
-    bench["accuracy"]["n"] = 3000
+    bench["accuracy"] |= {"n": 3000, "files": proved(1000, 0)}
     session = mlperf.write_session(bench, tmp_path, "", at=AT)
     assert grepped(session / "accuracy")["top-1"] == 89.9
 
@@ -92,7 +128,7 @@ def test_the_area_is_that_of_probabilities_that_add_up_to_one(make, tmp_path):
     values = rng.integers(0, 80, (240, 12)) * rng.integers(1, 13, (240, 1))  # the sums differ from clip to clip
     kept = [{"file": f"{i}", "class": i % 12, "permille": row} for i, row in enumerate(values.tolist())]
     bench = make(answers=kept)
-    bench["accuracy"]["n"] = 240
+    bench["accuracy"] |= {"n": 240, "files": proved(1000, 0)}
     session = mlperf.write_session(bench, tmp_path, "", at=AT)
     truth, area = np.arange(240) % 12, grepped(session / "accuracy")["auc"]
     assert area == round(stats.macro_auc(truth, values / values.sum(axis=1, keepdims=True)), 3)
@@ -106,16 +142,14 @@ def test_results_json_gives_the_runners_own_figures_again(make, tmp_path):
         "performance": {"p"}, "accuracy": {"a"}, "energy": {"e"},
     }  # fmt: skip
     right = [int(np.argmax(entry["infer"]["results"])) == int(entry["class"]) for entry in entries["accuracy"]]
-    assert sum(right) == 36 and entries["accuracy"][0]["classes"] == "12"
+    assert sum(right) == 910 and entries["accuracy"][0]["classes"] == "12"
     rates = [1e6 * e["infer"]["iterations"] / e["infer"]["elapsed_time"] for e in entries["performance"]]
     assert rates == pytest.approx([e["infer"]["throughput"] for e in entries["performance"]]) and len(rates) == 5
     for mode in ("performance", "energy"):  # windows take the clips in turn
-        assert [entry["file"] for entry in entries[mode]] == [f"clip_{number:04d}.bin" for number in range(5)]
-    assert [len(entry["power"]["samples"]) for entry in entries["energy"]] == [625] * 5  # 1 s of rest on each side
+        assert [entry["file"] for entry in entries[mode]] == list(kws01.files())[:5]
     for entry in entries["energy"]:
-        begin, end = (stamp[1] for stamp in entry["power"]["timestamps"][-2:])
-        joules = sum(entry["power"]["samples"][begin:end])
-        assert joules == pytest.approx(entry["power"]["joules"], rel=1e-3) and joules == pytest.approx(0.42)
+        assert runner_energy(entry) == pytest.approx((10500.0, 10.5, 40.0), rel=1e-6)
+        assert entry["power"]["voltage"] == 1.8 and entry["infer"]["warmups"] == 1
 
 
 @pytest.mark.parametrize(
@@ -124,7 +158,9 @@ def test_results_json_gives_the_runners_own_figures_again(make, tmp_path):
         ({"valid": False, "reasons": ["board and interpreter differ on 3 of 40 clips"]}, "differ on 3"),
         ({"valid": False, "reasons": []}, "not valid"),
         ({"incomplete": "The port is gone.", "valid": False}, "The port is gone"),
-        ({"kept": 39}, "39 answers were recorded for 40"),
+        ({"kept": 999}, "999 answers were recorded for 1000"),
+        ({"samples": None}, "samples of 0 windows were kept, not of 5"),
+        ({"samples": samples()[:4]}, "samples of 4 windows were kept, not of 5"),
         ({"answers": None}, "0 answers"),
         ({"performance": None, "accuracy": None, "energy": None}, "nothing was measured"),
         ({"energy": energy_section("estimated")}, "the energy is estimated"),
@@ -155,13 +191,36 @@ def test_deviations_from_the_benchmark_are_noted(make, tmp_path):
     text = {folder.name: (folder / "results.txt").read_text() for folder in session.iterdir()}
     noted = {name: "NOT OF A BOARD: the figures are emulated" in results for name, results in text.items()}
     assert noted == {"performance": True, "accuracy": True, "energy": False}
-    assert "NOT THE BENCHMARK'S 1000 FILES: 40 clips of dev split" in text["accuracy"]
-    whole = make(answers=answers(1000, wrong=90))
-    whole["accuracy"]["n"] = 1000
+    whole = make()
     whole["board"]["how"] = "measured"
     session = mlperf.write_session(whole, tmp_path / "whole", "", at=AT)
-    assert "NOT" not in (session / "accuracy" / "results.txt").read_text()
-    assert grepped(session / "accuracy")["top-1"] == 91.0
+    results = (session / "accuracy" / "results.txt").read_text()
+    assert "NOT" not in results and grepped(session / "accuracy")["top-1"] == 91.0
+    assert "files: MLPerf Tiny kws01: names, classes and order of 1000 files; contents of 335 verified, of 665 not" in (
+        results
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "dataset", "why"),
+    [
+        (None, "dev split", "1000 clips of dev split"),
+        (proved(335, 0), "kws01, 335", "MLPerf Tiny kws01: 335 of 335 files, hashes verified, a part of the 1,000"),
+        (
+            proved(334, 665, "1 file with another content: a.bin"),
+            "x",
+            "NOT the official files of MLPerf Tiny kws01: 1 f",
+        ),
+    ],
+)
+def test_an_accuracy_of_other_clips_is_not_read_as_the_benchmarks(make, tmp_path, files, dataset, why):
+    """Any 1,000 clips were taken for the benchmark's, for only their number was compared."""
+    bench = make()
+    bench["accuracy"] |= {"files": files, "dataset": dataset}
+    session = mlperf.write_session(bench, tmp_path, "", at=AT)
+    results = (session / "accuracy" / "results.txt").read_text()
+    assert f"NOT THE BENCHMARK'S 1000 FILES: {why}" in results
+    assert "Top 1% (1000 clips, not the benchmark's files) = 91.0" in results and grepped(session / "accuracy") == {}
 
 
 def test_the_clock_of_the_board_is_kept(make, tmp_path):

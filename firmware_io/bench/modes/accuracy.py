@@ -11,7 +11,8 @@ import numpy as np
 from edgekws import stats
 from edgekws.graph import interp
 from edgekws.graph.softmax import permille
-from firmware_io.bench.modes import Setup
+from edgekws.mlperf import kws01
+from firmware_io.bench.modes import Setup, Vectors
 from firmware_io.bench.modes._clip import classify
 from firmware_io.protocol.session import Answer
 
@@ -36,7 +37,7 @@ class Accuracy:
     compared: "scores" (int8), or "permille" (printed probabilities) when the device has no `raw`. text_matches: clips
     whose printed probabilities are right. mismatches: the first SHOWN_MISMATCHES. resent: inputs that were sent again.
     host_s: duration on this computer. correct, confusion [labels, labels], recalls, macro_auc: None or empty when the
-    labels are not known.
+    labels are not known. files: what is proved of clips that are named as MLPerf Tiny's; None for others.
     """
 
     dataset: str
@@ -51,6 +52,7 @@ class Accuracy:
     confusion: tuple[tuple[int, ...], ...]
     recalls: tuple[stats.Recall, ...]
     macro_auc: float | None
+    files: kws01.Standing | None = None
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,9 @@ class Runner:
         texts = permille(expected, setup.graph.score_scale)
         mismatches = _mismatches(ids, answers, expected, texts)
         pairs = zip(answers, texts.tolist(), strict=True)
+        files = _official(setup.vectors, n)
         return Accuracy(
-            dataset=setup.vectors.dataset,
+            dataset=files.title if files else setup.vectors.dataset,
             n=n,
             compared="scores" if setup.session.has_raw else "permille",
             matches=n - len(mismatches),
@@ -108,8 +111,18 @@ class Runner:
             mismatches=tuple(mismatches[:SHOWN_MISMATCHES]),
             resent=sum(answer.loads - 1 for answer in answers),
             host_s=self._host_s,
+            files=files,
             **_against_labels(setup.graph.labels, None if labels is None else labels[:n], answers),
         )
+
+
+def _official(vectors: Vectors, n: int) -> kws01.Standing | None:
+    """What is proved of the first `n` clips; None if they are not named as MLPerf Tiny's."""
+    ids, labels = vectors.ids[:n], vectors.labels
+    if not kws01.is_meant(ids):
+        return None
+    contents = [clip.tobytes() for clip in vectors.features[:n]]
+    return kws01.standing(ids, None if labels is None else labels[:n].tolist(), contents)
 
 
 def _mismatches(ids: tuple[str, ...], answers: list[Answer], expected: np.ndarray, texts: np.ndarray) -> list[Mismatch]:

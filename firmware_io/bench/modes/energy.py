@@ -12,14 +12,18 @@ import time
 from dataclasses import dataclass, replace
 from statistics import median
 
+import numpy as np
+
 from edgekws.errors import BoardError, ConfigError
 from edgekws.types import How, Interval
 from firmware_io.bench.modes import MARGIN, WARMUPS, WINDOW_ATTEMPTS, Plan, Setup, longer, planned
 from firmware_io.bench.modes._clip import require_this_graph
 from firmware_io.bench.modes.performance import Performance
 from firmware_io.board import Board
+from firmware_io.energy import milliseconds
 from firmware_io.energy import windows as energy
 from firmware_io.energy.meter import Meter
+from firmware_io.energy.milliseconds import WindowSamples
 from firmware_io.energy.recorder import Recorder
 from firmware_io.energy.windows import EnergyWindow, Points, Span
 from firmware_io.monitors import Estimate, Trace
@@ -106,15 +110,24 @@ class Runner:
 
     def section(self) -> Energy | None:
         """The section of the windows whose edges arrived; None when there are none."""
-        if not self._started:
-            return None
-        trace = self._recorder.trace()
-        usable = [pair for pair in self._spans if pair[0].last <= len(trace.joules)]  # a meter may have gone in between
+        trace, usable = self._usable()
         if not usable:
             return None
         section = measured(trace, [span for span, _ in usable], self._meter, self._setup.board, self._setup.plan)
         host_s = tuple(seconds for _, seconds in usable) if self._setup.plan.host_clock else None
         return replace(section, faults=tuple(self._faults), wrong=tuple(self._wrong), host_s=host_s)
+
+    def samples(self) -> tuple[WindowSamples, ...]:
+        """Joules per millisecond of the windows of `section`."""
+        trace, usable = self._usable()
+        return milliseconds.of_windows(trace, [span for span, _ in usable])
+
+    def _usable(self) -> tuple[Trace, list[tuple[Span, float]]]:
+        """The trace so far, and the windows of which it has all samples: a meter may have gone in between."""
+        if not self._started:
+            return Trace("", milliseconds.RATE_HZ, np.zeros(0), ()), []
+        trace = self._recorder.trace()
+        return trace, [pair for pair in self._spans if pair[0].last <= len(trace.joules)]
 
     def _calibrate(self) -> float:
         """Seconds per inference: the difference of two runs on this computer's clock, which cancels the overhead."""
@@ -210,10 +223,11 @@ def _of_windows(trace: Trace, spans: list[Span]) -> Trace:
     return replace(trace, edges=(*lone, *(edge for span in spans for edge in (span.first, span.last))))
 
 
-def recorded(meter: Meter, board: Board, plan: Plan) -> Energy:
-    """The section of a trace that another instrument recorded. Raises ConfigError when it has no windows."""
+def recorded(meter: Meter, board: Board, plan: Plan) -> tuple[Energy, tuple[WindowSamples, ...]]:
+    """Section and samples of a trace that another instrument recorded. Raises ConfigError when it has no windows."""
     trace: Trace = meter.module.load(meter.rest)
-    return measured(trace, list(energy.spans(trace.edges, meter.iterations)), meter, board, plan)
+    spans = list(energy.spans(trace.edges, meter.iterations))
+    return measured(trace, spans, meter, board, plan), milliseconds.of_windows(trace, spans)
 
 
 def estimate(meter: Meter, board: Board, us: float, instructions: float | None) -> Estimate:

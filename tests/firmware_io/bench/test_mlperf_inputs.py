@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from edgekws.errors import ArtifactError
 from firmware_io.bench import mlperf_inputs, vectors
+from tests.recordings import SHARED
 
 
 @pytest.fixture
@@ -32,7 +34,21 @@ def folder(tmp_path, random_features):
 def test_clips_come_in_the_order_of_the_table(official, folder, random_features):
     read = vectors.read(folder, official)
     assert read.ids[0] == "tst_000000_Stop_7.bin" and read.labels.tolist() == [7, 2, 11]
-    assert np.array_equal(read.features, random_features(3)) and read.dataset == "MLPerf Tiny kws01"
+    assert np.array_equal(read.features, random_features(3))
+
+
+def test_files_that_only_have_official_names_are_not_called_official(official, folder):
+    read = vectors.read(folder, official)
+    assert read.dataset == "clips named as MLPerf Tiny kws01's, not its official files"
+
+
+def test_the_official_files_that_are_here_are_called_a_part(official, tmp_path):
+    archive = SHARED / "kws01_b.tar"
+    if not archive.exists():
+        pytest.skip("needs the official files of shared/data")
+    with tarfile.open(archive) as opened:
+        opened.extractall(tmp_path, filter="data")
+    assert vectors.read(tmp_path / "kws01_b", official).dataset == "MLPerf Tiny kws01, 335 of 1000 files"
 
 
 def test_graphs_with_other_features_or_labels_are_refused(official, folder):
