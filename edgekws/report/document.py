@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edgekws.errors import ArtifactError
 from edgekws.files.os_errors import unreadable
+from edgekws.report.session_fields import OfficialFiles, WindowSamples
 from edgekws.report import older
 from edgekws.types import How
 
@@ -127,25 +128,6 @@ class Recall(_Section):
     n: int
     value: float | None
     interval: Bounds
-
-
-class OfficialFiles(_Section):
-    """Clips that are named as MLPerf Tiny's: how many have the official content, and what contradicts it.
-
-    unlisted: files whose content is not in our list of hashes.
-    """
-
-    n: int
-    verified: int
-    unlisted: int
-    problems: list[str]
-
-
-class WindowSamples(_Section):
-    """Joules per millisecond around one window; edges: indices of its first millisecond and of the one behind it."""
-
-    joules: list[float]
-    edges: list[int] = Field(min_length=2, max_length=2)
 
 
 class Accuracy(_Section):

@@ -1,0 +1,30 @@
+"""The fields of a bench document that only a session folder of MLPerf Tiny needs."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_OPEN = ConfigDict(frozen=True, strict=True, extra="allow", allow_inf_nan=False)
+
+
+class OfficialFiles(BaseModel):
+    """Clips that are named as MLPerf Tiny's: how many have the official content, and what contradicts it.
+
+    unlisted: files whose content is not in our list of hashes.
+    """
+
+    model_config = _OPEN
+
+    n: int
+    verified: int
+    unlisted: int
+    problems: list[str]
+
+
+class WindowSamples(BaseModel):
+    """Joules per millisecond around one window; edges: indices of its first millisecond and of the one behind it."""
+
+    model_config = _OPEN
+
+    joules: list[float]
+    edges: list[int] = Field(min_length=2, max_length=2)
