@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edgekws.errors import ArtifactError
 from edgekws.files.os_errors import unreadable
-from edgekws.report.session_fields import OfficialFiles, WindowSamples
 from edgekws.report import older
+from edgekws.report.session_fields import Answer, OfficialFiles, WindowSamples
 from edgekws.types import How
 
 KIND, VERSION = "edgekws-report", 3
@@ -203,14 +203,6 @@ class Firmware(_Section):
     sha256: str
     flash_bytes: int
     ram_bytes: int
-
-
-class Answer(_Section):
-    """Scores that the board printed for one clip, in thousandths; `class` is an index into the graph's labels."""
-
-    file: str
-    label: int = Field(alias="class")
-    permille: list[int] = Field(min_length=1)
 
 
 class Bench(_Section):

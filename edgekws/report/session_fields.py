@@ -1,4 +1,4 @@
-"""The fields of a bench document that only a session folder of MLPerf Tiny needs."""
+"""The fields of a bench document that a session folder of MLPerf Tiny is made from."""
 
 from __future__ import annotations
 
@@ -28,3 +28,13 @@ class WindowSamples(BaseModel):
 
     joules: list[float]
     edges: list[int] = Field(min_length=2, max_length=2)
+
+
+class Answer(BaseModel):
+    """Scores that the board printed for one clip, in thousandths; `class` is an index into the graph's labels."""
+
+    model_config = _OPEN
+
+    file: str
+    label: int = Field(alias="class")
+    permille: list[int] = Field(min_length=1)
