@@ -53,14 +53,35 @@ def wilson(successes: int, n: int, z: float = Z_95) -> Interval:
     return Interval(low, high)
 
 
-def difference(old: float, old_interval: Interval, new: float, new_interval: Interval) -> Interval:
-    """95 % interval of new - old, two independent proportions with their Wilson intervals.
+def difference(
+    old: float, old_interval: Interval, new: float, new_interval: Interval, correlation: float = 0.0
+) -> Interval:
+    """95 % interval of new - old, two proportions with their Wilson intervals.
 
-    By R. G. Newcombe's square-and-add method (Statistics in Medicine 17, 1998, method 10).
+    correlation: of the answers on the same clips (`correlation`); 0 for independent clips. By R. G. Newcombe's
+    square-and-add methods (Statistics in Medicine 17, 1998: page 873, method 10; of pairs page 2635, method 10).
     """
-    low = math.hypot(new - new_interval.low, old_interval.high - old)
-    high = math.hypot(new_interval.high - new, old - old_interval.low)
+    low = _added(new - new_interval.low, old_interval.high - old, correlation)
+    high = _added(new_interval.high - new, old - old_interval.low, correlation)
     return Interval(new - old - low, new - old + high)
+
+
+def _added(one: float, two: float, correlation: float) -> float:
+    return math.sqrt(max(0.0, one * one + two * two - 2 * correlation * one * two))
+
+
+def correlation(old: np.ndarray, new: np.ndarray) -> float:
+    """Phi coefficient of two bool [n], the right answers of two runs on the same clips; 0 where one is constant.
+
+    With Newcombe's correction towards 0 for a positive one.
+    """
+    both, only_old, only_new = (int(np.count_nonzero(part)) for part in (old & new, old & ~new, new & ~old))
+    neither = len(old) - both - only_old - only_new
+    product = (both + only_old) * (only_new + neither) * (both + only_new) * (only_old + neither)
+    excess = float(both * neither - only_old * only_new)
+    if excess > 0:
+        excess = max(excess - len(old) / 2, 0.0)
+    return excess / math.sqrt(product) if product else 0.0
 
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

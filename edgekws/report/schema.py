@@ -1,4 +1,4 @@
-"""schema.json, generated from the types in document.py.
+"""schema.json, generated from the types in document.py and comparison.py.
 
 python -m edgekws.report.schema      write it again
 """
@@ -8,24 +8,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from edgekws.files import write_json
+from edgekws.report import comparison
+from edgekws.report.comparison import Comparison
 from edgekws.report.document import VERSION, Bench, ReportDocument
 
 SCHEMA = Path(__file__).with_name("schema.json")
 Row = dict[str, Any]
+_DOCUMENTS: tuple[type[BaseModel], ...] = (ReportDocument, Bench, Comparison)
 
 
 def schema() -> Row:
-    """JSON Schema (2020-12) of both documents."""
-    report, bench = (
-        model.model_json_schema(mode="validation", ref_template="#/$defs/{model}") for model in (ReportDocument, Bench)
-    )
-    shared = {**report.pop("$defs"), **bench.pop("$defs")}
-    shared |= {"ReportDocument": report, "Bench": bench}
+    """JSON Schema (2020-12) of all documents."""
+    shared: Row = {}
+    for model in _DOCUMENTS:
+        described = model.model_json_schema(mode="validation", ref_template="#/$defs/{model}")
+        shared |= {**described.pop("$defs"), model.__name__: described}
+    title = f"edgekws-report and edgekws-bench, version {VERSION}; {comparison.KIND}, version {comparison.VERSION}"
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"edgekws-report and edgekws-bench, version {VERSION}",
-        "oneOf": [{"$ref": "#/$defs/ReportDocument"}, {"$ref": "#/$defs/Bench"}],
+        "title": title,
+        "oneOf": [{"$ref": f"#/$defs/{model.__name__}"} for model in _DOCUMENTS],
         "$defs": dict(sorted(shared.items())),
     }
 

@@ -14,6 +14,7 @@ from edgekws.cli import app
 from edgekws.errors import ArtifactError, ConfigError, NotComparableError, RegressionError
 from edgekws.report.compare.gate import judge
 from edgekws.report.compare.rules import Gate, parse
+from edgekws.report.comparison import Comparison
 from edgekws.types import Interval
 from tests.report.documents import Page, energy_section
 from tests.report.runs import bench, changed, runs
@@ -228,6 +229,20 @@ def test_the_files_have_the_gate_even_when_it_fails(tmp_path):
     markdown, page = (out / "compare.md").read_text(), Page((out / "compare.html").read_text()).text
     for words in ("Gate: FAIL (1 fail of 1)", "flash > +1 %", "1,500 bytes against A 900 bytes: +66.67 %"):
         assert words in markdown and words in page
+
+
+def written(path):
+    """Read as the schema says: a list where JSON has no tuples."""
+    return Comparison.model_validate_json(path.read_text())
+
+
+@pytest.mark.parametrize("documents", [(BASE, GROWN), (BASE, REPLAY), (bench("measured"), BASE)])
+def test_the_document_is_as_the_schema_says(tmp_path, documents):
+    rules = ("--fail-if", "flash > +1 %", "--fail-if", "latency > 20 ms", "--fail-if", "accuracy < -1 points")
+    for arguments in (rules, ()):
+        invoke(tmp_path, *arguments, "--out", str(tmp_path / "out"), documents=documents)
+        gate = written(tmp_path / "out" / "compare.json").gate
+        assert (gate is not None) == bool(arguments)
 
 
 def test_without_rules_nothing_is_refused(tmp_path):

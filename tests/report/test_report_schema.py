@@ -30,7 +30,7 @@ def test_schema_json_is_of_this_version():
 def test_every_reference_of_the_schema_leads_somewhere():
     text = schema.SCHEMA.read_text()
     references = set(re.findall(r'"\$ref": "#/\$defs/(\w+)"', text))
-    assert {"ReportDocument", "Bench", "Energy", "Trace"} <= references <= set(json.loads(text)["$defs"])
+    assert {"ReportDocument", "Bench", "Comparison", "Energy", "Trace"} <= references <= set(json.loads(text)["$defs"])
 
 
 @pytest.mark.parametrize("value", [REPORT, BENCH], ids=["report", "bench"])

@@ -27,9 +27,9 @@ from edgekws.report.compare.comparable import issues
 from edgekws.report.compare.figures import METRICS, Metric, Value
 from edgekws.report.compare.gate import Verdict
 from edgekws.report.compare.runs import Run
+from edgekws.report.comparison import KIND, VERSION
 from edgekws.types import How
 
-KIND, VERSION = "edgekws-compare", 2
 Row = dict[str, Any]
 _ORDER: tuple[How, ...] = ("measured", "emulated", "estimated", "computed")
 

@@ -43,6 +43,7 @@ class Value:
     spread: (low, high) around the true value: the 95 % interval of a share, the extremes of the windows, or the bounds
     of an estimate; None when unknown, as for a single window of real time; (value, value) when exact.
     basis: values are comparable when this is the same.
+    answers: clip -> whether the answer was right, of an accuracy; None where they were not kept.
     """
 
     value: float
@@ -50,6 +51,7 @@ class Value:
     how: How
     spread: tuple[float, float] | None
     basis: str
+    answers: Mapping[str, bool] | None = None
 
 
 def read(content: Row) -> dict[str, Value]:
@@ -94,7 +96,14 @@ def _accuracy(content: Row) -> Value | None:
     bounds = stats.wilson(accuracy["correct"], accuracy["n"])
     basis = f"{content['board']['how']}, {accuracy['dataset']}"
     share = accuracy["correct"] / accuracy["n"]
-    return Value(share, "share", content["board"]["how"], (bounds.low, bounds.high), basis)
+    return Value(share, "share", content["board"]["how"], (bounds.low, bounds.high), basis, _answers(content))
+
+
+def _answers(content: Row) -> dict[str, bool] | None:
+    """None without answers, or when they do not give the accuracy: a board's int8 scores decide ties."""
+    rows, accuracy = content.get("answers") or (), content["accuracy"]
+    right = {row["file"]: row["permille"].index(max(row["permille"])) == row["class"] for row in rows}
+    return right if len(right) == accuracy["n"] and sum(right.values()) == accuracy["correct"] else None
 
 
 def _auc(content: Row) -> Value | None:

@@ -70,7 +70,17 @@ def load(paths: Sequence[Path]) -> list[Run]:
     A folder is one of a run, or of a board, whose `latest` run is taken.
     Raises ArtifactError for a file that is neither a report nor a bench, or a folder without one.
     """
-    return [run(_name(number), str(path), document.read(_file(path))) for number, path in enumerate(paths)]
+    return [run(_name(number), str(path), _read(_file(path))) for number, path in enumerate(paths)]
+
+
+def _read(path: Path) -> Row:
+    """The document; of a report with the answers in the bench of the same run, if that lies beside it."""
+    content, beside = document.read(path), path.with_name("bench.json")
+    if content["kind"] != document.KIND or not content["accuracy"] or not beside.is_file():
+        return content
+    bench = document.read(beside)
+    same = all(bench[part] == content[part] for part in ("provenance", "accuracy"))
+    return {**content, "answers": bench.get("answers")} if same else content
 
 
 def run(name: str, source: str, content: Row) -> Run:
