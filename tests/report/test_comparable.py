@@ -19,6 +19,7 @@ HOME = Path(__file__).resolve().parents[2]
 METERED = bench("measured", energy=energy_section("measured"))
 RULES = {"latency": "latency > +50 %", "instructions": "instructions > +50 %", "energy": "energy > +50 %",
          "accuracy": "accuracy < -50 points", "auc": "auc < -0.5", "flash": "flash > +50 %"}  # fmt: skip
+ESTIMATED = bench(energy={**energy_section("estimated"), "chip": "chip one"})
 REPLAY = {"source": "replay", "recorded": "2026-11-02T10:00:00+00:00", "port": "replay:t.jsonl"}
 UNVERIFIED = {**bench(), "build": {"status": "unverified", "id": "", "expected": "0123abcd" * 4}, "firmware": None}
 OTHER_BUILD = {"status": "unknown", "id": "89abcdef" * 4, "expected": "0123abcd" * 4}
@@ -50,6 +51,8 @@ CASES = [
     ("volts", "energy", METERED, changed(METERED, energy={"volts": 3.0}), "3 V against 1.8 V"),
     ("volts", "energy", METERED, changed(METERED, energy={"volts": None}), "unknown against 1.8 V"),
     ("meter", "energy", METERED, changed(METERED, energy={"meter": "Meter Two"}), "Meter Two against Meter One"),
+    ("meter", "energy", ESTIMATED, changed(ESTIMATED, energy={"chip": "chip two"}), "chip two against model"),
+    ("windows", "instructions", bench(), changed(bench(), performance={"windows_s": [1.05] * 5}), "5 of 1.05 s"),
 ]  # fmt: skip
 
 

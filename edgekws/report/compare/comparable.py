@@ -267,8 +267,8 @@ _TABLE = (
     Reason(
         "windows",
         "other windows",
-        ("latency", *_ENERGIES),
-        "fewer or shorter windows have other extremes",
+        ("latency", "instructions", *_ENERGIES),
+        "fewer windows have other extremes, and shorter ones more of the overhead",
         _windows,
     ),
     Reason(
@@ -298,7 +298,7 @@ _TABLE = (
         "meter",
         "other meter",
         _ENERGIES,
-        "meters differ in range, offset and burden voltage",
+        "meters differ in range, offset and burden voltage, and estimates in their chip",
         _of(lambda figure: figure.conditions.meter),
     ),
 )

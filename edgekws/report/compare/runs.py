@@ -23,7 +23,7 @@ Row = Mapping[str, Any]
 class Conditions:
     """How the figures of a run were obtained, besides provenance and build. "" and None: unknown, or there is none.
 
-    clock: of the CPU. clips: hash of all that were sent, and how many answers count.
+    clock: of the CPU. meter: of an estimate with its chip. clips: hash of all that were sent, and number of answers.
     latency_windows, energy_windows: number and median seconds.
     """
 
@@ -113,7 +113,7 @@ def _conditions(content: Row) -> Conditions:
         clock=_clock(content["board"] or {}),
         dataset=accuracy.get("dataset", ""),
         clips=((content["provenance"] or {}).get("clips_sha256", ""), accuracy.get("n", 0)),
-        meter=energy.get("meter", ""),
+        meter=", ".join(filter(None, (energy.get("meter"), energy.get("chip")))),
         volts=energy.get("volts"),
         latency_windows=_windows(performance.get("windows_s", ())),
         energy_windows=_windows([window["seconds"] for window in energy.get("windows", ())]),
