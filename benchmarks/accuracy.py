@@ -135,7 +135,7 @@ def bench(board: str, data: Path, out: Path, clips: int) -> dict[str, Any]:
     """Bench through the command line; gives the figures of its report."""
     arguments = ["--board", board, "--data", data, "--out", out, "--clips", str(clips)]
     subprocess.run([command(), "bench", *arguments], check=True)
-    report = json.loads((out / "bench" / board / "report.json").read_text())
+    report = json.loads((out / "bench" / board / "latest" / "report.json").read_text())
     keys = ("verdict", "performance", "memory")
     return {**{key: report[key] for key in keys}, "figures": [row for row in report["figures"] if row["board"]]}
 

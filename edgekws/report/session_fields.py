@@ -31,10 +31,16 @@ class WindowSamples(BaseModel):
 
 
 class Answer(BaseModel):
-    """Scores that the board printed for one clip, in thousandths; `class` is an index into the graph's labels."""
+    """Probabilities that the board printed for one clip, in thousandths.
+
+    `class`: the true one, an index into the graph's labels; null when unknown. scores: int8, null when the board does
+    not say them. equal: whether the answer is the interpreter's; null in older documents.
+    """
 
     model_config = _OPEN
 
     file: str
-    label: int = Field(alias="class")
+    label: int | None = Field(alias="class")
     permille: list[int] = Field(min_length=1)
+    scores: list[int] | None = None
+    equal: bool | None = None

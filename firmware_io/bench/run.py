@@ -141,9 +141,21 @@ class BenchRun:
         if any(one.label is None for one in self.answers):
             hint = "leave out --mlperf, or give clips with labels"
             raise ConfigError("an MLPerf Tiny session needs the label of each clip", got="clips without", hint=hint)
-        rows = [{"file": one.clip, "class": one.label, "permille": list(one.permille)} for one in self.answers]
         samples = [{"joules": list(one.joules), "edges": list(one.edges)} for one in self.samples]
-        return {**self.to_json(), "answers": rows, "samples": samples}
+        return {**self.to_json(), "answers": self.answer_rows(), "samples": samples}
+
+    def answer_rows(self) -> list[dict[str, Any]]:
+        """The answer to each clip, as the document has it."""
+        return [
+            {
+                "file": one.clip,
+                "class": one.label,
+                "permille": list(one.permille),
+                "scores": one.scores and list(one.scores),
+                "equal": one.equal,
+            }
+            for one in self.answers
+        ]
 
 
 _BOARD_KEYS = ("name", "title", "core", "cpu", "how", "clock_hz", "flash_bytes", "ram_bytes", "icount_shift")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -33,7 +34,7 @@ class Spy:
             traffic.require_free(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("wb", buffering=0)
-        self._header = traffic.header_line(url)
+        self._header = traffic.header_line(traffic.Header(url, _recorded(url)))
 
     def __enter__(self) -> Spy:
         try:
@@ -97,6 +98,13 @@ def connect(rest: str, elf: Path | None = None) -> Iterator[Transport]:
 def board_of(rest: str) -> str:
     """The board that the inner URL starts; "" for none."""
     return transports.board_of(_parts(rest)[1])
+
+
+def _recorded(url: str) -> str:
+    """When the traffic at `url` passes or, where that is a recording, passed: a replay makes it no newer."""
+    if played := transports.recording_of(url):
+        return traffic.header(played).recorded
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def recording_of(rest: str) -> Path | None:

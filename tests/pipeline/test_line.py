@@ -77,7 +77,7 @@ def test_the_emulated_board_equals_the_interpreter(line):
     flashed = edgekws("flash", "--board", "qemu-an386", "--out", "out", cwd=line)
     assert re.search(r"qemu-an386: edgekws-qemu-an386 answers", flashed)
     edgekws("bench", "--board", "qemu-an386", "--data", "data", "--out", "out", "--clips", CLIPS, cwd=line)
-    folder = line / "out" / "bench" / "qemu-an386"
+    folder = line / "out" / "bench" / "qemu-an386" / "latest"
     report = json.loads((folder / "report.json").read_text())
     assert report["verdict"]["valid"]
     accuracy = report["accuracy"]

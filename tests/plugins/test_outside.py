@@ -119,7 +119,7 @@ def test_board_flash_tool_transport_and_mode_run_a_bench(installed, model):
         "bench", *options, "--clips", "3", "--mode", "repeat,accuracy", env=environment(installed), cwd=model
     )
     assert done.returncode == 0, done.stderr
-    report = json.loads((model / "bench" / "outside-host" / "report.json").read_text())
+    report = json.loads((model / "bench" / "outside-host" / "latest" / "report.json").read_text())
     assert report["modes"] == ["accuracy", "repeat"] and report["verdict"]["valid"]
     figures = {figure["name"]: figure["value"] for figure in report["figures"]}
     assert figures["clips answered alike twice"] == 2
@@ -128,7 +128,7 @@ def test_board_flash_tool_transport_and_mode_run_a_bench(installed, model):
 def test_the_meter_gives_the_joules_of_an_inference(installed, model):
     options = ["--board", "outside-host", "--out", ".", "--mode", "energy", "--meter", "constant:0.01"]
     done = edgekws("bench", *options, "--iterations", "10", env=environment(installed), cwd=model)
-    report = json.loads((model / "bench" / "outside-host-energy" / "report.json").read_text())
+    report = json.loads((model / "bench" / "outside-host-energy" / "latest" / "report.json").read_text())
     assert report["energy"]["uj_per_inference"] == pytest.approx(0.01 * 3 * 1e6 / 10), done.stderr
 
 

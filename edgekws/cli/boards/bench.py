@@ -82,6 +82,7 @@ def bench(
     - what another meter wrote: `edgekws bench --board nucleo-l4r5zi --mode energy --meter csv:t.csv --iterations 230`
     - estimated from published currents: `edgekws bench --mode energy --meter model:`
 
+    Each run has a folder of its own, OUT/bench/BOARD/TIME-MODES; `latest` beside them names the newest.
     A run that is not valid, or was aborted, still writes its report and ends with the reason and an exit code above 0.
     """
     measure.measure(

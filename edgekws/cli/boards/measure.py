@@ -1,4 +1,4 @@
-"""A bench from the options of the command line: firmware, clips, session, report."""
+"""A bench from the options of the command line: plan, meter, port, firmware and session."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from rich.markup import escape
+from typing import TYPE_CHECKING
 
 from edgekws import mlperf as rules
 from edgekws.cli import console
 from edgekws.cli._options import BOARD, DATA, OUT, model_folder, vectors_for
-from edgekws.cli.boards.flash import emitted_model, image_path
-from edgekws.errors import ConfigError, DataError, ParityError
+from edgekws.cli.boards import clips as clips_of
+from edgekws.cli.boards import run_files
+from edgekws.cli.boards.flash import emitted_model
+from edgekws.errors import ConfigError
+from edgekws.report.bundle import run_folder
 
 if TYPE_CHECKING:
-    from edgekws.data.dataset import Dataset
     from edgekws.graph.ir import Graph
-    from edgekws.types import Manifest, Measurement
+    from edgekws.types import Manifest
     from firmware_io.bench import Vectors
     from firmware_io.bench.modes import Plan
     from firmware_io.bench.provenance import Provenance
@@ -52,8 +52,8 @@ class Options:
 
     @property
     def folder(self) -> Path:
-        """Where the report goes. Energy that a meter measured needs a firmware and so a run of its own, whose report
-        stands beside the one of performance mode.
+        """The board's folder, where each run gets its own. Energy that a meter measured needs another firmware; its
+        runs are in a folder beside those of performance mode.
         """
         return self.out / "bench" / f"{self.board}{'-energy' if self.metered else ''}"
 
@@ -90,13 +90,11 @@ def measure(options: Options) -> None:
         _require_a_session(plan, meter)
     if meter is not None and meter.capabilities.kind == "file":
         job = _Job(options, board, io.load(options.out / "graph.npz"), plan, meter)
-        _finish(job, _imported(job, meter), {})
+        _import(job, meter)
         return
     port = _port(options, board, _is_live(meter))
     graph, model = emitted_model(board, options.out, options.min_ram)
-    job = _Job(options, board, graph, plan, meter, port, model)
-    run, origin = _run(job)
-    _finish(job, run, origin)
+    _run(_Job(options, board, graph, plan, meter, port, model))
 
 
 def _plan(options: Options) -> Plan:
@@ -145,52 +143,68 @@ def _require_a_session(plan: Plan, meter: Meter | None) -> None:
         raise ConfigError("a session of MLPerf Tiny takes no estimates", got="--meter model:", hint=hint)
 
 
-def _imported(job: _Job, meter: Meter) -> BenchRun:
+def _import(job: _Job, meter: Meter) -> None:
     from firmware_io.bench import import_trace, provenance
 
     if job.plan.modes != ("energy",):
         got, hint = ", ".join(job.plan.modes), "measure the board without --meter, then import the trace"
         raise ConfigError("a recorded trace is imported with --mode energy alone", got=got, hint=hint)
-    run = import_trace(job.board, job.graph, meter, job.plan)
-    now = provenance.now()
-    return replace(run, provenance=provenance.Provenance("trace", started=now, ended=now))
+    run, now = import_trace(job.board, job.graph, meter, job.plan), datetime.now()
+    with run_folder.new_run(job.options.folder, job.plan.modes, now) as folder:
+        moment = provenance.now()
+        source = provenance.Provenance("trace", folder.name, started=moment, ended=moment)
+        page = run_files.write(folder, replace(run, provenance=source), job.board, job.graph, {})
+    run_files.conclude(run, page, job.options.mlperf, folder)
 
 
-def _run(job: _Job) -> tuple[BenchRun, dict[str, Any]]:
-    """The run, and the arguments of build_report about its origin."""
-    from firmware_io import build
-    from firmware_io.bench import bench, provenance, vectors
+def _run(job: _Job) -> None:
+    """Measure in a folder of its own. Everything that can be checked is checked before that is made."""
+    from firmware_io.bench import vectors
     from firmware_io.protocol import probe
+
+    options = job.options
+    clips, dataset = clips_of.chosen(options.vectors, options.data, options.clips, job.graph)
+    _require_labels(job, clips)
+    about = clips_of.origin(options.out, job.graph, dataset)  # a damaged file is reported before minutes of measurement
+    if options.save_vectors is not None:
+        vectors.write(options.save_vectors, clips, job.graph.features)
+    url = probe.resolved(job.port)
+    source = _source(url, clips)
+    with run_folder.new_run(options.folder, job.plan.modes, datetime.now()) as folder:
+        run, firmware = _measured(job, url, replace(source, run_id=folder.name), clips, folder)
+        about = {**about, "manifests": {**about.get("manifests", {}), "firmware": _built(job, firmware)}}
+        page = run_files.write(folder, run, job.board, job.graph, about)
+    run_files.conclude(run, page, options.mlperf, folder)
+
+
+def _measured(job: _Job, url: str, source: Provenance, clips: Vectors, folder: Path) -> tuple[BenchRun, Firmware]:
+    """The run and its firmware, built in the folder of the run, where no other run replaces it."""
+    from firmware_io import build
+    from firmware_io.bench import bench, provenance
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport, spy
 
-    options, live = job.options, _is_live(job.meter)
-    clips, dataset = _clips(job)
-    _require_labels(job, clips)
-    origin = (
-        {} if dataset is None else _origin(job, dataset)
-    )  # a damaged file is reported before minutes of measurement
-    if options.save_vectors is not None:
-        vectors.write(options.save_vectors, clips, job.graph.features)
-    elf = image_path(options.out, job.board, live)
-    firmware = build.build(job.board, job.model, elf, energy=live)
-    origin = {**origin, "manifests": {**origin.get("manifests", {}), "firmware": _built(job, firmware)}}
-    record = options.spy or _log(options)
+    elf = folder / "firmware.elf"
+    firmware = build.build(job.board, job.model, elf, energy=_is_live(job.meter))
+    meter = job.meter and replace(job.meter, folder=folder)
+    record = job.options.spy or _log(job, folder)
     console.out.print(f"device at {job.port}", markup=False)
-    url = probe.resolved(job.port)
-    source = _provenance(url, clips)
     with open_transport(spy.url_of(record, url) if record else url, elf) as transport, console.progress() as report:
-        run = bench(Session(transport), job.board, job.graph, clips, job.plan, firmware, report, job.meter)
-    return replace(run, provenance=replace(source, ended=provenance.now())), origin
+        run = bench(Session(transport), job.board, job.graph, clips, job.plan, firmware, report, meter)
+    run_files.keep_traffic(folder, record, url)
+    return replace(run, provenance=replace(source, ended=provenance.now())), firmware
 
 
-def _provenance(url: str, clips: Vectors) -> Provenance:
-    from firmware_io import transport
+def _source(url: str, clips: Vectors) -> Provenance:
+    """Where the figures will come from. Raises ArtifactError for a replay of anything but recorded traffic."""
+    from firmware_io import traffic, transport
     from firmware_io.bench import provenance
 
+    recording = transport.recording_of(url)
     return provenance.Provenance(
-        source="replay" if transport.recording_of(url) else "live",
+        source="live" if recording is None else "replay",
         started=provenance.now(),
+        recorded="" if recording is None else traffic.header(recording).recorded,
         port=url,
         emulator=transport.emulator_of(url),
         clips_sha256=provenance.clips_sha256(clips),
@@ -212,19 +226,6 @@ def _require_labels(job: _Job, clips: Vectors) -> None:
     if job.options.mlperf is not None and "accuracy" in job.plan.modes and clips.labels is None:
         hint = "leave out --mlperf, or give clips with labels"
         raise ConfigError("an MLPerf Tiny session needs the label of each clip", got="clips without", hint=hint)
-
-
-def _origin(job: _Job, dataset: Dataset) -> dict[str, Any]:
-    """Arguments of build_report: figures, parity, manifests and warnings of what made the graph."""
-    from edgekws import pipeline
-
-    out, graph = job.options.out, job.graph
-    return {
-        "figures": pipeline.figures(out, dataset, graph),
-        "parity": pipeline.parity_rows(out / "export" / "parity.json", graph),
-        "manifests": pipeline.manifests(out, dataset, graph),
-        "warnings": dataset.notes,
-    }
 
 
 def _port(options: Options, board: Board, energy: bool) -> str:
@@ -250,86 +251,9 @@ def _port(options: Options, board: Board, energy: bool) -> str:
     return f"{port}{'&' if '?' in port else '?'}baud={baud}" if serial else port
 
 
-def _log(options: Options) -> Path | None:
-    """The file of recorded traffic for an MLPerf Tiny session, which has a log even without --spy."""
-    return options.folder / "traffic.jsonl" if options.mlperf is not None else None
+def _log(job: _Job, folder: Path) -> Path | None:
+    """The file of recorded traffic for an MLPerf Tiny session, which has a log even without --spy; not of a replay."""
+    from firmware_io import transport
 
-
-def _clips(job: _Job) -> tuple[Vectors, Dataset | None]:
-    """Clips of a file, or of the test split: --clips of them, spread over all labels."""
-    import numpy as np
-
-    from edgekws.data import dataset
-    from edgekws.features import cache
-    from firmware_io.bench import Vectors, vectors
-
-    if job.options.vectors is not None:
-        read = vectors.read(job.options.vectors, job.graph)
-        chosen = _spread(len(read.ids), job.options.clips)
-        labels = None if read.labels is None else read.labels[chosen]
-        ids = tuple(read.ids[at] for at in chosen)
-        return Vectors(read.dataset, ids, np.ascontiguousarray(read.features[chosen]), labels), None
-    loaded = dataset.load(job.options.data)
-    if loaded.labels != job.graph.labels:
-        expected = f"the data set should have the labels of the graph: {', '.join(job.graph.labels)}"
-        hint = "give the data set of its training with --data, or the folder of another model with --out"
-        raise DataError(expected, got=", ".join(loaded.labels), hint=hint)
-    test = loaded.splits["test"]
-    chosen = _spread(len(test), job.options.clips)
-    features = cache.int8_features(loaded, "test", job.graph.features)[chosen]
-    return Vectors(f"{loaded.name} test", tuple(test.ids[at] for at in chosen), features, test.labels[chosen]), loaded
-
-
-def _spread(total: int, limit: int) -> Any:  # noqa: ANN401 (int64 [n])
-    """At most `limit` indices below `total`, evenly spaced; all of them for 0."""
-    import numpy as np
-
-    count = min(limit or total, total)
-    return np.unique(np.linspace(0, total - 1, count).astype(int))
-
-
-def _finish(job: _Job, run: BenchRun, origin: dict[str, Any]) -> None:
-    from edgekws.report import build_report, write_report
-    from edgekws.report import origin as origin_of
-
-    for figure in run.measurements():  # first: a full disk must not hide them
-        console.out.print(_line(figure), markup=False)
-    for warning in run.warnings:
-        console.err.print(f"warning: {warning}", style="yellow", markup=False)
-    title, now = f"{job.graph.name} on {job.board.title}", datetime.now().astimezone().isoformat(" ", "seconds")
-    written = build_report(title, job.graph, run.to_json(), **origin, created=now)
-    path = write_report(written, job.options.folder)[-1]
-    console.out.print(origin_of.line(run.to_json()), markup=False)
-    console.out.print(f"[bold]{run.verdict}[/], report in {escape(str(path))}")
-    if path.suffix != ".html":
-        console.err.print('pip install "edgekws[report]" adds the report as a page with plots', markup=False)
-    if run.cause is not None:
-        raise run.cause
-    if not run.valid:
-        raise ParityError("the run should be valid", got="; ".join(run.reasons), hint=f"see {path}")
-    _write_session(job.options, run)
-
-
-def _line(figure: Measurement) -> str:
-    """A figure on one line, formatted as in the report."""
-    from edgekws.report import text
-
-    value, unit = text.quantity(figure.value, figure.unit)
-    row = figure.to_json()
-    about = ", ".join(filter(None, (figure.how, text.sample(row), text.bounds(row))))
-    return f"{figure.name}: {f'{value} {unit}'.strip()} ({about})"
-
-
-def _write_session(options: Options, run: BenchRun) -> None:
-    """Write a valid run as a session folder of MLPerf Tiny, if --mlperf is given."""
-    from edgekws.report.mlperf import write_session
-    from firmware_io.traffic import log as traffic_log
-
-    if options.mlperf is None:
-        return
-    recorded = options.spy or _log(options)
-    if run.identity is None:  # no board was used: an existing recording belongs to another run
-        recorded = None
-    log = traffic_log.text(recorded) if recorded is not None and recorded.exists() else ""
-    folder = write_session(run.submission(), options.mlperf, log)
-    console.out.print(f"MLPerf Tiny session in {folder}", markup=False)
+    wanted = job.options.mlperf is not None and transport.recording_of(job.port) is None
+    return folder / run_folder.TRAFFIC if wanted else None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from string import ascii_uppercase
 from typing import Any
 
-from edgekws.errors import ArtifactError
 from edgekws.report import document
+from edgekws.report.bundle.run_folder import newest
 from edgekws.report.compare import figures
 from edgekws.report.compare.figures import Value
 from edgekws.types import How
@@ -134,18 +133,6 @@ def _name(number: int) -> str:
 
 
 def _file(path: Path) -> Path:
-    if not path.is_dir():
-        return path
-    for folder in (_latest(path), path):
-        for name in ("report.json", "bench.json"):
-            if (folder / name).is_file():
-                return folder / name
-    below = [str(path_below.parent) for path_below in islice(path.glob("**/report.json"), 4)]
-    hint = f"give {' or '.join(sorted(below))}" if below else "run `edgekws bench` first"
-    raise ArtifactError(f"{path} should be a folder with a report.json", got="none in it", hint=hint)
-
-
-def _latest(folder: Path) -> Path:
-    """The newest run of a board's folder: a link, or a text file with the name where the system has no links."""
-    pointer = folder / "latest"
-    return folder / pointer.read_text("utf-8").strip() if pointer.is_file() else pointer
+    run = newest(path)
+    names = [run / name for name in ("report.json", "bench.json") if (run / name).is_file()]
+    return names[0] if names else run

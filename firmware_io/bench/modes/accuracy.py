@@ -57,11 +57,16 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class ClipAnswer:
-    """The probabilities in thousandths that the device printed for one clip. label: the true one, None if unknown."""
+    """The probabilities in thousandths that the device printed for one clip. label: the true one, None if unknown.
+
+    scores: int8, None when the device has no `raw`. equal: whether the answer is the interpreter's.
+    """
 
     clip: str
     label: int | None
     permille: tuple[int, ...]
+    scores: tuple[int, ...] | None
+    equal: bool
 
 
 class Runner:
@@ -70,6 +75,7 @@ class Runner:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._answers: list[Answer] = []
+        self._comparison: tuple[np.ndarray, list[Mismatch | None]] | None = None
         self._host_s = 0.0
 
     def measure(self) -> None:
@@ -86,8 +92,14 @@ class Runner:
         """The answers so far, in the order of the clips."""
         ids, labels = self._setup.vectors.ids, self._setup.vectors.labels
         return tuple(
-            ClipAnswer(ids[index], None if labels is None else int(labels[index]), answer.permille)
-            for index, answer in enumerate(self._answers)
+            ClipAnswer(
+                ids[index],
+                None if labels is None else int(labels[index]),
+                answer.permille,
+                answer.scores,
+                mismatch is None,
+            )
+            for index, (answer, mismatch) in enumerate(zip(self._answers, self._compared()[1], strict=True))
         )
 
     def section(self) -> Accuracy | None:
@@ -96,10 +108,9 @@ class Runner:
         n = len(answers)
         if n == 0:
             return None
-        ids, labels = setup.vectors.ids[:n], setup.vectors.labels
-        expected = interp.run(setup.graph, setup.vectors.features[:n])
-        texts = permille(expected, setup.graph.score_scale)
-        mismatches = _mismatches(ids, answers, expected, texts)
+        labels = setup.vectors.labels
+        texts, compared = self._compared()
+        mismatches = [mismatch for mismatch in compared if mismatch is not None]
         pairs = zip(answers, texts.tolist(), strict=True)
         files = _official(setup.vectors, n)
         return Accuracy(
@@ -115,6 +126,16 @@ class Runner:
             **_against_labels(setup.graph.labels, None if labels is None else labels[:n], answers),
         )
 
+    def _compared(self) -> tuple[np.ndarray, list[Mismatch | None]]:
+        """The interpreter's probabilities in thousandths, and for each answer how it differs, if it does."""
+        n, setup = len(self._answers), self._setup
+        if self._comparison is None or len(self._comparison[1]) != n:
+            expected = interp.run(setup.graph, setup.vectors.features[:n])
+            texts = permille(expected, setup.graph.score_scale)
+            rows = zip(setup.vectors.ids, self._answers, expected.tolist(), texts.tolist(), strict=False)
+            self._comparison = texts, [_mismatch(*row) for row in rows]
+        return self._comparison
+
 
 def _official(vectors: Vectors, n: int) -> kws01.Standing | None:
     """What is proved of the first `n` clips; None if they are not named as MLPerf Tiny's."""
@@ -125,15 +146,13 @@ def _official(vectors: Vectors, n: int) -> kws01.Standing | None:
     return kws01.standing(ids, None if labels is None else labels[:n].tolist(), contents)
 
 
-def _mismatches(ids: tuple[str, ...], answers: list[Answer], expected: np.ndarray, texts: np.ndarray) -> list[Mismatch]:
-    """Clips that differ, by the strictest comparison that the device allows: scores, else printed probabilities."""
-    mismatches = []
-    for clip, answer, scores, text in zip(ids, answers, expected.tolist(), texts.tolist(), strict=True):
-        if answer.scores is not None and answer.scores != tuple(scores):
-            mismatches.append(Mismatch(clip, "scores", tuple(scores), answer.scores))
-        elif answer.scores is None and answer.permille != tuple(text):
-            mismatches.append(Mismatch(clip, "permille", tuple(text), answer.permille))
-    return mismatches
+def _mismatch(clip: str, answer: Answer, scores: list[int], text: list[int]) -> Mismatch | None:
+    """How the answer differs, by the strictest comparison that the device allows: scores, else probabilities."""
+    if answer.scores is not None and answer.scores != tuple(scores):
+        return Mismatch(clip, "scores", tuple(scores), answer.scores)
+    if answer.scores is None and answer.permille != tuple(text):
+        return Mismatch(clip, "permille", tuple(text), answer.permille)
+    return None
 
 
 def _against_labels(names: tuple[str, ...], labels: np.ndarray | None, answers: list[Answer]) -> dict[str, Any]:

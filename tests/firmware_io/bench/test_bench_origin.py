@@ -43,7 +43,7 @@ def options(of_words: Graph, prepared: Dataset, tmp_path: Path) -> Options:
 def report_of(options: Options, graph: Graph) -> dict[str, object]:
     with on_pty(FakeDevice(graph)) as port:
         measure.measure(replace(options, port=f"serial:{port}"))
-    document: dict[str, object] = json.loads((options.folder / "report.json").read_text())
+    document: dict[str, object] = json.loads((options.folder / "latest" / "report.json").read_text())
     return document
 
 
@@ -64,8 +64,8 @@ def test_a_graph_alone_is_enough(options: Options, of_words: Graph) -> None:
 
 def test_a_report_says_when_and_with_which_compiler(options: Options, of_words: Graph) -> None:
     document: dict[str, Any] = report_of(options, of_words)
-    built, page = document["manifests"]["firmware"], (options.folder / "report.md").read_text()
-    assert built["inputs"]["firmware"] == sha256_file(options.out / "firmware" / f"{BOARD}.elf")
+    built, page = document["manifests"]["firmware"], (options.folder / "latest" / "report.md").read_text()
+    assert built["inputs"]["firmware"] == sha256_file(options.folder / "latest" / "firmware.elf")
     assert "gcc" in built["versions"]["compiler"] and "-mcpu=cortex-m4" in built["recipe"]["flags"]
     assert datetime.fromisoformat(document["created"]).tzinfo and f"Written {document['created']}." in page
     assert "Device: fake, " in page and "retries; the device has no checksums" in page and "gcc" in page

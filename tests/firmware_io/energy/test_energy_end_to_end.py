@@ -124,11 +124,11 @@ def test_a_submission_of_energy_mode_from_the_command_line(graph, vectors, tmp_p
     with set_up(tmp_path / "firmware" / f"{BOARD}-energy.elf", "eembc") as (_, port, meter):
         options = Options(BOARD, out=tmp_path, modes=("energy",), port=port, meter=meter, voltage=3.0)
         measure(replace(options, vectors=tmp_path / "clips.npz", mlperf=tmp_path / "submission"))
-    report = json.loads((tmp_path / "bench" / f"{BOARD}-energy" / "report.json").read_text())
+    report = json.loads((tmp_path / "bench" / f"{BOARD}-energy" / "latest" / "report.json").read_text())
     assert report["verdict"]["valid"] and len(report["energy"]["windows"]) == 5
     assert all(window["seconds"] >= 10 for window in report["energy"]["windows"])
-    sidecar = json.loads((tmp_path / "bench" / f"{BOARD}-energy" / "energy.json").read_text())
-    spooled = np.fromfile(tmp_path / "bench" / f"{BOARD}-energy" / "energy.f32", "<f4")
+    sidecar = json.loads((tmp_path / "bench" / f"{BOARD}-energy" / "latest" / "energy.json").read_text())
+    spooled = np.fromfile(tmp_path / "bench" / f"{BOARD}-energy" / "latest" / "energy.f32", "<f4")
     assert len(spooled) == sidecar["samples"] > 60 * RATE_HZ
     assert spooled.sum(dtype=np.float64) == pytest.approx(joules(0, len(spooled) / RATE_HZ), rel=1e-3)
     (session,) = (tmp_path / "submission" / "sessions").iterdir()

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from edgekws.emit import c
 from edgekws.errors import ArtifactError, ConfigError, ProtocolError
 from firmware_io import board as boards
+from firmware_io import traffic
 from firmware_io.build import build
 from firmware_io.protocol.session import Session, Timeouts
 from firmware_io.traffic import load
@@ -158,7 +160,8 @@ def test_a_recording_of_any_name_is_written_and_plays(name, graph, tmp_path):
     path = tmp_path / name
     with on_pty(FakeDevice(graph)) as port, open_transport(spy.url_of(path, f"serial:{port}")) as opened:
         Session(opened).start()
-    assert path.read_text().startswith(f'{{"kind": "edgekws-traffic", "version": 1, "url": "serial:{port}"}}\n')
+    assert traffic.header(path).url == f"serial:{port}"
+    assert datetime.now().astimezone() - datetime.fromisoformat(traffic.header(path).recorded) < timedelta(minutes=10)
     with open_transport(f"replay:{path}") as opened:
         Session(opened).start()
 

@@ -124,7 +124,7 @@ def test_recorded_traffic_plays_the_same_session(graph, tmp_path):
     path = tmp_path / "traffic.jsonl"
     recorded = record_a_session(graph, path)
     header, *events = [json.loads(line) for line in path.read_text().splitlines()]
-    assert (header["kind"], header["version"]) == ("edgekws-traffic", 1)
+    assert (header["kind"], header["version"]) == ("edgekws-traffic", 2)
     assert "".join(event.get("to", "") for event in events) == SENT
     with open_transport(f"replay:{path}") as opened:
         assert talk(opened, graph) == recorded
@@ -163,7 +163,7 @@ def test_a_failed_session_is_recorded_too(graph, tmp_path):
 @pytest.mark.parametrize(
     "content",
     [
-        *("", "not json\n", "[]\n", '{"kind": "edgekws-traffic", "version": 2}\n', '{"kind": "other", "version": 1}\n'),
+        *("", "not json\n", "[]\n", '{"kind": "edgekws-traffic", "version": 3}\n', '{"kind": "other", "version": 1}\n'),
         *(f'{{"kind": "edgekws-traffic", "version": 1}}\n{row}\n' for row in ('{"s": 1}', "7")),
     ],
 )

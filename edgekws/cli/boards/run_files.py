@@ -1,0 +1,88 @@
+"""What a bench leaves: printed figures, the files in the run's folder, and a session folder of MLPerf Tiny."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from edgekws.cli import console
+from edgekws.errors import ParityError
+from edgekws.report.bundle import run_folder
+
+if TYPE_CHECKING:
+    from edgekws.graph.ir import Graph
+    from edgekws.types import Measurement
+    from firmware_io.bench.run import BenchRun
+    from firmware_io.board import Board
+
+
+def write(folder: Path, run: BenchRun, board: Board, graph: Graph, about: dict[str, Any]) -> Path:
+    """Print the figures, write every file of the run and point `latest` at it. Returns the report to read.
+
+    about: arguments of build_report. Raises ArtifactError when a file cannot be written.
+    """
+    from edgekws import plugins
+    from edgekws.files import write_bytes, write_json
+    from edgekws.graph import io
+    from edgekws.report import build_report, origin, write_report
+
+    document = run.to_json()
+    for figure in run.measurements():  # first: a full disk must not hide them
+        console.out.print(_line(figure), markup=False)
+    for warning in run.warnings:
+        console.err.print(f"warning: {warning}", style="yellow", markup=False)
+    title, now = f"{graph.name} on {board.title}", datetime.now().astimezone().isoformat(" ", "seconds")
+    page = write_report(build_report(title, graph, document, **about, created=now), folder)[-1]
+    write_json(folder / run_folder.BENCH, {**document, "answers": run.answer_rows()})
+    write_bytes(folder / "board.toml", plugins.find("boards", board.name).path.read_bytes())
+    io.save(graph, folder / "graph.npz")
+    run_folder.point_to(folder)
+    console.out.print(origin.line(document), markup=False)
+    return page
+
+
+def keep_traffic(folder: Path, record: Path | None, url: str) -> None:
+    """Copy the traffic of the run, recorded elsewhere or played back, into its folder."""
+    from edgekws.files import write_bytes
+    from firmware_io import transport
+
+    source, kept = record or transport.recording_of(url), folder / run_folder.TRAFFIC
+    if source is not None and source != kept:
+        write_bytes(kept, source.read_bytes())
+
+
+def conclude(run: BenchRun, page: Path, mlperf: Path | None, folder: Path) -> None:
+    """Print the verdict, and write the session of a valid run. Raises what aborted the run or made it invalid."""
+    console.out.print(f"[bold]{run.verdict}[/], report in {escape(str(page))}")
+    if page.suffix != ".html":
+        console.err.print('pip install "edgekws[report]" adds the report as a page with plots', markup=False)
+    if run.cause is not None:
+        raise run.cause
+    if not run.valid:
+        raise ParityError("the run should be valid", got="; ".join(run.reasons), hint=f"see {page}")
+    if mlperf is not None:
+        _write_session(run, mlperf, folder)
+
+
+def _line(figure: Measurement) -> str:
+    """A figure on one line, formatted as in the report."""
+    from edgekws.report import text
+
+    value, unit = text.quantity(figure.value, figure.unit)
+    row = figure.to_json()
+    about = ", ".join(filter(None, (figure.how, text.sample(row), text.bounds(row))))
+    return f"{figure.name}: {f'{value} {unit}'.strip()} ({about})"
+
+
+def _write_session(run: BenchRun, mlperf: Path, folder: Path) -> None:
+    """Write a valid run as a session folder of MLPerf Tiny."""
+    from edgekws.report.mlperf import write_session
+    from firmware_io.traffic import log as traffic_log
+
+    traffic = folder / run_folder.TRAFFIC
+    log = traffic_log.text(traffic) if traffic.exists() else ""
+    session = write_session(run.submission(), mlperf, log)
+    console.out.print(f"MLPerf Tiny session in {session}", markup=False)

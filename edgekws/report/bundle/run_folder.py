@@ -1,0 +1,109 @@
+"""The folder of one run, and the pointer `latest` to the newest.
+
+No run replaces another: a second run within a second gets a number. `latest` is a relative symbolic link; where links
+are impossible, a text file with the name of the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from itertools import count, islice
+from pathlib import Path
+
+from edgekws.errors import ArtifactError
+from edgekws.files import write_text, writing
+
+LATEST = "latest"
+REPORT, BENCH, TRAFFIC = "report.json", "bench.json", "traffic.jsonl"
+_WORTH_KEEPING = (REPORT, BENCH, TRAFFIC, "energy.f32")
+
+
+@contextmanager
+def new_run(parent: Path, modes: Sequence[str], at: datetime) -> Iterator[Path]:
+    """A new folder in `parent` for a `with` block, named after the time and the modes.
+
+    An error inside of the block removes it, unless it holds results or a recording. Raises ArtifactError when it
+    cannot be made.
+    """
+    folder = _created(parent, "-".join((at.strftime("%Y%m%d-%H%M%S"), *modes)))
+    try:
+        yield folder
+    except BaseException:
+        _discard(folder)
+        raise
+
+
+def point_to(folder: Path) -> None:
+    """Make `latest` beside `folder` name it, atomically. Raises ArtifactError when that fails."""
+    pointer = folder.with_name(LATEST)
+    partial = folder.with_name(f".{LATEST}.{os.getpid()}.partial")
+    with writing(pointer):
+        partial.unlink(missing_ok=True)
+        try:
+            partial.symlink_to(folder.name, target_is_directory=True)
+        except OSError:  # a file system without links, or a user of Windows without the right to make them
+            write_text(pointer, folder.name + "\n")
+            return
+        partial.replace(pointer)
+
+
+def newest(path: Path) -> Path:
+    """The run in `path`: itself, or the one that its `latest` names; files are returned as they are.
+
+    Raises ArtifactError for a folder without a run.
+    """
+    if path.name == LATEST and path.is_file():
+        return _named(path)
+    if not path.is_dir():
+        return path
+    pointer = path / LATEST
+    if pointer.is_file():
+        return _named(pointer)
+    if pointer.is_dir():
+        return path / pointer.readlink().name if pointer.is_symlink() else pointer
+    if any((path / name).is_file() for name in (REPORT, BENCH)):
+        return path
+    expected = f"{path} should be a run of `edgekws bench`, or a folder with {LATEST}"
+    raise ArtifactError(expected, got="a broken link" if pointer.is_symlink() else "none", hint=_below(path))
+
+
+def _below(folder: Path) -> str:
+    """What to do instead of giving `folder`: the runs in it, or the folders of boards below it."""
+    runs = [found.parent for found in islice(folder.glob(f"**/{REPORT}"), 64)]
+    boards = {run.parent if run.parent != folder and os.path.lexists(run.parent / LATEST) else run for run in runs}
+    shown = [str(path) for path in sorted(boards, reverse=True)][:4]
+    return f"give {' or '.join(shown)}" if shown else "run `edgekws bench` first"
+
+
+def _named(pointer: Path) -> Path:
+    """The folder that a `latest` without a link names. Raises ArtifactError for anything else than a folder beside."""
+    with writing(pointer):
+        name = pointer.read_text("utf-8", errors="replace").strip()
+    folder = pointer.with_name(name) if name and name == Path(name).name and name not in (".", "..") else None
+    if folder is None or not folder.is_dir():
+        hint = _below(pointer.parent)
+        raise ArtifactError(f"{pointer} should name a run beside it", got=ascii(name)[:80], hint=hint)
+    return folder
+
+
+def _created(parent: Path, name: str) -> Path:
+    for number in count(1):
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        with writing(folder):
+            parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                folder.mkdir()
+                return folder
+    raise AssertionError
+
+
+def _discard(folder: Path) -> None:
+    if any((folder / name).is_file() and (folder / name).stat().st_size for name in _WORTH_KEEPING):
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # other runs are there
+        folder.parent.rmdir()
