@@ -7,7 +7,9 @@ import os
 import sys
 import time
 
-from fuzz import campaign, protocol
+from fuzz import campaign, protocol, starts
+
+_INPUTS = {"faults": 500, "starts": 5_000}
 
 
 def main() -> int:
@@ -21,23 +23,26 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("what", choices=["protocol", "answers", "graph", "faults"])
+    parser.add_argument("what", choices=["protocol", "answers", "graph", "faults", "starts"])
     parser.add_argument(
-        "--inputs", "--runs", type=int, help="default: 500 runs of faults, 100,000 inputs of the others"
+        "--inputs", "--runs", type=int, help="default: 500 runs of faults, 5,000 starts, 100,000 inputs of the others"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--libfuzzer", type=int, metavar="SECONDS", help="run protocol under clang's libFuzzer")
     parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, help="number of processes for answers, graph and faults"
+        "--jobs", "--processes", type=int, help="for all but protocol; default: 3 for starts, else one a core"
     )
     parser.add_argument("--device", choices=["host", "fake"], default="host", help="the device that faults talks to")
     parser.add_argument("--first", type=int, default=0, help="number of the first input for answers, graph and faults")
     options = parser.parse_args()
-    options.inputs = options.inputs or (500 if options.what == "faults" else 100_000)
+    options.inputs = options.inputs or _INPUTS.get(options.what, 100_000)
+    options.jobs = options.jobs or (3 if options.what == "starts" else os.cpu_count() or 1)
     return options
 
 
 def _run(options: argparse.Namespace) -> bool:
+    if options.what == "starts":
+        return starts.run(options.inputs, options.jobs, _print)
     if options.what != "protocol":
         module = f"fuzz.{options.what}" + (f"_{options.device}" if options.what == "faults" else "")
         return campaign.run(module, options.inputs, options.seed, options.jobs, _print, options.first)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgekws.errors import BoardError
 from firmware_io.ports.holders import open_error
@@ -21,6 +23,8 @@ READ_BYTES = 4096
 WRITE_TIMEOUT_S = 10.0
 """Longest time in which a port must accept what is written; a command has only 80 bytes."""
 _POLL_S = 0.001  # Windows cannot select() on a COM port
+_DISCARDS = ("reset_input_buffer", "_reset_input_buffer")
+"""Called by open() of pyserial: the first of sockets and of RFC 2217, the second of serial ports."""
 
 
 class Port:
@@ -67,23 +71,41 @@ class Port:
 
 
 def open_serial(url: str, **settings: bool | float | None) -> serial.SerialBase:
-    """`serial.serial_for_url`, except that a socket keeps what it receives while it is being opened.
+    """`serial.serial_for_url`, except that a port keeps what it receives while it is being opened.
 
-    pyserial discards these bytes. An emulated board starts at the moment of the connection, so on a busy computer its
-    boot banner would be lost. settings: pyserial's, such as `baudrate` and `timeout` in seconds.
+    pyserial discards these bytes at the end of `open()`. An emulated board starts at the moment of the connection, so
+    on a busy computer its boot banner would be lost; what waits in a pseudo-terminal would always be. On Windows a COM
+    port still discards them. settings: pyserial's, such as `baudrate` and `timeout` in seconds.
 
     Raises serial.SerialException, or ValueError for a URL or setting that pyserial does not know.
     """
     import serial
 
     port = serial.serial_for_url(url, do_not_open=True, **settings)
-    if not url.startswith("socket://"):
+    if url.lower().startswith("socket://"):
+        port.close = partial(_close_socket, port)
+    discards = [name for name in _DISCARDS if hasattr(port, name)]
+    for name in discards:
+        setattr(port, name, lambda: None)  # of this port only
+    try:
         port.open()
-        return port
-    port.reset_input_buffer = lambda: None  # called by open(); of this port only
-    port.open()
-    del port.reset_input_buffer
+    finally:
+        for name in discards:
+            delattr(port, name)
     return port
+
+
+def _close_socket(port: Any) -> None:  # noqa: ANN401 - pyserial has no types
+    """pyserial sleeps for 0.3 s after this, for servers that take one client after the other.
+
+    An emulated board has one client in its life, and a program here opens another connection only when it starts.
+    """
+    if not port.is_open:
+        return
+    port.is_open = False
+    with suppress(OSError):  # the other side has ended it already
+        port._socket.shutdown(socket.SHUT_RDWR)
+    port._socket.close()
 
 
 @contextmanager
