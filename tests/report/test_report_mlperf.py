@@ -7,6 +7,7 @@ then the figure. It matches at the start of a line, except for the energy, which
 import json
 import re
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +17,8 @@ from edgekws import stats
 from edgekws.errors import ArtifactError
 from edgekws.mlperf import kws01
 from edgekws.report import mlperf
-from tests.report.documents import bench_document, energy_section
+from tests.report.documents import energy_section
+from tests.report.sessions import answers, proved, samples, session_document
 
 PATTERNS = {
     "top-1": re.compile(r".* Top[- ]1%?\s?[:=] ([\d.]+)"),
@@ -27,50 +29,9 @@ PATTERNS = {
 AT = datetime(2026, 11, 25, 20, 1, 2)
 
 
-def answers(count=40, wrong=4):
-    """Clips whose class has 700 of 1000, but for the first `wrong`, where the next class has."""
-    rows = []
-    for index in range(count):
-        truth = index % 12
-        permille = [27] * 12
-        permille[(truth + (index < wrong)) % 12] = 700
-        rows.append({"file": f"clip_{index:04d}.bin", "class": truth, "permille": permille})
-    return rows
-
-
-def official_answers(wrong=90):
-    """All official files, of which the first `wrong` are classified as the next class."""
-    rows = []
-    for place, file in enumerate(kws01.files().values()):
-        permille = [27] * 12
-        permille[(file.label + (place < wrong)) % 12] = 700
-        rows.append({"file": file.name, "class": file.label, "permille": permille})
-    return rows
-
-
-def proved(verified, unlisted, *problems):
-    """The field `files` of an accuracy section."""
-    return {"n": verified + unlisted, "verified": verified, "unlisted": unlisted, "problems": list(problems)}
-
-
-def samples(seconds=10.5, rest_ms=1000):
-    """Five windows of the energy section's 40 mW with 10 mW of rest on each side, in joules per millisecond."""
-    busy_ms = round(1000 * seconds)
-    one = {"joules": [1e-5] * rest_ms + [4e-5] * busy_ms + [1e-5] * rest_ms, "edges": [rest_ms, rest_ms + busy_ms]}
-    return [one] * 5
-
-
 @pytest.fixture
 def make(graph):
-    def build(kept=None, files=None, **changes):
-        bench = bench_document(graph)
-        rows = official_answers()[:kept]
-        files = files or proved(335, len(rows) - 335)
-        bench["accuracy"] |= {"n": 1000, "dataset": "MLPerf Tiny kws01", "files": files}
-        energy = energy_section("measured", seconds=10.5)
-        return {**bench, "answers": rows, "energy": energy, "samples": samples(), **changes}
-
-    return build
+    return partial(session_document, graph)
 
 
 def runner_energy(entry):
