@@ -28,6 +28,8 @@ __all__ = ["Answer", "EnergyRun", "Identity", "Mode", "Session", "Timeouts", "Tr
 PROBES = 3
 ATTEMPTS = 3
 _BANNER = re.compile(rb"(?:^|\n)m-(?:timestamp-mode-|init-done)")
+_DAMAGE = (BoardError, ProtocolError)
+"""What a lost or changed byte may look like. Any other error, such as a full disk, has another cause: no retry."""
 T = TypeVar("T")
 
 
@@ -220,10 +222,10 @@ class Session:
                 return value, attempt
             except RestartedError:
                 raise
-            except EdgeKwsError as error:
+            except _DAMAGE as error:
                 errors.append(error)
-            self._retries += 1
             self._recover(errors[-1])
+            self._retries += 1  # only now: a port that is gone lost no bytes
         if len(set(map(str, errors))) == 1:  # damage never looks the same each time: this is the device's own answer
             raise errors[0]
         raise ProtocolError(
@@ -257,7 +259,7 @@ class Session:
                 return
             except RestartedError:
                 raise
-            except EdgeKwsError:
+            except _DAMAGE:
                 patience_s = self._patience_s
         raise cause from None
 
@@ -282,7 +284,7 @@ class Session:
             try:
                 self.has_check = self._line.check() is not None
                 return name
-            except EdgeKwsError as error:
+            except _DAMAGE as error:
                 last_error = error
         raise last_error
 
@@ -292,7 +294,7 @@ class Session:
         for _ in range(PROBES):
             try:
                 return self._probe(self._patience_s)
-            except EdgeKwsError as error:
+            except _DAMAGE as error:
                 last_error = error
         raise last_error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekws.errors import BoardError, EdgeKwsError, ProtocolError
+from edgekws.errors import BoardError, ProtocolError
 from firmware_io.bench.modes import Setup
 from firmware_io.protocol.session import Answer
 
@@ -16,7 +16,10 @@ def classify(setup: Setup, index: int) -> Answer:
     """
     try:
         answer = setup.session.classify(setup.vectors.features[index])
-    except EdgeKwsError as error:
+    except (
+        BoardError,
+        ProtocolError,
+    ) as error:  # any other error, such as a full disk, has nothing to do with the clip
         clip = setup.vectors.ids[index]
         raise type(error)(f"clip {clip}: {error.expected}", got=error.got, hint=error.hint) from error
     labels = len(setup.graph.labels)

@@ -238,6 +238,19 @@ def test_ctrl_c_keeps_the_results_so_far(graph, vectors, monkeypatch):
     assert result.incomplete == "stopped by the user before the end" and not result.valid
 
 
+def test_a_port_that_is_gone_is_no_damage_on_the_wire(graph, vectors):
+    class Unplugged(Direct):
+        def read(self, timeout_s):
+            if device.commands > START_COMMANDS + 3 * CLASSIFY_COMMANDS:
+                raise BoardError("the port should stay connected", got="the port is gone: it was unplugged")
+            return super().read(timeout_s)
+
+    device = FakeDevice(graph)
+    result = bench(Session(Unplugged(device)), boards.load("qemu-an386"), graph, vectors, Plan(("accuracy",)))
+    assert result.transfers.repeated == 0 and "it was unplugged" in result.incomplete
+    assert len(result.reasons) == 1 and not any("wire" in warning for warning in result.warnings)
+
+
 def test_another_model_is_refused(graph, vectors, graph_factory):
     session = Session(Direct(FakeDevice(graph_factory(classes=5))))
     with pytest.raises(ProtocolError, match="12 answers"):

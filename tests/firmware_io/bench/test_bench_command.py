@@ -22,6 +22,7 @@ from edgekws.graph import interp, io
 from firmware_io import board as boards
 from firmware_io.bench import vectors
 from firmware_io.bench.modes import Vectors
+from firmware_io.transport.spy import Spy
 from tests.firmware_io.devices.fake_device import CLASSIFY_COMMANDS, START_COMMANDS, FakeDevice, Faults, on_pty
 
 CLIPS = 12
@@ -112,6 +113,27 @@ def test_results_before_a_failure_are_reported(graph, options):
     document = report(options)
     assert document["incomplete"] == str(raised.value) and document["verdict"]["valid"] is False
     assert document["accuracy"]["n"] == 4 and str(raised.value) in document["verdict"]["reasons"][0]
+
+
+def test_a_full_disk_is_one_cause_and_no_damage_on_the_wire(graph, options, tmp_path, monkeypatch):
+    """The recording of the traffic cannot be written in the middle of the run."""
+    passed, original = [], Spy._put
+
+    def put(spy, line):
+        passed.append(line)
+        with spy._written():
+            if len(passed) > 200:
+                raise OSError(28, "No space left on device")
+        original(spy, line)
+
+    monkeypatch.setattr(Spy, "_put", put)
+    with pytest.raises(ArtifactError, match=r"^[^:]*traffic.jsonl.*free some space"):
+        measure(FakeDevice(graph, check=True), options, modes=("accuracy",), spy=tmp_path / "traffic.jsonl")
+    document = report(options)
+    assert document["transfers"]["repeated"] == 0 and 0 < document["accuracy"]["n"] < CLIPS
+    told = [*document["verdict"]["reasons"], *document["warnings"]]
+    assert len([line for line in told if "traffic.jsonl" in line]) == 1 and "wire" not in "".join(told)
+    assert len(passed) == 201, "nothing is sent after the error"
 
 
 def test_an_invalid_run_is_reported_and_then_an_error(graph, options):
