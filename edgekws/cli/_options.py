@@ -22,6 +22,11 @@ RecipeOption = Annotated[
     Path,
     typer.Option("--recipe", help="TOML that says how the model is made; or a model of `edgekws models`."),
 ]
+PORT_HELP = (
+    "A port: its path (/dev/ttyACM0), a USB id VID:PID, sn=NUMBER, board=NAME, or a URL: serial:PORT?baud=N. "
+    "To measure also tcp:HOST:PORT, io:URL (behind an IO manager), spy:FILE:URL, replay:FILE. "
+)
+PortOption = Annotated[str, typer.Option("--port", help=f"{PORT_HELP}Default: the board's own.")]
 BoardOption = Annotated[str, typer.Option("--board", help="A board of `edgekws boards`.")]
 RootOption = Annotated[Path | None, typer.Option("--root", help="Folder with the recordings. Default: $EDGEKWS_DATA.")]
 MinRamOption = Annotated[

@@ -177,7 +177,7 @@ ROOT = Group(
         Command(
             "bench",
             "edgekws.cli.boards.bench:bench",
-            "Measure latency, accuracy and energy over serial, check every answer, write the report.",
+            "Measure speed, accuracy and energy over serial, check every answer, write the report.",
             BOARDS,
         ),
         Command(

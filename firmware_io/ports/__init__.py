@@ -91,9 +91,14 @@ def matching(selector: str, ports: list[Port]) -> list[Port]:
     return [port for port in ports if port.usb == selector.lower()]
 
 
+def is_usb_id(selector: str) -> bool:
+    """Whether it is a USB id, "vid:pid" in hexadecimal."""
+    return _USB_ID.fullmatch(selector) is not None
+
+
 def is_path(selector: str) -> bool:
     """Whether the part after `serial:` is the path of a port, rather than a USB id, serial number or board."""
-    return not (_USB_ID.fullmatch(selector) or selector.startswith(("sn=", "board=")))
+    return not (is_usb_id(selector) or selector.startswith(("sn=", "board=")))
 
 
 def one(selector: str, candidates: list[Port], ports: list[Port]) -> Port:

@@ -18,8 +18,9 @@ from typing import Any, Protocol
 
 from edgekws import plugins
 from edgekws.errors import ConfigError
+from firmware_io import ports
 
-_HINT = "for a serial port write serial:PATH, for example serial:/dev/ttyACM0"
+_HINT = "for a serial port write its path, for example /dev/ttyACM0"
 
 
 class Transport(Protocol):
@@ -35,6 +36,24 @@ class Transport(Protocol):
         """Send all of `content`. Raises BoardError when the other side is gone."""
 
     def close(self) -> None: ...
+
+
+def device_url(text: str) -> str:
+    """The URL of what a user typed for a port: a URL, or WHICH of `serial:WHICH` alone; "" for nothing."""
+    scheme, separator, rest = text.partition(":")
+    is_url = separator and (scheme in schemes() or (scheme.isalpha() and not rest.startswith("//")))
+    return text if not text or (is_url and not ports.is_usb_id(text)) else f"serial:{text}"
+
+
+def serial_part(text: str) -> str:
+    """WHICH[?baud=N] of the serial port that a user typed; "" for nothing.
+
+    Raises ConfigError for the URL of another transport: only a serial port can be written to or probed.
+    """
+    scheme, _, rest = device_url(text).partition(":")
+    if scheme not in ("", "serial"):
+        raise ConfigError("the port should be a serial port", got=text, hint=_HINT)
+    return rest
 
 
 def schemes() -> list[str]:

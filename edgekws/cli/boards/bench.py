@@ -7,20 +7,12 @@ from typing import Annotated
 
 import typer
 
-from edgekws.cli._options import BOARD, DATA, OUT, BoardOption, DataOption, MinRamOption, ModelOption
+from edgekws.cli._options import BOARD, DATA, OUT, BoardOption, DataOption, MinRamOption, ModelOption, PortOption
 from edgekws.cli.boards import measure
 
 ModeOption = Annotated[
     list[str],
     typer.Option("--mode", help="performance, accuracy, energy; several with commas, or the option again."),
-]
-PortOption = Annotated[
-    str,
-    typer.Option(
-        "--port",
-        help="URL of the device instead of the board's own: serial:/dev/ttyACM0, serial:VID:PID, serial:sn=NUMBER, "
-        "tcp:HOST:PORT, io:URL (behind an IO manager), spy:FILE:URL, replay:FILE.",
-    ),
 ]
 SpyOption = Annotated[Path | None, typer.Option("--spy", help="Record the traffic; `--port replay:FILE` plays it.")]
 MeterOption = Annotated[
@@ -70,12 +62,12 @@ def bench(
     save_vectors: SaveOption = None,
     mlperf: MlperfOption = None,
 ) -> None:
-    """Measure latency, accuracy and energy over serial, check every answer, write the report.
+    """Measure speed, accuracy and energy over serial, check every answer, write the report.
 
     Examples:
 
     - no recordings, no board: `edgekws bench --out dscnn`
-    - latency and accuracy, emulated: `edgekws bench --board qemu-an386 --clips 200`
+    - instructions and accuracy, emulated: `edgekws bench --board qemu-an386 --clips 200`
     - five windows of 10 s: `edgekws bench --board nucleo-l4r5zi --mode performance --port serial:/dev/ttyACM0`
     - every answer against the interpreter: `edgekws bench --board nucleo-l4r5zi --mode accuracy --spy traffic.jsonl`
     - joules: `edgekws bench --board nucleo-l4r5zi --mode energy --meter lpm01a:/dev/ttyACM1 --voltage 3`

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +9,8 @@ import typer
 from rich.table import Column, Table
 
 from edgekws.cli import console
-from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, ModelOption, model_folder
+from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, ModelOption, PortOption, model_folder
+from edgekws.cli.boards import dry_run as dry
 from edgekws.errors import BoardError, ConfigError
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def flash(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be run or sent.")] = False,
     tool: Annotated[str, typer.Option(help="Flash tool. Default: the board's own, as `edgekws boards` says.")] = "",
     image: Annotated[Path | None, typer.Option(help="Write this file; build nothing.")] = None,
-    port: Annotated[str, typer.Option(help="Serial port of the board. Default: found by its USB id.")] = "",
+    port: PortOption = "",
     option: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE for the flash tool; repeatable. A wrong name lists them.")
     ] = None,
@@ -61,9 +60,10 @@ def flash(
     """
     from firmware_io import board as boards
     from firmware_io import flash as tools
+    from firmware_io.transport import serial_part
 
     entry = boards.load(board)
-    port = port.removeprefix("serial:")  # as `bench` and `ports` write it
+    port = serial_part(port).partition("?")[0]  # the baud rate is the firmware's or the boot loader's own
     if energy and image:
         raise ConfigError("--energy chooses what is built, --image what is written", got="both", hint="leave out one")
     chosen = tool or entry.flash_tool
@@ -102,8 +102,7 @@ def load(name: str, out: Path, dry_run: bool, min_ram: bool = False, energy: boo
     elf = image_path(out, board, energy)
     _, model = emitted_model(board, out, min_ram)
     if dry_run:
-        _print_build(board, elf, energy)
-        console.out.print("load:  " + shlex.join(tools.load(board.flash_tool).command(board, elf)), markup=False)
+        dry.start(board, dry.image(board, model, energy))
         return
     firmware = build.build(board, model, elf, energy)
     _print_identity(board, board.transport, elf)
@@ -121,7 +120,7 @@ def build_and_write(
     verify: bool,
     energy: bool = False,
 ) -> None:
-    """Build the firmware, write it to a physical board, identify the board. A dry run builds in a temporary folder."""
+    """Build the firmware, write it to a physical board, identify the board. A dry run builds in a folder of its own."""
     from firmware_io import build
 
     if not board.linker_script or board.how != "measured":
@@ -131,10 +130,9 @@ def build_and_write(
     elf = image_path(out, board, energy)
     _, model = emitted_model(board, out, min_ram)
     if dry_run:
-        _print_build(board, elf, energy)
-        with tempfile.TemporaryDirectory(prefix="edgekws-dry-") as folder:
-            build.build(board, model, Path(folder) / elf.name, energy)
-            write(board, tool, elf, port, options, True, verify, Path(folder))
+        elf = dry.image(board, model, energy)
+        build.build(board, model, elf, energy)  # the plan of some tools depends on the image
+        write(board, tool, elf, port, options, True, verify)
         return
     firmware = build.build(board, model, elf, energy)
     write(board, tool, elf, port, options, False, verify)
@@ -150,22 +148,17 @@ def write(
     options: dict[str, str],
     dry_run: bool,
     verify: bool,
-    built_in: Path | None = None,
 ) -> None:
-    """Write `image` with `tool`.
-
-    dry_run: only print what would be run or sent. built_in: the folder that has the image, if it was built elsewhere.
-    """
+    """Write `image` with `tool`. dry_run: only print what would be run or sent."""
     from firmware_io import flash as tools
 
     flasher = tools.flasher(tool)
     own = board.transport if board.flash_tool == tool or board.how == "measured" else ""
-    read_from = built_in / image.name if built_in else image
     device = _port(port, own, dry_run) if flasher.CAPABILITIES.port else ""
-    job = tools.job(tool, board, read_from, device, options, verify)
+    job = tools.job(tool, board, image, device, options, verify)
     if dry_run:
         for line in flasher.plan(job):
-            console.out.print(f"load:  {line.replace(str(read_from), str(image))}", markup=False)
+            console.out.print(f"load:  {line}", markup=False, soft_wrap=True)
         return
     flasher.require(job)
     flasher.plan(job)  # errors in the image or the options are raised before the board is touched
@@ -183,14 +176,6 @@ def emitted_model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[s
     graph = io.load(out / "graph.npz")
     console.out.print(memory_plan.checked(board, graph, min_ram))
     return graph, c.emit(graph, min_ram)
-
-
-def _print_build(board: Board, elf: Path, energy: bool) -> None:
-    """Print the compiler's command lines."""
-    from firmware_io import build
-
-    for line in build.commands(board, elf.parent / "src", elf, energy):
-        console.out.print("build: " + shlex.join(line), markup=False)
 
 
 def _print_identity(board: Board, transport: str, elf: Path) -> None:
@@ -235,23 +220,23 @@ def _options(texts: list[str] | None) -> dict[str, str]:
 
 
 def _port(port: str, transport: str, dry_run: bool) -> str:
-    """The port to open: `port` if it is given, else the one that the board's file describes.
+    """The path of the port to open: the one that `port` names, else the one that the board's file describes.
 
     Never another one, because bytes for a boot loader do harm on another device. Raises BoardError that lists the
     ports of this computer.
     """
     from firmware_io import ports
 
-    if port or dry_run:
+    if dry_run:
         return port or transport
     listed = ports.listed()
-    if not transport.startswith("serial:"):
+    if not port and not transport.startswith("serial:"):
         raise BoardError(
             "this tool needs the serial port of the board",
             got=f"{'; '.join(map(str, listed)) or 'no serial port'} on this computer",
             hint="name it with --port",
         )
-    own = _device(transport)
+    own = port or _device(transport)
     return own if ports.is_path(own) else ports.one(own, ports.matching(own, listed), listed).device
 
 

@@ -236,7 +236,7 @@ def _port(options: Options, board: Board, energy: bool) -> str:
     from firmware_io import board as boards
     from firmware_io import transport
 
-    port = options.port or board.transport
+    port = transport.device_url(options.port) or board.transport
     started = transport.board_of(port)
     if started not in ("", board.name):
         got = f"{port}, which starts {started}"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from edgekws.cli import console
+from edgekws.cli._options import PORT_HELP
+
+if TYPE_CHECKING:
+    from firmware_io.ports import Port
 
 
 def ports(
-    named: Annotated[list[str] | None, typer.Argument(metavar="[PORT]...", help="Ports that may be probed.")] = None,
+    named: Annotated[list[str] | None, typer.Argument(metavar="[PORT]...", help=f"{PORT_HELP}May be probed.")] = None,
     probe: Annotated[
         bool,
         typer.Option("--probe", help="Identify devices: at the ports named here and at those with a known USB id."),
@@ -26,7 +30,7 @@ def ports(
     from firmware_io.protocol import probe as probes
 
     listed = library.listed()
-    chosen = list(named or ())
+    chosen = [device for text in named or () for device in _devices(text, listed)]
     devices = {port.device for port in listed}
     listed += [library.Port(device) for device in chosen if device not in devices]
     if not probe:
@@ -40,3 +44,14 @@ def ports(
         answers += probes.all_of([port], chosen)
         console.out.print(escape(f"{port}: {answers[-1].verdict}"))
     console.out.print(probes.summary(answers))
+
+
+def _devices(text: str, listed: list[Port]) -> list[str]:
+    """The paths of the ports that a user named in any way. Raises BoardError when none of `listed` is meant."""
+    from firmware_io import ports as library
+    from firmware_io.transport import serial_part
+
+    which = serial_part(text).partition("?")[0]
+    if library.is_path(which):
+        return [which]
+    return [port.device for port in library.matching(which, listed) or [library.one(which, [], listed)]]

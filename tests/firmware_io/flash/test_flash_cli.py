@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -41,7 +44,8 @@ class Board:
 
 
 @pytest.fixture
-def out(graph: Graph, tmp_path: Path) -> Path:
+def out(graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the folders of dry runs go with the test
     io.save(graph, tmp_path / "graph.npz")
     return tmp_path
 
@@ -80,18 +84,44 @@ def test_a_dry_run_prints_what_would_be_run(out: Path, capsys: Capture) -> None:
     image = out / "fw.hex"
     image.write_text(":020000040800F2\n:0400000001020304F2\n:00000001FF\n")
     flash(out, board=NUCLEO, dry_run=True)
-    assert f"program {{{out}/firmware/{NUCLEO}.elf}} verify reset exit" in capsys.readouterr().out
+    (elf,) = re.findall(rf"program {{(\S+/{NUCLEO}\.elf)}} verify reset exit", capsys.readouterr().out)
+    assert Path(elf).is_file() and not (out / "firmware").exists()
     flash(out, board=NUCLEO, image=image, dry_run=True)
     assert "load:  run: openocd -f board/st_nucleo_l4.cfg -c 'program {" in capsys.readouterr().out
     flash(out, board=NUCLEO, tool="pyocd", option=["target=stm32l4r5zitx"], image=image, dry_run=True)
     assert "pyocd flash --no-wait --target stm32l4r5zitx" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("board", ["qemu-an386", "host"])
+def test_the_lines_of_a_dry_run_make_the_image_and_start_it(out: Path, capsys: Capture, board: str) -> None:
+    """As a user: each printed line into a shell, in order."""
+    if shutil.which(boards.load(board).compiler) is None:
+        pytest.skip("the firmware's compiler is not installed")
+    flash(out, board=board, dry_run=True)
+    assert not (out / "firmware").exists()
+    lines = capsys.readouterr().out.splitlines()
+    build, load = (
+        [line.removeprefix(word) for line in lines if line.startswith(word)] for word in ("build: ", "load:  ")
+    )
+    (folder,) = (line.removeprefix("folder: ").partition(" ")[0] for line in lines if line.startswith("folder: "))
+    for line in build:
+        subprocess.run(line, shell=True, check=True, cwd=out)
+    flash(out, board=board)
+    image = Path(folder) / f"{board}.elf"
+    assert image.read_bytes() == (out / "firmware" / f"{board}.elf").read_bytes()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}  # `host` ends with stdin
+    with subprocess.Popen(["/bin/sh", "-c", f"exec {load[0]}"], **pipes) as started:
+        try:
+            assert re.search(rb"waiting for connection|/dev/", started.stdout.readline())
+        finally:
+            started.kill()
+
+
 def test_the_firmware_of_energy_mode(out: Path, capsys: Capture) -> None:
     """Its line has another baud rate, its file another name."""
     flash(out, board=NUCLEO, energy=True, dry_run=True)
     output = capsys.readouterr().out
-    assert f"program {{{out}/firmware/{NUCLEO}-energy.elf}} verify" in output
+    assert re.search(rf"program {{\S+/{NUCLEO}-energy\.elf}} verify", output)
     assert "-DEKW_ENERGY_MODE=1u" in output and "-DEKW_BAUD=9600u" in output
     flash(out, board="host", energy=True)
     assert "edgekws-host answers" in (output := capsys.readouterr().out) and "energy mode" in output
@@ -112,11 +142,31 @@ def test_a_board_in_energy_mode_is_identified_at_its_baud_rate(
     assert urls == [f"{where}?baud={baud}" for where in (own, given) for baud in (9_600, 115_200)]
 
 
-def test_a_port_may_be_written_as_bench_writes_it(out: Path) -> None:
+@pytest.mark.parametrize("port", ["/dev/ttyNONE7", "serial:/dev/ttyNONE7", "serial:/dev/ttyNONE7?baud=9600"])
+def test_a_port_may_be_written_as_bench_writes_it(out: Path, port: str) -> None:
     image = out / "fw.bin"
     image.write_bytes(bytes(64))
     with pytest.raises(BoardError, match=r"^/dev/ttyNONE7 should be a port.*no such port"):
-        flash(out, image=image, port="serial:/dev/ttyNONE7")
+        flash(out, image=image, port=port)
+
+
+@pytest.mark.parametrize("port", ["0451:bef3", "serial:0451:BEF3", "sn=M1", "serial:sn=M1", f"board={MSPM0}"])
+def test_a_port_may_be_named_by_its_usb_id_serial_number_or_board(
+    out: Path, port: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = out / "fw.bin"
+    image.write_bytes(bytes(64))
+    listed = [Port("/dev/ttyNONE7", "0451:bef3", "M1", boards=(MSPM0,)), Port("/dev/ttyNONE8", "0483:374b")]
+    monkeypatch.setattr(ports, "listed", lambda: listed)
+    with pytest.raises(BoardError, match=r"^/dev/ttyNONE7 should be a port.*no such port"):
+        flash(out, image=image, port=port)
+
+
+def test_only_a_serial_port_can_be_written_to(out: Path) -> None:
+    image = out / "fw.bin"
+    image.write_bytes(bytes(64))
+    with pytest.raises(ConfigError, match=r"should be a serial port.*tcp:localhost:1"):
+        flash(out, image=image, port="tcp:localhost:1")
 
 
 def test_a_given_image_over_another_tool_needs_no_board(out: Path, capsys: Capture) -> None:
