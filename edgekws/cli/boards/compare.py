@@ -40,7 +40,7 @@ AllowOption = Annotated[
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs or boards, or report and bench documents.")],
-    sort: Annotated[str, typer.Option(help="Best first: latency, energy, accuracy, flash, ...")] = "",
+    sort: Annotated[str, typer.Option(help="Best first: instructions, latency (of physical boards), energy, accuracy, flash, ...")] = "",
     out: Annotated[Path | None, typer.Option(help="Folder for compare.html, .md and .json.")] = None,
     fail_if: FailIfOption = [],  # noqa: B006 (typer copies it)
     rules: Annotated[Path | None, typer.Option(help="File of rules (TOML), besides those of --fail-if.")] = None,
@@ -57,7 +57,7 @@ def compare(
 
     Examples:
 
-    - `edgekws compare work/a/bench/qemu-an386 work/b/bench/qemu-an386 --sort latency --out work/compare`
+    - `edgekws compare work/a/bench/qemu-an386 work/b/bench/qemu-an386 --sort instructions --out work/compare`
     - `edgekws compare main/bench/qemu-an386 work/bench/qemu-an386 --fail-if "instructions > +1 %"`
 
     Exit codes of a gate: 0 every rule holds, 10 a rule is broken, 11 no rule is broken but one was refused because the
