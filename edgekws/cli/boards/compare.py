@@ -40,7 +40,9 @@ AllowOption = Annotated[
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs or boards, or report and bench documents.")],
-    sort: Annotated[str, typer.Option(help="Best first: instructions, latency (of physical boards), energy, accuracy, flash, ...")] = "",
+    sort: Annotated[
+        str, typer.Option(help="Best first: instructions, latency (of physical boards), energy, accuracy, flash, ...")
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder for compare.html, .md and .json.")] = None,
     fail_if: FailIfOption = [],  # noqa: B006 (typer copies it)
     rules: Annotated[Path | None, typer.Option(help="File of rules (TOML), besides those of --fail-if.")] = None,
