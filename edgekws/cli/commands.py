@@ -181,6 +181,12 @@ ROOT = Group(
             BOARDS,
         ),
         Command(
+            "serve-board",
+            "edgekws.cli.boards.serve:serve_board",
+            "Serve a board that runs on this computer as a serial device, for any host program, until Ctrl-C.",
+            BOARDS,
+        ),
+        Command(
             "compare",
             "edgekws.cli.boards.compare:compare",
             "Put runs side by side; with --fail-if, fail when a run is worse than the first.",

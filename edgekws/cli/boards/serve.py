@@ -1,0 +1,174 @@
+"""`edgekws serve-board`: a board that runs as a program, as a serial device for the host programs of others."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgekws.cli import console
+from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, ModelOption, model_folder
+from edgekws.cli.boards.flash import emitted_model
+from edgekws.errors import BoardError, ConfigError
+
+if TYPE_CHECKING:
+    from firmware_io.board import Board
+    from firmware_io.serving import Door
+    from firmware_io.serving.relay import Visit
+
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_GRACE_S = 0.2
+"""Ctrl-C reaches the emulator too; which of the two ends first is open."""
+
+
+def serve_board(
+    board: BoardOption = BOARD,
+    out: ModelOption = OUT,
+    min_ram: MinRamOption = False,
+    image: Annotated[Path | None, typer.Option(help="Run this firmware; build nothing.")] = None,
+    tcp: Annotated[
+        str, typer.Option(help="HOST:PORT to serve on, port 0 for a free one, instead of a pseudo-terminal.")
+    ] = "",
+    link: Annotated[Path | None, typer.Option(help="Symbolic link to the pseudo-terminal: a name that stays.")] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Start the board again whenever a client has left.")] = False,
+    spy: Annotated[Path | None, typer.Option("--spy", help="Record the traffic of all clients.")] = None,
+) -> None:
+    """Serve a board that runs on this computer as a serial device, for any host program, until Ctrl-C.
+
+    Examples:
+
+    - a pseudo-terminal, whose path is printed: `edgekws serve-board --board qemu-an386 --out dscnn`
+    - under a name that stays: `edgekws serve-board --board qemu-an386 --link /tmp/board`
+    - on the network: `edgekws serve-board --board qemu-an386 --tcp 127.0.0.1:0`
+    - an existing firmware: `edgekws serve-board --board qemu-an386 --image firmware.elf`
+
+    The client's baud rate has no effect. Exit code 0 after Ctrl-C or SIGTERM.
+    """
+    from firmware_io import board as boards
+
+    entry = boards.load(board)
+    _require_program(entry)
+    model = None if image else model_folder(out)
+    with _stopped() as stopped, tempfile.TemporaryDirectory(prefix="edgekws-serve-") as folder:
+        elf = image or _built(entry, model or out, min_ram, Path(folder) / "firmware.elf")
+        try:
+            _serve(entry, elf, _Place(tcp, link, model), spy, reset, stopped)
+        except BoardError:
+            if not stopped.within(_GRACE_S):
+                raise
+    console.out.print("stopped")
+
+
+class _Place:
+    """Where to serve, and what the lines about it say. model: its folder; None for an image."""
+
+    def __init__(self, tcp: str, link: Path | None, model: Path | None) -> None:
+        self.tcp, self.link, self.model = tcp, link, model
+
+
+class _Stop:
+    """Whether a signal asked to stop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    def note(self, _number: int, _frame: FrameType | None) -> None:
+        """The handler of the signals."""
+        self.asked = True
+
+    def within(self, seconds: float) -> bool:
+        """Whether it is asked by then."""
+        import time
+
+        deadline = time.monotonic() + seconds
+        while not self.asked and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.asked
+
+
+@contextmanager
+def _stopped() -> Iterator[_Stop]:
+    """Signals set a flag, so that the board is stopped in order and a status line stands for each client."""
+    stop = _Stop()
+    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    before = {number: signal.signal(number, stop.note) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _require_program(board: Board) -> None:
+    """Raises ConfigError for a board that has a serial line of its own."""
+    from firmware_io import board as boards
+    from firmware_io import flash
+
+    if flash.capabilities(board.flash_tool).persistent:
+        able = [name for name in boards.names() if not flash.capabilities(boards.load(name).flash_tool).persistent]
+        raise ConfigError(
+            f"serve-board runs boards on this computer: {', '.join(able)}",
+            got=f"{board.name}, which has a serial port of its own",
+            hint="give the host program that port: edgekws ports",
+        )
+
+
+def _built(board: Board, model: Path, min_ram: bool, elf: Path) -> Path:
+    """The firmware in a folder of this run: a build that runs elsewhere at the same time cannot replace it."""
+    from firmware_io import build
+
+    _, source = emitted_model(board, model, min_ram)
+    return build.build(board, source, elf).elf
+
+
+def _serve(board: Board, elf: Path, place: _Place, spy: Path | None, reset: bool, stopped: _Stop) -> None:
+    from firmware_io import serving
+    from firmware_io.serving.board_line import BoardLine
+    from firmware_io.serving.relay import Relay
+    from firmware_io.transport.spy import Spy
+
+    with serving.door(place.tcp, place.link) as door, BoardLine(board, elf) as line:
+        recorder = nullcontext(line) if spy is None else Spy(line, door.url, spy)
+        with recorder as transport:
+            relay = Relay(line, door, _report, transport, reset)
+            relay.greet()
+            _announce(board, door, place)
+            relay.run(stopped)
+
+
+def _announce(board: Board, door: Door, place: _Place) -> None:
+    """The address on a line of its own, and what to type next."""
+    lines = [f"serial line: {door.address}"]
+    if place.model is None:
+        lines.append(f"edgekws:     edgekws bench --board {board.name} --port {door.url}")
+    else:
+        lines.append(f"edgekws:     edgekws bench --board {board.name} --out {place.model} --port {door.url}")
+    lines.append(f"other hosts: open {door.address}, 8N1, any baud rate ({board.baud} is the board's own)")
+    lines.append("Ctrl-C ends it")
+    for line in lines:
+        _say(line)
+
+
+def _report(visit: Visit | None) -> None:
+    if visit is None:
+        _say("a client was turned away: another one is connected")
+    elif visit.seconds is None:
+        _say(f"client {visit.number} connected")
+    else:
+        bytes_passed = f"{visit.received:,} bytes received, {visit.sent:,} sent"
+        _say(f"client {visit.number} left after {visit.seconds:.1f} s: {bytes_passed}")
+
+
+def _say(line: str) -> None:
+    """At once, for a program may wait for it."""
+    console.out.print(line, markup=False)
+    console.out.file.flush()

@@ -1,0 +1,114 @@
+"""`edgekws serve-board`, and host programs that know nothing of edgekws, each in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import serial
+
+from edgekws import models
+from firmware_io import traffic
+from tests.firmware_io.serving.served import served
+
+HOST_PROGRAM = Path(__file__).with_name("host_program.py")
+BOARD = "qemu-an386"
+CLIPS = 48
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """The released network's golden clips in the files of the benchmark."""
+    folder = tmp_path_factory.mktemp("kws01")
+    with np.load(models.find(Path("dscnn"), models.GOLDEN), allow_pickle=False) as golden:
+        features, labels = golden["features"], golden["labels"]
+    rows = [f"clip{number:03d}.bin, 12, {label}\n" for number, label in enumerate(labels)]
+    for number, clip in enumerate(features):
+        (folder / f"clip{number:03d}.bin").write_bytes(clip.astype(np.int8).tobytes())
+    (folder / "y_labels.csv").write_text("".join(rows))
+    return folder
+
+
+def host(mode, clips, folder, *options):
+    command = [sys.executable, str(HOST_PROGRAM), mode, "--clips", str(clips), "--out", str(folder), *map(str, options)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def edgekws(folder, *words):
+    command = [sys.executable, "-m", "edgekws", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=600)
+
+
+def test_a_board_for_one_client_after_another(tmp_path, clips):
+    """A foreign program, then our own bench, then the foreign program again."""
+    recording = tmp_path / "served.jsonl"
+    with served(tmp_path, BOARD, "--out", "dscnn", "--link", tmp_path / "board", "--spy", recording) as server:
+        path = server.addresses["serial line"]
+        assert path == str(tmp_path / "board")
+        accuracy = host("accuracy", clips, tmp_path / "a", "--dut", path, "--baud", 9600, "--files", 24)
+        assert accuracy.startswith("Top 1% = ")
+        words = ("--out", "dscnn", "--board", BOARD, "--port", f"serial:{path}", "--mode", "accuracy", "--clips", 12)
+        ours = edgekws(tmp_path, "bench", *words)
+        assert "board equals interpreter: 12 of 12" in ours.stdout, ours.stdout + ours.stderr
+        assert host("accuracy", clips, tmp_path / "b", "--dut", path, "--files", 24) == accuracy
+        left = [server.wait_for(rf"^client {number} left after .* bytes received") for number in (1, 2, 3)]
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0 and server.lines[-1] == "stopped"
+    assert len(left) == 3 and not (tmp_path / "board").is_symlink()
+    events = traffic.load(recording)
+    assert sum(event.content.count(b"db load 490%") for event in events if event.direction == "to") == 24 + 12 + 24
+    assert all(event.content for event in events)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_served_on_the_network_until_a_signal(tmp_path, stop):
+    with served(tmp_path, "host", "--out", "dscnn", "--tcp", "127.0.0.1:0", "--reset") as server:
+        name, _, port = server.addresses["serial line"].rpartition(":")
+        for _ in range(2):
+            with socket.create_connection((name, int(port)), timeout=60) as client:
+                lines = client.makefile("rb")
+                while lines.readline() != b"m-ready\r\n":
+                    pass
+                client.sendall(b"name%")
+                assert [lines.readline(), lines.readline()] == [b"m-name-dut-[edgekws-host]\r\n", b"m-ready\r\n"]
+                lines.close()
+        server.wait_for("^client 2 left")
+        server.process.send_signal(stop)
+        assert server.process.wait(20) == 0
+    assert server.lines[-1] == "stopped"
+
+
+@pytest.mark.slow
+def test_a_foreign_program_in_performance_mode(tmp_path, clips):
+    """Five windows of ten seconds of the board's clock."""
+    with served(tmp_path, BOARD, "--out", "dscnn") as server:
+        path = server.addresses["serial line"]
+        printed = host("performance", clips, tmp_path / "p", "--dut", path, "--infer", 70, 1)
+    assert printed.startswith("Median throughput is ")
+
+
+def test_a_board_with_a_port_of_its_own_is_refused(tmp_path):
+    done = edgekws(tmp_path, "serve-board", "--board", "nucleo-l4r5zi")
+    assert done.returncode == 4 and "has a serial port of its own" in done.stderr
+
+
+def test_an_image_that_does_not_answer(tmp_path):
+    (tmp_path / "image").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "image").chmod(0o755)
+    done = edgekws(tmp_path, "serve-board", "--board", "host", "--image", "image")
+    assert done.returncode not in (0, 1) and "ended with status 3" in done.stderr
+
+
+def test_the_terminal_is_plain_for_pyserial_too(tmp_path):
+    with served(tmp_path, "host", "--out", "dscnn") as server:
+        for baud in (9600, 921_600):
+            with serial.Serial(server.addresses["serial line"], baud, timeout=60, exclusive=True) as port:
+                port.write(b"name%")
+                assert port.read_until(b"m-ready\r\n") == b"m-name-dut-[edgekws-host]\r\nm-ready\r\n"
