@@ -150,14 +150,18 @@ def first(pattern, lines):
 
 
 def identify(dut):
-    for left in reversed(range(NAME_TRIES)):
+    """(vendor and board, model)"""
+    for _ in range(NAME_TRIES - 1):
         try:
-            return first(r"^m-name-dut-\[([^]]+)]$", dut.ask("name"))[0], first(
-                r"^m-model-\[([^]]+)]$", dut.ask("profile")
-            )[0]
-        except RuntimeError:
-            if not left:
-                raise
+            return names(dut)
+        except RuntimeError as error:
+            dut.log.append(f"again, because {error}")
+    return names(dut)
+
+
+def names(dut):
+    name = first(r"^m-name-dut-\[([^]]+)]$", dut.ask("name"))[0]
+    return name, first(r"^m-model-\[([^]]+)]$", dut.ask("profile"))[0]
 
 
 def load(dut, content, chunk):
