@@ -192,7 +192,7 @@ def test_a_gate_that_holds_exits_with_0(tmp_path):
     done = invoke(tmp_path, "--fail-if", "instructions > +1 %", "--fail-if", "flash > +0 %", documents=(BASE, BASE))
     assert done.exit_code == 0, done.output
     assert "PASS    instructions > +1 %: B 1,010 against A 1,010: +0.00 %; exact" in done.output
-    assert "gate: PASS (2 pass of 2)" in done.output
+    assert "gate: PASS (2 passed)" in done.output
 
 
 def test_a_broken_rule_is_an_error_after_the_lines(tmp_path):
@@ -227,7 +227,7 @@ def test_the_files_have_the_gate_even_when_it_fails(tmp_path):
     assert compared["version"] == 2 and compared["gate"]["result"] == "fail"
     assert compared["gate"]["outcomes"][0]["amount"] == pytest.approx(600 / 900)
     markdown, page = (out / "compare.md").read_text(), Page((out / "compare.html").read_text()).text
-    for words in ("Gate: FAIL (1 fail of 1)", "flash > +1 %", "1,500 bytes against A 900 bytes: +66.67 %"):
+    for words in ("Gate: FAIL (1 failed)", "flash > +1 %", "1,500 bytes against A 900 bytes: +66.67 %"):
         assert words in markdown and words in page
 
 

@@ -62,9 +62,9 @@ def test_rules_are_understood(text, metric, comparison, kind, bound):
         ("accuracy < -0.5 %", "should be absolute, not relative. Got: %. What to do: write -0.5 points"),
         ("accuracy < 90 points", 'should be in %. Got: 90 points. What to do: write "accuracy < 90 %"'),
         ("auc < -1 %", "should be absolute, not relative. Got: %. What to do: write -0.01"),
-        ("accuracy > -0.5 points", 'did you mean "accuracy < -0.5 points"?'),
-        ("instructions < +1 %", 'did you mean "instructions > +1 %"?'),
-        ("latency <= +1 ms", 'did you mean "latency >= +1 ms"?'),
+        ("accuracy > -0.5 points", 'write "accuracy < -0.5 points"'),
+        ("instructions < +1 %", 'write "instructions > +1 %"'),
+        ("latency <= +1 ms", 'write "latency >= +1 ms"'),
     ],
 )  # fmt: skip
 def test_a_wrong_rule_says_what_to_write(text, message):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -100,10 +100,14 @@ def _accuracy(content: Row) -> Value | None:
 
 
 def _answers(content: Row) -> dict[str, bool] | None:
-    """None without answers, or when they do not give the accuracy: a board's int8 scores decide ties."""
+    """None without answers, or when they do not give the accuracy: int8 scores decide ties, and may be missing."""
     rows, accuracy = content.get("answers") or (), content["accuracy"]
-    right = {row["file"]: row["permille"].index(max(row["permille"])) == row["class"] for row in rows}
+    right = {row["file"]: _best(row.get("scores") or row["permille"]) == row["class"] for row in rows}
     return right if len(right) == accuracy["n"] and sum(right.values()) == accuracy["correct"] else None
+
+
+def _best(scores: Sequence[int]) -> int:
+    return scores.index(max(scores))
 
 
 def _auc(content: Row) -> Value | None:

@@ -83,7 +83,7 @@ class Verdict:
 
     def require_pass(self) -> None:
         """Raises RegressionError when the gate failed, NotComparableError when it could not decide."""
-        got = ", ".join(f"{self.count(name)} {word}" for name, word in _COUNTED.items() if self.count(name))
+        got = counted([outcome.result for outcome in self.outcomes])
         if self.result == "fail":
             hint = "undo the change that did it, or bench the new base" if self.count("fail") else _CLEARER
             raise RegressionError("every rule should hold", got=got, hint=hint)
@@ -91,6 +91,11 @@ class Verdict:
             ids = ", ".join(dict.fromkeys(issue.id for one in self.outcomes for issue in one.refused))
             hint = f"bench under the conditions of the base, or accept differences with --allow (here: {ids})"
             raise NotComparableError("every rule should compare runs of the same conditions", got=got, hint=hint)
+
+
+def counted(results: Sequence[str]) -> str:
+    """How many there are of each, such as "1 failed, 2 passed"."""
+    return ", ".join(f"{results.count(name)} {word}" for name, word in _COUNTED.items() if name in results)
 
 
 def judge(runs: Sequence[Run], gate: Gate) -> Verdict:

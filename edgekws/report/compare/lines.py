@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgekws.report import text
+from edgekws.report.compare.gate import counted
 
 Row = Mapping[str, Any]
 
@@ -16,31 +17,29 @@ def lines(gate: Row) -> list[tuple[str, str, str]]:
 
 
 def summary(gate: Row) -> str:
-    """The verdict in one line, such as "failed: 1 of 3 checks failed, 1 was refused"."""
+    """The verdict in one line, such as "FAIL (1 failed, 2 passed)"."""
     results = [row["result"] for row in gate["outcomes"]]
-    counts = [f"{results.count(name)} {name}" for name in ("fail", "unclear", "refused", "pass") if name in results]
-    strict = ", unclear counts as failed" if gate["strict"] and "unclear" in results else ""
-    state = {"pass": "PASS", "fail": "FAIL", "refused": "REFUSED"}[gate["result"]]
-    return f"{state} ({', '.join(counts)} of {len(results)}{strict})"
+    strict = "; unclear counts as failed" if gate["strict"] and "unclear" in results else ""
+    return f"{gate['result'].upper()} ({counted(results)}{strict})"
 
 
 def _what(row: Row, gate: Row) -> str:
-    parts = [_sides(row, gate)]
     if row["refused"]:
-        return "; ".join([*parts, *(issue["text"] for issue in row["refused"])])
-    if row["rule"]["kind"] != "limit":
-        parts[0] += f": {_amount(row, row['amount'])}"
-    parts += [_certainty(row), *(f"ALLOWED in spite of {issue['text']}" for issue in row["allowed"])]
-    if row["unchecked"]:
-        parts.append(f"not known of either run: {', '.join(row['unchecked'])}")
-    return "; ".join(parts)
+        return "; ".join([*_sides(row, gate), *(issue["text"] for issue in row["refused"])])
+    sides = "".join(_sides(row, gate))
+    change = "" if row["rule"]["kind"] == "limit" else f": {_amount(row, row['amount'])}"
+    allowed = [f"ALLOWED in spite of {issue['text']}" for issue in row["allowed"]]
+    unchecked = [f"not checked, as neither run says it: {', '.join(row['unchecked'])}"] if row["unchecked"] else []
+    return "; ".join([f"{sides}{change}", _certainty(row), *allowed, *unchecked])
 
 
-def _sides(row: Row, gate: Row) -> str:
+def _sides(row: Row, gate: Row) -> list[str]:
+    """The figures, in one text; none where one is missing."""
+    limit = row["rule"]["kind"] == "limit"
+    if row["value"] is None or (row["base"] is None and not limit):
+        return []
     new = f"{row['run']} {_figure(row['value'], row['unit'])}"
-    if row["rule"]["kind"] == "limit":
-        return new
-    return f"{new} against {gate['base']} {_figure(row['base'], row['unit'])}"
+    return [new if limit else f"{new} against {gate['base']} {_figure(row['base'], row['unit'])}"]
 
 
 def _certainty(row: Row) -> str:
@@ -53,8 +52,8 @@ def _certainty(row: Row) -> str:
     return f"{name} {_amount(row, row['low'])} to {_amount(row, row['high'])}"
 
 
-def _figure(value: float | None, unit: str) -> str:
-    return "has none" if value is None else " ".join(text.quantity(value, unit)).strip()
+def _figure(value: float, unit: str) -> str:
+    return " ".join(text.quantity(value, unit)).strip()
 
 
 def _amount(row: Row, amount: float) -> str:

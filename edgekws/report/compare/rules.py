@@ -139,7 +139,7 @@ def _require_sense(rule: Rule, where: str) -> None:
     if rule.kind == "limit" or improving not in rule.comparison or not rule.breaks(0.0) or not rule.bound:
         return
     turned = {"<": ">", ">": "<"}[rule.comparison[0]] + rule.comparison[1:]
-    hint = f'did you mean "{rule.text.replace(rule.comparison, turned)}"?'
+    hint = f'write "{rule.text.replace(rule.comparison, turned)}"'
     raise ConfigError(f"{where} should let equal runs and better ones pass", got=f'"{rule.text}"', hint=hint)
 
 
