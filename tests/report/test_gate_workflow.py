@@ -76,13 +76,17 @@ def test_the_workflow_has_the_steps_that_are_run():
 
 
 def test_a_change_without_effect_passes(main_branch):
-    for command in steps("pull_request"):
+    """Its bench is the command that the main branch has run."""
+    bench, *rest = steps("pull_request")
+    assert bench == steps("push")[0]
+    for command in rest:
         done = shell(command, main_branch)
         assert done.returncode == 0, done.stdout + done.stderr
     summary = (main_branch / "summary.md").read_text()
     assert "## Gate: PASS (2 passed)" in summary and "| **PASS** | instructions > +1 % |" in summary
     outcomes = json.loads((main_branch / "compare" / "compare.json").read_text())["gate"]["outcomes"]
-    assert [(one["amount"], one["refused"], one["unchecked"]) for one in outcomes] == [(0.0, [], [])] * 2
+    assert [(one["amount"], one["refused"]) for one in outcomes] == [(0.0, [])] * 2
+    assert outcomes[1]["high"] < 0.09  # of the answers to each clip; two totals of 45 in 48 leave 0.11
 
 
 def test_a_slower_build_fails_and_is_in_the_summary(main_branch):
@@ -95,11 +99,5 @@ def test_a_slower_build_fails_and_is_in_the_summary(main_branch):
     assert "error: every rule should hold" in failed.stderr
     shell(summary, main_branch)
     assert "## Gate: FAIL (1 failed, 1 passed)" in (main_branch / "summary.md").read_text()
-
-
-def test_another_window_plan_is_refused_with_its_own_code(main_branch):
-    bench, compare, _ = steps("pull_request")
-    assert shell(f"{bench} --windows 1", main_branch).returncode == 0
-    refused = shell(compare, main_branch)
-    assert refused.returncode == 11 and "other windows: 1 of 10" in refused.stdout
-    assert "--allow (here: windows)" in " ".join(refused.stderr.split())
+    refused = shell('edgekws compare base kws/bench/qemu-an386 --fail-if "latency > +1 %"', main_branch)
+    assert refused.returncode == 11 and "error: every rule should compare runs of the same conditions" in refused.stderr
