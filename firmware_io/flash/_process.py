@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from edgekws.errors import BoardError
 START_TIMEOUT_S = 20.0
 OUTPUT_CHARACTERS = 400
 _POLL_S = 0.005
+_LAST_MOMENT_S = 5.0
 _GUARD = Path(__file__).parent / "_guard.py"
 
 
@@ -59,11 +60,19 @@ def wait_for_match(
         try:
             yield _announced(process, output.fileno(), announcement, what)
         except Exception as error:
-            if isinstance(error, BoardError) or not process.poll():
+            if isinstance(error, BoardError) or not _has_died(process, error):
                 raise
             raise BoardError(f"{what} should keep running", got=_status_and_output(process, output.fileno())) from error
         finally:
             _end(process)
+
+
+def _has_died(process: subprocess.Popen[bytes], error: Exception) -> bool:
+    """Whether it ended with an error. Its line hangs up a moment before it ends, and is the first to be noticed."""
+    if isinstance(error, OSError):
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_LAST_MOMENT_S)
+    return bool(process.poll())
 
 
 def require_file(elf: Path) -> Path:

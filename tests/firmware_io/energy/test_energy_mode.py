@@ -20,6 +20,7 @@ from edgekws.graph.ir import Graph
 from firmware_io import board, build, flash, tools
 from firmware_io.ports.opening import open_serial
 from tests.conftest import random_graph
+from tests.firmware_io.devices.waiting import wait_until
 from tests.firmware_io.firmware.lines import Line, needs, needs_for
 
 ENERGY = {name: board.load(name) for name in board.names() if board.load(name).energy_edge}
@@ -220,10 +221,7 @@ def test_no_process_is_left_behind(name: str, graph: Graph, tmp_path: Path) -> N
     with pytest.raises(ZeroDivisionError), running(name, graph, tmp_path):
         assert processes_with(tmp_path / f"{name}.elf")
         raise ZeroDivisionError
-    deadline = time.monotonic() + 10
-    while processes_with(tmp_path / f"{name}.elf"):
-        assert time.monotonic() < deadline, "still running"
-        time.sleep(0.05)
+    wait_until(lambda: not processes_with(tmp_path / f"{name}.elf"), "still running")
 
 
 def processes_with(argument: Path) -> list[str]:

@@ -7,20 +7,18 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import serial
 
 from edgekws.emit.c import emit
 from edgekws.errors import BoardError
 from edgekws.graph.ir import Graph
 from firmware_io import board, build, flash
 from firmware_io.ports.opening import open_serial
+from tests.firmware_io.devices.waiting import wait_until
 from tests.firmware_io.firmware.lines import READY, Line, needs, needs_for, started
 
 
@@ -45,7 +43,7 @@ def test_host_ends_with_its_stdin_even_while_it_computes(graph: Graph, tmp_path:
     firmware = build.build(board.load("host"), emit(graph), tmp_path / "fw")
     with (
         subprocess.Popen([firmware.elf], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
-        serial.Serial(process.stdout.readline().strip(), timeout=30) as port,
+        open_serial(process.stdout.readline().strip(), timeout=30) as port,
     ):
         line = Line(port)
         line.synchronize()
@@ -53,7 +51,7 @@ def test_host_ends_with_its_stdin_even_while_it_computes(graph: Graph, tmp_path:
         port.write(b"infer 2000000000 0%")
         assert port.read_until(b"m-lap-us-").endswith(b"m-lap-us-")
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 PARENT = """
@@ -93,13 +91,6 @@ def test_nothing_is_left_behind_by_an_exception(name: str, graph: Graph, tmp_pat
 def processes_with(argument: Path) -> list[str]:
     listing = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout
     return [text for text in listing.splitlines() if str(argument) in text and "-c" not in text.split()]
-
-
-def wait_until(condition: Callable[[], bool], patience_s: float = 10.0) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, "still running"
-        time.sleep(0.05)
 
 
 def test_an_emulator_that_dies_at_once_says_why(graph: Graph, tmp_path: Path) -> None:

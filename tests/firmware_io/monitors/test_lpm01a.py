@@ -16,6 +16,7 @@ from edgekws.errors import BoardError, ConfigError
 from firmware_io.monitors import _url, lpm01a
 from firmware_io.monitors.lpm01a.stream import AsciiDecoder, BinaryDecoder, Clock
 from tests.firmware_io.devices.virtual_lpm01a import Faults, VirtualLpm01a, ascii_decimal, binary, on_pty, watch_events
+from tests.firmware_io.devices.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +82,7 @@ def test_samples_are_kept_until_they_are_read():
     with on_pty(instrument) as path, lpm01a.connect(path) as meter:
         meter.set_voltage(1.8)
         meter.start(100e3)
-        time.sleep(1.0)
+        wait_until(lambda: instrument.sent >= 90_000)
         meter.stop()
         joules = everything(meter, 1)
     assert joules.size == instrument.sent >= 90_000
@@ -264,10 +265,11 @@ def test_bytes_of_an_event_channel_are_edges():
             board, _ = server.accept()
             meter.set_voltage(3.0)
             meter.start(1e3)
-            for _ in range(2):
-                time.sleep(0.2)
+            for edge in range(1, 3):
+                before = instrument.sent
+                wait_until(lambda: instrument.sent >= before + 200)  # noqa: B023 - called at once
                 board.sendall(b"T")
-            time.sleep(0.1)
+                wait_until(lambda: instrument.events >= edge)  # noqa: B023
             board.close()
             joules = everything(meter, 1)
             edges = meter.edges()

@@ -18,6 +18,7 @@ from tests.firmware_io.devices import fake_ppk2
 from tests.firmware_io.devices.fake_ppk2 import META, RATE_HZ, START, STOP, virtual_ppk2
 from tests.firmware_io.devices.profiles import bursts, constant, joules
 from tests.firmware_io.devices.virtual_meters import connect, record
+from tests.firmware_io.devices.waiting import wait_until
 
 EDGES = (0.2503217, 1.0004444)
 
@@ -93,7 +94,7 @@ def test_samples_before_the_stop_are_kept_and_none_follow(api):
     with virtual_ppk2(constant(0.01), speed=1.0) as (url, kit), connect(url) as meter:
         meter.set_voltage(3.0)
         meter.start(RATE_HZ)
-        time.sleep(0.2)
+        wait_until(lambda: kit.words > 0.15 * RATE_HZ)
         meter.stop()
         sizes = []
         while (block := meter.samples(0.0)).size:
@@ -200,8 +201,8 @@ def test_voltages_and_rates_that_it_does_not_have(api):
         with pytest.raises(ConfigError, match="1000, 10000, 100000 Hz"):
             meter.start(50_000)
         meter.set_voltage(0)
-        time.sleep(0.05)
-        assert not kit.powered and kit.millivolts == 3300 and START not in kit.commands
+        wait_until(lambda: kit.millivolts == 3300)
+        assert not kit.powered and START not in kit.commands
 
 
 def test_the_package_is_an_extra(monkeypatch):

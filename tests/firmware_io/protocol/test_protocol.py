@@ -288,8 +288,8 @@ def test_a_late_banner_on_a_pty(graph):
 
 
 def test_a_slow_device_is_waited_for(graph, clip):
-    timeouts = Timeouts(line_s=1.0, infer_s=20.0, quiet_s=0.02)
-    device = FakeDevice(graph, Faults(slow_s=1.5))
+    timeouts = Timeouts(line_s=2.0, infer_s=60.0, quiet_s=0.02)
+    device = FakeDevice(graph, Faults(slow_s=2.5))
     with on_pty(device) as path, open_transport(f"serial:{path}") as opened:
         session = Session(opened, timeouts)
         session.start()

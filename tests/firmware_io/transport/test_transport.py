@@ -60,7 +60,7 @@ def test_tcp_talks_to_a_socket(server, graph):
     with open_transport(f"tcp:127.0.0.1:{server.getsockname()[1]}") as opened:
         opened.write(b"name%")
         assert read_all(opened, len(NAME_ANSWER)) == NAME_ANSWER
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     assert not thread.is_alive()
 
 
