@@ -112,7 +112,8 @@ def layers(graph: Graph) -> tuple[LayerCost, ...]:
 def peak_activation_bytes(graph: Graph) -> int:
     """The most bytes of tensors alive at once: a layer's inputs, its output and tensors that later layers read.
 
-    A lower bound of the arena; a chain reaches it, with input and output at opposite ends.
+    A lower bound where no layer works in place; a chain reaches it, with input and output at opposite ends. The C of
+    edgekws has layers that do, and needs less: `edgekws.emit.c.memory`.
     """
     last_uses = graph.last_uses()
     sizes, peak = {INPUT: activation_bytes(graph.in_shape)}, 0

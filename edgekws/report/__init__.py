@@ -17,6 +17,7 @@ layers       name, op, out_shape, weight_bits, macs, macs_share, parameter_bytes
              us (null for an emulated board), instructions (null for any other; both null when the board does not
              report its layers), estimated_instructions (null without a cost model)
 memory       rows of name, used, budget (bytes; budget 0: none set)
+arena        the firmware's memory plan, part of its RAM: core, tensors_bytes, scratch_bytes, min_ram; null if unknown
 board, device, performance, accuracy, energy, transfers      as in the `edgekws-bench` document, null without a board
 parity       rows of artifact, runtime, n, differences [, note]
 manifests    name -> manifest: kind, inputs, recipe, versions, notes
@@ -61,6 +62,7 @@ class Report:
     graph: Row
     layers: tuple[Row, ...]
     memory: tuple[Row, ...]
+    arena: Row | None
     board: Row | None
     device: Row | None
     performance: Row | None
@@ -109,6 +111,7 @@ def build_report(
         graph=_graph(graph),
         layers=tuple(_layers(graph, run)),
         memory=tuple(_memory(run)),
+        arena=run.get("arena"),
         board=run.get("board"),
         device=run.get("device"),
         performance=run.get("performance"),

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from edgekws.errors import ArtifactError
 from edgekws.files.os_errors import unreadable
 from edgekws.report import older
+from edgekws.report.memory import Arena
 from edgekws.report.session_fields import Answer, OfficialFiles, WindowSamples
 from edgekws.types import How
 
@@ -229,6 +230,7 @@ class Bench(_Section):
     energy: Energy | None
     transfers: Transfers | None
     layers_us: list[float]
+    arena: Arena | None = None
     measurements: list[Figure]
     answers: list[Answer] | None = None
     samples: list[WindowSamples] | None = None
@@ -310,6 +312,7 @@ class ReportDocument(_Own):
     graph: GraphSummary
     layers: list[Layer]
     memory: list[Memory]
+    arena: Arena | None
     board: Board | None
     device: Row | None
     performance: Performance | None
@@ -353,7 +356,7 @@ def _from_2(document: Row) -> Row:
 
     It had the virtual time of emulated boards among the figures.
     """
-    document = older.without_virtual_time(document)
+    document = {**older.without_virtual_time(document), "arena": None}
     if not document.get("board"):
         return {**document, "version": 3, "provenance": None, "build": None}
     provenance = dict.fromkeys(Provenance.model_fields, "") | {"source": "unknown"}

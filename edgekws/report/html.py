@@ -6,7 +6,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from edgekws.report import origin, speed, text
+from edgekws.report import memory, origin, speed, text
 
 Row = dict[str, Any]
 
@@ -21,6 +21,7 @@ def to_html(report: Row) -> str:
         cards=[_card(figure) for figure in report["figures"]],
         plots=_plots(report),
         speed=speed,
+        memory=memory,
     )
 
 

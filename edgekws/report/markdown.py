@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from edgekws.report import origin, speed, text
+from edgekws.report.memory import arena_bytes, arena_parts
 
 Row = dict[str, Any]
 
@@ -134,7 +135,9 @@ def _memory(report: Row) -> list[str]:
         (row["name"], f"{row['used']:,}", f"{row['budget']:,}" if row["budget"] else "none set")
         for row in report["memory"]
     ]
-    return ["## Memory", "", *table(("memory", "used, bytes", "budget, bytes"), rows)]
+    arena = report["arena"]
+    plan = [f"Arena of the model, in this RAM: {arena_bytes(arena):,} B: {arena_parts(arena)}.", ""] if arena else []
+    return ["## Memory", "", *table(("memory", "used, bytes", "budget, bytes"), rows), *plan]
 
 
 def _layers(report: Row) -> list[str]:

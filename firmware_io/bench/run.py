@@ -23,6 +23,7 @@ from firmware_io.bench.modes.performance import Performance, instructions
 from firmware_io.bench.provenance import Provenance
 from firmware_io.board import Board
 from firmware_io.build import Firmware
+from firmware_io.build.memory_plan import Arena
 from firmware_io.energy.milliseconds import WindowSamples
 from firmware_io.protocol.parser import StackUse
 from firmware_io.protocol.session import Identity, Transfers
@@ -36,8 +37,8 @@ class BenchRun:
 
     identity, transfers: None when no board was used (a recorded trace). answers: of accuracy mode, one per clip.
     samples: joules per millisecond around each window of a metered energy mode; only `submission` has them.
-    firmware: None when it is not known to be the one that ran. others: sections of modes of other packages. stack: None
-    when the device does not report it. cause: the error that aborted the run.
+    firmware: None when it is not known to be the one that ran; arena: its memory plan. others: sections of modes of
+    other packages. stack: None when the device does not report it. cause: the error that aborted the run.
     """
 
     board: Board
@@ -60,6 +61,7 @@ class BenchRun:
     warnings: tuple[str, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
     build: BuildCheck = field(default_factory=BuildCheck)
+    arena: Arena | None = None
 
     @property
     def valid(self) -> bool:
@@ -126,6 +128,7 @@ class BenchRun:
             "accuracy": self.accuracy and asdict(self.accuracy),
             "energy": self.energy and asdict(self.energy),
             "layers_us": list(self.layers_us),
+            "arena": asdict(self.arena) if self.arena and self.firmware else None,
             "stack": self.stack and asdict(self.stack),
             "transfers": self.transfers and asdict(self.transfers),
             "measurements": [measurement.to_json() for measurement in self.measurements()],

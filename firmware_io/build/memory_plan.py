@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from edgekws.emit import c
 from edgekws.errors import BoardError
@@ -11,6 +12,22 @@ from firmware_io import build
 from firmware_io.board import Board
 
 _STACK = "EKW_STACK_BYTES"
+
+
+@dataclass(frozen=True)
+class Arena:
+    """RAM of a model between its input and its scores, bytes. core: the kernels that need the scratch memory."""
+
+    core: str
+    tensors_bytes: int
+    scratch_bytes: int
+    min_ram: bool
+
+
+def arena(board: Board, graph: Graph, min_ram: bool) -> Arena:
+    """The plan for the firmware of a board. Raises BoardError without its compiler."""
+    core, plan = build.core_of(board), c.memory(graph, min_ram)
+    return Arena(core, plan.tensors, plan.scratch[core], min_ram)
 
 
 def checked(board: Board, graph: Graph, min_ram: bool) -> str:

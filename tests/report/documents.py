@@ -51,6 +51,7 @@ def bench_document(graph, wrong=0, **more):
         },
         "device": {"name": "edgekws-b1", "profile": "p", "model": "kws01"},
         "graph": {"name": graph.name, "sha256": digest(graph), "labels": list(labels)},
+        "arena": {"core": "dsp", "tensors_bytes": 8064, "scratch_bytes": 8848, "min_ram": False},
         "firmware": {"sha256": "f" * 64, "flash_bytes": 900, "ram_bytes": 77},
         "performance": {
             "clock": "virtual time", "iterations": [40] * 5, "windows_s": [10.5] * 5, "latencies_us": [262500.0] * 5,

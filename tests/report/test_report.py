@@ -39,7 +39,7 @@ def test_the_document_has_exactly_its_documented_fields(make, tmp_path):
     assert (document["kind"], document["version"]) == ("edgekws-report", 3)
     assert set(document) == {
         *("kind", "version", "edgekws", "title", "created", "verdict", "warnings", "figures", "graph", "layers"),
-        *("memory", "board", "device", "performance", "accuracy", "parity", "manifests"),
+        *("memory", "arena", "board", "device", "performance", "accuracy", "parity", "manifests"),
         *("incomplete", "modes", "energy", "transfers", "provenance", "build"),
     }
     assert document["verdict"] == {"valid": True, "text": "board equals interpreter: 110 of 110", "reasons": []}

@@ -95,3 +95,13 @@ def test_an_older_document_loses_its_virtual_times(graph):
     for key in ("provenance", "build"):
         del report_2[key]
     assert {row["us"] for row in document.checked(report_2, "it")["layers"]} == {None}
+
+
+def test_memory_is_the_plan_of_the_firmware(graph):
+    """The graph's own peak, of two whole activations, contradicted the plan, in which layers work in place."""
+    built = report(graph, "emulated")
+    page, markdown = Page(to_html(built)).text, to_markdown(built)
+    assert "16,912 B: tensors 8,064 B + scratch 8,848 B for dsp" in markdown
+    assert "16.5 KiB" in page and "tensors 8,064 B + scratch 8,848 B for dsp" in page and "alive at once" not in page
+    without = Page(to_html(build_report("Export", graph).to_json())).text
+    assert "Tensors alive at once, at most" in without and "if no layer works in place" in without

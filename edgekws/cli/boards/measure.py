@@ -181,6 +181,7 @@ def _measured(job: _Job, url: str, source: Provenance, clips: Vectors, folder: P
     """The run and its firmware, built in the folder of the run, where no other run replaces it."""
     from firmware_io import build
     from firmware_io.bench import bench, provenance
+    from firmware_io.build import memory_plan
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport, spy
 
@@ -192,7 +193,8 @@ def _measured(job: _Job, url: str, source: Provenance, clips: Vectors, folder: P
     with open_transport(spy.url_of(record, url) if record else url, elf) as transport, console.progress() as report:
         run = bench(Session(transport), job.board, job.graph, clips, job.plan, firmware, report, meter)
     run_files.keep_traffic(folder, record, url)
-    return replace(run, provenance=replace(source, ended=provenance.now())), firmware
+    arena = memory_plan.arena(job.board, job.graph, job.options.min_ram)
+    return replace(run, provenance=replace(source, ended=provenance.now()), arena=arena), firmware
 
 
 def _source(url: str, clips: Vectors) -> Provenance:

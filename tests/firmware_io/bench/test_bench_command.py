@@ -203,7 +203,7 @@ def test_fewer_clips_are_spread_and_can_be_saved(graph, options, tmp_path):
         ({"port": "spy:x.jsonl:qemu:qemu-an500"}, ConfigError, "which starts qemu-an500.*--board qemu-an500"),
         ({"port": "qemu:toaster"}, ConfigError, "--board toaster is not known"),
         ({"port": "replay:nowhere"}, ArtifactError, "nowhere should be recorded traffic.*No such file.*--spy"),
-        ({"port": "pigeon:home"}, ConfigError, "--port pigeon is not known.*host, io.*serial:PATH"),
+        ({"port": "pigeon:home"}, ConfigError, "--port pigeon is not known.*host, io.*write its path"),
         ({"vectors": Path("nowhere.npz")}, ArtifactError, r"nowhere\.npz"),
     ],
 )

@@ -26,6 +26,9 @@ def test_a_plan_that_fits_is_described_in_numbers(graph: Graph) -> None:
     small, memory = replace(HOST, cflags=("-DEKW_CORE=EKW_PORTABLE",)), c.memory(graph)
     text = f"arena {memory.arena('portable'):,} B: tensors {memory.tensors:,} + scratch {memory.scratch['portable']:,}"
     assert memory_plan.checked(small, graph, min_ram=False) == f"{text} for portable"
+    arena = memory_plan.arena(small, graph, min_ram=False)
+    assert (arena.core, arena.tensors_bytes) == ("portable", memory.tensors)
+    assert arena.tensors_bytes + arena.scratch_bytes == memory.arena("portable")
 
 
 def test_a_plan_that_is_too_large_is_refused_with_numbers_and_a_hint(graph: Graph) -> None:
