@@ -11,13 +11,14 @@ from typing import Annotated
 import typer
 
 from edgekws._version import __version__
-from edgekws.cli import _lazy, commands, console
+from edgekws.cli import _lazy, commands, console, signals
 
 app = _lazy.application(
     commands.ROOT,
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 done, 1 other, 2 usage, 3 data, 4 configuration, 5 target, 6 protocol, 7 board, 8 artifact, "
-    "9 parity or invalid run, 10 regression, 11 not comparable. With --debug an error shows its stack trace.",
+    "9 parity or invalid run, 10 regression, 11 not comparable; "
+    "130, 143, 129 stopped by Ctrl-C, SIGTERM, SIGHUP. With --debug an error shows its stack trace.",
 )
 for group in (commands.DATA, commands.SELECT):
     app.add_typer(_lazy.application(group), rich_help_panel=group.panel)
@@ -43,6 +44,7 @@ def main() -> None:
     """The entry point: parse, run, and turn expected errors into one paragraph and an exit code."""
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    signals.install()
     if not debug:
         console.plain_warnings()
     with console.readable_errors(debug):

@@ -7,10 +7,11 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 
+from edgekws.cli import signals
 from edgekws.errors import EdgeKwsError, missing_package
 
 if TYPE_CHECKING:
@@ -123,12 +124,16 @@ def readable_errors(debug: bool) -> Iterator[None]:
         err.print(f"[bold red]error:[/] {_escaped(str(missing))}", soft_wrap=True)
         sys.exit(missing.exit_code)
     except KeyboardInterrupt:
-        err.print(_STOPPED_TEXT)
-        sys.exit(_STOPPED)
+        _stop()
     except SystemExit as end:
         if end.code == _STOPPED:  # Typer turns a KeyboardInterrupt into this without a message
-            err.print(_STOPPED_TEXT)
+            _stop()
         raise
+
+
+def _stop() -> NoReturn:
+    err.print(_STOPPED_TEXT)
+    sys.exit(signals.exit_code() or _STOPPED)
 
 
 def listed(described: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Atomic writes (a temporary name, then a rename), hashes, JSON and .npz; and one run at a time in a folder."""
+"""Atomic writes (a temporary name, then a rename), hashes, JSON and .npz."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.errors import ArtifactError, ConfigError
+from edgekws.errors import ArtifactError
 from edgekws.files import npz
 from edgekws.files.os_errors import unreadable, unwritable
 
@@ -68,37 +68,6 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise unwritable(path, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-@contextmanager
-def exclusive(folder: Path, lock: Path | None = None) -> Iterator[None]:
-    """Hold a lock, so that one run at a time works in `folder`. It ends with its process; Windows has none.
-
-    lock: its file, `folder`/.lock if not given. Raises ConfigError while another run holds it.
-    """
-    handle = _locked(folder, lock or folder / ".lock")
-    try:
-        yield
-    finally:
-        if handle is not None:
-            os.close(handle)
-
-
-def _locked(folder: Path, lock: Path) -> int | None:
-    try:
-        import fcntl
-    except ModuleNotFoundError:
-        return None
-    with writing(folder):
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        hint = "wait for it, or give another folder"
-        raise ConfigError(f"another run is working in {folder}", hint=hint) from error
-    return handle
 
 
 def _remove_abandoned(path: Path) -> None:

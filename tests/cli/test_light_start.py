@@ -46,6 +46,7 @@ def test_a_list_of_commands_imports_none_of_them(group: list[str]) -> None:
         "edgekws.cli._lazy",
         "edgekws.cli.commands",
         "edgekws.cli.console",
+        "edgekws.cli.signals",
         "edgekws.errors",
     }
     assert not loaded & HEAVY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from rich.table import Column, Table
 from edgekws.cli import console
 from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, ModelOption, PortOption, model_folder
 from edgekws.cli.boards import dry_run as dry
+from edgekws.cli.boards import locks
 from edgekws.errors import BoardError, ConfigError
 
 if TYPE_CHECKING:
@@ -76,7 +78,8 @@ def flash(
             )
         load(board, model_folder(out), dry_run, min_ram, energy)
     elif image:
-        write(entry, chosen, image, port, _options(option), dry_run, verify)
+        with nullcontext() if dry_run else locks.device(port, entry.name):
+            write(entry, chosen, image, port, _options(option), dry_run, verify)
     else:
         build_and_write(entry, model_folder(out), min_ram, chosen, port, _options(option), dry_run, verify, energy)
 
@@ -104,8 +107,9 @@ def load(name: str, out: Path, dry_run: bool, min_ram: bool = False, energy: boo
     if dry_run:
         dry.start(board, dry.image(board, model, energy))
         return
-    firmware = build.build(board, model, elf, energy)
-    _print_identity(board, board.transport, elf)
+    with locks.output(elf.parent):
+        firmware = build.build(board, model, elf, energy)
+        _print_identity(board, board.transport, elf)
     _sizes(board, firmware)
 
 
@@ -134,9 +138,10 @@ def build_and_write(
         build.build(board, model, elf, energy)  # the plan of some tools depends on the image
         write(board, tool, elf, port, options, True, verify)
         return
-    firmware = build.build(board, model, elf, energy)
-    write(board, tool, elf, port, options, False, verify)
-    _identify_written(board, port, elf, energy)
+    with locks.output(elf.parent), locks.device(port, board.name):
+        firmware = build.build(board, model, elf, energy)
+        write(board, tool, elf, port, options, False, verify)
+        _identify_written(board, port, elf, energy)
     _sizes(board, firmware)
 
 

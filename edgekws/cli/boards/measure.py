@@ -12,10 +12,9 @@ from edgekws import mlperf as rules
 from edgekws.cli import console
 from edgekws.cli._options import BOARD, DATA, OUT, model_folder, vectors_for
 from edgekws.cli.boards import clips as clips_of
-from edgekws.cli.boards import run_files
+from edgekws.cli.boards import locks, run_files
 from edgekws.cli.boards.flash import emitted_model
 from edgekws.errors import ConfigError
-from edgekws.report.bundle import run_folder
 
 if TYPE_CHECKING:
     from edgekws.graph.ir import Graph
@@ -88,6 +87,7 @@ def measure(options: Options) -> None:
     plan, meter = _plan(options), _meter(options)
     if options.mlperf is not None:
         _require_a_session(plan, meter)
+    _require_outputs(options)
     if meter is not None and meter.capabilities.kind == "file":
         job = _Job(options, board, io.load(options.out / "graph.npz"), plan, meter)
         _import(job, meter)
@@ -129,6 +129,21 @@ def _is_live(meter: Meter | None) -> bool:
     return meter is not None and meter.capabilities.kind == "live"
 
 
+def _require_outputs(options: Options) -> None:
+    """Raises ArtifactError for an output that cannot be written, before it takes minutes."""
+    from edgekws.files import preflight
+    from firmware_io import traffic
+
+    for folder in (options.folder, options.mlperf):
+        if folder is not None:
+            preflight.require_folder(folder)
+    for file in (options.spy, options.save_vectors):
+        if file is not None:
+            preflight.require_file(file)
+    if options.spy is not None:
+        traffic.require_free(options.spy)
+
+
 def _require_a_session(plan: Plan, meter: Meter | None) -> None:
     """Raises ConfigError for a run that cannot become a session of MLPerf Tiny, before it takes minutes."""
     exact = plan.windows == rules.WINDOWS and plan.window_s >= rules.WINDOW_S
@@ -144,13 +159,15 @@ def _require_a_session(plan: Plan, meter: Meter | None) -> None:
 
 
 def _import(job: _Job, meter: Meter) -> None:
+    from edgekws.report.bundle import run_folder
     from firmware_io.bench import import_trace, provenance
 
     if job.plan.modes != ("energy",):
         got, hint = ", ".join(job.plan.modes), "measure the board without --meter, then import the trace"
         raise ConfigError("a recorded trace is imported with --mode energy alone", got=got, hint=hint)
     run, now = import_trace(job.board, job.graph, meter, job.plan), datetime.now()
-    with run_folder.new_run(job.options.folder, job.plan.modes, now) as folder:
+    outputs, modes = job.options.folder, job.plan.modes
+    with locks.output(outputs), run_folder.new_run(outputs, modes, now) as folder:
         moment = provenance.now()
         source = provenance.Provenance("trace", folder.name, started=moment, ended=moment)
         page = run_files.write(folder, replace(run, provenance=source), job.board, job.graph, {})
@@ -159,6 +176,7 @@ def _import(job: _Job, meter: Meter) -> None:
 
 def _run(job: _Job) -> None:
     """Measure in a folder of its own. Everything that can be checked is checked before that is made."""
+    from edgekws.report.bundle import run_folder
     from firmware_io.bench import vectors
     from firmware_io.protocol import probe
 
@@ -170,7 +188,11 @@ def _run(job: _Job) -> None:
         vectors.write(options.save_vectors, clips, job.graph.features)
     url = probe.resolved(job.port)
     source = _source(url, clips)
-    with run_folder.new_run(options.folder, job.plan.modes, datetime.now()) as folder:
+    with (
+        locks.board(url, job.board.name),
+        locks.output(options.folder),
+        run_folder.new_run(options.folder, job.plan.modes, datetime.now()) as folder,
+    ):
         run, firmware = _measured(job, url, replace(source, run_id=folder.name), clips, folder)
         about = {**about, "manifests": {**about.get("manifests", {}), "firmware": _built(job, firmware)}}
         page = run_files.write(folder, run, job.board, job.graph, about)
@@ -255,6 +277,7 @@ def _port(options: Options, board: Board, energy: bool) -> str:
 
 def _log(job: _Job, folder: Path) -> Path | None:
     """The file of recorded traffic for an MLPerf Tiny session, which has a log even without --spy; not of a replay."""
+    from edgekws.report.bundle import run_folder
     from firmware_io import transport
 
     wanted = job.options.mlperf is not None and transport.recording_of(job.port) is None

@@ -10,7 +10,6 @@ from rich.markup import escape
 
 from edgekws.cli import console
 from edgekws.errors import ParityError
-from edgekws.report.bundle import run_folder
 
 if TYPE_CHECKING:
     from edgekws.graph.ir import Graph
@@ -28,6 +27,7 @@ def write(folder: Path, run: BenchRun, board: Board, graph: Graph, about: dict[s
     from edgekws.files import write_bytes, write_json
     from edgekws.graph import io
     from edgekws.report import build_report, origin, write_report
+    from edgekws.report.bundle import run_folder
 
     document = run.to_json()
     for figure in run.measurements():  # first: a full disk must not hide them
@@ -47,6 +47,7 @@ def write(folder: Path, run: BenchRun, board: Board, graph: Graph, about: dict[s
 def keep_traffic(folder: Path, record: Path | None, url: str) -> None:
     """Copy the traffic of the run, recorded elsewhere or played back, into its folder."""
     from edgekws.files import write_bytes
+    from edgekws.report.bundle import run_folder
     from firmware_io import transport
 
     source, kept = record or transport.recording_of(url), folder / run_folder.TRAFFIC
@@ -79,6 +80,7 @@ def _line(figure: Measurement) -> str:
 
 def _write_session(run: BenchRun, mlperf: Path, folder: Path) -> None:
     """Write a valid run as a session folder of MLPerf Tiny."""
+    from edgekws.report.bundle import run_folder
     from edgekws.report.mlperf import write_session
     from firmware_io.traffic import log as traffic_log
 

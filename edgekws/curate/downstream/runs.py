@@ -31,7 +31,8 @@ from edgekws.data import dataset as datasets
 from edgekws.data import subset
 from edgekws.data.dataset import Dataset
 from edgekws.errors import ArtifactError, ConfigError
-from edgekws.files import exclusive, read_json, sha256_file, write_json, write_text
+from edgekws.files import read_json, sha256_file, write_json, write_text
+from edgekws.files.locks import exclusive
 from edgekws.recipe import Recipe, changed
 from edgekws.types import Progress
 

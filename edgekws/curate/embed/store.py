@@ -22,7 +22,8 @@ from edgekws.curate.embed import parts as _parts
 from edgekws.curate.embed.audio import Skipped
 from edgekws.curate.embed.parts import KIND, VERSION
 from edgekws.errors import ArtifactError, ConfigError
-from edgekws.files import exclusive, fields, read_json, sha256_file, write_json, write_text, writing
+from edgekws.files import fields, read_json, sha256_file, write_json, write_text, writing
+from edgekws.files.locks import exclusive
 
 INDEX, WORK, _JOURNAL, _LOCK = "index.json", ".work", "words.jsonl", "lock"
 

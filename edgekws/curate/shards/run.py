@@ -13,7 +13,8 @@ import numpy as np
 from edgekws.curate.shards.store import Layout, Store
 from edgekws.curate.workers import Engine
 from edgekws.errors import ConfigError
-from edgekws.files import exclusive, npz_arrays, npz_bytes, read_content, write_bytes
+from edgekws.files import npz_arrays, npz_bytes, read_content, write_bytes
+from edgekws.files.locks import exclusive
 from edgekws.files.os_errors import unwritable
 from edgekws.types import Progress
 
@@ -128,7 +129,7 @@ def worker_bytes(dimensions: int, layout: Layout) -> int:
 
 @contextmanager
 def working_in(work: Path) -> Iterator[None]:
-    """One run at a time in a folder (files.exclusive). An OSError inside, such as a full disk, is an ArtifactError."""
+    """One run at a time in a folder. An OSError inside, such as a full disk, is an ArtifactError."""
     try:
         with exclusive(work):
             yield
