@@ -29,6 +29,9 @@ class Board:
     qemu_program, qemu_machine, qemu_args: the emulator and its machine; empty without an emulator.
     energy_edge: the output of the time stamps in energy mode, in words; "" for a board without energy mode.
     energy_baud: baud rate of the serial line in energy mode.
+    supply_v: lowest and highest supply by the data sheet, in volts; empty when unknown.
+    active_current_ma: lowest and highest current while it computes at clock_hz, by data sheet and publications, in mA;
+    empty when unknown. firmware_io/bench/plausible.py compares metered energies with both.
     icount_shift: an emulated instruction takes 2^shift ns of virtual time; -1 without an emulator.
     """
 
@@ -59,6 +62,8 @@ class Board:
     icount_shift: int = -1
     energy_edge: str = ""
     energy_baud: int = 9600
+    supply_v: tuple[float, ...] = ()
+    active_current_ma: tuple[float, ...] = ()
 
 
 def names() -> list[str]:
@@ -106,6 +111,13 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_range(value: object) -> bool:
+    """Whether it is [low, high] with positive numbers."""
+    if not isinstance(value, list) or len(value) != 2 or not all(type(part) in (int, float) for part in value):
+        return False
+    return bool(0 < value[0] <= value[1] < float("inf"))
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
@@ -114,6 +126,7 @@ _RULES: dict[object, tuple[str, Callable[[object], bool]]] = {
     int: ("an integer", _is_integer),
     str: ("a string", _is_text),
     How: (f"one of {', '.join(get_args(How))}", lambda value: value in get_args(How)),
+    tuple[float, ...]: ("a list of two positive numbers, the lower one first", _is_range),
     tuple[str, ...]: ("a list of strings", lambda value: isinstance(value, list) and all(map(_is_text, value))),
     dict[str, int]: (
         "a table of integers",

@@ -14,7 +14,12 @@ device clock      against this computer's, over the windows of a physical board:
                   is longer on the device's clock than on the host's is a clock that jumped, and invalidates.
 meter clock       against this computer's in the same way, with 1 s for the text around a window at 9600 baud: finds
                   a wrong sampling rate, lost samples, and edges that do not belong to this window.
-spread            between windows, of latency and of energy: over 5 % of the median warns.
+spread            between windows, of latency and of energy, as a share of the median: over 5 % warns, over 30 %
+                  invalidates. Submissions to MLPerf Tiny repeat within 0.3 %; over 5 % something else ran or the supply
+                  moved, over 30 % the median of five windows says nothing any more. The same limits hold for the
+                  latency of boards: a microcontroller does the same work in the same cycles. On this computer, which
+                  other programs share, the latency only warns.
+plausibility      of a metered energy, against the board's data sheet: see plausible.py.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from edgekws.mlperf import WINDOW_S, WINDOWS
+from firmware_io.bench import plausible
 from firmware_io.bench.modes import IDLE_S, WARMUPS, Plan
 from firmware_io.bench.modes.accuracy import Accuracy
 from firmware_io.bench.modes.energy import Energy
@@ -35,7 +41,7 @@ DRIFT = 0.01
 THROTTLING = 0.05
 CLOCKS_WARN, CLOCKS_INVALID, CLOCKS_ALLOWED_S = 0.02, 0.05, 0.1
 METER_ALLOWED_S = 1.0
-SPREAD = 0.05
+SPREAD, SPREAD_INVALID = 0.05, 0.30
 _ANOTHER_MODEL = 0.5
 """Share of the clips: a device that differs on more holds another model; a wrong kernel rarely affects so many."""
 
@@ -58,6 +64,7 @@ def warnings(run: BenchRun, plan: Plan) -> tuple[str, ...]:
         *(_performance_warnings(run, run.performance) if run.performance else ()),
         *(_accuracy_warnings(run.accuracy) if run.accuracy else ()),
         *(_energy_warnings(run.energy, plan) if run.energy else ()),
+        *(plausible.warnings(run.board, run.energy) if run.energy else ()),
         *_transfer_warnings(run),
     )
 
@@ -82,11 +89,23 @@ def _performance_reasons(run: BenchRun, performance: Performance, plan: Plan) ->
             yield f"the last windows took {100 * share:.1f} % more instructions per inference than the first"
         else:
             yield f"throttling: the last windows are {100 * share:.1f} % slower than the first"
+    if _is_scattered(run, performance):
+        yield _scattered(run, performance)
     apart = clocks_apart(run, performance)
     if apart > CLOCKS_INVALID:
         yield f"the device's clock differs by {100 * apart:.1f} % from this computer's: check its clock configuration"
     elif run.board.how == "measured" and performance.host_s is not None:
         yield from _jumps("window", "the device's clock", performance.windows_s, performance.host_s)
+
+
+def _is_scattered(run: BenchRun, performance: Performance) -> bool:
+    """Whether the windows differ by so much that their median means nothing."""
+    return performance.spread > SPREAD_INVALID and run.board.how != "computed"
+
+
+def _scattered(run: BenchRun, performance: Performance) -> str:
+    figure = "number of instructions" if run.board.how == "emulated" else "latency"
+    return f"the {figure} of the windows differs by {100 * performance.spread:.1f} % of its median"
 
 
 def _clock_reasons(board: Board, performance: Performance, plan: Plan) -> Iterator[str]:
@@ -168,6 +187,9 @@ def _energy_reasons(run: BenchRun, energy: Energy, plan: Plan) -> Iterator[str]:
         yield "the energy of an inference is not positive: the meter's terminals may be swapped"
     if energy.limit_a and energy.peak_a is not None and energy.peak_a > energy.limit_a:
         yield f"the current reached {1000 * energy.peak_a:.1f} mA; the meter's limit is {1000 * energy.limit_a:g} mA"
+    if energy.spread > SPREAD_INVALID:
+        yield f"the energy of the windows differs by {100 * energy.spread:.1f} % of its median"
+    yield from plausible.reasons(run.board, energy)
     for clip in energy.wrong:
         yield f"energy: the answer for clip {clip} differs from the interpreter's at the end of its window"
 
@@ -210,8 +232,8 @@ def _performance_warnings(run: BenchRun, performance: Performance) -> Iterator[s
     figure = "number of instructions" if run.board.how == "emulated" else "latency"
     if abs(performance.drift) > DRIFT:
         yield f"drift: the last window's {figure} differs by {100 * performance.drift:+.1f} % from the first's"
-    if performance.spread > SPREAD:
-        yield f"the {figure} of the windows differs by {100 * performance.spread:.1f} % of its median"
+    if performance.spread > SPREAD and not _is_scattered(run, performance):
+        yield _scattered(run, performance)
     share = throttling(performance)
     if share > THROTTLING and run.board.how == "computed":
         yield f"this computer got {100 * share:.1f} % slower during the run"
@@ -242,7 +264,7 @@ def _energy_warnings(energy: Energy, plan: Plan) -> Iterator[str]:
         yield "the board drew no more power in its windows than at rest: check that the edges belong to the windows"
     if energy.uj_per_inference_above_idle is not None and plan.idle_s < IDLE_S:
         yield f"the idle power was measured over {plan.idle_s:g} s, less than {IDLE_S:g} s"
-    if energy.spread > SPREAD:
+    if SPREAD < energy.spread <= SPREAD_INVALID:
         yield f"the energy of the windows differs by {100 * energy.spread:.1f} % of its median"
     if energy.volts is None:
         yield "the supply voltage is not known"

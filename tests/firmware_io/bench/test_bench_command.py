@@ -299,6 +299,19 @@ def test_the_session_of_an_imported_trace_has_no_log_of_another_run(options, tmp
     assert log.read_text() == log.with_name("results.txt").read_text()
 
 
+def test_a_trace_that_cannot_be_of_this_board_is_not_valid(options, recorded):
+    """Microamperes that are taken for milliamperes: 4 A at 12 W."""
+    nucleo = replace(options, board="nucleo-l4r5zi", vectors=None, modes=("energy",), iterations=230)
+    rows = [line.split(",") for line in recorded.read_text().splitlines()[1:]]
+    micro = recorded.with_name("micro.csv")
+    micro.write_text("time,current,pin\n" + "".join(f"{t},{float(i) * 1e6:.3f},{pin}\n" for t, i, pin in rows))
+    with pytest.raises(ConfigError, match=r"time and current in .*should have a unit.*time=s&current=uA"):
+        command.measure(replace(nucleo, meter=f"csv:{micro}?volts=3.0&edge=pin"))
+    with pytest.raises(ParityError, match=r"mean current in the windows is 4000 mA .*1\.2e\+04 mW.*11 to 30\.7 mA"):
+        command.measure(replace(nucleo, meter=f"csv:{micro}?volts=3.0&edge=pin&time=s&current=mA"))
+    command.measure(replace(nucleo, meter=f"csv:{micro}?volts=3.0&edge=pin&time=s&current=uA"))
+
+
 def test_an_imported_trace_needs_its_iterations_and_its_edges(options, recorded):
     energy = replace(options, board="nucleo-l4r5zi", modes=("energy",))
     with pytest.raises(ConfigError, match="--iterations"):

@@ -44,7 +44,8 @@ def performance(latencies_us=(2000.0,) * 5, seconds=10.5, host_factor=1.0, **mor
     return replace(section, **more)
 
 
-def energy(uj=(10.0,) * 5, seconds=10.5, **more):
+def energy(uj=(441.0,) * 5, seconds=10.5, **more):
+    """14 mA at 3 V in the windows, as this board draws."""
     windows = tuple(EnergyWindow(1000, seconds, 1e-6 * value * 1000, 0.001, value, value - 1) for value in uj)
     middle = sorted(uj)[len(uj) // 2]
     section = Energy(
@@ -183,6 +184,26 @@ def test_reasons_against_an_energy(change, reason):
     assert len(reasons) == 1 and reason in reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("spread", "invalid", "warned"),
+    [(0.05, False, False), (0.051, False, True), (0.3, False, True), (0.31, True, False)],
+)
+def test_a_spread_of_the_windows_warns_above_5_percent_and_invalidates_above_30(spread, invalid, warned):
+    text = f"of the windows differs by {100 * spread:.1f} % of its median"
+    for board, sections, what in [
+        (NUCLEO, {"energy": energy(spread=spread)}, "the energy "),
+        (NUCLEO, {"performance": performance(spread=spread)}, "the latency "),
+        (QEMU, {"performance": performance(spread=spread)}, "the number of instructions "),
+    ]:
+        reasons, warnings = judge(board, **sections)
+        assert (what + text in reasons, what + text in warnings) == (invalid, warned)
+
+
+def test_the_latency_of_this_computer_only_warns():
+    reasons, warnings = judge(HOST, performance=performance(spread=0.9))
+    assert reasons == () and "the latency of the windows differs by 90.0 % of its median" in warnings
+
+
 def test_short_energy_windows_are_reasons():
     reasons, _ = judge(energy=energy(seconds=9.0))
     assert len(reasons) == 5 and reasons[0] == "energy window 1: 9.000 s, shorter than 10 s"
@@ -209,9 +230,9 @@ def test_edges_of_an_emulated_board_may_be_late():
 
 
 def test_unusable_windows_are_a_reason():
-    (reason,), _ = judge(energy=energy(uj=(10.0,) * 4))
+    (reason,), _ = judge(energy=energy(uj=(441.0,) * 4))
     assert reason.startswith("energy: only 4 of 5 windows are usable")
-    assert judge(energy=energy(uj=(10.0,) * 4), identity=None)[0] == ()  # a trace of somebody else
+    assert judge(energy=energy(uj=(441.0,) * 4), identity=None)[0] == ()  # a trace of somebody else
 
 
 @pytest.mark.parametrize(
@@ -274,7 +295,7 @@ def test_warnings_about_an_accuracy():
 )
 @pytest.mark.parametrize("identity", [IDENTITY, None])
 def test_fewer_or_shorter_windows_than_the_benchmark_requires_warn(plan, windows, warned, identity):
-    _, warnings = judge(plan=plan, energy=energy(uj=(10.0,) * windows), identity=identity)
+    _, warnings = judge(plan=plan, energy=energy(uj=(441.0,) * windows), identity=identity)
     expected = f"{windows} windows of {plan.window_s:g} s: fewer or shorter"
     unproven = ["a recorded trace: it is not proven that the board ran this graph, or this number of inferences"]
     assert list(warnings[: identity is None]) == unproven[: identity is None]

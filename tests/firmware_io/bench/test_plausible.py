@@ -1,0 +1,95 @@
+"""Metered energies against the board's data sheet: what it can be, what it cannot, and boards without one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgekws.errors import ConfigError
+from firmware_io import board as boards
+from firmware_io.bench import plausible
+from firmware_io.energy.windows import EnergyWindow
+from tests.firmware_io.bench.test_verdict import energy, judge
+
+NUCLEO, MSPM0 = boards.load("nucleo-l4r5zi"), boards.load("lp-mspm0g5187")
+
+
+def drawing(milliamperes, volts=3.0, rest=1.0, known=True):
+    """An energy of windows with this current."""
+    joules = 1e-3 * milliamperes * volts * 10.5
+    window = EnergyWindow(1000, 10.5, joules, 1e-3 * rest * volts, 1e3 * joules, 1e3 * joules)
+    return replace(energy(), windows=(window,) * 5, volts=volts if known else None)
+
+
+@pytest.mark.parametrize("board", [NUCLEO, MSPM0])
+def test_what_was_published_for_a_board_is_accepted(board):
+    low, high = board.active_current_ma
+    for milliamperes in (low, high, low / 2.9, high * 2.9):
+        for volts in board.supply_v:
+            assert list(plausible.reasons(board, drawing(milliamperes, volts))) == []
+            assert list(plausible.reasons(board, drawing(milliamperes, volts, known=False))) == []
+    assert list(plausible.warnings(board, drawing(low))) == []
+
+
+@pytest.mark.parametrize(("board", "milliamperes"), [(NUCLEO, 14.0), (MSPM0, 9.0)])
+@pytest.mark.parametrize("factor", [1e6, 1e3, 1e-3])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_wrong_unit_is_a_reason_in_numbers(board, milliamperes, factor, known):
+    (reason, *rest) = plausible.reasons(board, drawing(milliamperes * factor, known=known))
+    low, high = board.active_current_ma
+    assert rest == [] and "in the windows" in reason and f"the board draws {low:g} to {high:g} mA" in reason
+    assert f"{1e3 * 1e-3 * milliamperes * factor * 3.0:.4g} mW" in reason and "check the units" in reason
+    assert (f"is {milliamperes * factor:.4g} mA" in reason) == known
+
+
+def test_the_report_of_a_wrong_unit_is_not_valid():
+    (reason,), _ = judge(energy=drawing(14_000.0))
+    assert reason.startswith(
+        "the mean current in the windows is 1.4e+04 mA (4.2e+04 mW), but the board draws 11 to 30.7"
+    )
+
+
+@pytest.mark.parametrize(
+    ("volts", "right"), [(1.71, True), (1.63, True), (3.6, True), (3.77, True), (1.6, False), (5.0, False)]
+)
+def test_the_supply_of_the_data_sheet(volts, right):
+    given = list(plausible.reasons(NUCLEO, drawing(14.0, volts)))
+    assert given == (
+        [] if right else [f"the supply is {volts:g} V, but the data sheet of the board allows 1.71 to 3.6 V"]
+    )
+
+
+def test_rest_takes_no_more_than_the_windows_and_not_less_than_nothing():
+    (reason,) = plausible.reasons(NUCLEO, drawing(14.0, rest=100.0))
+    assert "the mean current at rest is 100 mA" in reason and "accepted are 92.1 mA at most" in reason
+    (reason,) = plausible.reasons(NUCLEO, drawing(14.0, rest=-2.0))
+    assert reason.startswith("the power at rest is -6 mW, below zero")
+    assert list(plausible.reasons(NUCLEO, drawing(14.0, rest=-0.01))) == []  # the offset of a meter
+
+
+def test_a_board_without_a_data_sheet_warns_only():
+    bare = replace(NUCLEO, supply_v=(), active_current_ma=())
+    assert list(plausible.reasons(bare, drawing(14e6))) == []
+    (warning,) = plausible.warnings(bare, drawing(14e6))
+    assert warning.startswith("the file of the board nucleo-l4r5zi has no supply_v and no active_current_ma")
+    (warning,) = plausible.warnings(replace(NUCLEO, supply_v=()), drawing(14.0))
+    assert "has no supply_v:" in warning
+    assert list(plausible.reasons(replace(NUCLEO, supply_v=()), drawing(14e6, known=False))) == []
+
+
+@pytest.mark.parametrize("how", ["emulated", "estimated"])
+def test_only_measured_energies_are_compared(how):
+    section = replace(drawing(14e6), how=how)
+    assert list(plausible.reasons(NUCLEO, section)) == list(plausible.warnings(boards.load("host"), section)) == []
+
+
+@pytest.mark.parametrize(
+    "value", ["3.3", "[3.3]", "[3.6, 1.7]", "[0, 1]", '["a", "b"]', "[1, 2, 3]", "[1.7, inf]", "[true, 2]"]
+)
+def test_a_malformed_range_is_refused(tmp_path, value):
+    host = Path(boards.__file__).parent / "boards" / "host.toml"
+    (tmp_path / "mine.toml").write_text(f"{host.read_text()}\nsupply_v = {value}\n")
+    with pytest.raises(ConfigError, match="supply_v should be a list of two positive numbers"):
+        boards.read(tmp_path / "mine.toml")
