@@ -28,6 +28,7 @@ SHORT = [{**window, "seconds": 1.0} for window in METERED["energy"]["windows"]]
 CASES = [
     ("missing", "energy", bench(), bench(), "energy per inference in A and B"),
     ("missing", "latency", METERED, bench("measured", performance=None), "latency in B"),
+    ("missing", "flash", bench(), UNVERIFIED, "flash in B (a run whose build is unverified claims no size)"),
     ("incomplete", "flash", bench(), bench(valid=False, reasons=["x"], incomplete="The port is gone."), "B: The port"),
     ("invalid", "flash", bench(), bench(valid=False, reasons=["window 2 is short"]), "B: window 2 is short"),
     ("invalid", "flash", bench(valid=False, reasons=["window 2 is short"]), bench(), "A: window 2 is short"),

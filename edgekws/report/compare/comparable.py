@@ -136,11 +136,16 @@ def _incomplete(base: Figure, other: Figure) -> str:
 
 
 def _missing(base: Figure, other: Figure) -> str:
-    without = [run.name for run in _runs(base, other) if base.metric not in run.values]
-    runs = _runs(base, other)
-    timeless = base.metric == "latency" and all(run.how == "emulated" for run in runs)
-    hint = " (emulated boards have instructions and no time)" if timeless else ""
-    return f"{METRICS[base.metric].title} in {' and '.join(without)}{hint}" if without else ""
+    metric, runs = base.metric, _runs(base, other)
+    without = [run for run in runs if metric not in run.values]
+    if not without:
+        return ""
+    hints = []
+    if metric == "latency" and all(run.how == "emulated" for run in without):
+        hints.append(" (emulated boards have instructions and no time)")
+    if metric in _SIZES and any(Figure(metric, run).build["status"] == "unverified" for run in without):
+        hints.append(" (a run whose build is unverified claims no size)")
+    return f"{METRICS[metric].title} in {' and '.join(run.name for run in without)}{''.join(hints)}"
 
 
 def _emulator(base: Figure, other: Figure) -> str:
