@@ -63,17 +63,19 @@ def _device(report: Row) -> list[str]:
 
 
 def _figures(report: Row) -> list[str]:
-    rows = []
+    rows, void = [], report["verdict"]["valid"] is False
     for figure in report["figures"]:
         value, unit = text.quantity(figure["value"], figure["unit"])
-        source = f"{figure['how']} {figure['board']}".strip()
+        source = f"{figure['how']} {figure['board']}".strip() + (", NOT VALID" if void and figure["board"] else "")
         about = "≈ " if figure["how"] == "estimated" else ""
         rows.append(
             (figure["name"], f"{about}{value} {unit}".strip(), text.bounds(figure), text.sample(figure), source)
         )
     if not rows:
         return []
-    return ["## Figures", "", *table(("figure", "value", "interval", "sample", "how"), rows)]
+    used = {figure["how"] for figure in report["figures"]}
+    legend = "; ".join(f"*{how}*: {meaning}" for how, meaning in text.HOW.items() if how in used)
+    return ["## Figures", "", *table(("figure", "value", "interval", "sample", "how"), rows), f"{legend}.", ""]
 
 
 def _speed(report: Row) -> list[str]:
@@ -137,7 +139,7 @@ def _memory(report: Row) -> list[str]:
     ]
     arena = report["arena"]
     plan = [f"Arena of the model, in this RAM: {arena_bytes(arena):,} B: {arena_parts(arena)}.", ""] if arena else []
-    return ["## Memory", "", *table(("memory", "used, bytes", "budget, bytes"), rows), *plan]
+    return ["## Memory", "", *table(("memory", "used, bytes, computed by the linker", "budget, bytes"), rows), *plan]
 
 
 def _layers(report: Row) -> list[str]:

@@ -72,6 +72,19 @@ def test_a_figure_says_what_was_counted_and_what_its_bounds_are(figure, sample, 
     assert text.sample(figure.to_json()) == sample and text.bounds(figure.to_json()) == bounds
 
 
+def test_figures_of_an_invalid_run_are_marked_one_by_one(graph):
+    marked = to_markdown(report(graph, "measured", valid=False, reasons=["window 1 is short"]))
+    assert "| latency | 262.50 ms |  | n = 5 windows | measured b1, NOT VALID |" in marked
+    assert "NOT VALID |" not in to_markdown(report(graph, "measured"))
+
+
+@pytest.mark.parametrize(("how", "other"), [("measured", "emulated"), ("emulated", "measured")])
+def test_the_ways_to_get_a_figure_are_explained_where_they_are_used(graph, how, other):
+    markdown = to_markdown(report(graph, how))
+    assert f"*{how}*: {text.HOW[how]}" in markdown and f"*{other}*" not in markdown
+    assert "computed by the linker" in markdown and "computed by the linker" in Page(to_html(report(graph, how))).text
+
+
 def test_compare_has_no_latency_of_an_emulated_board(graph):
     emulated, other = (run(name, name, bench_document(graph)) for name in "AB")
     rows = [row["metric"] for group in compare([emulated, other])["groups"] for row in group["rows"]]

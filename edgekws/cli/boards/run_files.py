@@ -57,7 +57,11 @@ def keep_traffic(folder: Path, record: Path | None, url: str) -> None:
 
 def conclude(run: BenchRun, page: Path, mlperf: Path | None, folder: Path) -> None:
     """Print the verdict, and write the session of a valid run. Raises what aborted the run or made it invalid."""
-    console.out.print(f"[bold]{run.verdict}[/], report in {escape(str(page))}")
+    from edgekws.report import text
+
+    verdict = {"valid": run.valid, "text": run.verdict}
+    headline = text.headline({"incomplete": run.incomplete, "verdict": verdict})
+    console.out.print(f"[bold]{headline}[/], report in {escape(str(page))}")
     if page.suffix != ".html":
         console.err.print('pip install "edgekws[report]" adds the report as a page with plots', markup=False)
     if run.cause is not None:

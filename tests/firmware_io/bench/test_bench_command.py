@@ -82,6 +82,14 @@ def test_a_session_of_mlperf_tiny(graph, options, tmp_path):
     assert len(json.loads((session / "accuracy" / "results.json").read_text())) == CLIPS
 
 
+def test_the_last_line_says_whether_the_run_is_valid(graph, options, capsys):
+    measure(FakeDevice(graph), options, modes=("accuracy",))
+    assert "\nVALID: board equals interpreter: 12 of 12, report in" in capsys.readouterr().out
+    with pytest.raises(ParityError):
+        measure(FakeDevice(graph, Faults(wrong_score_at=5)), options, modes=("accuracy",))
+    assert "\nNOT VALID: board equals interpreter: 11 of 12, report in" in capsys.readouterr().out
+
+
 def test_a_run_that_is_not_valid_makes_no_session(graph, options, tmp_path):
     with pytest.raises(ParityError, match="differ on 1 of 12 clips"):
         submission = replace(options, modes=("accuracy",), mlperf=tmp_path / "submission")
