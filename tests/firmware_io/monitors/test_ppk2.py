@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from edgekws.errors import BoardError, ConfigError
 from firmware_io.monitors.ppk2 import Ppk2
 from tests.firmware_io.devices import fake_ppk2
-from tests.firmware_io.devices.fake_ppk2 import META, RATE_HZ, START, STOP, virtual_ppk2
+from tests.firmware_io.devices.fake_ppk2 import META, RATE_HZ, RUNNING, START, STOP, virtual_ppk2
 from tests.firmware_io.devices.profiles import bursts, constant, joules
 from tests.firmware_io.devices.virtual_meters import connect, record
 from tests.firmware_io.devices.waiting import wait_until
@@ -201,8 +201,8 @@ def test_voltages_and_rates_that_it_does_not_have(api):
         with pytest.raises(ConfigError, match="1000, 10000, 100000 Hz"):
             meter.start(50_000)
         meter.set_voltage(0)
-        wait_until(lambda: kit.millivolts == 3300)
-        assert not kit.powered and START not in kit.commands
+        wait_until(lambda: kit.commands[-2:] == [RUNNING, RUNNING] and not kit.powered)
+        assert kit.millivolts == 3300 and START not in kit.commands
 
 
 def test_the_package_is_an_extra(monkeypatch):

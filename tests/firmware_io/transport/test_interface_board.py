@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edgekws.errors import BoardError
+from edgekws.errors import BoardError, EdgeKwsError
 from edgekws.graph import interp
+from edgekws.graph.softmax import permille
 from firmware_io import board as boards
 from firmware_io.bench import Plan, Vectors, bench
 from firmware_io.protocol.session import Session, Timeouts
 from firmware_io.transport import io, open_transport
+from fuzz.faults import wide_graph
 from tests.firmware_io.devices.fake_device import BANNER, ENERGY_BANNER, FakeDevice
 from tests.firmware_io.devices.virtual_io_manager import DirectManager, Faults, VirtualIoManager, Wired, on_pty
 
@@ -26,6 +32,11 @@ STARTS = {
     "the answers to a session that was killed": "m-load-done\r\nm-ready\r\n",
     "an old name and profile": "m-name-dut-[old]\r\nm-ready\r\nm-profile-[x]\r\nm-model-[ad01]\r\nm-ready\r\n",
 }
+
+
+@pytest.fixture(scope="module")
+def wide():
+    return wide_graph()
 
 
 @pytest.fixture
@@ -117,6 +128,32 @@ def test_every_answer_belongs_to_its_command_whatever_waited_in_the_board(graph,
         answer = session.classify(features)
         assert answer.scores == (tuple(expected.tolist()) if check else None)
         assert int(np.argmax(answer.permille)) == int(expected.argmax())
+
+
+FRAGMENTS = st.sampled_from(
+    [*STARTS.values(), "m-results-[0.9,0.1]\r\n", "e-[Unknown command: x]\r\n", "m-lap-us-9\r\n"]
+)
+WAITING = st.lists(st.tuples(FRAGMENTS, st.integers(0, 40), st.integers(0, 40)), max_size=4)
+
+
+@given(WAITING, st.booleans(), st.integers(0, 3))
+def test_no_answer_is_ever_taken_for_one_to_another_command(wide, parts, check, resets):
+    """Whatever waits in the board, cut anywhere, before the session or at one of its clips: right answers or errors."""
+    waiting = "".join(text[start : len(text) - end] for text, start, end in parts)
+    manager = behind(wide, "" if resets else waiting, check=check, raw=check)
+    with mock.patch.object(io, "_LATE_S", 0.0), mock.patch.object(io, "_ECHO_S", 0.05):
+        session = Session(opened(manager), QUICK)
+        try:
+            session.start()
+            for clip in range(1, 4):
+                manager.kept += waiting.encode("latin-1") if clip == resets else b""
+                features = np.random.default_rng(clip).integers(-128, 128, (49, 10), np.int8)
+                expected = interp.run(wide, features.reshape(1, *wide.features.shape))
+                answer = session.classify(features)
+                assert answer.permille == tuple(permille(expected, wide.score_scale)[0].tolist())
+                assert answer.scores == (tuple(expected[0].tolist()) if check else None)
+        except EdgeKwsError as error:
+            assert error.got and error.hint
 
 
 @pytest.mark.parametrize("check", [True, False])
