@@ -8,13 +8,16 @@ import random
 import select
 import tempfile
 import time
+from collections import deque
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 from edgekws.emit.c import emit
 from firmware_io import board as boards
-from firmware_io.build import build
+from firmware_io import build
 from firmware_io.flash import host
 from firmware_io.protocol.session import Timeouts
 from fuzz import faults
@@ -22,13 +25,15 @@ from fuzz import faults
 TIMEOUTS = Timeouts(line_s=0.3, infer_s=1.0, quiet_s=0.02)
 BUDGET_S = 60.0
 _BYTES = 1024
+_BANNER_S = 5.0
 
 
 class Firmware:
     """One process of the firmware at a time. The pty is opened without pyserial, which would discard its input."""
 
-    def __init__(self, elf: Path, energy: bool) -> None:
-        self._elf = elf
+    def __init__(self, built: Sequence[build.Firmware], energy: bool) -> None:
+        """built: the first one runs; `swap` starts the next."""
+        self._built = deque(built)
         self._energy = energy
         self._running = ExitStack()
         self.reset()
@@ -40,11 +45,23 @@ class Firmware:
         self._line = os.open(self._started(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         self._running.callback(os.close, self._line)
 
+    @property
+    def build(self) -> str:
+        return self._built[0].build_id
+
+    def swap(self, banner: bool) -> None:
+        """Start another firmware. The next read returns its banner, or waits for an answer."""
+        self._built.rotate()
+        self.reset()
+        while not banner and not self._waiting.endswith(b"m-ready\r\n"):
+            self._wait([], _BANNER_S)
+        self._waiting = self._waiting if banner else b""
+
     def _started(self) -> str:
         board = boards.load("host")
         if not self._energy:
-            return self._running.enter_context(host.start(board, self._elf))
-        return self._running.enter_context(host.start_with_events(board, self._elf)).line
+            return self._running.enter_context(host.start(board, self._built[0].elf))
+        return self._running.enter_context(host.start_with_events(board, self._built[0].elf)).line
 
     def close(self) -> None:
         self._running.close()
@@ -73,20 +90,23 @@ class Firmware:
 
 
 @cache
-def _elfs_and_clips() -> tuple[dict[bool, Path], faults.Clips]:
-    """The firmware of performance mode (False) and of energy mode (True), and the clips for both."""
-    graph, board = faults.wide_graph(), boards.load("host")
+def _built_and_clips() -> tuple[dict[bool, list[build.Firmware]], dict[str, faults.Clips]]:
+    """Two firmwares of performance mode (False) and two of energy mode (True), and the clips of each build."""
+    board, built, clips = boards.load("host"), dict[bool, list[build.Firmware]](), dict[str, faults.Clips]()
     folder = tempfile.TemporaryDirectory(prefix="edgekws-faults-")
     atexit.register(folder.cleanup)
-    model = emit(graph)
-    elfs = {energy: build(board, model, Path(folder.name) / f"{energy}.elf", energy).elf for energy in (False, True)}
-    return elfs, faults.clips_of(graph)
+    for energy, seed in product((False, True), (0, 1)):
+        graph = faults.wide_graph(seed)
+        firmware = build.build(board, emit(graph), Path(folder.name) / f"{energy}{seed}.elf", energy)
+        built.setdefault(energy, []).append(firmware)
+        clips[firmware.build_id] = faults.clips_of(graph)
+    return built, clips
 
 
 def attempt(rng: random.Random) -> str:
-    elfs, clips = _elfs_and_clips()
+    built, clips = _built_and_clips()
     energy = rng.random() < 0.3
-    firmware = Firmware(elfs[energy], energy)
+    firmware = Firmware(built[energy], energy)
     try:
         return faults.run(rng, firmware, clips, TIMEOUTS, BUDGET_S)
     finally:

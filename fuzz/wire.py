@@ -6,6 +6,7 @@ The bytes that the device sent are kept, so that the session's results can be co
 from __future__ import annotations
 
 import random
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ from edgekws.errors import BoardError
 Direction = Literal["to", "from"]
 KINDS = (
     *("drop", "duplicate", "repeat", "corrupt", "digit", "reorder"),
-    *("delay", "noise", "flood", "lines", "reset", "cut"),
+    *("delay", "noise", "flood", "lines", "reset", "cut", "build", "swap"),
 )
+_WEIGHTS = {"cut": 1, "swap": 2}
+"""Of the kinds that end a run, which are therefore rarer than the others with 4."""
 _HISTORY_BYTES = 400
+_CHECK = re.compile(rb"(?<=m-check-\[[0-9a-f]{8},[0-9a-f]{8}),([0-9a-f]{8})(?=\])")
 _LINES = (
     *(b"m-ready\r\n", b"m-load-done\r\n", b"m-lap-us-7\r\n", b"m-init-done\r\n", b"e-[Unknown command: raw]\r\n"),
     *(b"m-check-[00000000,00000000]\r\n", b"m-input-crc32-[00000000]\r\n", b"%", b"name%", b"infer 1 0%", b"db 00%"),
@@ -26,11 +30,19 @@ _LINES = (
 
 
 class Device(Protocol):
-    """The device: a transport that can be reset, with the clock for its time-outs."""
+    """The device: a transport that can be reset, with the clock for its time-outs.
+
+    build: the id of the firmware that it runs now, "" for none. swap: restart with another firmware; without its banner
+    it is as when the line was unplugged meanwhile.
+    """
+
+    @property
+    def build(self) -> str: ...
 
     def read(self, timeout_s: float) -> bytes: ...
     def write(self, content: bytes) -> None: ...
     def reset(self) -> None: ...
+    def swap(self, banner: bool) -> None: ...
     def clock(self) -> float: ...
 
 
@@ -46,13 +58,13 @@ class Fault:
 
 
 def random_faults(rng: random.Random, count: int, bytes_to: int, bytes_from: int) -> list[Fault]:
-    """`count` faults within the first bytes of each direction. A cut ends the run, so it is rare."""
-    kinds = rng.choices(KINDS, [1 if kind == "cut" else 4 for kind in KINDS], k=count)
+    """`count` faults within the first bytes of each direction."""
+    kinds = rng.choices(KINDS, [_WEIGHTS.get(kind, 4) for kind in KINDS], k=count)
     return [_random_fault(rng, kind, bytes_to, bytes_from) for kind in kinds]
 
 
 def _random_fault(rng: random.Random, kind: str, bytes_to: int, bytes_from: int) -> Fault:
-    direction: Direction = rng.choice(("to", "from", "from"))
+    direction: Direction = "from" if kind == "build" else rng.choice(("to", "from", "from"))
     at = rng.randrange(bytes_to if direction == "to" else bytes_from)
     size = rng.randrange(5_000, 50_000) if kind == "flood" else rng.choice((1, 1, 2, 5, 20, 80, 300))
     return Fault(kind, direction, at, size, rng.choice((0.001, 0.02, 0.1, 0.3, 1.0, 3.0)))
@@ -67,6 +79,7 @@ class Wire:
             "to": _Lane([f for f in faults if f.direction == "to"], rng, self._interrupt),
             "from": _Lane([f for f in faults if f.direction == "from"], rng, self._interrupt),
         }
+        self._rng = rng
         self._until = device.clock() + budget_s
         self._cut = False
         self.resets = 0
@@ -107,8 +120,11 @@ class Wire:
     def _interrupt(self, kind: str) -> None:
         if kind == "cut":
             self._cut = True
+            return
+        self.resets += 1
+        if kind == "swap":
+            self._device.swap(banner=self._rng.random() < 0.5)
         else:
-            self.resets += 1
             self._device.reset()
 
 
@@ -123,6 +139,7 @@ class _Lane:
         self._history = b""
         self._held: deque[tuple[float, bytes]] = deque()
         self._hold_until = 0.0
+        self._spoils_build = False
 
     @property
     def due(self) -> float:
@@ -144,6 +161,8 @@ class _Lane:
 
     def _pass(self, content: bytes, now: float) -> None:
         self._passed += len(content)
+        if self._spoils_build and _CHECK.search(content):
+            content, self._spoils_build = _CHECK.sub(self._other_build, content, count=1), False
         if content:
             self._history = (self._history + content)[-_HISTORY_BYTES:]
             self._held.append((max(now, self._hold_until), content))
@@ -151,8 +170,10 @@ class _Lane:
     def _applied(self, fault: Fault, content: bytes, now: float) -> bytes:
         """Apply `fault` at the start of `content`. Returns the rest, to be passed on."""
         head, rest = content[: fault.size], content[fault.size :]
-        if fault.kind in ("reset", "cut"):
+        if fault.kind in ("reset", "swap", "cut"):
             self._interrupt(fault.kind)
+        elif fault.kind == "build":
+            self._spoils_build = True
         elif fault.kind == "delay":
             self._hold_until = now + fault.seconds
         elif fault.kind == "drop":
@@ -166,6 +187,15 @@ class _Lane:
         else:
             self._held.append((max(now, self._hold_until), self._added(fault, head)))
         return content
+
+    def _other_build(self, field: re.Match[bytes]) -> bytes:
+        """The third field of an answer to `check`, damaged or lost; no checksum covers it."""
+        if self._rng.random() < 0.2:
+            return b""
+        digits = bytearray(field[1])
+        for at in self._rng.sample(range(len(digits)), self._rng.choice((1, 1, 2, 8))):
+            digits[at] = self._rng.choice(b"0123456789abcdef")
+        return b"," + bytes(digits)
 
     def _added(self, fault: Fault, head: bytes) -> bytes:
         if fault.kind == "duplicate":

@@ -15,6 +15,7 @@ from edgekws.graph.io import digest
 from edgekws.graph.ir import Graph
 from edgekws.types import Progress
 from firmware_io.bench import modes, verdict
+from firmware_io.bench.build_check import BuildCheck, compared
 from firmware_io.bench.modes import Plan, Runner, Setup, Vectors, accuracy, energy
 from firmware_io.bench.modes.energy import Energy
 from firmware_io.bench.run import BenchRun
@@ -39,6 +40,7 @@ class _Results:
     """Results so far; complete or not, a run is made of them."""
 
     identity: Identity | None = None
+    build: BuildCheck = field(default_factory=BuildCheck)
     runners: dict[str, Runner] = field(default_factory=dict)
     estimate: Energy | None = None
     stack: StackUse | None = None
@@ -57,6 +59,9 @@ def bench(
 ) -> BenchRun:
     """Run the plan on a device that holds `graph`. meter: for energy mode, a live meter or a model.
 
+    firmware: what the device should run. Another build is refused; the run has no firmware when the device does not say
+    which build it runs.
+
     Anything that makes the figures doubtful makes the run invalid, with its reasons. When device or meter fail, or the
     user presses Ctrl-C, the run holds what was measured until then and has `cause` set. When nothing was measured the
     error itself is raised: BoardError, ProtocolError, or ConfigError for a plan that cannot be run.
@@ -67,6 +72,7 @@ def bench(
         with _power(plan, meter) as monitor:
             results.identity = session.start()
             _require_our_firmware(board, results.identity)
+            results.build = compared(board, session.build_id or "", firmware)
             _measure(replace(setup, monitor=monitor), results)
             results.stack = session.stack()  # last: the peak covers all modes
     except (EdgeKwsError, KeyboardInterrupt) as error:
@@ -77,14 +83,14 @@ def bench(
     return _judged(run, plan)
 
 
-def import_trace(board: Board, graph: Graph, meter: Meter, plan: Plan, firmware: Firmware | None = None) -> BenchRun:
+def import_trace(board: Board, graph: Graph, meter: Meter, plan: Plan) -> BenchRun:
     """The run of a trace that another instrument recorded; uses no board. `meter.iterations`: inferences per window.
 
     Raises ConfigError for a trace without windows, and ArtifactError for a file that cannot be read.
     """
     meters.check(meter)
     section, samples = energy.recorded(meter, board, plan)
-    run = BenchRun(board, graph.name, digest(graph), graph.labels, ("energy",), firmware=firmware, energy=section)
+    run = BenchRun(board, graph.name, digest(graph), graph.labels, ("energy",), energy=section)
     run = replace(run, samples=samples)
     return _judged(run, plan)
 
@@ -152,7 +158,8 @@ def _collected(setup: Setup, results: _Results) -> BenchRun:
         labels=setup.graph.labels,
         modes=setup.plan.modes,
         identity=results.identity,
-        firmware=setup.firmware,
+        firmware=setup.firmware if results.build.status == "verified" else None,
+        build=results.build,
         **own,
         others={mode: section for mode, section in sections.items() if section is not None},
         answers=answered.answers() if isinstance(answered, accuracy.Runner) else (),

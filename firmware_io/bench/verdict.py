@@ -224,8 +224,8 @@ def _run_warnings(run: BenchRun, plan: Plan) -> Iterator[str]:
         )
     if run.performance is not None and run.board.how == "computed":
         yield "the times are this computer's and say nothing about a board"
-    if run.board.how == "measured" and run.identity is not None and run.firmware is not None:
-        yield "hash and sizes are those of the firmware built here; it is not proven that the board holds it"
+    if run.build.status == "unverified":
+        yield "build unverified: the device reports no build id, so no flash, RAM and hash of its firmware are claimed"
 
 
 def _performance_warnings(run: BenchRun, performance: Performance) -> Iterator[str]:

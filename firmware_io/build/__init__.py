@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekws.emit import c
@@ -18,6 +18,7 @@ from edgekws.files.os_errors import no_temporary_files
 from firmware_io import board as boards
 from firmware_io import tools
 from firmware_io.board import Board
+from firmware_io.build import build_id
 
 FIRMWARE = Path(__file__).parents[1] / "firmware"
 CFLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror")
@@ -34,13 +35,17 @@ _OVERFLOW = re.compile(r"region `(FLASH|RAM)' overflowed by (\d+) bytes")
 
 @dataclass(frozen=True)
 class Firmware:
-    """An ELF file (on `host`, a program), its hash and the sizes of its sections in bytes. bss includes the stack."""
+    """An ELF file (on `host`, a program), its hash and the sizes of its sections in bytes. bss includes the stack.
+
+    build_id: what a device that runs it answers, 32 hexadecimal digits; "" for an image of others, which has none.
+    """
 
     elf: Path
     sha256: str
     text_bytes: int
     data_bytes: int
     bss_bytes: int
+    build_id: str = ""
 
     @property
     def flash_bytes(self) -> int:
@@ -64,12 +69,35 @@ def build(board: Board, model: Mapping[str, bytes], out: Path, energy: bool = Fa
     with tempfile.TemporaryDirectory(prefix="edgekws-build-") as folder:
         elf = Path(folder) / "firmware.elf"
         write_model(model, Path(folder))
-        _compile(board, Path(folder), elf, energy)
-        text, data, bss = sizes(board, elf)
+        _compile(board, Path(folder), elf, energy, build_id.plan_sha256(model))
+        build_id.write(elf)
+        firmware = existing(board, elf)
         with replacing(out) as partial:
             shutil.copyfile(elf, partial)
             partial.chmod(0o755)
-    return Firmware(out, sha256_file(out), text, data, bss)
+    return replace(firmware, elf=out)
+
+
+def copied(board: Board, image: Path, out: Path) -> Firmware:
+    """The firmware in `image`, as the file `out`.
+
+    Raises what `existing` raises, and ArtifactError when `out` cannot be written.
+    """
+    existing(board, image)
+    with replacing(out) as partial:
+        shutil.copyfile(image, partial)
+        partial.chmod(0o755)
+    return existing(board, out)
+
+
+def existing(board: Board, elf: Path) -> Firmware:
+    """The firmware in an ELF file that was built before.
+
+    Raises ArtifactError for a file that cannot be read or was changed after it was built, BoardError when `size` is
+    missing or cannot read it.
+    """
+    number = build_id.of_file(elf)
+    return Firmware(elf, sha256_file(elf), *sizes(board, elf), number)
 
 
 def require_energy_mode(board: Board) -> None:
@@ -95,18 +123,20 @@ def write_model(model: Mapping[str, bytes], folder: Path) -> None:
             raise no_temporary_files(folder, error) from error
 
 
-def commands(board: Board, folder: Path, elf: Path, energy: bool = False) -> list[list[str]]:
+def commands(board: Board, folder: Path, elf: Path, energy: bool = False, plan: str = "") -> list[list[str]]:
     """The compiler's command lines for the model in `folder`: the model is optimised for speed, the rest for size.
 
-    Raises ConfigError for energy mode on a board without it, BoardError without the compiler.
+    plan: build_id.plan_sha256 of the model, which becomes part of the file. Raises ConfigError for energy mode on a
+    board without it, BoardError without the compiler.
     """
     if energy:
         require_energy_mode(board)
     symbols = {"EKW_FLASH_BYTES": board.flash_bytes, "EKW_RAM_BYTES": board.ram_bytes, **board.symbols}
     model, around = folder / "model.o", [*map(str, sources(("app", *board.port)))]
+    link = [*([f'-DEKW_PLAN_SHA256="{plan}"'] if plan else []), "-Os", f"-I{folder}", "-o", str(elf)]
     return [
         [*compile_line(board, [str(folder / "model.c")], None, energy), f"-I{folder}", "-c", "-o", str(model)],
-        [*compile_line(board, [*around, str(model)], symbols, energy), "-Os", f"-I{folder}", "-o", str(elf)],
+        [*compile_line(board, [*around, str(model)], symbols, energy), *link],
     ]
 
 
@@ -147,8 +177,8 @@ def sizes(board: Board, elf: Path) -> tuple[int, int, int]:
     return int(first), int(second), int(third)
 
 
-def _compile(board: Board, folder: Path, elf: Path, energy: bool) -> None:
-    for line in commands(board, folder, elf, energy):
+def _compile(board: Board, folder: Path, elf: Path, energy: bool, plan: str) -> None:
+    for line in commands(board, folder, elf, energy, plan):
         done = subprocess.run(line, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
         if done.returncode != 0:
             complaint = done.stderr.replace(f"{folder}/", "").replace(f"{FIRMWARE}/", "")

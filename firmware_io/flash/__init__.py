@@ -21,9 +21,12 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from edgekws import plugins
-from edgekws.errors import ConfigError
+from edgekws.errors import ArtifactError, ConfigError
 from edgekws.types import Progress
 from firmware_io.board import Board
+
+_ENERGY = b"m-timestamp-mode-energy"
+"""The first line of the banner of that mode."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,14 @@ class Job:
     verify: bool = True
     origin: int = 0
     size: int = 0
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Of an image. build_id: 32 hexadecimal digits, "" in one of others. energy: whether it is for energy mode."""
+
+    build_id: str = ""
+    energy: bool = False
 
 
 class Launcher(Protocol):
@@ -110,6 +121,20 @@ def flasher(name: str) -> Flasher:
 def capabilities(name: str) -> Capabilities:
     """What the tool of this name can do. Raises ConfigError for an unknown one."""
     return load(name).CAPABILITIES
+
+
+def contents(image: Path) -> Contents:
+    """What an ELF, Intel HEX or .bin image says of itself; nothing for a format that only its tool can read."""
+    from firmware_io.build import build_id
+    from firmware_io.flash import _image
+
+    try:
+        segments = _image.read(image).segments
+    except ArtifactError:
+        return Contents()  # the tool judges the image, when it plans
+    numbers = [build_id.of_content(segment.content) for segment in segments]
+    energy = any(_ENERGY in segment.content for segment in segments)
+    return Contents(next(filter(None, numbers), ""), energy)
 
 
 def job(tool: str, board: Board, image: Path, port: str, chosen: Mapping[str, str], verify: bool = True) -> Job:

@@ -1,7 +1,8 @@
 """The commands of the protocol. Each sends one or more lines and refuses every answer that the protocol does not allow.
 
 The session (session.py) adds retries and checksums. Source of the commands and their answers: mlcommons/tiny,
-benchmark/api/internally_implemented.cpp; `raw`, `memory` and `layers` are extensions of our firmware (firmware/app).
+benchmark/api/internally_implemented.cpp; `raw`, `memory`, `layers` and the last
+line of `help` are extensions of our firmware (firmware/app).
 Each function raises ProtocolError for an answer of another form and BoardError when the device stays silent.
 """
 
@@ -37,6 +38,16 @@ def identity(line: Line, name: str = "") -> Identity:
     name = name or first(line.ask("name", msg.Name, msg.Ready), msg.Name).vendor
     answer = line.ask("profile", msg.Profile, msg.Model, msg.Ready)
     return Identity(name, first(answer, msg.Profile).text, first(answer, msg.Model).id)
+
+
+def build_id(line: Line) -> str:
+    """The build id of the firmware, 32 hexadecimal digits, from the last line of `help`; "" when there is none."""
+    answer = line.command("help", prose=True)
+    if [type(message) for message in answer[-2:]] != [msg.Build, msg.Ready]:
+        line.unexpected(
+            "help", "m-build-[...] and m-ready at its end", ", ".join(type(m).__name__ for m in answer[-2:])
+        )
+    return first(answer[-2:], msg.Build).id
 
 
 def lap_us(line: Line) -> int | None:

@@ -30,6 +30,10 @@ class RestartedError(BoardError):
     """The device was reset. The exchange is not repeated, for a retry would hide the reset."""
 
 
+class ChangedError(RestartedError):
+    """The device runs another firmware than before. A retry would give results of two firmwares as those of one."""
+
+
 class Line:
     """One command at a time: the host sends it, ended by `%`, and then waits for `m-ready`.
 
@@ -48,6 +52,8 @@ class Line:
         self._checks = 0
         self._answers = 0  # to `check`, since the last one that was waited for
         self._counting = False  # a `check` has succeeded: both checksums start at the same byte
+        self.build = ""
+        """The first digits of the build id in the last answer to `check`; "" when it had none."""
         self.commands = 0
         """Commands sent so far."""
         self.busy_s = 0.0
@@ -63,14 +69,19 @@ class Line:
         self.verify(command, answer, kinds)
         return answer
 
-    def command(self, command: str, timeout_s: float | None = None, longest: int = LONGEST_ANSWER) -> list[Message]:
-        """Send a command and collect its answer, up to and including `m-ready`; raises as `ask`."""
+    def command(
+        self, command: str, timeout_s: float | None = None, longest: int = LONGEST_ANSWER, prose: bool = False
+    ) -> list[Message]:
+        """Send a command and collect its answer, up to and including `m-ready`; raises as `ask`.
+
+        prose: the answer may have lines of any text.
+        """
         wait_s = self._timeouts.line_s if timeout_s is None else timeout_s
         self.write(command)
         self.busy_s = wait_s
         answer: list[Message] = []
         while not answer or not isinstance(answer[-1], msg.Ready):
-            answer.append(self.next(command, wait_s))
+            answer.append(self.next(command, wait_s, prose))
             if isinstance(answer[-1], msg.TimestampMode | msg.InitDone):
                 self.restarted(command)
             if len(answer) > longest:
@@ -105,7 +116,7 @@ class Line:
             self.unexpected(command, "m-check-[...]", type(message).__name__)
         only = self._counting and self._answers == 1  # half a `check` and the next command can merge into another one
         self._end_of_check(command)
-        self._counting = True
+        self._counting, self.build = True, message.build
         damage = _damage(message, sent, received)
         if only and message.sent != received and _is_end_of(sent, message.received):
             self.restarted(command, "checksums as after a reset, whose banner was lost")
@@ -125,15 +136,15 @@ class Line:
         self.busy_s = 0.0
         self._transport.write(content)
 
-    def next(self, command: str, timeout_s: float) -> Message:
-        """The next message; `timeout_s` is for its whole line.
+    def next(self, command: str, timeout_s: float, prose: bool = False) -> Message:
+        """The next message; `timeout_s` is for its whole line. prose: it may be a line of any text.
 
         Raises BoardError for silence and ProtocolError for a line that is no message.
         """
         deadline = self._clock() + timeout_s
         while True:
             try:
-                message = self._parser.take()
+                message = self._parser.take(prose)
             except ProtocolError as error:
                 raise ProtocolError(
                     f"after `{short(command)}`: {error.expected}", got=error.got, hint=error.hint
@@ -187,6 +198,14 @@ class Line:
             f"the device should finish `{short(command)}`",
             got=got,
             hint="look for a weak supply, a watchdog or a firmware crash, then start the bench again",
+        )
+
+    def changed(self, expected: str, got: str) -> NoReturn:
+        """Raises ChangedError. expected, got: which build the device ran at the start, and which one it runs now."""
+        raise ChangedError(
+            f"the device should run one firmware from start to end, the one with {expected}",
+            got=f"one with {got}: it was flashed or exchanged in the middle of the run",
+            hint="let nothing else use the board meanwhile, then start the bench again",
         )
 
     def unexpected(self, command: str, expected: str, got: str) -> NoReturn:

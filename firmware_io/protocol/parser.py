@@ -2,7 +2,7 @@
 
 A device sends lines of printable ASCII ended by CR LF. A lone LF is accepted, for the reference firmware sends it
 after some errors. The literals are those of mlcommons/tiny, benchmark/api/{internally,submitter}_implemented;
-`m-raw-`, `m-input-crc32-`, `m-check-`, `m-layer` and `m-memory-stack-` are extensions of our own firmware.
+`m-raw-`, `m-input-crc32-`, `m-check-`, `m-build-`, `m-layer` and `m-memory-stack-` are extensions of our own firmware.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from edgekws.errors import ProtocolError
 
 MAX_LINE_BYTES = 1024
 """Longest line, without its line ending; the scores of 128 labels need 650."""
+BUILD_DIGITS = 8
+"""Hexadecimal digits of the build id that the answer to `check` has."""
 _SHOWN = 60
 
 
@@ -136,11 +138,27 @@ class InputCrc(Message):
 class Check(Message):
     """CRC-32 of all bytes that the device received and sent since its last `check` or its reset.
 
-    received: includes this `check`; sent: excludes this answer.
+    received: includes this `check`; sent: excludes this answer. build: the first 8 digits of the firmware's build id,
+    "" for a firmware without one.
     """
 
     received: int
     sent: int
+    build: str = ""
+
+
+@dataclass(frozen=True)
+class Build(Message):
+    """Last line of the answer to `help`: the build id of the firmware, 32 hexadecimal digits."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class Text(Message):
+    """Any other line of the answer to `help`."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -192,6 +210,15 @@ def _scores(text: str) -> tuple[int, ...]:
     return tuple(int(value) for value in text.split(","))
 
 
+def _check(received: str, sent: str, build: str | None) -> Check:
+    return Check(int(received, 16), int(sent, 16), _said(build or ""))
+
+
+def _said(build: str) -> str:
+    """A build id; "" for zeros, which a firmware has that was linked by other means than firmware_io.build."""
+    return build if build.strip("0") else ""
+
+
 _INT8 = r"(?:-(?:12[0-8]|1[01]\d|[1-9]\d?)|12[0-7]|1[01]\d|[1-9]?\d)"
 _PROBABILITY = r"(?:0\.\d{3}|1\.000)"
 _COUNT = r"(\d{1,19})"
@@ -215,7 +242,8 @@ _LINES: tuple[tuple[re.Pattern[str], Callable[..., Message]], ...] = tuple(
         (rf"m-results-\[({_PROBABILITY}(?:,{_PROBABILITY})*)\]", lambda text: Results(_thousandths(text))),
         (rf"m-raw-\[({_INT8}(?:,{_INT8})*)\]", lambda text: Raw(_scores(text))),
         (r"m-input-crc32-\[([0-9a-fA-F]{8})\]", lambda text: InputCrc(int(text, 16))),
-        (r"m-check-\[([0-9a-f]{8}),([0-9a-f]{8})\]", lambda *crcs: Check(*(int(crc, 16) for crc in crcs))),
+        (r"m-check-\[([0-9a-f]{8}),([0-9a-f]{8})(?:,([0-9a-f]{8}))?\]", _check),
+        (r"m-build-\[([0-9a-f]{32})\]", lambda number: Build(_said(number))),
         (rf"m-layers-\[{_COUNT},{_COUNT},{_COUNT}\]", lambda *counts: Layers(*map(int, counts))),
         (rf"m-layer-\[{_COUNT},{_COUNT}\]", lambda number, ticks: Layer(int(number), int(ticks))),
         (rf"m-memory-stack-\[{_COUNT},{_COUNT}\]", lambda used, size: StackUse(int(used), int(size))),
@@ -247,17 +275,20 @@ class Parser:
         """The bytes received after the last message that was taken."""
         return bytes(self._buffer)
 
-    def take(self) -> Message | None:
-        """The next message; None while its line is incomplete. Raises ProtocolError for a line that is no message."""
+    def take(self, prose: bool = False) -> Message | None:
+        """The next message; None while its line is incomplete. Raises ProtocolError for a line that is no message.
+
+        prose: take any other line of printable ASCII as Text.
+        """
         if self._error is not None:
             raise self._error
         try:
-            return self._take()
+            return self._take(prose)
         except ProtocolError as error:
             self._error = error
             raise
 
-    def _take(self) -> Message | None:
+    def _take(self, prose: bool) -> Message | None:
         end = self._buffer.find(b"\n")
         if (end if end >= 0 else len(self._buffer)) > MAX_LINE_BYTES:
             got = f"{MAX_LINE_BYTES} bytes without a line ending: {shown(bytes(self._buffer))}"
@@ -266,14 +297,14 @@ class Parser:
             return None
         self.line = bytes(self._buffer[: end + 1])
         del self._buffer[: end + 1]
-        return parse_line(self.line[:-1].removesuffix(b"\r"))
+        return parse_line(self.line[:-1].removesuffix(b"\r"), prose)
 
 
 _BAUD_HINT = "check the baud rate, the cable and that the firmware speaks the MLPerf Tiny protocol"
 
 
-def parse_line(line: bytes) -> Message:
-    """One line, without its line ending, as a message. Raises ProtocolError."""
+def parse_line(line: bytes, prose: bool = False) -> Message:
+    """One line, without its line ending, as a message. Raises ProtocolError. prose: as for Parser.take."""
     if any(not 0x20 <= byte <= 0x7E for byte in line):
         raise ProtocolError("lines should be printable ASCII", got=shown(line), hint=_BAUD_HINT)
     text = line.decode("ascii")
@@ -281,6 +312,8 @@ def parse_line(line: bytes) -> Message:
         match = pattern.fullmatch(text)
         if match:
             return build(*match.groups())
+    if prose:
+        return Text(text)
     raise ProtocolError("a line of the MLPerf Tiny protocol (m-... or e-[...])", got=shown(line), hint=_BAUD_HINT)
 
 

@@ -1,9 +1,10 @@
 """A session with a device that speaks the MLPerf Tiny protocol.
 
 Where the device has the extension `check`, every exchange is verified: each public method ends with a `check`, and
-retries a damaged exchange up to ATTEMPTS times. On a device without it (the reference firmware) only damage that breaks
-the protocol is noticed: a lost byte, garbage, a refused command, and with `raw` a wrong input. A digit that turned
-into another digit is NOT noticed there: in a probability, a score, a time stamp or, without `raw`, in the input.
+retries a damaged exchange up to ATTEMPTS times. Each `check` also says which build answers: another one than at the
+start ends the session. On a device without it (the reference firmware) only damage that breaks the protocol is noticed:
+a lost byte, garbage, a refused command, and with `raw` a wrong input. A digit that turned into another digit is NOT
+noticed there: in a probability, a score, a time stamp or, without `raw`, in the input.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class Session:
         """Whether the device has the `raw` extension; None until the first classification."""
         self.has_check: bool | None = None
         """Whether the device has the `check` extension; None until the start."""
+        self.build_id: str | None = None
+        """Which build the device runs, 32 hexadecimal digits; "" when it does not say; None until the start."""
         self.mode: Mode | None = None
         """What kind of firmware it is; None until the start."""
 
@@ -67,6 +70,7 @@ class Session:
     def start(self) -> Identity:
         """Synchronise with the device, whatever it was doing before; ask for its identity and its extensions."""
         self._started, self.has_check, self.mode, self._verified_us = False, None, None, 0
+        self.build_id = None
         name = self._connect()
         identity, _ = self._verified(lambda _: self._identify("" if self.has_check else name))
         self._started = True
@@ -163,6 +167,7 @@ class Session:
         lap_us = commands.lap_us(self._line)
         self.mode = "energy" if lap_us is None else "performance"
         self._seen_us = lap_us or 0
+        self.build_id = commands.build_id(self._line) if self._line.build else ""
         return identity
 
     def _lap_us(self) -> int:
@@ -218,6 +223,7 @@ class Session:
             try:
                 value = exchange(attempt)
                 self._verify()
+                self._verify_build()
                 self._verified_us = self._seen_us
                 return value, attempt
             except RestartedError:
@@ -243,6 +249,18 @@ class Session:
             damage = "the error that it is unknown"
         if damage:
             self._line.unexpected("check", "the same checksums", damage)
+
+    def _verify_build(self) -> None:
+        """Raises ChangedError for another firmware than at the start, ProtocolError for a damaged build id.
+
+        No checksum covers the answer to `check`. Damage is never the same twice, another firmware is.
+        """
+        expected, got = (self.build_id or "")[: msg.BUILD_DIGITS], self._line.build
+        if not self.has_check or got == expected:
+            return
+        if self._started and self._line.check() == "" and self._line.build == got:
+            self._line.changed(_build(expected), _build(got))
+        self._line.unexpected("check", _build(expected), _build(got))
 
     def _recover(self, cause: EdgeKwsError) -> None:
         """Synchronise again, for a lost byte leaves device and host waiting for each other; else raise `cause`.
@@ -323,3 +341,7 @@ class Session:
             elif isinstance(message, msg.DeviceError):
                 self._line.unexpected("name", "its name", f"e-[{message.text}]")
         return self._line.unexpected("name", "its name", f"{LONGEST_ANSWER} other lines")
+
+
+def _build(digits: str) -> str:
+    return f"the build id {digits}..." if digits else "no build id"

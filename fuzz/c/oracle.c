@@ -12,6 +12,7 @@
 #define LONGEST_COMMAND ORACLE_LONGEST_COMMAND
 #define WORDS 3
 #define SIZE EKW_MODEL_INPUT_BYTES
+#define NO_BUILD 0 /* nothing writes a build id into the fuzzer */
 
 /* State of the device between two commands. */
 static struct {
@@ -292,7 +293,7 @@ void oracle_sent(const char *answer, size_t size) {
 }
 
 static void check(oracle_answer *answer) {
-    say(answer, "m-check-[%08" PRIx32 ",%08" PRIx32 "]\r\n", traffic.received, traffic.sent);
+    say(answer, "m-check-[%08" PRIx32 ",%08" PRIx32 ",%08d]\r\n", traffic.received, traffic.sent, NO_BUILD);
     traffic.restarts = true;
 }
 
@@ -306,6 +307,7 @@ static void answer_words(const char *const word[WORDS], uint64_t ticks, oracle_a
         stamp(ticks, answer);
     } else if (strcmp(word[0], "help") == 0) {
         answer->free_text = true;
+        say(answer, "m-build-[%032d]\r\n", NO_BUILD);
     } else if (strcmp(word[0], "db") == 0) {
         answer_db(word, answer);
     } else if (strcmp(word[0], "infer") == 0) {

@@ -15,7 +15,7 @@ typedef struct {
     bool refused;   /* the answer is an error message */
     bool inferred;  /* the model ran */
     bool endless;   /* more runs than the harness waits for: no answer to compare */
-    bool free_text; /* help: only its form is prescribed */
+    bool free_text; /* help: only its form and its end, which is in text, are prescribed */
 } oracle_answer;
 
 #define ORACLE_LONGEST_COMMAND 80

@@ -31,7 +31,6 @@ CASES = [
     ("missing", "flash", bench(), UNVERIFIED, "flash in B (a run whose build is unverified claims no size)"),
     ("incomplete", "flash", bench(), bench(valid=False, reasons=["x"], incomplete="The port is gone."), "B: The port"),
     ("invalid", "flash", bench(), bench(valid=False, reasons=["window 2 is short"]), "B: window 2 is short"),
-    ("invalid", "flash", bench(valid=False, reasons=["window 2 is short"]), bench(), "A: window 2 is short"),
     ("kind", "latency", METERED, bench("computed"), "computed against measured"),
     ("kind", "accuracy", bench(), bench("measured"), "measured against emulated"),
     ("kind", "energy", METERED, {**METERED, "energy": energy_section("estimated")}, "estimated against measured"),

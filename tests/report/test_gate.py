@@ -276,26 +276,6 @@ def test_wrong_options_are_one_paragraph(tmp_path, arguments, message):
     assert isinstance(done.exception, ConfigError) and message in str(done.exception)
 
 
-def older(version):
-    """BASE as an earlier version of edgekws wrote it."""
-    added = {3: ("provenance", "build"), 2: ("incomplete", "modes", "energy", "transfers")}
-    without = [key for later, keys in added.items() if later > version for key in keys]
-    return {**{key: value for key, value in BASE.items() if key not in without}, "version": version}
-
-
-@pytest.mark.parametrize("version", [1, 2])
-def test_older_documents_are_compared_with_each_other_and_not_with_new_ones(tmp_path, version):
-    rule = ("--fail-if", "instructions > +1 %")
-    both = invoke(tmp_path, *rule, documents=(older(version), older(2)))
-    assert both.exit_code == 0, both.output
-    assert "not checked, as neither run says it: source, build, emulator" in " ".join(both.output.split())
-    mixed = invoke(tmp_path, *rule, documents=(older(version), BASE))
-    assert isinstance(mixed.exception, NotComparableError)
-    assert "other source: live against unknown; other build status: verified against unknown" in mixed.output
-    allowed = [part for reason in ("source", "build", "emulator") for part in ("--allow", reason)]
-    assert invoke(tmp_path, *rule, *allowed, documents=(older(version), BASE)).exit_code == 0
-
-
 def test_one_run_is_no_gate(tmp_path):
     done = invoke(tmp_path, "--fail-if", "flash > +1 %", documents=(BASE,))
     assert isinstance(done.exception, ConfigError) and "at least two runs" in str(done.exception)

@@ -39,6 +39,10 @@ VectorsOption = Annotated[
     typer.Option("--vectors", help="Clips from this .npz, MLPerf Tiny's kws01 or a released model, instead of --data."),
 ]
 SaveOption = Annotated[Path | None, typer.Option("--save-vectors", help="Write the clips into a file for --vectors.")]
+ImageOption = Annotated[
+    Path | None,
+    typer.Option("--image", help="The ELF file that the board holds, as `flash --image` wrote it; build nothing."),
+]
 MlperfOption = Annotated[
     Path | None, typer.Option("--mlperf", help="Also write a session folder of MLPerf Tiny into this folder.")
 ]
@@ -61,6 +65,7 @@ def bench(
     vectors: VectorsOption = None,
     save_vectors: SaveOption = None,
     mlperf: MlperfOption = None,
+    image: ImageOption = None,
 ) -> None:
     """Measure speed, accuracy and energy over serial, check every answer, write the report.
 
@@ -74,7 +79,10 @@ def bench(
     - what another meter wrote: `edgekws bench --board nucleo-l4r5zi --mode energy --meter csv:t.csv --iterations 230`
     - estimated from published currents: `edgekws bench --mode energy --meter model:`
 
+    The board has to answer with the build id of the firmware that is built here, or of --image; another one is refused.
+
     Each run has a folder of its own, OUT/bench/BOARD/TIME-MODES; `latest` beside them names the newest.
+
     A run that is not valid, or was aborted, still writes its report and ends with the reason and an exit code above 0.
     """
     measure.measure(
@@ -95,5 +103,6 @@ def bench(
             vectors=vectors,
             save_vectors=save_vectors,
             mlperf=mlperf,
+            image=image,
         )
     )

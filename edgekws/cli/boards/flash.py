@@ -80,6 +80,8 @@ def flash(
     elif image:
         with nullcontext() if dry_run else locks.device(port, entry.name):
             write(entry, chosen, image, port, _options(option), dry_run, verify)
+            if not dry_run:
+                _identify_written(entry, port, image)
     else:
         build_and_write(entry, model_folder(out), min_ram, chosen, port, _options(option), dry_run, verify, energy)
 
@@ -109,7 +111,7 @@ def load(name: str, out: Path, dry_run: bool, min_ram: bool = False, energy: boo
         return
     with locks.output(elf.parent):
         firmware = build.build(board, model, elf, energy)
-        _print_identity(board, board.transport, elf)
+        _print_identity(board, board.transport, elf, firmware.build_id)
     _sizes(board, firmware)
 
 
@@ -141,7 +143,7 @@ def build_and_write(
     with locks.output(elf.parent), locks.device(port, board.name):
         firmware = build.build(board, model, elf, energy)
         write(board, tool, elf, port, options, False, verify)
-        _identify_written(board, port, elf, energy)
+        _identify_written(board, port, elf)
     _sizes(board, firmware)
 
 
@@ -183,7 +185,11 @@ def emitted_model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[s
     return graph, c.emit(graph, min_ram)
 
 
-def _print_identity(board: Board, transport: str, elf: Path) -> None:
+def _print_identity(board: Board, transport: str, elf: Path, written: str) -> None:
+    """Print who answers and which build it runs. written: the build id of the image, "" if it has none.
+
+    Raises BoardError when the board runs another build than `written`.
+    """
     from firmware_io.protocol import probe
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport
@@ -191,22 +197,37 @@ def _print_identity(board: Board, transport: str, elf: Path) -> None:
     with open_transport(probe.resolved(transport), elf) as opened:
         session = Session(opened)
         identity = session.start()
-    who = f"{identity.name} answers, {identity.profile}, model {identity.model}, {session.mode} mode"
+    runs = f"build {session.build_id}" if session.build_id else "build unverified (it says none)"
+    who = f"{identity.name} answers, {identity.profile}, model {identity.model}, {session.mode} mode, {runs}"
     console.out.print(f"{board.name}: {who}", markup=False)
+    if written and session.build_id != written:
+        raise BoardError(
+            f"{board.name} should run what was written, build {written}",
+            got=f"build {session.build_id or 'none'}",
+            hint="check that --port is the serial port of this board, reset it, and write it again",
+        )
 
 
-def _identify_written(board: Board, port: str, elf: Path, energy: bool = False) -> None:
-    """Print who answers on the port, if it is connected: a board can be written without its serial port."""
-    path = port or _device(board.transport)
-    if _is_connected(path):
-        baud = board.energy_baud if energy else board.baud
-        _print_identity(board, f"{f'serial:{port}' if port else board.transport}?baud={baud}", elf)
-        return
-    console.out.print(
-        f"{board.name} is written, but not identified: {path} is not connected. "
-        "Connect it, then run `edgekws bench` with its port.",
-        markup=False,
-    )
+def _identify_written(board: Board, port: str, image: Path) -> None:
+    """Print who answers on the port, if it is connected: a board can be written without its serial port.
+
+    Raises BoardError when the board does not run the build in `image`. An image of others is not asked.
+    """
+    from firmware_io import flash as tools
+
+    written, path = tools.contents(image), port or _device(board.transport)
+    if not written.build_id:
+        console.out.print(f"{image} has no build id, so the board was not asked what it runs", markup=False)
+    elif _is_connected(path):
+        baud = board.energy_baud if written.energy else board.baud
+        url = f"serial:{port}" if port else board.transport
+        _print_identity(board, f"{url}?baud={baud}", image, written.build_id)
+    else:
+        console.out.print(
+            f"{board.name} is written, but not identified: {path} is not connected. "
+            "Connect it, then run `edgekws bench` with its port.",
+            markup=False,
+        )
 
 
 def _sizes(board: Board, firmware: Firmware) -> None:

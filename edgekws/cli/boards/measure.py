@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What the options of `edgekws bench` say, by their names. clips: 0 is all. port: "" is the board's own."""
+    """What the options of `edgekws bench` say, by their names. clips: 0 is all. port: "" is the board's own.
+
+    image: the firmware that the board holds; None: the one that is built.
+    """
 
     board: str = BOARD
     data: Path = DATA
@@ -48,6 +51,7 @@ class Options:
     vectors: Path | None = None
     save_vectors: Path | None = None
     mlperf: Path | None = None
+    image: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -66,7 +70,7 @@ class Options:
 
 @dataclass(frozen=True)
 class _Job:
-    """The inputs of a run. model: its C; empty when a recorded trace is imported and no board is used."""
+    """The inputs of a run. model: its C; empty when nothing is built: for a given image and an imported trace."""
 
     options: Options
     board: Board
@@ -85,6 +89,8 @@ def measure(options: Options) -> None:
     board, out = boards.load(options.board), model_folder(options.out)
     options = replace(options, out=out, vectors=vectors_for(options.vectors, options.data, out))
     plan, meter = _plan(options), _meter(options)
+    if options.image is not None:
+        _require_a_board_with_it(options, board, meter)
     if options.mlperf is not None:
         _require_a_session(plan, meter)
     _require_outputs(options)
@@ -93,6 +99,9 @@ def measure(options: Options) -> None:
         _import(job, meter)
         return
     port = _port(options, board, _is_live(meter))
+    if options.image is not None:
+        _run(_Job(options, board, io.load(options.out / "graph.npz"), plan, meter, port))
+        return
     graph, model = emitted_model(board, options.out, options.min_ram)
     _run(_Job(options, board, graph, plan, meter, port, model))
 
@@ -144,6 +153,17 @@ def _require_outputs(options: Options) -> None:
         traffic.require_free(options.spy)
 
 
+def _require_a_board_with_it(options: Options, board: Board, meter: Meter | None) -> None:
+    """Raises ConfigError for options that contradict --image, and ArtifactError for a file that is no firmware."""
+    from firmware_io import build
+
+    if options.min_ram or (meter is not None and meter.capabilities.kind == "file"):
+        got = "--min-ram, which chooses what is built" if options.min_ram else "--meter csv:, which uses no board"
+        raise ConfigError("--image is the firmware that a board holds", got=got, hint="leave out one")
+    if options.image is not None:
+        build.existing(board, options.image)
+
+
 def _require_a_session(plan: Plan, meter: Meter | None) -> None:
     """Raises ConfigError for a run that cannot become a session of MLPerf Tiny, before it takes minutes."""
     exact = plan.windows == rules.WINDOWS and plan.window_s >= rules.WINDOW_S
@@ -193,30 +213,42 @@ def _run(job: _Job) -> None:
         locks.output(options.folder),
         run_folder.new_run(options.folder, job.plan.modes, datetime.now()) as folder,
     ):
-        run, firmware = _measured(job, url, replace(source, run_id=folder.name), clips, folder)
-        about = {**about, "manifests": {**about.get("manifests", {}), "firmware": _built(job, firmware)}}
+        run = _measured(job, url, replace(source, run_id=folder.name), clips, folder)
+        if run.firmware is not None:
+            about = {**about, "manifests": {**about.get("manifests", {}), "firmware": _built(job, run.firmware)}}
         page = run_files.write(folder, run, job.board, job.graph, about)
     run_files.conclude(run, page, options.mlperf, folder)
 
 
-def _measured(job: _Job, url: str, source: Provenance, clips: Vectors, folder: Path) -> tuple[BenchRun, Firmware]:
-    """The run and its firmware, built in the folder of the run, where no other run replaces it."""
-    from firmware_io import build
+def _measured(job: _Job, url: str, source: Provenance, clips: Vectors, folder: Path) -> BenchRun:
+    """The run. Its firmware stays in its folder, where no other run replaces it, if the device proved that it ran."""
     from firmware_io.bench import bench, provenance
     from firmware_io.build import memory_plan
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport, spy
 
-    elf = folder / "firmware.elf"
-    firmware = build.build(job.board, job.model, elf, energy=_is_live(job.meter))
+    firmware = _firmware(job, folder / "firmware.elf")
     meter = job.meter and replace(job.meter, folder=folder)
     record = job.options.spy or _log(job, folder)
     console.out.print(f"device at {job.port}", markup=False)
-    with open_transport(spy.url_of(record, url) if record else url, elf) as transport, console.progress() as report:
+    traced = spy.url_of(record, url) if record else url
+    with open_transport(traced, firmware.elf) as transport, console.progress() as report:
         run = bench(Session(transport), job.board, job.graph, clips, job.plan, firmware, report, meter)
     run_files.keep_traffic(folder, record, url)
-    arena = memory_plan.arena(job.board, job.graph, job.options.min_ram)
-    return replace(run, provenance=replace(source, ended=provenance.now()), arena=arena), firmware
+    if run.firmware is None:
+        firmware.elf.unlink()
+    known = run.firmware is not None and job.options.image is None  # of an image, the plan is not known
+    arena = memory_plan.arena(job.board, job.graph, job.options.min_ram) if known else None
+    return replace(run, provenance=replace(source, ended=provenance.now()), arena=arena)
+
+
+def _firmware(job: _Job, elf: Path) -> Firmware:
+    """What the device should run, as the file `elf`: the image that is given, or one that is built now."""
+    from firmware_io import build
+
+    if job.options.image is not None:
+        return build.copied(job.board, job.options.image, elf)
+    return build.build(job.board, job.model, elf, energy=_is_live(job.meter))
 
 
 def _source(url: str, clips: Vectors) -> Provenance:
@@ -241,6 +273,8 @@ def _built(job: _Job, firmware: Firmware) -> Manifest:
     from firmware_io import build
 
     inputs = {"graph": digest(job.graph), "firmware": firmware.sha256}
+    if job.options.image is not None:
+        return Manifest("firmware", inputs, {"image": job.options.image.name})
     flags = " ".join((*build.CFLAGS, *job.board.cflags))
     recipe = {"flags": flags, "min_ram": job.options.min_ram}
     return Manifest("firmware", inputs, recipe, {"compiler": build.compiler_version(job.board)})

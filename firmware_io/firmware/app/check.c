@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/build_id.h"
 #include "app/crc32.h"
 #include "app/text.h"
 
@@ -27,5 +28,7 @@ void ekw_check_command(const char *first, const char *second) {
     ekw_put_hex(received, 8);
     ekw_put(",");
     ekw_put_hex(sent, 8);
+    ekw_put(",");
+    ekw_put_build_id(EKW_BUILD_ID_SHORT);
     ekw_put_line("]");
 }

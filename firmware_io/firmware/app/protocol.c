@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "app/build_id.h"
 #include "app/check.h"
 #include "app/inference.h"
 #include "app/input.h"
@@ -77,7 +78,7 @@ static const command commands[] = {
     {"db", "load N: expect N bytes; HH..: hexadecimal bytes; print: show them", answer_db},
     {"infer", "N W: N timed inferences (1) after W untimed ones (10)", ekw_inference_command},
     {"results", "probabilities of the last inference", answer_results},
-    {"check", EXTENSION "CRC-32 of the bytes received and sent since the last check", ekw_check_command},
+    {"check", EXTENSION "CRC-32 of the bytes received and sent since the last check, build", ekw_check_command},
     {"raw", EXTENSION "int8 scores of the last inference, CRC-32 of the input", answer_raw},
 #if !EKW_ENERGY_MODE /* no clock runs */
     {"layers", EXTENSION "N (1): clock ticks of each layer, all layers before it untimed", ekw_layers_command},
@@ -94,6 +95,9 @@ static void answer_help(const char *first, const char *second) {
         ekw_put(" : ");
         ekw_put_line(commands[i].help);
     }
+    ekw_put("m-build-[");
+    ekw_put_build_id(EKW_BUILD_ID_BYTES);
+    ekw_put_line("]");
 }
 
 /* Splits at spaces, in place. Absent words are empty. */

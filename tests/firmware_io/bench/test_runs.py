@@ -13,6 +13,7 @@ import pytest
 
 from edgekws.cli.boards import measure as command
 from edgekws.cli.boards.measure import Options
+from edgekws.emit.c import emit
 from edgekws.errors import ArtifactError, BoardError, ParityError
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
@@ -21,6 +22,7 @@ from edgekws.report.bundle import run_folder
 from edgekws.report.bundle.run_folder import newest
 from edgekws.report.compare.runs import load
 from firmware_io import board as boards
+from firmware_io import build
 from firmware_io.bench import vectors
 from firmware_io.bench.modes import Vectors
 from tests.firmware_io.devices.fake_device import CLASSIFY_COMMANDS, START_COMMANDS, FakeDevice, Faults, on_pty
@@ -70,7 +72,8 @@ def test_a_run_never_replaces_an_earlier_one(graph: Graph, options: Options) -> 
 
 
 def test_a_folder_has_what_its_report_is_made_from(graph: Graph, options: Options) -> None:
-    measure(FakeDevice(graph), options, spy=options.out / "mine.jsonl")
+    number = build.build(boards.load(BOARD), emit(graph), options.out / "same.elf").build_id
+    measure(FakeDevice(graph, check=True, build=number), options, spy=options.out / "mine.jsonl")
     folder = newest(options.folder)
     files = {"bench.json", "board.toml", "firmware.elf", "graph.npz", "report.json", "report.md", "traffic.jsonl"}
     assert files <= {path.name for path in folder.iterdir()}
@@ -79,6 +82,11 @@ def test_a_folder_has_what_its_report_is_made_from(graph: Graph, options: Option
     answers = document.read(folder / "bench.json")["answers"]
     assert [answer["file"] for answer in answers] == [f"clip{i}.bin" for i in range(CLIPS)]
     assert all(answer["equal"] and len(answer["scores"]) == 12 for answer in answers)
+
+
+def test_a_firmware_that_may_not_have_run_is_not_in_the_folder(graph: Graph, options: Options) -> None:
+    measure(FakeDevice(graph), options)
+    assert not (newest(options.folder) / "firmware.elf").exists()
 
 
 def test_a_run_without_a_figure_leaves_nothing(graph: Graph, options: Options) -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from firmware_io import board as boards
 from firmware_io.bench import verdict
+from firmware_io.bench.build_check import BuildCheck
 from firmware_io.bench.modes import Plan
 from firmware_io.bench.modes.accuracy import Accuracy, Mismatch
 from firmware_io.bench.modes.energy import Energy
 from firmware_io.bench.modes.performance import Performance
 from firmware_io.bench.run import BenchRun
-from firmware_io.build import Firmware
 from firmware_io.energy.windows import EnergyWindow
 from firmware_io.protocol.session import Identity, Transfers
 
@@ -311,10 +310,16 @@ def test_rest_shorter_than_a_second_warns():
 
 
 def test_warnings_that_depend_on_the_kind_of_board():
-    firmware = Firmware(Path("firmware.elf"), "f" * 64, 1, 1, 1)
-    assert "not proven" in judge(performance=performance(), firmware=firmware)[1][0]
-    assert judge(QEMU, performance=performance(), firmware=firmware)[1] == ()
+    assert judge(QEMU, performance=performance())[1] == ()
     assert judge(HOST, performance=performance())[1] == ("the times are this computer's and say nothing about a board",)
+
+
+def test_a_firmware_without_a_build_id_warns():
+    for board in (NUCLEO, QEMU):
+        (warning,) = judge(board, performance=performance(), build=BuildCheck("unverified", "", "a" * 32))[1]
+        assert warning.startswith("build unverified: the device reports no build id, so no flash, RAM and hash")
+    proven = BuildCheck("verified", "a" * 32, "a" * 32)
+    assert judge(NUCLEO, performance=performance(), build=proven)[1] == ()
 
 
 def test_few_iterations_count_their_warm_up():

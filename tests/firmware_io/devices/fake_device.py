@@ -26,6 +26,7 @@ from edgekws.graph.softmax import permille
 BANNER = "m-timestamp-mode-performance\r\nm-lap-us-63\r\nm-init-done\r\nm-ready\r\n"
 ENERGY_BANNER = "m-timestamp-mode-energy\r\nm-init-done\r\nm-ready\r\n"
 COMMAND_CHARACTERS = 80
+HELP_WORDS = ("help", "name", "profile", "timestamp", "db", "infer", "results", "raw", "check")
 START_COMMANDS = 4
 """What Session.start sends to a device without `check`: name, check, profile, timestamp."""
 CLASSIFY_COMMANDS = 16
@@ -63,9 +64,12 @@ class FakeDevice:
         layers_us: list[int] | None = None,
         check: bool = False,
         energy: bool = False,
+        build: str = "",
     ):
-        """stack: answer to `memory` between its brackets; None: the command is unknown. energy: its firmware's mode."""
-        self.has_check, self.energy = check, energy
+        """stack: answer to `memory` between its brackets; None: the command is unknown. energy: its firmware's mode.
+
+        build: the id that `check` and `help` say; "" for a firmware without one."""
+        self.has_check, self.energy, self.build = check, energy, build
         self.graph, self.faults, self.has_raw, self.us = graph, faults or Faults(), raw, us_per_inference
         self.stack, self.layers_us = stack, layers_us
         self.received = self.commands = self.inferences = self.edges = 0
@@ -127,6 +131,7 @@ class FakeDevice:
         actions: dict[str, Callable[[], str]] = {
             "": lambda: "",
             "name": lambda: "m-name-dut-[fake]\r\n",
+            "help": self._help,
             "profile": lambda: "m-profile-[ULPMark for tinyML Firmware V0.0.1]\r\nm-model-[kws01]\r\n",
             "timestamp": self._lap,
             "db": lambda: self._db(first, second),
@@ -136,12 +141,20 @@ class FakeDevice:
         if self.has_raw:
             actions["raw"] = self._raw
         if self.has_check:
-            actions["check"] = lambda: f"m-check-[{self.rx:08x},{self.tx:08x}]\r\n"
+            actions["check"] = lambda: f"m-check-[{self.rx:08x},{self.tx:08x}{self._short()}]\r\n"
         if self.layers_us is not None:
             actions["layers"] = lambda: self._layers(_number(first, 1))
         if self.stack is not None:
             actions["memory"] = lambda: f"m-memory-stack-[{self.stack}]\r\n"
         return actions[word]() if word in actions else f"e-[Unknown command: {word}]\r\n"
+
+    def _help(self) -> str:
+        last = f"m-build-[{self.build}]\r\n" if self.build else ""
+        lines = "".join(f"{word} : {'what it does, at length ' * 3}\r\n" for word in HELP_WORDS)
+        return f"ULPMark for tinyML Firmware V0.0.1\r\n\r\n{lines}{last}"
+
+    def _short(self) -> str:
+        return f",{self.build[:8]}" if self.build else ""
 
     def _layers(self, iterations: int) -> str:
         if iterations <= 0:

@@ -32,7 +32,7 @@ class Traffic:
         """What the device counted; begins again."""
         self.line.port.write(before + b"check%")
         answer = self.line.port.read_until(READY)
-        match = re.fullmatch(rb"m-check-\[([0-9a-f]{8}),([0-9a-f]{8})\]\r\nm-ready\r\n", answer)
+        match = re.fullmatch(rb"m-check-\[([0-9a-f]{8}),([0-9a-f]{8}),[0-9a-f]{8}\]\r\nm-ready\r\n", answer)
         assert match, answer
         self.sent, self.received = b"", b""
         return int(match[1], 16), int(match[2], 16)

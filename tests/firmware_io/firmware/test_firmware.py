@@ -22,7 +22,7 @@ def test_name_and_profile(line: Line) -> None:
 
 
 def test_help_lists_every_command(line: Line) -> None:
-    version, empty, *rest = line.ask("help")
+    version, empty, *rest, _ = line.ask("help")
     assert version == "ULPMark for tinyML Firmware V0.0.1" and empty == ""
     listed = [text.split(" : ")[0] for text in rest]
     assert listed == [

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from edgekws.cli.boards import flash as cli
+from edgekws.emit.c import emit
 from edgekws.errors import BoardError, ConfigError
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
 from firmware_io import board as boards
-from firmware_io import ports
+from firmware_io import build, ports
+from firmware_io.build import build_id
 from firmware_io.flash._image import read, sectors
 from firmware_io.flash.c2000_sci import hex2000
 from firmware_io.ports import Port
@@ -26,20 +28,27 @@ from tests.firmware_io.devices.emulated_sci import EmulatedSci
 from tests.firmware_io.devices.fake_device import FakeDevice
 from tests.firmware_io.flash.test_flash_sci import KERNEL, boot_image
 
+PROFILE = "ULPMark for tinyML Firmware V0.0.1"
 MSPM0, NUCLEO = "lp-mspm0g5187", "nucleo-l4r5zi"
 QUICK = ["patience_ms=1000"]
 Capture = pytest.CaptureFixture[str]
 
 
 class Board:
-    """A boot loader until it starts the application, which then answers."""
+    """A boot loader until it starts the application, which then answers with the build id in its flash.
+
+    stale: as if it started what it held before.
+    """
 
     def __init__(self, graph: Graph) -> None:
-        self.bsl, self.firmware = EmulatedBsl(), FakeDevice(graph)
+        self.bsl, self.firmware = EmulatedBsl(), FakeDevice(graph, check=True)
+        self.stale = False
 
     def receive(self, content: bytes, baud: int) -> Iterable[bytes]:
         if not self.bsl.started:
             return self.bsl.receive(content, baud)
+        number = build_id.of_content(bytes(self.bsl.flash))
+        self.firmware.build = number[::-1] if self.stale else number
         return [self.firmware.receive(content) if baud == 115_200 else b"\xf8"]
 
 
@@ -64,6 +73,42 @@ def test_build_write_and_identify(out: Path, graph: Graph, capsys: Capture) -> N
     assert all(board.bsl.flash[address : address + 1024] == content for address, content in written.items())
     assert f"{len(written)} of {len(written)} sectors written, all verified" in output
     assert f"{MSPM0}: fake answers" in output and "flash" in output.splitlines()[-1]
+    assert f"performance mode, build {build_id.of_file(out / 'firmware' / f'{MSPM0}.elf')}\n" in output
+
+
+def test_an_existing_image_is_identified_by_its_build_id(out: Path, graph: Graph, capsys: Capture) -> None:
+    built = build.build(boards.load(MSPM0), emit(graph), out / "fw.elf")
+    binary = out / "fw.bin"
+    binary.write_bytes(b"".join(segment.content for segment in read(built.elf).segments))
+    for image in (built.elf, binary):
+        with on_pty(Board(graph)) as port:
+            flash(out, image=image, port=port, option=QUICK)
+        assert (
+            f"fake answers, {PROFILE}, model kws01, performance mode, build {built.build_id}" in capsys.readouterr().out
+        )
+
+
+def test_a_board_that_does_not_run_what_was_written_is_an_error(out: Path, graph: Graph) -> None:
+    board = Board(graph)
+    board.stale = True
+    message = f"{MSPM0} should run what was written, build [0-9a-f]{{32}}. Got: build [0-9a-f]{{32}}"
+    with on_pty(board) as port, pytest.raises(BoardError, match=message):
+        flash(out, port=port, option=QUICK)
+
+
+def test_an_image_of_others_is_written_and_not_asked(out: Path, graph: Graph, capsys: Capture) -> None:
+    image = out / "fw.bin"
+    image.write_bytes(bytes(range(256)))
+    board = Board(graph)
+    with on_pty(board) as port:
+        flash(out, image=image, port=port, option=QUICK)
+    assert "has no build id, so the board was not asked" in capsys.readouterr().out and board.firmware.commands == 0
+
+
+def test_an_emulated_board_says_its_build(out: Path, capsys: Capture) -> None:
+    flash(out, board="qemu-an386")
+    number = build_id.of_file(out / "firmware" / "qemu-an386.elf")
+    assert f"performance mode, build {number}\n" in capsys.readouterr().out
 
 
 def test_a_dry_run_prints_what_would_be_sent(out: Path, capsys: Capture) -> None:
@@ -131,12 +176,13 @@ def test_the_firmware_of_energy_mode(out: Path, capsys: Capture) -> None:
 def test_a_board_in_energy_mode_is_identified_at_its_baud_rate(
     out: Path, graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    urls: list[str] = []
-    monkeypatch.setattr(cli, "_print_identity", lambda board, transport, elf: urls.append(transport))
+    board, urls = boards.load(NUCLEO), list[str]()
+    elfs = [build.build(board, emit(graph), out / f"{energy}.elf", energy).elf for energy in (True, False)]
+    monkeypatch.setattr(cli, "_print_identity", lambda board, transport, elf, written: urls.append(transport))
     monkeypatch.setattr(cli, "_is_connected", lambda device: True)
     for port in ("", "/dev/ttyACM1"):
-        cli._identify_written(boards.load(NUCLEO), port, out / "fw.elf", energy=True)
-        cli._identify_written(boards.load(NUCLEO), port, out / "fw.elf")
+        for elf in elfs:
+            cli._identify_written(board, port, elf)
     own = f"serial:board={NUCLEO}"
     given = "serial:/dev/ttyACM1"
     assert urls == [f"{where}?baud={baud}" for where in (own, given) for baud in (9_600, 115_200)]
@@ -204,7 +250,8 @@ def test_the_two_ports_of_a_probe_are_not_guessed(out: Path, monkeypatch: pytest
 
 
 def test_a_written_board_without_its_port_is_no_error(out: Path, graph: Graph, capsys: Capture) -> None:
-    cli._identify_written(boards.load(NUCLEO), "/dev/no-such-port", out / "fw.elf")
+    elf = build.build(boards.load(NUCLEO), emit(graph), out / "fw.elf").elf
+    cli._identify_written(boards.load(NUCLEO), "/dev/no-such-port", elf)
     assert "but not identified: /dev/no-such-port is not connected" in capsys.readouterr().out
 
 

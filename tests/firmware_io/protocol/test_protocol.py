@@ -31,7 +31,8 @@ STREAM = (
     BANNER + "m-name-dut-[a b]\r\nm-profile-[x]\r\nm-model-[kws01]\r\nm-[Expecting 490 bytes]\r\nm-load-done\r\n"
     "m-buffer-00-fF\r\nm-warmup-start-0\r\nm-warmup-done\r\nm-infer-start-70\r\nm-lap-us-4294967296000\r\n"
     "m-infer-done\r\nm-results-[0.000,0.999,1.000]\r\nm-raw-[-128,0,127,-9,10,-100]\r\nm-input-crc32-[0000beEF]\r\n"
-    "m-check-[0000beef,ffffffff]\r\n"
+    "m-check-[0000beef,ffffffff]\r\nm-check-[0000beef,ffffffff,5eed0001]\r\nm-check-[0000beef,ffffffff,00000000]\r\n"
+    "m-build-[0123456789abcdef0123456789abcdef]\r\n"
     "e-[Unknown command: x]\r\nSupplied buffer size 491 exceeds maximum of 490\nm-ready\r\n"
 ).encode()
 MESSAGES = [
@@ -54,6 +55,9 @@ MESSAGES = [
     msg.Raw((-128, 0, 127, -9, 10, -100)),
     msg.InputCrc(0xBEEF),
     msg.Check(0xBEEF, 0xFFFFFFFF),
+    msg.Check(0xBEEF, 0xFFFFFFFF, "5eed0001"),
+    msg.Check(0xBEEF, 0xFFFFFFFF),
+    msg.Build("0123456789abcdef" * 2),
     msg.DeviceError("Unknown command: x"),
     msg.DeviceError("Supplied buffer size 491 exceeds maximum of 490"),
     msg.Ready(),
@@ -121,6 +125,11 @@ def test_endless_lines_are_refused_before_they_end(size):
             "m-input-crc32-[123]",
             "m-check-[0000beEF,00000000]",
             "m-check-[00000000]",
+            "m-check-[00000000,00000000,0000000]",
+            "m-check-[00000000,00000000,5eed0001,0]",
+            "m-check-[00000000,00000000,5EED0001]",
+            "m-build-[0123456789abcdef]",
+            "help : this list",
             "m-buffer-0",
             "m-\x00ready",
         ),
