@@ -34,9 +34,9 @@ def plan_sha256(model: Mapping[str, bytes]) -> str:
 def write(image: Path) -> str:
     """Compute the id of a linked image and write it into the file; returns it as 32 hexadecimal digits.
 
-    Raises ArtifactError unless the marker occurs exactly once.
+    Raises ArtifactError unless the file can be read and the marker occurs exactly once.
     """
-    content = image.read_bytes()
+    content = _read(image)
     at = _position(content)
     if at is None:
         raise ArtifactError(f"{image.name} should contain the marker of the build id", got="none", hint=_HINT)
@@ -70,10 +70,7 @@ def of_file(image: Path) -> str:
     Raises ArtifactError for a file that cannot be read, and for one that was changed after it was built: then the id
     in it is not the one of its bytes.
     """
-    try:
-        content = image.read_bytes()
-    except OSError as error:
-        raise unreadable(ArtifactError, image, "a firmware (ELF)", error, _HINT) from error
+    content = _read(image)
     number, expected = of_content(content), recomputed(content)
     if number not in ("", expected) and not content.startswith(_MACH_O):
         raise ArtifactError(
@@ -85,6 +82,13 @@ def of_file(image: Path) -> str:
 
 
 _HINT = "build it with edgekws: edgekws flash"
+
+
+def _read(image: Path) -> bytes:
+    try:
+        return image.read_bytes()
+    except OSError as error:
+        raise unreadable(ArtifactError, image, "a firmware (ELF)", error, _HINT) from error
 
 
 def _position(content: bytes) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,12 +22,14 @@ def image(board: Board, model: Mapping[str, bytes], energy: bool) -> Path:
     compiler or when no temporary file can be written.
     """
     from firmware_io import build
+    from firmware_io.build import build_id
 
     folder = Path(tempfile.mkdtemp(prefix="edgekws-dry-run-"))
     build.write_model(model, folder)
     elf = folder / f"{board.name}{'-energy' if energy else ''}.elf"
     console.out.print(f"folder: {folder} (has {' and '.join(build.MODEL_FILES)}; yours to delete)", markup=False)
-    for line in build.commands(board, folder, elf, energy):
+    stamp = [sys.executable, "-m", "firmware_io.build", str(elf)]  # writes the build id
+    for line in (*build.commands(board, folder, elf, energy, build_id.plan_sha256(model)), stamp):
         console.out.print("build: " + shlex.join(line), markup=False, soft_wrap=True)
     return elf
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -125,8 +127,8 @@ def test_the_marker_has_to_be_there_once(tmp_path: Path) -> None:
         build_id.of_content(build_id.MARKER + b"123")
 
 
-def test_a_firmware_linked_by_hand_has_no_id(graph: Graph, tmp_path: Path) -> None:
-    """With the command lines of a dry run: nothing writes the id, and the firmware says zeros."""
+def test_a_firmware_linked_by_hand_has_no_id_until_it_is_written(graph: Graph, tmp_path: Path) -> None:
+    """Nothing has written the id, and the firmware says zeros; the last line of a dry run writes it."""
     board = needs_compiler("host")
     build.write_model(emit(graph), tmp_path)
     for line in build.commands(board, tmp_path, tmp_path / "fw.elf"):
@@ -136,3 +138,9 @@ def test_a_firmware_linked_by_hand_has_no_id(graph: Graph, tmp_path: Path) -> No
         session = Session(opened)
         session.start()
         assert session.build_id == ""
+    for _ in range(2):  # the second time it is the same
+        stamp = [sys.executable, "-m", "firmware_io.build", str(tmp_path / "fw.elf")]
+        printed = subprocess.run(stamp, check=True, capture_output=True, text=True).stdout
+        assert printed == f"{build_id.of_file(tmp_path / 'fw.elf')}\n" != "\n"
+    done = subprocess.run([*stamp[:-1], "none.elf"], check=False, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith("there is no file none.elf") and "\n" not in done.stderr[:-1]
