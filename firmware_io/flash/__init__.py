@@ -5,6 +5,7 @@ duration of a `with` block:
     require(board) -> str               path of the program it needs; BoardError with an install hint
     command(board, elf) -> list[str]    the command line (a dry run prints it)
     start(board, elf) -> context        runs it; yields a URL for ports.opening.open_serial
+    start_with_events(board, elf)       the same for a firmware in energy mode; yields the URLs of both its lines
 A flasher (persistent = True) writes an image to a board's flash memory:
     OPTIONS                             name -> description of its options (flash_options of a board's file)
     require(job) -> str                 checks that its requirements are met; BoardError with an install hint
@@ -24,6 +25,7 @@ from edgekws import plugins
 from edgekws.errors import ArtifactError, ConfigError
 from edgekws.types import Progress
 from firmware_io.board import Board
+from firmware_io.flash._process import Lines
 
 _ENERGY = b"m-timestamp-mode-energy"
 """The first line of the banner of that mode."""
@@ -81,6 +83,9 @@ class Launcher(Protocol):
 
     def start(self, board: Board, elf: Path) -> AbstractContextManager[str]:
         """Run the firmware for a `with` block; yields a URL for open_serial. Raises BoardError when it ends early."""
+
+    def start_with_events(self, board: Board, elf: Path) -> AbstractContextManager[Lines]:
+        """Like `start`, for a firmware in energy mode. Raises ConfigError for a board without energy mode."""
 
 
 class Flasher(Protocol):

@@ -25,15 +25,18 @@ _CHUNK = 4096
 class BoardLine:
     """A Transport to the program of `board`, which runs for a `with` block. Raises BoardError when it does not start.
 
-    `write` keeps what the board does not take yet; `flush` sends it on.
+    `write` keeps what the board does not take yet; `flush` sends it on. energy: `elf` is a firmware in energy mode.
+    events: its event channel, a byte for each time stamp; empty in other modes.
     """
 
-    def __init__(self, board: Board, elf: Path) -> None:
+    def __init__(self, board: Board, elf: Path, energy: bool = False) -> None:
         self._board = board
         self._elf = elf
+        self._energy = energy
         self._running = ExitStack()
         self._stream: RawIOBase
         self._unsent = bytearray()
+        self.events: tuple[RawIOBase, ...] = ()
 
     def __enter__(self) -> BoardLine:
         self.restart()
@@ -46,8 +49,14 @@ class BoardLine:
         """Start the program again, as after a press of the reset button; what was on its way is lost."""
         self._running.close()
         self._unsent.clear()
-        url = self._running.enter_context(flash.load(self._board.flash_tool).start(self._board, self._elf))
-        self._stream = self._running.enter_context(connected(url))
+        tool = flash.load(self._board.flash_tool)
+        if self._energy:
+            lines = self._running.enter_context(tool.start_with_events(self._board, self._elf))
+            self._stream = self._running.enter_context(connected(lines.line))
+            self.events = (self._running.enter_context(connected(lines.events)),)
+        else:
+            url = self._running.enter_context(tool.start(self._board, self._elf))
+            self._stream = self._running.enter_context(connected(url))
 
     def fileno(self) -> int:
         """The descriptor to wait for."""
@@ -57,6 +66,10 @@ class BoardLine:
     def unsent(self) -> int:
         """Bytes that the board has not taken yet."""
         return len(self._unsent)
+
+    def edges(self) -> int:
+        """How many time stamps the board made since the last call."""
+        return sum(len(channel.read(_CHUNK) or b"") for channel in self.events)
 
     def read(self, timeout_s: float) -> bytes:
         """At least one byte; b"" after `timeout_s` of silence. Raises BoardError when the program has ended."""

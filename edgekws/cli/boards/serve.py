@@ -38,6 +38,10 @@ def serve_board(
     link: Annotated[Path | None, typer.Option(help="Symbolic link to the pseudo-terminal: a name that stays.")] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Start the board again whenever a client has left.")] = False,
     spy: Annotated[Path | None, typer.Option("--spy", help="Record the traffic of all clients.")] = None,
+    energy: Annotated[
+        bool,
+        typer.Option("--energy", help="Energy set-up: the board behind an emulated interface board, with a meter."),
+    ] = False,
 ) -> None:
     """Serve a board that runs on this computer as a serial device, for any host program, until Ctrl-C.
 
@@ -47,18 +51,26 @@ def serve_board(
     - under a name that stays: `edgekws serve-board --board qemu-an386 --link /tmp/board`
     - on the network: `edgekws serve-board --board qemu-an386 --tcp 127.0.0.1:0`
     - an existing firmware: `edgekws serve-board --board qemu-an386 --image firmware.elf`
+    - to try out a host program of energy mode: `edgekws serve-board --board qemu-an386 --energy`
 
-    The client's baud rate has no effect. Exit code 0 after Ctrl-C or SIGTERM.
+    The client's baud rate has no effect. Interface board and meter of --energy are emulated and the current is nominal:
+    its joules say nothing of a board. Exit code 0 after Ctrl-C or SIGTERM.
     """
     from firmware_io import board as boards
 
     entry = boards.load(board)
     _require_program(entry)
+    if energy and (tcp or reset or spy):
+        got = ", ".join(name for name, given in (("--tcp", tcp), ("--reset", reset), ("--spy", spy)) if given)
+        raise ConfigError("--energy serves two terminals", got=f"{got} too", hint="leave that out")
     model = None if image else model_folder(out)
     with _stopped() as stopped, tempfile.TemporaryDirectory(prefix="edgekws-serve-") as folder:
-        elf = image or _built(entry, model or out, min_ram, Path(folder) / "firmware.elf")
+        elf = image or _built(entry, model or out, min_ram, Path(folder) / "firmware.elf", energy)
         try:
-            _serve(entry, elf, _Place(tcp, link, model), spy, reset, stopped)
+            if energy:
+                _serve_energy(entry, elf, link, stopped)
+            else:
+                _serve(entry, elf, _Place(tcp, link, model), spy, reset, stopped)
         except BoardError:
             if not stopped.within(_GRACE_S):
                 raise
@@ -122,12 +134,12 @@ def _require_program(board: Board) -> None:
         )
 
 
-def _built(board: Board, model: Path, min_ram: bool, elf: Path) -> Path:
+def _built(board: Board, model: Path, min_ram: bool, elf: Path, energy: bool) -> Path:
     """The firmware in a folder of this run: a build that runs elsewhere at the same time cannot replace it."""
     from firmware_io import build
 
     _, source = emitted_model(board, model, min_ram)
-    return build.build(board, source, elf).elf
+    return build.build(board, source, elf, energy).elf
 
 
 def _serve(board: Board, elf: Path, place: _Place, spy: Path | None, reset: bool, stopped: _Stop) -> None:
@@ -143,6 +155,26 @@ def _serve(board: Board, elf: Path, place: _Place, spy: Path | None, reset: bool
             relay.greet()
             _announce(board, door, place)
             relay.run(stopped)
+
+
+def _serve_energy(board: Board, elf: Path, link: Path | None, stopped: _Stop) -> None:
+    from firmware_io import build, serving
+    from firmware_io.serving.energy.meter import NOMINAL_A
+    from firmware_io.serving.energy.set_up import EnergySetUp
+
+    build.require_energy_mode(board)
+    links = [link and link.with_name(f"{link.name}-{name}") for name in ("interface", "meter")]
+    with (
+        serving.door(link=links[0]) as interface,
+        serving.door(link=links[1]) as meter,
+        EnergySetUp(board, elf, interface, meter, _say) as set_up,
+    ):
+        _say(f"interface board: {interface.address}")
+        _say(f"meter:           {meter.address}")
+        _say(f"edgekws:         --port io:{interface.url} --meter lpm01a:{meter.address}?rate_hz=1000")
+        _say(f"EMULATED: interface board, and meter with a nominal {1000 * NOMINAL_A:g} mA; no joule of it is measured")
+        _say("Ctrl-C ends it")
+        set_up.run(stopped)
 
 
 def _announce(board: Board, door: Door, place: _Place) -> None:

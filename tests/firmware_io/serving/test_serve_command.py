@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import serial
 
 from edgekws import models
+from edgekws.report import session_check
 from firmware_io import traffic
 from tests.firmware_io.serving.served import served
 
@@ -41,6 +43,13 @@ def host(mode, clips, folder, *options):
     return done.stdout
 
 
+def errors(session):
+    """Why a checker of the published rules would refuse a session of the host program."""
+    found = session_check.findings(session)
+    assert len(found) > 3, found
+    return [finding for finding in found if finding.level == "error"]
+
+
 def edgekws(folder, *words):
     command = [sys.executable, "-m", "edgekws", *map(str, words)]
     return subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, timeout=600)
@@ -52,7 +61,7 @@ def test_a_board_for_one_client_after_another(tmp_path, clips):
     with served(tmp_path, BOARD, "--out", "dscnn", "--link", tmp_path / "board", "--spy", recording) as server:
         path = server.addresses["serial line"]
         assert path == str(tmp_path / "board")
-        accuracy = host("accuracy", clips, tmp_path / "a", "--dut", path, "--baud", 9600, "--files", 24)
+        accuracy = host("accuracy", clips, tmp_path / "accuracy", "--dut", path, "--baud", 9600, "--files", 24)
         assert accuracy.startswith("Top 1% = ")
         words = ("--out", "dscnn", "--board", BOARD, "--port", f"serial:{path}", "--mode", "accuracy", "--clips", 12)
         ours = edgekws(tmp_path, "bench", *words)
@@ -61,6 +70,7 @@ def test_a_board_for_one_client_after_another(tmp_path, clips):
         left = [server.wait_for(rf"^client {number} left after .* bytes received") for number in (1, 2, 3)]
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(20) == 0 and server.lines[-1] == "stopped"
+    assert all("files" in error.what or "clips" in error.what for error in errors(tmp_path / "accuracy"))
     assert len(left) == 3 and not (tmp_path / "board").is_symlink()
     events = traffic.load(recording)
     assert sum(event.content.count(b"db load 490%") for event in events if event.direction == "to") == 24 + 12 + 24
@@ -90,8 +100,9 @@ def test_a_foreign_program_in_performance_mode(tmp_path, clips):
     """Five windows of ten seconds of the board's clock."""
     with served(tmp_path, BOARD, "--out", "dscnn") as server:
         path = server.addresses["serial line"]
-        printed = host("performance", clips, tmp_path / "p", "--dut", path, "--infer", 70, 1)
+        printed = host("performance", clips, tmp_path / "performance", "--dut", path, "--infer", 70, 1)
     assert printed.startswith("Median throughput is ")
+    assert errors(tmp_path / "performance") == []
 
 
 def test_a_board_with_a_port_of_its_own_is_refused(tmp_path):
@@ -112,3 +123,31 @@ def test_the_terminal_is_plain_for_pyserial_too(tmp_path):
             with serial.Serial(server.addresses["serial line"], baud, timeout=60, exclusive=True) as port:
                 port.write(b"name%")
                 assert port.read_until(b"m-ready\r\n") == b"m-name-dut-[edgekws-host]\r\nm-ready\r\n"
+
+
+def test_the_energy_set_up(tmp_path, clips):
+    """Short windows: the host program's joules are the nominal current times the time between its edges."""
+    with served(tmp_path, BOARD, "--out", "dscnn", "--energy", "--link", tmp_path / "rig") as server:
+        ports = ("--interface", tmp_path / "rig-interface", "--meter", tmp_path / "rig-meter", "--volts", 1.8)
+        printed = host("energy", clips, tmp_path / "e", *ports, "--files", 2, "--infer", 12, 1)
+        server.wait_for("^power off; 4 edges of the timestamp pin")
+        again = host("energy", clips, tmp_path / "e2", *ports, "--files", 1)
+    assert printed.startswith("Median energy cost is ") and again.startswith("Median energy cost is ")
+    assert any(line.startswith("EMULATED") for line in server.lines)
+    for row in json.loads((tmp_path / "e" / "results.json").read_text()):
+        power = row["power"]
+        assert set(power["samples"]) == {1.8 * 0.01 / 1000} and len(power["timestamps"]) == 2
+        (_, begin), (_, end) = power["timestamps"]
+        assert end > begin and power["voltage"] == 1.8
+
+
+@pytest.mark.slow
+def test_a_foreign_program_in_energy_mode(tmp_path, clips):
+    """Five windows of ten seconds of the meter's clock, which is this computer's: see how fast it is, first."""
+    with served(tmp_path, BOARD, "--out", "dscnn", "--energy") as server:
+        ports = ("--interface", server.addresses["interface board"], "--meter", server.addresses["meter"])
+        host("energy", clips, tmp_path / "short", *ports, "--files", 1, "--infer", 50, 1)
+        (row,) = json.loads((tmp_path / "short" / "results.json").read_text())
+        (_, begin), (_, end) = row["power"]["timestamps"]
+        host("energy", clips, tmp_path / "energy", *ports, "--infer", round(50 * 15_000 / (end - begin)), 1)
+    assert errors(tmp_path / "energy") == []
