@@ -27,6 +27,11 @@ class EmulatedInterfaceBoard:
         self._relaying = False
         self._baud = _FIRST_BAUD
 
+    @property
+    def bytes_per_s(self) -> float:
+        """How fast the device's side is: ten bits a byte."""
+        return self._baud / 10
+
     def from_host(self, content: bytes) -> None:
         """Bytes of the host; commands wait while the device answers."""
         self._commands += content
@@ -63,7 +68,7 @@ class EmulatedInterfaceBoard:
             self._say(b"")
 
     def _set_baud(self, text: bytes) -> None:
-        """It starts again with the new rate, which has no effect here; what it kept of the device is lost."""
+        """It starts again with the new rate; what it kept of the device is lost."""
         number = int(text) if text.isdigit() else 0
         self._baud = number if 0 < number <= _FASTEST_BAUD else _FIRST_BAUD
         self._commands = self._kept = b""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from io import RawIOBase
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from firmware_io.serving.energy.meter import EmulatedMeter
 
 _TICK_S = 0.002
 _CHUNK = 4096
+_REAL_TIME = ("-icount", "align=on")
+"""QEMU waits when its virtual clock is ahead of this computer's, which the meter's samples follow."""
 
 
 class EnergySetUp:
@@ -25,7 +29,7 @@ class EnergySetUp:
     """
 
     def __init__(self, board: Board, elf: Path, interface: Door, meter: Door, report: Callable[[str], None]) -> None:
-        self._board = board
+        self._board = replace(board, qemu_args=(*board.qemu_args, *_REAL_TIME)) if board.qemu_program else board
         self._elf = elf
         self._doors = (interface, meter)
         self._report = report
@@ -33,6 +37,7 @@ class EnergySetUp:
         self._meter = EmulatedMeter(self._power)
         self._powered = ExitStack()
         self._line: BoardLine | None = None
+        self._wire = _Wire()
         self._edges = 0
         self._clients = [False, False]
 
@@ -56,7 +61,7 @@ class EnergySetUp:
         if self._line:
             self._report(f"power off; {self._edges} edges of the timestamp pin")
         self._powered.close()
-        self._line, self._edges = None, 0
+        self._line, self._edges, self._wire = None, 0, _Wire()
         if volts:
             self._line = self._powered.enter_context(BoardLine(self._board, self._elf, energy=True))
             self._report(f"power on, {volts:.2f} V")
@@ -89,7 +94,7 @@ class EnergySetUp:
         for _ in range(self._line.edges()):
             self._edges += 1
             self._meter.edge()
-        self._interface.from_device(self._line.read(0.0))
+        self._interface.from_device(self._wire.passed(self._line.read(0.0), self._interface.bytes_per_s))
         self._line.write(bytes(self._interface.to_device))
         self._interface.to_device.clear()
         self._line.flush()
@@ -99,3 +104,25 @@ class EnergySetUp:
         for door, content, present in zip(self._doors, outgoing, self._clients, strict=True):
             taken = door.write(bytes(content[:_CHUNK])) if present else len(content)  # without a client: to nobody
             del content[:taken]
+
+
+class _Wire:
+    """The serial line from the board to the interface board, as slow as its baud rate.
+
+    Hosts count on it: the answer after the last edge takes a tenth of a second, and the meter's event line comes first.
+    """
+
+    def __init__(self) -> None:
+        self._content = b""
+        self._passed_at = 0.0
+
+    def passed(self, content: bytes, bytes_per_s: float) -> bytes:
+        """What has arrived by now. content: what the board sends now."""
+        now = time.monotonic()
+        if not self._content:
+            self._passed_at = now
+        self._content += content
+        count = min(len(self._content), int((now - self._passed_at) * bytes_per_s))
+        self._passed_at += count / bytes_per_s
+        arrived, self._content = self._content[:count], self._content[count:]
+        return arrived

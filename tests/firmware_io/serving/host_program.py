@@ -136,7 +136,6 @@ class Meter:
 
     def collected(self):
         """(samples in joules per ms, [[event, sample index]]) since the last call."""
-        time.sleep(0.1)  # the last edge is on its way
         samples, events = self.samples, self.events
         self.samples, self.events = [], []
         return samples, events
@@ -208,11 +207,13 @@ def performance_lines(rows):
 
 
 def energy_lines(rows):
-    costs = []
-    for row in rows:
+    costs, lines = [], []
+    for number, row in enumerate(rows):
         begin, end = (index for _, index in row["power"]["timestamps"][-2:])
         costs.append(1e6 * sum(row["power"]["samples"][begin:end]) / row["infer"]["iterations"])
-    return [f"Median energy cost is {statistics.median(costs):5.4f} uJ/inf."]
+        lines += [f"Energy data for trial {number}", f"  Elapsed time  : {(end - begin) / 1000}"]
+        lines += [f"  Inferences    : {row['infer']['iterations']}", f"  Energy/Inf    : {costs[-1]:.3f} uJ/inf"]
+    return [*lines, f"Median energy cost is {statistics.median(costs):5.4f} uJ/inf."]
 
 
 LINES = {"accuracy": accuracy_lines, "performance": performance_lines, "energy": energy_lines}

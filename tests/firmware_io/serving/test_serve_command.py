@@ -129,25 +129,22 @@ def test_the_energy_set_up(tmp_path, clips):
     """Short windows: the host program's joules are the nominal current times the time between its edges."""
     with served(tmp_path, BOARD, "--out", "dscnn", "--energy", "--link", tmp_path / "rig") as server:
         ports = ("--interface", tmp_path / "rig-interface", "--meter", tmp_path / "rig-meter", "--volts", 1.8)
-        printed = host("energy", clips, tmp_path / "e", *ports, "--files", 2, "--infer", 12, 1)
+        printed = host("energy", clips, tmp_path / "e", *ports, "--files", 2, "--infer", 7, 1)
         server.wait_for("^power off; 4 edges of the timestamp pin")
         again = host("energy", clips, tmp_path / "e2", *ports, "--files", 1)
-    assert printed.startswith("Median energy cost is ") and again.startswith("Median energy cost is ")
+    assert "Median energy cost is " in printed and "Median energy cost is " in again
     assert any(line.startswith("EMULATED") for line in server.lines)
     for row in json.loads((tmp_path / "e" / "results.json").read_text()):
         power = row["power"]
         assert set(power["samples"]) == {1.8 * 0.01 / 1000} and len(power["timestamps"]) == 2
         (_, begin), (_, end) = power["timestamps"]
-        assert end > begin and power["voltage"] == 1.8
+        assert end - begin >= 0.9 * 7 * 156 and power["voltage"] == 1.8  # the board's clock, and no faster
 
 
 @pytest.mark.slow
 def test_a_foreign_program_in_energy_mode(tmp_path, clips):
-    """Five windows of ten seconds of the meter's clock, which is this computer's: see how fast it is, first."""
+    """Five windows of ten seconds of the meter's clock."""
     with served(tmp_path, BOARD, "--out", "dscnn", "--energy") as server:
         ports = ("--interface", server.addresses["interface board"], "--meter", server.addresses["meter"])
-        host("energy", clips, tmp_path / "short", *ports, "--files", 1, "--infer", 50, 1)
-        (row,) = json.loads((tmp_path / "short" / "results.json").read_text())
-        (_, begin), (_, end) = row["power"]["timestamps"]
-        host("energy", clips, tmp_path / "energy", *ports, "--infer", round(50 * 15_000 / (end - begin)), 1)
+        host("energy", clips, tmp_path / "energy", *ports, "--infer", 80, 1)
     assert errors(tmp_path / "energy") == []
