@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +26,7 @@ from firmware_io.bench import vectors
 from firmware_io.bench.modes import Vectors
 from tests.firmware_io.devices.fake_device import FakeDevice, on_pty
 from tests.firmware_io.firmware.lines import needs_for
+from tests.firmware_io.serving.served import served as serving
 
 BOARD = "qemu-an386"
 
@@ -58,6 +61,29 @@ def test_the_firmware_of_another_plan_is_refused(graph: Graph, options: Options,
     with served(graph, tmp_path) as port, refused:
         command.measure(replace(options, port=port, min_ram=True))
     assert not options.folder.exists()
+
+
+def test_a_board_of_another_plan_on_a_pseudo_terminal_is_refused(options: Options, tmp_path: Path) -> None:
+    """The same as a user has it, with two commands: what `serve-board` runs is not what --min-ram builds."""
+    with serving(tmp_path, BOARD, "--out", tmp_path) as server:
+        port = server.addresses["serial line"].removeprefix("serial:")
+        words = [
+            sys.executable,
+            "-m",
+            "edgekws",
+            "bench",
+            "--board",
+            BOARD,
+            "--out",
+            str(tmp_path),
+            "--mode",
+            "accuracy",
+        ]
+        words += ["--vectors", str(options.vectors), "--port", f"serial:{port}"]
+        refused = subprocess.run([*words, "--min-ram"], check=False, capture_output=True, text=True)
+        accepted = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert refused.returncode == BoardError.exit_code and "Got: build id" in " ".join(refused.stderr.split())
+    assert accepted.returncode == 0 and " verified" in accepted.stdout, accepted.stderr
 
 
 def test_another_bench_that_builds_meanwhile_changes_no_figure(
