@@ -233,6 +233,7 @@ class Bench(_Section):
     arena: Arena | None = None
     measurements: list[Figure]
     answers: list[Answer] | None = None
+    window_answers: dict[str, list[Answer]] | None = None
     samples: list[WindowSamples] | None = None
 
     @model_validator(mode="after")

@@ -38,8 +38,8 @@ def write_session(
 ) -> Path:
     """Write folder/sessions/<time>/ and return its path; a killed run leaves none.
 
-    document: an `edgekws-bench` document; accuracy and performance need its `answers`, energy its `samples`. log: the
-    traffic of the session.
+    document: an `edgekws-bench` document; accuracy needs its `answers`, energy its `samples`, and windows have their
+    clips from its `window_answers`. log: the traffic of the session.
     invalid_too: also write a run that a submission would refuse, with the reasons instead of the results.
     Raises ArtifactError when the run is not valid for a submission, or the folder cannot be written.
     """
@@ -144,14 +144,15 @@ def _performance(bench: Row) -> Written:
         infer = {"elapsed_time": round(seconds * 1e6), "iterations": count, "throughput": rate}
         if performance.get("clock_us"):
             infer["start_time"], infer["end_time"] = performance["clock_us"][number - 1]
-        entries.append(_entry(bench, number - 1, infer))
+        infer |= {"warmups": 1, "total_inferences": 1}
+        entries.append(_entry(bench, "performance", number - 1, infer))
     return lines, _framed(f"Median throughput is {median(rates):>10.3f} inf./sec."), entries
 
 
 def _accuracy(bench: Row) -> Written:
     answers = bench.get("answers") or []
     infer = {"total_inferences": 1, "iterations": 1, "warmups": 0}
-    entries = [_entry(bench, index, infer) for index in range(len(answers))]
+    entries = [_entry(bench, "accuracy", index, infer) for index in range(len(answers))]
     if not answers:
         return [], [], []
     truth = np.array([answer["class"] for answer in answers])
@@ -178,7 +179,9 @@ def _energy(bench: Row) -> Written:
             f"  Total Energy  : {window['joules'] * 1e6:.3f} uJ",
             f"  Energy/Inf    : {window['uj_per_inference']:.3f} uJ/inf",
         ]
-        entry = _entry(bench, number, {"iterations": window["iterations"], "warmups": 1, "total_inferences": 1})
+        entry = _entry(
+            bench, "energy", number, {"iterations": window["iterations"], "warmups": 1, "total_inferences": 1}
+        )
         more = {"voltage": energy["volts"], "joules": window["joules"], "meter": energy["meter"]}
         entries.append({**entry, "power": {**_power(bench, number), **more}})
     return lines, _framed(f"Median energy cost is {energy['uj_per_inference']:5.4f} uJ/inf."), entries
@@ -193,12 +196,12 @@ def _power(bench: Row, number: int) -> Row:
     return {"samples": samples, "timestamps": [[f"{event:03d}", at] for event, at in enumerate(kept[number]["edges"])]}
 
 
-def _entry(bench: Row, index: int, infer: Row) -> Row:
-    """One clip in the fields of the runner; windows use the clips in turn. Without answers only `infer` is known."""
-    answers = bench.get("answers") or []
-    if not answers:
+def _entry(bench: Row, mode: str, index: int, infer: Row) -> Row:
+    """One clip in the fields of the runner. Without its answer or its class, as in a trace, only `infer` is known."""
+    answers = bench.get("answers") if mode == "accuracy" else (bench.get("window_answers") or {}).get(mode)
+    if not answers or index >= len(answers) or answers[index]["class"] is None:
         return {"infer": infer}
-    answer = answers[index % len(answers)]
+    answer = answers[index]
     known = {"file": answer["file"], "classes": str(len(bench["graph"]["labels"])), "class": str(answer["class"])}
     return {**known, "infer": {"results": [value / 1000 for value in answer["permille"]], **infer}}
 

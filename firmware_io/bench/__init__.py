@@ -16,7 +16,7 @@ from edgekws.graph.ir import Graph
 from edgekws.types import Progress
 from firmware_io.bench import modes, verdict
 from firmware_io.bench.build_check import BuildCheck, compared
-from firmware_io.bench.modes import Plan, Runner, Setup, Vectors, accuracy, energy
+from firmware_io.bench.modes import Plan, Runner, Setup, Vectors, accuracy, energy, performance
 from firmware_io.bench.modes.energy import Energy
 from firmware_io.bench.run import BenchRun
 from firmware_io.board import Board
@@ -163,6 +163,11 @@ def _collected(setup: Setup, results: _Results) -> BenchRun:
         **own,
         others={mode: section for mode, section in sections.items() if section is not None},
         answers=answered.answers() if isinstance(answered, accuracy.Runner) else (),
+        window_answers={
+            mode: runner.answers()
+            for mode, runner in results.runners.items()
+            if isinstance(runner, performance.Runner | energy.Runner)
+        },
         samples=metered.samples() if isinstance(metered, energy.Runner) else (),
         stack=results.stack,
         transfers=setup.session.transfers,

@@ -36,7 +36,8 @@ class BenchRun:
     """All results of one bench. reasons: why the run is not valid; empty when it is.
 
     identity, transfers: None when no board was used (a recorded trace). answers: of accuracy mode, one per clip.
-    samples: joules per millisecond around each window of a metered energy mode; only `submission` has them.
+    window_answers: the answer at the end of each window, by mode. samples: joules per millisecond around each window of
+    a metered energy mode. Only `submission` has both.
     firmware: None when it is not known to be the one that ran; arena: its memory plan. others: sections of modes of
     other packages. stack: None when the device does not report it. cause: the error that aborted the run.
     """
@@ -53,6 +54,7 @@ class BenchRun:
     energy: Energy | None = None
     others: Mapping[str, Figures] = field(default_factory=dict)
     answers: tuple[ClipAnswer, ...] = ()
+    window_answers: Mapping[str, tuple[ClipAnswer, ...]] = field(default_factory=dict)
     samples: tuple[WindowSamples, ...] = ()
     stack: StackUse | None = None
     transfers: Transfers | None = None
@@ -145,20 +147,25 @@ class BenchRun:
             hint = "leave out --mlperf, or give clips with labels"
             raise ConfigError("an MLPerf Tiny session needs the label of each clip", got="clips without", hint=hint)
         samples = [{"joules": list(one.joules), "edges": list(one.edges)} for one in self.samples]
-        return {**self.to_json(), "answers": self.answer_rows(), "samples": samples}
+        windows = {mode: _rows(answers) for mode, answers in self.window_answers.items()}
+        return {**self.to_json(), "answers": self.answer_rows(), "window_answers": windows, "samples": samples}
 
     def answer_rows(self) -> list[dict[str, Any]]:
         """The answer to each clip, as the document has it."""
-        return [
-            {
-                "file": one.clip,
-                "class": one.label,
-                "permille": list(one.permille),
-                "scores": one.scores and list(one.scores),
-                "equal": one.equal,
-            }
-            for one in self.answers
-        ]
+        return _rows(self.answers)
+
+
+def _rows(answers: tuple[ClipAnswer, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "file": one.clip,
+            "class": one.label,
+            "permille": list(one.permille),
+            "scores": one.scores and list(one.scores),
+            "equal": one.equal,
+        }
+        for one in answers
+    ]
 
 
 _BOARD_KEYS = ("name", "title", "core", "cpu", "how", "clock_hz", "flash_bytes", "ram_bytes", "icount_shift")

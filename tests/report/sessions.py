@@ -46,4 +46,6 @@ def session_document(graph, kept=None, files=None, **changes):
     files = files or proved(335, len(rows) - 335)
     bench["accuracy"] |= {"n": 1000, "dataset": "MLPerf Tiny kws01", "files": files}
     energy = energy_section("measured", seconds=10.5)
-    return {**bench, "answers": rows, "energy": energy, "samples": samples(), **changes}
+    first = official_answers()[:5]
+    more = {"window_answers": {"performance": first, "energy": first}, "samples": samples()}
+    return {**bench, "answers": rows, "energy": energy, **more, **changes}

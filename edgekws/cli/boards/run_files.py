@@ -85,10 +85,16 @@ def _line(figure: Measurement) -> str:
 def _write_session(run: BenchRun, mlperf: Path, folder: Path) -> None:
     """Write a valid run as a session folder of MLPerf Tiny."""
     from edgekws.report.bundle import run_folder
-    from edgekws.report.mlperf import write_session
+    from edgekws.report.mlperf import official, write_session
     from firmware_io.traffic import log as traffic_log
 
     traffic = folder / run_folder.TRAFFIC
     log = traffic_log.text(traffic) if traffic.exists() else ""
-    session = write_session(run.submission(), mlperf, log)
+    document = run.submission()
+    session = write_session(document, mlperf, log)
     console.out.print(f"MLPerf Tiny session in {session}", markup=False)
+    files = official(document) if run.accuracy else None
+    if run.accuracy and not (files and files.whole):
+        clips = files.text if files else f"{run.accuracy.n} clips of {run.accuracy.dataset}"
+        text = f"warning: its accuracy is not a result of the benchmark, whose official files it did not use: {clips}"
+        console.err.print(text, style="yellow", markup=False)

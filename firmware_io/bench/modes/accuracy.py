@@ -69,6 +69,12 @@ class ClipAnswer:
     equal: bool
 
 
+def window_answer(setup: Setup, index: int, permille: tuple[int, ...]) -> ClipAnswer:
+    """The answer to the clip with this index at the end of a window, where the device prints no scores."""
+    label = None if setup.vectors.labels is None else int(setup.vectors.labels[index])
+    return ClipAnswer(setup.vectors.ids[index], label, permille, None, permille == setup.expected(index)[1])
+
+
 class Runner:
     """Accuracy mode on one device: `measure`, then `section` and `answers`."""
 

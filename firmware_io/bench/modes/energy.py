@@ -18,6 +18,7 @@ from edgekws.errors import BoardError, ConfigError
 from edgekws.types import How, Interval
 from firmware_io.bench.modes import MARGIN, WARMUPS, WINDOW_ATTEMPTS, Plan, Setup, longer, planned
 from firmware_io.bench.modes._clip import require_this_graph
+from firmware_io.bench.modes.accuracy import ClipAnswer, window_answer
 from firmware_io.bench.modes.performance import Performance
 from firmware_io.board import Board
 from firmware_io.energy import milliseconds
@@ -83,6 +84,7 @@ class Runner:
         self._recorder = Recorder(monitor, meter.folder, title, rate_hz, meter.volts)
         self._started = False
         self._spans: list[tuple[Span, float]] = []  # with the duration of the run on this computer
+        self._answers: list[ClipAnswer] = []  # of the same windows
         self._faults: list[str] = []
         self._wrong: list[str] = []
 
@@ -121,6 +123,10 @@ class Runner:
         """Joules per millisecond of the windows of `section`."""
         trace, usable = self._usable()
         return milliseconds.of_windows(trace, [span for span, _ in usable])
+
+    def answers(self) -> tuple[ClipAnswer, ...]:
+        """The answer at the end of each window of `section`."""
+        return tuple(self._answers[: len(self._usable()[1])])
 
     def _usable(self) -> tuple[Trace, list[tuple[Span, float]]]:
         """The trace so far, and the windows of which it has all samples: a meter may have gone in between."""
@@ -165,6 +171,7 @@ class Runner:
             iterations = longer(plan.window_s, iterations, lasted_s, attempt)
         if span is not None:
             self._spans.append((span, run.host_s))
+            self._answers.append(window_answer(self._setup, index, run.permille))
         if run.permille != self._setup.expected(index)[1]:
             self._wrong.append(self._setup.vectors.ids[index])
 

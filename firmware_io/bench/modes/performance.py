@@ -10,6 +10,7 @@ from statistics import median
 from edgekws.errors import BoardError, ProtocolError
 from firmware_io.bench.modes import MARGIN, WARMUPS, WINDOW_ATTEMPTS, Setup, longer, planned
 from firmware_io.bench.modes._clip import FLASH, classify, require_this_graph
+from firmware_io.bench.modes.accuracy import ClipAnswer, window_answer
 from firmware_io.board import Board
 from firmware_io.protocol.session import Window
 
@@ -95,6 +96,11 @@ class Runner:
             wrong=tuple(self._wrong),
             layers_us=self._layers_us,
         )
+
+    def answers(self) -> tuple[ClipAnswer, ...]:
+        """The answer at the end of each window so far."""
+        windows = enumerate(self._windows)
+        return tuple(window_answer(self._setup, self._setup.clip(at), window.permille) for at, window in windows)
 
     def _window(self, index: int, us: float, host_s: float) -> None:
         """One window. On a busy computer the calibration is too slow, so a short window is run again, longer."""

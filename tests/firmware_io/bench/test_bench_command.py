@@ -19,6 +19,7 @@ from edgekws.cli.boards import measure as command
 from edgekws.cli.boards.measure import Options
 from edgekws.errors import ArtifactError, BoardError, ConfigError, ParityError, ProtocolError
 from edgekws.graph import interp, io
+from edgekws.report.session_check import findings
 from firmware_io import board as boards
 from firmware_io.bench import vectors
 from firmware_io.bench.modes import Vectors
@@ -72,9 +73,14 @@ def test_figures_are_printed_and_reported(graph, options, capsys):
     assert (options.folder / "latest" / "report.html").exists() and (options.folder / "latest" / "report.md").exists()
 
 
-def test_a_session_of_mlperf_tiny(graph, options, tmp_path):
+def test_a_session_of_mlperf_tiny(graph, options, tmp_path, capsys):
     measure(FakeDevice(graph), options, mlperf=tmp_path / "submission")
     (session,) = (tmp_path / "submission" / "sessions").iterdir()
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "its accuracy is not a result of the benchmark" in printed and "12 clips of dev split" in printed
+    windows = json.loads((session / "performance" / "results.json").read_text())
+    assert len(windows) == 5 and all(len(window["infer"]["results"]) == 12 and "class" in window for window in windows)
+    assert [finding for finding in findings(session / "performance") if finding.level == "error"] == []
     assert "Median throughput is" in (session / "performance" / "results.txt").read_text()
     assert "Top 1% (12 clips, not the benchmark's files) = 100.0" in (session / "accuracy" / "results.txt").read_text()
     log = (session / "accuracy" / "log.txt").read_text()

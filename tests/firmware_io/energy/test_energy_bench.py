@@ -85,6 +85,21 @@ def test_the_order_of_the_instrument_and_the_document(measure, tmp_path):
     assert joules[first:last].sum(dtype=np.float64) == pytest.approx(run.energy.windows[0].joules, rel=1e-6)
 
 
+def test_a_session_has_the_samples_and_the_answer_of_each_window(measure):
+    """The runner's arithmetic on them: joules per millisecond between the edges, by the inferences."""
+    run, _, _ = measure()
+    document = run.submission()
+    assert "samples" not in run.to_json() and len(document["samples"]) == len(document["window_answers"]["energy"]) == 2
+    for window, samples, answer in zip(
+        run.energy.windows, document["samples"], document["window_answers"]["energy"], strict=True
+    ):
+        first, last = samples["edges"]
+        joules = sum(samples["joules"][first:last])
+        assert 1e6 * joules / window.iterations == pytest.approx(window.uj_per_inference, rel=1e-3 / window.seconds)
+        assert (last - first) / 1000 == pytest.approx(window.seconds, abs=1e-3)
+        assert len(answer["permille"]) == 12 and answer["equal"]
+
+
 def test_a_lost_edge_is_a_reason_and_the_other_windows_are_kept(measure):
     run, _, _ = measure(mute=(1,))
     assert not run.valid and "window 1: 1 edges of the timestamp pin instead of 2" in run.reasons
