@@ -23,6 +23,7 @@ class Listener:
         self._greeting = b""
         self._refused = 0
         self._just_left = False
+        self._next: socket.socket | None = None  # came while the client was leaving
 
     @property
     def address(self) -> str:
@@ -44,15 +45,15 @@ class Listener:
         if self._just_left:
             self._just_left = False
             return False
-        while self._client is None or self._is_silent(self._client):
+        if self._next is not None:
+            connection, self._next = self._next, None
+            self._receive(connection)
+        while self._next is None:
             try:
                 connection, _ = self._listening.accept()
             except BlockingIOError:
                 break
-            if self._client is None:
-                self._accept(connection)
-            else:
-                self._turn_away(connection)
+            self._receive(connection)
         return self._client is not None
 
     def greet(self, content: bytes) -> None:
@@ -92,6 +93,12 @@ class Listener:
         count, self._refused = self._refused, 0
         return count
 
+    def close(self) -> None:
+        """End all connections."""
+        self.close_client()
+        if self._next is not None:
+            self._next.close()
+
     def close_client(self) -> None:
         """End the connection of the client, if there is one."""
         if self._client is not None:
@@ -99,9 +106,18 @@ class Listener:
             self._just_left = True
         self._client = None
 
+    def _receive(self, connection: socket.socket) -> None:
+        """Whether the client has left is looked up after the next one came: it may have left just before."""
+        if self._client is None:
+            self._accept(connection)
+        elif self._is_silent(self._client):
+            self._turn_away(connection)
+        else:
+            self._next = connection
+
     @staticmethod
     def _is_silent(client: socket.socket) -> bool:
-        """Whether there is nothing to read, not even the end: until that is read, the next client waits."""
+        """Whether there is nothing to read, not even the end of the connection."""
         try:
             client.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -142,4 +158,4 @@ def opened(host: str, port: int) -> Iterator[Listener]:
         try:
             yield listener
         finally:
-            listener.close_client()
+            listener.close()

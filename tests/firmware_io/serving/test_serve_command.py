@@ -56,7 +56,7 @@ def edgekws(folder, *words):
 
 
 def test_a_board_for_one_client_after_another(tmp_path, clips):
-    """A foreign program, then our own bench, then the foreign program again."""
+    """A foreign program, our own bench, the foreign program again, and a bench of another build, which is refused."""
     recording = tmp_path / "served.jsonl"
     with served(tmp_path, BOARD, "--out", "dscnn", "--link", tmp_path / "board", "--spy", recording) as server:
         path = server.addresses["serial line"]
@@ -67,11 +67,13 @@ def test_a_board_for_one_client_after_another(tmp_path, clips):
         ours = edgekws(tmp_path, "bench", *words)
         assert "board equals interpreter: 12 of 12" in ours.stdout, ours.stdout + ours.stderr
         assert host("accuracy", clips, tmp_path / "b", "--dut", path, "--files", 24) == accuracy
-        left = [server.wait_for(rf"^client {number} left after .* bytes received") for number in (1, 2, 3)]
+        other = edgekws(tmp_path, "bench", *words, "--min-ram")  # not what the served board runs
+        assert other.returncode not in (0, 9) and "--min-ram" in other.stderr, other.stdout + other.stderr
+        left = [server.wait_for(rf"^client {number} left after .* bytes received") for number in (1, 2, 3, 4)]
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(20) == 0 and server.lines[-1] == "stopped"
     assert all("files" in error.what or "clips" in error.what for error in errors(tmp_path / "accuracy"))
-    assert len(left) == 3 and not (tmp_path / "board").is_symlink()
+    assert len(left) == 4 and not (tmp_path / "board").is_symlink()
     events = traffic.load(recording)
     assert sum(event.content.count(b"db load 490%") for event in events if event.direction == "to") == 24 + 12 + 24
     assert all(event.content for event in events)

@@ -207,6 +207,15 @@ def test_one_client_at_a_time_on_the_network():
     assert visits.count(None) == 1 and visits[-1] == Visit(2, 5, len(MUCH), visits[-1].seconds)
 
 
+def test_a_second_client_while_the_first_one_is_sending():
+    with relayed("127.0.0.1:0") as (board, address, _, _), client_of(address) as client:
+        writer = threading.Thread(daemon=True, target=client.sendall, args=(MUCH,))
+        writer.start()
+        with client_of(address) as second:
+            assert exactly(board.ours.recv, len(MUCH)) == MUCH
+            assert exactly(second.recv, len(BUSY)) == BUSY and second.recv(1) == b""
+
+
 def test_a_client_that_comes_at_the_moment_the_last_one_leaves():
     with relayed("127.0.0.1:0", reset=True) as (board, address, visits, _):
         for _ in range(50):
