@@ -21,7 +21,11 @@ _CHUNK = 4096
 
 
 class Terminal:
-    """The server's end of a pseudo-terminal. A client is there while anyone has the other end open."""
+    """The server's end of a pseudo-terminal. A client is there while anyone has the other end open.
+
+    The operating system tells only whether it is open now, so a client that comes back between two calls of `poll`
+    counts as the same one.
+    """
 
     def __init__(self, ours: int, path: str, link: Path | None) -> None:
         self._ours = ours
