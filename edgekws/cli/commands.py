@@ -193,6 +193,12 @@ ROOT = Group(
             BOARDS,
         ),
         Command(
+            "verify",
+            "edgekws.cli.boards.verify:verify",
+            "Check that the files of a run are complete and unchanged, and that its report follows from them.",
+            BOARDS,
+        ),
+        Command(
             "embed",
             "edgekws.cli.data.embed:embed",
             "Compute one vector per recording, for the data track: a parquet file per word and an index.",

@@ -1,4 +1,4 @@
-"""schema.json, generated from the types in document.py and comparison.py.
+"""schema.json, generated from the types in document.py, comparison.py and run_manifest.py.
 
 python -m edgekws.report.schema      write it again
 """
@@ -11,13 +11,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from edgekws.files import write_json
-from edgekws.report import comparison
+from edgekws.report import comparison, run_manifest
 from edgekws.report.comparison import Comparison
 from edgekws.report.document import VERSION, Bench, ReportDocument
+from edgekws.report.run_manifest import RunManifest
 
 SCHEMA = Path(__file__).with_name("schema.json")
 Row = dict[str, Any]
-_DOCUMENTS: tuple[type[BaseModel], ...] = (ReportDocument, Bench, Comparison)
+_DOCUMENTS: tuple[type[BaseModel], ...] = (ReportDocument, Bench, Comparison, RunManifest)
 
 
 def schema() -> Row:
@@ -26,7 +27,8 @@ def schema() -> Row:
     for model in _DOCUMENTS:
         described = model.model_json_schema(mode="validation", ref_template="#/$defs/{model}")
         shared |= {**described.pop("$defs"), model.__name__: described}
-    title = f"edgekws-report and edgekws-bench, version {VERSION}; {comparison.KIND}, version {comparison.VERSION}"
+    others = (f"{room.KIND}, version {room.VERSION}" for room in (comparison, run_manifest))
+    title = "; ".join((f"edgekws-report and edgekws-bench, version {VERSION}", *others))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,

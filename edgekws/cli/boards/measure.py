@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgekws import mlperf as rules
 from edgekws.cli import console
@@ -52,6 +52,12 @@ class Options:
     save_vectors: Path | None = None
     mlperf: Path | None = None
     image: Path | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The options as JSON, by their names."""
+        values = {option.name: getattr(self, option.name) for option in fields(self)}
+        plain = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
     @property
     def folder(self) -> Path:
@@ -190,7 +196,7 @@ def _import(job: _Job, meter: Meter) -> None:
     with locks.output(outputs), run_folder.new_run(outputs, modes, now) as folder:
         moment = provenance.now()
         source = provenance.Provenance("trace", folder.name, started=moment, ended=moment)
-        page = run_files.write(folder, replace(run, provenance=source), job.board, job.graph, {})
+        page = run_files.write(folder, replace(run, provenance=source), job.board, job.graph, {}, job.options.to_json())
     run_files.conclude(run, page, job.options.mlperf, folder)
 
 
@@ -216,7 +222,7 @@ def _run(job: _Job) -> None:
         run = _measured(job, url, replace(source, run_id=folder.name), clips, folder)
         if run.firmware is not None:
             about = {**about, "manifests": {**about.get("manifests", {}), "firmware": _built(job, run.firmware)}}
-        page = run_files.write(folder, run, job.board, job.graph, about)
+        page = run_files.write(folder, run, job.board, job.graph, about, options.to_json())
     run_files.conclude(run, page, options.mlperf, folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,16 +19,19 @@ if TYPE_CHECKING:
     from firmware_io.board import Board
 
 
-def write(folder: Path, run: BenchRun, board: Board, graph: Graph, about: dict[str, Any]) -> Path:
+def write(
+    folder: Path, run: BenchRun, board: Board, graph: Graph, about: dict[str, Any], options: Mapping[str, Any]
+) -> Path:
     """Print the figures, write every file of the run and point `latest` at it. Returns the report to read.
 
-    about: arguments of build_report. Raises ArtifactError when a file cannot be written.
+    about: arguments of build_report. options: of the command, by their names.
+    Raises ArtifactError when a file cannot be written.
     """
     from edgekws import plugins
     from edgekws.files import write_bytes, write_json
     from edgekws.graph import io
-    from edgekws.report import build_report, origin, write_report
-    from edgekws.report.bundle import run_folder
+    from edgekws.report import build_report, origin, schema, write_report
+    from edgekws.report.bundle import manifest, run_folder
 
     document = run.to_json()
     for figure in run.measurements():  # first: a full disk must not hide them
@@ -39,6 +43,10 @@ def write(folder: Path, run: BenchRun, board: Board, graph: Graph, about: dict[s
     write_json(folder / run_folder.BENCH, {**document, "answers": run.answer_rows()})
     write_bytes(folder / "board.toml", plugins.find("boards", board.name).path.read_bytes())
     io.save(graph, folder / "graph.npz")
+    write_bytes(folder / schema.SCHEMA.name, schema.SCHEMA.read_bytes())
+    built = about.get("manifests", {}).get("firmware")
+    compiler = built.versions.get("compiler", "") if built else ""
+    manifest.write(folder, document, options, compiler)  # the last of the files
     run_folder.point_to(folder)
     console.out.print(origin.line(document), markup=False)
     return page

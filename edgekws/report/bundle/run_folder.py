@@ -58,6 +58,8 @@ def newest(path: Path) -> Path:
     """
     if path.name == LATEST and path.is_file():
         return _named(path)
+    if path.name == LATEST and path.is_symlink() and path.is_dir():
+        return path.with_name(path.readlink().name)
     if not path.is_dir():
         return path
     pointer = path / LATEST

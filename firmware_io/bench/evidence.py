@@ -1,0 +1,108 @@
+"""What the files of a run say about its firmware: the image, the board, and the recorded traffic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from edgekws.errors import EdgeKwsError
+from edgekws.files import sha256_file
+from edgekws.report.session_check import Finding
+from firmware_io import board as boards
+from firmware_io import build, traffic
+from firmware_io.board import Board
+from firmware_io.build import build_id
+
+Row = Mapping[str, Any]
+_RESULTS = re.compile(r"m-results-\[([0-9.,]+)\]")
+
+
+def findings(folder: Path, bench: Row) -> Iterator[Finding]:
+    """Findings about firmware.elf, board.toml and traffic.jsonl of the run in `folder`. bench: its bench.json."""
+    board, about = _board(folder, bench)
+    yield about
+    if bench["provenance"]["source"] != "trace":
+        yield from _firmware(folder / "firmware.elf", bench, board)
+    if (folder / "traffic.jsonl").exists():
+        yield from _traffic(folder / "traffic.jsonl", bench)
+    elif bench["provenance"]["source"] == "replay":
+        yield Finding("error", "traffic.jsonl", "missing, although the run is a replay")
+
+
+def _board(folder: Path, bench: Row) -> tuple[Board | None, Finding]:
+    try:
+        board = replace(boards.read(folder / "board.toml"), name=bench["board"]["name"])
+    except EdgeKwsError as error:
+        return None, Finding("error", "board.toml", str(error))
+    known = {field.name for field in fields(Board)} & bench["board"].keys()
+    wrong = sorted(name for name in known if getattr(board, name) != bench["board"][name])
+    if wrong:
+        return board, Finding("error", "board.toml", f"bench.json has another {', '.join(wrong)}")
+    return board, Finding("ok", "board.toml", f"the board {board.name} of bench.json")
+
+
+def _firmware(elf: Path, bench: Row, board: Board | None) -> Iterator[Finding]:
+    checked, claimed = bench["build"], bench["firmware"]
+    if checked["status"] != "verified":
+        yield Finding("warning", "build", f"{checked['status']}: it is not proven which firmware the board ran")
+    if claimed is None:  # then the run keeps no image either
+        return
+    try:
+        digest, number = sha256_file(elf), build_id.of_file(elf)
+    except OSError as error:
+        yield Finding("error", "firmware.elf", f"{error.strerror}")
+        return
+    except EdgeKwsError as error:
+        yield Finding("error", "firmware.elf: build id", str(error))
+        return
+    if checked["status"] == "verified":
+        right = number == checked["id"]
+        got = number if right else f"{number or 'none'}, but the device said {checked['id']}"
+        yield Finding("ok" if right else "error", "firmware.elf: build id", got)
+    right = digest == claimed["sha256"]
+    got = f"{digest[:16]}" if right else f"{digest[:16]}, bench.json says {claimed['sha256'][:16]}"
+    yield Finding("ok" if right else "error", "firmware.elf: hash", got)
+    if board is not None:
+        yield _sizes(elf, claimed, board)
+
+
+def _sizes(elf: Path, claimed: Row, board: Board) -> Finding:
+    what = "firmware.elf: flash and RAM"
+    try:
+        text, data, bss = build.sizes(board, elf)
+    except EdgeKwsError as error:
+        return Finding("warning", what, f"not checked: {error}")
+    right = (text + data, data + bss) == (claimed["flash_bytes"], claimed["ram_bytes"])
+    return Finding("ok" if right else "error", what, f"{text + data:,} B and {data + bss:,} B")
+
+
+def _traffic(path: Path, bench: Row) -> Iterator[Finding]:
+    try:
+        header, events = traffic.header(path), traffic.load(path)
+    except EdgeKwsError as error:
+        yield Finding("error", "traffic.jsonl", str(error))
+        return
+    origin = bench["provenance"]
+    if origin["source"] == "replay":
+        right = header.recorded == origin["recorded"]
+        got = f"recorded {header.recorded or 'at an unknown time'}"
+        yield Finding("ok" if right else "error", "traffic.jsonl: date", got)
+    received = b"".join(event.content for event in events if event.direction == "from").decode("latin-1")
+    yield _answers(_RESULTS.findall(received), bench.get("answers") or [])
+    number = bench["build"]["id"]
+    if number and "m-build-" in received:
+        right = f"m-build-[{number}]" in received
+        yield Finding("ok" if right else "error", "traffic.jsonl: build id", number if right else f"not {number}")
+
+
+def _answers(printed: Sequence[str], answers: Sequence[Row]) -> Finding:
+    """Every answer of bench.json is in the traffic, in the same order."""
+    what, rest = "traffic.jsonl: answers", iter(printed)
+    for number, answer in enumerate(answers, 1):
+        text = ",".join(f"{value // 1000}.{value % 1000:03d}" for value in answer["permille"])
+        if text not in rest:
+            return Finding("error", what, f"answer {number} of bench.json is not in it")
+    return Finding("ok", what, f"{len(answers):,} of {len(answers):,} in it")
