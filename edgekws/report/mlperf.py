@@ -163,7 +163,9 @@ def _accuracy(bench: Row) -> Written:
     )  # rounded down, so that no threshold is met by rounding
     area = stats.macro_auc(truth, scores)
     files = official(bench)
-    of = "" if files and files.whole else f" ({len(truth)} clips, not the benchmark's files)"  # no checker reads it
+    of = (
+        "" if files and files.whole else f" ({len(truth)} clips, not the benchmark's 1000 files)"
+    )  # no checker reads it
     summary = [f"Top 1%{of} = {tenths // 10}.{tenths % 10}", *([] if area is None else [f"AUC{of} = {area:.3f}"])]
     return [f"{len(truth)} files"], summary, entries
 

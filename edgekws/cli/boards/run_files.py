@@ -104,5 +104,5 @@ def _write_session(run: BenchRun, mlperf: Path, folder: Path) -> None:
     files = official(document) if run.accuracy else None
     if run.accuracy and not (files and files.whole):
         clips = files.text if files else f"{run.accuracy.n} clips of {run.accuracy.dataset}"
-        text = f"warning: its accuracy is not a result of the benchmark, whose official files it did not use: {clips}"
+        text = f"warning: its accuracy is not a result of the benchmark, which takes all its files: {clips}"
         console.err.print(text, style="yellow", markup=False)

@@ -82,7 +82,10 @@ def test_a_session_of_mlperf_tiny(graph, options, tmp_path, capsys):
     assert len(windows) == 5 and all(len(window["infer"]["results"]) == 12 and "class" in window for window in windows)
     assert [finding for finding in findings(session / "performance") if finding.level == "error"] == []
     assert "Median throughput is" in (session / "performance" / "results.txt").read_text()
-    assert "Top 1% (12 clips, not the benchmark's files) = 100.0" in (session / "accuracy" / "results.txt").read_text()
+    assert (
+        "Top 1% (12 clips, not the benchmark's 1000 files) = 100.0"
+        in (session / "accuracy" / "results.txt").read_text()
+    )
     log = (session / "accuracy" / "log.txt").read_text()
     assert " > name%\n" in log and " < m-name-dut-[fake]\n" in log
     assert len(json.loads((session / "accuracy" / "results.json").read_text())) == CLIPS
