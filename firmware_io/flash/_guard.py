@@ -26,7 +26,15 @@ def _kill(child: "subprocess.Popen[bytes]") -> None:
         child.kill()
 
 
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
+    # a closed terminal and `timeout` signal the whole process group, and so this process, but not the command's group
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
     # close_fds=False: inherited sockets are passed on
     child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, close_fds=False, start_new_session=True)
     threading.Thread(target=_kill_at_end_of_stdin, args=(child,), daemon=True).start()

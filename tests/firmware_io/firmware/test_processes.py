@@ -80,6 +80,22 @@ def test_nothing_is_left_behind_by_a_killed_parent(name: str, graph: Graph, tmp_
             wait_until(lambda: not processes_with(elf))
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_nothing_is_left_behind_by_a_signal_to_the_group(number: int, graph: Graph, tmp_path: Path) -> None:
+    """As `timeout` and a closed terminal send it: to the parent and to the guard of its emulator."""
+    target = board.load("qemu-an386")
+    needs_for(target)
+    elf = build.build(target, emit(graph), tmp_path / "group.elf").elf
+    command = [sys.executable, "-c", PARENT, target.name, str(elf)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as parent:
+        url = parent.stdout.readline().strip()
+        with open_serial(url, timeout=30) as port:
+            Line(port).synchronize()
+            os.killpg(parent.pid, number)
+            parent.wait()
+            wait_until(lambda: not processes_with(elf))
+
+
 @pytest.mark.parametrize("name", ["host", "qemu-an386"])
 def test_nothing_is_left_behind_by_an_exception(name: str, graph: Graph, tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), started(name, emit(graph), tmp_path):
