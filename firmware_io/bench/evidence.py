@@ -1,31 +1,38 @@
-"""What the files of a run say about its firmware: the image, the board, and the recorded traffic."""
+"""What the files of a run prove: the image, the board, the samples of a meter, and the recorded traffic."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgekws.errors import EdgeKwsError
-from edgekws.files import sha256_file
+from edgekws.files import read_json, sha256_file
 from edgekws.report.session_check import Finding
 from firmware_io import board as boards
 from firmware_io import build, traffic
 from firmware_io.board import Board
 from firmware_io.build import build_id
+from firmware_io.energy import recorder
 
 Row = Mapping[str, Any]
 _RESULTS = re.compile(r"m-results-\[([0-9.,]+)\]")
 
 
 def findings(folder: Path, bench: Row) -> Iterator[Finding]:
-    """Findings about firmware.elf, board.toml and traffic.jsonl of the run in `folder`. bench: its bench.json."""
+    """Findings about firmware.elf, board.toml, energy.f32 and traffic.jsonl of a run. bench: its bench.json."""
     board, about = _board(folder, bench)
     yield about
     if bench["provenance"]["source"] != "trace":
         yield from _firmware(folder / "firmware.elf", bench, board)
+    if (folder / "energy.f32").exists() and bench["energy"]:
+        yield _energy(folder, bench["energy"])
     if (folder / "traffic.jsonl").exists():
         yield from _traffic(folder / "traffic.jsonl", bench)
     elif bench["provenance"]["source"] == "replay":
@@ -77,6 +84,27 @@ def _sizes(elf: Path, claimed: Row, board: Board) -> Finding:
         return Finding("warning", what, f"not checked: {error}")
     right = (text + data, data + bss) == (claimed["flash_bytes"], claimed["ram_bytes"])
     return Finding("ok" if right else "error", what, f"{text + data:,} B and {data + bss:,} B")
+
+
+def _energy(folder: Path, section: Row) -> Finding:
+    """Each window's joules are the sum of the samples between two edges that follow each other."""
+    what = "energy.f32: joules of the windows"
+    try:
+        sidecar = read_json(folder / "energy.json", recorder.KIND, recorder.VERSION)
+        sums = np.concatenate(([0.0], np.cumsum(np.fromfile(folder / "energy.f32", "<f4").astype(np.float64))))
+        spans = [(first, last) for first, last in pairwise(sidecar["edges"]) if 0 <= first < last < len(sums)]
+        rate_hz = float(sidecar["rate_hz"])
+    except (OSError, KeyError, TypeError, ValueError, EdgeKwsError) as error:
+        return Finding("error", what, f"not readable ({error})")
+    for number, window in enumerate(section["windows"], 1):
+        fits = (
+            math.isclose(sums[last] - sums[first], window["joules"], rel_tol=1e-6)
+            and math.isclose((last - first) / rate_hz, window["seconds"], rel_tol=1e-9)
+            for first, last in spans
+        )
+        if not any(fits):
+            return Finding("error", what, f"window {number} is between no two edges")
+    return Finding("ok", what, f"{len(section['windows'])} windows, from {len(sums) - 1:,} samples")
 
 
 def _traffic(path: Path, bench: Row) -> Iterator[Finding]:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgekws.emit.c import emit
-from edgekws.files import sha256_file
+from edgekws.files import sha256_file, write_json
 from edgekws.graph import interp, io
 from edgekws.report import build_report
 from edgekws.report.bundle import manifest
@@ -22,7 +23,7 @@ from edgekws.report.bundle.run_folder import newest
 from edgekws.report.markdown import to_markdown
 from firmware_io import board as boards
 from firmware_io import build
-from firmware_io.bench import vectors
+from firmware_io.bench import evidence, vectors
 from firmware_io.bench.modes import Vectors
 from tests.conftest import random_graph
 from tests.firmware_io.devices.fake_device import FakeDevice, on_pty
@@ -58,8 +59,6 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def vectors_of(graph: Any) -> Any:
-    import numpy as np
-
     return np.random.default_rng(1).integers(-128, 128, (CLIPS, 49, 10)).astype(np.int8)
 
 
@@ -256,6 +255,24 @@ def test_a_replay_is_verified_as_one(out: Path) -> None:
         edit(copy, name, lambda value: value["provenance"].update(recorded="2031-01-01T00:00:00+00:00"))
     assert "traffic.jsonl: date" in errors(copy)
     shutil.rmtree(copy)
+
+
+def test_joules_are_computed_again_from_the_samples(run: Path) -> None:
+    samples = np.full(3000, 0.5, "<f4")
+    samples.tofile(run / "energy.f32")
+    about = {"kind": "edgekws-energy-trace", "version": 1, "rate_hz": 100.0, "samples": 3000, "edges": [10, 100, 1200]}
+    write_json(run / "energy.json", about)
+    bench = json.loads((run / "bench.json").read_text())
+
+    def checked(joules: float, seconds: float) -> str:
+        bench["energy"] = {"windows": [{"joules": joules, "seconds": seconds}]}
+        (finding,) = (one for one in evidence.findings(run, bench) if one.what.startswith("energy.f32"))
+        return f"{finding.level} {finding.got}"
+
+    assert checked(550.0, 11.0) == "ok 1 windows, from 3,000 samples"
+    assert checked(551.0, 11.0) == checked(550.0, 12.0) == "error window 1 is between no two edges"
+    (run / "energy.json").write_text("{}")
+    assert checked(550.0, 11.0).startswith("error not readable")
 
 
 def test_a_session_of_mlperf_tiny_is_checked_by_its_rules(tmp_path: Path, graph: Any) -> None:

@@ -15,8 +15,10 @@ import pytest
 from edgekws.cli.boards.measure import Options, measure
 from edgekws.emit import c
 from edgekws.graph import interp, io
+from edgekws.report import document
+from edgekws.report.bundle import verify
 from firmware_io import board as boards
-from firmware_io.bench import Plan, Vectors, bench
+from firmware_io.bench import Plan, Vectors, bench, evidence
 from firmware_io.bench import vectors as vector_files
 from firmware_io.build import build
 from firmware_io.energy.meter import Meter
@@ -121,7 +123,8 @@ def test_a_submission_of_energy_mode_from_the_command_line(graph, vectors, tmp_p
     """Five windows of ten seconds, as the rules want them; about 100 s."""
     io.save(graph, tmp_path / "graph.npz")
     vector_files.write(tmp_path / "clips.npz", vectors, graph.features)
-    with set_up(tmp_path / "firmware" / f"{BOARD}-energy.elf", "eembc") as (_, port, meter):
+    firmware = build(boards.load(BOARD), c.emit(graph), tmp_path / "firmware.elf", energy=True)
+    with set_up(firmware.elf, "eembc") as (_, port, meter):
         options = Options(BOARD, out=tmp_path, modes=("energy",), port=port, meter=meter, voltage=3.0)
         measure(replace(options, vectors=tmp_path / "clips.npz", mlperf=tmp_path / "submission"))
     report = json.loads((tmp_path / "bench" / f"{BOARD}-energy" / "latest" / "report.json").read_text())
@@ -131,5 +134,9 @@ def test_a_submission_of_energy_mode_from_the_command_line(graph, vectors, tmp_p
     spooled = np.fromfile(tmp_path / "bench" / f"{BOARD}-energy" / "latest" / "energy.f32", "<f4")
     assert len(spooled) == sidecar["samples"] > 60 * RATE_HZ
     assert spooled.sum(dtype=np.float64) == pytest.approx(joules(0, len(spooled) / RATE_HZ), rel=1e-3)
+    run = tmp_path / "bench" / f"{BOARD}-energy" / "latest"
+    results = [*verify.findings(run), *evidence.findings(run, document.read(run / "bench.json"))]
+    assert [one for one in results if one.level == "error"] == []
+    assert any(one.what.startswith("energy.f32") for one in results)
     (session,) = (tmp_path / "submission" / "sessions").iterdir()
     assert "Median energy cost is" in (session / "energy" / "results.txt").read_text()
