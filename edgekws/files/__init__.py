@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import io
 import json
@@ -72,7 +73,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 def _remove_abandoned(path: Path) -> None:
     """Temporary files and folders of runs that were killed while writing `path`."""
-    for partial in path.parent.glob(f".{path.name}.*.partial"):
+    for partial in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
         pid = partial.name.split(".")[-2]
         if not pid.isdigit() or _is_running(int(pid)):
             continue

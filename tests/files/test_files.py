@@ -23,6 +23,18 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
+@pytest.mark.parametrize("name", ["**", "a*", "[b]", "?"])
+def test_a_name_is_no_pattern(tmp_path, name):
+    """What a killed run left of this file is removed, and nothing of any other file."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mine, other = (tmp_path / f".{stem}.{ended.pid}.partial" for stem in (name, "abc"))
+    mine.write_text("half")
+    other.write_text("of another file")
+    files.write_text(tmp_path / name, "new")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([name, other.name])
+
+
 def test_rows_are_an_npy_file(tmp_path):
     rows = np.arange(60, dtype=np.int16).reshape(10, 6)
     files.write_rows(tmp_path / "a.npy", [rows[:4], rows[4:]], rows.shape, rows.dtype)
