@@ -196,7 +196,8 @@ def _import(job: _Job, meter: Meter) -> None:
     with locks.output(outputs), run_folder.new_run(outputs, modes, now) as folder:
         moment = provenance.now()
         source = provenance.Provenance("trace", folder.name, started=moment, ended=moment)
-        page = run_files.write(folder, replace(run, provenance=source), job.board, job.graph, {}, job.options.to_json())
+        run = replace(run, provenance=source)
+        page = run_files.write(folder, run, job.board, job.graph, {}, job.options.to_json())
     run_files.conclude(run, page, job.options.mlperf, folder)
 
 

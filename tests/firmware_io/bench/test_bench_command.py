@@ -314,6 +314,8 @@ def test_the_session_of_an_imported_trace_has_no_log_of_another_run(options, tmp
     command.measure(replace(nucleo, meter=meter, mlperf=tmp_path / "mlperf"))
     (log,) = (tmp_path / "mlperf").glob("sessions/*/energy/log.txt")
     assert log.read_text() == log.with_name("results.txt").read_text()
+    assert "edgekws: an imported trace; no board was used" in log.read_text()
+    assert "unknown" not in log.read_text()
 
 
 def test_a_trace_that_cannot_be_of_this_board_is_not_valid(options, recorded):
