@@ -23,6 +23,7 @@ from firmware_io.energy import recorder
 
 Row = Mapping[str, Any]
 _RESULTS = re.compile(r"m-results-\[([0-9.,]+)\]")
+_STAMP = re.compile(r"m-lap-us-([0-9]+)\r?\n")
 
 
 def findings(folder: Path, bench: Row) -> Iterator[Finding]:
@@ -120,6 +121,7 @@ def _traffic(path: Path, bench: Row) -> Iterator[Finding]:
         yield Finding("ok" if right else "error", "traffic.jsonl: date", got)
     received = b"".join(event.content for event in events if event.direction == "from").decode("latin-1")
     yield _answers(_RESULTS.findall(received), bench.get("answers") or [])
+    yield from _stamps(_STAMP.findall(received), (bench.get("performance") or {}).get("clock_us") or [])
     number = bench["build"]["id"]
     if number and "m-build-" in received:
         right = f"m-build-[{number}]" in received
@@ -134,3 +136,14 @@ def _answers(printed: Sequence[str], answers: Sequence[Row]) -> Finding:
         if text not in rest:
             return Finding("error", what, f"answer {number} of bench.json is not in it")
     return Finding("ok", what, f"{len(answers):,} of {len(answers):,} in it")
+
+
+def _stamps(printed: Sequence[str], windows: Sequence[Sequence[int]]) -> Iterator[Finding]:
+    """Every reading of the device's clock in bench.json is in the traffic, in the same order."""
+    what, rest = "traffic.jsonl: time stamps", iter(printed)
+    for number, window in enumerate(windows, 1):
+        if not all(str(stamp) in rest for stamp in window):
+            yield Finding("error", what, f"those of window {number} of bench.json are not in it")
+            return
+    if windows:
+        yield Finding("ok", what, f"of {len(windows):,} windows")

@@ -25,8 +25,8 @@ def verify(
 
     Of a run: every file against its hash in manifest.json, files that are missing or were added, the schemas, every
     figure computed again from bench.json, the report from the bench, the build id, hash and sizes of firmware.elf, the
-    graph, and the answers in the recorded traffic. Of a session of MLPerf Tiny, ours or the runner's: the published
-    rules. Exit code 8 when a check fails.
+    graph, answers and time stamps in the recorded traffic. Of a session of MLPerf Tiny, ours or the runner's: the
+    published rules. Exit code 8 when a check fails.
 
     A manifest proves that nothing was damaged or mixed up, not who wrote it: whoever changes a file can write a new
     manifest. Keep or sign its hash where that matters.

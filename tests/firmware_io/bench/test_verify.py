@@ -275,6 +275,19 @@ def test_joules_are_computed_again_from_the_samples(run: Path) -> None:
     assert checked(550.0, 11.0).startswith("error not readable")
 
 
+def test_time_stamps_are_those_of_the_recorded_traffic(run: Path) -> None:
+    bench = json.loads((run / "bench.json").read_text())
+
+    def checked() -> str:
+        (finding,) = (one for one in evidence.findings(run, bench) if one.what == "traffic.jsonl: time stamps")
+        return f"{finding.level} {finding.got}"
+
+    windows = bench["performance"]["clock_us"]
+    assert checked() == f"ok of {len(windows)} windows"
+    windows[0][1] -= (windows[0][1] - windows[0][0]) // 2
+    assert checked() == "error those of window 1 of bench.json are not in it"
+
+
 def test_a_session_of_mlperf_tiny_is_checked_by_its_rules(tmp_path: Path, graph: Any) -> None:
     session = tmp_path / "sessions" / "20261201_021530" / "performance"
     session.mkdir(parents=True)
