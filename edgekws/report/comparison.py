@@ -20,15 +20,15 @@ class _Own(BaseModel):
 
 
 class ComparedConditions(_Own):
-    """clips: hash and number. windows: number and median seconds; null: none, or not known."""
+    """clips: hash and number. windows: number, median seconds and inferences; null: none, or not known."""
 
     clock: str
     dataset: str
     clips: tuple[str, int]
     meter: str
     volts: float | None
-    latency_windows: tuple[int, float] | None
-    energy_windows: tuple[int, float] | None
+    latency_windows: tuple[int, float, float] | None
+    energy_windows: tuple[int, float, float] | None
 
 
 class ComparedRun(_Own):

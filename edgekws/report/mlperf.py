@@ -9,8 +9,9 @@ One folder for each mode of the run, with exactly the files that tools/submissio
 mlcommons/tiny expects in results/<system>/kws/<mode>/; copy them there. The lines of results.txt and the fields of
 results.json are those of the runner of mlcommons/tiny (benchmark/runner): the samples of an energy window are joules
 per millisecond, so that the runner's own arithmetic gives these figures again. Edgekws is stricter: a run that is not
-valid has no median and no accuracy in its results.txt, and one whose clips are not the benchmark's official files has
-no accuracy there, so no checker accepts it. edgekws/report/session_check.py checks such a folder.
+valid has no median and no accuracy in its results.txt, and one whose clips are not proved to be the benchmark's
+official files, by the hash of each, has no accuracy there, so no checker accepts it. edgekws/report/session_check.py
+checks such a folder.
 """
 
 from __future__ import annotations
@@ -122,8 +123,16 @@ def _origin(bench: Row, mode: str) -> list[str]:
     if mode == "accuracy":
         accuracy, files = bench["accuracy"], official(bench)
         clips = files.text if files else f"{accuracy['n']} clips of {accuracy['dataset']}"
-        lines.append(f"files: {clips}" if files and files.whole else f"NOT THE BENCHMARK'S {FILES} FILES: {clips}")
+        lines.append(f"{_caveat(files)}: {clips}")
     return lines
+
+
+def _caveat(files: kws01.Standing | None) -> str:
+    """How the line about the clips begins."""
+    if files and files.whole:
+        return "files"
+    unproved = files and not files.problems and files.n == FILES
+    return f"NOT {'PROVED TO BE ' if unproved else ''}THE BENCHMARK'S {FILES} FILES"
 
 
 Written = tuple[list[str], list[str], list[Row]]
@@ -162,12 +171,18 @@ def _accuracy(bench: Row) -> Written:
         int((scores.argmax(axis=1) == truth).sum()) * 1000 // len(truth)
     )  # rounded down, so that no threshold is met by rounding
     area = stats.macro_auc(truth, scores)
-    files = official(bench)
-    of = (
-        "" if files and files.whole else f" ({len(truth)} clips, not the benchmark's 1000 files)"
-    )  # no checker reads it
+    of = _qualified(official(bench), len(truth))
     summary = [f"Top 1%{of} = {tenths // 10}.{tenths % 10}", *([] if area is None else [f"AUC{of} = {area:.3f}"])]
     return [f"{len(truth)} files"], summary, entries
+
+
+def _qualified(files: kws01.Standing | None, n: int) -> str:
+    """What stands between the name of a result and its value, so that no checker reads it; "" for official files."""
+    if files and files.whole:
+        return ""
+    if files and not files.problems and files.n == n == FILES:
+        return f" ({n} files, contents of {files.verified} verified)"
+    return f" ({n} clips, not the benchmark's {FILES} files)"
 
 
 def _energy(bench: Row) -> Written:

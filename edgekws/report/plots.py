@@ -48,7 +48,7 @@ def recall_svg(recalls: Sequence[Mapping[str, Any]], title: str) -> str:
 
     height = 0.34 * len(recalls) + 0.7
     figure = Figure(figsize=(6.4, height))
-    axes = figure.add_axes((0.19, 0.5 / height, 0.69, 1 - 0.55 / height))
+    axes = figure.add_axes((0.21, 0.5 / height, 0.67, 1 - 0.55 / height))
     for row, recall in enumerate(recalls):
         low, high = 100 * recall["interval"]["low"], 100 * recall["interval"]["high"]
         value = None if recall["value"] is None else 100 * recall["value"]

@@ -23,7 +23,7 @@ def windows_svg(speed: Speed, how: str) -> str:
     middle, values = speed.middle / scale, [value / scale for value in speed.each]
     numbers = range(1, len(values) + 1)
     figure = Figure(figsize=(_WIDTH_IN, 2.6))
-    axes = figure.add_axes((0.14, 0.2, 0.83, 0.66))
+    axes = figure.add_axes((0.16, 0.2, 0.81, 0.66))
     axes.axhline(middle, color=SOFT, lw=1.2, ls="--", label=f"median {middle:,.4g} {unit}")
     axes.plot(numbers, values, color=ACCENT, lw=1.4, marker="o", markersize=6, label="window")
     half = max(_LEAST_SPAN * middle, 1.3 * max(abs(value - middle) for value in values))
@@ -32,7 +32,7 @@ def windows_svg(speed: Speed, how: str) -> str:
     axes.set_xticks(list(numbers))
     axes.ticklabel_format(axis="y", useOffset=False, style="plain")
     axes.set_xlabel("window")
-    axes.set_ylabel(f"{unit} per inference ({how})", fontsize=9)
+    axes.set_ylabel(f"{unit}\nper inference, {how}", fontsize=9)  # in one line it is longer than the axis
     grid(axes, "y")
     plain(axes)
     legend(axes, 2)
@@ -42,7 +42,8 @@ def windows_svg(speed: Speed, how: str) -> str:
 def _scale(speed: Speed) -> tuple[float, str]:
     """(divisor, unit) of the axis."""
     if speed.counted:
-        return (1e6, "million instructions") if speed.middle >= 1e6 else (1.0, "instructions")
+        units = ((1e6, "million instructions"), (1e3, "thousand instructions"))
+        return next(((scale, unit) for scale, unit in units if speed.middle >= scale), (1.0, "instructions"))
     return (1e3, "ms") if speed.middle >= 1000 else (1.0, "us")
 
 

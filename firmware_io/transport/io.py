@@ -51,9 +51,13 @@ _LATE_S = 0.3
 _RESTARTS = 3
 """Of the interface board, for one `name`."""
 _LONGEST_LINE = 1 << 16
-_NAME = re.compile(rb"(?!m-ready$|m-lap-us-|m-dut-passthrough\(|e-\[|\[dut\]:|\s*$).+", re.DOTALL)
-"""An answer to `name`, and no line that a manager may print at any time."""
+_NAME = re.compile(
+    rb"(?!m-ready$|m-lap-us-|m-timestamp-mode-|m-init-done$|m-dut-passthrough\(|e-\[|\[dut\]:|\s*$).+", re.DOTALL
+)
+"""An answer to `name`, and no line that a manager may print at any time, nor one of a device that starts."""
 _DEVICE_NAME = b"m-name-dut-"
+_NO_MANAGER = b"e-[Unknown command: dut]"
+"""What a device answers to `dut COMMAND%`."""
 _BAUD = re.compile(rb"(?:baud is: |checkbaud\()(\d+)\)?")
 _NEW_BAUD = re.compile(rb"(?:set baud to: |setbaud\()(\d+)\)?")
 
@@ -183,7 +187,12 @@ class IoManager:
 
     def _error(self, expected: str, line: bytes) -> ProtocolError:
         hint = "check the cable between this computer and the IO manager, and that nothing else writes to its port"
-        return ProtocolError(expected, got=_shown(line), hint=hint)
+        return ProtocolError(expected, got=_shown(line), hint=self._direct if line == _NO_MANAGER else hint)
+
+    @property
+    def _direct(self) -> str:
+        """What to do when the device itself is at the port."""
+        return f"this is the device itself; leave out `io:`: --port {self._url}"
 
     def _wait(self) -> str:
         """The manager's name, once it answers."""
@@ -203,7 +212,7 @@ class IoManager:
             raise BoardError(
                 f"{self._url} should be an IO manager",
                 got=f"the device itself: {_shown(line)}",
-                hint=f"leave out `io:`: --port {self._url}",
+                hint=self._direct,
             )
         return line.decode("latin-1")
 

@@ -43,7 +43,7 @@ def session_document(graph, kept=None, files=None, **changes):
     """A valid run of all modes with the official files. kept: only so many answers."""
     bench = bench_document(graph)
     rows = official_answers()[:kept]
-    files = files or proved(335, len(rows) - 335)
+    files = files or proved(len(rows), 0)
     bench["accuracy"] |= {"n": 1000, "dataset": "MLPerf Tiny kws01", "files": files}
     energy = energy_section("measured", seconds=10.5)
     first = official_answers()[:5]

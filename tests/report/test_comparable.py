@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekws.errors import ConfigError
+from edgekws.errors import ConfigError, NotComparableError
 from edgekws.report import build_report, document
 from edgekws.report.compare import compare
 from edgekws.report.compare.comparable import REASONS, issues, require_known, unchecked
@@ -23,7 +23,8 @@ ESTIMATED = bench(energy={**energy_section("estimated"), "chip": "chip one"})
 REPLAY = {"source": "replay", "recorded": "2026-11-02T10:00:00+00:00", "port": "replay:t.jsonl"}
 UNVERIFIED = {**bench(), "build": {"status": "unverified", "id": "", "expected": "0123abcd" * 4}, "firmware": None}
 OTHER_BUILD = {"status": "unknown", "id": "89abcdef" * 4, "expected": "0123abcd" * 4}
-SHORT = [{**window, "seconds": 1.0} for window in METERED["energy"]["windows"]]
+SHORT = [{**window, "seconds": 1.0, "iterations": 20} for window in METERED["energy"]["windows"]]
+TENTH = {"windows_s": [1.05] * 5, "iterations": [4] * 5}
 
 CASES = [
     ("missing", "energy", bench(), bench(), "energy per inference in A and B"),
@@ -43,7 +44,7 @@ CASES = [
     ("clock", "latency", METERED, changed(METERED, board={"clock_hz": 80_000_000}), "80 MHz against 1e-06 MHz"),
     ("emulator", "instructions", bench(), changed(bench(), provenance={"emulator": "QEMU 9"}), "QEMU 9 against QEMU"),
     ("emulator", "instructions", bench(), changed(bench(), provenance={"emulator": ""}), "unknown against QEMU"),
-    ("windows", "latency", METERED, changed(METERED, performance={"windows_s": [1.05] * 5}), "5 of 1.05 s against 5"),
+    ("windows", "latency", METERED, changed(METERED, performance=TENTH), "5 of 1.05 s against 5"),
     ("windows", "latency", METERED, changed(METERED, performance={"windows_s": [10.5] * 3}), "3 of 10.5 s against 5"),
     ("windows", "energy", METERED, changed(METERED, energy={"windows": SHORT}), "5 of 1 s against 5 of 2 s"),
     ("dataset", "accuracy", bench(), changed(bench(), accuracy={"dataset": "my words"}), "my words against dev split"),
@@ -53,7 +54,7 @@ CASES = [
     ("volts", "energy", METERED, changed(METERED, energy={"volts": None}), "unknown against 1.8 V"),
     ("meter", "energy", METERED, changed(METERED, energy={"meter": "Meter Two"}), "Meter Two against Meter One"),
     ("meter", "energy", ESTIMATED, changed(ESTIMATED, energy={"chip": "chip two"}), "chip two against model"),
-    ("windows", "instructions", bench(), changed(bench(), performance={"windows_s": [1.05] * 5}), "5 of 1.05 s"),
+    ("windows", "instructions", bench(), changed(bench(), performance=TENTH), "5 of 1.05 s"),
 ]  # fmt: skip
 
 
@@ -81,6 +82,42 @@ def test_it_can_be_allowed_on_purpose_and_the_outcome_says_so(reason, metric, ba
     assert reason in {issue.id for issue in verdict.outcomes[0].allowed}
     fewer = tuple(name for name in found if name != reason)
     assert judge(runs(base, other), Gate((parse(RULES[metric]),), fewer)).result == "refused"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "result"),
+    [
+        ((0.157, 1), (0.247, 1), "fail"),  # one inference each: the window is longer because the inference is
+        ((0.12, 2), (0.2, 1), "fail"),  # 60 ms and 200 ms, in windows of 0.1 s at least
+        ((10.0, 40), (20.0, 40), "fail"),  # as many inferences, twice as slow
+        ((10.0, 1000), (20.0, 1999), "refused"),
+        ((0.1, 1), (0.3, 3), "refused"),
+    ],
+)
+def test_windows_that_differ_by_their_inferences_only_are_compared(old, new, result):
+    def run(seconds, inferences):
+        each = {
+            "windows_s": [seconds] * 5,
+            "iterations": [inferences] * 5,
+            "latencies_us": [1e6 * seconds / inferences] * 5,
+        }
+        return changed(METERED, performance={**each, "latency_us": 1e6 * seconds / inferences})
+
+    verdict = judge(runs(run(*old), run(*new)), Gate((parse("latency > +20 %"),)))
+    assert verdict.result == result
+
+
+def test_only_reasons_that_can_be_allowed_are_offered():
+    def hint(*rules):
+        with pytest.raises(NotComparableError) as caught:
+            judge(runs(bench(), changed(bench(), provenance=REPLAY)), Gate(tuple(map(parse, rules)))).require_pass()
+        return caught.value.hint
+
+    assert hint("latency > 20 ms") == "measure the missing figures, or leave out their rules"
+    both = hint("latency > 20 ms", "instructions > +1 %")
+    assert both.startswith("measure the missing figures") and both.endswith(
+        "accept differences with --allow (here: source)"
+    )
 
 
 @pytest.mark.parametrize("metric", sorted(METRICS))

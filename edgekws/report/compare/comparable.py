@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from edgekws.errors import ConfigError, unknown
 from edgekws.report.compare.figures import METRICS
-from edgekws.report.compare.runs import Conditions, Run
+from edgekws.report.compare.runs import Conditions, Run, Windows
 
 _ENERGIES = ("energy", "energy-above-idle")
 _SCORES = ("accuracy", "auc")
@@ -59,7 +59,7 @@ class Figure:
         return self.run.build or {"status": "unknown", "id": "", "expected": ""}
 
     @property
-    def windows(self) -> tuple[int, float] | None:
+    def windows(self) -> Windows | None:
         return self.conditions.energy_windows if self.metric in _ENERGIES else self.conditions.latency_windows
 
 
@@ -190,8 +190,23 @@ def _windows(base: Figure, other: Figure) -> str:
     old, new = base.windows, other.windows
     if old is None or new is None:
         return ""
-    same = old[0] == new[0] and max(old[1], new[1]) <= _WINDOW * min(old[1], new[1])
-    return "" if same else f"{new[0]} of {new[1]:.3g} s against {old[0]} of {old[1]:.3g} s"
+    return (
+        ""
+        if old[0] == new[0] and _as_long(old, new)
+        else f"{new[0]} of {new[1]:.3g} s against {old[0]} of {old[1]:.3g} s"
+    )
+
+
+def _as_long(old: Windows, new: Windows) -> bool:
+    """Whether two lengths are similar, or differ only because an inference takes longer.
+
+    A window is a whole number of inferences: with as many in both it is as long as they are, and else it may exceed
+    the length that was asked for by less than one.
+    """
+    shorter, longer = sorted((old, new), key=lambda windows: windows[1])
+    _, seconds, inferences = longer
+    similar = seconds <= _WINDOW * shorter[1]
+    return similar or inferences == shorter[2] or seconds - shorter[1] < seconds / max(inferences, 1.0)
 
 
 _TABLE = (

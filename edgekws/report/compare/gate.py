@@ -88,9 +88,18 @@ class Verdict:
             hint = "undo the change that did it, or bench the new base" if self.count("fail") else _CLEARER
             raise RegressionError("every rule should hold", got=got, hint=hint)
         if self.result == "refused":
-            ids = ", ".join(dict.fromkeys(issue.id for one in self.outcomes for issue in one.refused))
-            hint = f"bench under the conditions of the base, or accept differences with --allow (here: {ids})"
-            raise NotComparableError("every rule should compare runs of the same conditions", got=got, hint=hint)
+            ids = dict.fromkeys(issue.id for one in self.outcomes for issue in one.refused)
+            raise NotComparableError(
+                "every rule should compare runs of the same conditions", got=got, hint=_way_out(list(ids))
+            )
+
+
+def _way_out(ids: Sequence[str]) -> str:
+    """What to do about these reasons. Only what --allow takes is offered to it."""
+    optional = [name for name in ids if not comparable.REASONS[name].final]
+    missing = "measure the missing figures, or leave out their rules" if len(optional) < len(ids) else ""
+    allow = f"bench under the conditions of the base, or accept differences with --allow (here: {', '.join(optional)})"
+    return "; ".join(filter(None, (missing, allow if optional else "")))
 
 
 def counted(results: Sequence[str]) -> str:

@@ -6,7 +6,7 @@
     latency > 20 ms             fail when it is above 20 ms                  a limit, without a sign
 
 METRIC is one of METRICS, COMPARISON one of > >= < <=. A bound with a sign is a change against the base, without one a
-limit for the run itself. A file of rules is TOML:
+limit for the run itself, on the side where it is worse. A file of rules is TOML:
 
     kind = "edgekws-gate"
     version = 1
@@ -134,12 +134,17 @@ def _percent(metric: str, number: float, signed: bool, where: str) -> tuple[Kind
 
 
 def _require_sense(rule: Rule, where: str) -> None:
-    """Raises ConfigError for a rule that runs without any change break, and better ones too."""
+    """Raises ConfigError for a limit on the better side, and for a change that equal runs break, and better ones."""
     improving = "<" if METRICS[rule.metric].better == "less" else ">"
-    if rule.kind == "limit" or improving not in rule.comparison or not rule.breaks(0.0) or not rule.bound:
+    if improving not in rule.comparison:
+        return
+    if rule.kind != "limit" and (not rule.breaks(0.0) or not rule.bound):
         return
     turned = {"<": ">", ">": "<"}[rule.comparison[0]] + rule.comparison[1:]
     hint = f'write "{rule.text.replace(rule.comparison, turned)}"'
+    if rule.kind == "limit":
+        better = f"{rule.metric} is better when it is {METRICS[rule.metric].better}"
+        raise ConfigError(f"{where} should limit the worse side: {better}", got=f'"{rule.text}"', hint=hint)
     raise ConfigError(f"{where} should let equal runs and better ones pass", got=f'"{rule.text}"', hint=hint)
 
 

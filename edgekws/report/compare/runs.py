@@ -16,6 +16,7 @@ from edgekws.report.compare.figures import Value
 from edgekws.types import How
 
 Row = Mapping[str, Any]
+Windows = tuple[int, float, float]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Conditions:
     """How the figures of a run were obtained, besides provenance and build. "" and None: unknown, or there is none.
 
     clock: of the CPU. meter: of an estimate with its chip. clips: hash of all that were sent, and number of answers.
-    latency_windows, energy_windows: number and median seconds.
+    latency_windows, energy_windows: number, median seconds, and median number of inferences.
     """
 
     clock: str = ""
@@ -31,8 +32,8 @@ class Conditions:
     clips: tuple[str, int] = ("", 0)
     meter: str = ""
     volts: float | None = None
-    latency_windows: tuple[int, float] | None = None
-    energy_windows: tuple[int, float] | None = None
+    latency_windows: Windows | None = None
+    energy_windows: Windows | None = None
 
 
 @dataclass(frozen=True)
@@ -108,14 +109,15 @@ def run(name: str, source: str, content: Row) -> Run:
 
 def _conditions(content: Row) -> Conditions:
     performance, energy, accuracy = (content[name] or {} for name in ("performance", "energy", "accuracy"))
+    metered = energy.get("windows", ())
     return Conditions(
         clock=_clock(content["board"] or {}),
         dataset=accuracy.get("dataset", ""),
         clips=((content["provenance"] or {}).get("clips_sha256", ""), accuracy.get("n", 0)),
         meter=", ".join(filter(None, (energy.get("meter"), energy.get("chip")))),
         volts=energy.get("volts"),
-        latency_windows=_windows(performance.get("windows_s", ())),
-        energy_windows=_windows([window["seconds"] for window in energy.get("windows", ())]),
+        latency_windows=_windows(performance.get("windows_s", ()), performance.get("iterations", ())),
+        energy_windows=_windows(*([window[key] for window in metered] for key in ("seconds", "iterations"))),
     )
 
 
@@ -124,8 +126,8 @@ def _clock(board: Row) -> str:
     return f"{hertz / 1e6:g} MHz" if isinstance(hertz, int | float) and hertz else ""
 
 
-def _windows(seconds: Sequence[float]) -> tuple[int, float] | None:
-    return (len(seconds), median(seconds)) if seconds else None
+def _windows(seconds: Sequence[float], inferences: Sequence[int]) -> Windows | None:
+    return (len(seconds), median(seconds), float(median(inferences))) if seconds else None
 
 
 def _name(number: int) -> str:

@@ -48,7 +48,7 @@ def test_the_official_files_that_are_here_are_called_a_part(official, tmp_path):
         pytest.skip("needs the official files of shared/data")
     with tarfile.open(archive) as opened:
         opened.extractall(tmp_path, filter="data")
-    assert vectors.read(tmp_path / "kws01_b", official).dataset == "MLPerf Tiny kws01, 335 of 1000 files"
+    assert vectors.read(tmp_path / "kws01_b", official).dataset == "MLPerf Tiny kws01, 335 of 1,000 files"
 
 
 def test_graphs_with_other_features_or_labels_are_refused(official, folder):

@@ -162,6 +162,24 @@ def test_a_port_without_a_manager(graph, monkeypatch, quick):
         pass
 
 
+NAMED = b"m-name-dut-[plain]\r\nm-ready\r\n"
+
+
+@pytest.mark.parametrize("received", [NAMED, BANNER.encode() + NAMED], ids=["running", "starting"])
+def test_a_plain_device_in_the_place_of_a_manager(received):
+    """The banner of a device that starts was taken for a manager's name, and its next answer for a bad cable."""
+    line = io.IoManager(Recorded(received, 64), "serial:/dev/x")
+    with pytest.raises(BoardError, match="leave out `io:`: --port serial:/dev/x"):
+        line.open(None)
+
+
+def test_a_device_that_does_not_know_the_command_of_managers():
+    line = io.IoManager(Recorded(b"e-[Unknown command: dut]\r\nm-ready\r\n", 64), "serial:/dev/x")
+    line.write(b"name%")
+    with pytest.raises(ProtocolError, match="leave out `io:`: --port serial:/dev/x"):
+        line.read(1.0)
+
+
 @pytest.mark.parametrize("rest", ["", "?baud=9600", "serial:x?speed=1", "serial:x?baud=0", "serial:x?baud=x",
                                   "serial:x?dialect=other"])  # fmt: skip
 def test_urls_that_are_refused(rest):
