@@ -25,6 +25,7 @@ err = Console(
 )  # serial:1234:5678 is a port; rich would read :1234: as an emoji
 
 _STOPPED, _STOPPED_TEXT = 130, "stopped; run the same command again to continue"
+_stopped_texts: list[str] = []
 _QUIET_SECONDS = 30.0
 """Without a terminal a line is printed this often."""
 
@@ -131,8 +132,18 @@ def readable_errors(debug: bool) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def when_stopped(text: str) -> Iterator[None]:
+    """Ctrl-C or a signal in a `with` block ends the command with `text`, where it does not continue when run again."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _stopped_texts.append(text)
+        raise
+
+
 def _stop() -> NoReturn:
-    err.print(_STOPPED_TEXT)
+    err.print(_stopped_texts.pop() if _stopped_texts else _STOPPED_TEXT)
     sys.exit(signals.exit_code() or _STOPPED)
 
 

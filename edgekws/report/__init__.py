@@ -132,7 +132,7 @@ def write_report(report: Report, folder: Path) -> list[Path]:
 
     document = report.to_json()
     paths = [folder / f"report.{suffix}" for suffix in ("json", "md", "html")]
-    page, text = _page(document), to_markdown(document)  # rendered before the first file is replaced
+    page, text = page_of(document), to_markdown(document)  # rendered before the first file is replaced
     write_json(paths[0], document)
     write_text(paths[1], text)
     if page is None:
@@ -142,8 +142,8 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     return paths
 
 
-def _page(document: Row) -> str | None:
-    """The page; None where the packages of the extra edgekws[report] are not installed."""
+def page_of(document: Row) -> str | None:
+    """The page of an `edgekws-report` document; None without the packages of the extra edgekws[report]."""
     from edgekws.report.html import to_html
 
     try:

@@ -22,7 +22,7 @@ class File(BaseModel):
 
 
 class Versions(BaseModel):
-    """Of the programs that made the figures; "" for one that was not used."""
+    """Of the programs that made figures and plots; "" for one that was not used, or is not known."""
 
     model_config = _CONFIG
 
@@ -30,6 +30,7 @@ class Versions(BaseModel):
     python: str
     compiler: str
     emulator: str
+    matplotlib: str = ""
 
 
 class RunManifest(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,22 +14,26 @@ import numpy as np
 
 from edgekws.errors import EdgeKwsError
 from edgekws.files import read_json, sha256_file
+from edgekws.graph import io
 from edgekws.report.session_check import Finding
 from firmware_io import board as boards
-from firmware_io import build, traffic
+from firmware_io import build, traffic, transport
+from firmware_io.bench import sent_clips
 from firmware_io.board import Board
-from firmware_io.build import build_id
+from firmware_io.build import build_id, memory_plan
 from firmware_io.energy import recorder
 
 Row = Mapping[str, Any]
-_RESULTS = re.compile(r"m-results-\[([0-9.,]+)\]")
 _STAMP = re.compile(r"m-lap-us-([0-9]+)\r?\n")
 
 
 def findings(folder: Path, bench: Row) -> Iterator[Finding]:
     """Findings about firmware.elf, board.toml, energy.f32 and traffic.jsonl of a run. bench: its bench.json."""
+    yield from _source(bench["provenance"])
     board, about = _board(folder, bench)
     yield about
+    if board is not None and bench.get("arena"):
+        yield from _arena(folder / "graph.npz", board, bench)
     if bench["provenance"]["source"] != "trace":
         yield from _firmware(folder / "firmware.elf", bench, board)
     if (folder / "energy.f32").exists() and bench["energy"]:
@@ -38,6 +42,31 @@ def findings(folder: Path, bench: Row) -> Iterator[Finding]:
         yield from _traffic(folder / "traffic.jsonl", bench)
     elif bench["provenance"]["source"] == "replay":
         yield Finding("error", "traffic.jsonl", "missing, although the run is a replay")
+
+
+def _source(origin: Row) -> Iterator[Finding]:
+    """A finding for figures that no device gave in this run, or that may come from anywhere."""
+    if origin["source"] == "replay":
+        when = origin["recorded"] or "at an unknown time"
+        yield Finding("warning", "source", f"a replay of traffic recorded {when}, as the file itself says")
+    elif origin["source"] == "trace":
+        yield Finding("warning", "source", "an imported trace: no board was used; nothing shows what was measured")
+    elif origin["source"] == "unknown":
+        yield Finding("warning", "source", "unknown: an older document does not say it")
+    if (transport.recording_of(origin["port"]) is not None) != (origin["source"] == "replay"):
+        yield Finding("error", "source", f"{origin['source']}, but the port is {ascii(origin['port'])[:80]}")
+
+
+def _arena(path: Path, board: Board, bench: Row) -> Iterator[Finding]:
+    """The memory plan, made again."""
+    what = "graph.npz: memory plan"
+    try:
+        again = asdict(memory_plan.arena(board, io.load(path), bench["arena"]["min_ram"]))
+    except EdgeKwsError as error:
+        yield Finding("warning", what, f"not checked: {error}")
+        return
+    right = again == bench["arena"]
+    yield Finding("ok" if right else "error", what, "made again" if right else f"made again: {again}")
 
 
 def _board(folder: Path, bench: Row) -> tuple[Board | None, Finding]:
@@ -120,7 +149,12 @@ def _traffic(path: Path, bench: Row) -> Iterator[Finding]:
         got = f"recorded {header.recorded or 'at an unknown time'}"
         yield Finding("ok" if right else "error", "traffic.jsonl: date", got)
     received = b"".join(event.content for event in events if event.direction == "from").decode("latin-1")
-    yield _answers(_RESULTS.findall(received), bench.get("answers") or [])
+    answered, answers = sent_clips.heard(events), bench.get("answers") or []
+    yield _answers([one.text for one in answered], answers)
+    if answers and origin["clips_sha256"] and not bench["incomplete"]:
+        right = sent_clips.have_hash(answers, answered, origin["clips_sha256"])
+        got = "names, classes and contents" if right else "names, classes or contents are of other clips"
+        yield Finding("ok" if right else "error", "traffic.jsonl: hash of the clips", got)
     yield from _stamps(_STAMP.findall(received), (bench.get("performance") or {}).get("clock_us") or [])
     number = bench["build"]["id"]
     if number and "m-build-" in received:

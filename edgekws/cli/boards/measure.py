@@ -201,6 +201,7 @@ def _import(job: _Job, meter: Meter) -> None:
     run_files.conclude(run, page, job.options.mlperf, folder)
 
 
+@console.when_stopped("stopped; a bench does not continue: run again, it measures everything")
 def _run(job: _Job) -> None:
     """Measure in a folder of its own. Everything that can be checked is checked before that is made."""
     from edgekws.report.bundle import run_folder
@@ -229,12 +230,14 @@ def _run(job: _Job) -> None:
 
 def _measured(job: _Job, url: str, source: Provenance, clips: Vectors, folder: Path) -> BenchRun:
     """The run. Its firmware stays in its folder, where no other run replaces it, if the device proved that it ran."""
+    from edgekws.report.bundle import run_folder
+    from firmware_io import transport as transports
     from firmware_io.bench import bench, provenance
     from firmware_io.build import memory_plan
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport, spy
 
-    firmware = _firmware(job, folder / "firmware.elf")
+    firmware = _firmware(job, folder / run_folder.FIRMWARE)
     meter = job.meter and replace(job.meter, folder=folder)
     record = job.options.spy or _log(job, folder)
     console.out.print(f"device at {job.port}", markup=False)
@@ -242,8 +245,9 @@ def _measured(job: _Job, url: str, source: Provenance, clips: Vectors, folder: P
     with open_transport(traced, firmware.elf) as transport, console.progress() as report:
         run = bench(Session(transport), job.board, job.graph, clips, job.plan, firmware, report, meter)
     run_files.keep_traffic(folder, record, url)
+    run = run_files.whole(run, folder, recorded=bool(record or transports.recording_of(url)))
     if run.firmware is None:
-        firmware.elf.unlink()
+        firmware.elf.unlink(missing_ok=True)
     known = run.firmware is not None and job.options.image is None  # of an image, the plan is not known
     arena = memory_plan.arena(job.board, job.graph, job.options.min_ram) if known else None
     return replace(run, provenance=replace(source, ended=provenance.now()), arena=arena)

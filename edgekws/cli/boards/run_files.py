@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,9 @@ def write(
     built = about.get("manifests", {}).get("firmware")
     compiler = built.versions.get("compiler", "") if built else ""
     manifest.write(folder, document, options, compiler)  # the last of the files
+    gone = run_folder.missing(folder, (*run_folder.DOCUMENTS, manifest.NAME))
+    if gone is not None:
+        raise gone
     run_folder.point_to(folder)
     console.out.print(origin.line(document), markup=False)
     return page
@@ -59,8 +63,21 @@ def keep_traffic(folder: Path, record: Path | None, url: str) -> None:
     from firmware_io import transport
 
     source, kept = record or transport.recording_of(url), folder / run_folder.TRAFFIC
-    if source is not None and source != kept:
+    if source is not None and source != kept and source.is_file():  # `whole` says that it is missing
         write_bytes(kept, source.read_bytes())
+
+
+def whole(run: BenchRun, folder: Path, recorded: bool) -> BenchRun:
+    """The run; aborted, and so not valid, when a file that it wrote before its end is no longer in `folder`."""
+    from edgekws.report.bundle import run_folder
+
+    metered = run.energy is not None and run.energy.rate_hz > 0
+    names = (run_folder.FIRMWARE, *run_folder.SAMPLES * metered, *(run_folder.TRAFFIC,) * recorded)
+    error = run_folder.missing(folder, names)
+    if error is None or run.cause is not None:
+        return run
+    run = replace(run, cause=error)
+    return replace(run, reasons=(f"the run was aborted: {run.incomplete}", *run.reasons))
 
 
 def conclude(run: BenchRun, page: Path, mlperf: Path | None, folder: Path) -> None:

@@ -23,13 +23,15 @@ def verify(
 ) -> None:
     """Check that the files of a run are complete and unchanged, and that its report follows from them.
 
-    Of a run: every file against its hash in manifest.json, files that are missing or were added, the schemas, every
-    figure computed again from bench.json, the report from the bench, the build id, hash and sizes of firmware.elf, the
-    graph, answers and time stamps in the recorded traffic. Of a session of MLPerf Tiny, ours or the runner's: the
-    published rules. Exit code 8 when a check fails.
+    Of a run: the names of its files and every file against its hash in manifest.json, files that are missing or were
+    added, the schemas, every figure computed again from bench.json, report.json from bench.json, report.md and
+    report.html from report.json, options, versions and times against each other, the build id, hash and sizes of
+    firmware.elf, the graph and its memory plan. With the recorded traffic: answers, time stamps and the hash of the
+    clips. Of a session of MLPerf Tiny, ours or the runner's: the published rules. Exit code 8 when a check fails. A
+    replay, an imported trace and pages of another version are warnings.
 
-    A manifest proves that nothing was damaged or mixed up, not who wrote it: whoever changes a file can write a new
-    manifest. Keep or sign its hash where that matters.
+    It cannot show who wrote the files: whoever invents a whole run, its traffic, dates and manifest included, passes.
+    Keep or sign the hash of the manifest where that matters.
 
     Example: `edgekws verify work/dscnn/bench/qemu-an386`
     """

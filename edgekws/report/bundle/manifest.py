@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from edgekws._version import __version__
 from edgekws.errors import ArtifactError
 from edgekws.files import read_json, sha256_file, write_json, writing
+from edgekws.report.bundle import pages
+from edgekws.report.bundle.run_folder import BENCH, REPORT
 from edgekws.report.run_manifest import KIND, VERSION, RunManifest
 
 NAME = "manifest.json"
@@ -26,7 +28,7 @@ def write(folder: Path, bench: Mapping[str, Any], options: Mapping[str, Any], co
     """
     provenance = bench["provenance"]
     versions = {"edgekws": __version__, "python": platform.python_version()}
-    versions |= {"compiler": compiler, "emulator": provenance["emulator"]}
+    versions |= {"compiler": compiler, "emulator": provenance["emulator"], "matplotlib": pages.drawn_by()}
     with writing(folder / NAME):
         described = {name: {"sha256": sha256_file(path), "bytes": path.stat().st_size} for name, path in files(folder)}
     document = {
@@ -52,6 +54,10 @@ def files(folder: Path) -> list[tuple[str, Path]]:
 def read(folder: Path) -> Row:
     """The manifest of a run. Raises ArtifactError when it is missing, or not as schema.json says."""
     path = folder / NAME
+    if not path.is_file() and any((folder / name).is_file() for name in (REPORT, BENCH)):
+        expected = f"{folder} should have the manifest of its run, {NAME}"
+        hint = "without it nothing shows that its files are whole: bench again"
+        raise ArtifactError(expected, got="none: an older edgekws wrote the run, or the file was deleted", hint=hint)
     value = read_json(path, KIND, VERSION, hint="give the folder of a run of `edgekws bench`")
     try:
         RunManifest.model_validate_json(json.dumps(value))

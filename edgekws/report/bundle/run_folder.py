@@ -7,8 +7,9 @@ are impossible, a text file with the name of the folder.
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import count, islice
@@ -19,16 +20,24 @@ from edgekws.files import write_text, writing
 
 LATEST = "latest"
 REPORT, BENCH, TRAFFIC = "report.json", "bench.json", "traffic.jsonl"
+FIRMWARE = "firmware.elf"
+SAMPLES = ("energy.f32", "energy.json")
+"""What a live meter measured, while the run lasts."""
+DOCUMENTS = (REPORT, "report.md", BENCH, "graph.npz", "board.toml", "schema.json")
+"""Every run has these."""
 _WORTH_KEEPING = (REPORT, BENCH, TRAFFIC, "energy.f32")
+_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[a-z][a-z0-9_-]*")
 
 
 @contextmanager
 def new_run(parent: Path, modes: Sequence[str], at: datetime) -> Iterator[Path]:
     """A new folder in `parent` for a `with` block, named after the time and the modes.
 
-    An error inside of the block removes it, unless it holds results or a recording. Raises ArtifactError when it
-    cannot be made.
+    An error inside of the block removes it, unless it holds results or a recording. Those of killed runs that hold
+    nothing but the firmware are removed, too: call it while no other process runs in `parent`. Raises ArtifactError
+    when it cannot be made.
     """
+    _remove_killed(parent)
     folder = _created(parent, "-".join((at.strftime("%Y%m%d-%H%M%S"), *modes)))
     try:
         yield folder
@@ -69,6 +78,10 @@ def newest(path: Path) -> Path:
         return path / pointer.readlink().name if pointer.is_symlink() else pointer
     if any((path / name).is_file() for name in (REPORT, BENCH)):
         return path
+    if _RUN_ID.fullmatch(path.resolve().name):
+        got = "one that ended before it wrote a report: it was killed, or it is still running"
+        hint = "run `edgekws bench` again; it removes such a folder when nothing but the firmware is in it"
+        raise ArtifactError(f"{path} should be the folder of a run with its report", got=got, hint=hint)
     expected = f"{path} should be a run of `edgekws bench`, or a folder with {LATEST}"
     raise ArtifactError(expected, got="a broken link" if pointer.is_symlink() else "none", hint=_below(path))
 
@@ -101,6 +114,27 @@ def _created(parent: Path, name: str) -> Path:
                 folder.mkdir()
                 return folder
     raise AssertionError
+
+
+def _remove_killed(parent: Path) -> None:
+    """Remove folders of runs in `parent` with nothing in them but the firmware, which can be built again."""
+    for folder in parent.glob("*"):
+        if _RUN_ID.fullmatch(folder.name) and not folder.is_symlink() and folder.is_dir():
+            names = {path.name for path in folder.iterdir()}
+            if names <= {FIRMWARE} and not (folder / FIRMWARE).is_dir():
+                with suppress(OSError):  # it may be someone else's
+                    (folder / FIRMWARE).unlink(missing_ok=True)
+                    folder.rmdir()
+
+
+def missing(folder: Path, names: Iterable[str]) -> ArtifactError | None:
+    """An error that says which of the files `names` of a run have gone from its folder; None when all are there."""
+    gone = [name for name in names if not (folder / name).is_file()]
+    if not gone:
+        return None
+    hint = "keep the folder as it is until the run has ended, and bench again"
+    expected = f"{folder} should have every file that the run wrote into it"
+    return ArtifactError(expected, got=f"no {', '.join(gone)}: removed while it ran", hint=hint)
 
 
 def _discard(folder: Path) -> None:

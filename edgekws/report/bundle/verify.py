@@ -7,24 +7,24 @@ firmware.elf, the traffic) is in firmware_io/bench/evidence.py.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgekws._version import __version__
 from edgekws.errors import ArtifactError, EdgeKwsError
 from edgekws.files import sha256_file
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
 from edgekws.report import build_report, document
-from edgekws.report.bundle import figures, manifest
-from edgekws.report.bundle.run_folder import BENCH, REPORT
-from edgekws.report.markdown import to_markdown
+from edgekws.report.bundle import claims, figures, manifest, pages
+from edgekws.report.bundle.run_folder import BENCH, DOCUMENTS, REPORT
 from edgekws.report.session_check import Finding
 
-_ELSEWHERE = ("title", "created", "edgekws", "figures", "warnings", "parity", "manifests")
+_ELSEWHERE = ("created", "edgekws", "figures", "warnings", "parity", "manifests")
 """Fields of a report that do not follow from its bench alone."""
-_EXPECTED = ("report.json", "report.md", "bench.json", "graph.npz", "board.toml", "schema.json")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+"""Names of files: what they say is what a reader sees."""
 Row = dict[str, Any]
 
 
@@ -40,8 +40,11 @@ def findings(folder: Path) -> list[Finding]:
     results += about
     if BENCH in documents:
         results += figures.findings(documents[BENCH])
-    if BENCH in documents and REPORT in documents and graph is not None:
-        results += _report(folder, documents[REPORT], documents[BENCH], graph)
+    if BENCH in documents and REPORT in documents:
+        results += claims.findings(folder, written, documents[REPORT], documents[BENCH])
+        results += _report(documents[REPORT], documents[BENCH], graph) if graph is not None else []
+    if REPORT in documents:
+        results += pages.findings(folder, documents[REPORT], written)
     return results
 
 
@@ -55,8 +58,10 @@ def _files(folder: Path, written: Row) -> Iterator[Finding]:
         except OSError:
             right = False
         wrong += [] if right else [name]
-    missing = sorted((listed.keys() | set(_EXPECTED)) - there.keys())
+    missing = sorted((listed.keys() | set(DOCUMENTS)) - there.keys())
     more = sorted(there.keys() - listed.keys())
+    odd = sorted(name for name in listed.keys() | there.keys() if not _PLAIN.fullmatch(name))
+    yield _listed("files: names", odd, "other characters than letters, digits, . _ -", "plain")
     yield _listed("files: content", wrong, "changed", f"{len(listed)} files have their hashes")
     yield _listed("files: missing", missing, "missing", "none")
     yield _listed("files: not in the manifest", more, "added", "none")
@@ -105,22 +110,11 @@ def _graph(folder: Path, bench: Row | None) -> tuple[Graph | None, list[Finding]
     return graph if right else None, [Finding("ok" if right else "error", "graph.npz", got)]
 
 
-def _report(folder: Path, report: Row, bench: Row, graph: Graph) -> Iterator[Finding]:
-    again = json.loads(json.dumps(build_report(report["title"], graph, bench).to_json()))
+def _report(report: Row, bench: Row, graph: Graph) -> Iterator[Finding]:
+    title = f"{graph.name} on {bench['board']['title']}"
+    again = json.loads(json.dumps(build_report(title, graph, bench).to_json()))
     wrong = [key for key in again if key not in _ELSEWHERE and not figures.close(report[key], again[key])]
     wrong += [] if figures.close(report["figures"][: len(again["figures"])], again["figures"]) else ["figures"]
     kept = set(again["warnings"]) <= set(report["warnings"])
     wrong += [] if kept else ["warnings"]
     yield _listed("report.json: follows from bench.json", wrong, "other values", "every section and figure")
-    yield _markdown(folder, report)
-
-
-def _markdown(folder: Path, report: Mapping[str, Any]) -> Finding:
-    what = "report.md: follows from report.json"
-    if report["edgekws"] != __version__:
-        return Finding("warning", what, f"not checked: written by edgekws {report['edgekws']}")
-    try:
-        same = (folder / "report.md").read_text("utf-8") == to_markdown(dict(report))
-    except (OSError, ValueError) as error:
-        return Finding("error", what, str(error))
-    return Finding("ok" if same else "error", what, "word for word" if same else "another text")

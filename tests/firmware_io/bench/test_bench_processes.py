@@ -87,8 +87,16 @@ def test_a_second_bench_into_the_same_folder_is_refused(out: Path) -> None:
         assert "edgekws bench --board host" in message
         first.send_signal(signal.SIGKILL)
         first.wait()
+    (dead,) = folder(out).iterdir()
+    for reads in (["verify", dead], ["compare", dead, dead]):
+        done = subprocess.run([*MAIN, *map(str, reads)], capture_output=True, text=True, check=False)
+        assert done.returncode == 8 and "before it wrote a report: it was killed" in " ".join(done.stderr.split())
+    recorded = dead.with_name("20200101-000000-accuracy")
+    recorded.mkdir()
+    (recorded / "traffic.jsonl").write_text("{}")
     third = subprocess.run(command(out, "--clips", "3"), capture_output=True, text=True, check=False)
     assert third.returncode == 0, "the lock of a killed process never blocks: " + third.stderr
+    assert not dead.exists() and (recorded / "traffic.jsonl").exists(), "only what can be built again is removed"
 
 
 def test_benches_of_different_outputs_run_at_once(out: Path, tmp_path: Path) -> None:
@@ -126,6 +134,7 @@ def test_a_signal_leaves_a_report(out: Path, number: int, code: int) -> None:
         process.send_signal(number if number != signal.SIGINT else 0)  # a second one does not end it earlier
         _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors
+    assert "a bench does not continue: run again" in " ".join(errors.split())
     report = document.read(folder(out) / "latest" / "report.json")
     assert 0 < report["accuracy"]["n"] < CLIPS and report["verdict"]["valid"] is False
     name = "the user" if number == signal.SIGINT else signal.Signals(number).name

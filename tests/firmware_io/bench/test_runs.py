@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from edgekws.cli.boards import measure as command
+from edgekws.cli.boards import run_files
 from edgekws.cli.boards.measure import Options
 from edgekws.emit.c import emit
 from edgekws.errors import ArtifactError, BoardError, ParityError
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
 from edgekws.report import document
-from edgekws.report.bundle import run_folder
+from edgekws.report.bundle import manifest, run_folder
 from edgekws.report.bundle.run_folder import newest
 from edgekws.report.compare.runs import load
 from firmware_io import board as boards
@@ -93,6 +94,36 @@ def test_a_run_without_a_figure_leaves_nothing(graph: Graph, options: Options) -
     with pytest.raises(BoardError):
         measure(FakeDevice(graph, Faults(reset=True, command=START_COMMANDS + 1, always=True)), options)
     assert not options.folder.exists()
+
+
+@pytest.mark.parametrize("name", ["firmware.elf", "traffic.jsonl"])
+def test_a_run_that_lost_files_is_not_valid(graph: Graph, options: Options, monkeypatch, capsys, name: str) -> None:
+    keep = run_files.keep_traffic
+
+    def lossy(folder: Path, record: Path | None, url: str) -> None:
+        if name != "traffic.jsonl":
+            shutil.rmtree(folder)
+        keep(folder, None if name == "traffic.jsonl" else record, url)
+
+    monkeypatch.setattr(run_files, "keep_traffic", lossy)
+    number = build.build(boards.load(BOARD), emit(graph), options.out / "same.elf").build_id
+    with pytest.raises(ArtifactError, match=f"no {name}: removed while it ran"):
+        measure(FakeDevice(graph, check=True, build=number), options, spy=options.out / "mine.jsonl")
+    report = document.read(newest(options.folder) / "report.json")
+    assert report["verdict"]["valid"] is False and f"no {name}" in report["incomplete"]
+    assert "not valid" in capsys.readouterr().out.lower()
+
+
+def test_documents_that_are_lost_are_an_error(graph: Graph, options: Options, monkeypatch) -> None:
+    write = manifest.write
+
+    def lossy(folder: Path, *arguments: object) -> Path:
+        (folder / "report.md").unlink()
+        return write(folder, *arguments)
+
+    monkeypatch.setattr(manifest, "write", lossy)
+    with pytest.raises(ArtifactError, match=r"no report\.md: removed while it ran"):
+        measure(FakeDevice(graph), options)
 
 
 def test_an_aborted_run_is_the_latest_and_says_so(graph: Graph, options: Options) -> None:

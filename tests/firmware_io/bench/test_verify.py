@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgekws.cli import console
+from edgekws.cli.boards import verify
 from edgekws.emit.c import emit
+from edgekws.errors import ArtifactError
 from edgekws.files import sha256_file, write_json
 from edgekws.graph import interp, io
 from edgekws.report import build_report
 from edgekws.report.bundle import manifest
 from edgekws.report.bundle.run_folder import newest
+from edgekws.report.html import to_html
 from edgekws.report.markdown import to_markdown
 from firmware_io import board as boards
 from firmware_io import build
@@ -70,10 +74,15 @@ def run(out: Path, tmp_path: Path) -> Path:
 
 
 def errors(folder: Path) -> str:
-    """What `edgekws verify` prints about failed checks; its exit code says the same."""
-    done = edgekws("verify", folder)
-    wrong = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
-    assert done.returncode == (8 if wrong else 0), done.stdout + done.stderr
+    """What `edgekws verify` prints about failed checks; it fails for the same ones."""
+    failed = False
+    with console.out.capture() as captured:
+        try:
+            verify.verify([folder])
+        except ArtifactError:
+            failed = True
+    wrong = [line for line in captured.get().splitlines() if line.startswith("ERROR")]
+    assert failed == bool(wrong), captured.get()
     return "\n".join(wrong)
 
 
@@ -103,6 +112,12 @@ def test_a_run_passes_by_its_folder_by_its_board_and_by_latest(out: Path, run: P
         "bench.json: accuracy: follows from what the device gave",
         "report.json: follows from bench.json: every section and figure",
         "report.md: follows from report.json: word for word",
+        "report.html: follows from report.json: byte for byte, with its plots",
+        "manifest.json: options: agree with the run",
+        "manifest.json: versions: agree with the run",
+        "schema.json: of its version",
+        "graph.npz: memory plan: made again",
+        "traffic.jsonl: hash of the clips: names, classes and contents",
         "firmware.elf: build id",
         "firmware.elf: hash",
         "traffic.jsonl: build id",
@@ -152,6 +167,7 @@ def test_without_its_manifest_a_run_is_refused(run: Path, content: str | None) -
     if content is not None:
         (run / manifest.NAME).write_text(content)
     done = edgekws("verify", run)
+    assert content is not None or "an older edgekws wrote the run, or the file" in " ".join(done.stderr.split())
     assert done.returncode == 8 and manifest.NAME in " ".join(done.stderr.split()), done.stderr
 
 
@@ -191,8 +207,13 @@ def test_a_doctored_bench_is_found_although_its_hash_is_new(
         (lambda r: r["memory"][0].update(used=1), "follows from bench.json: other values: memory"),
         (lambda r: r.update(warnings=[]), "follows from bench.json: other values: warnings"),
         (lambda r: r.update(title="Better"), "report.md: follows from report.json: another text"),
+        (lambda r: r.update(title="Better"), "follows from bench.json: other values: title"),
+        (lambda r: r.update(edgekws="9.9"), "manifest.json: versions: edgekws"),
+        (lambda r: r.update(created="1999-01-01 00:00:00+00:00"), "report.json: times: created before ended"),
+        (lambda r: r["manifests"]["firmware"]["recipe"].update(min_ram=True), "report.json says True"),
+        (lambda r: r["manifests"]["firmware"]["inputs"].update(firmware="0" * 64), "made from another firmware"),
     ],
-    ids=["figure", "section", "memory", "warnings", "title"],
+    ids=["figure", "section", "memory", "warnings", "title", "other title", "version", "created", "recipe", "inputs"],
 )
 def test_a_doctored_report_is_found_although_its_hash_is_new(
     run: Path, change: Callable[[Row], object], message: str
@@ -205,10 +226,90 @@ def test_a_doctored_report_is_found_although_its_hash_is_new(
     )
     (run / "report.json").write_text(json.dumps(again.to_json()))
     (run / "report.md").write_text(to_markdown(again.to_json()))
+    (run / "report.html").write_text(to_html(again.to_json()))
     sealed(run)
     assert errors(run) == ""
     edit(run, "report.json", change)
     assert message in errors(run)
+
+
+def replaced(folder: Path, name: str, old: str, new: str) -> None:
+    text = (folder / name).read_text()
+    assert old in text
+    (folder / name).write_text(text.replace(old, new))
+    sealed(folder)
+
+
+def other_drawings(folder: Path) -> None:
+    replaced(folder, "report.html", "stroke-linejoin: round", "stroke-linejoin: miter")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: replaced(f, "report.html", "12 of 12", "13 of 12"), "report.html: follows from report.json"),
+        (lambda f: replaced(f, "report.html", "</main>", "<script>1</script></main>"), "report.json: another text"),
+        (other_drawings, "report.html: follows from report.json: its text, but other plots"),
+        (lambda f: replaced(f, "schema.json", "edgekws-report", "another"), "schema.json: of its version: another one"),
+        (lambda f: edit_manifest(f, "options", min_ram=True), "min_ram True, but the memory plan is the other one"),
+        (lambda f: edit_manifest(f, "options", windows=7), "options: windows 7, but performance has 5"),
+        (lambda f: edit_manifest(f, "options", window_s=99.0), "options: window_s 99, but a window of performance"),
+        (lambda f: edit_manifest(f, "options", clips=3), "options: clips 3, but 12 were answered"),
+        (lambda f: edit_manifest(f, "options", modes=["energy"]), "options: modes ['energy'], but the run has"),
+        (lambda f: edit_manifest(f, "options", board="host"), "options: another board than qemu-an386"),
+        (lambda f: edit_manifest(f, "options", port="replay:x"), "options: port 'replay:x', but the source is live"),
+        (lambda f: edit_manifest(f, "versions", compiler="icc"), "versions: compiler 'icc'"),
+        (lambda f: edit_manifest(f, "versions", emulator="QEMU 99"), "versions: another emulator"),
+        (lambda f: edit_manifest(f, "versions", edgekws="7"), "versions: edgekws '7'"),
+        (lambda f: unlisted(f, "traffic.jsonl"), "options: traffic.jsonl is missing, although"),
+        (lambda f: unlisted(f, "report.md"), "files: missing: missing: report.md"),
+        (lambda f: (f / "a\nb\u202e.txt").write_text("x") and sealed(f), "files: names: other characters"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_doctored_file_is_found_although_its_hash_is_new(
+    run: Path, change: Callable[[Path], object], message: str
+) -> None:
+    change(run)
+    assert message in errors(run)
+
+
+def edit_manifest(folder: Path, section: str, **values: object) -> None:
+    written = json.loads((folder / manifest.NAME).read_text())
+    written[section] |= values
+    (folder / manifest.NAME).write_text(json.dumps(written))
+
+
+def unlisted(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    written = json.loads((folder / manifest.NAME).read_text())
+    del written["files"][name]
+    (folder / manifest.NAME).write_text(json.dumps(written))
+
+
+def test_the_hash_of_the_clips_is_computed_from_the_traffic(run: Path) -> None:
+    for name in ("bench.json", "report.json", manifest.NAME):
+        edit(run, name, lambda value: value["provenance"].update(clips_sha256="0" * 64))
+    assert "traffic.jsonl: hash of the clips" in errors(run)
+
+
+def test_plots_of_another_matplotlib_are_not_checked_but_nothing_may_be_added(run: Path) -> None:
+    edit_manifest(run, "versions", matplotlib="3.0.0")
+    other_drawings(run)
+    done = edgekws("verify", run)
+    assert done.returncode == 0 and "the plots are not checked" in done.stdout
+    replaced(run, "report.html", "</svg>", "<foreignObject>1</foreignObject></svg>")
+    assert "its text, but other plots" in errors(run)
+
+
+def test_pages_of_another_version_are_said_to_be_unchecked(run: Path) -> None:
+    edit(run, "report.json", lambda report: report.update(edgekws="9.9"))
+    edit_manifest(run, "versions", edgekws="9.9")
+    done = edgekws("verify", run)
+    assert done.returncode == 0 and "report.html: follows from report.json: not checked: written by" in done.stdout
+    assert re.search(
+        r"^ok +report.md: follows from report.json: word for word", done.stdout, re.MULTILINE
+    )  # no version
 
 
 def test_another_firmware_is_found_although_its_hash_is_new(run: Path) -> None:
@@ -249,6 +350,7 @@ def test_a_replay_is_verified_as_one(out: Path) -> None:
     assert edgekws("bench", *own).returncode == 0
     folder = newest(out / "bench" / BOARD)
     assert errors(folder) == "" and manifest.read(folder)["provenance"]["source"] == "replay"
+    assert re.search(r"^warning +source: a replay .* as the file itself says", edgekws("verify", folder).stdout, re.M)
     copy = folder.with_name("copy")
     shutil.copytree(folder, copy)
     for name in ("bench.json", "report.json", manifest.NAME):
