@@ -32,6 +32,8 @@ class Board:
     supply_v: lowest and highest supply by the data sheet, in volts; empty when unknown.
     active_current_ma: lowest and highest current while it computes at clock_hz, by data sheet and publications, in mA;
     empty when unknown. firmware_io/bench/plausible.py compares metered energies with both.
+    npu_macs_per_cycle: peak of an NPU on the chip, in multiplications a cycle of clock_hz; 0 without one. Metered
+    energies may be of firmware that uses it.
     icount_shift: an emulated instruction takes 2^shift ns of virtual time; -1 without an emulator.
     """
 
@@ -64,6 +66,7 @@ class Board:
     energy_baud: int = 9600
     supply_v: tuple[float, ...] = ()
     active_current_ma: tuple[float, ...] = ()
+    npu_macs_per_cycle: int = 0
 
 
 def names() -> list[str]:

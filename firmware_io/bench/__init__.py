@@ -80,7 +80,7 @@ def bench(
     run = _collected(setup, results)
     if results.cause is not None and not (run.performance or run.accuracy or run.energy or run.others):
         raise results.cause
-    return _judged(run, plan)
+    return _judged(run, plan, graph)
 
 
 def import_trace(board: Board, graph: Graph, meter: Meter, plan: Plan) -> BenchRun:
@@ -92,7 +92,7 @@ def import_trace(board: Board, graph: Graph, meter: Meter, plan: Plan) -> BenchR
     section, samples = energy.recorded(meter, board, plan)
     run = BenchRun(board, graph.name, digest(graph), graph.labels, ("energy",), energy=section)
     run = replace(run, samples=samples)
-    return _judged(run, plan)
+    return _judged(run, plan, graph)
 
 
 def _checked(plan: Plan, meter: Meter | None, board: Board) -> Plan:
@@ -175,8 +175,8 @@ def _collected(setup: Setup, results: _Results) -> BenchRun:
     )
 
 
-def _judged(run: BenchRun, plan: Plan) -> BenchRun:
-    return replace(run, reasons=verdict.reasons(run, plan), warnings=verdict.warnings(run, plan))
+def _judged(run: BenchRun, plan: Plan, graph: Graph) -> BenchRun:
+    return replace(run, reasons=verdict.reasons(run, plan, graph), warnings=verdict.warnings(run, plan))
 
 
 def _ignore(stage: str, done: int, total: int) -> None:

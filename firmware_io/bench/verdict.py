@@ -19,7 +19,7 @@ spread            between windows, of latency and of energy, as a share of the m
                   moved, over 30 % the median of five windows says nothing any more. The same limits hold for the
                   latency of boards: a microcontroller does the same work in the same cycles. On this computer, which
                   other programs share, the latency only warns, and so does the energy of an emulated board.
-plausibility      of a metered energy, against the board's data sheet: see plausible.py.
+plausibility      of a metered energy, against the board's data sheet and the graph's work: see plausible.py.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from edgekws.graph.ir import Graph
 from edgekws.mlperf import WINDOW_S, WINDOWS
 from firmware_io.bench import plausible
 from firmware_io.bench.modes import IDLE_S, WARMUPS, Plan
@@ -46,13 +47,14 @@ _ANOTHER_MODEL = 0.5
 """Share of the clips: a device that differs on more holds another model; a wrong kernel rarely affects so many."""
 
 
-def reasons(run: BenchRun, plan: Plan) -> tuple[str, ...]:
-    """Why the run is not valid, in sentences; empty when it is."""
+def reasons(run: BenchRun, plan: Plan, graph: Graph | None = None) -> tuple[str, ...]:
+    """Why the run is not valid, in sentences; empty when it is. graph: whose work the times are compared with."""
     return (
         *_incomplete(run),
         *(_performance_reasons(run, run.performance, plan) if run.performance else ()),
         *(_accuracy_reasons(run.accuracy) if run.accuracy else ()),
         *(_energy_reasons(run, run.energy, plan) if run.energy else ()),
+        *(plausible.time_reasons(run.board, graph, run.energy) if run.energy and graph else ()),
         *(f"{mode}: {reason}" for mode, section in run.others.items() for reason in section.reasons),
     )
 
@@ -260,7 +262,7 @@ def _energy_warnings(energy: Energy, plan: Plan) -> Iterator[str]:
         yield "the energy is an emulated board's: it tests the set-up and says nothing about a chip"
     if energy.uj_per_inference_above_idle is None:
         yield f"the idle power is not known: no window has {plan.idle_s:g} s of rest beside it"
-    elif energy.uj_per_inference_above_idle <= 0:
+    elif energy.uj_per_inference_above_idle <= 0 and energy.how != "measured":
         yield "the board drew no more power in its windows than at rest: check that the edges belong to the windows"
     if energy.uj_per_inference_above_idle is not None and plan.idle_s < IDLE_S:
         yield f"the idle power was measured over {plan.idle_s:g} s, less than {IDLE_S:g} s"

@@ -331,6 +331,19 @@ def test_a_trace_that_cannot_be_of_this_board_is_not_valid(options, recorded):
     command.measure(replace(nucleo, meter=f"csv:{micro}?volts=3.0&edge=pin&time=s&current=uA"))
 
 
+@pytest.mark.parametrize(("iterations", "title", "words"), [(230_000_000, "s", "times fewer"), (1, "ms", "times more")])
+def test_inferences_that_this_board_cannot_have_run_are_not_valid(options, recorded, iterations, title, words):
+    """Iterations of another run, and milliseconds that are taken for seconds."""
+    nucleo = replace(options, board="nucleo-l4r5zi", vectors=None, modes=("energy",), iterations=iterations)
+    rows = [line.split(",") for line in recorded.read_text().splitlines()[1:]]
+    factor = 1000 if title == "ms" else 1
+    table = "".join(f"{float(t) * factor},{i},{pin}\n" for t, i, pin in rows)
+    recorded.write_text(f"time_s,current_A,pin\n{table}")
+    with pytest.raises(ParityError, match=rf"cycles at 120 MHz, .* {words}.*check --iterations"):
+        command.measure(replace(nucleo, meter=f"csv:{recorded}?volts=3.0&edge=pin"))
+    assert report(replace(nucleo, meter="csv:"))["verdict"]["valid"] is False
+
+
 def test_an_imported_trace_needs_its_iterations_and_its_edges(options, recorded):
     energy = replace(options, board="nucleo-l4r5zi", modes=("energy",))
     with pytest.raises(ConfigError, match="--iterations"):

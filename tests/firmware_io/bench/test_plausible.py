@@ -8,12 +8,19 @@ from pathlib import Path
 import pytest
 
 from edgekws.errors import ConfigError
+from edgekws.graph import io
 from firmware_io import board as boards
 from firmware_io.bench import plausible
 from firmware_io.energy.windows import EnergyWindow
 from tests.firmware_io.bench.test_verdict import energy, judge
 
 NUCLEO, MSPM0 = boards.load("nucleo-l4r5zi"), boards.load("lp-mspm0g5187")
+
+
+@pytest.fixture
+def dscnn():
+    """The network of the released model, 2.66 million multiplications."""
+    return io.load(Path(__file__).parents[3] / "models" / "dscnn" / "graph.npz")
 
 
 def drawing(milliamperes, volts=3.0, rest=1.0, known=True):
@@ -93,3 +100,69 @@ def test_a_malformed_range_is_refused(tmp_path, value):
     (tmp_path / "mine.toml").write_text(f"{host.read_text()}\nsupply_v = {value}\n")
     with pytest.raises(ConfigError, match="supply_v should be a list of two positive numbers"):
         boards.read(tmp_path / "mine.toml")
+
+
+def lasting(seconds_each, iterations=1000):
+    """An energy of windows with inferences of this duration."""
+    window = EnergyWindow(iterations, seconds_each * iterations, 0.4, 0.003, 400.0, 300.0)
+    return replace(energy(), windows=(window,) * 5)
+
+
+@pytest.mark.parametrize("seconds_each", [0.0072, 0.0434, 0.18192, 1.0])
+def test_published_durations_of_an_inference_are_accepted(dscnn, seconds_each):
+    """MLPerf Tiny on this board: 43.4 ms by X-CUBE-AI, 181.9 ms by the reference."""
+    assert list(plausible.time_reasons(NUCLEO, dscnn, lasting(seconds_each))) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds_each", "cycles", "times"), [(52.174e-6, "6,261", "411.8 times fewer"), (52.0, "6.24e+09", "2,420 times")]
+)
+def test_too_few_or_too_many_cycles_are_a_reason_in_numbers(dscnn, seconds_each, cycles, times):
+    """230,000 inferences in a window of 230, and milliseconds that are taken for seconds."""
+    (reason,) = plausible.time_reasons(NUCLEO, dscnn, lasting(seconds_each))
+    assert f"{cycles} cycles at 120 MHz" in reason and times in reason
+    assert "2,656,768 multiplications" in reason and "2,578,019" in reason
+    assert "check --iterations and the unit of the time" in reason
+
+
+def test_one_window_of_other_inferences_is_enough(dscnn):
+    section = lasting(0.05)
+    windows = (*section.windows[:4], replace(section.windows[4], iterations=10_000_000))
+    assert len(list(plausible.time_reasons(NUCLEO, dscnn, replace(section, windows=windows)))) == 1
+
+
+def test_an_npu_on_the_chip_may_be_as_fast_as_its_peak(dscnn):
+    """16 multiplications a cycle, by the data sheet; edgekws' own firmware does not use it."""
+    assert list(plausible.time_reasons(MSPM0, dscnn, lasting(0.0021))) == []
+    (reason,) = plausible.time_reasons(MSPM0, dscnn, lasting(0.0020))
+    assert "fewer" in reason
+
+
+@pytest.mark.parametrize(
+    ("seconds_each", "refused"), [(52.174e-6, True), (90e-6, False), (0.05, False), (6.5, False), (52.0, True)]
+)
+def test_a_core_without_a_cost_model_is_held_against_multiplications(dscnn, seconds_each, refused):
+    board = replace(NUCLEO, cpu="")
+    reasons = list(plausible.time_reasons(board, dscnn, lasting(seconds_each)))
+    assert bool(reasons) is refused
+    assert all("2,656,768 multiplications" in reason for reason in reasons)
+
+
+def test_without_a_clock_nothing_is_compared_and_a_warning_says_so(dscnn):
+    board = replace(NUCLEO, clock_hz=0)
+    assert list(plausible.time_reasons(board, dscnn, lasting(52.0))) == []
+    (warning,) = plausible.warnings(board, lasting(52.0))
+    assert "has no clock_hz" in warning
+
+
+@pytest.mark.parametrize("how", ["emulated", "estimated"])
+def test_durations_of_other_energies_are_not_compared(dscnn, how):
+    assert list(plausible.time_reasons(NUCLEO, dscnn, replace(lasting(52.0), how=how))) == []
+
+
+@pytest.mark.parametrize("above", [-782.6, 0.0])
+def test_an_energy_above_idle_of_nothing_is_not_valid(above):
+    (reason,) = judge(energy=energy(uj_per_inference_above_idle=above))[0]
+    assert reason.startswith(f"the energy above idle is {above:.4g} uJ per inference, which should be above 0")
+    reasons, warnings = judge("qemu-an386", energy=energy(uj_per_inference_above_idle=above, how="emulated"))
+    assert reasons == () and any("no more power" in warning for warning in warnings)
