@@ -17,6 +17,7 @@ def to_html(report: Row) -> str:
         "page.html.j2",
         report=report,
         mark=text.mark(report),
+        how=text.legend(origin.is_trace(report)),
         reasons=text.reasons(report),
         cards=[_card(figure) for figure in report["figures"]],
         plots=_plots(report),
@@ -35,7 +36,7 @@ def render(template: str, **values: Any) -> str:  # noqa: ANN401 - templates tak
     )
     folder = files(__package__ or "edgekws.report")
     page = environment.from_string((folder / template).read_text("utf-8"))
-    return page.render(style=(folder / "page.css").read_text("utf-8"), how=text.HOW, text=text, origin=origin, **values)
+    return page.render(style=(folder / "page.css").read_text("utf-8"), text=text, origin=origin, **values)
 
 
 def _card(figure: Row) -> Row:
@@ -71,7 +72,8 @@ def _board_plots(report: Row) -> dict[str, Row]:
     if windows is not None:
         plots["windows"] = _plot("bars", windows.title, how, windows_svg(windows, how))
     if energy and energy["trace"]:
-        plots["energy"] = _plot("wide", "Power over time", f"{energy['how']}: {energy['meter']}", energy_svg(energy))
+        source = origin.how(report, energy["how"])
+        plots["energy"] = _plot("wide", "Power over time", f"{source}: {energy['meter']}", energy_svg(energy, source))
     unit, layers = speed.layers(report)
     if layers:
         title = "Instructions of each layer" if unit == "instructions" else "Time of each layer"

@@ -66,15 +66,18 @@ def _figures(report: Row) -> list[str]:
     rows, void = [], report["verdict"]["valid"] is False
     for figure in report["figures"]:
         value, unit = text.quantity(figure["value"], figure["unit"])
-        source = f"{figure['how']} {figure['board']}".strip() + (", NOT VALID" if void and figure["board"] else "")
+        how = origin.how(report, figure["how"]) if figure["board"] else figure["how"]
+        source = f"{how} {figure['board']}".strip() + (", NOT VALID" if void and figure["board"] else "")
         about = "≈ " if figure["how"] == "estimated" else ""
         rows.append(
             (figure["name"], f"{about}{value} {unit}".strip(), text.bounds(figure), text.sample(figure), source)
         )
     if not rows:
         return []
-    used = {figure["how"] for figure in report["figures"]}
-    legend = "; ".join(f"*{how}*: {meaning}" for how, meaning in text.HOW.items() if how in used)
+    used = {figure["how"] for figure in report["figures"]} | set(text.TRACED)
+    legend = "; ".join(
+        f"*{how}*: {meaning}" for how, meaning in text.legend(origin.is_trace(report)).items() if how in used
+    )
     return ["## Figures", "", *table(("figure", "value", "interval", "sample", "how"), rows), f"{legend}.", ""]
 
 
@@ -89,7 +92,12 @@ def _energy(report: Row) -> list[str]:
     energy = report["energy"]
     if not energy:
         return []
-    lines = [f"## Energy, {energy['how']}", "", f"**{_joules(energy)}** ({text.energy_source(energy)}).", ""]
+    lines = [
+        f"## Energy, {origin.how(report, energy['how'])}",
+        "",
+        f"**{_joules(energy)}** ({text.energy_source(report)}).",
+        "",
+    ]
     if not energy["windows"]:
         return lines
     header = ("window", "inferences", "seconds", "mJ", "idle, mW", "uJ per inference", "uJ above idle")

@@ -8,6 +8,16 @@ from typing import Any
 Row = Mapping[str, Any]
 
 
+def is_trace(document: Row) -> bool:
+    """Whether the figures are of a table that an instrument recorded, imported without a board."""
+    return (document.get("provenance") or {}).get("source") == "trace"
+
+
+def how(document: Row, kind: str) -> str:
+    """A figure's `how` with its origin: "measured", or "measured, imported trace"."""
+    return f"{kind}, imported trace" if is_trace(document) else kind
+
+
 def line(document: Row) -> str:
     """Both in one line; "" without a board."""
     return "; ".join(filter(None, (provenance(document), build(document))))

@@ -5,25 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from edgekws.report import origin
+
 HOW = {
-    "measured": "on a board, by its own clock",
+    "measured": "on a board, by its own clock or by a meter",
     "emulated": "counted by an emulator of the board",
     "estimated": "from a cost model",
     "computed": "on this computer",
 }
 """The ways to obtain a figure, explained."""
+TRACED = {"imported trace": "from a table that an instrument recorded; this run used no board"}
+"""The same for what stands beside `how` in a run of an imported trace."""
+
+
+def legend(traced: bool) -> dict[str, str]:
+    """The words beside figures, explained. traced: whether all are of an imported trace."""
+    return {**HOW, "measured": "by an instrument", **TRACED} if traced else HOW
 
 
 def mark(report: Mapping[str, Any]) -> str:
     """The verdict in capitals."""
     if report["incomplete"]:
         return "INCOMPLETE, NOT VALID"
+    if report["verdict"]["valid"] and origin.is_trace(report):
+        return "VALID AS A TRACE"
     return {True: "VALID", False: "NOT VALID", None: "NO BOARD"}[report["verdict"]["valid"]]
 
 
 def headline(report: Mapping[str, Any]) -> str:
     """The verdict in one line; a text that begins with the mark is not repeated."""
     verdict, text = mark(report), report["verdict"]["text"]
+    if report["verdict"]["valid"] and origin.is_trace(report):
+        return f"{verdict}: no board was used"
     rest = text[len(verdict) :].lstrip("; ") if text.lower().startswith(verdict.lower()) else text
     return f"{verdict}: {rest}" if rest else verdict
 
@@ -121,9 +134,10 @@ def microjoules(value: float | None, how: str) -> str:
     return f"{'≈ ' if how == 'estimated' else ''}{shown} uJ"
 
 
-def energy_source(energy: Mapping[str, Any]) -> str:
-    """How the energy was obtained, in one line."""
-    parts = [f"{energy['how']}: {energy['meter']}"]
+def energy_source(report: Mapping[str, Any]) -> str:
+    """How the energy of a report was obtained, in one line."""
+    energy = report["energy"]
+    parts = [f"{origin.how(report, energy['how'])}: {energy['meter']}"]
     if energy["rate_hz"]:
         parts.append(f"{energy['rate_hz']:,.0f} samples/s")
     if energy["volts"] is not None:

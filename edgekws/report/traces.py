@@ -47,8 +47,8 @@ def _scale(speed: Speed) -> tuple[float, str]:
     return (1e3, "ms") if speed.middle >= 1000 else (1.0, "us")
 
 
-def energy_svg(energy: Row) -> str:
-    """Power over time, SVG: edges as lines, windows shaded, idle level dashed."""
+def energy_svg(energy: Row, how: str) -> str:
+    """Power over time, SVG: edges as lines, windows shaded, idle level dashed. how: with the origin."""
     from matplotlib.figure import Figure
 
     trace = energy["trace"]
@@ -68,11 +68,11 @@ def energy_svg(energy: Row) -> str:
     axes.set_xlim(0, step * len(watts))
     axes.set_ylim(bottom=min(0.0, *watts) * scale)
     axes.set_xlabel("seconds")
-    axes.set_ylabel(f"{unit} ({energy['how']})")
+    axes.set_ylabel(f"{unit} ({how})")
     grid(axes, "y")
     plain(axes)
     legend(axes, 3)
-    return to_svg(figure, "energy", f"Power over time, {energy['meter']}, {energy['how']}")
+    return to_svg(figure, "energy", f"Power over time, {energy['meter']}, {how}")
 
 
 def window_edges(energy: Row) -> list[tuple[float, float] | None]:

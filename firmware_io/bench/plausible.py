@@ -10,12 +10,12 @@ windows       their mean current a factor of 3 beyond the range: a regulator, a 
               slower clock on the other. A wrong unit is wrong by a factor of 1,000.
 rest          no more than the highest of the windows, and not below zero by more than a tenth of them: terminals that
               are swapped, or an offset of the meter. The median energy above idle is above zero.
-inferences    cycles of the CPU (seconds of an inference times the board's clock), in each window, against the instructions
-              that edgekws' own kernels are estimated to take (edgekws/targets/_estimate.py): 3 times fewer, or 100 times
-              more. The published DS-CNNs of MLPerf Tiny on NUCLEO-L4R5ZI take 2 to 9 times our instructions, and a
-              Cortex-M4 cannot do more than two multiplications a cycle, which is half of them; kernels that nobody
-              optimized, and a clock that was set lower, are a few ten times slower. An NPU on the chip may be as fast
-              as the peak of its data sheet (`npu_macs_per_cycle` in the board's file).
+inferences    cycles of the CPU (seconds of an inference times the board's clock), in each window, against the
+              instructions that edgekws' own kernels are estimated to take (edgekws/targets/_estimate.py): 3 times
+              fewer, or 100 times more. The published DS-CNNs of MLPerf Tiny on NUCLEO-L4R5ZI take 2 to 9 times as
+              many, and a Cortex-M4 cannot do more than two multiplications a cycle, which is half of them; kernels
+              that nobody optimized, and a clock that was set lower, are a few ten times slower. An NPU on the chip may
+              be as fast as the peak of its data sheet (`npu_macs_per_cycle` in the board's file).
               Without a cost model of the core: more than 256 multiplications a cycle, the peak of the largest
               Ethos-U55, or fewer than one in 300 cycles. A time in the wrong unit is wrong by a factor of 1,000.
 

@@ -82,7 +82,7 @@ class BenchRun:
         """One line: valid or not, and how many answers of the board equal the interpreter's."""
         state = "incomplete, not valid" if self.cause else "valid" if self.valid else "not valid"
         if self.accuracy is None:
-            return state
+            return "valid as a trace; no board was used" if self.valid and self.provenance.source == "trace" else state
         equal = f"board equals interpreter: {self.accuracy.matches} of {self.accuracy.n}"
         return f"{state}; {equal}" if self.cause else equal
 

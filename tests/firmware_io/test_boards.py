@@ -30,9 +30,9 @@ def test_energy_mode_is_for_boards_that_show_their_time_stamps() -> None:
     assert {board.load(name).energy_baud for name in board.names()} == {9600}  # the reference's
 
 
-def test_titles_of_physical_boards_say_that_none_was_measured_yet() -> None:
+def test_titles_of_physical_boards_say_that_their_ports_are_untested() -> None:
     titles = [board.load(name).title for name in board.names() if board.load(name).how == "measured"]
-    assert titles and all("not run on hardware" in title for title in titles)
+    assert titles and all("port untested on hardware" in title for title in titles)
 
 
 def test_tools_refuse_a_foreign_board() -> None:

@@ -24,6 +24,7 @@ REPLAY = {"source": "replay", "recorded": "2026-11-02T10:00:00+00:00", "port": "
 UNVERIFIED = {**bench(), "build": {"status": "unverified", "id": "", "expected": "0123abcd" * 4}, "firmware": None}
 OTHER_BUILD = {"status": "unknown", "id": "89abcdef" * 4, "expected": "0123abcd" * 4}
 SHORT = [{**window, "seconds": 1.0, "iterations": 20} for window in METERED["energy"]["windows"]]
+MANY = [{**window, "iterations": 40_000} for window in METERED["energy"]["windows"]]
 TENTH = {"windows_s": [1.05] * 5, "iterations": [4] * 5}
 
 CASES = [
@@ -47,6 +48,7 @@ CASES = [
     ("windows", "latency", METERED, changed(METERED, performance=TENTH), "5 of 1.05 s against 5"),
     ("windows", "latency", METERED, changed(METERED, performance={"windows_s": [10.5] * 3}), "3 of 10.5 s against 5"),
     ("windows", "energy", METERED, changed(METERED, energy={"windows": SHORT}), "5 of 1 s against 5 of 2 s"),
+    ("inferences", "energy", METERED, changed(METERED, energy={"windows": MANY}), "40,000 of 0.05 ms against 40"),
     ("dataset", "accuracy", bench(), changed(bench(), accuracy={"dataset": "my words"}), "my words against dev split"),
     ("clips", "accuracy", bench(), changed(bench(), provenance={"clips_sha256": "d" * 64}), "clips dddddddd against"),
     ("clips", "auc", bench(), changed(bench(), accuracy={"n": 100}), "100 clips cccccccc against 110 clips cccccccc"),
@@ -173,6 +175,14 @@ def test_a_table_shows_the_ratio_and_says_why_it_proves_nothing():
     compared = compare(runs(METERED, changed(METERED, energy={"volts": 3.0, "uj_per_inference": 1000.0})))
     cell = next(row for row in compared["groups"][0]["rows"] if row["metric"] == "energy")["cells"][1]
     assert (cell["verdict"], cell["change"]) == ("none", 0.5) and "3 V against 1.8 V" in cell["why"]
+
+
+@pytest.mark.parametrize(("iterations", "same"), [(40, True), (200, True), (201, False), (8, True), (7, False)])
+def test_an_inference_may_become_five_times_faster_or_slower(iterations, same):
+    windows = [{**window, "iterations": iterations} for window in METERED["energy"]["windows"]]
+    other = changed(METERED, energy={"windows": windows})
+    assert (issues("energy", *runs(METERED, other)) == []) is same
+    assert issues("energy", *runs(METERED, changed(other, graph={"sha256": "e" * 64}))) == [], "another network"
 
 
 def rows_of_the_table():

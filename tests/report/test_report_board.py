@@ -60,7 +60,7 @@ def test_the_trace_has_its_edges_windows_and_idle_level():
     energy = energy_section()
     assert traces.window_edges(energy) == [(1.0 + 3 * number, 3.0 + 3 * number) for number in range(5)]
     assert traces.idle_watts(energy) == 0.01
-    svg = traces.energy_svg(energy)
+    svg = traces.energy_svg(energy, "emulated")
     assert svg.count("stroke: var(--bad)") == 11 + 1  # and one in the legend
     assert svg.count("opacity: 0.14") == 5 + 1
     assert "idle, 10 mW" in svg and "edge of the timestamp pin" in svg and "mW (emulated)" in svg
@@ -70,9 +70,9 @@ def test_a_trace_with_missing_edges_marks_the_others():
     energy = energy_section()
     few = {**energy, "trace": {**energy["trace"], "edges_s": [1.0, 3.0, 4.0]}}
     assert traces.window_edges(few) == [None, None, None, None, (1.0, 3.0)]
-    assert traces.energy_svg(few).count("stroke: var(--bad)") == 3 + 1
+    assert traces.energy_svg(few, "emulated").count("stroke: var(--bad)") == 3 + 1
     none = {**energy, "trace": {**energy["trace"], "edges_s": []}}
-    assert traces.window_edges(none) == [None] * 5 and "<svg" in traces.energy_svg(none)
+    assert traces.window_edges(none) == [None] * 5 and "<svg" in traces.energy_svg(none, "emulated")
 
 
 def test_repeated_windows_are_not_taken_for_others():
@@ -111,7 +111,7 @@ def test_an_estimate_never_looks_measured(make):
     assert ("class", "card estimated ") in Page(page).attributes and "≈ 2,000.0 uJ" in Page(page).text
     assert "Energy per inference, STM32L4R5 at 120 MHz and 3 V" in Page(page).text and "above idle" not in page
     assert "Power over time" not in page
-    assert "var(--accent)" not in traces.energy_svg({**energy_section(), "how": "estimated"})
+    assert "var(--accent)" not in traces.energy_svg({**energy_section(), "how": "estimated"}, "estimated")
 
 
 def test_lost_samples_are_in_capitals(make):

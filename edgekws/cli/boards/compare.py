@@ -82,7 +82,7 @@ def compare(
     if out is not None:
         console.out.print(f"written: {escape(str(write_comparison(compared, out, verdict)[-1]))}")
     if verdict is not None:
-        _show_gate(document["gate"])
+        _show_gate(document)
         verdict.require_pass()
 
 
@@ -119,30 +119,31 @@ def _verdict(runs: list[Run], gate: Gate) -> Verdict | None:
 
 def _show(document: dict[str, Any]) -> None:
     from edgekws.report import origin
-    from edgekws.report.compare.pages import verdict
+    from edgekws.report.compare.pages import names, verdict
 
     for run in document["runs"]:
         colour = "red" if run["valid"] is False else "default"
-        line = f"{escape(run['title'])}, [{colour}]{verdict(run)}[/], {run['how']}, {escape(origin.line(run))}"
+        about = f"{origin.how(run, run['how'])}, {origin.line(run)}"
+        line = f"{escape(run['title'])}, [{colour}]{verdict(run)}[/], {escape(about)}"
         console.out.print(f"[bold]{run['name']}[/]  {line}  [dim]{escape(run['source'])}[/]")
     for group in document["groups"]:
-        console.out.print(_table(group))
+        console.out.print(_table(group, names(document)))
     for note in document["notes"]:
         console.out.print(f"[yellow]note:[/] {escape(note)}")
 
 
-def _show_gate(gate: dict[str, Any]) -> None:
+def _show_gate(document: dict[str, Any]) -> None:
     from edgekws.report.compare.lines import lines, summary
 
-    for word, rule, what in lines(gate):
+    for word, rule, what in lines(document):
         console.out.print(f"[{_GATE_STYLES[word]}]{word:7}[/] {escape(rule)}: {escape(what)}", soft_wrap=True)
-    console.out.print(f"gate: {escape(summary(gate))}")
+    console.out.print(f"gate: {escape(summary(document['gate']))}")
 
 
-def _table(group: dict[str, Any]) -> Table:
+def _table(group: dict[str, Any], names: dict[str, str]) -> Table:
     from edgekws.report.compare.pages import change, title, value
 
-    table = Table(group["how"], *group["runs"], box=None, header_style="bold")
+    table = Table(group["how"], *(names[name] for name in group["runs"]), box=None, header_style="bold")
     for row in group["rows"]:
         cells = []
         for cell in row["cells"]:

@@ -36,7 +36,7 @@ def write(
 
     document = run.to_json()
     for figure in run.measurements():  # first: a full disk must not hide them
-        console.out.print(_line(figure), markup=False)
+        console.out.print(_line(figure, document), markup=False)
     for warning in run.warnings:
         console.err.print(f"warning: {warning}", style="yellow", markup=False)
     title, now = f"{graph.name} on {board.title}", datetime.now().astimezone().isoformat(" ", "seconds")
@@ -85,7 +85,8 @@ def conclude(run: BenchRun, page: Path, mlperf: Path | None, folder: Path) -> No
     from edgekws.report import text
 
     verdict = {"valid": run.valid, "text": run.verdict}
-    headline = text.headline({"incomplete": run.incomplete, "verdict": verdict})
+    provenance = {"source": run.provenance.source}
+    headline = text.headline({"incomplete": run.incomplete, "verdict": verdict, "provenance": provenance})
     console.out.print(f"[bold]{headline}[/], report in {escape(str(page))}")
     if page.suffix != ".html":
         console.err.print('pip install "edgekws[report]" adds the report as a page with plots', markup=False)
@@ -97,13 +98,13 @@ def conclude(run: BenchRun, page: Path, mlperf: Path | None, folder: Path) -> No
         _write_session(run, mlperf, folder)
 
 
-def _line(figure: Measurement) -> str:
+def _line(figure: Measurement, document: Mapping[str, Any]) -> str:
     """A figure on one line, formatted as in the report."""
-    from edgekws.report import text
+    from edgekws.report import origin, text
 
     value, unit = text.quantity(figure.value, figure.unit)
     row = figure.to_json()
-    about = ", ".join(filter(None, (figure.how, text.sample(row), text.bounds(row))))
+    about = ", ".join(filter(None, (origin.how(document, figure.how), text.sample(row), text.bounds(row))))
     return f"{figure.name}: {f'{value} {unit}'.strip()} ({about})"
 
 

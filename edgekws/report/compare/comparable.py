@@ -19,6 +19,10 @@ _SIZES = ("flash", "ram")
 _ON_A_BOARD = tuple(metric for metric in METRICS if metric != "parameters")
 _VOLTS, _WINDOW = 0.01, 1.5
 """Largest ratio, less 1, of two supplies; and largest ratio of two lengths of a window, that count as the same."""
+_INFERENCES = 5.0
+"""Largest ratio of two times of an inference on one board and graph. MLPerf Tiny's DS-CNN takes 181.9 ms by the
+reference and 43.2 ms by the best firmware of NUCLEO-L4R5ZI, a ratio of 4.2.
+"""
 
 
 @dataclass(frozen=True)
@@ -209,6 +213,18 @@ def _as_long(old: Windows, new: Windows) -> bool:
     return similar or inferences == shorter[2] or seconds - shorter[1] < seconds / max(inferences, 1.0)
 
 
+def _inferences(base: Figure, other: Figure) -> str:
+    """Nothing for different boards and graphs, whose inferences may well differ."""
+    windows = [figure.windows for figure in (other, base) if figure.windows is not None and figure.windows[2] > 0]
+    alike = (base.run.board, base.run.graph_sha256) == (other.run.board, other.run.graph_sha256)
+    if len(windows) < 2 or not alike:
+        return ""
+    counts, each_s = [count for _, _, count in windows], [seconds / count for _, seconds, count in windows]
+    if all(max(pair) <= _INFERENCES * min(pair) for pair in (counts, each_s)):
+        return ""
+    return " against ".join(f"{n:,.0f} of {1e3 * s:.3g} ms" for n, s in zip(counts, each_s, strict=True))
+
+
 _TABLE = (
     Reason(
         "missing",
@@ -290,6 +306,13 @@ _TABLE = (
         ("latency", "instructions", *_ENERGIES),
         "fewer windows have other extremes, and shorter ones more of the overhead",
         _windows,
+    ),
+    Reason(
+        "inferences",
+        "other inferences in a window",
+        _ENERGIES,
+        "on one board and graph a time or number that differs more than 5 times is of a wrong `--iterations`",
+        _inferences,
     ),
     Reason(
         "dataset",

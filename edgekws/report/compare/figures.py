@@ -15,24 +15,28 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Metric:
-    """A row of a comparison. better: which direction; change: how two values are compared."""
+    """A row of a comparison. better: which direction; change: how two values are compared.
+
+    exact: whether it is counted or computed, so that a repetition gives the same.
+    """
 
     title: str
     better: Literal["less", "more"]
     change: Literal["ratio", "points"] = "ratio"
+    exact: bool = False
 
 
 METRICS = {
     "latency": Metric("latency", "less"),
-    "instructions": Metric("instructions per inference", "less"),
+    "instructions": Metric("instructions per inference", "less", exact=True),
     "energy": Metric("energy per inference", "less"),
     "energy-above-idle": Metric("energy per inference, above idle", "less"),
     "accuracy": Metric("top-1 accuracy", "more", "points"),
     "auc": Metric("macro AUC", "more", "points"),
-    "flash": Metric("flash", "less"),
-    "ram": Metric("RAM", "less"),
-    "stack": Metric("peak stack", "less"),
-    "parameters": Metric("parameters", "less"),
+    "flash": Metric("flash", "less", exact=True),
+    "ram": Metric("RAM", "less", exact=True),
+    "stack": Metric("peak stack", "less", exact=True),
+    "parameters": Metric("parameters", "less", exact=True),
 }
 
 

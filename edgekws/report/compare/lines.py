@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgekws.report import text
+from edgekws.report import origin, text
+from edgekws.report.compare.figures import METRICS
 from edgekws.report.compare.gate import counted
 
 Row = Mapping[str, Any]
 
 
-def lines(gate: Row) -> list[tuple[str, str, str]]:
-    """(PASS, FAIL, UNCLEAR or REFUSED; the rule; what was compared) of each outcome in a section `gate`."""
-    return [(row["result"].upper(), row["rule"]["text"], _what(row, gate)) for row in gate["outcomes"]]
+def lines(document: Row) -> list[tuple[str, str, str]]:
+    """(PASS, FAIL, UNCLEAR or REFUSED; the rule; what was compared) of each outcome in a comparison with a gate."""
+    gate, traces = document["gate"], [run["name"] for run in document["runs"] if origin.is_trace(run)]
+    return [(row["result"].upper(), row["rule"]["text"], _what(row, gate, traces)) for row in gate["outcomes"]]
 
 
 def summary(gate: Row) -> str:
@@ -23,14 +25,15 @@ def summary(gate: Row) -> str:
     return f"{gate['result'].upper()} ({counted(results)}{strict})"
 
 
-def _what(row: Row, gate: Row) -> str:
+def _what(row: Row, gate: Row, traces: Sequence[str]) -> str:
     if row["refused"]:
         return "; ".join([*_sides(row, gate), *(issue["text"] for issue in row["refused"])])
     sides = "".join(_sides(row, gate))
     change = "" if row["rule"]["kind"] == "limit" else f": {_amount(row, row['amount'])}"
     allowed = [f"ALLOWED in spite of {issue['text']}" for issue in row["allowed"]]
     unchecked = [f"not checked, as neither run says it: {', '.join(row['unchecked'])}"] if row["unchecked"] else []
-    return "; ".join([f"{sides}{change}", _certainty(row), *allowed, *unchecked])
+    traced = [f"imported trace: {name}" for name in traces if name in (row["run"], gate["base"])]
+    return "; ".join([f"{sides}{change}", _certainty(row), *traced, *allowed, *unchecked])
 
 
 def _sides(row: Row, gate: Row) -> list[str]:
@@ -46,7 +49,7 @@ def _certainty(row: Row) -> str:
     """The interval, or that it is not known; nothing for exact figures."""
     if row["low"] is None:
         return "interval unknown"
-    if row["low"] == row["high"]:
+    if METRICS[row["rule"]["metric"]].exact:
         return "exact"
     name = "95 % interval" if row["unit"] == "share" else "windows or bounds"
     return f"{name} {_amount(row, row['low'])} to {_amount(row, row['high'])}"

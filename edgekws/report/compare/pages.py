@@ -70,34 +70,46 @@ def change(row: Row, cell: Row | None) -> str:
 
 def verdict(run: Row) -> str:
     """Whether the run is valid."""
+    if run["valid"] and origin.is_trace(run):
+        return "valid as a trace"
     return {True: "valid", False: "NOT VALID", None: "no board"}[run["valid"]]
+
+
+def names(document: Row) -> dict[str, str]:
+    """Name -> head of the run's column, which says of an imported trace that it is one."""
+    return {run["name"]: f"{run['name']}{' (imported trace)' * origin.is_trace(run)}" for run in document["runs"]}
 
 
 def to_markdown(document: Row) -> str:
     """The Markdown of an `edgekws-compare` document."""
     heads = ("run", "what", "board", "graph", "verdict", "figures", "origin", "source")
     rows = [_run(run) for run in document["runs"]]
-    lines = ["# Comparison", "", *_gate(document["gate"])]
+    lines = ["# Comparison", "", *_gate(document)]
     lines += [*table(heads, rows), *(f"- {note}" for note in document["notes"]), ""]
     for group in document["groups"]:
         body = [
             (title(row, group), *(f"{value(row, cell)} ({change(row, cell)})" if cell else "" for cell in row["cells"]))
             for row in group["rows"]
         ]
-        lines += [f"## {group['how'].capitalize()}", "", *table(("", *group["runs"]), body)]
+        lines += [
+            f"## {group['how'].capitalize()}",
+            "",
+            *table(("", *(names(document)[name] for name in group["runs"])), body),
+        ]
     return "\n".join(lines) + "\n"
 
 
 def _run(run: Row) -> tuple[str, ...]:
     graph = f"{run['graph']} {run['graph_sha256'][:12]}"
-    return run["name"], run["title"], run["board"], graph, verdict(run), run["how"], origin.line(run), run["source"]
+    how = origin.how(run, run["how"])
+    return run["name"], run["title"], run["board"], graph, verdict(run), how, origin.line(run), run["source"]
 
 
-def _gate(gate: Row | None) -> list[str]:
-    if gate is None:
+def _gate(document: Row) -> list[str]:
+    if document["gate"] is None:
         return []
-    body = [(f"**{word}**", rule, what) for word, rule, what in gate_lines(gate)]
-    return [f"## Gate: {summary(gate)}", "", *table(("", "fails if", "what"), body)]
+    body = [(f"**{word}**", rule, what) for word, rule, what in gate_lines(document)]
+    return [f"## Gate: {summary(document['gate'])}", "", *table(("", "fails if", "what"), body)]
 
 
 def to_html(document: Row, runs: Sequence[Run]) -> str:
@@ -109,6 +121,8 @@ def to_html(document: Row, runs: Sequence[Run]) -> str:
     return render(
         "compare/page.html.j2",
         compared=document,
+        how={**text.HOW, **(text.TRACED if any(map(origin.is_trace, document["runs"])) else {})},
+        names=names(document),
         plots=[{"title": head, "svg": Markup(svg)} for head, svg in plots(runs)],
         row_title=title,
         value=value,

@@ -297,11 +297,14 @@ def test_the_trace_of_another_meter_is_imported_without_a_board(options, recorde
     command.measure(replace(nucleo, meter=f"csv:{recorded}?volts=3.0&edge=pin"))
     printed = capsys.readouterr().out
     expected = 0.012 * 10.4 / 230 * 1e6, 0.010 * 10.4 / 230 * 1e6
-    assert f"energy per inference: {expected[0]:.4g} uJ (measured, n = 3 windows" in printed
-    assert f"energy per inference, above idle: {expected[1]:.4g} uJ (measured, n = 3 windows" in printed
+    assert f"energy per inference: {expected[0]:.4g} uJ (measured, imported trace, n = 3 windows" in printed
+    assert f"energy per inference, above idle: {expected[1]:.4g} uJ (measured, imported trace, n = 3 windows" in printed
+    assert "VALID AS A TRACE: no board was used" in " ".join(printed.split())
     assert f"report in {options.out}/bench/nucleo-l4r5zi-energy/" in printed, "beside that of performance mode"
     document = report(replace(nucleo, meter="csv:"))
     assert document["device"] is None and document["performance"] is None and document["verdict"]["valid"]
+    assert document["verdict"]["text"] == "valid as a trace; no board was used"
+    assert "not run on hardware" not in document["title"], "the port may be untested, but the trace is of a board"
     assert [window["seconds"] for window in document["energy"]["windows"]] == [10.4] * 3
     assert any("3 windows of 10 s" in warning for warning in document["warnings"])
 
