@@ -53,8 +53,15 @@ def _source(origin: Row) -> Iterator[Finding]:
         yield Finding("warning", "source", "an imported trace: no board was used; nothing shows what was measured")
     elif origin["source"] == "unknown":
         yield Finding("warning", "source", "unknown: an older document does not say it")
-    if (transport.recording_of(origin["port"]) is not None) != (origin["source"] == "replay"):
+    if _replays(origin["port"]) != (origin["source"] == "replay"):
         yield Finding("error", "source", f"{origin['source']}, but the port is {ascii(origin['port'])[:80]}")
+
+
+def _replays(port: str) -> bool:
+    try:
+        return bool(port) and transport.recording_of(port) is not None
+    except EdgeKwsError:  # a scheme of a package that is not installed here
+        return False
 
 
 def _arena(path: Path, board: Board, bench: Row) -> Iterator[Finding]:

@@ -54,7 +54,7 @@ def _page(what: str, content: str, report: Mapping[str, Any], written: Mapping[s
     if content == again:
         return Finding("ok", what, "byte for byte, with its plots")
     if _DRAWING.sub("<svg>", content) != _DRAWING.sub("<svg>", again):
-        return Finding("error", what, "another text")
+        return Finding("error", what, f"another text or style than edgekws {__version__} renders")
     drawings, ours = _DRAWING.findall(content), _DRAWING.findall(again)
     if written["versions"].get("matplotlib") == drawn_by() or _tags(drawings) - _tags(ours):
         return Finding("error", what, "its text, but other plots")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from edgekws import plugins
-from edgekws.cli.boards import clips
+from edgekws.cli.boards import clips, verify
 from edgekws.cli.boards import measure as command
 from edgekws.cli.boards.measure import Options
 from edgekws.errors import ArtifactError, BoardError, ConfigError, ParityError, ProtocolError
@@ -307,6 +307,8 @@ def test_the_trace_of_another_meter_is_imported_without_a_board(options, recorde
     assert "not run on hardware" not in document["title"], "the port may be untested, but the trace is of a board"
     assert [window["seconds"] for window in document["energy"]["windows"]] == [10.4] * 3
     assert any("3 windows of 10 s" in warning for warning in document["warnings"])
+    verify.verify([replace(nucleo, meter="csv:").folder])
+    assert re.search(r"^warning +source: an imported trace: no board was used", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_the_session_of_an_imported_trace_has_no_log_of_another_run(options, tmp_path):

@@ -248,7 +248,7 @@ def other_drawings(folder: Path) -> None:
     ("change", "message"),
     [
         (lambda f: replaced(f, "report.html", "12 of 12", "13 of 12"), "report.html: follows from report.json"),
-        (lambda f: replaced(f, "report.html", "</main>", "<script>1</script></main>"), "report.json: another text"),
+        (lambda f: replaced(f, "report.html", "</main>", "<script>1</script></main>"), "another text or style"),
         (other_drawings, "report.html: follows from report.json: its text, but other plots"),
         (lambda f: replaced(f, "schema.json", "edgekws-report", "another"), "schema.json: of its version: another one"),
         (lambda f: edit_manifest(f, "options", min_ram=True), "min_ram True, but the memory plan is the other one"),
