@@ -72,7 +72,7 @@ def bench(
         with _power(plan, meter) as monitor:
             results.identity = session.start()
             _require_our_firmware(board, results.identity)
-            results.build = compared(board, session.build_id or "", firmware)
+            results.build = compared(board, session, firmware)
             _measure(replace(setup, monitor=monitor), results)
             results.stack = session.stack()  # last: the peak covers all modes
     except (EdgeKwsError, KeyboardInterrupt) as error:

@@ -8,6 +8,7 @@ from typing import Literal
 from edgekws.errors import BoardError
 from firmware_io.board import Board
 from firmware_io.build import Firmware
+from firmware_io.protocol.session import Session
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,13 @@ class BuildCheck:
     expected: str = ""
 
 
-def compared(board: Board, number: str, firmware: Firmware | None) -> BuildCheck:
-    """What the build id `number` of the device proves about `firmware`.
+def compared(board: Board, session: Session, firmware: Firmware | None) -> BuildCheck:
+    """What the device of a started session proves about `firmware`, by its build id and by the CRC-32 of its flash.
 
-    Raises BoardError when the device runs another build: no figure may carry the name of a firmware that never ran.
+    Raises BoardError when the device runs another build, or one whose bytes are others: no figure may carry the name of
+    a firmware that never ran.
     """
+    number = session.build_id or ""
     expected = firmware.build_id if firmware else ""
     if not number:
         return BuildCheck("unverified", "", expected)
@@ -39,4 +42,20 @@ def compared(board: Board, number: str, firmware: Firmware | None) -> BuildCheck
             hint=f"flash it with the options of this bench (edgekws flash --board {board.name}; --min-ram and --energy "
             "make other firmwares), or bench with the options, or the --image, of the firmware that the device holds",
         )
+    if firmware.flash_crc32 is not None:
+        require_flash(session, "the device", firmware.elf.name, firmware.flash_crc32)
     return BuildCheck("verified", number, expected)
+
+
+def require_flash(session: Session, device: str, image: str, crc32: int) -> None:
+    """Raises BoardError unless the flash of `device` holds the bytes of `image`, whose CRC-32 is given.
+
+    A build id is only what an image says of itself. A damaged copy still says it.
+    """
+    got = session.flash_crc32()
+    if got != crc32:
+        raise BoardError(
+            f"the flash of {device} should hold the bytes of {image}, CRC-32 {crc32:08x}",
+            got=f"CRC-32 {'none' if got is None else f'{got:08x}'}, with the same build id: a damaged or changed image",
+            hint="flash it again; if that does not help, look for a worn flash or a supply too weak to write it",
+        )

@@ -19,6 +19,7 @@ from firmware_io import board as boards
 from firmware_io import tools
 from firmware_io.board import Board
 from firmware_io.build import build_id
+from firmware_io.build import elf as elf_files
 
 FIRMWARE = Path(__file__).parents[1] / "firmware"
 CFLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror")
@@ -38,6 +39,8 @@ class Firmware:
     """An ELF file (on `host`, a program), its hash and the sizes of its sections in bytes. bss includes the stack.
 
     build_id: what a device that runs it answers, 32 hexadecimal digits; "" for an image of others, which has none.
+    flash_crc32: CRC-32 of what is loaded into flash, which a device that runs it answers too; None for a program that
+    runs on this computer.
     """
 
     elf: Path
@@ -46,6 +49,7 @@ class Firmware:
     data_bytes: int
     bss_bytes: int
     build_id: str = ""
+    flash_crc32: int | None = None
 
     @property
     def flash_bytes(self) -> int:
@@ -97,7 +101,7 @@ def existing(board: Board, elf: Path) -> Firmware:
     missing or cannot read it.
     """
     number = build_id.of_file(elf)
-    return Firmware(elf, sha256_file(elf), *sizes(board, elf), number)
+    return Firmware(elf, sha256_file(elf), *sizes(board, elf), number, _flash_crc32(board, elf))
 
 
 def require_energy_mode(board: Board) -> None:
@@ -175,6 +179,12 @@ def sizes(board: Board, elf: Path) -> tuple[int, int, int]:
     text = tools.run([tools.require(size, "measuring the firmware"), str(elf)], f"{size} should read {elf}", "rebuild")
     first, second, third, *_ = text.splitlines()[1].split()
     return int(first), int(second), int(third)
+
+
+def _flash_crc32(board: Board, elf: Path) -> int | None:
+    if not board.linker_script:
+        return None
+    return elf_files.crc32(part for _, part in elf_files.loaded(elf, elf.read_bytes()))
 
 
 def _compile(board: Board, folder: Path, elf: Path, energy: bool, plan: str) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from edgekws.errors import ArtifactError
 from edgekws.files.os_errors import unreadable
 from firmware_io import tools
+from firmware_io.build import elf
 
 MARKER = b"edgekws-buildid\0"
 ID_BYTES = 16
@@ -79,6 +80,15 @@ def of_file(image: Path) -> str:
             hint="build it again: edgekws flash",
         )
     return number
+
+
+def require_unchanged(image: Path) -> None:
+    """Raises ArtifactError for an ELF file that was changed after it was built, and for one that cannot be read.
+
+    An image of another format is not checked: its id is the hash of the ELF file that it was made of.
+    """
+    if _read(image).startswith(elf.MAGIC):
+        of_file(image)
 
 
 _HINT = "build it with edgekws: edgekws flash"

@@ -25,6 +25,7 @@ from edgekws import plugins
 from edgekws.errors import ArtifactError, ConfigError
 from edgekws.types import Progress
 from firmware_io.board import Board
+from firmware_io.build import elf
 from firmware_io.flash._process import Lines
 
 _ENERGY = b"m-timestamp-mode-energy"
@@ -64,10 +65,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Contents:
-    """Of an image. build_id: 32 hexadecimal digits, "" in one of others. energy: whether it is for energy mode."""
+    """Of an image. build_id: 32 hexadecimal digits, "" in one of others. energy: whether it is for energy mode.
+
+    parts: its bytes, sorted by address; parts that touch are one.
+    """
 
     build_id: str = ""
     energy: bool = False
+    parts: tuple[bytes, ...] = ()
+
+    @property
+    def flash_crc32(self) -> int | None:
+        """CRC-32 that a device with this image answers; None for an image that was not read."""
+        return elf.crc32(self.parts) if self.parts else None
 
 
 class Launcher(Protocol):
@@ -139,7 +149,7 @@ def contents(image: Path) -> Contents:
         return Contents()  # the tool judges the image, when it plans
     numbers = [build_id.of_content(segment.content) for segment in segments]
     energy = any(_ENERGY in segment.content for segment in segments)
-    return Contents(next(filter(None, numbers), ""), energy)
+    return Contents(next(filter(None, numbers), ""), energy, tuple(segment.content for segment in segments))
 
 
 def job(tool: str, board: Board, image: Path, port: str, chosen: Mapping[str, str], verify: bool = True) -> Job:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekws.errors import ArtifactError, BoardError
+from firmware_io.build import elf
 
 BLANK = 0xFF
-_ELF_MAGIC = b"\x7fELF"
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def read(path: Path, origin: int = 0) -> Image:
     except OSError as error:
         hint = "build it first: edgekws flash"
         raise ArtifactError(f"{path} should be an image", got=error.strerror or str(error), hint=hint) from error
-    if content.startswith(_ELF_MAGIC):
-        segments = _elf(path, content)
+    if content.startswith(elf.MAGIC):
+        segments = [Segment(address, part) for address, part in elf.loaded(path, content)]
     elif content[:1] == b":":
         segments = _hex(path, content)
     elif path.suffix == ".bin" and content:
@@ -99,22 +99,6 @@ def merged(path: Path, segments: list[Segment]) -> Iterator[Segment]:
             waiting = segment
     if waiting:
         yield waiting
-
-
-def _elf(path: Path, content: bytes) -> list[Segment]:
-    from elftools.common.exceptions import ELFError
-    from elftools.elf.elffile import ELFFile
-
-    try:
-        headers = list(ELFFile(io.BytesIO(content)).iter_segments("PT_LOAD"))
-        loads = [(header["p_paddr"], header["p_filesz"], header.data()) for header in headers if header["p_filesz"]]
-    except (ELFError, ValueError, KeyError, OverflowError) as error:
-        raise _format_error(path, f"a damaged ELF file ({error})") from error
-    if any(len(data) != size for _, size, data in loads):
-        raise _format_error(path, "an ELF file that ends in the middle of a segment")
-    if not loads:
-        raise _format_error(path, "an ELF file without anything to load")
-    return [Segment(address, data) for address, _, data in loads]
 
 
 def _hex(path: Path, content: bytes) -> list[Segment]:

@@ -1,8 +1,8 @@
 """The commands of the protocol. Each sends one or more lines and refuses every answer that the protocol does not allow.
 
 The session (session.py) adds retries and checksums. Source of the commands and their answers: mlcommons/tiny,
-benchmark/api/internally_implemented.cpp; `raw`, `memory`, `layers` and the last
-line of `help` are extensions of our firmware (firmware/app).
+benchmark/api/internally_implemented.cpp; `raw`, `image`, `memory`, `layers` and
+the last line of `help` are extensions of our firmware (firmware/app).
 Each function raises ProtocolError for an answer of another form and BoardError when the device stays silent.
 """
 
@@ -100,6 +100,21 @@ def raw(line: Line) -> tuple[tuple[int, ...], int] | None:
         return None
     line.verify("raw", answer, (msg.Raw, msg.InputCrc, msg.Ready))
     return first(answer, msg.Raw).scores, first(answer, msg.InputCrc).crc32
+
+
+def flash_crc32(line: Line, wait_s: float) -> int | None:
+    """CRC-32 of the firmware in the device's flash; None when it has no flash, or does not know `image`.
+
+    wait_s: longest silence that is tolerated; the device computes meanwhile.
+    """
+    answer = line.command("image", wait_s)
+    if _unknown(answer, "image"):
+        return None
+    if isinstance(answer[0], msg.ImageUnknown):
+        line.verify("image", answer, (msg.ImageUnknown, msg.Ready))
+        return None
+    line.verify("image", answer, (msg.ImageCrc, msg.Ready))
+    return first(answer, msg.ImageCrc).crc32
 
 
 def stack(line: Line) -> msg.StackUse | None:

@@ -2,7 +2,8 @@
 
 A device sends lines of printable ASCII ended by CR LF. A lone LF is accepted, for the reference firmware sends it
 after some errors. The literals are those of mlcommons/tiny, benchmark/api/{internally,submitter}_implemented;
-`m-raw-`, `m-input-crc32-`, `m-check-`, `m-build-`, `m-layer` and `m-memory-stack-` are extensions of our own firmware.
+`m-raw-`, `m-input-crc32-`, `m-check-`, `m-build-`, `m-image-crc32-`, `m-layer` and `m-memory-stack-` are extensions of
+our own firmware.
 """
 
 from __future__ import annotations
@@ -155,6 +156,18 @@ class Build(Message):
 
 
 @dataclass(frozen=True)
+class ImageCrc(Message):
+    """CRC-32 (as zlib computes it) of the firmware as it lies in the flash of the device."""
+
+    crc32: int
+
+
+@dataclass(frozen=True)
+class ImageUnknown(Message):
+    """The firmware is no image in flash memory, but a program of a computer."""
+
+
+@dataclass(frozen=True)
 class Text(Message):
     """Any other line of the answer to `help`."""
 
@@ -244,6 +257,8 @@ _LINES: tuple[tuple[re.Pattern[str], Callable[..., Message]], ...] = tuple(
         (r"m-input-crc32-\[([0-9a-fA-F]{8})\]", lambda text: InputCrc(int(text, 16))),
         (r"m-check-\[([0-9a-f]{8}),([0-9a-f]{8})(?:,([0-9a-f]{8}))?\]", _check),
         (r"m-build-\[([0-9a-f]{32})\]", lambda number: Build(_said(number))),
+        (r"m-image-crc32-\[([0-9a-f]{8})\]", lambda text: ImageCrc(int(text, 16))),
+        (r"m-image-crc32-\[unknown\]", ImageUnknown),
         (rf"m-layers-\[{_COUNT},{_COUNT},{_COUNT}\]", lambda *counts: Layers(*map(int, counts))),
         (rf"m-layer-\[{_COUNT},{_COUNT}\]", lambda number, ticks: Layer(int(number), int(ticks))),
         (rf"m-memory-stack-\[{_COUNT},{_COUNT}\]", lambda used, size: StackUse(int(used), int(size))),

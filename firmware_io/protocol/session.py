@@ -124,6 +124,10 @@ class Session:
         """(scores, CRC-32 of the input) of the last inference; None when the device does not know `raw`."""
         return self._verified(lambda _: commands.raw(self._line))[0]
 
+    def flash_crc32(self) -> int | None:
+        """CRC-32 of the firmware in the device's flash; None when it has no flash or does not know `image`."""
+        return self._verified(lambda _: commands.flash_crc32(self._line, self._timeouts.infer_s))[0]
+
     def stack(self) -> msg.StackUse | None:
         """Peak use of the device's stack since its reset; None when it cannot tell or does not know `memory`."""
         return self._verified(lambda _: commands.stack(self._line))[0]

@@ -100,7 +100,7 @@ static void put_infer(generator *random, buffer *to) {
 static void put_words(generator *random, buffer *to) {
     static const char *const vocabulary[] = {"db",     "load",  "print", "infer",   "results", "raw",
                                              "name",   "help",  "timestamp", "profile", "m-ready", "e-[x]",
-                                             "layers", "memory", "check"};
+                                             "layers", "memory", "check", "image"};
     for (size_t i = below(random, 5); i > 0; i--) {
         put_text(to, vocabulary[below(random, COUNT(vocabulary))]);
         put(to, ' ');
@@ -122,7 +122,7 @@ static void put_noise(generator *random, buffer *to) {
 
 static void put_plain(generator *random, buffer *to) {
     static const char *const plain[] = {"name",    "profile", "timestamp", "help",  "results",
-                                        "raw",     "memory",  "check",     "check", "", " "};
+                                        "raw",     "memory",  "check",     "check", "image", "", " "};
     put_text(to, plain[below(random, COUNT(plain))]);
 }
 

@@ -16,6 +16,8 @@
 #define IS_MARK(c) ((c) >= EDGE_MARK && (c) <= RUN_MARK)
 #define STACK_SIZE 2048
 #define STACK_USED 777
+#define IMAGE "123456789" /* the usual test of a CRC */
+#define IMAGE_CRC32 0xcbf43926u
 
 typedef struct {
     char answer[ANSWER_BYTES];

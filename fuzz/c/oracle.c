@@ -318,6 +318,8 @@ static void answer_words(const char *const word[WORDS], uint64_t ticks, oracle_a
         raw(answer);
     } else if (strcmp(word[0], "check") == 0) {
         check(answer);
+    } else if (strcmp(word[0], "image") == 0) {
+        say(answer, "m-image-crc32-[%08" PRIx32 "]\r\n", IMAGE_CRC32);
     } else if (strcmp(word[0], "layers") == 0 && !EKW_ENERGY_MODE) {
         layers(word, answer);
     } else if (strcmp(word[0], "memory") == 0) {

@@ -39,6 +39,11 @@ uint32_t ekw_port_stack_used(void) {
     return STACK_USED;
 }
 
+void ekw_port_image(ekw_span parts[EKW_IMAGE_PARTS]) {
+    parts[0] = (ekw_span){(const uint8_t *)IMAGE, 4};
+    parts[1] = (ekw_span){(const uint8_t *)IMAGE + 4, 5};
+}
+
 /* Does not advance within a command, so that the oracle can predict it. */
 uint64_t ekw_port_ticks(void) {
     return line.ticks;

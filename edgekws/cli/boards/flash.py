@@ -111,7 +111,7 @@ def load(name: str, out: Path, dry_run: bool, min_ram: bool = False, energy: boo
         return
     with locks.output(elf.parent):
         firmware = build.build(board, model, elf, energy)
-        _print_identity(board, board.transport, elf, firmware.build_id)
+        _print_identity(board, board.transport, elf, firmware.build_id, firmware.flash_crc32)
     _sizes(board, firmware)
 
 
@@ -158,11 +158,13 @@ def write(
 ) -> None:
     """Write `image` with `tool`. dry_run: only print what would be run or sent."""
     from firmware_io import flash as tools
+    from firmware_io.build import build_id
 
     flasher = tools.flasher(tool)
     own = board.transport if board.flash_tool == tool or board.how == "measured" else ""
     device = _port(port, own, dry_run) if flasher.CAPABILITIES.port else ""
     job = tools.job(tool, board, image, device, options, verify)
+    build_id.require_unchanged(image)
     if dry_run:
         for line in flasher.plan(job):
             console.out.print(f"load:  {line}", markup=False, soft_wrap=True)
@@ -185,11 +187,13 @@ def emitted_model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[s
     return graph, c.emit(graph, min_ram)
 
 
-def _print_identity(board: Board, transport: str, elf: Path, written: str) -> None:
+def _print_identity(board: Board, transport: str, elf: Path, written: str, crc32: int | None) -> None:
     """Print who answers and which build it runs. written: the build id of the image, "" if it has none.
 
-    Raises BoardError when the board runs another build than `written`.
+    crc32: of the image, None for a program. Raises BoardError when the board runs another build than `written`, or has
+    other bytes in its flash.
     """
+    from firmware_io.bench import build_check
     from firmware_io.protocol import probe
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport
@@ -197,6 +201,8 @@ def _print_identity(board: Board, transport: str, elf: Path, written: str) -> No
     with open_transport(probe.resolved(transport), elf) as opened:
         session = Session(opened)
         identity = session.start()
+        if written and session.build_id == written and crc32 is not None:
+            build_check.require_flash(session, board.name, elf.name, crc32)
     runs = f"build {session.build_id}" if session.build_id else "build unverified (it says none)"
     who = f"{identity.name} answers, {identity.profile}, model {identity.model}, {session.mode} mode, {runs}"
     console.out.print(f"{board.name}: {who}", markup=False)
@@ -211,7 +217,8 @@ def _print_identity(board: Board, transport: str, elf: Path, written: str) -> No
 def _identify_written(board: Board, port: str, image: Path) -> None:
     """Print who answers on the port, if it is connected: a board can be written without its serial port.
 
-    Raises BoardError when the board does not run the build in `image`. An image of others is not asked.
+    Raises BoardError when the board does not run the build in `image`, or has other bytes in its flash. An image of
+    others is not asked.
     """
     from firmware_io import flash as tools
 
@@ -221,7 +228,7 @@ def _identify_written(board: Board, port: str, image: Path) -> None:
     elif _is_connected(path):
         baud = board.energy_baud if written.energy else board.baud
         url = f"serial:{port}" if port else board.transport
-        _print_identity(board, f"{url}?baud={baud}", image, written.build_id)
+        _print_identity(board, f"{url}?baud={baud}", image, written.build_id, written.flash_crc32)
     else:
         console.out.print(
             f"{board.name} is written, but not identified: {path} is not connected. "

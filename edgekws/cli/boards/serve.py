@@ -57,9 +57,12 @@ def serve_board(
     its joules say nothing of a board. Exit code 0 after Ctrl-C or SIGTERM.
     """
     from firmware_io import board as boards
+    from firmware_io.build import build_id
 
     entry = boards.load(board)
     _require_program(entry)
+    if image:
+        build_id.require_unchanged(image)
     if energy and (tcp or reset or spy):
         got = ", ".join(name for name, given in (("--tcp", tcp), ("--reset", reset), ("--spy", spy)) if given)
         raise ConfigError("--energy serves two terminals", got=f"{got} too", hint="leave that out")

@@ -5,6 +5,7 @@
 
 #include "app/build_id.h"
 #include "app/check.h"
+#include "app/image.h"
 #include "app/inference.h"
 #include "app/input.h"
 #include "app/layers.h"
@@ -68,6 +69,11 @@ static void answer_memory(const char *first, const char *second) {
     ekw_memory_print();
 }
 
+static void answer_image(const char *first, const char *second) {
+    (void)first, (void)second;
+    ekw_image_print();
+}
+
 static void answer_help(const char *first, const char *second);
 
 static const command commands[] = {
@@ -79,6 +85,7 @@ static const command commands[] = {
     {"infer", "N W: N timed inferences (1) after W untimed ones (10)", ekw_inference_command},
     {"results", "probabilities of the last inference", answer_results},
     {"check", EXTENSION "CRC-32 of the bytes received and sent since the last check, build", ekw_check_command},
+    {"image", EXTENSION "CRC-32 of this firmware as it lies in the flash", answer_image},
     {"raw", EXTENSION "int8 scores of the last inference, CRC-32 of the input", answer_raw},
 #if !EKW_ENERGY_MODE /* no clock runs */
     {"layers", EXTENSION "N (1): clock ticks of each layer, all layers before it untimed", ekw_layers_command},

@@ -28,4 +28,13 @@ void ekw_port_flush(void);
 uint32_t ekw_port_stack_size(void);
 uint32_t ekw_port_stack_used(void);
 
+/* The parts of the flash memory that hold this image, in ascending order: code and constants, then the initial values
+ * of variables. All empty: this firmware is no image in flash memory. */
+#define EKW_IMAGE_PARTS 2
+typedef struct {
+    const uint8_t *bytes;
+    int32_t count;
+} ekw_span;
+void ekw_port_image(ekw_span parts[EKW_IMAGE_PARTS]);
+
 #endif

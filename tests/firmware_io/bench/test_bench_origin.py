@@ -42,8 +42,8 @@ def options(of_words: Graph, prepared: Dataset, tmp_path: Path) -> Options:
     return Options(board=BOARD, data=prepared.folder, out=tmp_path, clips=CLIPS, modes=("accuracy",))
 
 
-def report_of(options: Options, graph: Graph, build_id: str = "") -> dict[str, object]:
-    with on_pty(FakeDevice(graph, check=True, build=build_id)) as port:
+def report_of(options: Options, graph: Graph, runs: build.Firmware | None = None) -> dict[str, object]:
+    with on_pty(FakeDevice(graph, check=True, runs=runs)) as port:
         measure.measure(replace(options, port=f"serial:{port}"))
     document: dict[str, object] = json.loads((options.folder / "latest" / "report.json").read_text())
     return document
@@ -65,8 +65,8 @@ def test_a_graph_alone_is_enough(options: Options, of_words: Graph) -> None:
 
 
 def test_a_report_says_when_and_with_which_compiler(options: Options, of_words: Graph) -> None:
-    number = build.build(boards.load(BOARD), emit(of_words), options.out / "same.elf").build_id
-    document: dict[str, Any] = report_of(options, of_words, number)
+    same = build.build(boards.load(BOARD), emit(of_words), options.out / "same.elf")
+    document: dict[str, Any] = report_of(options, of_words, same)
     built, page = document["manifests"]["firmware"], (options.folder / "latest" / "report.md").read_text()
     assert built["inputs"]["firmware"] == sha256_file(options.folder / "latest" / "firmware.elf")
     assert "gcc" in built["versions"]["compiler"] and "-mcpu=cortex-m4" in built["recipe"]["flags"]

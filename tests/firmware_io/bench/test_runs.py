@@ -73,8 +73,8 @@ def test_a_run_never_replaces_an_earlier_one(graph: Graph, options: Options) -> 
 
 
 def test_a_folder_has_what_its_report_is_made_from(graph: Graph, options: Options) -> None:
-    number = build.build(boards.load(BOARD), emit(graph), options.out / "same.elf").build_id
-    measure(FakeDevice(graph, check=True, build=number), options, spy=options.out / "mine.jsonl")
+    same = build.build(boards.load(BOARD), emit(graph), options.out / "same.elf")
+    measure(FakeDevice(graph, check=True, runs=same), options, spy=options.out / "mine.jsonl")
     folder = newest(options.folder)
     files = {"bench.json", "board.toml", "firmware.elf", "graph.npz", "report.json", "report.md", "traffic.jsonl"}
     assert files <= {path.name for path in folder.iterdir()}
@@ -106,9 +106,9 @@ def test_a_run_that_lost_files_is_not_valid(graph: Graph, options: Options, monk
         keep(folder, None if name == "traffic.jsonl" else record, url)
 
     monkeypatch.setattr(run_files, "keep_traffic", lossy)
-    number = build.build(boards.load(BOARD), emit(graph), options.out / "same.elf").build_id
+    same = build.build(boards.load(BOARD), emit(graph), options.out / "same.elf")
     with pytest.raises(ArtifactError, match=f"no {name}: removed while it ran"):
-        measure(FakeDevice(graph, check=True, build=number), options, spy=options.out / "mine.jsonl")
+        measure(FakeDevice(graph, check=True, runs=same), options, spy=options.out / "mine.jsonl")
     report = document.read(newest(options.folder) / "report.json")
     assert report["verdict"]["valid"] is False and f"no {name}" in report["incomplete"]
     assert "not valid" in capsys.readouterr().out.lower()

@@ -54,8 +54,8 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "dev split", tuple(f"clip{i}.bin" for i in range(CLIPS)), features, interp.run(graph, features).argmax(1)
     )
     vectors.write(folder / "vectors.npz", clips, graph.features)
-    number = build.build(boards.load(BOARD), emit(graph), folder / "same.elf").build_id
-    with on_pty(FakeDevice(graph, layers_us=[900, 300, 500, 200, 100], check=True, build=number)) as port:
+    same = build.build(boards.load(BOARD), emit(graph), folder / "same.elf")
+    with on_pty(FakeDevice(graph, layers_us=[900, 300, 500, 200, 100], check=True, runs=same)) as port:
         own = ["--board", BOARD, "--out", folder, "--vectors", folder / "vectors.npz", "--port", f"serial:{port}"]
         done = edgekws("bench", *own, "--spy", folder / "t.jsonl")
     assert done.returncode == 0, done.stderr

@@ -22,6 +22,7 @@ import numpy as np
 from edgekws.graph import interp
 from edgekws.graph.ir import Graph
 from edgekws.graph.softmax import permille
+from firmware_io.build import Firmware
 
 BANNER = "m-timestamp-mode-performance\r\nm-lap-us-63\r\nm-init-done\r\nm-ready\r\n"
 ENERGY_BANNER = "m-timestamp-mode-energy\r\nm-init-done\r\nm-ready\r\n"
@@ -65,10 +66,16 @@ class FakeDevice:
         check: bool = False,
         energy: bool = False,
         build: str = "",
+        flash_crc32: int | None = None,
+        runs: Firmware | None = None,
     ):
         """stack: answer to `memory` between its brackets; None: the command is unknown. energy: its firmware's mode.
 
-        build: the id that `check` and `help` say; "" for a firmware without one."""
+        build: the id that `check` and `help` say; "" for a firmware without one. flash_crc32: answer to `image`; None:
+        the command is unknown. runs: as if it were this firmware; gives both."""
+        if runs is not None:
+            build, flash_crc32 = runs.build_id, runs.flash_crc32
+        self.flash_crc32 = flash_crc32
         self.has_check, self.energy, self.build = check, energy, build
         self.graph, self.faults, self.has_raw, self.us = graph, faults or Faults(), raw, us_per_inference
         self.stack, self.layers_us = stack, layers_us
@@ -142,6 +149,8 @@ class FakeDevice:
             actions["raw"] = self._raw
         if self.has_check:
             actions["check"] = lambda: f"m-check-[{self.rx:08x},{self.tx:08x}{self._short()}]\r\n"
+        if self.flash_crc32 is not None:
+            actions["image"] = lambda: f"m-image-crc32-[{self.flash_crc32:08x}]\r\n"
         if self.layers_us is not None:
             actions["layers"] = lambda: self._layers(_number(first, 1))
         if self.stack is not None:

@@ -42,7 +42,7 @@ class Traffic:
 
 
 COMMANDS = (
-    *(b"name", b"profile", b"help", b"results", b"raw", b"memory", b"timestamp", b"db print", b"db load 490"),
+    *(b"name", b"profile", b"help", b"results", b"raw", b"memory", b"image", b"timestamp", b"db print", b"db load 490"),
     *(b"db 00ff7f80", b"infer 0", b"", b" ", b"\r\nname\r\n", b"nonsense", b"db zz", b"x" * 81, b"\x00\xff\x80"),
 )
 

@@ -34,6 +34,7 @@ def test_help_lists_every_command(line: Line) -> None:
         "infer",
         "results",
         "check",
+        "image",
         "raw",
         "layers",
         "memory",

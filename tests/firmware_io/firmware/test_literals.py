@@ -209,5 +209,5 @@ def test_the_crc_shows_a_damaged_load(line: Line) -> None:
 def test_help_begins_as_the_reference(line: Line) -> None:
     answer = line.ask("help")
     assert answer[:2] == ["ULPMark for tinyML Firmware V0.0.1", ""]
-    assert sum(": edgekws extension: " in text for text in answer) == 4
+    assert sum(": edgekws extension: " in text for text in answer) == 5
     assert all(" : " in text for text in answer[2:-1]) and answer[-1].startswith("m-build-[")

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from edgekws.cli.boards import flash as cli
 from edgekws.emit.c import emit
-from edgekws.errors import BoardError, ConfigError
+from edgekws.errors import ArtifactError, BoardError, ConfigError
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
 from firmware_io import board as boards
@@ -37,18 +38,19 @@ Capture = pytest.CaptureFixture[str]
 class Board:
     """A boot loader until it starts the application, which then answers with the build id in its flash.
 
-    stale: as if it started what it held before.
+    stale: as if it started what it held before. damaged: as if a bit of its flash changed after it was written.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.bsl, self.firmware = EmulatedBsl(), FakeDevice(graph, check=True)
-        self.stale = False
+        self.stale = self.damaged = False
 
     def receive(self, content: bytes, baud: int) -> Iterable[bytes]:
         if not self.bsl.started:
             return self.bsl.receive(content, baud)
         number = build_id.of_content(bytes(self.bsl.flash))
         self.firmware.build = number[::-1] if self.stale else number
+        self.firmware.flash_crc32 = zlib.crc32(bytes(self.bsl.flash).rstrip(b"\xff")) ^ self.damaged
         return [self.firmware.receive(content) if baud == 115_200 else b"\xf8"]
 
 
@@ -94,6 +96,29 @@ def test_a_board_that_does_not_run_what_was_written_is_an_error(out: Path, graph
     message = f"{MSPM0} should run what was written, build [0-9a-f]{{32}}. Got: build [0-9a-f]{{32}}"
     with on_pty(board) as port, pytest.raises(BoardError, match=message):
         flash(out, port=port, option=QUICK)
+
+
+def test_a_flash_with_other_bytes_than_were_written_is_an_error(out: Path, graph: Graph) -> None:
+    """Its build id is right, for the damage is elsewhere."""
+    board = Board(graph)
+    board.damaged = True
+    message = (
+        rf"flash of {MSPM0} should hold the bytes of {MSPM0}\.elf, CRC-32.*Got: CRC-32 [0-9a-f]{{8}}.*flash it again"
+    )
+    with on_pty(board) as port, pytest.raises(BoardError, match=message):
+        flash(out, port=port, option=QUICK)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_image_that_was_changed_is_not_written(out: Path, graph: Graph, dry_run: bool) -> None:
+    image = build.build(boards.load(MSPM0), emit(graph), out / "fw.elf").elf
+    content = bytearray(image.read_bytes())
+    content[content.index(b"probabilities of the last")] ^= 1
+    image.write_bytes(content)
+    board = Board(graph)
+    with on_pty(board) as port, pytest.raises(ArtifactError, match="was changed after it was built"):
+        flash(out, image=image, port=port, option=QUICK, dry_run=dry_run)
+    assert board.bsl.packets == 0
 
 
 def test_an_image_of_others_is_written_and_not_asked(out: Path, graph: Graph, capsys: Capture) -> None:
@@ -178,7 +203,7 @@ def test_a_board_in_energy_mode_is_identified_at_its_baud_rate(
 ) -> None:
     board, urls = boards.load(NUCLEO), list[str]()
     elfs = [build.build(board, emit(graph), out / f"{energy}.elf", energy).elf for energy in (True, False)]
-    monkeypatch.setattr(cli, "_print_identity", lambda board, transport, elf, written: urls.append(transport))
+    monkeypatch.setattr(cli, "_print_identity", lambda board, transport, *_: urls.append(transport))
     monkeypatch.setattr(cli, "_is_connected", lambda device: True)
     for port in ("", "/dev/ttyACM1"):
         for elf in elfs:

@@ -14,8 +14,13 @@ import pytest
 import serial
 
 from edgekws import models
+from edgekws.emit.c import emit
+from edgekws.errors import ArtifactError
+from edgekws.graph import io
 from edgekws.report import session_check
-from firmware_io import traffic
+from firmware_io import board as boards
+from firmware_io import build, traffic
+from tests.firmware_io.firmware.lines import needs_for
 from tests.firmware_io.serving.served import served
 
 HOST_PROGRAM = Path(__file__).with_name("host_program.py")
@@ -117,6 +122,21 @@ def test_an_image_that_does_not_answer(tmp_path):
     (tmp_path / "image").chmod(0o755)
     done = edgekws(tmp_path, "serve-board", "--board", "host", "--image", "image")
     assert done.returncode not in (0, 1) and "ended with status 3" in done.stderr
+
+
+@pytest.mark.parametrize("energy", [(), ("--energy",)])
+def test_an_image_that_was_changed_is_refused(tmp_path, energy):
+    board = boards.load(BOARD)
+    needs_for(board)
+    graph = io.load(models.find(Path("dscnn"), "graph.npz"))
+    image = build.build(board, emit(graph), tmp_path / "firmware.elf", energy=bool(energy)).elf
+    content = bytearray(image.read_bytes())
+    content[content.index(b"probabilities of the last")] ^= 1
+    image.write_bytes(content)
+    done = edgekws(tmp_path, "serve-board", "--board", BOARD, "--image", "firmware.elf", *energy)
+    assert done.returncode == ArtifactError.exit_code
+    assert "was changed after it was built" in " ".join(done.stderr.split())
+    assert "serial line" not in done.stdout
 
 
 def test_the_terminal_is_plain_for_pyserial_too(tmp_path):

@@ -166,3 +166,8 @@ uint32_t ekw_port_stack_size(void) {
 uint32_t ekw_port_stack_used(void) {
     return 0;
 }
+
+/* A program in a file, not an image in flash memory. */
+void ekw_port_image(ekw_span parts[EKW_IMAGE_PARTS]) {
+    memset(parts, 0, EKW_IMAGE_PARTS * sizeof parts[0]);
+}
