@@ -38,7 +38,7 @@ CASES = {
     "instructions": (traces, windows("emulated", 999.0)),
     "ms": (traces, windows("measured", 262500.0)),
     "us": (traces, windows("measured", 999.9)),
-    "energy": (traces, lambda: traces.energy_svg(energy_section("measured"))),
+    "energy": (traces, lambda: traces.energy_svg(energy_section("measured"), "measured")),
     "layers": (traces, lambda: traces.layers_svg(LAYERS, "emulated")),
     "confusion": (plots, lambda: plots.confusion_svg([[1000] * 12] * 12, LABELS, "Confusion")),
     "recall": (plots, lambda: plots.recall_svg([RECALL] * 12, "Recall")),
