@@ -58,7 +58,7 @@ def test_a_session_that_hides_resets_is_found(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("firmware_io.protocol.session._BANNER", re.compile(b"never"))
     monkeypatch.setattr("firmware_io.protocol.line._is_end_of", lambda sent, crc: False)
     monkeypatch.setattr(Session, "_synchronise", lambda self: self._line.check())
-    assert "A RESET was hidden" in "".join(tally("fuzz.faults_fake", 100, 5, first=200).findings)
+    assert "A RESET was hidden" in "".join(tally("fuzz.faults_fake", 100, 5, first=800).findings)
 
 
 def test_a_session_that_takes_results_of_another_build_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
