@@ -24,8 +24,6 @@
 #define STAMP "microseconds since boot"
 #endif
 
-#define EXTENSION "edgekws extension: "
-
 typedef struct {
     const char *name;
     const char *help;
@@ -81,16 +79,17 @@ static const command commands[] = {
     {"name", "vendor and board", answer_name},
     {"profile", "benchmark profile and model", answer_profile},
     {"timestamp", STAMP, answer_timestamp},
-    {"db", "load N: expect N bytes; HH..: hexadecimal bytes; print: show them", answer_db},
+    {"db", "load N: expect N bytes; HH..: bytes; print: show them", answer_db},
     {"infer", "N W: N timed inferences (1) after W untimed ones (10)", ekw_inference_command},
     {"results", "probabilities of the last inference", answer_results},
-    {"check", EXTENSION "CRC-32 of the bytes received and sent since the last check, build", ekw_check_command},
-    {"image", EXTENSION "CRC-32 of this firmware as it lies in the flash", answer_image},
-    {"raw", EXTENSION "int8 scores of the last inference, CRC-32 of the input", answer_raw},
+#define FIRST_EXTENSION 7 /* this one; the reference firmware has none of these */
+    {"check", "CRC-32 of what was received and sent since, build", ekw_check_command},
+    {"image", "CRC-32 of the flash", answer_image},
+    {"raw", "int8 scores of the last inference, CRC-32 of input", answer_raw},
 #if !EKW_ENERGY_MODE /* no clock runs */
-    {"layers", EXTENSION "N (1): clock ticks of each layer, all layers before it untimed", ekw_layers_command},
+    {"layers", "N (1): clock ticks of each layer", ekw_layers_command},
 #endif
-    {"memory", EXTENSION "bytes of the stack used at most since the reset, and there are", answer_memory},
+    {"memory", "bytes of stack used at most, and its size", answer_memory},
 };
 
 static void answer_help(const char *first, const char *second) {
@@ -99,7 +98,7 @@ static void answer_help(const char *first, const char *second) {
     ekw_put_line("");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         ekw_put(commands[i].name);
-        ekw_put(" : ");
+        ekw_put(i < FIRST_EXTENSION ? " : " : " : edgekws extension: ");
         ekw_put_line(commands[i].help);
     }
     ekw_put("m-build-[");
