@@ -34,6 +34,7 @@ def chosen(folder, method, work, **options):
     return select(folder, method, 20, 0, work=work, **{"workers": 2, "layout": SMALL, "engine": "ray"} | options)
 
 
+@pytest.mark.slow
 def test_each_task_is_done_once_over_many_windows(cluster):
     with workers.start("ray", 2) as running:
         assert sorted(running.map(tasks.square, range(40))) == [(i, i * i) for i in range(40)]
