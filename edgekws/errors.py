@@ -86,11 +86,17 @@ class NotComparableError(EdgeKwsError):
 
 
 EXTRAS = {
-    "train": ("torch", "safetensors", "soundfile"),
+    "train": ("torch", "safetensors", "soundfile", "soxr"),
+    "audio": ("av",),
+    "record": ("sounddevice",),
     "export": ("onnx", "onnxruntime", "ai_edge_litert", "flatbuffers"),
     "report": ("matplotlib", "jinja2"),
     "select": ("sklearn", "scipy", "pyarrow", "yaml"),
     "ray": ("ray",),
+    "tensorboard": ("tensorboard",),
+    "wandb": ("wandb",),
+    "mlflow": ("mlflow",),
+    "tune": ("optuna",),
     "wav2vec2": ("transformers",),
     "joulescope": ("pyjoulescope_driver",),
     "otii": ("otii_tcp_client",),

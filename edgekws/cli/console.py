@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
@@ -91,9 +94,23 @@ def waiting(what: str) -> Iterator[None]:
         yield
 
 
-def next_step(command: str) -> None:
-    """Print the usual next command."""
-    out.print(f"[dim]next:[/] {_escaped(command)}")
+def next_step(*words: str | Path) -> None:
+    """Print the usual next command, quoted for a shell: next_step("train", "--data", folder)."""
+    out.print(f"[dim]next:[/] {_escaped(command_line(*words))}")
+
+
+def command_line(*words: str | Path) -> str:
+    """`edgekws` and these words as they can be pasted: the program as it was called, arguments quoted."""
+    return " ".join([_program(), *(shlex.quote(str(word)) for word in words)])
+
+
+def _program() -> str:
+    """`edgekws` where that is found by its name, else the path that was typed (.venv/bin/edgekws)."""
+    called = Path(sys.argv[0])
+    found = shutil.which("edgekws")
+    if called.name != "edgekws" or (found and Path(found).resolve() == called.resolve()):
+        return "edgekws"
+    return shlex.quote(str(called))
 
 
 def plain_warnings() -> None:

@@ -15,7 +15,8 @@ import numpy as np
 
 from edgekws.data import subset
 from edgekws.data.dataset import Dataset
-from edgekws.data.listing import UNKNOWN, Listing
+from edgekws.data.labels import UNKNOWN
+from edgekws.data.listing import Listing
 from edgekws.errors import ArtifactError, DataError
 from edgekws.files import read_json, write_json
 from edgekws.types import Progress

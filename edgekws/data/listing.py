@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgekws.data import wav
+from edgekws.data.labels import SILENCE
 from edgekws.errors import DataError
 from edgekws.files import fields
 
-SILENCE, UNKNOWN = "_silence_", "_unknown_"
 NOISE_FOLDER = "_background_noise_"
 SPLITS = ("train", "validation", "test")
 SILENCE_HOP = 8_000

@@ -55,8 +55,8 @@ def clean(
     if serve:
         _serve(clips, ranking, out / DECISIONS, port)
     if (out / DECISIONS).exists():
-        of = f"--root {root} --out NEW" if root else f"--data {data}"
-        console.next_step(f"edgekws data drop {of} --decisions {out / DECISIONS}")
+        of = ("--root", root, "--out", "NEW") if root else ("--data", data)
+        console.next_step("data", "drop", *of, "--decisions", out / DECISIONS)
 
 
 def drop(
@@ -78,7 +78,8 @@ def drop(
     if root is not None:
         count = links.write(root, decided, out)
         console.out.print(f"{deciding.summary(decided)}; {count} links in {escape(str(out))}")
-        console.next_step(f"edgekws embed {out} --out EMBEDDINGS, or edgekws data prepare --root {out} --source folder")
+        console.next_step("data", "prepare", "--root", out, "--source", "folder")
+        console.next_step("embed", out, "--out", "EMBEDDINGS")
         return
     with console.progress() as report:
         made = deciding.apply(dataset.load(data), decided, out, report)

@@ -77,8 +77,8 @@ def embed(
         settings = Settings(clip_ms, batch, times)
         _run(Request(source, folder, spec, settings, split, workers, strict, engine))
     if out is not None:
-        console.next_step(f"edgekws select make-experiment {out} CHALLENGE --target WORD --by-split")
-        console.next_step(f"edgekws select shards {out} --size 1000 (without a challenge)")
+        console.next_step("select", "make-experiment", out, "CHALLENGE", "--target", "WORD", "--by-split")
+        console.next_step("select", "shards", out, "--size", "1000")
 
 
 def _require_two(out: Path | None, timestamps: Path | None) -> None:

@@ -123,4 +123,4 @@ def make_experiment(
         )
     console.out.print(f"other words: {len(made.known)} known, {len(made.unknown)} evaluated only")
     console.out.print(f"written: {escape(str(out))}")
-    console.next_step(f"edgekws select run --data {out} --train-size 25")
+    console.next_step("select", "run", "--data", out, "--train-size", "25")

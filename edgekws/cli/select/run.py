@@ -102,8 +102,8 @@ def run(
         out = outdir / f"{language}_{choice.size}_train.json"
         _current_generation(*sources, choice, limited, out)
         if (folder / lists.EVALUATION[1]).exists():
-            where = f"--data {data}" if data else f"--language {language}"
-            console.next_step(f"edgekws select score {where} --train-file {out}")
+            where = ("--data", data) if data else ("--language", language)
+            console.next_step("select", "score", *where, "--train-file", out)
     return None
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekws.curate.clean.clips import Clips
-from edgekws.data.listing import SILENCE
+from edgekws.data.labels import SILENCE
 from edgekws.types import Progress
 
 SILENT, CLIPPED, CUT_OFF = "silent", "clipped", "cut off"

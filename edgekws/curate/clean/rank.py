@@ -19,7 +19,7 @@ import numpy as np
 from edgekws.curate.clean import duplicates, embeddings, faults, labels, probe
 from edgekws.curate.clean.clips import UNREADABLE, Clips, Unreadable, require, shown
 from edgekws.curate.clean.probe import ProbePlan
-from edgekws.data.listing import SILENCE
+from edgekws.data.labels import SILENCE
 from edgekws.errors import ArtifactError, DataError
 from edgekws.files import read_json, write_json
 from edgekws.types import Progress

@@ -9,7 +9,7 @@ import numpy as np
 from edgekws.curate.select import Pool, Selection
 from edgekws.curate.select.check import check
 from edgekws.data.dataset import Dataset
-from edgekws.data.listing import UNKNOWN
+from edgekws.data.labels import UNKNOWN
 from edgekws.errors import ConfigError, DataError
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from edgekws.data.labels import SILENCE
 from edgekws.data.listing import (
     NOISE_FOLDER,
-    SILENCE,
     Listing,
     Recording,
     recording,

@@ -11,10 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgekws.data.download import MAIN, TEST_ARCHIVE
+from edgekws.data.labels import SILENCE, UNKNOWN
 from edgekws.data.listing import (
     NOISE_FOLDER,
-    SILENCE,
-    UNKNOWN,
     Listing,
     Recording,
     recording,

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from edgekws.data.download import MAIN, TEST_ARCHIVE
-from edgekws.data.listing import NOISE_FOLDER, SILENCE, UNKNOWN, Listing
+from edgekws.data.labels import SILENCE, UNKNOWN
+from edgekws.data.listing import NOISE_FOLDER, Listing
 from edgekws.data.sources import speech_commands
 from edgekws.data.sources.speech_commands import KEYWORDS
 from edgekws.errors import ConfigError
