@@ -4,6 +4,14 @@
     DIR/<split>-<sha256>.npy      int16 [n, clip_samples], memory-mapped by readers
     DIR/noise-<sha256>.npy        int16 [m], the background noises end to end
 
+What the index says about the origin (name, notes, left_out, changed, listed_by, reject) is outside of the hash that
+identifies the data. `left_out` has the files that were not used, each with its reason; `changed` counts what was done
+to the others (resampled, mixed down, padded, ...); `reject` says what `_silence_` and `_unknown_` were made of.
+
+What the index says about the origin (name, notes, left_out, changed, listed_by, reject) is outside of the hash that
+identifies the data. `left_out` has the files that were not used, each with its reason; `changed` counts what was done
+to the others (resampled, mixed down, padded, ...); `reject` says what `_silence_` and `_unknown_` were made of.
+
 Files are named by the hash of their content, and the index is replaced last: until then readers see the old index and
 the old files.
 """
@@ -12,25 +20,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgekws.data import wav
-from edgekws.data.listing import SPLITS, Listing, Recording, state
+from edgekws.data import audio
+from edgekws.data.decoding import decode_all, reason
+from edgekws.data.listing import SPLITS, LeftOut, Listing, Recording, state
 from edgekws.errors import ArtifactError, DataError
 from edgekws.files import read_content, read_json, replacing, write_json, write_rows
 from edgekws.types import Clip, Progress
 
 KIND, VERSION = "edgekws-dataset", 1
 INDEX = "index.json"
-_READERS = 4
 _SHOWN_PROBLEMS = 5
+ORIGIN = ("source", "name", "notes", "left_out", "changed", "listed_by", "reject")
+"""Keys of the index that are outside of its hash: where the data came from, not what it is."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A prepared data set. noise: int16 [m], at `rate_hz`; sha256: pins labels, ids, order and samples."""
+    """A prepared data set. noise: int16 [m], at `rate_hz`; sha256: pins labels, ids, order and samples.
+
+    left_out: recordings that are not in it, and why; changed: how many clips were changed, by what; listed_by: the
+    source plugin, "" where that is not known; reject: what each label of the reject class was made of.
+    """
 
     folder: Path
     name: str
@@ -61,6 +74,10 @@ class Dataset:
     noise_sha256: str
     notes: tuple[str, ...]
     sha256: str
+    left_out: tuple[LeftOut, ...] = ()
+    changed: Mapping[str, int] = field(default_factory=dict)
+    listed_by: str = ""
+    reject: Mapping[str, str] = field(default_factory=dict)
 
     def clip(self, split: str, number: int) -> Clip:
         """Clip `number` of a split."""
@@ -70,17 +87,24 @@ class Dataset:
         )
 
 
-def prepare(listing: Listing, folder: Path, rate_hz: int, clip_samples: int, progress: Progress) -> Dataset:
+def prepare(
+    listing: Listing, folder: Path, rate_hz: int, clip_samples: int, progress: Progress, listed_by: str = ""
+) -> Dataset:
     """Decode all recordings of `listing` into `folder`, unless it holds them already.
 
-    clip_samples: length of every clip. Raises DataError that names the recordings that are unreadable or not mono of
-    `rate_hz`, and ArtifactError when the folder cannot be written.
+    clip_samples: length of every clip. listed_by: the source plugin. A recording to be converted that is unreadable is
+    left out. Raises DataError that names the other recordings that are unreadable or not mono of `rate_hz`, or when a
+    label has no clip left; and ArtifactError when the folder cannot be written.
     """
     source = _listing_hash(listing, clip_samples)
     if (folder / INDEX).exists() and _read_index(folder)["source"] == source:
         return load(folder)
-    splits = {name: _write_split(folder, name, listing, rate_hz, clip_samples, progress) for name in SPLITS}
-    noise = np.concatenate([np.zeros(0, np.int16), *(wav.read(path, rate_hz) for path in listing.noises)])
+    written = [_write_readable(folder, name, listing, rate_hz, clip_samples, progress) for name in SPLITS]
+    splits = {name: each.entry for name, each in zip(SPLITS, written, strict=True)}
+    left_out = [*listing.left_out, *(item for each in written for item in each.left_out)]
+    changed = sum((each.changed for each in written), Counter[str]())
+    noises = [audio.read(path, rate_hz) for path in listing.noises]
+    noise = np.concatenate([np.zeros(0, np.int16), *noises])
     noise_file = _write_array(folder, "noise", iter([noise]), noise.shape)
     body = {
         "name": listing.name,
@@ -90,10 +114,24 @@ def prepare(listing: Listing, folder: Path, rate_hz: int, clip_samples: int, pro
         "source": source,
         "splits": splits,
         "noise": noise_file,
+        **origin(left_out, changed, listed_by, listing.reject),
     }
     write_json(folder / INDEX, {"kind": KIND, "version": VERSION, "sha256": _index_hash(body), **body})
     _remove_replaced(folder, {value["file"] for value in (*splits.values(), noise_file)})
     return load(folder)
+
+
+def origin(
+    left_out: Sequence[LeftOut], changed: Mapping[str, int], listed_by: str, reject: Mapping[str, str]
+) -> dict[str, Any]:
+    """The optional keys of the index, without empty ones."""
+    values = {
+        "left_out": [{"file": each.file, "reason": each.reason} for each in left_out],
+        "changed": dict(sorted(changed.items())),
+        "listed_by": listed_by,
+        "reject": dict(reject),
+    }
+    return {key: value for key, value in values.items() if value}
 
 
 def load(folder: Path) -> Dataset:
@@ -106,7 +144,21 @@ def load(folder: Path) -> Dataset:
     splits = {name: _load_split(folder, name, value, labels) for name, value in index["splits"].items()}
     noise = _map(folder / index["noise"]["file"])
     notes, pin = tuple(index["notes"]), index["noise"]["sha256"]
-    return Dataset(folder, index["name"], labels, index["rate_hz"], splits, noise, pin, notes, index["sha256"])
+    return Dataset(
+        folder,
+        index["name"],
+        labels,
+        index["rate_hz"],
+        splits,
+        noise,
+        pin,
+        notes,
+        index["sha256"],
+        tuple(LeftOut(each["file"], each["reason"]) for each in index.get("left_out", ())),
+        index.get("changed", {}),
+        index.get("listed_by", ""),
+        index.get("reject", {}),
+    )
 
 
 def read_clip_list(dataset: Dataset, split: str, path: Path) -> np.ndarray:
@@ -140,52 +192,67 @@ def verify(dataset: Dataset) -> None:
             )
 
 
-def decode(item: Recording, rate_hz: int, clip_samples: int, called: str = "") -> np.ndarray:
-    """One clip, int16 [clip_samples]: padded with zeros at its end, or cut to its loudest part.
+@dataclass(frozen=True)
+class _Written:
+    """entry: of the index, {} when nothing was written because of `left_out`."""
 
-    Raises DataError as `wav.read` does, with the same `called`.
-    """
-    samples = wav.read(item.path, rate_hz, called)
-    if item.start is not None:
-        return samples[item.start : item.start + clip_samples]
-    if len(samples) < clip_samples:
-        return np.pad(samples, (0, clip_samples - len(samples)))
-    return loudest(samples, clip_samples)
+    entry: dict[str, Any]
+    left_out: list[LeftOut]
+    changed: Counter[str]
 
 
-def loudest(samples: np.ndarray, length: int) -> np.ndarray:
-    """The `length` samples in a row with the highest energy, the first of equals. samples: [n], n at least `length`."""
-    if len(samples) == length:
-        return samples
-    energy = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
-    start = int(np.argmax(energy[length:] - energy[:-length]))
-    return samples[start : start + length]
+class _LeftOutError(Exception):
+    """Some recordings of a split are unreadable, so that its array has fewer rows than its header says."""
+
+
+def _write_readable(
+    folder: Path, name: str, listing: Listing, rate_hz: int, clip_samples: int, progress: Progress
+) -> _Written:
+    """Write a split without the recordings that cannot be decoded and may be left out: they are known at the end."""
+    tried = _write_split(folder, name, listing, rate_hz, clip_samples, progress)
+    if not tried.left_out:
+        return tried
+    readable = listing.without({each.file for each in tried.left_out})
+    readable.check(tried.left_out)
+    again = _write_split(folder, name, readable, rate_hz, clip_samples, progress)
+    return _Written(again.entry, tried.left_out, again.changed)
 
 
 def _write_split(
     folder: Path, name: str, listing: Listing, rate_hz: int, clip_samples: int, progress: Progress
-) -> dict[str, Any]:
+) -> _Written:
     recordings = listing.splits[name]
     problems: list[DataError] = []
+    result = _Written({}, [], Counter())
 
     def readable() -> Iterator[np.ndarray]:
-        for number, clip in enumerate(decode_all(recordings, rate_hz, clip_samples)):
+        decoded = decode_all(recordings, rate_hz, clip_samples)
+        for number, (item, clip) in enumerate(zip(recordings, decoded, strict=True)):
             progress(f"decode {name}", number + 1, len(recordings))
-            if isinstance(clip, DataError):
-                problems.append(clip)
+            if not isinstance(clip, DataError):
+                result.changed.update(clip.changed)
+                yield clip.samples
+            elif item.convert:
+                result.left_out.append(LeftOut(item.id, reason(clip, item.path)))
             else:
-                yield clip
+                problems.append(clip)
         if problems:
             raise _summary(problems)
+        if result.left_out:
+            raise _LeftOutError
 
-    written = _write_array(folder, name, readable(), (len(recordings), clip_samples))
+    try:
+        written = _write_array(folder, name, readable(), (len(recordings), clip_samples))
+    except _LeftOutError:
+        return result
     order = {label: number for number, label in enumerate(listing.labels)}
-    return {
-        **written,
-        "labels": [order[item.label] for item in recordings],
-        "ids": [item.id for item in recordings],
-        "speakers": [item.speaker for item in recordings],
-    }
+    result.entry.update(written)
+    result.entry.update(
+        labels=[order[item.label] for item in recordings],
+        ids=[item.id for item in recordings],
+        speakers=[item.speaker for item in recordings],
+    )
+    return result
 
 
 def _write_array(folder: Path, name: str, blocks: Iterator[np.ndarray], shape: tuple[int, ...]) -> dict[str, str]:
@@ -209,23 +276,6 @@ def _remove_replaced(folder: Path, used: set[str]) -> None:
     for path in folder.glob("*.npy"):
         if path.name not in used:
             path.unlink()
-
-
-def decode_all(
-    recordings: Sequence[Recording], rate_hz: int, clip_samples: int, called: str = ""
-) -> Iterator[np.ndarray | DataError]:
-    """Each clip as `decode` returns it, in order, or the DataError it raised."""
-
-    def attempt(item: Recording) -> np.ndarray | DataError:
-        try:
-            return decode(item, rate_hz, clip_samples, called)
-        except DataError as error:
-            return error
-
-    with ThreadPoolExecutor(_READERS) as pool:
-        items = iter(recordings)
-        while batch := list(islice(items, 256)):  # bounded: a map over all would hold every clip at once
-            yield from pool.map(attempt, batch)
 
 
 def _summary(problems: list[DataError]) -> DataError:
@@ -280,17 +330,21 @@ def _read_index(folder: Path) -> dict[str, Any]:
 
 def _index_hash(body: dict[str, Any]) -> str:
     """Covers labels, ids, their order and the hash of all samples; not names and origin."""
-    pinned = {key: value for key, value in body.items() if key not in ("source", "name", "notes")}
+    pinned = {key: value for key, value in body.items() if key not in ORIGIN}
     return hashlib.sha256(json.dumps(pinned, sort_keys=True).encode()).hexdigest()
 
 
 def _listing_hash(listing: Listing, clip_samples: int) -> str:
     """Changes when a file is added, removed, resized or modified, so that decoding can be skipped when it did not."""
     digest = hashlib.sha256(f"{listing.name} {listing.labels} {clip_samples}".encode())
-    rows = [(split, item.id, item.label, item.path) for split in SPLITS for item in listing.splits[split]]
+    rows = [(split, _row(item), item.label, item.path) for split in SPLITS for item in listing.splits[split]]
     for split, name, label, path in [*rows, *(("noise", path.name, "", path) for path in listing.noises)]:
         digest.update(f"{split} {name} {label} {state(path)}\n".encode())
     return digest.hexdigest()
+
+
+def _row(item: Recording) -> str:
+    return f"{item.id} {item.start} {item.stop}" if item.convert else item.id
 
 
 def _samples_hash(samples: np.ndarray) -> str:

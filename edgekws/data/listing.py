@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgekws.data import wav
@@ -20,18 +21,36 @@ SILENCE_HOP = 8_000
 
 @dataclass(frozen=True)
 class Recording:
-    """A future clip: a whole file, or the part of a long file that starts at sample `start`."""
+    """A future clip: a whole file, or the part of a long file that starts at sample `start`.
+
+    convert: the file may have any format, rate and number of channels; its clip is centred, and it is left out when it
+    is unreadable. Otherwise it must be mono of the data set's rate, and preparing stops when it is not. stop: where the
+    part ends; without it, it is one clip long. Both count samples at the rate of the data set.
+    """
 
     id: str
     label: str
     speaker: str
     path: Path
     start: int | None = None
+    stop: int | None = None
+    convert: bool = False
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file below the source's folder that gave no clip, and why."""
+
+    file: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Recordings by split. `noises`: long files that augmentation may mix in; `unused`: ids that are in no split."""
+    """Recordings by split. `noises`: long files that augmentation may mix in; `unused`: ids that are in no split.
+
+    left_out: files that gave no clip; reject: label of the reject class -> what its clips were made of.
+    """
 
     name: str
     labels: tuple[str, ...]
@@ -39,18 +58,27 @@ class Listing:
     noises: tuple[Path, ...] = ()
     notes: tuple[str, ...] = field(default=())
     unused: frozenset[str] = frozenset()
+    left_out: tuple[LeftOut, ...] = ()
+    reject: Mapping[str, str] = field(default_factory=dict)
 
-    def check(self) -> None:
-        """Raises DataError when a split is empty or a label has no training clip."""
+    def without(self, ids: AbstractSet[str]) -> Listing:
+        """The listing without these recordings."""
+        splits = {name: tuple(item for item in items if item.id not in ids) for name, items in self.splits.items()}
+        return replace(self, splits=splits)
+
+    def check(self, left_out: Sequence[LeftOut] = ()) -> None:
+        """Raises DataError when a split is empty or a label has no training clip. left_out: what to name as a cause."""
+        why = f": {left_out[0].file} {left_out[0].reason}" if left_out else ""
+        why += f" (and {len(left_out) - 1} more)" if len(left_out) > 1 else ""
         for split in SPLITS:
             if not self.splits.get(split):
-                raise DataError(f"the {split} split of {self.name} should have clips", got="none")
+                raise DataError(f"the {split} split of {self.name} should have clips", got=f"none{why}")
         counts = Counter(recording.label for recording in self.splits["train"])
         missing = [label for label in self.labels if not counts[label]]
         if missing:
             raise DataError(
                 f"each label of {self.name} should have training clips",
-                got=f"none of {', '.join(missing)}",
+                got=f"none of {', '.join(missing)}{why}",
                 hint="record some, or omit the label",
             )
 

@@ -47,6 +47,7 @@ def write(data: Dataset, chosen: Mapping[str, np.ndarray], folder: Path, note: s
         "source": _pin(data, {}) + " filtered",
         "splits": splits,
         "noise": noise,
+        **datasets.origin(data.left_out, data.changed, data.listed_by, data.reject),
     }
     head = {"kind": datasets.KIND, "version": datasets.VERSION, "sha256": datasets._index_hash(body)}
     write_json(folder / datasets.INDEX, {**head, **body})

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from edgekws import plugins
 from edgekws.data import dataset as datasets
 from edgekws.data import decisions as deciding
 from edgekws.data.dataset import Dataset
 from edgekws.data.decisions import Decisions
+from edgekws.errors import ConfigError
 from edgekws.features.spec import FeatureSpec
 from edgekws.types import Progress
 
@@ -18,10 +23,29 @@ def sources() -> list[str]:
     return plugins.names("sources")
 
 
-def prepare(source: str, root: Path, out: Path, progress: Progress, decisions: Decisions | None = None) -> Dataset:
-    """List `root` with the data source `source` and decode it into `out`, applying the `decisions` of `data clean`."""
+def prepare(
+    source: str,
+    root: Path,
+    out: Path,
+    progress: Progress,
+    decisions: Decisions | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Dataset:
+    """List `root` with the data source `source` and decode it into `out`, applying the `decisions` of `data clean`.
+
+    options: keyword arguments of the source's `scan`, by name. Raises ConfigError for one that it does not take.
+    """
     spec = FeatureSpec()
-    listing = plugins.load("sources", source).scan(root, spec.clip_samples)
+    plugin = plugins.load("sources", source)
+    listing = plugin.scan(root, spec.clip_samples, **_taken(source, plugin, options or {}))
     if decisions is not None:
         listing = deciding.apply_to_listing(listing, decisions)
-    return datasets.prepare(listing, out, spec.rate_hz, spec.clip_samples, progress)
+    return datasets.prepare(listing, out, spec.rate_hz, spec.clip_samples, progress, source)
+
+
+def _taken(source: str, plugin: ModuleType, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    for name in options:
+        if name not in inspect.signature(plugin.scan).parameters:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{option} should be an option of --source {source}", got="one that it does not have")
+    return options

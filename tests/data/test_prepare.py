@@ -8,7 +8,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekws.data import dataset, listing
+from edgekws.data import dataset, decoding, listing
 from edgekws.data.sources import folder, speech_commands
 from edgekws.errors import ArtifactError, DataError
 
@@ -161,5 +161,5 @@ def test_every_length_becomes_one_second_that_holds_the_loudest_part(tmp_path_fa
     peak = seed % length
     samples[peak] = 30_000
     soundfile.write(path, samples, RATE)
-    clip = dataset.decode(listing.Recording("x", "x", "x", path), RATE, LENGTH)
+    clip = decoding.decode(listing.Recording("x", "x", "x", path), RATE, LENGTH)
     assert clip.shape == (LENGTH,) and clip.max() == 30_000

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from edgekws.curate.embed import audio
-from edgekws.data import dataset, truncation, wav
+from edgekws.data import decoding, truncation, wav
 from edgekws.data.sources import folder
 from edgekws.errors import DataError
 
@@ -139,7 +139,7 @@ def test_ten_minutes_become_the_loudest_second(tmp_path):
     (tmp_path / "no").mkdir()
     soundfile.write(tmp_path / "no" / "long.wav", long, RATE)
     item = folder.recording(tmp_path / "no" / "long.wav", "no", tmp_path)
-    clip = dataset.decode(item, RATE, RATE)
+    clip = decoding.decode(item, RATE, RATE)
     assert clip.shape == (RATE,) and np.abs(clip.astype(int)).sum() == np.abs(SAMPLES.astype(int)).sum()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekws.data import dataset as datasets
+from edgekws.data import decoding
 from edgekws.data.dataset import Dataset
 from edgekws.data.listing import NOISE_FOLDER, Recording, recording, state, wavs, word_folders
 from edgekws.errors import ConfigError, DataError
@@ -92,7 +92,7 @@ def of_folder(root: Path, rate_hz: int, clip_samples: int, progress: Progress = 
     pin = _pin(*(f"{item.id} {state(item.path)}" for item in listed), *(each.id for each in misnamed))
     readable: list[Recording] = []
     unreadable = list(misnamed)
-    for number, clip in enumerate(datasets.decode_all(listed, rate_hz, clip_samples, called="it")):
+    for number, clip in enumerate(decoding.decode_all(listed, rate_hz, clip_samples, called="it")):
         if isinstance(clip, DataError):
             unreadable.append(Unreadable(listed[number].id, listed[number].label, f"{clip.expected}, got {clip.got}"))
         else:
@@ -102,7 +102,7 @@ def of_folder(root: Path, rate_hz: int, clip_samples: int, progress: Progress = 
     order = {word: number for number, word in enumerate(words)}
 
     def read(numbers: np.ndarray) -> np.ndarray:
-        return np.stack([datasets.decode(readable[number], rate_hz, clip_samples) for number in numbers])
+        return np.stack([decoding.decode(readable[number], rate_hz, clip_samples) for number in numbers])
 
     labels = np.array([order[item.label] for item in readable], np.int64)
     ids = tuple(item.id for item in readable)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekws.data import truncation, wav
-from edgekws.data.dataset import loudest
+from edgekws.data.audio import loudest
 from edgekws.errors import DataError, missing_package
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekws.curate.embed import audio
-from edgekws.data import dataset
+from edgekws.data import decoding
 from edgekws.data.listing import Recording
 from edgekws.errors import DataError
 from tests.curate.embed.embed_recordings import RATE_HZ, write_noise
@@ -52,7 +52,7 @@ def test_clips_are_fitted_as_the_prepared_data_set_does(tmp_path_factory, sample
     ours, rate = audio.read(path)
     if np.abs(ours - ours.mean()).max() < audio.SILENT_PEAK:
         return
-    theirs = dataset.decode(Recording("a", "a", "a", path), RATE_HZ, clip_samples)
+    theirs = decoding.decode(Recording("a", "a", "a", path), RATE_HZ, clip_samples)
     assert (audio.fitted(ours, rate, RATE_HZ, clip_samples) * 32_768 == theirs).all()
 
 
