@@ -28,7 +28,7 @@ from edgekws.data import dataset
 from edgekws.files import write_bytes, write_json, write_text
 from edgekws.graph import io
 from edgekws.quant.mixed.budget import parse as parse_budget
-from edgekws.training.loop import BEST, LAST
+from edgekws.training.checkpoint import BEST, LAST
 
 HERE = Path(__file__).resolve().parent
 PLANS: dict[str, dict[str, Any]] = {

@@ -18,7 +18,7 @@ from edgekws.nets import dscnn
 from edgekws.quant import lower, ptq
 from edgekws.quant.frontends import torch_fx
 from edgekws.recipe import QuantSection
-from edgekws.training.loop import network_input
+from edgekws.training.scoring import network_input
 
 SPEC = FeatureSpec()
 BATCH = 128

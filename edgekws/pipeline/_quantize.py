@@ -101,7 +101,7 @@ def _require_labels(labels: tuple[str, ...], data: Dataset) -> None:
 
 def _calibration(trained: Trained, data: Dataset) -> tuple[torch.Tensor, list[str]]:
     """Training clips, listed in a file or drawn at random by the recipe's seed: (network inputs, ids)."""
-    from edgekws.training.loop import network_input
+    from edgekws.training.scoring import network_input
 
     plan, ids = trained.recipe.quant, data.splits["train"].ids
     features = cache.features_of(data, "train", trained.features)
@@ -117,12 +117,13 @@ def _calibration(trained: Trained, data: Dataset) -> tuple[torch.Tensor, list[st
 def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress: Progress) -> None:
     """Fine-tune `network` in place, with the float network as teacher."""
     from edgekws.quant.weighted import Weighted
-    from edgekws.training import loop as training
+    from edgekws.training import loop
+    from edgekws.training.task import Task
 
     plan = trained.recipe.quant
     epochs, rate = plan.schedule(min(layer.bits for layer in network if isinstance(layer, Weighted)))
     schedule = trained.recipe.train.model_copy(update={"epochs": epochs, "learning_rate": rate, **_QAT_SCHEDULE})
-    task = training.Task(data, trained.features, trained.recipe.augment, schedule, trained.recipe.seed, trained.network)
+    task = Task(data, trained.features, trained.recipe.augment, schedule, trained.recipe.seed, trained.network)
     header = {
         "quant": plan.model_dump(mode="json", include=_STARTS_FROM) | ({"start": "ptq"} if plan.start == "ptq" else {}),
         **({"patterns": list(plan.layers.items())} if len(plan.layers) > 1 else {}),  # the last match wins
@@ -134,7 +135,7 @@ def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress
         "dataset": data.sha256,
     }
     run = sha256(json.dumps(header, sort_keys=True).encode())[:8]  # another plan gets a folder of its own
-    training.fit(network, task, out / "quant" / run, header, with_figures(progress, "quantize"))
+    loop.fit(network, task, out / "quant" / run, header, with_figures(progress, "quantize"))
 
 
 def _scores(trained: Trained, network: QuantNet, graph: Graph, data: Dataset) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def _scores(trained: Trained, network: QuantNet, graph: Graph, data: Dataset) ->
 
     And, by layer, the number of integers in which the torch forward pass and the interpreter differ.
     """
-    from edgekws.training.loop import logits_of
+    from edgekws.training.scoring import logits_of
 
     scores: dict[str, Any] = {}
     for name in ("validation", "test"):

@@ -13,24 +13,31 @@ from edgekws.features import cache
 from edgekws.features.spec import FeatureSpec
 from edgekws.files import sha256_file
 from edgekws.recipe import Recipe
+from edgekws.training.options import TrainOptions
 from edgekws.types import Progress
 
 
-def train(recipe: Recipe, data: Dataset, out: Path, progress: Progress) -> Path:
+def train(
+    recipe: Recipe,
+    data: Dataset,
+    out: Path,
+    progress: Progress,
+    options: TrainOptions = TrainOptions(),  # noqa: B008
+) -> Path:
     """Train the float network of `recipe`, or continue an interrupted run; return the path of the best checkpoint."""
     import torch
 
-    from edgekws.training import curves, trained
-    from edgekws.training import loop as training
+    from edgekws.training import curves, loop, trained
+    from edgekws.training.task import Task
 
     features = cache.fit_spec(data, FeatureSpec(), lambda done, total: progress("features", done, total))
     torch.manual_seed(recipe.seed)
     network = trained.build_network(recipe, len(data.labels))
     teacher = trained.load_teacher(recipe, data.labels, features)
-    task = training.Task(data, features, recipe.augment, recipe.train, recipe.seed, teacher)
+    task = Task(data, features, recipe.augment, recipe.train, recipe.seed, teacher)
     header = training_header(recipe, data, features)
-    best = training.fit(network, task, out / "float", header, with_figures(progress, "train"))
-    curves.draw(out / "float" / training.LOG, out / "float" / "curves.svg")
+    best = loop.fit(network, task, out / "float", header, with_figures(progress, "train"), options)
+    curves.draw(out / "float" / curves.LOG, out / "float" / "curves.svg")
     return best
 
 

@@ -18,6 +18,8 @@ from edgekws.errors import ArtifactError
 from edgekws.files import check_kind, write_bytes
 
 KIND, VERSION = "edgekws-checkpoint", 1
+LAST, BEST = "last.safetensors", "best.safetensors"
+"""The checkpoints of a run: to continue with, and of the epoch with the lowest validation loss."""
 Tensors = dict[str, torch.Tensor]
 
 
@@ -33,7 +35,7 @@ def save(path: Path, header: Mapping[str, Any], groups: Mapping[str, Mapping[str
     """Write a checkpoint atomically. Raises ArtifactError when it cannot be written."""
     from safetensors.torch import save as to_bytes
 
-    flat = {f"{group}/{name}": value.contiguous() for group in groups for name, value in groups[group].items()}
+    flat = {f"{group}/{name}": value.cpu().contiguous() for group in groups for name, value in groups[group].items()}
     metadata = {"edgekws": json.dumps({"kind": KIND, "version": VERSION, **header})}
     write_bytes(path, to_bytes(flat, metadata))
 

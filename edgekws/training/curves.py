@@ -7,6 +7,16 @@ from pathlib import Path
 
 from edgekws.files import replacing
 
+LOG = "log.csv"
+
+
+def write_log(path: Path, rows: list[dict[str, float]]) -> None:
+    """Write one row an epoch; the keys of the first one are the columns."""
+    with replacing(path) as partial, partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
 
 def draw(log: Path, picture: Path) -> None:
     """Plot log.csv of a training run as SVG, written to `picture`."""

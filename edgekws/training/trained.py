@@ -36,7 +36,7 @@ def load_trained(path: Path, recipe: Recipe | None = None) -> Trained:
     of a training that is not finished.
     """
     from edgekws.training import checkpoint
-    from edgekws.training.loop import correct_prior
+    from edgekws.training.prior import correct_prior
 
     saved = checkpoint.load(path)
     run = _float_run(saved.header, path)
@@ -62,7 +62,7 @@ def load_teacher(recipe: Recipe, labels: tuple[str, ...], features: FeatureSpec)
     Raises ArtifactError when one was trained on other labels or features.
     """
     from edgekws.training import checkpoint
-    from edgekws.training.loop import Ensemble
+    from edgekws.training.ensemble import Ensemble
 
     networks = []
     for path in recipe.train.teacher_files():
@@ -108,11 +108,10 @@ def build_network(recipe: Recipe, labels: int) -> nn.Module:
 def _require_finished(best: Path, recipe: Recipe) -> None:
     """A released checkpoint stands alone; in a training's folder the last one says how far it got."""
     from edgekws.training import checkpoint
-    from edgekws.training.loop import LAST
 
-    if not (best.parent / LAST).exists():
+    if not (best.parent / checkpoint.LAST).exists():
         return
-    done = checkpoint.load(best.parent / LAST).header["epoch"] + 1
+    done = checkpoint.load(best.parent / checkpoint.LAST).header["epoch"] + 1
     if done < recipe.train.epochs:
         raise ArtifactError(
             f"the training in {best.parent} should be finished",

@@ -9,7 +9,7 @@ from edgekws import pipeline, plugins, recipe
 from edgekws.errors import ArtifactError, ConfigError, DataError
 from edgekws.graph import io
 from edgekws.training import checkpoint
-from edgekws.training.loop import BEST
+from edgekws.training.checkpoint import BEST
 from tests.graphs import random_dag
 
 NET = {"name": "dscnn", "options": {"channels": 16, "blocks": 1, "dropout": 0.0}}

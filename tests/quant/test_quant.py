@@ -18,7 +18,7 @@ from edgekws.quant.requantize import requantize
 from edgekws.quant.weighted import Normalized, Weighted
 from edgekws.recipe import QuantSection
 from edgekws.training.layers import GlobalAveragePool, Pad
-from edgekws.training.loop import _parameter_groups
+from edgekws.training.optimizer import parameter_groups
 from tests.quant.networks import NETWORKS, all_networks, built_small
 
 SPEC = FeatureSpec()
@@ -261,7 +261,7 @@ def test_training_the_integers_brings_them_back_to_the_float_network():
         expected = real(x)
         for weight in network.parameters():
             weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)), alpha=0.1)
-    optimizer = torch.optim.AdamW(_parameter_groups(network, 0.0), lr=3e-3)
+    optimizer = torch.optim.AdamW(parameter_groups(network, 0.0), lr=3e-3)
     losses = []
     for _ in range(40):
         optimizer.zero_grad()

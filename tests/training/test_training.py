@@ -10,14 +10,15 @@ from edgekws.features import cache
 from edgekws.features.spec import FeatureSpec
 from edgekws.nets import dscnn
 from edgekws.recipe import Recipe, TrainSection, load
-from edgekws.training import checkpoint, loop
+from edgekws.training import batches, checkpoint, curves, loop, prior
+from edgekws.training.task import Task
 
 PLAN = TrainSection(epochs=3, batch=64, warmup_epochs=0.5)
 
 
 @pytest.fixture(scope="module")
 def task(prepared):
-    return loop.Task(prepared, cache.fit_spec(prepared, FeatureSpec()), AugmentSpec(), PLAN, seed=5)
+    return Task(prepared, cache.fit_spec(prepared, FeatureSpec()), AugmentSpec(), PLAN, seed=5)
 
 
 def network():
@@ -43,15 +44,15 @@ def test_a_stopped_run_continues_exactly(task, tmp_path):
     resumed = fit(task, tmp_path / "stopped")
     for (name, one), other in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
         assert torch.equal(one, other), name
-    logs = [(tmp_path / run / loop.LOG).read_text().splitlines() for run in ("whole", "stopped")]
+    logs = [(tmp_path / run / curves.LOG).read_text().splitlines() for run in ("whole", "stopped")]
     assert [len(log) for log in logs] == [4, 4]
 
 
 def test_a_finished_run_is_not_trained_again(task, tmp_path):
     fit(task, tmp_path)
-    written = (tmp_path / loop.LAST).stat().st_mtime_ns
+    written = (tmp_path / checkpoint.LAST).stat().st_mtime_ns
     fit(task, tmp_path)
-    assert (tmp_path / loop.LAST).stat().st_mtime_ns == written
+    assert (tmp_path / checkpoint.LAST).stat().st_mtime_ns == written
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(task, tmp_path):
@@ -110,7 +111,7 @@ def test_sampling_draws_rare_classes_more_often(prepared):
     split = prepared.splits["train"]
     share = np.bincount(split.labels) / len(split)
     rng = np.random.default_rng(0)
-    drawn = np.bincount(split.labels[loop._draw(split, PLAN, 12, rng)], minlength=12) / len(split)
+    drawn = np.bincount(split.labels[batches.draw(split, PLAN, 12, rng)], minlength=12) / len(split)
     assert drawn[-1] < share[-1] and drawn[:10].sum() > share[:10].sum()
 
 
@@ -118,11 +119,11 @@ def test_prior_correction_undoes_the_frequencies_of_training():
     model = network()
     before = model[-1].bias.detach().clone()
     plan = TrainSection(sampling_power=1.0, prior_correction=1.0)
-    loop.correct_prior(model, [30] + [10] * 11, plan)
+    prior.correct_prior(model, [30] + [10] * 11, plan)
     moved = (before - model[-1].bias.detach()).exp()
     assert torch.allclose(moved, torch.tensor([30.0] + [10.0] * 11) / 140, atol=1e-4)
     with pytest.raises(ConfigError, match="linear"):
-        loop.correct_prior(model[:-1], [10] * 12, plan)
+        prior.correct_prior(model[:-1], [10] * 12, plan)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edgekws.quant.mixed.budget import Budget
     from edgekws.quant.mixed.front import Point
     from edgekws.recipe import Recipe
-    from edgekws.training.loop import Score
+    from edgekws.training.scoring import Score
 
 _SHOWN = 8
 """Points of the front in the table, besides those that were measured."""
@@ -91,7 +91,7 @@ def run(recipe: Recipe, data: Path, out: Path, search: Search | None = None) -> 
     """Quantize the trained network in `out`, with widths that are searched if asked for; show the scores."""
     from edgekws import pipeline
     from edgekws.data import dataset
-    from edgekws.training.loop import BEST
+    from edgekws.training.checkpoint import BEST
 
     loaded = dataset.load(data)
     with console.progress() as report:

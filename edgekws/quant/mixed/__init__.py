@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from edgekws.graph.ir import Graph
     from edgekws.quant.mixed.front import Option, Point
     from edgekws.quant.network import QuantNet
-    from edgekws.training.loop import Score
+    from edgekws.training.scoring import Score
     from edgekws.training.trained import Trained
     from edgekws.types import Progress
 
@@ -200,7 +200,7 @@ class _Trial:
         return lower.lower(network, self.trained.features, self.trained.labels, self.trained.recipe.name, strict=False)
 
     def _score(self, network: nn.Module) -> Score:
-        from edgekws.training.loop import score
+        from edgekws.training.scoring import score
 
         return score(network, self.features, self.truth, self.trained.features)
 

@@ -24,7 +24,7 @@ from edgekws.quant.mixed.options import layer_options, without_weights
 from edgekws.quant.mixed.sensitivity import Sensitivity
 from edgekws.quant.network import QuantNet
 from edgekws.recipe import QuantSection
-from edgekws.training.loop import Score
+from edgekws.training.scoring import Score
 
 START = Point((), 10, 100, 0.5)
 LABELS = tuple(f"word{i}" for i in range(12))

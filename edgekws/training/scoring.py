@@ -1,0 +1,53 @@
+"""Figures of a network on a split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from edgekws.features.mfcc import to_network
+from edgekws.features.spec import INPUT_SCALE, FeatureSpec
+
+
+@dataclass(frozen=True)
+class Score:
+    """Figures on the validation split. `loss` is class-balanced, as the test archive is."""
+
+    accuracy: float
+    balanced_accuracy: float
+    loss: float
+
+
+def network_input(features: np.ndarray, spec: FeatureSpec) -> torch.Tensor:
+    """MFCC [n, frames, coefficients] -> float32 [n, 1, frames, coefficients] for the network."""
+    return torch.from_numpy(to_network(spec, features) * np.float32(INPUT_SCALE))[:, None]
+
+
+@torch.no_grad()
+def logits_of(model: nn.Module, features: np.ndarray, spec: FeatureSpec, batch: int = 256) -> torch.Tensor:
+    """Logits float32 [n, labels] on the CPU, in eval mode. features: MFCC [n, frames, coefficients]."""
+    model.eval()
+    device = device_of(model)
+    inputs = (network_input(features[at : at + batch], spec).to(device) for at in range(0, len(features), batch))
+    return torch.cat([model(part).float().cpu() for part in inputs])
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the weights of `model` are; the CPU for one without weights."""
+    first = next(model.parameters(), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def score(model: nn.Module, features: np.ndarray, labels: np.ndarray, spec: FeatureSpec) -> Score:
+    """features: MFCC [n, frames, coefficients]; labels: int [n]."""
+    logits, truth = logits_of(model, features, spec), torch.from_numpy(labels)
+    hits = (logits.argmax(1) == truth).double()
+    losses = functional.cross_entropy(logits, truth, reduction="none").double()
+    classes = torch.unique(truth)
+    recalls = torch.stack([hits[truth == label].mean() for label in classes])
+    loss = torch.stack([losses[truth == label].mean() for label in classes]).mean()
+    return Score(float(hits.mean()), float(recalls.mean()), float(loss))
