@@ -2,6 +2,7 @@
 #   make demo                              set-up, then recordings -> trained network -> measured board -> report
 #   make test                              set-up, then the fast tests
 #   make flash bench                       the model on BOARD, measured over serial; then the speed of this computer
+#   make docs                              the documentation site in work/site; a broken link is an error
 #   make coverage                          the fast tests, and the share of lines that they run
 #   make check-wheel                       the wheel alone, in a fresh environment and an empty folder
 #   make bench-host                        only the latter, beside the run that was saved before
@@ -24,7 +25,7 @@ EDGEKWS = .venv/bin/edgekws
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --dist loadscope -p no:benchmark
 
 .PHONY: setup data train quantize export flash bench bench-host demo test test-slow coverage check-wheel
-.PHONY: check-instructions fuzz lint changelog
+.PHONY: check-instructions docs fuzz lint changelog
 .NOTPARALLEL:
 
 setup:
@@ -74,6 +75,10 @@ check-wheel: setup
 # Instructions, flash and RAM of the DS-CNN on every emulated board against benchmarks/results/instructions.json.
 check-instructions: setup
 	.venv/bin/python benchmarks/instructions.py --check
+
+# The reference is made from the code, and a broken link is an error. work/site/index.html opens without a server.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
 fuzz: setup
 	.venv/bin/python -m fuzz protocol --inputs $(INPUTS) --seed $(SEED)

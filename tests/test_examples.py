@@ -43,5 +43,5 @@ def test_a_network_of_ones_own_learns_and_is_written(tmp_path):
 
 
 def test_the_page_of_the_library_names_every_option():
-    page = (ROOT / "docs" / "library.md").read_text()
+    page = (ROOT / "docs" / "how-to" / "own-network.md").read_text()
     assert not [option for option in OPTIONS if option not in page]

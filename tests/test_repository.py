@@ -14,7 +14,6 @@ HOME = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((HOME / "pyproject.toml").read_text())
 FRAGMENTS = sorted(path for path in (HOME / "changes").iterdir() if path.name != "template.md.j2")
 PAGES = sorted([*HOME.glob("*.md"), *HOME.glob("docs/**/*.md"), *HOME.glob("models/*/*.md")])
-_LINK = re.compile(r"\[[^]\n]*\]\(([^)\s]+)\)")
 
 
 def recipe(target):
@@ -55,24 +54,6 @@ def test_a_fragment_of_the_changelog_has_a_known_type_and_a_sentence(path):
     types = [row["directory"] for row in PROJECT["tool"]["towncrier"]["type"]]
     assert re.fullmatch(rf"[a-z0-9-]+\.({'|'.join(types)})\.md", path.name)
     assert path.read_text().strip().endswith(".")
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))
-def test_links_lead_to_files_and_headings(page):
-    for link in _LINK.findall(page.read_text()):
-        if re.match(r"[a-z]+:", link):
-            continue
-        name, _, heading = link.partition("#")
-        target = (page.parent / name).resolve() if name else page
-        assert target.exists(), f"{page.name} links to {link}"
-        if heading:
-            assert heading in anchors(target), f"{page.name} links to {link}"
-
-
-def anchors(page):
-    """What GitHub makes of a page's headings."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))

@@ -91,7 +91,7 @@ class GateRule(_Own):
 
 
 class GateIssue(_Own):
-    """id: of the table in docs/bench.md."""
+    """id: of the table in docs/how-to/compare.md."""
 
     id: str
     text: str

@@ -196,4 +196,4 @@ def rows_of_the_table():
 
 def test_the_guide_has_the_table():
     rows = list(rows_of_the_table())
-    assert [line for line in HOME.joinpath("docs/bench.md").read_text().splitlines() if line in rows] == rows
+    assert [line for line in HOME.joinpath("docs/how-to/compare.md").read_text().splitlines() if line in rows] == rows

@@ -1,4 +1,4 @@
-"""The workflow in docs/bench.md, its commands run as they are written: first for the main branch, then for a change."""
+"""The workflow in docs/how-to/compare.md: its commands, run as they are, for the main branch and then for a change."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 from firmware_io import board as boards
 
 HOME = Path(__file__).resolve().parents[2]
+GUIDE = HOME / "docs" / "how-to" / "compare.md"
 BOARD = boards.load("qemu-an386")
 pytestmark = pytest.mark.skipif(
     any(shutil.which(program) is None for program in (BOARD.compiler, BOARD.qemu_program)),
@@ -27,7 +28,7 @@ STEP = re.compile(
 
 def steps(event):
     """The commands of an event, without those that install."""
-    text = HOME.joinpath("docs/bench.md").read_text()
+    text = GUIDE.read_text()
     workflow = re.search(r"```yaml\n(on: .*?)```", text, re.DOTALL)[1]
     runs = [match for match in STEP.finditer(workflow) if match["run"]]
     chosen = [match["run"] for match in runs if event in (match["condition"] or event)]
@@ -36,7 +37,7 @@ def steps(event):
 
 def rules():
     """gate.toml, as the guide prints it."""
-    return re.search(r'```\n(kind = "edgekws-gate".*?)```', HOME.joinpath("docs/bench.md").read_text(), re.DOTALL)[1]
+    return re.search(r'```toml\n(kind = "edgekws-gate".*?)```', GUIDE.read_text(), re.DOTALL)[1]
 
 
 def shell(command, folder):

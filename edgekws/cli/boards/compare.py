@@ -33,7 +33,7 @@ AllowOption = Annotated[
     typer.Option(
         "--allow",
         metavar="REASON",
-        help="Accept a difference that a rule would be refused for: volts, emulator, board, ... (docs/bench.md).",
+        help="Accept a difference that a rule would be refused for: volts, emulator, board (docs/how-to/compare.md).",
     ),
 ]
 

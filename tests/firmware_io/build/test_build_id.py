@@ -52,7 +52,7 @@ def test_the_id_is_the_same_in_any_folder(
 
 @pytest.mark.parametrize("name", KINDS)
 def test_anybody_can_recompute_it(name: str, graph: Graph, tmp_path: Path) -> None:
-    """As docs/boards.md says it, in three lines."""
+    """As docs/reference/build-id.md says it, in three lines."""
     firmware = build.build(needs_compiler(name), emit(graph), tmp_path / "firmware.elf")
     content = firmware.elf.read_bytes()
     at = content.index(b"edgekws-buildid\0") + 16
