@@ -7,16 +7,18 @@ EdgeKwsError            exit code 1
 ├── ProtocolError       exit code 6   the device sent something that the protocol does not allow
 ├── BoardError          exit code 7   the board cannot be built, started or reached
 ├── ArtifactError       exit code 8   a file of another kind, version or hash; a damaged file
-└── ParityError         exit code 9   two executors disagree where they must not
-
-Exit code 2 belongs to the command line parser (unknown option or command).
+│   └── SystemFaultError exit code 12 the operating system refuses: permission, a full disk, too many open files
+├── ParityError         exit code 9   two executors disagree where they must not
+├── RegressionError     exit code 10  a gate of `compare` failed
+├── NotComparableError  exit code 11  runs that cannot be put side by side
+└── UsageError          exit code 2   an option or command that does not exist, or a value that it cannot have
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 
 class EdgeKwsError(Exception):
@@ -31,7 +33,8 @@ class EdgeKwsError(Exception):
         super().__init__(self._paragraph())
 
     def _paragraph(self) -> str:
-        parts = [self.expected.rstrip(".") + "."]
+        expected = self.expected.rstrip(".")
+        parts = [expected if expected.endswith("?") else expected + "."]
         if self.got:
             parts.append(f"Got: {self.got.rstrip('.')}.")
         if self.hint:
@@ -52,8 +55,9 @@ class MissingPackageError(ConfigError):
 
     def __init__(self, package: str, extra: str) -> None:
         self.package, self.extra = package, extra
+        more = f"; {_MORE[package]}" if package in _MORE else ""
         super().__init__(
-            f"this needs the package {package}, which is not installed", hint=f'pip install "edgekws[{extra}]"'
+            f"this needs the package {package}, which is not installed", hint=f'pip install "edgekws[{extra}]"{more}'
         )
 
 
@@ -73,6 +77,12 @@ class ArtifactError(EdgeKwsError):
     exit_code = 8
 
 
+class SystemFaultError(ArtifactError):
+    """A file or folder that may not be read or written, or for which there is no room."""
+
+    exit_code = 12
+
+
 class ParityError(EdgeKwsError):
     exit_code = 9
 
@@ -83,6 +93,10 @@ class RegressionError(EdgeKwsError):
 
 class NotComparableError(EdgeKwsError):
     exit_code = 11
+
+
+class UsageError(EdgeKwsError):
+    exit_code = 2
 
 
 EXTRAS = {
@@ -104,6 +118,11 @@ EXTRAS = {
     "flash": ("pyocd",),
 }
 """Extra of pyproject.toml -> the modules that are imported of its packages."""
+_MORE = {
+    "torch": "where pip would fetch several GB for CUDA and you have no GPU, first run "
+    "`pip install uv`, then `uv pip install torch --torch-backend cpu`",
+}
+"""What else to know before a package is installed."""
 
 
 def missing_package(error: ImportError) -> MissingPackageError | None:
@@ -123,3 +142,43 @@ def unknown(what: str, given: str, known: Iterable[str]) -> str:
     suggestion = f"; did you mean {close[0]}?" if close else "."
     listed = f" There are: {', '.join(names)}" if names else ""
     return f"{what} {given}".strip() + f" is not known{suggestion}{listed}"
+
+
+def constraint(error: Mapping[str, Any]) -> str:
+    """What a value should have been, as the end of a sentence: "a whole number", "at least 1".
+
+    error: one of `ValidationError.errors()` of pydantic.
+    """
+    kind, context = str(error.get("type", "")), error.get("ctx") or {}
+    if kind in _LIMITS:
+        word, key = _LIMITS[kind]
+        return f"{word} {context.get(key)}"
+    if kind == "literal_error":
+        return str(context.get("expected", "")).replace("'", "")
+    if kind == "value_error":
+        return str(error.get("msg", "")).removeprefix("Value error, ")
+    matching = [words for prefix, words in _TYPES.items() if kind.startswith(prefix)]
+    return matching[0] if matching else str(error.get("msg", ""))
+
+
+_LIMITS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+}
+_TYPES = {
+    "int_parsing_size": "a whole number of less than 4,300 digits",
+    "int_": "a whole number",
+    "float_": "a number",
+    "finite_number": "a finite number",
+    "bool_": "true or false",
+    "string_": "text",
+    "path_type": "a path",
+    "list_": "a list",
+    "tuple_": "a list",
+    "dict_": "a table",
+    "model_": "a section with keys",
+    "dataclass_": "a section with keys",
+}
+"""Beginnings of pydantic's types of errors -> what was expected."""

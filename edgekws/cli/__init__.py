@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 
 from edgekws._version import __version__
-from edgekws.cli import _lazy, commands, console, signals
+from edgekws.cli import _lazy, commands, console, signals, usage
 
 app = _lazy.application(
     commands.ROOT,
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 done, 1 other, 2 usage, 3 data, 4 configuration, 5 target, 6 protocol, 7 board, 8 artifact, "
-    "9 parity or invalid run, 10 regression, 11 not comparable; "
+    "9 parity or invalid run, 10 regression, 11 not comparable, 12 refused by the system (permission, full disk); "
     "130, 143, 129 stopped by Ctrl-C, SIGTERM, SIGHUP. With --debug an error shows its stack trace.",
 )
 for group in (commands.DATA, commands.SELECT):
@@ -48,4 +48,7 @@ def main() -> None:
     if not debug:
         console.plain_warnings()
     with console.readable_errors(debug):
-        app(args=arguments, prog_name="edgekws")
+        usage.require_values(arguments)
+        code = app(args=arguments, prog_name="edgekws", standalone_mode=False)
+        if isinstance(code, int) and code:  # of typer.Exit
+            sys.exit(code)

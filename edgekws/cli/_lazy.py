@@ -8,7 +8,7 @@ from typing import Any, Literal
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from edgekws.cli import _help
+from edgekws.cli import _help, paths, usage
 from edgekws.cli.commands import Command, Group
 
 MARKUP: Literal["markdown"] = "markdown"
@@ -27,7 +27,7 @@ class _Listed(TyperCommand):
         module, _, function = self._entry.function.partition(":")
         single = typer.Typer(rich_markup_mode=MARKUP, add_completion=False)
         register = single.command(self._entry.name, context_settings=self._settings, hidden=self._entry.hidden)
-        register(getattr(importlib.import_module(module), function))
+        register(paths.expanding(getattr(importlib.import_module(module), function)))
         return typer.main.get_command(single)
 
 
@@ -41,6 +41,7 @@ def group_class(group: Group) -> type[TyperGroup]:
             self.commands = {**listed, **self.commands}
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 (Click's types)
+            usage.require_command(ctx.command_path, args, self.commands)
             name, command, rest = super().resolve_command(ctx, args)
             return name, command.loaded() if isinstance(command, _Listed) else command, rest
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 
-from edgekws.cli import signals
-from edgekws.errors import EdgeKwsError, missing_package
+from edgekws.cli import signals, usage
+from edgekws.errors import EdgeKwsError, SystemFaultError, UsageError, missing_package
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -130,23 +130,36 @@ def readable_errors(debug: bool) -> Iterator[None]:
     """Print an expected error as one paragraph and exit with its documented code."""
     try:
         yield
-    except EdgeKwsError as error:
-        if debug:
-            raise
-        err.print(f"[bold red]error:[/] {_escaped(str(error))}")
-        sys.exit(error.exit_code)
-    except ModuleNotFoundError as error:
-        missing = missing_package(error)
-        if debug or missing is None:
-            raise
-        err.print(f"[bold red]error:[/] {_escaped(str(missing))}", soft_wrap=True)
-        sys.exit(missing.exit_code)
     except KeyboardInterrupt:
         _stop()
     except SystemExit as end:
         if end.code == _STOPPED:  # Typer turns a KeyboardInterrupt into this without a message
             _stop()
         raise
+    except Exception as error:
+        if usage.is_help(error):
+            sys.exit(UsageError.exit_code)
+        shown = _expected(error)
+        if debug or shown is None:
+            raise
+        err.print(f"[bold red]error:[/] {_escaped(str(shown))}", soft_wrap=True)
+        sys.exit(shown.exit_code)
+
+
+def _expected(error: Exception) -> EdgeKwsError | None:
+    """What to show instead of a stack trace; None for an error that nobody expected, which is a bug."""
+    if isinstance(error, EdgeKwsError):
+        return error
+    if isinstance(error, ModuleNotFoundError):
+        return missing_package(error)
+    if isinstance(error, MemoryError):
+        hint = "close other programs, give less data at once, or take a computer with more memory"
+        return SystemFaultError("there is not enough memory for this", got=str(error), hint=hint)
+    if isinstance(error, OSError):
+        from edgekws.files import os_errors
+
+        return os_errors.fault(error)
+    return usage.explained(error)
 
 
 @contextmanager

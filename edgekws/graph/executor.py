@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgekws import plugins
-from edgekws.errors import ArtifactError, BoardError
+from edgekws.errors import ArtifactError, BoardError, SystemFaultError
 
 if TYPE_CHECKING:
     from edgekws.graph.ir import Graph
@@ -51,7 +51,7 @@ def compile(graph: Graph, engine: str | None = None) -> Compiled:
         return Compiled(engine, _executor(graph, engine))
     try:
         return Compiled(DEFAULT, _executor(graph, DEFAULT))
-    except BoardError as error:
+    except (BoardError, SystemFaultError) as error:  # no compiler, or no room to build
         _warn(str(error))
     return Compiled(FALLBACK, _executor(graph, FALLBACK))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgekws import files
-from edgekws.errors import ArtifactError, BoardError, ConfigError, unknown
+from edgekws.errors import ArtifactError, ConfigError, SystemFaultError, unknown
 from edgekws.files.os_errors import no_temporary_files, unreadable, unwritable
 
 
@@ -97,10 +97,10 @@ def test_a_file_without_write_permission_is_named_itself(tmp_path):
     assert "give another file, or change the permissions" in str(error)
 
 
-def test_a_build_without_temporary_files_is_a_board_error(tmp_path):
+def test_a_build_without_temporary_files_is_a_fault_of_the_system(tmp_path):
     """Graph.compile falls back to the interpreter then."""
     full, denied = (no_temporary_files(tmp_path, refused(number)) for number in (errno.ENOSPC, errno.EACCES))
-    assert isinstance(full, BoardError) and "free some space or give another folder for temporary" in str(full)
+    assert isinstance(full, SystemFaultError) and "free some space or give another folder for temporary" in str(full)
     assert "owned by" in str(denied) and "space" not in str(denied) and "TMPDIR" in str(denied)
 
 
@@ -117,14 +117,16 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path):
         (errno.ENOENT, "there is no file {path}; a recipe is expected there. What to do: write one"),
         (errno.EISDIR, "{path} is a folder; a recipe is expected there"),
         (errno.EACCES, "{path} is not readable. Got: it is owned by"),
-        (errno.EIO, "{path} could not be read; a recipe is expected there. Got: Input/output error"),
+        (errno.EIO, "{path} could not be read. Got: Input/output error"),
+        (errno.EMFILE, "{path} could not be read. Got: Too many open files"),
     ],
 )
 def test_a_refused_read_says_why(tmp_path, number, expected):
     path = tmp_path / "r.toml"
     path.touch()
     error = unreadable(ConfigError, path, "a recipe", refused(number), "write one")
-    assert isinstance(error, ConfigError) and str(error).startswith(expected.format(path=path))
+    assert error.exit_code == (4 if number in (errno.ENOENT, errno.EISDIR) else 12)
+    assert str(error).startswith(expected.format(path=path))
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_one():
@@ -156,7 +158,7 @@ def test_a_full_disk_during_prepare_and_training(recordings, prepared, tmp_path)
             preexec_fn=lambda: limited(0.05),
             env={**os.environ, "EDGEKWS_DATA": ""},
         )
-        assert done.returncode == 8, done.stderr
+        assert done.returncode == 12, done.stderr
         message = " ".join(done.stderr.split())
         assert "could not be written" in message and "free some space" in message and "Traceback" not in message
     assert not (tmp_path / "new" / "index.json").exists()
