@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from edgekws.errors import DataError
 
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
 REJECT = (SILENCE, UNKNOWN)
@@ -22,3 +24,14 @@ def reject_note(labels: Iterable[str]) -> str:
     means = {SILENCE: "silence and noise", UNKNOWN: "other words"}
     taken = " and ".join(means[label] for label in missing)
     return f"this model has no {' and no '.join(missing)}: it takes {taken} for one of its words"
+
+
+def require_equal(model: Sequence[str], data: Sequence[str], source: str) -> None:
+    """Raises DataError unless clips have the labels of the model, in its order. source: what the clips are from."""
+    if tuple(model) == tuple(data):
+        return
+    raise DataError(
+        f"{source} should have the labels of the model: {', '.join(model)}",
+        got=", ".join(data) if set(model) != set(data) else f"the same in another order, {', '.join(data)}",
+        hint="give the data set of its training with --data, or the folder of another model with --out",
+    )

@@ -59,6 +59,19 @@ class FeatureSpec:
         """The fields with lists for tuples, as `from_json` takes them."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
+    def require(self, other: FeatureSpec, source: str) -> None:
+        """Raises ArtifactError, with the fields that differ, unless `other` is the same. source: what has `other`."""
+        mine, theirs = self.to_json(), other.to_json()
+        differing = [
+            f"{key} {_brief(theirs[key])}, not {_brief(mine[key])}" for key in mine if mine[key] != theirs[key]
+        ]
+        if differing:
+            raise ArtifactError(
+                f"{source} should have the features that the model takes",
+                got="; ".join(differing[:_SHOWN]),
+                hint="make them with the front end of this model, or use the model that they were made for",
+            )
+
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> FeatureSpec:
         """Raises ArtifactError for unknown, missing or impossible fields."""
@@ -73,6 +86,14 @@ class FeatureSpec:
             got = f"{len(spec.input_scale)} and {len(spec.input_zero_point)} for {spec.coefficients}"
             raise ArtifactError("each coefficient should have a scale and a zero point", got=got)
         return spec
+
+
+_SHOWN = 4
+
+
+def _brief(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 _KINDS = {

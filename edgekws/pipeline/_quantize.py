@@ -12,7 +12,7 @@ import numpy as np
 
 from edgekws.data import dataset as datasets
 from edgekws.data.dataset import Dataset
-from edgekws.errors import DataError
+from edgekws.data.labels import require_equal
 from edgekws.features import cache
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.files import read_json, sha256, sha256_file, write_json, write_text
@@ -47,7 +47,7 @@ def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> 
     from edgekws.quant import lower, ptq
     from edgekws.quant.frontends import torch_fx
 
-    _require_labels(trained.labels, data)
+    require_equal(trained.labels, data.labels, f"the data set {data.name}")
     plan = trained.recipe.quant
     inputs, clip_ids = _calibration(trained, data)
     network = ptq.quantize(torch_fx.trace(trained.network), inputs, plan)
@@ -80,7 +80,7 @@ def search(
     """Bits per layer within `budget`: `edgekws.quant.mixed.search` on the recipe's calibration clips."""
     from edgekws.quant import mixed
 
-    _require_labels(trained.labels, data)
+    require_equal(trained.labels, data.labels, f"the data set {data.name}")
     inputs, _ = _calibration(trained, data)
     return mixed.search(trained, data, inputs, budget, out, progress, device, pinned)
 
@@ -88,15 +88,6 @@ def search(
 def read_scores(path: Path) -> dict[str, Any]:
     """quantize.json: recipe, data set and accuracies. Raises ArtifactError for another file."""
     return read_json(path, KIND, VERSION)
-
-
-def _require_labels(labels: tuple[str, ...], data: Dataset) -> None:
-    if labels != data.labels:
-        raise DataError(
-            f"the data set should have the labels that the network was trained on: {', '.join(labels)}",
-            got=", ".join(data.labels),
-            hint="give the data set of the training with --data",
-        )
 
 
 def _calibration(trained: Trained, data: Dataset) -> tuple[torch.Tensor, list[str]]:

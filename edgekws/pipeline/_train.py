@@ -12,6 +12,7 @@ from edgekws.data.dataset import Dataset
 from edgekws.features import cache
 from edgekws.features.spec import FeatureSpec
 from edgekws.files import sha256_file
+from edgekws.models import memory
 from edgekws.recipe import Recipe
 from edgekws.training.options import TrainOptions
 from edgekws.types import Progress
@@ -36,7 +37,11 @@ def train(
     teacher = trained.load_teacher(recipe, data.labels, features)
     task = Task(data, features, recipe.augment, recipe.train, recipe.seed, teacher)
     header = training_header(recipe, data, features)
+    about = (data.folder, data.name, data.sha256, data.labels, recipe.to_json())
+    if memory.origin(out) is None:  # a killed training knows its data set too
+        memory.remember(out, *about)
     best = loop.fit(network, task, out / "float", header, with_figures(progress, "train"), options)
+    memory.remember(out, *about)
     curves.draw(out / "float" / curves.LOG, out / "float" / "curves.svg")
     return best
 

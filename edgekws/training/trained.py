@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekws import plugins
+from edgekws.data.labels import require_equal
 from edgekws.errors import ArtifactError, ConfigError
 from edgekws.features.spec import FeatureSpec
 from edgekws.files import sha256_file
@@ -59,7 +59,7 @@ def load_trained(path: Path, recipe: Recipe | None = None) -> Trained:
 def load_teacher(recipe: Recipe, labels: tuple[str, ...], features: FeatureSpec) -> nn.Module | None:
     """The mean of the recipe's teachers; None without any.
 
-    Raises ArtifactError when one was trained on other labels or features.
+    Raises DataError when one was trained on other labels, and ArtifactError on other features.
     """
     from edgekws.training import checkpoint
     from edgekws.training.ensemble import Ensemble
@@ -68,10 +68,8 @@ def load_teacher(recipe: Recipe, labels: tuple[str, ...], features: FeatureSpec)
     for path in recipe.train.teacher_files():
         saved = checkpoint.load(path)
         run = _float_run(saved.header, path)
-        for key, expected in (("labels", list(labels)), ("features", json.loads(json.dumps(features.to_json())))):
-            if run[key] != expected:
-                hint = "teachers and student are trained on the same prepared data set"
-                raise ArtifactError(f"the teacher {path} should have this data set's {key}", got="others", hint=hint)
+        require_equal(run["labels"], labels, f"the data set of the student of {path}")
+        features.require(FeatureSpec.from_json(run["features"]), f"the teacher {path}")
         network = build_network(changed(recipe, **run["recipe"]), len(labels))
         checkpoint.load_into(network, saved.groups["model"], path)
         networks.append(network)

@@ -20,8 +20,8 @@ from tests.conftest import random_graph
 
 
 @pytest.fixture
-def out(tmp_path: Path) -> Path:
-    io.save(random_graph(), tmp_path / "out" / "graph.npz")
+def out(tmp_path: Path, prepared: Dataset) -> Path:
+    io.save(replace(random_graph(), labels=prepared.labels), tmp_path / "out" / "graph.npz")
     return tmp_path / "out"
 
 
@@ -50,7 +50,7 @@ def test_one_format_is_written_alone_and_leaves_the_others(
 
 def test_files_of_another_graph_do_not_stay(out: Path, prepared: Dataset) -> None:
     export.run(prepared.folder, out, ["onnx-qdq"])
-    io.save(random_graph(seed=9), out / "graph.npz")
+    io.save(replace(random_graph(seed=9), labels=prepared.labels), out / "graph.npz")
     export.run(prepared.folder, out, ["c"])
     assert {name.split("/")[0] for name in manifest(out)} == {"c"} and artifacts(out) == {"c"}
     assert not (out / "export" / "model.qdq.onnx").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgekws import models, recipe
-from edgekws.cli._options import model_folder, vectors_for
+from edgekws.cli._model import model_folder, vectors_for
 from edgekws.cli.line.check import read_model
 from edgekws.errors import ConfigError
 from edgekws.graph import io

@@ -162,7 +162,7 @@ def test_a_teacher_changes_what_is_learned_and_is_part_of_the_run(trained, prepa
 def test_a_teacher_of_other_labels_is_refused(trained, prepared, tmp_path):
     taught = recipe.changed(TINY, train={**TINY.train.model_dump(), "teachers": (str(trained / "float" / BEST),)})
     other = replace(prepared, labels=tuple(reversed(prepared.labels)))
-    with pytest.raises(ArtifactError, match="labels"):
+    with pytest.raises(DataError, match="the labels of the model"):
         pipeline.train(taught, other, tmp_path, quiet)
 
 

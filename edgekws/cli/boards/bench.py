@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgekws.cli._options import BOARD, DATA, OUT, BoardOption, DataOption, MinRamOption, ModelOption, PortOption
+from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, ModelDataOption, ModelOption, PortOption
 from edgekws.cli.boards import measure
 
 ModeOption = Annotated[
@@ -50,7 +50,7 @@ MlperfOption = Annotated[
 
 def bench(
     board: BoardOption = BOARD,
-    data: DataOption = DATA,
+    data: ModelDataOption = None,
     out: ModelOption = OUT,
     clips: ClipsOption = 0,
     min_ram: MinRamOption = False,

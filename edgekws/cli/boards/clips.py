@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekws.errors import DataError
+from edgekws.data.labels import require_equal
 
 if TYPE_CHECKING:
     from edgekws.data.dataset import Dataset
@@ -32,15 +32,13 @@ def chosen(vectors: Path | None, data: Path, limit: int, graph: Graph) -> tuple[
         ids = tuple(read.ids[at] for at in indices)
         return Vectors(read.dataset, ids, np.ascontiguousarray(read.features[indices]), labels), None
     loaded = dataset.load(data)
-    if loaded.labels != graph.labels:
-        expected = f"the data set should have the labels of the graph: {', '.join(graph.labels)}"
-        hint = "give the data set of its training with --data, or the folder of another model with --out"
-        raise DataError(expected, got=", ".join(loaded.labels), hint=hint)
+    require_equal(graph.labels, loaded.labels, f"the data set {loaded.name}")
     test = loaded.splits["test"]
     indices = spread(len(test), limit)
     features = cache.int8_features(loaded, "test", graph.features)[indices]
     ids = tuple(test.ids[at] for at in indices)
-    return Vectors(f"{loaded.name} test", ids, features, test.labels[indices]), loaded
+    named = f"{loaded.name} test, data set {loaded.sha256[:8]}"  # two data sets may have one name
+    return Vectors(named, ids, features, test.labels[indices]), loaded
 
 
 def spread(total: int, limit: int) -> Any:  # noqa: ANN401 (int64 [n])
@@ -49,6 +47,15 @@ def spread(total: int, limit: int) -> Any:  # noqa: ANN401 (int64 [n])
 
     count = min(limit or total, total)
     return np.unique(np.linspace(0, total - 1, count).astype(int))
+
+
+def other_data(graph: Graph, dataset: Dataset) -> tuple[str, ...]:
+    """What to say when the clips are of another data set than the network was trained on."""
+    trained_on = graph.provenance.get("dataset", "")
+    if trained_on in ("", dataset.sha256):
+        return ()
+    about = f"{dataset.name} ({dataset.sha256[:8]}) is not the data set of the training ({trained_on[:8]})"
+    return (f"{about}: some of its test clips may have been trained on",)
 
 
 def origin(out: Path, graph: Graph, dataset: Dataset | None) -> dict[str, Any]:
@@ -61,5 +68,5 @@ def origin(out: Path, graph: Graph, dataset: Dataset | None) -> dict[str, Any]:
         "figures": pipeline.figures(out, dataset, graph),
         "parity": pipeline.parity_rows(out / "export" / "parity.json", graph),
         "manifests": pipeline.manifests(out, dataset, graph),
-        "warnings": dataset.notes,
+        "warnings": (*dataset.notes, *other_data(graph, dataset)),
     }

@@ -10,7 +10,8 @@ import typer
 from rich.table import Column, Table
 
 from edgekws.cli import console
-from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, ModelOption, PortOption, model_folder
+from edgekws.cli._model import model_folder, require_graph
+from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, ModelOption, PortOption
 from edgekws.cli.boards import dry_run as dry
 from edgekws.cli.boards import locks
 from edgekws.errors import BoardError, ConfigError
@@ -76,14 +77,33 @@ def flash(
                 got=f"{chosen}, which starts a program that ends with it",
                 hint="name a physical board (edgekws boards) or one of its tools",
             )
-        load(board, model_folder(out), dry_run, min_ram, energy)
+        folder = _built_from(out)
+        load(board, folder, dry_run, min_ram, energy)
+        if not dry_run:
+            _next(board, folder, "", energy)
     elif image:
         with nullcontext() if dry_run else locks.device(port, entry.name):
             write(entry, chosen, image, port, _options(option), dry_run, verify)
             if not dry_run:
                 _identify_written(entry, port, image)
     else:
-        build_and_write(entry, model_folder(out), min_ram, chosen, port, _options(option), dry_run, verify, energy)
+        folder = _built_from(out)
+        build_and_write(entry, folder, min_ram, chosen, port, _options(option), dry_run, verify, energy)
+        if not dry_run:
+            _next(board, folder, port, energy)
+
+
+def _built_from(out: Path) -> Path:
+    folder = model_folder(out)
+    require_graph(folder)
+    return folder
+
+
+def _next(board: str, model: Path, port: str, energy: bool) -> None:
+    """Bench what was flashed. Energy needs a meter, whose port nobody knows here."""
+    at = ("--port", port) if port else ()
+    if not energy:
+        console.next_step("bench", "--board", board, "--out", model, *at)
 
 
 def image_path(out: Path, board: Board, energy: bool) -> Path:

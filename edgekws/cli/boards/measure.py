@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from edgekws import mlperf as rules
 from edgekws.cli import console
-from edgekws.cli._options import BOARD, DATA, OUT, model_folder, vectors_for
+from edgekws.cli._model import data_for, model_folder, require_graph, vectors_for
+from edgekws.cli._options import BOARD, DATA, OUT
 from edgekws.cli.boards import clips as clips_of
 from edgekws.cli.boards import locks, run_files
 from edgekws.cli.boards.flash import emitted_model
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 class Options:
     """What the options of `edgekws bench` say, by their names. clips: 0 is all. port: "" is the board's own.
 
-    image: the firmware that the board holds; None: the one that is built.
+    data: None is the data set of the model's training. image: the firmware that the board holds; None: the one that is
+    built.
     """
 
     board: str = BOARD
-    data: Path = DATA
+    data: Path | None = None
     out: Path = OUT
     clips: int = 0
     min_ram: bool = False
@@ -93,6 +95,7 @@ def measure(options: Options) -> None:
     from firmware_io import board as boards
 
     board, out = boards.load(options.board), model_folder(options.out)
+    require_graph(out)
     options = replace(options, out=out, vectors=vectors_for(options.vectors, options.data, out))
     plan, meter = _plan(options), _meter(options)
     if options.image is not None:
@@ -209,7 +212,8 @@ def _run(job: _Job) -> None:
     from firmware_io.protocol import probe
 
     options = job.options
-    clips, dataset = clips_of.chosen(options.vectors, options.data, options.clips, job.graph)
+    data = DATA if options.vectors else data_for(options.data, options.out)
+    clips, dataset = clips_of.chosen(options.vectors, data, options.clips, job.graph)
     _require_labels(job, clips)
     about = clips_of.origin(options.out, job.graph, dataset)  # a damaged file is reported before minutes of measurement
     if options.save_vectors is not None:

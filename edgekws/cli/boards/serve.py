@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekws.cli import console
-from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, ModelOption, model_folder
+from edgekws.cli._model import model_folder, require_graph
+from edgekws.cli._options import BOARD, OUT, BoardOption, MinRamOption, ModelOption
 from edgekws.cli.boards.flash import emitted_model
 from edgekws.errors import BoardError, ConfigError
 
@@ -67,6 +68,8 @@ def serve_board(
         got = ", ".join(name for name, given in (("--tcp", tcp), ("--reset", reset), ("--spy", spy)) if given)
         raise ConfigError("--energy serves two terminals", got=f"{got} too", hint="leave that out")
     model = None if image else model_folder(out)
+    if model is not None:
+        require_graph(model)
     with _stopped() as stopped, tempfile.TemporaryDirectory(prefix="edgekws-serve-") as folder:
         elf = image or _built(entry, model or out, min_ram, Path(folder) / "firmware.elf", energy)
         try:

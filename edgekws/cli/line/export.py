@@ -12,8 +12,10 @@ from rich.table import Table
 
 from edgekws import plugins
 from edgekws.cli import console
-from edgekws.cli._options import DATA, OUT, DataOption, MinRamOption, ModelOption, model_folder, vectors_for
+from edgekws.cli._model import data_for, model_folder, require_graph, vectors_for
+from edgekws.cli._options import BOARD, DATA, OUT, MinRamOption, ModelDataOption, ModelOption
 from edgekws.cli.line import vendor
+from edgekws.data.labels import require_equal
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ FormatOption = Annotated[
 
 
 def export(
-    data: DataOption = DATA,
+    data: ModelDataOption = None,
     out: ModelOption = OUT,
     formats: FormatOption = None,
     min_ram: MinRamOption = False,
@@ -49,14 +51,19 @@ def export(
     if tool is not None:
         if formats:
             raise ConfigError("--format or --for, not both", got=f"--format {formats[0]} --for {tool}")
-        vendor.run(tool, device, data, model_folder(out))
+        folder = model_folder(out)
+        require_graph(folder)
+        vendor.run(tool, device, data_for(data, folder), folder)
     elif device is not None:
         raise ConfigError("--device goes with --for", got=f"--device {device}", hint="add --for ti-nnc")
     else:
         for kind in formats or ():
             plugins.load("emitters", kind)  # an unknown format is refused before anything is read or written
         folder = model_folder(out)
-        run(data, folder, formats, min_ram, vectors_for(vectors, data, folder))
+        require_graph(folder)
+        chosen = vectors_for(vectors, data, folder)
+        run(DATA if chosen else data_for(data, folder), folder, formats, min_ram, chosen)
+        console.next_step("flash", "--board", BOARD, "--out", folder)
 
 
 def run(
@@ -104,6 +111,7 @@ def _clips(data: Path, vectors: Path | None, graph: Graph) -> _Clips:
 
     if vectors is None:
         loaded = dataset.load(data)
+        require_equal(graph.labels, loaded.labels, f"the data set {loaded.name}")
         test = loaded.splits["test"]
         return _Clips(cache.int8_features(loaded, "test", graph.features), test.labels, test.ids)
     stored = saved.read(vectors, graph)

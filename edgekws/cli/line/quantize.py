@@ -11,16 +11,8 @@ import typer
 from rich.table import Column, Table
 
 from edgekws.cli import console
-from edgekws.cli._options import (
-    DATA,
-    OUT,
-    RECIPE,
-    DataOption,
-    OutOption,
-    RecipeOption,
-    changed_recipe,
-    read_recipe,
-)
+from edgekws.cli._model import data_for, recipe_for, require_same_data, require_trained
+from edgekws.cli._options import OUT, ModelDataOption, ModelRecipeOption, OutOption, changed_recipe
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,8 +32,8 @@ _LEGEND = (
 
 
 def quantize(
-    recipe: RecipeOption = RECIPE,
-    data: DataOption = DATA,
+    recipe: ModelRecipeOption = None,
+    data: ModelDataOption = None,
     out: OutOption = OUT,
     method: Annotated[str | None, typer.Option(help="ptq or qat, instead of the recipe's.")] = None,
     bits: Annotated[int | None, typer.Option(help="Width of all weights, 8, 4 or 2, instead of the recipe's.")] = None,
@@ -61,21 +53,25 @@ def quantize(
     """Turn the trained network into the integer graph of the NPU, and score both."""
     from edgekws.quant.mixed.budget import parse
 
-    chosen = read_recipe(recipe, None, None)
+    require_trained(out)
+    chosen, folder = recipe_for(recipe, out), data_for(data, out)
+    require_same_data(data, folder, out)
     if method is not None:
         chosen = _with(chosen, method=method)
     widths = dict(_width(text) for text in layer or [])
     if budget is None:
         if device:
             raise ConfigError("--device goes with --budget", got=f"--device {device}")
-        run(_with_widths(chosen, bits, widths), data, out)
+        run(_with_widths(chosen, bits, widths), folder, out)
+        console.next_step("export", "--out", out)
         return
     if bits is not None:
         hint = "pin single layers with --layer, or omit --budget"
         raise ConfigError("--budget finds the widths that --bits would set; one of them should be given", hint=hint)
     parsed = parse(budget)
     _with_widths(chosen, None, widths)  # refuses widths that do not exist before anything is computed
-    run(chosen, data, out, Search(parsed, widths, device))
+    run(chosen, folder, out, Search(parsed, widths, device))
+    console.next_step("export", "--out", out)
 
 
 @dataclass(frozen=True)

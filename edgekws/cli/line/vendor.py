@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekws.cli import console
+from edgekws.data.labels import require_equal
 
 if TYPE_CHECKING:
     from edgekws.graph.ir import Graph
@@ -22,6 +23,7 @@ def run(tool: str, device: str | None, data: Path, out: Path) -> None:
     vendor = plugins.load("vendors", tool)
     target, chosen = targets.load(f"{vendor.TARGET}:{device}" if device else vendor.TARGET)
     loaded, graph = dataset.load(data), io.load(out / "graph.npz")
+    require_equal(graph.labels, loaded.labels, f"the data set {loaded.name}")
     _warn(graph, target)
     folder, test = out / "export" / vendor.NAME / chosen.name, loaded.splits["test"]
     features = cache.int8_features(loaded, "test", graph.features)

@@ -94,5 +94,5 @@ def test_a_damaged_file_is_found_before_the_board_is_used(options: Options) -> N
 
 def test_clips_with_other_labels_are_refused(options: Options, graph: Graph) -> None:
     io.save(graph, options.out / "graph.npz")
-    with pytest.raises(DataError, match=r"the labels of the graph: word0, word1.*--data"):
+    with pytest.raises(DataError, match=r"the labels of the model: word0, word1.*--data"):
         measure.measure(replace(options, port="serial:/nowhere"))
