@@ -22,7 +22,7 @@ from edgekws.errors import ArtifactError, DataError
 from edgekws.graph import io
 from edgekws.models import memory
 from edgekws.recipe import Recipe
-from edgekws.training.loop import BEST
+from edgekws.training.checkpoint import BEST
 from tests.conftest import random_graph
 
 QAT4 = {"name": "mine", "quant": {"weight_bits": 4}}
