@@ -151,6 +151,12 @@ ROOT = Group(
             LINE,
         ),
         Command(
+            "predict",
+            "edgekws.cli.line.predict:predict",
+            "Recognize the words in recordings: label, probability and the next best of each file or window.",
+            LINE,
+        ),
+        Command(
             "demo",
             "edgekws.cli.line.demo:demo",
             "The whole line in a few minutes: recordings, a short training, the integer graph, a measured board.",

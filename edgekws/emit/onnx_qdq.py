@@ -73,6 +73,11 @@ def emit(graph: Graph) -> dict[str, bytes]:
     return {FILE: builder.build.model(graph.name, *versions, ends, _about(graph, layers))}
 
 
+def about(files: Mapping[str, bytes]) -> dict[str, str]:
+    """The metadata: labels, features, scales, graph. Raises ArtifactError for another file or version."""
+    return _onnx.properties(_seal.verified(files, FILE, KIND, VERSION))
+
+
 def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
     """onnxruntime with and without graph optimization. Raises ArtifactError for another file or version.
 

@@ -70,6 +70,11 @@ def emit(graph: Graph) -> dict[str, bytes]:
     return {FILE: build.model(graph.name, OPSET, IR_VERSION, ends, about)}
 
 
+def about(files: Mapping[str, bytes]) -> dict[str, str]:
+    """The metadata: labels, features, scales, graph. Raises ArtifactError for another file or version."""
+    return _onnx.properties(_seal.verified(files, FILE, KIND, VERSION))
+
+
 def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
     """onnxruntime with and without graph optimization. Raises ArtifactError for another file or version.
 

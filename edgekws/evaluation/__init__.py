@@ -1,4 +1,4 @@
-"""How good a model is on labelled clips, and what it hears in a recording.
+"""How good a model is on labelled clips.
 
 figures      accuracy, recall, precision, calibration and thresholds of probabilities; NumPy only
 """

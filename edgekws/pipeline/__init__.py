@@ -20,6 +20,7 @@ from edgekws.pipeline._export import (
     write_parity,
 )
 from edgekws.pipeline._figures import figures, manifests, versions
+from edgekws.pipeline._float import float_logits
 from edgekws.pipeline._prepare import prepare, sources
 from edgekws.pipeline._quantize import quantize, read_scores, search
 from edgekws.pipeline._train import train, training_header
@@ -32,6 +33,7 @@ __all__ = [
     "compare",
     "export",
     "figures",
+    "float_logits",
     "load_trained",
     "manifests",
     "parity_rows",

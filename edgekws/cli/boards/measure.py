@@ -107,7 +107,7 @@ def measure(options: Options) -> None:
         job = _Job(options, board, io.load(options.out / "graph.npz"), plan, meter)
         _import(job, meter)
         return
-    port = _port(options, board, _is_live(meter))
+    port = port_of(options, board, _is_live(meter))
     if options.image is not None:
         _run(_Job(options, board, io.load(options.out / "graph.npz"), plan, meter, port))
         return
@@ -301,7 +301,7 @@ def _require_labels(job: _Job, clips: Vectors) -> None:
         raise ConfigError("an MLPerf Tiny session needs the label of each clip", got="clips without", hint=hint)
 
 
-def _port(options: Options, board: Board, energy: bool) -> str:
+def port_of(options: Options, board: Board, energy: bool = False) -> str:
     """The URL of the device; a serial line gets the baud rate of the firmware when none is given.
 
     Raises ConfigError for a URL that starts another board: its figures would carry the wrong name.

@@ -107,6 +107,11 @@ def _channel_counts(searched: Mapping[str, Filter]) -> dict[str, object]:
     }
 
 
+def about(files: Mapping[str, bytes]) -> dict[str, str]:
+    """The metadata: labels, features, scales, graph. Raises ArtifactError for another file or version."""
+    return flatbuffer.metadata(_seal.verified(files, FILE, KIND, VERSION))
+
+
 def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
     """LiteRT's reference, built-in and XNNPACK kernels. Raises ArtifactError for another file or version.
 

@@ -1,0 +1,224 @@
+"""`edgekws predict`: the words in recordings."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Column, Table
+
+from edgekws.cli import console
+from edgekws.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+
+    from edgekws.inference.classifier import Classifier
+    from edgekws.inference.predict import Prediction, Window
+
+KIND, VERSION = "edgekws-prediction", 1
+NONE = "none of the words"
+_SHOWN_FAILURES = 5
+_COLUMNS = ("file", "start_s", "word", "label", "probability")
+
+ModelArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="A model folder, its graph.npz, an exported .onnx or .tflite, a checkpoint of `edgekws train`, or a model "
+        "of `edgekws models`."
+    ),
+]
+OnOption = Annotated[
+    str,
+    typer.Option(
+        "--on", help="What runs the model: interp, c, onnx, tflite or board:NAME. Default: c.", metavar="EXECUTOR"
+    ),
+]
+PortOption = Annotated[str, typer.Option("--port", help="With board:NAME, its port. Default: the board's own.")]
+
+
+def predict(
+    model: ModelArgument,
+    recordings: Annotated[str, typer.Argument(help="A recording, a folder of recordings, or - for standard input.")],
+    on: OnOption = "",
+    hop_ms: Annotated[
+        float, typer.Option(help="Of a recording longer than a clip: from one window to the next.", min=1.0)
+    ] = 500.0,
+    threshold: Annotated[
+        float,
+        typer.Option(help="A less probable word is none; `edgekws evaluate` suggests a threshold.", min=0, max=1),
+    ] = 0.0,
+    raw: Annotated[
+        int | None, typer.Option(help="Standard input is raw int16 samples, little-endian, of this rate.", min=1)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead, a line for each window.")] = False,
+    port: PortOption = "",
+) -> None:
+    """Recognize the words in recordings: label, probability and the next best of each file or window.
+
+    Examples:
+
+    - one file: `edgekws predict dscnn yes.wav`
+    - a folder, as CSV: `edgekws predict work/my_words/model recordings --csv > words.csv`
+    - on an emulated board: `edgekws predict dscnn yes.wav --on board:qemu-an386`
+    - from a pipe: `arecord -f S16_LE -r 16000 -d 2 | edgekws predict dscnn -`
+    """
+    from edgekws.cli.line import executors
+    from edgekws.data.labels import reject_note
+    from edgekws.inference import model as models
+
+    if as_json and as_csv:
+        raise ConfigError("--json or --csv, not both", got="both")
+    if raw is not None and recordings != "-":
+        raise ConfigError("--raw belongs to standard input", got=f"--raw {raw} with {recordings}", hint="give - for it")
+    subject = models.read(model)
+    sources = _sources(recordings, subject.features.rate_hz, raw)
+    with executors.opened(subject, on, port) as classifier:
+        results, failures = _predicted(classifier, sources, hop_ms, threshold)
+    note = reject_note(subject.labels)
+    if as_json:
+        typer.echo(json.dumps(_document(classifier, results, failures, note), indent=1))
+    elif as_csv:
+        typer.echo(_csv(results), nl=False)
+    else:
+        _show(classifier, results)
+    for warning in filter(None, (classifier.note, note)):
+        console.warn(warning)
+    _report(failures, len(sources))
+
+
+def _sources(recordings: str, rate_hz: int, raw: int | None) -> list[tuple[str, Callable[[], np.ndarray]]]:
+    """(name, how to read it) of each recording."""
+    from edgekws.inference import recordings as reading
+
+    if recordings == "-":
+        return [(reading.STDIN, lambda: reading.from_bytes(sys.stdin.buffer.read(), rate_hz, raw))]
+    return [(str(path), partial(reading.read, path, rate_hz)) for path in reading.listed(Path(recordings))]
+
+
+def _predicted(
+    classifier: Classifier, sources: list[tuple[str, Callable[[], np.ndarray]]], hop_ms: float, threshold: float
+) -> tuple[list[Prediction], list[tuple[str, str]]]:
+    """(predictions, (name, reason) of what could not be read)."""
+    from edgekws.inference.predict import predict as run
+
+    results, failures = [], []
+    with console.progress() as report:
+        for number, (name, read) in enumerate(sources):
+            if len(sources) > 1:
+                report("predict", number + 1, len(sources))
+            try:
+                samples = read()
+            except DataError as error:
+                failures.append((name, str(error)))
+                continue
+            results.append(run(classifier, samples, name, hop_ms, threshold))
+    return results, failures
+
+
+def _show(classifier: Classifier, results: list[Prediction]) -> None:
+    """One recording with all of its windows; of several a line each."""
+    if not results:
+        return
+    model = classifier.model
+    console.out.print(f"{model.name} ({model.path}) on {classifier.runtime}", markup=False)
+    if len(results) == 1:
+        _show_one(results[0])
+        return
+    rows = [(_place(result), result.best) for result in results]
+    console.out.print(_table("recording", rows))
+
+
+def _show_one(result: Prediction) -> None:
+    if len(result.windows) > 1:
+        rows = [(f"{window.start_s:.2f} s", window) for window in result.windows]
+        console.out.print(_table("window at", rows))
+    best = result.best
+    following = "" if len(result.windows) > 1 else f"; next: {_following(best)}"
+    console.out.print(f"{_place(result)}: {_answer(best)}, probability {best.probability:.2f}{following}", markup=False)
+
+
+def _table(what: str, rows: list[tuple[str, Window]]) -> Table:
+    columns = (
+        Column(what, overflow="fold"),
+        *(Column(name, no_wrap=True) for name in ("answer", "probability", "next")),
+    )
+    table = Table(*columns, box=None)
+    for place, window in rows:
+        cells = (place, _answer(window), f"{window.probability:.2f}", _following(window))
+        table.add_row(*map(escape, cells))
+    return table
+
+
+def _place(result: Prediction) -> str:
+    """The recording; of a long one also where its answer is."""
+    return f"{result.file} at {result.best.start_s:.2f} s" if len(result.windows) > 1 else result.file
+
+
+def _following(window: Window) -> str:
+    """The next best labels."""
+    following = list(window.probabilities.items())[1:3]
+    return ", ".join(f"{name} {value:.2f}" for name, value in following)
+
+
+def _answer(window: Window) -> str:
+    return window.label if window.word else f"{NONE} ({window.label})"
+
+
+def _document(
+    classifier: Classifier, results: list[Prediction], failures: list[tuple[str, str]], note: str
+) -> dict[str, Any]:
+    from edgekws.inference.documents import subject
+
+    return {
+        "kind": KIND,
+        "version": VERSION,
+        **subject(classifier),
+        "reject_note": note,
+        "predictions": [result.to_json() for result in results],
+        "left_out": [{"file": name, "reason": reason} for name, reason in failures],
+    }
+
+
+def _csv(results: list[Prediction]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows(_rows(results))
+    return text.getvalue()
+
+
+def _rows(results: list[Prediction]) -> Iterator[tuple[str, ...]]:
+    for result in results:
+        for window in result.windows:
+            yield (
+                result.file,
+                f"{window.start_s:.3f}",
+                window.word or "",
+                window.label,
+                f"{window.probability:.6f}",
+            )
+
+
+def _report(failures: list[tuple[str, str]], total: int) -> None:
+    """Name what could not be read. Raises DataError when that was everything."""
+    if not failures:
+        return
+    if len(failures) == total:
+        more = f" (and {total - 1} more)" if total > 1 else ""
+        raise DataError("there should be a recording that can be read", got=f"{failures[0][1]}{more}")
+    console.warn(f"{len(failures)} of {total} files were left out:")
+    for _, reason in failures[:_SHOWN_FAILURES]:
+        console.warn(reason)
+    if len(failures) > _SHOWN_FAILURES:
+        console.warn(f"and {len(failures) - _SHOWN_FAILURES} more; --json names all of them")
