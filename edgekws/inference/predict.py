@@ -6,7 +6,7 @@
     ...
     last window                                                        [ one second ]   ends with the recording
 
-A recording that is no longer than a clip is one window, padded as `data prepare` pads it.
+A recording that is shorter than a clip is one window, centred between zeros as `data prepare` does with own words.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekws.data import audio
 from edgekws.data.labels import REJECT
 from edgekws.errors import ConfigError
 from edgekws.inference.classifier import Classifier
@@ -110,7 +111,7 @@ def cut(samples: np.ndarray, length: int, hop: float) -> tuple[list[int], np.nda
     if not hop >= 1:
         raise ConfigError("--hop-ms should be at least one sample", got=f"{hop:g} samples")
     if len(samples) <= length:
-        return [0], np.pad(samples, (0, length - len(samples)))[None]
+        return [0], audio.fit(samples, length)[None]
     last = len(samples) - length
     starts = [*(round(number * hop) for number in range(int(last // hop) + 1)), last]
     starts = sorted({min(start, last) for start in starts})

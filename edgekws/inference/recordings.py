@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekws.data import wav
-from edgekws.errors import ConfigError, DataError
+from edgekws.data import audio, containers
+from edgekws.errors import ConfigError, DataError, MissingPackageError
 
 STDIN = "standard input"
 _FULL_SCALE = 32_768
@@ -30,8 +30,13 @@ def listed(path: Path) -> list[Path]:
 
 
 def read(path: Path, rate_hz: int, called: str = "") -> np.ndarray:
-    """int16 [n] at `rate_hz`. Raises DataError for what is not a recording."""
-    return wav.read(path, rate_hz, called)
+    """int16 [n] at `rate_hz`, of any format. Raises DataError for what is not a recording that can be decoded here."""
+    try:
+        return audio.read(path, rate_hz, called)
+    except MissingPackageError as error:
+        if not containers.is_optional(error):
+            raise
+        raise DataError(f"{called or path} should have a decoder", got=containers.needs(error)) from error
 
 
 def from_bytes(content: bytes, rate_hz: int, raw_hz: int | None = None) -> np.ndarray:

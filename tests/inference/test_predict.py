@@ -30,7 +30,8 @@ def test_windows_cover_the_recording(count: int, hop: float) -> None:
         assert starts[-1] == count - 100 and all(b - a <= hop + 1 for a, b in pairwise(starts))
         assert all(row[0] == start + 1 for start, row in zip(starts, clips, strict=True))
     else:
-        assert np.array_equal(clips[0, :count], samples) and not clips[0, count:].any()
+        before = (100 - count) // 2
+        assert np.array_equal(clips[0, before : before + count], samples) and not clips[0, :before].any()
 
 
 def test_the_answer_to_a_long_recording_is_its_most_probable_word() -> None:
@@ -67,7 +68,7 @@ def test_every_executor_gives_the_same_integers() -> None:
 
 
 def test_a_file_that_may_differ_says_so() -> None:
-    graphs = [model.of_graph(random_dag(seed, "int8")) for seed in range(4)]
+    graphs = [model.of_graph(random_dag(seed, "int8", (8,))) for seed in range(4)]
     notes = [classifiers.classifier(graph, "onnx").note for graph in graphs]
     assert any("may differ from the graph by one step" in note for note in notes)
 
