@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def float_logits(trained: Trained, features: np.ndarray) -> np.ndarray:
     """Logits, float64 [n, labels]. features: MFCC [n, frames, coefficients]."""
-    from edgekws.training.loop import logits_of
+    from edgekws.training.scoring import logits_of
 
     logits = logits_of(trained.network, features, trained.features)
     return np.asarray(logits.numpy(), np.float64)
