@@ -59,12 +59,17 @@ def _about(model: type) -> str:
 
 
 def _table(rows: list[Key]) -> str:
-    """A table of keys; what has no docstring has an empty cell."""
-    lines = ["| key | type | default | limits | meaning |", "|---|---|---|---|---|"]
+    """A table of keys, with their meanings if they have any."""
+    titles = ["key", "type", "default", *(["meaning"] if any(key.text for key in rows) else [])]
+    lines = [_row(titles), _row(["---"] * len(titles))]
     for key in rows:
-        cells = (f"`{key.name}`", f"`{key.kind}`", f"`{key.default}`", key.limits, key.text)
-        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        default = f"`{key.default}`" if key.default else "required"
+        lines.append(_row([f"`{key.name}`", key.kind, default, key.text][: len(titles)]))
     return "\n".join([*lines, ""])
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def files_page() -> str:

@@ -62,7 +62,7 @@ def run(page_blocks: list[Block], folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def material(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """my_words, three words in the formats of telephones, and recordings, word folders of WAV."""
+    """my_words: three words in several formats. recordings: word folders of WAV. mine.py: a selector."""
     folder = tmp_path_factory.mktemp("material")
     for word in WORDS:
         (folder / "my_words" / word).mkdir(parents=True)
@@ -71,7 +71,9 @@ def material(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
             ending = ("wav", "flac", "ogg")[number % 3] if number else "wav"
             soundfile.write(folder / "my_words" / word / f"p{number // 2}_nohash_{number % 2}.{ending}", samples, rate)
         shutil.copy(folder / "my_words" / word / "p0_nohash_0.wav", folder / "my_words" / word / "clip_0.wav")
-    (folder / "recordings").symlink_to(recordings / MAIN)
+    for name in ("recordings", MAIN):
+        (folder / name).symlink_to(recordings / MAIN)
+    shutil.copy(HOME / "examples" / "dataperf" / "mine.py", folder)
     return folder
 
 

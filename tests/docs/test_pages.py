@@ -6,12 +6,14 @@ import ast
 import re
 import tomllib
 from functools import cache
+from typing import Annotated, Literal
 
 import pytest
+from pydantic import Field
 
 from edgekws import errors
 from edgekws.recipe import Recipe
-from scripts.docsite import cli, links, pages
+from scripts.docsite import cli, links, pages, source
 from tests.docs.blocks import DATA, HOME, PAGES, RUN, Block, arguments, blocks, commands
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
@@ -143,6 +145,27 @@ def test_the_reference_has_every_command_and_every_key():
     page = generated()["docs/reference/recipe.md"]
     assert not [
         key for key in keys if f"`{key}`" not in page and f"[{key}]" not in page and not key.startswith("model_")
+    ]
+
+
+class Example:
+    """A class whose fields the reference could show."""
+
+    count: int = Field(3, ge=1, le=9)
+    """How many."""
+    share: Annotated[float, Field(gt=0)] = 0.5
+    width: Literal[8, 4] | None = None
+    names: tuple[str, ...] = Field(default_factory=tuple)
+    table: dict[str, int]
+
+
+def test_the_reference_reads_types_limits_defaults_and_meanings_from_the_source():
+    assert source.keys(Example) == [
+        source.Key("count", "integer, >= 1, <= 9", "3", "How many."),
+        source.Key("share", "number, > 0", "0.5", ""),
+        source.Key("width", "8 or 4 or absent", "None", ""),
+        source.Key("names", "list of strings", "()", ""),
+        source.Key("table", "table of integers", "", ""),
     ]
 
 
