@@ -18,7 +18,7 @@ from edgekws.errors import DataError
 if TYPE_CHECKING:
     from soundfile import SoundFile
 
-RESAMPLED, MIXED, CANCELLED = "resampled", "mixed down to one channel", "channels cancel out: the louder one is used"
+MIXED, CANCELLED = "mixed down to one channel", "channels cancel out: the louder one is used"
 INTEGER_SCALE, TOO_LOUD = (
     "floats at integer scale, divided by it",
     "floats beyond full scale, made quieter",
@@ -64,7 +64,7 @@ def load(path: Path, rate_hz: int, called: str = "") -> Sound:
     channels = samples.shape[1]
     mono, mixed = _mixed_down(samples)
     if own_rate != rate_hz:
-        mono, mixed = _resampled(mono, own_rate, rate_hz), (*mixed, RESAMPLED)
+        mono, mixed = _resampled(mono, own_rate, rate_hz), (*mixed, f"resampled from {own_rate:,} Hz")
     if not len(mono):
         raise DataError(f"{called} should hold sound", got="0 samples", hint="record it again or remove it")
     return Sound(_int16(mono), (*changed, *mixed), own_rate, channels, kind)

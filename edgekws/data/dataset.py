@@ -30,7 +30,7 @@ import numpy as np
 
 from edgekws.data import audio
 from edgekws.data.decoding import decode_all, reason
-from edgekws.data.listing import SPLITS, LeftOut, Listing, Recording, state
+from edgekws.data.listing import HIDDEN, SPLITS, LeftOut, Listing, Recording, state
 from edgekws.errors import ArtifactError, DataError
 from edgekws.files import read_content, read_json, replacing, write_json, write_rows
 from edgekws.types import Clip, Progress
@@ -88,18 +88,26 @@ class Dataset:
 
 
 def prepare(
-    listing: Listing, folder: Path, rate_hz: int, clip_samples: int, progress: Progress, listed_by: str = ""
+    listing: Listing,
+    folder: Path,
+    rate_hz: int,
+    clip_samples: int,
+    progress: Progress,
+    listed_by: str = "",
+    strict: bool = False,
 ) -> Dataset:
     """Decode all recordings of `listing` into `folder`, unless it holds them already.
 
     clip_samples: length of every clip. listed_by: the source plugin. A recording to be converted that is unreadable is
-    left out. Raises DataError that names the other recordings that are unreadable or not mono of `rate_hz`, or when a
-    label has no clip left; and ArtifactError when the folder cannot be written.
+    left out, unless `strict`. Raises DataError that names the other recordings that are unreadable or not mono of
+    `rate_hz`, or when a label has no clip left; and ArtifactError when the folder cannot be written.
     """
+    if strict:
+        _require_none(listing.left_out)
     source = _listing_hash(listing, clip_samples)
     if (folder / INDEX).exists() and _read_index(folder)["source"] == source:
         return load(folder)
-    written = [_write_readable(folder, name, listing, rate_hz, clip_samples, progress) for name in SPLITS]
+    written = [_write_readable(folder, name, listing, rate_hz, clip_samples, progress, strict) for name in SPLITS]
     splits = {name: each.entry for name, each in zip(SPLITS, written, strict=True)}
     left_out = [*listing.left_out, *(item for each in written for item in each.left_out)]
     changed = sum((each.changed for each in written), Counter[str]())
@@ -201,15 +209,27 @@ class _Written:
     changed: Counter[str]
 
 
+def _require_none(left_out: Sequence[LeftOut]) -> None:
+    """Hidden files are no loss."""
+    lost = [each for each in left_out if each.reason != HIDDEN]
+    if lost:
+        shown = "; ".join(f"{each.file}: {each.reason}" for each in lost[:_SHOWN_PROBLEMS])
+        more = f"; and {len(lost) - _SHOWN_PROBLEMS} more" if len(lost) > _SHOWN_PROBLEMS else ""
+        hint = "repair or remove these files, or omit --strict; nothing was changed"
+        raise DataError(f"every file should be used, {len(lost)} cannot be", got=shown + more, hint=hint)
+
+
 class _LeftOutError(Exception):
     """Some recordings of a split are unreadable, so that its array has fewer rows than its header says."""
 
 
 def _write_readable(
-    folder: Path, name: str, listing: Listing, rate_hz: int, clip_samples: int, progress: Progress
+    folder: Path, name: str, listing: Listing, rate_hz: int, clip_samples: int, progress: Progress, strict: bool
 ) -> _Written:
     """Write a split without the recordings that cannot be decoded and may be left out: they are known at the end."""
     tried = _write_split(folder, name, listing, rate_hz, clip_samples, progress)
+    if strict:
+        _require_none(tried.left_out)
     if not tried.left_out:
         return tried
     readable = listing.without({each.file for each in tried.left_out})

@@ -12,11 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from edgekws.data import audio, containers, wav
+from edgekws.data.labels import REJECT
 from edgekws.data.listing import Recording, state
 from edgekws.errors import DataError, MissingPackageError
 
 PADDED, CUT = "padded with silence", "cut to the clip's length"
 _READERS = 4
+_SILENT_RANGE = 8
+"""Steps of 16 bits between the lowest and the highest sample of a recording of nothing."""
 
 
 class Decoded(NamedTuple):
@@ -60,7 +63,9 @@ def decode_all(
 
 
 def reason(error: DataError, path: Path) -> str:
-    """Why a recording was left out: "should be mono, got 2 channels", without its path."""
+    """Why a recording was left out, in a few words and without its path."""
+    if error.got and (not error.got[0].isdigit() or "cut off" in error.got):
+        return error.got
     expected = error.expected.removeprefix(str(path)).strip()
     return f"{expected}, got {error.got}" if error.got else expected
 
@@ -84,9 +89,15 @@ def _converted(item: Recording, rate_hz: int, clip_samples: int, called: str) ->
         sound = _recent(item.path, state(item.path), rate_hz, called)
         stop = item.start + clip_samples if item.stop is None else item.stop
         part = sound.samples[item.start : stop]
+    if item.label not in REJECT and _is_silent(part):
+        raise DataError(f"{called or item.path} should hold a word", got="silence")
     whole = len(sound.samples)
     fitting = () if whole == clip_samples else (PADDED if whole < clip_samples else CUT,)
     return Decoded(audio.fit(part, clip_samples), (*sound.changed, *fitting))
+
+
+def _is_silent(samples: np.ndarray) -> bool:
+    return not len(samples) or int(samples.max()) - int(samples.min()) <= _SILENT_RANGE
 
 
 @lru_cache(maxsize=2)

@@ -8,13 +8,18 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edgekws.data import wav
+from edgekws.data import audio, wav
+from edgekws.data.cuts import Cut
 from edgekws.data.labels import SILENCE
 from edgekws.errors import DataError
 from edgekws.files import fields
 
 NOISE_FOLDER = "_background_noise_"
+HIDDEN = "a hidden or system file"
+"""Why such files are left out: nobody misses them."""
 SPLITS = ("train", "validation", "test")
+RATE_HZ = 16_000
+"""Of Speech Commands, and of the features of every released model."""
 SILENCE_HOP = 8_000
 """Samples. MLPerf Tiny cuts the noises into one-second windows, half a second apart."""
 
@@ -49,7 +54,8 @@ class LeftOut:
 class Listing:
     """Recordings by split. `noises`: long files that augmentation may mix in; `unused`: ids that are in no split.
 
-    left_out: files that gave no clip; reject: label of the reject class -> what its clips were made of.
+    left_out: files that gave no clip; reject: label of the reject class -> what its clips were made of; cuts: how long
+    recordings were cut.
     """
 
     name: str
@@ -60,6 +66,7 @@ class Listing:
     unused: frozenset[str] = frozenset()
     left_out: tuple[LeftOut, ...] = ()
     reject: Mapping[str, str] = field(default_factory=dict)
+    cuts: tuple[Cut, ...] = ()
 
     def without(self, ids: AbstractSet[str]) -> Listing:
         """The listing without these recordings."""
@@ -127,11 +134,23 @@ def recording(path: Path, label: str, root: Path) -> Recording:
     return Recording(path.relative_to(root).as_posix(), label, speaker_of(path), path)
 
 
-def silence_windows(noises: Iterable[Path], clip_samples: int, root: Path) -> list[Recording]:
-    """One-second windows of each noise, as the reference cuts them."""
+def silence_windows(
+    noises: Iterable[Path], clip_samples: int, root: Path, rate_hz: int | None = None
+) -> list[Recording]:
+    """One-second windows of each noise, as the reference cuts them.
+
+    rate_hz: to convert noises of any format to; without it they must be mono of the data set's rate.
+    """
     windows = []
     for path in noises:
         name = path.relative_to(root).as_posix()
-        for start in range(0, wav.frames(path) - clip_samples, SILENCE_HOP):
-            windows.append(Recording(f"{name}@{start}", SILENCE, path.stem, path, start))
+        length = wav.frames(path) if rate_hz is None else _length(path, rate_hz)
+        for start in range(0, length - clip_samples, SILENCE_HOP):
+            item = Recording(f"{name}@{start}", SILENCE, path.stem, path, start, convert=rate_hz is not None)
+            windows.append(item)
     return windows
+
+
+def _length(path: Path, rate_hz: int) -> int:
+    known = audio.length(path, rate_hz)
+    return len(audio.read(path, rate_hz)) if known is None else known

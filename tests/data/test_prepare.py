@@ -1,6 +1,7 @@
 """Recordings to a prepared data set: the official split, and every kind of bad recording."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,6 +30,12 @@ def word_set(root, words=("alpha", "beta"), speakers=40):
     return root
 
 
+def exact(listed):
+    """The same recordings, which must be mono of the data set's rate, as those of Speech Commands must."""
+    splits = {name: tuple(replace(item, convert=False) for item in items) for name, items in listed.splits.items()}
+    return replace(listed, splits=splits)
+
+
 def test_split_follows_the_lists_and_the_reference_order(recordings, prepared):
     assert " ".join(prepared.labels) == "down go left no off on right stop up yes _silence_ _unknown_"
     validation = set((recordings / speech_commands.MAIN / "validation_list.txt").read_text().split())
@@ -51,7 +58,9 @@ def test_prepared_samples_are_those_of_the_files(tmp_path):
     data = dataset.prepare(listed, tmp_path / "out", RATE, LENGTH, quiet)
     clip = data.clip("test", 0)
     samples, _ = soundfile.read(root / clip.id, dtype="int16")
-    assert np.array_equal(clip.samples[: len(samples)], samples) and not clip.samples[len(samples) :].any()
+    start = (LENGTH - len(samples)) // 2  # in the middle
+    assert np.array_equal(clip.samples[start : start + len(samples)], samples)
+    assert not clip.samples[:start].any() and not clip.samples[start + len(samples) :].any()
     dataset.verify(data)
 
 
@@ -75,10 +84,14 @@ def test_same_recordings_give_the_same_hash_and_are_not_decoded_again(tmp_path):
 )
 def test_a_bad_recording_is_named_and_nothing_is_lost(tmp_path, samples, rate, message):
     root = word_set(tmp_path / "in")
-    before = dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
-    soundfile.write(root / "alpha" / "bad.wav", samples, rate)
+    before = dataset.prepare(exact(folder.scan(root, LENGTH)), tmp_path / "out", RATE, LENGTH, quiet)
+    bad = root / "alpha" / "bad.wav"
+    soundfile.write(bad, samples, rate)
+    listed = exact(folder.scan(word_set(tmp_path / "in"), LENGTH))
+    train = (*listed.splits["train"], listing.Recording("alpha/bad.wav", "alpha", "bad", bad))
+    listed = replace(listed, splits={**listed.splits, "train": train})
     with pytest.raises(DataError, match=message) as caught:
-        dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
+        dataset.prepare(listed, tmp_path / "out", RATE, LENGTH, quiet)
     assert "bad.wav" in str(caught.value)
     after = dataset.load(tmp_path / "out")
     assert after.sha256 == before.sha256
@@ -119,8 +132,9 @@ def test_several_bad_recordings_are_all_counted(tmp_path):
     for number in range(7):
         (root / "alpha" / f"text{number}.wav").write_text("not a recording")
     with pytest.raises(DataError, match="7 are not"):
-        listed = folder.scan(root, LENGTH)
-        everything = tuple(item for split in listed.splits.values() for item in split)
+        listed = folder.scan(word_set(tmp_path / "good"), LENGTH)
+        bad = (listing.recording(path, "alpha", root) for path in (root / "alpha").glob("text*.wav"))
+        everything = (*listed.splits["train"], *bad)
         one_split = listing.Listing("x", listed.labels, dict.fromkeys(listing.SPLITS, everything))
         dataset.prepare(one_split, tmp_path / "out", RATE, LENGTH, quiet)
 

@@ -7,8 +7,7 @@ import pytest
 import soundfile
 
 from edgekws.curate.embed import audio
-from edgekws.data import decoding, truncation, wav
-from edgekws.data.sources import folder
+from edgekws.data import decoding, listing, truncation, wav
 from edgekws.errors import DataError
 
 RATE = 16_000
@@ -138,16 +137,6 @@ def test_ten_minutes_become_the_loudest_second(tmp_path):
     long[300 * RATE : 300 * RATE + 2_000] = SAMPLES
     (tmp_path / "no").mkdir()
     soundfile.write(tmp_path / "no" / "long.wav", long, RATE)
-    item = folder.recording(tmp_path / "no" / "long.wav", "no", tmp_path)
+    item = listing.recording(tmp_path / "no" / "long.wav", "no", tmp_path)
     clip = decoding.decode(item, RATE, RATE)
     assert clip.shape == (RATE,) and np.abs(clip.astype(int)).sum() == np.abs(SAMPLES.astype(int)).sum()
-
-
-def test_a_noise_that_is_not_a_recording_is_named(tmp_path):
-    for word in ("no", "yes"):
-        (tmp_path / word).mkdir()
-        soundfile.write(tmp_path / word / "a.wav", SAMPLES, RATE)
-    (tmp_path / "_background_noise_").mkdir()
-    (tmp_path / "_background_noise_" / "hum.wav").write_text("hum")
-    with pytest.raises(DataError, match=r"hum\.wav should be a \.wav file"):
-        folder.scan(tmp_path, RATE)

@@ -4,38 +4,71 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from edgekws.cli import console
 from edgekws.cli._options import DATA, DataOption, RootOption
+from edgekws.cli.data import summary
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgekws.data.dataset import Dataset
 
+SPEECH_COMMANDS, FOLDER, SYNTHETIC = "speech_commands", "folder", "synthetic"
+WORK = Path("work")
+
 
 def prepare(
+    recordings: Annotated[
+        Path | None, typer.Argument(help="Folder of the recordings: a folder per word. The same as --root.")
+    ] = None,
     root: RootOption = None,
     source: Annotated[
-        str, typer.Option(help="speech_commands, folder (any word folders), synthetic")
-    ] = "speech_commands",
-    out: Annotated[Path, typer.Option("--out", help="Folder of the prepared data set.")] = DATA,
+        str | None,
+        typer.Option(
+            help="speech_commands, folder (any word folders), synthetic", show_default="found out from the folder"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder of the prepared data set.",
+            show_default="work/data for Speech Commands, else work/NAME/data",
+        ),
+    ] = None,
     decisions: Annotated[
         Path | None, typer.Option(help="decisions.json of `data clean --root`: clips to drop, labels to correct.")
     ] = None,
+    cuts: Annotated[
+        Path | None, typer.Option(help="How to cut long recordings.", show_default="cuts.csv in --out, if it is there")
+    ] = None,
+    strict: Annotated[bool, typer.Option(help="Fail when a file cannot be used, instead of leaving it out.")] = False,
 ) -> None:
     """Decode recordings into a data set with splits, labels and a hash that identifies it.
 
-    Without --root, an existing prepared data set is kept; if there is none, Speech Commands is downloaded (2.5 GB; a
-    broken download is resumed).
+    Files of any audio format, rate and number of channels are converted; long ones are cut to the word, or to a clip
+    per word, and cuts.csv in --out says where: edit it and run the same command again. Files that cannot be used are
+    left out and listed.
+
+    Without recordings, an existing prepared data set is kept; if there is none, Speech Commands is downloaded (2.5 GB;
+    a broken download is resumed).
     """
-    if source == "synthetic" and root is not None:
-        raise ConfigError("--source synthetic makes its own recordings", got=f"--root {root}", hint="omit --root")
-    data = prepared(source, None if source == "synthetic" else root_of(root), out, decisions)
-    _show_dataset(data)
+    folder = _one_folder(recordings, root)
+    if source == SYNTHETIC and folder is not None:
+        given = f"--root {folder}" if recordings is None else str(folder)
+        raise ConfigError("--source synthetic makes its own recordings", got=given, hint="omit the folder")
+    folder = None if source == SYNTHETIC else root_of(folder)
+    source = source or source_of(folder)
+    target = _tidy(out) if out is not None else out_of(source, folder)
+    if source == FOLDER:
+        _require_apart(target, folder)
+    options = _cuts(source, target, cuts)
+    data = prepared(source, folder, target, decisions, options, strict)
+    summary.show(data, target)
+    console.next_step(*summary.training(target))
 
 
 def data_info(
@@ -49,7 +82,7 @@ def data_info(
     if verify:
         dataset.verify(loaded)
         console.out.print("all samples match their hashes")
-    _show_dataset(loaded)
+    summary.show(loaded, data)
 
 
 def root_of(given: Path | None) -> Path | None:
@@ -58,7 +91,30 @@ def root_of(given: Path | None) -> Path | None:
     return given or (Path(named) if named else None)
 
 
-def prepared(source: str, root: Path | None, out: Path, decisions: Path | None = None) -> Dataset:
+def source_of(root: Path | None) -> str:
+    """The source plugin that lists a folder: Speech Commands by its layout, else word folders."""
+    from edgekws.data.sources import speech_commands
+
+    if root is None or speech_commands.is_here(root):
+        return SPEECH_COMMANDS
+    return FOLDER
+
+
+def out_of(source: str, root: Path | None) -> Path:
+    """Where a data set goes by default: own words to a folder of their own below work/."""
+    if root is None or source in (SPEECH_COMMANDS, SYNTHETIC):
+        return DATA
+    return WORK / (root.resolve().name or "recordings") / "data"
+
+
+def prepared(
+    source: str,
+    root: Path | None,
+    out: Path,
+    decisions: Path | None = None,
+    options: dict[str, Any] | None = None,
+    strict: bool = False,
+) -> Dataset:
     """The data set in `out`; made first from `root`, from a download or from synthetic speech."""
     from edgekws import pipeline
     from edgekws.data import dataset, download
@@ -66,27 +122,41 @@ def prepared(source: str, root: Path | None, out: Path, decisions: Path | None =
     from edgekws.data.sources import synthetic
 
     decided = deciding.load(decisions) if decisions else None
-    if source == "speech_commands" and root is None and decided is None and (out / dataset.INDEX).exists():
+    if source == SPEECH_COMMANDS and root is None and decided is None and (out / dataset.INDEX).exists():
         return dataset.load(out)
     with console.progress() as report:
-        if source == "synthetic":
+        if source == SYNTHETIC:
             root = synthetic.make(out.parent / "synthetic", report)
-        elif root is None and source != "speech_commands":
-            raise ConfigError(f"--source {source} needs a folder of recordings", hint="give it with --root")
+        elif root is None and source != SPEECH_COMMANDS:
+            raise ConfigError(f"--source {source} needs a folder of recordings", hint="give it as the first argument")
         elif root is None:
             root = download.download(out.parent / "recordings", report)
-        return pipeline.prepare(source, root, out, report, decided)
+        return pipeline.prepare(source, root, out, report, decided, options, strict)
 
 
-def _show_dataset(data: Dataset) -> None:
-    import numpy as np
+def _one_folder(recordings: Path | None, root: Path | None) -> Path | None:
+    if recordings is not None and root is not None and recordings != root:
+        raise ConfigError("give one folder of recordings", got=f"{recordings} and --root {root}")
+    given = recordings or root
+    return None if given is None else _tidy(given)
 
-    table = Table("label", *data.splits, box=None)
-    counts = [np.bincount(split.labels, minlength=len(data.labels)) for split in data.splits.values()]
-    for number, label in enumerate(data.labels):
-        table.add_row(label, *(str(count[number]) for count in counts))
-    table.add_row("all", *(str(len(split)) for split in data.splits.values()), style="bold")
-    console.out.print(table)
-    for note in data.notes:
-        console.out.print(f"[yellow]note:[/] {note}")
-    console.out.print(f"{data.name} in {data.folder}, hash {data.sha256[:16]}")
+
+def _tidy(path: Path) -> Path:
+    """A path as a person means it: `~` is the home folder, blanks around it are a slip unless they are in the name."""
+    expanded = path.expanduser()
+    stripped = Path(str(expanded).strip())
+    return stripped if not expanded.exists() else expanded
+
+
+def _require_apart(out: Path, root: Path | None) -> None:
+    if root is not None and root.is_dir() and root.resolve() in (out.resolve(), *out.resolve().parents):
+        hint = "run the command in another folder, or give --out"
+        raise ConfigError("the prepared data set should be outside of the recordings", got=str(out), hint=hint)
+
+
+def _cuts(source: str, out: Path, given: Path | None) -> dict[str, Any]:
+    from edgekws.data import cuts
+
+    if given is None and (source != FOLDER or not (out / cuts.FILE).exists()):
+        return {}
+    return {"cuts": cuts.read(_tidy(given) if given is not None else out / cuts.FILE)}

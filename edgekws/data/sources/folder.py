@@ -7,37 +7,43 @@ speaker is never in two splits, and adding recordings does not move existing one
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from edgekws.data import folders
+from edgekws.data.cuts import Cut
 from edgekws.data.labels import SILENCE
-from edgekws.data.listing import (
-    NOISE_FOLDER,
-    Listing,
-    Recording,
-    recording,
-    silence_windows,
-    wavs,
-    word_folders,
-)
+from edgekws.data.listing import RATE_HZ, Listing, Recording, silence_windows
 
 VALIDATION_PERCENT, TEST_PERCENT = 10, 10
 
 
-def scan(root: Path, clip_samples: int) -> Listing:
-    """List the recordings below `root`, a folder per word. Raises DataError for a missing or empty folder or split."""
-    words = word_folders(root)
+def scan(
+    root: Path, clip_samples: int, *, rate_hz: int = RATE_HZ, cuts: Mapping[str, Sequence[Cut]] | None = None
+) -> Listing:
+    """List the recordings below `root`, a folder per word: any audio format, long ones cut to the word.
+
+    cuts: those of some files, by name, instead of the automatic ones. Raises DataError for a missing or empty folder or
+    split.
+    """
+    found = folders.words(root, rate_hz, clip_samples, cuts)
     splits: dict[str, list[Recording]] = {"train": [], "validation": [], "test": []}
-    for folder in words:
-        for path in wavs(folder):
-            item = recording(path, folder.name, root)
-            splits[split_of(item.speaker)].append(item)
-    labels = [folder.name for folder in words]
-    noises = tuple(wavs(root / NOISE_FOLDER))
+    for item in found.clips:
+        splits[split_of(item.speaker)].append(item)
+    labels = list(found.words)
+    noises, unusable = folders.noises(root)
     if noises and SILENCE not in labels:
         labels.append(SILENCE)
         for noise in noises:
-            _split_windows(silence_windows([noise], clip_samples, root), splits)
-    listing = Listing(root.resolve().name, tuple(labels), {k: tuple(v) for k, v in splits.items()}, noises)
+            _split_windows(silence_windows([noise], clip_samples, root, rate_hz), splits)
+    listing = Listing(
+        root.resolve().name,
+        tuple(labels),
+        {name: tuple(items) for name, items in splits.items()},
+        noises,
+        left_out=(*found.left_out, *unusable),
+        cuts=found.cuts,
+    )
     listing.check()
     return listing
 

@@ -25,6 +25,7 @@ from edgekws.errors import DataError
 from edgekws.files.os_errors import unreadable
 
 KEYWORDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
+LISTS = ("validation_list.txt", "testing_list.txt")
 LABELS = (*KEYWORDS, SILENCE, UNKNOWN)
 """The order of the reference's outputs."""
 
@@ -32,6 +33,11 @@ OFFICIAL_CLIPS = {"train": 85_511, "validation": 10_102, "test": 4_890}
 """Silence included, as TensorFlow Datasets counts them."""
 
 VALIDATION_NOISE = "running_tap"
+
+
+def is_here(root: Path) -> bool:
+    """Whether `root` has the layout of Speech Commands: the data set's folder in it, or its lists of splits."""
+    return (root / MAIN).is_dir() or all((root / name).is_file() for name in LISTS)
 
 
 def scan(root: Path, clip_samples: int) -> Listing:
@@ -45,7 +51,7 @@ def scan(root: Path, clip_samples: int) -> Listing:
     archive = main.parent / TEST_ARCHIVE
     words = word_folders(main)
     _require_words(main, {folder.name for folder in words})
-    validation, testing = _read_list(main, "validation_list.txt"), _read_list(main, "testing_list.txt")
+    validation, testing = (_read_list(main, name) for name in LISTS)
     splits: dict[str, list[Recording]] = {"train": [], "validation": [], "test": []}
     for folder in words:
         label = folder.name if folder.name in KEYWORDS else UNKNOWN
