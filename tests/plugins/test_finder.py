@@ -139,7 +139,7 @@ def test_old_names_are_accepted_with_a_notice(package):
         ),
         ("boards", "nucleo-l4r5z", "--board nucleo-l4r5z is not known; did you mean nucleo-l4r5zi"),
         ("networks", "resnet", r"the recipe's \[net\] name resnet is not known; did you mean (ts|tc)resnet|dsresnet"),
-        ("trackers", "wandb", "the tracker wandb is not known"),
+        ("trackers", "wandbb", "the tracker wandbb is not known; did you mean wandb"),
     ],
 )
 def test_an_unknown_name_is_answered_as_it_was_typed(kind, name, message):

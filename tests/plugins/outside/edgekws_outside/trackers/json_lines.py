@@ -1,4 +1,4 @@
-"""A file with one JSON object a line, named like the run, in the present folder."""
+"""A file with one JSON object a line, named like the run, in its folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import TextIOBase
-from pathlib import Path
+
+from edgekws.training.trackers import Run
 
 
 class Tracker:
@@ -16,9 +17,12 @@ class Tracker:
     def log(self, step: int, values: Mapping[str, float]) -> None:
         self._file.write(json.dumps({"step": step, **values}) + "\n")
 
+    def finish(self, values: Mapping[str, float], pictures: Mapping[str, bytes]) -> None:
+        self._file.write(json.dumps({"final": dict(values), "pictures": list(pictures)}) + "\n")
+
 
 @contextmanager
-def start(run: str, config: Mapping[str, object]) -> Iterator[Tracker]:
-    with Path(f"{run}.jsonl").open("w", encoding="utf-8") as file:
-        file.write(json.dumps({"config": dict(config)}) + "\n")
+def start(run: Run) -> Iterator[Tracker]:
+    with (run.folder / f"{run.name}.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"config": dict(run.config)}) + "\n")
         yield Tracker(file)
