@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from edgekws.errors import MissingPackageError
 from edgekws.training.trackers import Run
@@ -55,6 +55,6 @@ def start(run: Run) -> Iterator[_Online]:
     tracked.finish()
 
 
-def _mode(wandb: Any) -> str:  # noqa: ANN401 (the module)
+def _mode(wandb: Any) -> Literal["online", "offline"]:  # noqa: ANN401 (the module)
     """Offline without a login: the training must not wait for somebody to type a key."""
     return "online" if wandb.api.api_key else "offline"
