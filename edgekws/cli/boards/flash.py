@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 def boards() -> None:
     """List the boards: what each is, how much fits, how its figures are got, and what writes its firmware."""
+    from edgekws import models
     from firmware_io import board
 
     whole = [Column(title, no_wrap=True) for title in ("flash", "RAM", "figures", "flash tool")]
@@ -33,6 +34,7 @@ def boards() -> None:
         sizes = [f"{size // 1024} KB" if size else "no limit" for size in (entry.flash_bytes, entry.ram_bytes)]
         table.add_row(name, entry.title, *sizes, entry.how, entry.flash_tool)
     console.out.print(table)
+    console.next_step("flash", "--board", BOARD, "--out", models.names()[0])
 
 
 def flash(

@@ -230,6 +230,7 @@ def _run(job: _Job) -> None:
             about = {**about, "manifests": {**about.get("manifests", {}), "firmware": _built(job, run.firmware)}}
         page = run_files.write(folder, run, job.board, job.graph, about, options.to_json())
     run_files.conclude(run, page, options.mlperf, folder)
+    run_files.next_steps(folder, options.out, dataset)
 
 
 def _measured(job: _Job, url: str, source: Provenance, clips: Vectors, folder: Path) -> BenchRun:

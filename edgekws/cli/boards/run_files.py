@@ -14,6 +14,7 @@ from edgekws.cli import console
 from edgekws.errors import ParityError
 
 if TYPE_CHECKING:
+    from edgekws.data.dataset import Dataset
     from edgekws.graph.ir import Graph
     from edgekws.types import Measurement
     from firmware_io.bench.run import BenchRun
@@ -96,6 +97,19 @@ def conclude(run: BenchRun, page: Path, mlperf: Path | None, folder: Path) -> No
         raise ParityError("the run should be valid", got="; ".join(run.reasons), hint=f"see {page}")
     if mlperf is not None:
         _write_session(run, mlperf, folder)
+
+
+def next_steps(folder: Path, model: Path, dataset: Dataset | None) -> None:
+    """Print what usually follows a valid run in `folder`: judge the model on all clips, compare with the run before."""
+    from edgekws.report.bundle import run_folder
+
+    if dataset is not None:
+        console.next_step("evaluate", model, dataset.folder)
+    earlier = run_folder.before(folder)
+    if earlier is None:
+        console.next_step("verify", folder)
+    else:
+        console.next_step("compare", earlier, folder)
 
 
 def _line(figure: Measurement, document: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from edgekws.cli import console
+from edgekws.cli._options import BOARD
 from edgekws.errors import ConfigError, TargetError
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def check(
     else:
         _show(graph, estimate)
     require(estimate, strict)
+    if not (is_float or as_json):
+        console.next_step("flash", "--board", BOARD, "--out", model)
 
 
 def read_model(path: Path, target: str = "tinpu", bits: int = 8) -> Graph:

@@ -18,3 +18,4 @@ def models() -> None:
         table.add_row(name, graph.target, f"{len(graph.labels)}", f"{graph.parameter_bytes:,}", f"{graph.macs:,}")
     console.out.print(table)
     console.out.print(f"in {released.home()}", markup=False)
+    console.next_step("bench", "--out", released.names()[0])

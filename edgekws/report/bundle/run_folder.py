@@ -86,6 +86,13 @@ def newest(path: Path) -> Path:
     raise ArtifactError(expected, got="a broken link" if pointer.is_symlink() else "none", hint=_below(path))
 
 
+def before(run: Path) -> Path | None:
+    """The run beside `run` that was made before it with the same modes and has a report; None without one."""
+    modes = run.name.split("-", 2)[2]
+    older = [path for path in run.parent.glob(f"*-*-{modes}") if path.name < run.name and (path / REPORT).is_file()]
+    return max(older, default=None, key=lambda path: path.name)
+
+
 def _below(folder: Path) -> str:
     """What to do instead of giving `folder`: the runs in it, or the folders of boards below it."""
     runs = [found.parent for found in islice(folder.glob(f"**/{REPORT}"), 64)]

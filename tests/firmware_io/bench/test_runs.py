@@ -237,3 +237,18 @@ def test_a_comparison_takes_a_run_or_the_folder_of_a_board(graph: Graph, options
     with pytest.raises(ArtifactError, match="run `edgekws bench` first"):
         (options.out / "empty").mkdir()
         newest(options.out / "empty")
+
+
+def test_the_run_before_is_the_newest_older_one_of_the_same_modes_with_a_report(tmp_path):
+    names = (
+        "20260101-000000-performance",
+        "20260102-000000-performance",
+        "20260103-000000-performance",
+        "20260102-120000-accuracy",
+    )
+    for name in names:
+        (tmp_path / name).mkdir()
+    for name in (names[0], names[3]):
+        (tmp_path / name / "report.json").write_text("{}")
+    assert run_folder.before(tmp_path / names[2]) == tmp_path / names[0]
+    assert run_folder.before(tmp_path / names[0]) is None
