@@ -58,7 +58,8 @@ class Provenance(_Section):
     """Where the figures come from.
 
     source: live (a device answered), replay (recorded traffic), trace (an imported table of a meter), unknown (an
-    older document). run_id: name of the run's folder. started, ended, recorded (of a replay's traffic): ISO 8601 with
+    older document). run_id: name of the run's folder. model: the model's folder, as the command named it.
+    started, ended, recorded (of a replay's traffic): ISO 8601 with
     UTC offset. port: the URL that was opened. emulator: its version, "" without one. clips_sha256: over names,
     features and labels of the run's clips. All are "" when unknown.
     """
@@ -71,6 +72,7 @@ class Provenance(_Section):
     port: str
     emulator: str
     clips_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+    model: str = ""
 
 
 class Build(_Section):

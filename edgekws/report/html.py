@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from edgekws.report import memory, origin, speed, text
+from edgekws.report.quality import advice, judge
 
 Row = dict[str, Any]
 
@@ -19,6 +20,9 @@ def to_html(report: Row) -> str:
         mark=text.mark(report),
         how=text.legend(origin.is_trace(report)),
         reasons=text.reasons(report),
+        line=text.detail(report),
+        quality=judge(report),
+        steps=advice.steps(report),
         cards=[_card(figure) for figure in report["figures"]],
         plots=_plots(report),
         speed=speed,

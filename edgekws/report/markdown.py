@@ -7,6 +7,7 @@ from typing import Any
 
 from edgekws.report import origin, speed, text
 from edgekws.report.memory import arena_bytes, arena_parts
+from edgekws.report.quality import advice, judge
 
 Row = dict[str, Any]
 
@@ -43,11 +44,21 @@ def _head(report: Row) -> list[str]:
     if report["incomplete"]:
         lines.append(f"- **aborted; the figures were measured before that: {report['incomplete']}**")
     lines += [f"- reason: {reason}" for reason in text.reasons(report)]
+    lines += ["", *_quality(report)]
     lines += [f"- **warning: {warning}**" for warning in report["warnings"]]
     board = f"Board: {report['board']['title']}. " if report["board"] else ""
     graph = report["graph"]
     lines += ["", f"{board}Graph: {graph['name']}, target {graph['target']}, sha256 {graph['sha256']}.", ""]
     return [*lines, *_device(report)]
+
+
+def _quality(report: Row) -> list[str]:
+    """The verdict on the network, and what to do next."""
+    quality = judge(report)
+    lines = [f"**{quality.headline}**", "", *(f"- {remark}" for remark in quality.remarks)]
+    for step in advice.steps(report):
+        lines.append(f"- next: {step.text}" + (f" `{step.command}`" if step.command else ""))
+    return lines
 
 
 def _device(report: Row) -> list[str]:

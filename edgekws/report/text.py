@@ -33,12 +33,18 @@ def mark(report: Mapping[str, Any]) -> str:
 
 
 def headline(report: Mapping[str, Any]) -> str:
-    """The verdict in one line; a text that begins with the mark is not repeated."""
-    verdict, text = mark(report), report["verdict"]["text"]
-    if report["verdict"]["valid"] and origin.is_trace(report):
-        return f"{verdict}: no board was used"
-    rest = text[len(verdict) :].lstrip("; ") if text.lower().startswith(verdict.lower()) else text
+    """The verdict on the measurement in one line."""
+    verdict, rest = mark(report), detail(report)
     return f"{verdict}: {rest}" if rest else verdict
+
+
+def detail(report: Mapping[str, Any]) -> str:
+    """What stands behind the mark; a text that begins with the mark does not repeat it."""
+    verdict, text = mark(report), str(report["verdict"]["text"])
+    if report["verdict"]["valid"] and origin.is_trace(report):
+        return "no board was used"
+    head, _, rest = text.partition("; ")
+    return rest if head.lower() == verdict.lower() else text
 
 
 def reasons(report: Mapping[str, Any]) -> list[str]:

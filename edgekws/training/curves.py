@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from edgekws.files import replacing
+from edgekws.files.picture import write_svg
+
+COLUMNS = ("epoch", "loss", "validation_loss", "validation_accuracy", "validation_balanced_accuracy")
+"""Those of log.csv that the picture shows."""
 
 LOG = "log.csv"
 
@@ -20,24 +23,20 @@ def write_log(path: Path, rows: list[dict[str, float]]) -> None:
 
 def draw(log: Path, picture: Path) -> None:
     """Plot log.csv of a training run as SVG, written to `picture`."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
     with log.open(newline="") as file:
-        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        rows = [{key: float(row[key]) for key in COLUMNS} for row in csv.DictReader(file)]
     epochs = [row["epoch"] for row in rows]
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
     left.plot(epochs, [row["loss"] for row in rows], label="training (augmented)")
     left.plot(epochs, [row["validation_loss"] for row in rows], label="validation, class-balanced")
-    left.set(xlabel="epoch", ylabel="cross entropy", ylim=(0, None))
+    left.set(xlabel="epoch", ylabel="cross entropy, nats", ylim=(0, None), title="Loss")
     right.plot(epochs, [100 * row["validation_accuracy"] for row in rows], label="all clips")
     right.plot(epochs, [100 * row["validation_balanced_accuracy"] for row in rows], label="mean of classes")
-    right.set(xlabel="epoch", ylabel="validation accuracy, %")
+    right.set(xlabel="epoch", ylabel="validation accuracy, %", title="Accuracy")
     for axes in (left, right):
         axes.legend(frameon=False)
         axes.grid(alpha=0.3)
-    with replacing(picture) as partial:
-        figure.savefig(partial, format="svg", metadata={"Date": None})
-    pyplot.close(figure)
+    write_svg(figure, picture, f"Training curves, {len(rows)} epochs: loss and validation accuracy")

@@ -18,6 +18,7 @@ class Provenance:
 
     run_id: name of the run's folder. started, ended, recorded (of a replay's traffic): ISO 8601 with UTC offset.
     port: the URL that was opened. emulator: its version, "" without one. clips_sha256: of `clips_sha256`.
+    model: the model's folder, as the command named it.
     """
 
     source: Literal["live", "replay", "trace", "unknown"] = "unknown"
@@ -28,6 +29,7 @@ class Provenance:
     port: str = ""
     emulator: str = ""
     clips_sha256: str = ""
+    model: str = ""
 
 
 def now() -> str:

@@ -92,10 +92,9 @@ def test_a_failed_bench_is_marked(make, tmp_path):
     assert json.loads(document)["verdict"]["valid"] is False
     assert "**NOT VALID: board equals interpreter: 108 of 110**" in markdown
     shown = Page(page)
-    assert (
-        "class",
-        "banner bad",
-    ) in shown.attributes and "✗ NOT VALID: board equals interpreter: 108 of 110" in shown.text
+    assert ("class", "banner bad") in shown.attributes
+    assert "✗ NOT VALID board equals interpreter: 108 of 110" in shown.text
+    assert "NOT JUDGED the run is not valid; by its answers, 90.9 % of 110" in shown.text and "✓" not in shown.text
     assert "differ on 2 clips" in shown.text and "yes/a.wav" in shown.text and "yes/a.wav" in markdown
 
 
@@ -110,7 +109,7 @@ def test_markdown_tables_are_rectangular(make, tmp_path):
 def test_a_report_without_a_board(graph, tmp_path):
     document, markdown, page = written(build_report("Export", graph), tmp_path)
     assert json.loads(document)["verdict"]["valid"] is None
-    assert "NO BOARD" in markdown and "no board was measured" in Page(page).text
+    assert "**NO BOARD: no board was measured**" in markdown and "no board was measured" in Page(page).text
 
 
 def test_labels_of_any_language_and_with_markup(graph_factory, tmp_path):

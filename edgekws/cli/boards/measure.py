@@ -198,7 +198,8 @@ def _import(job: _Job, meter: Meter) -> None:
     outputs, modes = job.options.folder, job.plan.modes
     with locks.output(outputs), run_folder.new_run(outputs, modes, now) as folder:
         moment = provenance.now()
-        source = provenance.Provenance("trace", folder.name, started=moment, ended=moment)
+        model = str(job.options.out)
+        source = provenance.Provenance("trace", folder.name, started=moment, ended=moment, model=model)
         run = replace(run, provenance=source)
         page = run_files.write(folder, run, job.board, job.graph, {}, job.options.to_json())
     run_files.conclude(run, page, job.options.mlperf, folder)
@@ -219,7 +220,7 @@ def _run(job: _Job) -> None:
     if options.save_vectors is not None:
         vectors.write(options.save_vectors, clips, job.graph.features)
     url = probe.resolved(job.port)
-    source = _source(url, clips)
+    source = _source(url, clips, options.out)
     with (
         locks.board(url, job.board.name),
         locks.output(options.folder),
@@ -267,7 +268,7 @@ def _firmware(job: _Job, elf: Path) -> Firmware:
     return build.build(job.board, job.model, elf, energy=_is_live(job.meter))
 
 
-def _source(url: str, clips: Vectors) -> Provenance:
+def _source(url: str, clips: Vectors, model: Path) -> Provenance:
     """Where the figures will come from. Raises ArtifactError for a replay of anything but recorded traffic."""
     from firmware_io import traffic, transport
     from firmware_io.bench import provenance
@@ -280,6 +281,7 @@ def _source(url: str, clips: Vectors) -> Provenance:
         port=url,
         emulator=transport.emulator_of(url),
         clips_sha256=provenance.clips_sha256(clips),
+        model=str(model),
     )
 
 
