@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from edgekws.files import replacing
 from edgekws.files.picture import write_svg
 
 COLUMNS = ("epoch", "loss", "validation_loss", "validation_accuracy", "validation_balanced_accuracy")
