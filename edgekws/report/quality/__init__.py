@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from edgekws import stats
 from edgekws.data.labels import SILENCE, UNKNOWN, reject_note, words
-from edgekws.report.session_check import CLOSED_TOP1
+from edgekws.mlperf import CLOSED_TOP1
 from edgekws.types import Interval
 
 Level = Literal["good", "uncertain", "limited", "poor", "unknown"]

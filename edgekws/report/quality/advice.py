@@ -26,8 +26,9 @@ class Step:
 
 
 def steps(report: Row) -> list[Step]:
-    """The most useful steps after a report, the first one first."""
-    return list(islice(_steps(report), _STEPS))
+    """The most useful steps after a report, the first one first; no command twice."""
+    first = {step.command or step.text: step for step in reversed(list(_steps(report)))}
+    return list(islice(reversed(first.values()), _STEPS))
 
 
 def _steps(report: Row) -> Iterator[Step]:
