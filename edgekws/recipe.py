@@ -6,7 +6,16 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 from edgekws import models
 from edgekws.data.augment import AugmentSpec
@@ -43,11 +52,31 @@ class TrainSection(_Section):
     """Checkpoints of trained networks, whose mean scores are the target of knowledge distillation."""
     teacher_weight: float = Field(0.5, ge=0, le=1)
     """The teachers' share of the loss; the labels have the rest."""
+    slots: int | None = Field(None, ge=1)
+    """Cut each batch into so many equal slots, so that the weights do not depend on the number of processes."""
+    precision: Literal["float32", "bf16"] | None = None
+    """Of the float training; by default bf16 where a CUDA device computes, else float32. QAT is always float32."""
+
+    @field_validator("slots")
+    @classmethod
+    def _divides_the_batch(cls, slots: int | None, info: ValidationInfo) -> int | None:
+        batch = info.data.get("batch")
+        if slots and batch and batch % slots:
+            raise ValueError(f"should divide the batch of {batch} clips")
+        return slots
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Keys that came later are left out while they are not given: older files and hashes stay as they are."""
+        written: dict[str, Any] = handler(self)
+        return {key: value for key, value in written.items() if value is not None or key not in _LATER}
 
     def teacher_files(self) -> list[Path]:
         """Files of the teachers; those of a released model are found wherever edgekws is installed."""
         return [models.find(Path(path)) for path in self.teachers]
 
+
+_LATER = ("slots", "precision")
 
 WeightBits = Literal[8, 4, 2]
 
@@ -129,9 +158,8 @@ def _config_error(source: str, error: ValidationError) -> ConfigError:
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         place = f"{source}: [{'.'.join(section)}]" if section else f"{source}:"
         return ConfigError(unknown(f"{place} the key", key, _keys(section)), hint=_HINT)
-    return ConfigError(
-        f"{source}: {'.'.join((*section, key))}: {first['msg']}", got=repr(first.get("input")), hint=_HINT
-    )
+    message = first["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{source}: {'.'.join((*section, key))}: {message}", got=repr(first.get("input")), hint=_HINT)
 
 
 def _keys(section: list[str]) -> list[str]:

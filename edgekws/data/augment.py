@@ -32,28 +32,77 @@ class AugmentSpec:
     """how often another clip of the batch is added, at up to half of its amplitude"""
 
 
+@dataclass(frozen=True)
+class Draws:
+    """What was drawn for each of n clips, in the order of the batch."""
+
+    percents: np.ndarray
+    """int64 [n]: how much faster a clip is played"""
+    offsets: np.ndarray
+    """int64 [n]: how many samples later it begins"""
+    shares: np.ndarray
+    """float32 [n]: the amplitude at which the clip before it is added"""
+    volumes: np.ndarray
+    """float64 [n]: of the noise, relative to full scale"""
+    starts: np.ndarray
+    """int64 [n]: where the noise begins"""
+
+
+@dataclass(frozen=True)
+class Masks:
+    """The frames and coefficients that are blanked, bool [n, frames] and [n, coefficients]."""
+
+    frames: np.ndarray
+    coefficients: np.ndarray
+
+
 def augment_samples(
     clips: np.ndarray, noise: np.ndarray, spec: AugmentSpec, rate_hz: int, rng: np.random.Generator
 ) -> np.ndarray:
     """int16 [n, clip_samples] -> float32 [n, clip_samples] in +-1. noise: int16 [m]."""
+    drawn = draw(spec, clips.shape, len(noise), rate_hz, rng)
     scaled = clips.astype(np.float32) / 32_768
-    shifted = np.stack([_shift(_speed(clip, spec, rng), spec, rate_hz, rng) for clip in scaled])
-    return _add_noise(_mix(shifted, spec, rng), noise, spec, rng)
+    moves = zip(scaled, drawn.percents.tolist(), drawn.offsets.tolist(), strict=True)
+    moved = np.stack([_shift(_speed(clip, percent), offset) for clip, percent, offset in moves])
+    return _add_noise(_mix(moved, drawn.shares), noise, drawn)
+
+
+def draw(
+    spec: AugmentSpec, shape: tuple[int, ...], noise_samples: int, rate_hz: int, rng: np.random.Generator
+) -> Draws:
+    """All random numbers that `augment_samples` uses for clips of shape [n, clip_samples]."""
+    count, length = shape
+    limits = np.tile([spec.speed_percent, int(spec.shift_ms * rate_hz / 1000)], count)
+    percents, offsets = rng.integers(-limits, limits + 1).reshape(count, 2).T
+    shares, volumes, starts = np.zeros(count), np.zeros(count), np.zeros(count, np.int64)
+    if spec.mix_probability > 0:
+        shares = rng.uniform(0, 0.5, count) * (rng.random(count) < spec.mix_probability)
+    if noise_samples > length and spec.noise_volume > 0:
+        volumes = rng.uniform(0, spec.noise_volume, count) * (rng.random(count) < spec.noise_probability)
+        starts = rng.integers(0, noise_samples - length, count)
+    return Draws(percents, offsets, shares.astype(np.float32), volumes, starts)
 
 
 def mask_features(features: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:
     """Blank one run of frames and one of coefficients per clip with that clip's mean. [n, frames, coefficients]."""
     fill = features.mean(axis=1, keepdims=True)
-    masked = _mask_axis(features, fill, spec.time_mask_frames, 1, rng)
-    return _mask_axis(masked, fill, spec.coefficient_mask, 2, rng)
+    masks = draw_masks(spec, features.shape, rng)
+    masked = np.where(masks.frames[:, :, None], fill, features)
+    return np.asarray(np.where(masks.coefficients[:, None], fill, masked))
 
 
-def _speed(clip: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:
+def draw_masks(spec: AugmentSpec, shape: tuple[int, ...], rng: np.random.Generator) -> Masks:
+    """All random numbers that `mask_features` uses for features of shape [n, frames, coefficients]."""
+    count, frames, coefficients = shape
+    hidden = _runs(count, frames, spec.time_mask_frames, rng)
+    return Masks(hidden, _runs(count, coefficients, spec.coefficient_mask, rng))
+
+
+def _speed(clip: np.ndarray, percent: int) -> np.ndarray:
     """Play up to speed_percent faster or slower around the middle, in steps of 1 % (linear interpolation)."""
-    percent = int(rng.integers(-spec.speed_percent, spec.speed_percent + 1))
     if percent == 0:
         return clip
-    whole, fraction = _resampling(len(clip), percent)
+    whole, fraction = resampling(len(clip), percent)
     framed = np.pad(clip, 1)  # a faster clip is silent before it begins and holds its last sample after it ends
     left = np.take(framed, whole, mode="clip")
     right = np.take(framed, whole + 1, mode="clip")
@@ -63,8 +112,8 @@ def _speed(clip: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.
     return right
 
 
-@lru_cache(maxsize=64)
-def _resampling(length: int, percent: int) -> tuple[np.ndarray, np.ndarray]:
+@lru_cache(maxsize=128)
+def resampling(length: int, percent: int) -> tuple[np.ndarray, np.ndarray]:
     """Where each output sample lies in the clip framed by zeros: (whole int64, fraction float32)."""
     middle = (length - 1) / 2
     positions = (np.arange(length) - middle) * (1 + percent / 100) + middle + 1
@@ -73,9 +122,7 @@ def _resampling(length: int, percent: int) -> tuple[np.ndarray, np.ndarray]:
     return whole, (positions - whole).astype(np.float32)
 
 
-def _shift(clip: np.ndarray, spec: AugmentSpec, rate_hz: int, rng: np.random.Generator) -> np.ndarray:
-    limit = int(spec.shift_ms * rate_hz / 1000)
-    offset = int(rng.integers(-limit, limit + 1))
+def _shift(clip: np.ndarray, offset: int) -> np.ndarray:
     shifted = np.zeros_like(clip)
     if offset >= 0:
         shifted[offset:] = clip[: len(clip) - offset]
@@ -84,30 +131,24 @@ def _shift(clip: np.ndarray, spec: AugmentSpec, rate_hz: int, rng: np.random.Gen
     return shifted
 
 
-def _mix(clips: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:
+def _mix(clips: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Add to some clips the one before them."""
-    if spec.mix_probability == 0:
+    if not shares.any():
         return clips
-    shares = rng.uniform(0, 0.5, len(clips)) * (rng.random(len(clips)) < spec.mix_probability)
-    return clips + np.roll(clips, 1, axis=0) * shares.astype(np.float32)[:, None]
+    return np.asarray(clips + np.roll(clips, 1, axis=0) * shares[:, None])
 
 
-def _add_noise(clips: np.ndarray, noise: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:
+def _add_noise(clips: np.ndarray, noise: np.ndarray, drawn: Draws) -> np.ndarray:
     length = clips.shape[1]
-    if len(noise) <= length or spec.noise_volume == 0:
-        return clips
-    volumes = rng.uniform(0, spec.noise_volume, len(clips)) * (rng.random(len(clips)) < spec.noise_probability)
-    starts = rng.integers(0, len(noise) - length, len(clips))
-    for number in np.flatnonzero(volumes):
-        piece = noise[starts[number] : starts[number] + length].astype(np.float32)
-        clips[number] += piece * np.float32(volumes[number] / 32_768)
+    for number in np.flatnonzero(drawn.volumes):
+        piece = noise[drawn.starts[number] : drawn.starts[number] + length].astype(np.float32)
+        clips[number] += piece * np.float32(drawn.volumes[number] / 32_768)
     return clips
 
 
-def _mask_axis(values: np.ndarray, fill: np.ndarray, widest: int, axis: int, rng: np.random.Generator) -> np.ndarray:
-    count, size = len(values), values.shape[axis]
+def _runs(count: int, size: int, widest: int, rng: np.random.Generator) -> np.ndarray:
+    """One run of at most `widest` places of `size` for each clip, bool [count, size]."""
     widths = np.asarray(rng.integers(0, widest + 1, count))
     starts = rng.integers(0, size - widths + 1)
     places = np.arange(size)
-    hidden = (places >= starts[:, None]) & (places < (starts + widths)[:, None])
-    return np.where(np.expand_dims(hidden, 2 if axis == 1 else 1), fill, values)
+    return np.asarray((places >= starts[:, None]) & (places < (starts + widths)[:, None]))

@@ -31,7 +31,7 @@ def mfcc(spec: FeatureSpec, samples: np.ndarray, dtype: str = "float32") -> np.n
         raise DataError(f"clips should have shape [n, {spec.clip_samples}]", got=str(list(samples.shape)))
     loud = normalize(samples.astype(dtype))
     frames = np.lib.stride_tricks.sliding_window_view(loud, spec.window_samples, axis=1)[:, :: spec.hop_samples]
-    cosine, sine, mel, dct = _tables(spec, dtype)
+    cosine, sine, mel, dct = tables(spec, dtype)
     rows = frames.reshape(-1, spec.window_samples)
     magnitude = np.sqrt((rows @ cosine) ** 2 + (rows @ sine) ** 2)
     log_mel = np.log(magnitude @ mel + np.asarray(spec.log_floor, dtype))
@@ -60,8 +60,8 @@ def quantize(spec: FeatureSpec, features: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def _tables(spec: FeatureSpec, dtype: str) -> tuple[np.ndarray, ...]:
-    """(cosine, sine [window, bins], mel [bins, bands], DCT [bands, coefficients])."""
+def tables(spec: FeatureSpec, dtype: str = "float32") -> tuple[np.ndarray, ...]:
+    """The constants of `mfcc`: (cosine, sine [window, bins], mel [bins, bands], DCT [bands, coefficients])."""
     mel = mel_weights(spec)
     bins = 1 + int(np.flatnonzero(mel.any(axis=1))[-1])
     time = np.arange(spec.window_samples)
@@ -69,8 +69,8 @@ def _tables(spec: FeatureSpec, dtype: str) -> tuple[np.ndarray, ...]:
     angle = 2 * np.pi / spec.fft_samples * np.outer(time, np.arange(bins))
     band, order = np.arange(spec.mel_bands) + 0.5, np.arange(spec.coefficients)
     dct = 2 * np.cos(np.pi / spec.mel_bands * np.outer(band, order)) / np.sqrt(2 * spec.mel_bands)
-    tables = (window[:, None] * np.cos(angle), window[:, None] * np.sin(angle), mel[:bins], dct)
-    return tuple(table.astype(dtype) for table in tables)
+    exact = (window[:, None] * np.cos(angle), window[:, None] * np.sin(angle), mel[:bins], dct)
+    return tuple(table.astype(dtype) for table in exact)
 
 
 def mel_weights(spec: FeatureSpec) -> np.ndarray:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgekws import machine
 from edgekws.data.dataset import Dataset
 from edgekws.features import cache
 from edgekws.features.spec import FeatureSpec
@@ -17,6 +18,9 @@ from edgekws.recipe import Recipe
 from edgekws.training.options import TrainOptions
 from edgekws.types import Progress
 
+if TYPE_CHECKING:
+    from edgekws.training.processes import Group
+
 
 def train(
     recipe: Recipe,
@@ -25,24 +29,41 @@ def train(
     progress: Progress,
     options: TrainOptions = TrainOptions(),  # noqa: B008
 ) -> Path:
-    """Train the float network of `recipe`, or continue an interrupted run; return the path of the best checkpoint."""
+    """Train the float network of `recipe`, or continue an interrupted run; return the path of the best checkpoint.
+
+    Under torchrun every process calls it with the same arguments, and the first one writes. The slots are then those
+    of `edgekws.training.slots.decide`.
+    """
+    from edgekws.training import device, processes, slots
+
+    place = machine.place()
+    decided = slots.decide(recipe.train, out / "float", place.count)
+    recipe = recipe.model_copy(update={"train": recipe.train.model_copy(update={"slots": decided})})
+    with processes.joined(device.choose(options.device, place.local_rank)) as group:
+        return _train_together(recipe, data, out, progress, group)
+
+
+def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress, group: Group) -> Path:
     import torch
 
     from edgekws.training import curves, loop, trained
     from edgekws.training.task import Task
 
-    features = cache.fit_spec(data, FeatureSpec(), lambda done, total: progress("features", done, total))
+    with group.leader_first():
+        features = cache.fit_spec(data, FeatureSpec(), lambda done, total: progress("features", done, total))
+        cache.features_of(data, "validation", features)
     torch.manual_seed(recipe.seed)
     network = trained.build_network(recipe, len(data.labels))
     teacher = trained.load_teacher(recipe, data.labels, features)
     task = Task(data, features, recipe.augment, recipe.train, recipe.seed, teacher)
     header = training_header(recipe, data, features)
     about = (data.folder, data.name, data.sha256, data.labels, recipe.to_json())
-    if memory.origin(out) is None:  # a killed training knows its data set too
+    if group.leads and memory.origin(out) is None:  # a killed training knows its data set too
         memory.remember(out, *about)
-    best = loop.fit(network, task, out / "float", header, with_figures(progress, "train"), options)
-    memory.remember(out, *about)
-    curves.draw(out / "float" / curves.LOG, out / "float" / "curves.svg")
+    best = loop.fit(network, task, out / "float", header, with_figures(progress, "train"), group)
+    if group.leads:
+        memory.remember(out, *about)
+        curves.draw(out / "float" / curves.LOG, out / "float" / "curves.svg")
     return best
 
 

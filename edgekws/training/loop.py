@@ -24,11 +24,12 @@ from torch.nn import functional
 from edgekws import machine
 from edgekws.errors import ArtifactError, ConfigError
 from edgekws.features.cache import features_of
+from edgekws.files import sha256
 from edgekws.training import checkpoint, curves, optimizer
-from edgekws.training.batches import batches
-from edgekws.training.device import choose
-from edgekws.training.options import TrainOptions
+from edgekws.training.batches import Part, batches, preparation
+from edgekws.training.processes import ALONE, Group
 from edgekws.training.scoring import score
+from edgekws.training.slots import Slots
 from edgekws.training.task import Task
 
 Progress = Callable[[int, int, dict[str, float]], None]
@@ -41,41 +42,55 @@ def fit(
     folder: Path,
     header: dict[str, Any],
     progress: Progress,
-    options: TrainOptions = TrainOptions(),  # noqa: B008
+    group: Group = ALONE,
 ) -> Path:
     """Train `model` in place and return the path of the checkpoint with the lowest validation loss.
 
-    Continues from `folder`/last.safetensors. Raises ArtifactError when that has another `header`, and ConfigError when
-    the loss is no longer finite.
+    Continues from `folder`/last.safetensors. Every process of `group` calls this with the same arguments; the first
+    one writes. Raises ArtifactError when the checkpoint has another `header`, and ConfigError when the loss is no
+    longer finite.
     """
     machine.keep_freed_memory()
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs a third of a step
-    device = choose(options.device)
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    run = _Run(model, task, folder, header, device)
-    first = run.resume()
-    with _shared_cores():
+    model.to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    run = _Run(model, task, folder, header, group)
+    with _shared_cores(alone=task.plan.slots is None), _on_device(task.teacher, group):
+        first = run.resume()
         for epoch in range(first, task.plan.epochs):
             run.train_epoch(epoch, progress)
             run.finish_epoch(epoch)
+    group.wait()  # until the last checkpoint is written
     best = checkpoint.load(folder / checkpoint.BEST)
     checkpoint.load_into(model.cpu(), best.groups["model"], folder / checkpoint.BEST)
     return folder / checkpoint.BEST
 
 
 @contextmanager
-def _shared_cores() -> Iterator[None]:
-    """One core prepares batches, the others train: with more threads than cores, they wait in busy loops."""
+def _shared_cores(alone: bool) -> Iterator[None]:
+    """One core prepares batches, the others train: with more threads than cores, they wait in busy loops.
+
+    With slots (not alone) one thread trains: how an operation is cut among threads changes the order of its sums.
+    """
     from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, machine.cores() - 1)))
+    torch.set_num_threads(max(1, min(before, machine.cores() - 1)) if alone else 1)
     try:
         with threadpool_limits(1, user_api="blas"):
             yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _on_device(teacher: nn.Module | None, group: Group) -> Iterator[None]:
+    """The teacher computes where the network does, and is on the CPU afterwards."""
+    if teacher is not None:
+        teacher.to(group.device)
+    yield
+    if teacher is not None:
+        teacher.cpu()
 
 
 @runtime_checkable
@@ -90,10 +105,8 @@ class StepHooks(Protocol):
 class _Run:
     """One training run: the model, its moving average, its optimizer and its files."""
 
-    def __init__(
-        self, model: nn.Module, task: Task, folder: Path, header: dict[str, Any], device: torch.device
-    ) -> None:
-        self.model, self.task, self.folder, self.device = model, task, folder, device
+    def __init__(self, model: nn.Module, task: Task, folder: Path, header: dict[str, Any], group: Group) -> None:
+        self.model, self.task, self.folder, self.group = model, task, folder, group
         self.header = json.loads(json.dumps(header))  # as read from JSON: tuples are lists
         plan = task.plan
         self.steps_per_epoch = max(1, len(task.dataset.splits["train"]) // plan.batch)
@@ -102,9 +115,18 @@ class _Run:
         self.best_loss = math.inf
         self.rows: list[dict[str, float]] = []
         self.validation = features_of(task.dataset, "validation", task.features)
+        self.slots = Slots(model, plan.slots, group, task.seed) if plan.slots else None
+        self.prepare = preparation(task, group.device)
+        self.mixed_precision = _mixed_precision(task, group)
 
     def resume(self) -> int:
         """Load the last checkpoint, if any; return the epoch to continue with."""
+        first = self._load_last()
+        self.group.require_same("recipe and data set", int(sha256(json.dumps(self.header).encode())[:15], 16))
+        self.group.require_same("checkpoint to continue from", first)
+        return first
+
+    def _load_last(self) -> int:
         path = self.folder / checkpoint.LAST
         if not path.exists():
             return 0
@@ -123,19 +145,20 @@ class _Run:
 
     def train_epoch(self, epoch: int, progress: Progress) -> None:
         torch.manual_seed(self.task.seed * 100_003 + epoch)
-        started, losses = time.monotonic(), []
+        started, losses = time.monotonic(), Losses()
         self.model.train()
-        for number, (inputs, labels) in enumerate(batches(self.task, epoch, self.steps_per_epoch)):
+        slots = self.group.share(self.task.plan.slots) if self.task.plan.slots else None
+        upcoming = batches(self.task, self.prepare, epoch, self.steps_per_epoch, slots)
+        for number, parts in enumerate(upcoming):
             step = epoch * self.steps_per_epoch + number
-            losses.append(self._step(inputs, labels, step))
-            done = {"epoch": epoch + 1, "loss": float(np.mean(losses[-50:]))}
+            losses.add(self._step(parts, step))
+            done = {"epoch": epoch + 1, "loss": losses.recent()}
             progress(step + 1, self.steps_per_epoch * self.task.plan.epochs, done)
-        self.rows.append({"epoch": epoch + 1, "loss": float(np.mean(losses)), "seconds": time.monotonic() - started})
+        self.rows.append({"epoch": epoch + 1, "loss": losses.mean(), "seconds": time.monotonic() - started})
 
     def finish_epoch(self, epoch: int) -> None:
-        figures = score(
-            self.average, self.validation, self.task.dataset.splits["validation"].labels, self.task.features
-        )
+        truth = self.task.dataset.splits["validation"].labels
+        figures = score(self.average, self.validation, truth, self.task.features, self.group)
         self.rows[-1] |= {f"validation_{key}": value for key, value in asdict(figures).items()}
         if not math.isfinite(figures.loss):
             hint = "lower train.learning_rate in the recipe and train in another folder"
@@ -144,8 +167,13 @@ class _Run:
             )
         if figures.loss < self.best_loss:
             self.best_loss = figures.loss
-            header = {"run": self.header, "epoch": epoch, "validation": asdict(figures)}
-            checkpoint.save(self.folder / checkpoint.BEST, header, {"model": self.average.state_dict()})
+            if self.group.leads:
+                header = {"run": self.header, "epoch": epoch, "validation": asdict(figures)}
+                checkpoint.save(self.folder / checkpoint.BEST, header, {"model": self.average.state_dict()})
+        if self.group.leads:
+            self._save_last(epoch)
+
+    def _save_last(self, epoch: int) -> None:
         header = {"run": self.header, "epoch": epoch, "best_loss": self.best_loss, "rows": self.rows}
         groups = {
             "model": self.model.state_dict(),
@@ -155,7 +183,7 @@ class _Run:
         checkpoint.save(self.folder / checkpoint.LAST, header, groups)
         curves.write_log(self.folder / curves.LOG, self.rows)
 
-    def _step(self, inputs: torch.Tensor, labels: torch.Tensor, step: int) -> float:
+    def _step(self, parts: list[Part], step: int) -> torch.Tensor:
         plan = self.task.plan
         total, warmup = self.steps_per_epoch * plan.epochs, plan.warmup_epochs * self.steps_per_epoch
         for group in self.optimizer.param_groups:
@@ -163,16 +191,27 @@ class _Run:
         if isinstance(self.model, StepHooks):
             self.model.before_step(step / total)
         self.optimizer.zero_grad()
-        inputs = inputs.to(self.device).contiguous(memory_format=torch.channels_last)
-        loss = self._loss(inputs, labels.to(self.device))
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = self._backward(parts, step)
         self.optimizer.step()
         if isinstance(self.model, StepHooks):
             self.model.after_step()
         optimizer.update_average(self.average, self.model, min(plan.ema_decay, (step + 1) / (step + 10)))
-        return float(loss.detach())
+        return loss.detach()
+
+    def _backward(self, parts: list[Part], step: int) -> torch.Tensor:
+        if self.slots is not None:
+            return self.slots.backward(parts, self._loss, step)
+        loss = self._loss(parts[0].inputs, parts[0].labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
 
     def _loss(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        device = self.group.device
+        inputs = inputs.to(device).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.mixed_precision):
+            return self._loss_on_device(inputs, labels.to(device))
+
+    def _loss_on_device(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         logits = self.model(inputs)
         loss = functional.cross_entropy(logits, labels, label_smoothing=self.task.plan.label_smoothing)
         if self.task.teacher is None:
@@ -185,6 +224,39 @@ class _Run:
         )
         share = self.task.plan.teacher_weight
         return (1 - share) * loss + share * divergence
+
+
+class Losses:
+    """The losses of an epoch. They are read from a GPU now and then: reading one waits for all that it has to do."""
+
+    _READ_EVERY, _RECENT = 20, 50
+
+    def __init__(self) -> None:
+        self._read: list[float] = []
+        self._waiting: list[torch.Tensor] = []
+
+    def add(self, loss: torch.Tensor) -> None:
+        self._waiting.append(loss)
+        if loss.device.type == "cpu" or len(self._waiting) >= self._READ_EVERY or not self._read:
+            self._drain()
+
+    def recent(self) -> float:
+        return float(np.mean(self._read[-self._RECENT :]))
+
+    def mean(self) -> float:
+        self._drain()
+        return float(np.mean(self._read))
+
+    def _drain(self) -> None:
+        if self._waiting:
+            self._read += torch.stack(self._waiting).float().tolist()
+            self._waiting.clear()
+
+
+def _mixed_precision(task: Task, group: Group) -> bool:
+    if task.quantized or task.plan.precision == "float32":
+        return False
+    return task.plan.precision == "bf16" or group.device.type == "cuda"
 
 
 def _difference(saved: dict[str, Any], current: dict[str, Any]) -> str:

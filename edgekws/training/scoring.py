@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from edgekws.features.mfcc import to_network
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
+from edgekws.training.processes import ALONE, Group
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,23 @@ def network_input(features: np.ndarray, spec: FeatureSpec) -> torch.Tensor:
 
 
 @torch.no_grad()
-def logits_of(model: nn.Module, features: np.ndarray, spec: FeatureSpec, batch: int = 256) -> torch.Tensor:
-    """Logits float32 [n, labels] on the CPU, in eval mode. features: MFCC [n, frames, coefficients]."""
+def logits_of(
+    model: nn.Module, features: np.ndarray, spec: FeatureSpec, batch: int = 256, group: Group = ALONE
+) -> torch.Tensor:
+    """Logits float32 [n, labels] on the CPU, in eval mode. features: MFCC [n, frames, coefficients].
+
+    The processes of `group` share the work; the batches, and so the bits, do not depend on their number.
+    """
     model.eval()
     device = device_of(model)
-    inputs = (network_input(features[at : at + batch], spec).to(device) for at in range(0, len(features), batch))
-    return torch.cat([model(part).float().cpu() for part in inputs])
+    starts = range(0, len(features), batch)
+    shares = [group.share(len(starts), rank) for rank in range(group.count)]
+    if len(starts) < group.count:  # a process without work would not know how many labels there are
+        group, shares = ALONE, [range(len(starts))]
+    inputs = (network_input(features[starts[n] : starts[n] + batch], spec) for n in shares[group.rank])
+    mine = torch.cat([model(part.to(device)).float() for part in inputs])
+    counts = [sum(len(features[starts[n] : starts[n] + batch]) for n in share) for share in shares]
+    return group.gather(mine, counts).cpu()
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -42,9 +54,9 @@ def device_of(model: nn.Module) -> torch.device:
     return torch.device("cpu") if first is None else first.device
 
 
-def score(model: nn.Module, features: np.ndarray, labels: np.ndarray, spec: FeatureSpec) -> Score:
-    """features: MFCC [n, frames, coefficients]; labels: int [n]."""
-    logits, truth = logits_of(model, features, spec), torch.from_numpy(labels)
+def score(model: nn.Module, features: np.ndarray, labels: np.ndarray, spec: FeatureSpec, group: Group = ALONE) -> Score:
+    """features: MFCC [n, frames, coefficients]; labels: int [n]. The processes of `group` share the work."""
+    logits, truth = logits_of(model, features, spec, group=group), torch.from_numpy(labels)
     hits = (logits.argmax(1) == truth).double()
     losses = functional.cross_entropy(logits, truth, reduction="none").double()
     classes = torch.unique(truth)

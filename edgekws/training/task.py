@@ -23,3 +23,5 @@ class Task:
     seed: int
     teacher: nn.Module | None = None
     """If given, the divergence from its probabilities is plan.teacher_weight of the loss."""
+    quantized: bool = False
+    """Whether the network computes integers, which need float32 whatever plan.precision says."""
