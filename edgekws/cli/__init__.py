@@ -48,6 +48,7 @@ def main() -> None:
     if not debug:
         console.plain_warnings()
     with console.readable_errors(debug):
+        console.speak_once()
         usage.require_values(arguments)
         code = app(args=arguments, prog_name="edgekws", standalone_mode=False)
         if isinstance(code, int) and code:  # of typer.Exit

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 
+from edgekws import machine
 from edgekws.cli import signals, usage
 from edgekws.errors import EdgeKwsError, SystemFaultError, UsageError, missing_package
 
@@ -33,12 +34,21 @@ _QUIET_SECONDS = 30.0
 """Without a terminal a line is printed this often."""
 
 
+def speak_once() -> None:
+    """Of several processes of torchrun's, the first one prints; errors are printed once on each computer."""
+    place = machine.place()
+    out.quiet, err.quiet = place.rank > 0, place.local_rank > 0
+
+
 @contextmanager
 def progress() -> Iterator[ProgressReport]:
     """Progress bars on a terminal, occasional lines elsewhere.
 
     The part of `what` before a bracket names the bar; the rest may change.
     """
+    if out.quiet:
+        yield lambda *_: None
+        return
     if not err.is_terminal:
         yield _Lines()
         return

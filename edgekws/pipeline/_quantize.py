@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgekws import machine
 from edgekws.data import dataset as datasets
 from edgekws.data.dataset import Dataset
 from edgekws.data.labels import require_equal
 from edgekws.features import cache
 from edgekws.features.spec import INPUT_SCALE
-from edgekws.files import read_json, sha256, sha256_file, write_json, write_text
+from edgekws.files import read_json, sha256, write_json, write_text
 from edgekws.graph import interp, io
 from edgekws.graph.ir import Graph
 from edgekws.pipeline._train import with_figures
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from edgekws.quant.mixed import Mixed
     from edgekws.quant.mixed.budget import Budget
     from edgekws.quant.network import QuantNet
+    from edgekws.training.processes import Group
 
 KIND, VERSION = "edgekws-quantize", 1
 CALIBRATION = "calibration.txt"
@@ -43,27 +45,51 @@ _STARTS_FROM = {
 
 
 def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> Graph:
-    """PTQ, then QAT when the recipe says so; lower to graph.npz and score both networks."""
+    """PTQ, then QAT when the recipe says so; lower to graph.npz and score both networks.
+
+    Under torchrun every process calls it with the same arguments, and the first one writes. QAT then has slots.
+    """
+    from edgekws.training import processes, slots
+
+    plan = slots.planned(trained.recipe.train, machine.place().count)
+    trained = replace(trained, recipe=trained.recipe.model_copy(update={"train": plan}))
+    with processes.joined(processes.CPU) as group, slots.one_thread(plan):
+        graph = _quantize_together(trained, data, out, progress, group)
+        group.wait()  # until the files are there
+    return graph
+
+
+def _quantize_together(trained: Trained, data: Dataset, out: Path, progress: Progress, group: Group) -> Graph:
     from edgekws.quant import lower, ptq
     from edgekws.quant.frontends import torch_fx
 
     require_equal(trained.labels, data.labels, f"the data set {data.name}")
     plan = trained.recipe.quant
+    with group.leader_first():
+        for name in data.splits:
+            cache.features_of(data, name, trained.features)
     inputs, clip_ids = _calibration(trained, data)
     network = ptq.quantize(torch_fx.trace(trained.network), inputs, plan)
     if plan.method == "qat":
         lower.lower(
             network, trained.features, trained.labels, trained.recipe.name
         )  # raises for illegal layers before the training
-        _qat(network, trained, data, out, progress)
-    write_text(out / CALIBRATION, "\n".join(clip_ids) + "\n")
+        _qat(network, trained, data, out, progress, group)
+    listed = "\n".join(clip_ids) + "\n"
     provenance = {
         "dataset": data.sha256,
         "checkpoint": trained.sha256,
-        "calibration": sha256_file(out / CALIBRATION),
+        "calibration": sha256(listed.encode()),
         "method": plan.method,
     }
     graph = lower.lower(network, trained.features, trained.labels, trained.recipe.name, provenance)
+    if group.leads:
+        write_text(out / CALIBRATION, listed)
+        _write_results(trained, network, graph, data, out)
+    return graph
+
+
+def _write_results(trained: Trained, network: QuantNet, graph: Graph, data: Dataset, out: Path) -> None:
     scores = _scores(trained, network, graph, data)
     io.save(graph, out / "graph.npz")
     report = {"kind": KIND, "version": VERSION, "graph": io.digest(graph), "recipe": trained.recipe.to_json()}
@@ -71,7 +97,6 @@ def quantize(trained: Trained, data: Dataset, out: Path, progress: Progress) -> 
         out / "quantize.json",
         {**report, "dataset": {"name": data.name, "sha256": data.sha256, "notes": data.notes}, "scores": scores},
     )
-    return graph
 
 
 def search(
@@ -105,7 +130,7 @@ def _calibration(trained: Trained, data: Dataset) -> tuple[torch.Tensor, list[st
     return network_input(features[chosen], trained.features), [ids[index] for index in chosen]
 
 
-def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress: Progress) -> None:
+def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress: Progress, group: Group) -> None:
     """Fine-tune `network` in place, with the float network as teacher."""
     from edgekws.quant.weighted import Weighted
     from edgekws.training import loop
@@ -114,7 +139,8 @@ def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress
     plan = trained.recipe.quant
     epochs, rate = plan.schedule(min(layer.bits for layer in network if isinstance(layer, Weighted)))
     schedule = trained.recipe.train.model_copy(update={"epochs": epochs, "learning_rate": rate, **_QAT_SCHEDULE})
-    task = Task(data, trained.features, trained.recipe.augment, schedule, trained.recipe.seed, trained.network)
+    recipe, teacher = trained.recipe, trained.network
+    task = Task(data, trained.features, recipe.augment, schedule, recipe.seed, teacher, quantized=True)
     header = {
         "quant": plan.model_dump(mode="json", include=_STARTS_FROM) | ({"start": "ptq"} if plan.start == "ptq" else {}),
         **({"patterns": list(plan.layers.items())} if len(plan.layers) > 1 else {}),  # the last match wins
@@ -126,7 +152,7 @@ def _qat(network: QuantNet, trained: Trained, data: Dataset, out: Path, progress
         "dataset": data.sha256,
     }
     run = sha256(json.dumps(header, sort_keys=True).encode())[:8]  # another plan gets a folder of its own
-    loop.fit(network, task, out / "quant" / run, header, with_figures(progress, "quantize"))
+    loop.fit(network, task, out / "quant" / run, header, with_figures(progress, "quantize"), group)
 
 
 def _scores(trained: Trained, network: QuantNet, graph: Graph, data: Dataset) -> dict[str, Any]:

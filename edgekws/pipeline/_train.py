@@ -32,13 +32,12 @@ def train(
     """Train the float network of `recipe`, or continue an interrupted run; return the path of the best checkpoint.
 
     Under torchrun every process calls it with the same arguments, and the first one writes. The slots are then those
-    of `edgekws.training.slots.decide`.
+    of `edgekws.training.slots.continued`.
     """
     from edgekws.training import device, processes, slots
 
     place = machine.place()
-    decided = slots.decide(recipe.train, out / "float", place.count)
-    recipe = recipe.model_copy(update={"train": recipe.train.model_copy(update={"slots": decided})})
+    recipe = recipe.model_copy(update={"train": slots.continued(recipe.train, out / "float", place.count)})
     with processes.joined(device.choose(options.device, place.local_rank)) as group:
         return _train_together(recipe, data, out, progress, group)
 

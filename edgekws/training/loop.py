@@ -29,7 +29,7 @@ from edgekws.training import checkpoint, curves, optimizer
 from edgekws.training.batches import Part, batches, preparation
 from edgekws.training.processes import ALONE, Group
 from edgekws.training.scoring import score
-from edgekws.training.slots import Slots
+from edgekws.training.slots import Slots, one_thread
 from edgekws.training.task import Task
 
 Progress = Callable[[int, int, dict[str, float]], None]
@@ -55,7 +55,7 @@ def fit(
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs a third of a step
     model.to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = _Run(model, task, folder, header, group)
-    with _shared_cores(alone=task.plan.slots is None), _on_device(task.teacher, group):
+    with _shared_cores(), one_thread(task.plan), _on_device(task.teacher, group):
         first = run.resume()
         for epoch in range(first, task.plan.epochs):
             run.train_epoch(epoch, progress)
@@ -67,15 +67,12 @@ def fit(
 
 
 @contextmanager
-def _shared_cores(alone: bool) -> Iterator[None]:
-    """One core prepares batches, the others train: with more threads than cores, they wait in busy loops.
-
-    With slots (not alone) one thread trains: how an operation is cut among threads changes the order of its sums.
-    """
+def _shared_cores() -> Iterator[None]:
+    """One core prepares batches, the others train: with more threads than cores, they wait in busy loops."""
     from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, machine.cores() - 1)) if alone else 1)
+    torch.set_num_threads(max(1, min(before, machine.cores() - 1)))
     try:
         with threadpool_limits(1, user_api="blas"):
             yield

@@ -13,7 +13,8 @@ processes. Here the number of slots fixes the order, and a process computes one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import gcd
 from pathlib import Path
 
@@ -34,14 +35,13 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(inputs, labels) -> mean loss of these clips"""
 
 
-def decide(plan: TrainSection, folder: Path, processes: int) -> int | None:
-    """The slots of a training in `folder`: the recipe's, those it began with, or 8 when there are several processes.
+def continued(plan: TrainSection, folder: Path, processes: int) -> TrainSection:
+    """`plan` with the slots of the training in `folder`, where it has none itself; otherwise like `planned`.
 
-    None: without slots. Raises ConfigError for more processes than slots, and for a training that began without.
+    Raises ConfigError when that training began without slots, and for more processes than slots.
     """
-    slots = plan.slots
     last = folder / checkpoint.LAST
-    if slots is None and last.exists():
+    if plan.slots is None and last.exists():
         run = checkpoint.load(last).header["run"]
         slots = run.get("recipe", {}).get("train", {}).get("slots")
         if slots is None and processes > 1:
@@ -49,14 +49,33 @@ def decide(plan: TrainSection, folder: Path, processes: int) -> int | None:
             raise ConfigError(
                 f"the training in {folder} should have slots, to run in {processes} processes", got="none", hint=hint
             )
-    if slots is None and processes > 1:
-        slots = gcd(plan.batch, DEFAULT)
+        plan = plan.model_copy(update={"slots": slots})
+    return planned(plan, processes)
+
+
+def planned(plan: TrainSection, processes: int) -> TrainSection:
+    """`plan` with 8 slots, or as many as divide its batch, where several processes need some and it has none.
+
+    Raises ConfigError for more processes than slots.
+    """
+    slots = gcd(plan.batch, DEFAULT) if plan.slots is None and processes > 1 else plan.slots
     if slots is not None and processes > slots:
         hint = f"give --slots with a divisor of the batch of {plan.batch} clips that is not smaller, or fewer processes"
         raise ConfigError(
             "each process needs a slot of the batch", got=f"{processes} processes, {slots} slots", hint=hint
         )
-    return slots
+    return plan.model_copy(update={"slots": slots})
+
+
+@contextmanager
+def one_thread(plan: TrainSection) -> Iterator[None]:
+    """With slots, torch computes in one thread: how an operation is cut among threads changes the order of its sums."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if plan.slots else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Slots:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Column, Table
 
+from edgekws import machine
 from edgekws.cli import console
 from edgekws.cli._model import data_for, recipe_for, require_same_data, require_trained
 from edgekws.cli._options import OUT, ModelDataOption, ModelRecipeOption, OutOption, changed_recipe
@@ -68,6 +69,9 @@ def quantize(
     if bits is not None:
         hint = "pin single layers with --layer, or omit --budget"
         raise ConfigError("--budget finds the widths that --bits would set; one of them should be given", hint=hint)
+    if machine.place().count > 1:
+        hint = "run it without torchrun, then give its widths with --layer"
+        raise ConfigError("--budget searches in one process", got=f"{machine.place().count}", hint=hint)
     parsed = parse(budget)
     _with_widths(chosen, None, widths)  # refuses widths that do not exist before anything is computed
     run(chosen, folder, out, Search(parsed, widths, device))

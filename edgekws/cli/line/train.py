@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekws.cli import console
-from edgekws.cli._options import DATA, OUT, RECIPE, DataOption, OutOption, RecipeOption, read_recipe
+from edgekws.cli._options import DATA, OUT, RECIPE, DataOption, OutOption, RecipeOption, changed_recipe, read_recipe
 
 if TYPE_CHECKING:
     from edgekws.recipe import Recipe
@@ -20,16 +20,42 @@ def train(
     out: OutOption = OUT,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's epochs.")] = None,
+    slots: Annotated[
+        int | None,
+        typer.Option(
+            help="Cut each batch into so many slots: the weights are then the same for any number of processes of "
+            "torchrun's. Instead of the recipe's train.slots."
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="auto (CUDA if there is a device, else the CPU), cpu, cuda or mps.")
+    ] = "auto",
 ) -> None:
     """Train the float network. A killed run continues exactly where it was."""
-    run(read_recipe(recipe, seed, epochs), data, out)
+    chosen = read_recipe(recipe, seed, epochs)
+    if slots is not None:
+        chosen = changed_recipe(chosen, train={**chosen.train.model_dump(), "slots": slots})
+    run(chosen, data, out, device)
 
 
-def run(recipe: Recipe, data: Path, out: Path) -> None:
+def run(recipe: Recipe, data: Path, out: Path, device: str = "auto") -> None:
     """Train the float network of `recipe`, with progress."""
     from edgekws import pipeline
     from edgekws.data import dataset
+    from edgekws.training.options import TrainOptions
 
+    _say_slots(recipe, out)
     with console.progress() as report:
-        best = pipeline.train(recipe, dataset.load(data), out, report)
+        best = pipeline.train(recipe, dataset.load(data), out, report, TrainOptions(device))
     console.out.print(f"trained: {best}, curves in {best.parent / 'curves.svg'}")
+
+
+def _say_slots(recipe: Recipe, out: Path) -> None:
+    """Say in how many slots several processes train, where the recipe does not."""
+    from edgekws import machine
+    from edgekws.training import slots
+
+    count = machine.place().count
+    if count > 1 and recipe.train.slots is None:
+        chosen = slots.continued(recipe.train, out / "float", count).slots
+        console.out.print(f"{count} processes: each batch is cut into {chosen} slots (--slots {chosen})")
