@@ -157,6 +157,12 @@ ROOT = Group(
             LINE,
         ),
         Command(
+            "evaluate",
+            "edgekws.cli.line.evaluate:evaluate",
+            "Score a model on labelled recordings: accuracy, recall, precision, confusion, calibration, thresholds.",
+            LINE,
+        ),
+        Command(
             "demo",
             "edgekws.cli.line.demo:demo",
             "The whole line in a few minutes: recordings, a short training, the integer graph, a measured board.",

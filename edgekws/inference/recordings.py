@@ -23,10 +23,15 @@ def listed(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise DataError(f"{path} should be a recording or a folder of recordings", got="no such file or folder")
-    files = sorted(each for each in path.rglob("*") if each.is_file() and not _is_hidden(each, path))
+    files = files_below(path)
     if not files:
         raise DataError(f"{path} should hold recordings", got="no file in it")
     return files
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The files in `folder` and in the folders in it, sorted, without hidden ones."""
+    return sorted(each for each in folder.rglob("*") if each.is_file() and not _is_hidden(each, folder))
 
 
 def read(path: Path, rate_hz: int, called: str = "") -> np.ndarray:
