@@ -174,3 +174,10 @@ def test_troubleshooting_has_every_exit_code():
     codes = {kind.exit_code for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "exit_code")}
     assert not [code for code in codes - {1} if not re.search(rf"^\|.*\b{code}\b", page, re.MULTILINE)]
     assert not [code for code in codes - {1} if not re.search(rf"^## .*\b{code}\b", page, re.MULTILINE)]
+
+
+def test_the_page_of_the_protocol_has_every_command_of_the_firmware():
+    source = (HOME / "firmware_io" / "firmware" / "app" / "protocol.c").read_text()
+    names = re.findall(r'^    \{"(\w+)", ', source, re.MULTILINE)
+    page = (HOME / "docs" / "reference" / "protocol.md").read_text()
+    assert len(names) > 10 and not [name for name in names if f"| `{name}" not in page]
