@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -66,10 +67,14 @@ def material(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("material")
     for word in WORDS:
         (folder / "my_words" / word).mkdir(parents=True)
+        spoken = []
         for number, path in enumerate(sorted((recordings / MAIN / word).glob("*.wav"))[:CLIPS]):
             samples, rate = soundfile.read(path)
+            spoken.append(samples)
             ending = ("wav", "flac", "ogg")[number % 3] if number else "wav"
             soundfile.write(folder / "my_words" / word / f"p{number // 2}_nohash_{number % 2}.{ending}", samples, rate)
+        long = np.concatenate([np.pad(samples, 4000) for samples in spoken[:3]])
+        soundfile.write(folder / "my_words" / word / "long_nohash_0.wav", long, rate)
         shutil.copy(folder / "my_words" / word / "p0_nohash_0.wav", folder / "my_words" / word / "clip_0.wav")
     for name in ("recordings", MAIN):
         (folder / name).symlink_to(recordings / MAIN)

@@ -181,3 +181,7 @@ def test_the_page_of_the_protocol_has_every_command_of_the_firmware():
     names = re.findall(r'^    \{"(\w+)", ', source, re.MULTILINE)
     page = (HOME / "docs" / "reference" / "protocol.md").read_text()
     assert len(names) > 10 and not [name for name in names if f"| `{name}" not in page]
+
+
+def test_the_picture_of_the_readme_is_small():
+    assert (HOME / "docs" / "images" / "report.png").stat().st_size <= 60_000
