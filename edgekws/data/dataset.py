@@ -360,6 +360,10 @@ def _listing_hash(listing: Listing, clip_samples: int) -> str:
     rows = [(split, _row(item), item.label, item.path) for split in SPLITS for item in listing.splits[split]]
     for split, name, label, path in [*rows, *(("noise", path.name, "", path) for path in listing.noises)]:
         digest.update(f"{split} {name} {label} {state(path)}\n".encode())
+    for each in listing.left_out:
+        digest.update(f"left out {each.file} {each.reason}\n".encode())
+    for label, text in listing.reject.items():
+        digest.update(f"{label} of {text}\n".encode())
     return digest.hexdigest()
 
 

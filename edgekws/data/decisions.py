@@ -104,8 +104,10 @@ def apply(data: Dataset, decided: Decisions, out: Path, progress: Progress) -> D
 
 def apply_to_listing(listing: Listing, decided: Decisions) -> Listing:
     """The listing without the dropped recordings and with the new labels, before decoding. Raises as `apply`."""
+    decided = _of_parts(decided, listing)
     listed_ids = {item.id for items in listing.splits.values() for item in items}
-    require_known(decided, listed_ids | listing.unused, listing.name)
+    left_out = {each.file for each in listing.left_out}
+    require_known(decided, listed_ids | listing.unused | left_out, listing.name)
     dropped = decided.dropped
     labels = {clip: _class_of(label, listing.labels) for clip, label in decided.relabelled.items()}
     splits = {
@@ -115,9 +117,21 @@ def apply_to_listing(listing: Listing, decided: Decisions) -> Listing:
     used = replace(
         decided, by_clip={clip: decision for clip, decision in decided.by_clip.items() if clip in listed_ids}
     )
-    changed = replace(listing, splits=splits, notes=(*listing.notes, summary(used)))
+    kept = tuple(each for each in listing.left_out if each.file not in dropped)
+    changed = replace(listing, splits=splits, notes=(*listing.notes, summary(used)), left_out=kept)
     changed.check()
     return changed
+
+
+def _of_parts(decided: Decisions, listing: Listing) -> Decisions:
+    """A decision about a long recording is one about each clip that was cut from it."""
+    by_clip = dict(decided.by_clip)
+    for item in (item for items in listing.splits.values() for item in items if item.convert):
+        whole = item.id.rpartition("@")[0]
+        if whole in decided.by_clip:
+            by_clip.setdefault(item.id, decided.by_clip[whole])
+            by_clip.pop(whole, None)
+    return replace(decided, by_clip=by_clip)
 
 
 def summary(decided: Decisions) -> str:

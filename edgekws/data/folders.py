@@ -55,7 +55,7 @@ def words(root: Path, rate_hz: int, clip_samples: int, given: Mapping[str, Seque
     given: cuts of some files, which replace the automatic ones. Raises DataError when there is no folder of a word,
     when two names differ in case or spaces alone, and when a word has no usable recording.
     """
-    folders = _word_folders(root)
+    folders = word_folders(root)
     found: list[tuple[Path, Path]] = []
     left_out = [LeftOut(_name(path, root), HIDDEN if _hidden(path) else _LOOSE) for path in _loose(root)]
     for folder in folders:
@@ -75,6 +75,25 @@ def words(root: Path, rate_hz: int, clip_samples: int, given: Mapping[str, Seque
     _require_each(root, folders, clips, left_out)
     names = tuple(folder.name.strip() for folder in folders)
     return Words(names, tuple(clips), tuple(sorted(left_out, key=lambda each: each.file)), tuple(cuts))
+
+
+def word_folders(root: Path) -> list[Path]:
+    """The folders of words below `root`, sorted; hidden ones and the background noises are none.
+
+    Raises DataError when there is none, when two names differ in case or spaces alone, or one is not UTF-8.
+    """
+    if not root.is_dir():
+        got = "a file" if root.exists() else "no such folder"
+        raise DataError(f"{root} should be a folder of word folders", got=got, hint="check the path")
+    inside = [path for path in root.iterdir() if path.is_dir() and not _hidden(path)]
+    folders = sorted(path for path in inside if path.name != NOISE_FOLDER)
+    if not folders:
+        loose = [path for path in _loose(root) if not _hidden(path)]
+        got = f"{len(loose)} files and no folder" if loose else "no folder in it"
+        hint = f"make a folder per word, such as {root / 'yes'}, and move the recordings of that word into it"
+        raise DataError(f"{root} should hold one folder per word", got=got, hint=hint)
+    _require_distinct(folders)
+    return folders
 
 
 def noises(root: Path) -> tuple[tuple[Path, ...], tuple[LeftOut, ...]]:
@@ -103,6 +122,11 @@ def files_below(folder: Path, root: Path) -> tuple[list[Path], list[LeftOut]]:
         else:
             files.append(path)
     return files, left_out
+
+
+def is_named_as_recording(left_out: LeftOut) -> bool:
+    """Whether a person would miss this file: it is not hidden, and its name is that of a recording."""
+    return left_out.reason != HIDDEN and Path(left_out.file).suffix.lower() in SUFFIXES
 
 
 def speaker(path: Path, folder: Path) -> str:
@@ -167,21 +191,6 @@ class _Look:
 
     def _samples(self, ms: int) -> int:
         return ms * self.rate_hz // 1000
-
-
-def _word_folders(root: Path) -> list[Path]:
-    if not root.is_dir():
-        got = "a file" if root.exists() else "no such folder"
-        raise DataError(f"{root} should be a folder of word folders", got=got, hint="check the path")
-    inside = [path for path in root.iterdir() if path.is_dir() and not _hidden(path)]
-    folders = sorted(path for path in inside if path.name != NOISE_FOLDER)
-    if not folders:
-        loose = [path for path in _loose(root) if not _hidden(path)]
-        got = f"{len(loose)} files and no folder" if loose else "no folder in it"
-        hint = f"make a folder per word, such as {root / 'yes'}, and move the recordings of that word into it"
-        raise DataError(f"{root} should hold one folder per word", got=got, hint=hint)
-    _require_distinct(folders)
-    return folders
 
 
 def _require_distinct(folders: list[Path]) -> None:

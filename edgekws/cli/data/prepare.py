@@ -128,7 +128,9 @@ def prepared(
         if source == SYNTHETIC:
             root = synthetic.make(out.parent / "synthetic", report)
         elif root is None and source != SPEECH_COMMANDS:
-            raise ConfigError(f"--source {source} needs a folder of recordings", hint="give it as the first argument")
+            raise ConfigError(
+                f"--source {source} needs a folder of recordings", hint="give it as the first argument, or with --root"
+            )
         elif root is None:
             root = download.download(out.parent / "recordings", report)
         return pipeline.prepare(source, root, out, report, decided, options, strict)

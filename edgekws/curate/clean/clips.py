@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekws.data import decoding
+from edgekws.data import decoding, folders
 from edgekws.data.dataset import Dataset
-from edgekws.data.listing import NOISE_FOLDER, Recording, recording, state, wavs, word_folders
+from edgekws.data.listing import NOISE_FOLDER, Recording, state
 from edgekws.errors import ConfigError, DataError
 from edgekws.files.fields import as_text
 from edgekws.types import Progress
@@ -111,15 +111,18 @@ def of_folder(root: Path, rate_hz: int, clip_samples: int, progress: Progress = 
 
 
 def _listed(root: Path) -> tuple[list[Recording], list[Unreadable]]:
-    """Recordings sorted by word and file name, and files with unusable names."""
-    listed, misnamed = [], []
-    for folder in word_folders(root):
-        for path in wavs(folder):
-            try:
-                listed.append(recording(path, folder.name, root))
-            except DataError as error:
-                misnamed.append(Unreadable(error.got, as_text(folder.name), f"{error.expected}: {error.hint}"))
-    return listed, misnamed
+    """Recordings sorted by word and file name, and those that cannot be opened or have unusable names."""
+    listed, unusable = [], []
+    for folder in folders.word_folders(root):
+        files, left_out = folders.files_below(folder, root)
+        word = as_text(folder.name)
+        listed += [
+            Recording(path.relative_to(root).as_posix(), word, folders.speaker(path, folder), path, convert=True)
+            for path in files
+        ]
+        meant = (each for each in left_out if folders.is_named_as_recording(each))
+        unusable += [Unreadable(each.file, word, each.reason) for each in meant]
+    return listed, unusable
 
 
 def some(clips: Clips, count: int, seed: int) -> Clips:

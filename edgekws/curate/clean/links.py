@@ -30,7 +30,7 @@ def write(root: Path, decided: Decisions, out: Path) -> int:
         shutil.rmtree(partial, ignore_errors=True)
         for clip, path in files.items():
             if clip not in decided.dropped:
-                _link(partial / _place(path, decided.relabelled.get(clip)), path)
+                _link(partial / _place(path, root, decided.relabelled.get(clip)), path)
         partial.rename(out)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
@@ -40,21 +40,19 @@ def write(root: Path, decided: Decisions, out: Path) -> int:
 
 
 def _files(root: Path) -> dict[str, Path]:
-    """Sorted, by `folder/file` as text, as decisions name them."""
+    """Sorted, by the path below `root` as text, as decisions name them."""
     if not root.is_dir():
         raise DataError(f"{root} should be a folder of word folders", got="no such folder", hint="check the path")
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return {
-        as_text(f"{folder.name}/{path.name}"): path
-        for folder in folders
-        for path in sorted(folder.iterdir())
-        if not path.is_dir() and not path.name.startswith(".")
-    }
+    files = (path for folder in folders for path in sorted(folder.rglob("*")))
+    below = ((path, path.relative_to(root)) for path in files if not path.is_dir())
+    return {as_text(name.as_posix()): path for path, name in below if not any(part[0] == "." for part in name.parts)}
 
 
-def _place(path: Path, label: str | None) -> str:
-    word = path.parent.name
-    return f"{word}/{path.name}" if label is None else f"{label}/{path.stem}_from_{word}{path.suffix}"
+def _place(path: Path, root: Path, label: str | None) -> Path:
+    name = path.relative_to(root)
+    word = name.parts[0]
+    return name if label is None else Path(label, *name.parts[1:-1], f"{path.stem}_from_{word}{path.suffix}")
 
 
 def _link(link: Path, path: Path) -> None:

@@ -60,13 +60,15 @@ def test_recordings_are_prepared_as_decided(words, tmp_path):
     assert len(list(words.glob("*/*.wav"))) == 80
 
 
-def test_an_unreadable_recording_that_was_dropped_no_longer_stops_preparation(words, tmp_path):
+def test_an_unreadable_recording_is_left_out_unless_it_was_dropped(words, tmp_path):
     (words / "no" / "s00_nohash_0.wav").write_bytes(b"RIFF")
     prepare = ["data", "prepare", "--source", "folder", "--root", words, "--out", tmp_path / "data"]
-    assert "s00_nohash_0.wav should be a .wav file" in run(*prepare, fails=DataError)
+    assert "left out: 1 files" in run(*prepare)
+    assert "every file should be used, 1 cannot be" in run(*prepare, "--strict", fails=DataError)
     decisions.save(deciding(no__s00="drop"), tmp_path / "decisions.json")
-    run(*prepare, "--decisions", tmp_path / "decisions.json")
-    assert len(everything(dataset.load(tmp_path / "data"))) == 79
+    run(*prepare, "--decisions", tmp_path / "decisions.json", "--strict")
+    data = dataset.load(tmp_path / "data")
+    assert len(everything(data)) == 79 and not data.left_out
 
 
 def test_words_become_the_classes_of_speech_commands(recordings, tmp_path):
