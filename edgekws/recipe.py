@@ -56,6 +56,8 @@ class TrainSection(_Section):
     """Cut each batch into so many equal slots, so that the weights do not depend on the number of processes."""
     precision: Literal["float32", "bf16"] | None = None
     """Of the float training; by default bf16 where a CUDA device computes, else float32. QAT is always float32."""
+    init: str | None = None
+    """Fine-tune this network, whose front end is kept: a model's folder, a checkpoint, or a released model's name."""
 
     @field_validator("slots")
     @classmethod
@@ -76,7 +78,7 @@ class TrainSection(_Section):
         return [models.find(Path(path)) for path in self.teachers]
 
 
-_LATER = ("slots", "precision")
+_LATER = ("slots", "precision", "init")
 
 WeightBits = Literal[8, 4, 2]
 

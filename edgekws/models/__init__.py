@@ -1,7 +1,8 @@
 """The released models: by name, wherever edgekws is installed.
 
-Each is a folder with recipe.toml, graph.npz, golden.npz (clips to bench a board without recordings) and card.md. In a
-checkout they are the repository's `models/`; the wheel carries them beside this file.
+Each is a folder with recipe.toml, graph.npz, golden.npz (clips to bench a board without recordings) and card.md. A
+folder with a recipe alone is a recipe that `train` takes by its name. In a checkout they are the repository's
+`models/`; the wheel carries them beside this file.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from edgekws.errors import ConfigError, unknown
 
-RECIPE, GRAPH, GOLDEN = "recipe.toml", "graph.npz", "golden.npz"
+RECIPE, GRAPH, GOLDEN, FLOAT = "recipe.toml", "graph.npz", "golden.npz", "float.safetensors"
 _PREFIX = "models"
 
 
@@ -23,6 +24,11 @@ def home() -> Path:
 
 def names() -> list[str]:
     """Names of the released models, sorted."""
+    return sorted(path.parent.name for path in home().glob(f"*/{GRAPH}"))
+
+
+def recipes() -> list[str]:
+    """Names of the released recipes, sorted: of the models, and those that are for other data."""
     return sorted(path.parent.name for path in home().glob(f"*/{RECIPE}"))
 
 
@@ -36,14 +42,15 @@ def folder(name: str) -> Path:
 def find(path: Path, file: str = "") -> Path:
     """`path` itself if it exists; else what it names of the released models; else `path` again.
 
-    Of the released ones `dscnn` names a folder (its `file`, if one is given), `models/dscnn/x` a file of it.
+    Of the released ones `dscnn` names a folder (its `file`, if one is given), `models/dscnn/x` a file of it. A
+    name that is only a recipe's stands for that.
     """
     if path.exists() or path.is_absolute():
         return path
     parts = path.parts
-    if parts[:1] == (_PREFIX,) and parts[1:2] and parts[1] in names():
+    if parts[:1] == (_PREFIX,) and parts[1:2] and parts[1] in recipes():
         released = home().joinpath(*parts[1:])
         return released if released.exists() else path
-    if len(parts) == 1 and parts[0] in names():
+    if len(parts) == 1 and parts[0] in (recipes() if file == RECIPE else names()):
         return home() / parts[0] / file
     return path

@@ -45,17 +45,24 @@ def train(
 def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress, group: Group) -> Path:
     import torch
 
-    from edgekws.training import curves, loop, trained
+    from edgekws.training import curves, init, loop, trained
     from edgekws.training.task import Task
 
+    initial = init.load(recipe.train.init) if recipe.train.init else None
     with group.leader_first():
-        features = cache.fit_spec(data, FeatureSpec(), lambda done, total: progress("features", done, total))
+        features = (
+            initial.features
+            if initial  # the weights suit these scales, and a few recordings could not give better ones
+            else cache.fit_spec(data, FeatureSpec(), lambda done, total: progress("features", done, total))
+        )
         cache.features_of(data, "validation", features)
     torch.manual_seed(recipe.seed)
     network = trained.build_network(recipe, len(data.labels))
+    if initial:
+        init.apply(network, initial, data.labels)
     teacher = trained.load_teacher(recipe, data.labels, features)
     task = Task(data, features, recipe.augment, recipe.train, recipe.seed, teacher)
-    header = training_header(recipe, data, features)
+    header = training_header(recipe, data, features) | ({"init": initial.sha256} if initial else {})
     about = (data.folder, data.name, data.sha256, data.labels, recipe.to_json())
     if group.leads and memory.origin(out) is None:  # a killed training knows its data set too
         memory.remember(out, *about)
@@ -72,7 +79,7 @@ def training_header(recipe: Recipe, data: Dataset, features: FeatureSpec) -> dic
     teachers = [sha256_file(path) for path in recipe.train.teacher_files()]
     return {
         **({"teachers": teachers} if teachers else {}),
-        "recipe": recipe.model_dump(mode="json", exclude={"quant": True, "train": {"teachers"}}),
+        "recipe": recipe.model_dump(mode="json", exclude={"quant": True, "train": {"teachers", "init"}}),
         "labels": list(data.labels),
         "features": features.to_json(),
         "dataset": {"name": data.name, "sha256": data.sha256, "clips_per_label": clips.tolist()},

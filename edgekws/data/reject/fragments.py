@@ -33,22 +33,22 @@ def word_span(clip: np.ndarray, rate_hz: int) -> tuple[int, int]:
     return int(loud[0]) * part, int(loud[-1] + 1) * part
 
 
-def _first_half(clip: np.ndarray, other: np.ndarray, rng: np.random.Generator, rate_hz: int) -> np.ndarray:
+def _first_half(clip: np.ndarray, _other: np.ndarray, rng: np.random.Generator, rate_hz: int) -> np.ndarray:
     first, last = word_span(clip, rate_hz)
     return _centred(clip[: first + int((last - first) * rng.uniform(0.3, 0.55))], first, len(clip), rate_hz)
 
 
-def _last_half(clip: np.ndarray, other: np.ndarray, rng: np.random.Generator, rate_hz: int) -> np.ndarray:
+def _last_half(clip: np.ndarray, _other: np.ndarray, rng: np.random.Generator, rate_hz: int) -> np.ndarray:
     first, last = word_span(clip, rate_hz)
     start = first + int((last - first) * rng.uniform(0.45, 0.7))
     return _centred(clip[start:], 0, len(clip), rate_hz)
 
 
-def _backwards(clip: np.ndarray, other: np.ndarray, rng: np.random.Generator, rate_hz: int) -> np.ndarray:
+def _backwards(clip: np.ndarray, _other: np.ndarray, _rng: np.random.Generator, _rate_hz: int) -> np.ndarray:
     return clip[::-1]
 
 
-def _pieces(clip: np.ndarray, other: np.ndarray, rng: np.random.Generator, rate_hz: int) -> np.ndarray:
+def _pieces(clip: np.ndarray, _other: np.ndarray, rng: np.random.Generator, rate_hz: int) -> np.ndarray:
     """The word in three to five pieces, never in their own order."""
     first, last = word_span(clip, rate_hz)
     count = int(rng.integers(3, 6))
@@ -60,7 +60,7 @@ def _pieces(clip: np.ndarray, other: np.ndarray, rng: np.random.Generator, rate_
     return np.concatenate([clip[:first], *pieces, clip[last:]])
 
 
-def _both(clip: np.ndarray, other: np.ndarray, rng: np.random.Generator, rate_hz: int) -> np.ndarray:
+def _both(clip: np.ndarray, other: np.ndarray, _rng: np.random.Generator, rate_hz: int) -> np.ndarray:
     """The end of this word, then the beginning of another."""
     first, last = word_span(clip, rate_hz)
     begin, end = word_span(other, rate_hz)

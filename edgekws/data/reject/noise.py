@@ -8,6 +8,7 @@ speech and no words in it, cries and barks of animals. Each clip has its own lev
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -70,11 +71,11 @@ def _colour(exponent: float) -> Kind:
     return lambda rng, samples, _: coloured(rng, samples, exponent)
 
 
-def _digital_silence(rng: np.random.Generator, samples: int, rate_hz: int) -> np.ndarray:
+def _digital_silence(_rng: np.random.Generator, samples: int, _rate_hz: int) -> np.ndarray:
     return np.zeros(samples)
 
 
-def _last_bit(rng: np.random.Generator, samples: int, rate_hz: int) -> np.ndarray:
+def _last_bit(rng: np.random.Generator, samples: int, _rate_hz: int) -> np.ndarray:
     """What a muted microphone gives: only the last bit or two."""
     return np.asarray(np.round(rng.normal(0, 0.7, samples)))
 
@@ -111,11 +112,13 @@ def _clicks(rng: np.random.Generator, samples: int, rate_hz: int) -> np.ndarray:
     return sound
 
 
-def _rain(rng: np.random.Generator, samples: int, rate_hz: int) -> np.ndarray:
+def _rain(rng: np.random.Generator, samples: int, _rate_hz: int) -> np.ndarray:
     """Many small drops, or the crackling of a fire, over hiss."""
     drops = rng.normal(size=samples) * (rng.random(samples) < rng.uniform(0.0005, 0.02))
     smooth = np.exp(-np.arange(64) / rng.uniform(2, 16))
-    return np.asarray(_unit(np.convolve(drops, smooth, "same")) + rng.uniform(0.05, 1) * _unit(coloured(rng, samples, 0.3)))
+    return np.asarray(
+        _unit(np.convolve(drops, smooth, "same")) + rng.uniform(0.05, 1) * _unit(coloured(rng, samples, 0.3))
+    )
 
 
 def _waves(rng: np.random.Generator, samples: int, rate_hz: int) -> np.ndarray:
@@ -128,7 +131,7 @@ def _babble(rng: np.random.Generator, samples: int, rate_hz: int) -> np.ndarray:
     edges = np.geomspace(100, 5_000, int(rng.integers(4, 9)))
     parts = [
         _unit(band(rng, samples, rate_hz, low, high)) * _envelope(rng, samples, rate_hz, rng.uniform(2, 8)) / low**0.5
-        for low, high in zip(edges, edges[1:], strict=False)
+        for low, high in pairwise(edges)
     ]
     return np.asarray(sum(parts))
 

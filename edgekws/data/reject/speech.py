@@ -75,10 +75,10 @@ def clip(track: Track, number: int, samples: int, rate_hz: int) -> np.ndarray:
     rng = np.random.default_rng([VERSION, track.number, number])
     if track.number % 3 == 2:
         start = int(rng.integers(0, max(1, len(sound) - samples)))
-        return _fit(sound[start : start + samples], samples, rng, track.number)
+        return _fit(sound[start : start + samples], samples, rng)
     first, last = cuts[number % len(cuts)]
     middle = (first + last - samples) // 2
-    return _fit(sound[max(0, middle) : max(0, middle) + samples], samples, rng, track.number)
+    return _fit(sound[max(0, middle) : max(0, middle) + samples], samples, rng)
 
 
 @lru_cache(maxsize=4)
@@ -129,7 +129,7 @@ def _cuts(dry: np.ndarray, rate_hz: int) -> list[tuple[int, int]]:
     return [(int(a) * part, int(b) * part) for a, b in zip(edges[::2], edges[1::2], strict=True)] or [(0, len(dry))]
 
 
-def _fit(piece: np.ndarray, samples: int, rng: np.random.Generator, number: int) -> np.ndarray:
+def _fit(piece: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
     """Padded to the length of a clip, at a level drawn between -30 and 0 dB. float [n] -> int16 [samples]."""
     short = samples - len(piece)
     padded = np.pad(piece, (short // 2, short - short // 2)) if short > 0 else piece

@@ -1,7 +1,6 @@
 """Common English words, of one to four syllables, for a speech engine to say as other words."""
 
-WORDS: tuple[str, ...] = tuple(
-    """
+_TEXT = """
     about above across after again agree air all almost alone along already always amber animal answer apple april area
     arm around arrive asking autumn avenue away baby back balance banana basket battery beautiful because become before
     begin behind believe below better between bicycle big bird black blanket blue board boat body book bottle bottom
@@ -33,5 +32,6 @@ WORDS: tuple[str, ...] = tuple(
     very video village violet visit voice volume wait walk wall want warm wash watch water weather wednesday week well
     west wheel where white wide wife wind window winter wish with woman wonderful wood word work world write year
     yellow yes yesterday young zebra zero
-    """.split()
-)
+"""
+
+WORDS: tuple[str, ...] = tuple(_TEXT.split())
