@@ -73,4 +73,4 @@ def apply(network: nn.Module, initial: Initial, labels: tuple[str, ...]) -> None
 def _last_layer(network: nn.Module) -> str:
     """The name of the layer that gives a score per label."""
     *_, last = (name for name, module in network.named_modules() if isinstance(module, nn.Linear | nn.Conv2d))
-    return last
+    return str(last)
