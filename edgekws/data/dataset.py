@@ -112,7 +112,8 @@ def prepare(
     left_out = [*listing.left_out, *(item for each in written for item in each.left_out)]
     changed = sum((each.changed for each in written), Counter[str]())
     noises = [audio.read(path, rate_hz) for path in listing.noises]
-    noise = np.concatenate([np.zeros(0, np.int16), *noises])
+    made = [listing.make_noise(rate_hz)] if listing.make_noise else []
+    noise = np.concatenate([np.zeros(0, np.int16), *noises, *made])
     noise_file = _write_array(folder, "noise", iter([noise]), noise.shape)
     body = {
         "name": listing.name,
@@ -364,6 +365,8 @@ def _listing_hash(listing: Listing, clip_samples: int) -> str:
         digest.update(f"left out {each.file} {each.reason}\n".encode())
     for label, text in listing.reject.items():
         digest.update(f"{label} of {text}\n".encode())
+    if listing.make_noise:
+        digest.update(b"made noise\n")
     return digest.hexdigest()
 
 

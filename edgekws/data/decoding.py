@@ -71,6 +71,8 @@ def reason(error: DataError, path: Path) -> str:
 
 
 def _decode(item: Recording, rate_hz: int, clip_samples: int, called: str) -> Decoded:
+    if item.make is not None:
+        return Decoded(item.make(rate_hz, clip_samples), ())
     if item.convert:
         return _converted(item, rate_hz, clip_samples, called)
     samples = wav.read(item.path, rate_hz, called)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from edgekws.data import audio, wav
 from edgekws.data.cuts import Cut
@@ -26,11 +28,12 @@ SILENCE_HOP = 8_000
 
 @dataclass(frozen=True)
 class Recording:
-    """A future clip: a whole file, or the part of a long file that starts at sample `start`.
+    """A future clip: a whole file, or the part of a long file that starts at sample `start`; or one that is made.
 
     convert: the file may have any format, rate and number of channels; its clip is centred, and it is left out when it
     is unreadable. Otherwise it must be mono of the data set's rate, and preparing stops when it is not. stop: where the
-    part ends; without it, it is one clip long. Both count samples at the rate of the data set.
+    part ends; without it, it is one clip long. Both count samples at the rate of the data set. make: (rate in Hz, clip
+    samples) -> int16 [clip samples], always the same; then there is no file at `path`.
     """
 
     id: str
@@ -40,6 +43,7 @@ class Recording:
     start: int | None = None
     stop: int | None = None
     convert: bool = False
+    make: Callable[[int, int], np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Listing:
     """Recordings by split. `noises`: long files that augmentation may mix in; `unused`: ids that are in no split.
 
     left_out: files that gave no clip; reject: label of the reject class -> what its clips were made of; cuts: how long
-    recordings were cut.
+    recordings were cut; make_noise: rate in Hz -> int16 [m], noise that augmentation may mix in too.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Listing:
     left_out: tuple[LeftOut, ...] = ()
     reject: Mapping[str, str] = field(default_factory=dict)
     cuts: tuple[Cut, ...] = ()
+    make_noise: Callable[[int], np.ndarray] | None = None
 
     def without(self, ids: AbstractSet[str]) -> Listing:
         """The listing without these recordings."""

@@ -71,8 +71,17 @@ def _speakers(data: Dataset) -> defaultdict[int, set[str]]:
 
 
 def _formats(data: Dataset) -> str:
-    """Files per format, by the suffix of their names: "60 m4a, 30 wav"."""
-    files = {clip.rpartition("@")[0] or clip for split in data.splits.values() for clip in split.ids}
+    """Files of words per format, by the suffix of their names: "60 m4a, 30 wav"."""
+    from edgekws.data import labels
+
+    words = [data.labels[number] not in labels.REJECT for number in range(len(data.labels))]
+    own = [
+        clip
+        for split in data.splits.values()
+        for clip, label in zip(split.ids, split.labels.tolist(), strict=True)
+        if words[label]
+    ]
+    files = {clip.rpartition("@")[0] or clip for clip in own}
     counts = Counter(Path(name).suffix.lower().removeprefix(".") or "without a suffix" for name in files)
     shown = [f"{count:,} {suffix}" for suffix, count in counts.most_common(_SHOWN_FORMATS)]
     rest = counts.total() - sum(count for _, count in counts.most_common(_SHOWN_FORMATS))

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from edgekws.curate.dataperf.formats.words import composed
 from edgekws.data.listing import speaker_of
-from edgekws.data.sources import folder
+from edgekws.data import splits as speaker_splits
 from edgekws.errors import ArtifactError
 
 SplitOf = Callable[[str], str]
@@ -72,7 +72,7 @@ def of_recordings(recordings: Path) -> SplitOf:
 
 def of_speaker(clip: str) -> str:
     """For recordings without official splits; a SplitOf. clip: word/<speaker>_nohash_<n>.wav, or any other name."""
-    return _OF_FOLDERS[folder.split_of(speaker_of(Path(clip)))]
+    return _OF_FOLDERS[speaker_splits.split_of(speaker_of(Path(clip)))]
 
 
 def _foreign(path: Path, got: str) -> ArtifactError:
