@@ -45,6 +45,19 @@ def prepare(
     cuts: Annotated[
         Path | None, typer.Option(help="How to cut long recordings.", show_default="cuts.csv in --out, if it is there")
     ] = None,
+    no_unknown: Annotated[
+        bool, typer.Option("--no-unknown", help="Own words alone, without `_silence_` and `_unknown_`.")
+    ] = False,
+    other_words: Annotated[
+        Path | None,
+        typer.Option(help="Folder of recordings of other words, for `_unknown_` of own words.", show_default="none"),
+    ] = None,
+    speech_commands: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of Speech Commands, for `_unknown_` of own words.", show_default="$EDGEKWS_DATA, if it is that"
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option(help="Fail when a file cannot be used, instead of leaving it out.")] = False,
 ) -> None:
     """Decode recordings into a data set with splits, labels and a hash that identifies it.
@@ -52,6 +65,9 @@ def prepare(
     Files of any audio format, rate and number of channels are converted; long ones are cut to the word, or to a clip
     per word, and cuts.csv in --out says where: edit it and run the same command again. Files that cannot be used are
     left out and listed.
+
+    Own words are joined by `_silence_` (synthesized noise, and your folder _background_noise_) and `_unknown_` (your
+    folder of that name, other words of the folders given, words said by espeak-ng, fragments of your recordings).
 
     Without recordings, an existing prepared data set is kept; if there is none, Speech Commands is downloaded (2.5 GB;
     a broken download is resumed).
@@ -65,7 +81,7 @@ def prepare(
     target = _tidy(out) if out is not None else out_of(source, folder)
     if source == FOLDER:
         _require_apart(target, folder)
-    options = _cuts(source, target, cuts)
+    options = _cuts(source, target, cuts) | _reject(source, folder, no_unknown, other_words, speech_commands)
     data = prepared(source, folder, target, decisions, options, strict)
     summary.show(data, target)
     console.next_step(*summary.training(target))
@@ -162,3 +178,20 @@ def _cuts(source: str, out: Path, given: Path | None) -> dict[str, Any]:
     if given is None and (source != FOLDER or not (out / cuts.FILE).exists()):
         return {}
     return {"cuts": cuts.read(_tidy(given) if given is not None else out / cuts.FILE)}
+
+
+def _reject(
+    source: str, root: Path | None, no_unknown: bool, other_words: Path | None, speech_commands: Path | None
+) -> dict[str, Any]:
+    """Options of the reject class. Speech Commands in $EDGEKWS_DATA is used, unless it is what is prepared."""
+    given = {"other_words": other_words, "speech_commands": speech_commands}
+    folders = {name: _tidy(path) for name, path in given.items() if path is not None}
+    if no_unknown and folders:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in folders)
+        raise ConfigError("--no-unknown takes no other words", got=options, hint="omit one of them")
+    if no_unknown:
+        return {"no_unknown": True}
+    around = root_of(None)
+    if source == FOLDER and not folders and around and around != root and source_of(around) == SPEECH_COMMANDS:
+        return {"speech_commands": around}
+    return folders

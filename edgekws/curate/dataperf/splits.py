@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import TextIO
 
 from edgekws.curate.dataperf.formats.words import composed
-from edgekws.data.listing import speaker_of
 from edgekws.data import splits as speaker_splits
+from edgekws.data.listing import speaker_of
 from edgekws.errors import ArtifactError
 
 SplitOf = Callable[[str], str]

@@ -20,8 +20,8 @@ from edgekws.data.reject.recordings import Part
 from edgekws.data.splits import TEST_PERCENT, VALIDATION_PERCENT, assign
 
 _NO_SPEAKERS = (
-    "the recordings do not say who speaks (a sub-folder per speaker, or SPEAKER_nohash_N in the names): one voice may be "
-    "in training and test, and the accuracies too high"
+    "the recordings do not say who speaks (a sub-folder per speaker, or SPEAKER_nohash_N in the names): one voice may "
+    "be in training and test, and the accuracies too high"
 )
 _BETTER = "for better rejection of other words give --speech-commands FOLDER or --other-words FOLDER"
 _NO_ENGINE = f"espeak-ng is not installed, so that `{UNKNOWN}` has no synthesized words: apt-get install espeak-ng"
