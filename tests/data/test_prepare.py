@@ -47,14 +47,14 @@ def test_split_follows_the_lists_and_the_reference_order(recordings, prepared):
 
 
 def test_no_speaker_of_a_folder_is_in_two_splits(tmp_path):
-    listed = folder.scan(word_set(tmp_path), LENGTH)
+    listed = folder.scan(word_set(tmp_path), LENGTH, no_unknown=True)
     speakers = [{item.speaker for item in listed.splits[split]} for split in listing.SPLITS]
     assert not speakers[0] & speakers[1] and not speakers[0] & speakers[2] and not speakers[1] & speakers[2]
 
 
 def test_prepared_samples_are_those_of_the_files(tmp_path):
     root = word_set(tmp_path / "in")
-    listed = folder.scan(root, LENGTH)
+    listed = folder.scan(root, LENGTH, no_unknown=True)
     data = dataset.prepare(listed, tmp_path / "out", RATE, LENGTH, quiet)
     clip = data.clip("test", 0)
     samples, _ = soundfile.read(root / clip.id, dtype="int16")
@@ -65,7 +65,7 @@ def test_prepared_samples_are_those_of_the_files(tmp_path):
 
 
 def test_same_recordings_give_the_same_hash_and_are_not_decoded_again(tmp_path):
-    listed = folder.scan(word_set(tmp_path / "in"), LENGTH)
+    listed = folder.scan(word_set(tmp_path / "in"), LENGTH, no_unknown=True)
     first = dataset.prepare(listed, tmp_path / "a", RATE, LENGTH, quiet)
     second = dataset.prepare(listed, tmp_path / "b", RATE, LENGTH, quiet)
     assert first.sha256 == second.sha256
@@ -84,10 +84,10 @@ def test_same_recordings_give_the_same_hash_and_are_not_decoded_again(tmp_path):
 )
 def test_a_bad_recording_is_named_and_nothing_is_lost(tmp_path, samples, rate, message):
     root = word_set(tmp_path / "in")
-    before = dataset.prepare(exact(folder.scan(root, LENGTH)), tmp_path / "out", RATE, LENGTH, quiet)
+    before = dataset.prepare(exact(folder.scan(root, LENGTH, no_unknown=True)), tmp_path / "out", RATE, LENGTH, quiet)
     bad = root / "alpha" / "bad.wav"
     soundfile.write(bad, samples, rate)
-    listed = exact(folder.scan(word_set(tmp_path / "in"), LENGTH))
+    listed = exact(folder.scan(word_set(tmp_path / "in"), LENGTH, no_unknown=True))
     train = (*listed.splits["train"], listing.Recording("alpha/bad.wav", "alpha", "bad", bad))
     listed = replace(listed, splits={**listed.splits, "train": train})
     with pytest.raises(DataError, match=message) as caught:
@@ -100,9 +100,9 @@ def test_a_bad_recording_is_named_and_nothing_is_lost(tmp_path, samples, rate, m
 
 def test_new_recordings_replace_the_old_ones_and_leave_no_files_behind(tmp_path):
     root = word_set(tmp_path / "in")
-    before = dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
+    before = dataset.prepare(folder.scan(root, LENGTH, no_unknown=True), tmp_path / "out", RATE, LENGTH, quiet)
     word_set(tmp_path / "in", words=("gamma",))
-    after = dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
+    after = dataset.prepare(folder.scan(root, LENGTH, no_unknown=True), tmp_path / "out", RATE, LENGTH, quiet)
     assert after.sha256 != before.sha256 and len(after.labels) == 3
     assert len(list((tmp_path / "out").iterdir())) == 5  # the index, three splits, the noise
     dataset.verify(after)
@@ -113,7 +113,7 @@ def test_noise_is_pinned_and_its_windows_are_in_one_split_only(tmp_path):
     noise = np.random.default_rng(1).integers(-900, 900, 60 * RATE).astype(np.int16)
     (root / listing.NOISE_FOLDER).mkdir()
     soundfile.write(root / listing.NOISE_FOLDER / "hum.wav", noise, RATE)
-    listed = folder.scan(root, LENGTH)
+    listed = folder.scan(root, LENGTH, no_unknown=True)
     ends = {}
     for split in listing.SPLITS:
         starts = [item.start for item in listed.splits[split] if item.start is not None]
@@ -123,7 +123,7 @@ def test_noise_is_pinned_and_its_windows_are_in_one_split_only(tmp_path):
     quieter = root / listing.NOISE_FOLDER / "hum.wav"
     before = dataset.prepare(listed, tmp_path / "out", RATE, LENGTH, quiet)
     soundfile.write(quieter, noise // 2, RATE)
-    after = dataset.prepare(folder.scan(root, LENGTH), tmp_path / "out", RATE, LENGTH, quiet)
+    after = dataset.prepare(folder.scan(root, LENGTH, no_unknown=True), tmp_path / "out", RATE, LENGTH, quiet)
     assert before.noise_sha256 != after.noise_sha256 and before.sha256 != after.sha256
 
 
@@ -132,7 +132,7 @@ def test_several_bad_recordings_are_all_counted(tmp_path):
     for number in range(7):
         (root / "alpha" / f"text{number}.wav").write_text("not a recording")
     with pytest.raises(DataError, match="7 are not"):
-        listed = folder.scan(word_set(tmp_path / "good"), LENGTH)
+        listed = folder.scan(word_set(tmp_path / "good"), LENGTH, no_unknown=True)
         bad = (listing.recording(path, "alpha", root) for path in (root / "alpha").glob("text*.wav"))
         everything = (*listed.splits["train"], *bad)
         one_split = listing.Listing("x", listed.labels, dict.fromkeys(listing.SPLITS, everything))
@@ -144,13 +144,13 @@ def test_missing_and_empty_folders(tmp_path):
         speech_commands.scan(tmp_path / "nowhere", LENGTH)
     (tmp_path / "alpha").mkdir()
     with pytest.raises(DataError, match="alpha"):
-        folder.scan(tmp_path, LENGTH)
+        folder.scan(tmp_path, LENGTH, no_unknown=True)
     with pytest.raises(DataError, match="no down"):
         speech_commands.scan(word_set(tmp_path), LENGTH)
 
 
 def test_a_prepared_set_that_was_changed_is_refused(tmp_path):
-    listed = folder.scan(word_set(tmp_path / "in"), LENGTH)
+    listed = folder.scan(word_set(tmp_path / "in"), LENGTH, no_unknown=True)
     data = dataset.prepare(listed, tmp_path / "out", RATE, LENGTH, quiet)
     (path,) = (tmp_path / "out").glob("train-*.npy")
     array = np.load(path)

@@ -79,7 +79,7 @@ def test_killing_a_second_prepare_leaves_the_first_result_whole(home, recordings
     words = home / "words"
     shutil.copytree(recordings / MAIN / "yes", words / "yes")
     shutil.copytree(recordings / MAIN / "no", words / "no")
-    prepare = ("data", "prepare", "--source", "folder", "--root", words, "--out", "words_data")
+    prepare = ("data", "prepare", "--source", "folder", "--root", words, "--out", "words_data", "--no-unknown")
     edgekws(*prepare, cwd=home)
     before = dataset.load(home / "words_data")
     shutil.copytree(recordings / MAIN / "up", words / "up")

@@ -41,7 +41,7 @@ def everything(data):
 def test_recordings_are_prepared_as_decided(words, tmp_path):
     path = tmp_path / "decisions.json"
     decisions.save(deciding(no__s00="drop", no__s01="relabel:go", no__s02="keep", go__s03="drop"), path)
-    prepare = ["data", "prepare", "--source", "folder", "--root", words, "--out", tmp_path / "data"]
+    prepare = ["data", "prepare", "--source", "folder", "--root", words, "--out", tmp_path / "data", "--no-unknown"]
     run(*prepare)
     before = dataset.load(tmp_path / "data")
     printed = run(*prepare, "--decisions", path)
@@ -62,7 +62,7 @@ def test_recordings_are_prepared_as_decided(words, tmp_path):
 
 def test_an_unreadable_recording_is_left_out_unless_it_was_dropped(words, tmp_path):
     (words / "no" / "s00_nohash_0.wav").write_bytes(b"RIFF")
-    prepare = ["data", "prepare", "--source", "folder", "--root", words, "--out", tmp_path / "data"]
+    prepare = ["data", "prepare", "--source", "folder", "--root", words, "--out", tmp_path / "data", "--no-unknown"]
     assert "left out: 1 files" in run(*prepare)
     assert "every file should be used, 1 cannot be" in run(*prepare, "--strict", fails=DataError)
     decisions.save(deciding(no__s00="drop"), tmp_path / "decisions.json")
@@ -120,7 +120,7 @@ def test_invalid_requests_are_refused_before_writing(words, tmp_path):
     path = tmp_path / "decisions.json"
     for decided, message in listed:
         decisions.save(decided, path)
-        where = ["--source", "folder", "--root", words, "--out", tmp_path / "data", "--decisions", path]
+        where = ["--source", "folder", "--root", words, "--out", tmp_path / "data", "--no-unknown", "--decisions", path]
         assert message in run("data", "prepare", *where, fails=DataError)
         assert not (tmp_path / "data").exists()
     assert "edgekws-decisions" in run("data", "prepare", *where[:-1], tmp_path / "none", fails=ArtifactError)

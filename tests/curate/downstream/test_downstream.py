@@ -309,7 +309,7 @@ def test_a_data_set_without_other_words_can_be_evaluated(prepared, tmp_path):
             with wave.open(str(tmp_path / "words" / word / f"{number:03d}_nohash_0.wav"), "wb") as file:
                 file.setparams((1, 2, prepared.rate_hz, 0, "NONE", ""))
                 file.writeframes(np.asarray(split.samples[row], np.int16).tobytes())
-    data = pipeline.prepare("folder", tmp_path / "words", tmp_path / "data", quiet)
+    data = pipeline.prepare("folder", tmp_path / "words", tmp_path / "data", quiet, options={"no_unknown": True})
     assert tuple(data.labels) == words
     (result,) = evaluate(data, tmp_path / "out", replace(PLAN, selectors=("balanced",), shares=(0.5,)))
     chosen = (tmp_path / "out" / "balanced-0.5-seed0" / "selection.txt").read_text().split()
