@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from edgekws.api import export as export
     from edgekws.api import load as load
     from edgekws.api import lower as lower
+    from edgekws.api import predict as predict
     from edgekws.api import prepare as prepare
 
-_API = ("FeatureSpec", "Graph", "QuantNet", "export", "load", "lower", "prepare")
+_API = ("FeatureSpec", "Graph", "QuantNet", "export", "load", "lower", "predict", "prepare")
 
 
 def __getattr__(name: str) -> object:

@@ -1,9 +1,10 @@
-"""The library in five calls: prepare, (train it,) lower, run, export.
+"""The library in a few calls: prepare, (train it,) lower, run, export; and predict, with any model.
 
     net = edgekws.prepare(model, bits=4, calibration=x)      # a torch.nn.Module: train it like any other
     graph = edgekws.lower(net, labels)                       # integers; graph.run(features) gives the scores,
                                                              # graph.compile() a faster run
     files = edgekws.export(graph, "onnx-tinpu")              # {file name: bytes}
+    answer = edgekws.predict(graph, "yes.wav")                # label, probability, word, windows
 
 `import edgekws` imports none of this until a name is used.
 """
@@ -14,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekws import plugins
+from edgekws import models, plugins
 from edgekws.errors import ConfigError
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import io
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from edgekws.inference.predict import Prediction
     from edgekws.quant.frontends.prepared import Prepared
     from edgekws.quant.network import QuantNet
     from edgekws.recipe import QuantSection
 
-__all__ = ["FeatureSpec", "Graph", "QuantNet", "export", "load", "lower", "prepare"]
+__all__ = ["FeatureSpec", "Graph", "QuantNet", "export", "load", "lower", "predict", "prepare"]
 
 OPTIONS = (
     "method",
@@ -154,8 +156,47 @@ def export(graph: Graph, kind: str) -> dict[str, bytes]:
 
 
 def load(path: str | Path) -> Graph:
-    """Read a graph that `edgekws quantize` or `edgekws.graph.io.save` wrote. Raises ArtifactError for other files."""
-    return io.load(Path(path))
+    """Read a graph: its file, a model folder, or a released model by its name ("dscnn").
+
+    Raises ArtifactError for other files.
+    """
+    found = models.find(Path(path))
+    return io.load(found / models.GRAPH if found.is_dir() else found)
+
+
+def predict(
+    model: Graph | str | Path,
+    recording: str | Path | np.ndarray,
+    rate_hz: int | None = None,
+    *,
+    on: str = "",
+    hop_ms: float = 500.0,
+    threshold: float = 0.0,
+) -> Prediction:
+    """The words in a recording.
+
+    model        a graph, or the path of a graph, an exported file, a checkpoint or a model folder, or a released model
+    recording    a file of any format, or samples [n], int16 or float in +-1
+    rate_hz      of samples; those of a file are known
+    on           "interp", "c", "onnx", "onnx-tinpu" or "tflite"; all give the same integers. By default the fastest
+    hop_ms       of a recording longer than a clip: from one window to the next
+    threshold    a word of a lower probability is not accepted
+
+    The result has word (None for none of the model's words), label, probability, probabilities and windows. Raises
+    DataError for what is no recording, ConfigError for wrong arguments, ArtifactError for a damaged model.
+    """
+    from edgekws.inference import classifier, predict, recordings
+    from edgekws.inference import model as reading
+
+    subject = reading.of_graph(model) if isinstance(model, Graph) else reading.read(Path(model))
+    wanted_hz, name = subject.features.rate_hz, ""
+    if isinstance(recording, str | Path):
+        samples, name = recordings.read(Path(recording), wanted_hz), str(recording)
+    elif rate_hz is None:
+        raise ConfigError("rate_hz should be given with samples", got="none", hint="rate_hz=16_000, for example")
+    else:
+        samples = recordings.from_samples(recording, rate_hz, wanted_hz)
+    return predict.predict(classifier.classifier(subject, on), samples, name, hop_ms, threshold)
 
 
 def __getattr__(name: str) -> object:

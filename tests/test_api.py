@@ -1,4 +1,4 @@
-"""The five calls: any network goes from torch to files, and every wrong argument says what would be right."""
+"""The calls of the library: any network goes from torch to files, and every wrong argument says what would be right."""
 
 import subprocess
 import sys
@@ -18,6 +18,7 @@ from edgekws.errors import ArtifactError, ConfigError, DataError, TargetError
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import io
 from edgekws.quant.frontends import prepared
+from tests.inference.sounds import sound, write
 
 KINDS = tuple(name.replace("_", "-") for name in plugins.names("emitters"))
 
@@ -220,6 +221,21 @@ def test_lower_and_emit_say_what_they_take():
         edgekws.load("missing.npz")
 
 
+def test_predict_takes_a_graph_or_a_path_and_a_file_or_samples(tmp_path):
+    path = write(tmp_path / "a.wav")
+    graph = edgekws.load("dscnn")
+    answer = edgekws.predict(graph, path, on="interp")
+    assert answer.label in graph.labels and answer.file == str(path) and len(answer.windows) == 1
+    assert answer.probability == max(answer.probabilities.values())
+    for model, recording, rate in (("dscnn", sound(), 16_000), (graph, sound() / 32_768, 16_000)):
+        assert edgekws.predict(model, recording, rate, on="interp").probabilities == answer.probabilities
+    assert edgekws.predict(graph, path, on="interp", threshold=1.0).word is None
+    with pytest.raises(ConfigError, match="rate_hz should be given with samples"):
+        edgekws.predict(graph, sound())
+    with pytest.raises(DataError, match="int16 or float"):
+        edgekws.predict(graph, np.zeros((2, 16_000), np.int16), 16_000)
+
+
 def test_layers_for_the_cpu_are_refused_unless_strict_is_off():
     net = edgekws.prepare(network(channels=18), calibration=clips())
     with pytest.raises(TargetError, match=r"conv1 should be legal on tinpu.*channels: multiples of 4, not 18"):
@@ -241,6 +257,6 @@ def test_importing_is_light_and_names_are_found():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "QuantNet" in done.stdout, done.stderr
-    assert {"prepare", "lower", "export", "load", "Graph", "FeatureSpec", "QuantNet"} <= set(dir(edgekws))
+    assert {"prepare", "lower", "export", "load", "predict", "Graph", "FeatureSpec", "QuantNet"} <= set(dir(edgekws))
     with pytest.raises(AttributeError, match="no attribute 'missing'"):
         _ = edgekws.missing

@@ -163,6 +163,12 @@ ROOT = Group(
             LINE,
         ),
         Command(
+            "info",
+            "edgekws.cli.line.info:info",
+            "Show a model: layers, sizes, front end, labels, where it comes from, and its exports.",
+            LINE,
+        ),
+        Command(
             "demo",
             "edgekws.cli.line.demo:demo",
             "The whole line in a few minutes: recordings, a short training, the integer graph, a measured board.",

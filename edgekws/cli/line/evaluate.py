@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from edgekws.cli import console
+from edgekws.cli._options import DATA
 from edgekws.cli.line.predict import ModelArgument, OnOption, PortOption
 from edgekws.errors import ConfigError
 
@@ -79,10 +80,13 @@ def evaluate(
 
 
 def _clips(given: Path | None, model: Model) -> Path:
-    """What to evaluate by. Raises ConfigError when nothing was given and the model remembers no data set."""
+    """What to evaluate by: `given`, the data set of the training, or work/data. Raises ConfigError without any."""
+    from edgekws.data.dataset import INDEX
     from edgekws.models import memory
 
     data = memory.data_of(model.folder, given)
+    if data is None and (DATA / INDEX).exists():
+        return DATA
     if data is None:
         raise ConfigError(
             "evaluate needs labelled recordings",
