@@ -39,6 +39,7 @@ from edgekws.errors import ArtifactError, missing_package
 from edgekws.files import write_json, write_text
 from edgekws.graph.io import digest
 from edgekws.graph.ir import Graph
+from edgekws.report import attached
 from edgekws.report.document import BENCH_KIND, BENCH_VERSION, KIND, VERSION, upgraded
 from edgekws.types import Manifest, Measurement
 
@@ -126,13 +127,17 @@ def build_report(
 def write_report(report: Report, folder: Path) -> list[Path]:
     """Write report.json, report.md and report.html into `folder`, each atomically. Returns their paths.
 
-    Without the extra edgekws[report] there is no page, and one of an earlier run is removed.
+    The page shows what `attached.write` left in `folder`. Without the extra edgekws[report] there is no page, and one
+    of an earlier run is removed.
     """
     from edgekws.report.markdown import to_markdown
 
     document = report.to_json()
     paths = [folder / f"report.{suffix}" for suffix in ("json", "md", "html")]
-    page, text = page_of(document), to_markdown(document)  # rendered before the first file is replaced
+    page, text = (
+        page_of(document, attached.read(folder)),
+        to_markdown(document),
+    )  # rendered before the first file is replaced
     write_json(paths[0], document)
     write_text(paths[1], text)
     if page is None:
@@ -142,12 +147,15 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     return paths
 
 
-def page_of(document: Row) -> str | None:
-    """The page of an `edgekws-report` document; None without the packages of the extra edgekws[report]."""
+def page_of(document: Row, beside: attached.Attached | None = None) -> str | None:
+    """The page of an `edgekws-report` document; None without the packages of the extra edgekws[report].
+
+    beside: the files beside it that it shows.
+    """
     from edgekws.report.html import to_html
 
     try:
-        return to_html(document)
+        return to_html(document, beside)
     except ModuleNotFoundError as error:
         missing = missing_package(error)
         if missing is None or missing.extra != "report":

@@ -16,7 +16,7 @@ from edgekws.errors import ArtifactError
 from edgekws.files.os_errors import unreadable
 from edgekws.report import older
 from edgekws.report.memory import Arena
-from edgekws.report.session_fields import Answer, OfficialFiles, WindowSamples
+from edgekws.report.session_fields import Answer, Details, OfficialFiles, WindowSamples
 from edgekws.types import How
 
 KIND, VERSION = "edgekws-report", 3
@@ -58,10 +58,9 @@ class Provenance(_Section):
     """Where the figures come from.
 
     source: live (a device answered), replay (recorded traffic), trace (an imported table of a meter), unknown (an
-    older document). run_id: name of the run's folder. model: the model's folder, as the command named it.
-    started, ended, recorded (of a replay's traffic): ISO 8601 with
-    UTC offset. port: the URL that was opened. emulator: its version, "" without one. clips_sha256: over names,
-    features and labels of the run's clips. All are "" when unknown.
+    older document). run_id: name of the run's folder. model: the model's folder, as the command named it. started,
+    ended, recorded (of a replay's traffic): ISO 8601 with UTC offset. port: the URL that was opened. emulator: its
+    version, "" without one. clips_sha256: over names, features and labels of the run's clips. All are "" when unknown.
     """
 
     source: Literal["live", "replay", "trace", "unknown"]
@@ -133,7 +132,7 @@ class Recall(_Section):
     interval: Bounds
 
 
-class Accuracy(_Section):
+class Accuracy(_Section, Details):
     """correct, confusion, recalls and macro_auc are null or empty when the clips have no labels."""
 
     dataset: str

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from importlib.resources import files
 from typing import Any
 
 from edgekws.report import memory, origin, speed, text
-from edgekws.report.quality import advice, judge
+from edgekws.report.attached import Attached
+from edgekws.report.attached.spectrogram import bitmap
+from edgekws.report.quality import MOST_OTHER, MOST_SILENCE, advice, judge
 
 Row = dict[str, Any]
 
 
-def to_html(report: Row) -> str:
-    """The page of an `edgekws-report` document."""
+def to_html(report: Row, beside: Attached | None = None) -> str:
+    """The page of an `edgekws-report` document. beside: the files beside it that it shows."""
+    beside = beside or Attached()
     return render(
         "page.html.j2",
         report=report,
@@ -24,7 +28,11 @@ def to_html(report: Row) -> str:
         quality=judge(report),
         steps=advice.steps(report),
         cards=[_card(figure) for figure in report["figures"]],
-        plots=_plots(report),
+        plots={**_plots(report), **_curves(report, beside)},
+        wrong=_wrong(report, beside),
+        thresholds=_points(report)[::2],
+        suggested=_suggested(_points(report)),
+        card=beside.card,
         speed=speed,
         memory=memory,
     )
@@ -85,6 +93,55 @@ def _board_plots(report: Row) -> dict[str, Row]:
             "bars", title, f"{how}, compared with the cost model", layers_svg(report["layers"], how)
         )
     return plots
+
+
+def _curves(report: Row, beside: Attached) -> dict[str, Row]:
+    from edgekws.report.curves import thresholds_svg, training_svg
+
+    plots, points = {}, _points(report)
+    if points:
+        title = f"Thresholds, {report['accuracy']['dataset']}"
+        plots["thresholds"] = _plot("bars", title, "bands: 95 % Wilson", thresholds_svg(points, title))
+    if len(beside.training) > 1:
+        plots["training"] = _plot("bars", "Training", f"{len(beside.training)} epochs", training_svg(beside.training))
+    return plots
+
+
+def _points(report: Row) -> list[Row]:
+    """What each threshold lets pass; none in older documents and without labelled clips."""
+    return (report["accuracy"] or {}).get("thresholds") or []
+
+
+def _suggested(points: list[Row]) -> Row | None:
+    """The lowest threshold that refuses enough silence and other words; None when none does, or nothing shows it."""
+    if not points or not (points[0]["silence"]["n"] or points[0]["other"]["n"]):
+        return None
+    limits = (("silence", MOST_SILENCE), ("other", MOST_OTHER))
+    fits = (point for point in points if all((point[key]["value"] or 0) <= most for key, most in limits))
+    return next(fits, None)
+
+
+def _wrong(report: Row, beside: Attached) -> list[Row]:
+    """The surest wrong answers, with sound and picture where the recording lies beside the report."""
+    labels = report["graph"]["labels"]
+    rows = (report["accuracy"] or {}).get("wrong") or []
+    return [
+        {
+            "file": row["file"],
+            "label": labels[row["class"]],
+            "predicted": labels[row["predicted"]],
+            "share": row["permille"] / 1000,
+            **_embedded(number, beside),
+        }
+        for number, row in enumerate(rows, 1)
+    ]
+
+
+def _embedded(number: int, beside: Attached) -> Row:
+    if number not in beside.wav:
+        return {"sound": "", "picture": ""}
+    contents = {"sound": beside.wav[number], "picture": bitmap(beside.clips[number])}
+    return {name: b64encode(content).decode() for name, content in contents.items()}
 
 
 def _plot(kind: str, title: str, caption: str, svg: str) -> Row:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 _OPEN = ConfigDict(frozen=True, strict=True, extra="allow", allow_inf_nan=False)
@@ -44,3 +46,70 @@ class Answer(BaseModel):
     permille: list[int] = Field(min_length=1)
     scores: list[int] | None = None
     equal: bool | None = None
+
+
+class ShareBounds(BaseModel):
+    """A 95 % interval, 0..1."""
+
+    model_config = _OPEN
+
+    low: float
+    high: float
+
+
+class Share(BaseModel):
+    """`hits` of `n` clips; value: null when n is 0."""
+
+    model_config = _OPEN
+
+    hits: int
+    n: int
+    value: float | None
+    interval: ShareBounds
+
+
+class Threshold(BaseModel):
+    """What passes when answers below `threshold` (0..1) are refused.
+
+    recall, wrong: of the clips of words, accepted as the right and as another word. silence, other: of `_silence_` and
+    `_unknown_`, accepted as a word.
+    """
+
+    model_config = _OPEN
+
+    threshold: float
+    recall: Share
+    wrong: Share
+    silence: Share
+    other: Share
+
+
+class WrongAnswer(BaseModel):
+    """class, predicted: indices into the graph's labels; permille: probability of the prediction in thousandths."""
+
+    model_config = _OPEN
+
+    file: str
+    label: int = Field(alias="class")
+    predicted: int
+    permille: int
+
+
+class Quality(BaseModel):
+    """The verdict on the network: edgekws/report/quality/__init__.py has what the levels mean."""
+
+    model_config = _OPEN
+
+    level: Literal["good", "uncertain", "limited", "poor", "unknown"]
+    text: str
+    remarks: list[str]
+
+
+class Details(BaseModel):
+    """What follows from the answers to labelled clips; null in older documents. wrong: the surest first, at most 20."""
+
+    model_config = _OPEN
+
+    quality: Quality | None = None
+    thresholds: list[Threshold] | None = None
+    wrong: list[WrongAnswer] | None = None

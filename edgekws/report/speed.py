@@ -70,7 +70,7 @@ def line(document: Row) -> str:
     trend = f", drift {text.signed_percent(drift)}" if drift is not None else ""
     spread = f"Spread {100 * performance['spread']:.3f} %{trend}."
     if emulated(document):
-        return f"Instructions, counted by the emulator; no time of a real core follows from them. {spread}"
+        return f"Instructions, counted by the emulator; a time of a real core is only estimated from them. {spread}"
     return f"Time base: {performance['clock']}. {spread}"
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from edgekws import stats
 from edgekws.errors import ConfigError
 from edgekws.types import How, Interval, Measurement
+from firmware_io.bench import estimated_time
 from firmware_io.bench.build_check import BuildCheck
 from firmware_io.bench.modes import Figures
 from firmware_io.bench.modes.accuracy import Accuracy, ClipAnswer
@@ -172,7 +173,10 @@ _BOARD_KEYS = ("name", "title", "core", "cpu", "how", "clock_hz", "flash_bytes",
 
 
 def _speed_figures(run: BenchRun) -> list[Measurement]:
-    """Instructions of an emulated board, whose clock counts them; latency and throughput of any other. Never both."""
+    """Latency and throughput; of an emulated board instructions, which its clock counts, and an estimate of their time.
+
+    The estimate is of the chip that the board stands for, where one is known.
+    """
     performance = run.performance
     if performance is None:
         return []
@@ -185,8 +189,13 @@ def _speed_figures(run: BenchRun) -> list[Measurement]:
     if performance.instructions is None:
         return []
     counts = [instructions(us, run.board.icount_shift) for us in each]
-    name = "instructions per inference"
-    return [_measurement(run, name, performance.instructions, "instructions", n, interval=_range(counts))]
+    name, count = "instructions per inference", performance.instructions
+    counted = _measurement(run, name, count, "instructions", n, interval=_range(counts))
+    time = estimated_time.of(run.board, count)
+    if time is None:
+        return [counted]
+    name = f"time per inference, {time.chip}"
+    return [counted, _measurement(run, name, time.us, "us", 1, "estimated", time.interval)]
 
 
 def _range(windows: Sequence[float]) -> Interval | None:

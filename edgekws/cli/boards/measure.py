@@ -229,7 +229,7 @@ def _run(job: _Job) -> None:
         run = _measured(job, url, replace(source, run_id=folder.name), clips, folder)
         if run.firmware is not None:
             about = {**about, "manifests": {**about.get("manifests", {}), "firmware": _built(job, run.firmware)}}
-        page = run_files.write(folder, run, job.board, job.graph, about, options.to_json())
+        page = run_files.write(folder, run, job.board, job.graph, about, options.to_json(), dataset)
     run_files.conclude(run, page, options.mlperf, folder)
     run_files.next_steps(folder, options.out, dataset)
 

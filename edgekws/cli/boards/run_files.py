@@ -16,30 +16,39 @@ from edgekws.errors import ParityError
 if TYPE_CHECKING:
     from edgekws.data.dataset import Dataset
     from edgekws.graph.ir import Graph
+    from edgekws.report.attached import ShownClip
     from edgekws.types import Measurement
     from firmware_io.bench.run import BenchRun
     from firmware_io.board import Board
 
 
 def write(
-    folder: Path, run: BenchRun, board: Board, graph: Graph, about: dict[str, Any], options: Mapping[str, Any]
+    folder: Path,
+    run: BenchRun,
+    board: Board,
+    graph: Graph,
+    about: dict[str, Any],
+    options: Mapping[str, Any],
+    dataset: Dataset | None = None,
 ) -> Path:
     """Print the figures, write every file of the run and point `latest` at it. Returns the report to read.
 
-    about: arguments of build_report. options: of the command, by their names.
+    about: arguments of build_report. options: of the command, by their names. dataset: whose test clips were sent.
     Raises ArtifactError when a file cannot be written.
     """
     from edgekws import plugins
     from edgekws.files import write_bytes, write_json
     from edgekws.graph import io
-    from edgekws.report import build_report, origin, schema, write_report
+    from edgekws.report import attached, build_report, origin, schema, write_report
     from edgekws.report.bundle import manifest, run_folder
+    from edgekws.report.quality import details
 
-    document = run.to_json()
+    document = details.added(run.to_json(), run.answer_rows())
     for figure in run.measurements():  # first: a full disk must not hide them
         console.out.print(_line(figure, document), markup=False)
     for warning in run.warnings:
         console.err.print(f"warning: {warning}", style="yellow", markup=False)
+    attached.write(folder, _recordings(document, dataset), *_about_model(run.provenance.model))
     title, now = f"{graph.name} on {board.title}", datetime.now().astimezone().isoformat(" ", "seconds")
     page = write_report(build_report(title, graph, document, **about, created=now), folder)[-1]
     write_json(folder / run_folder.BENCH, {**document, "answers": run.answer_rows()})
@@ -55,6 +64,27 @@ def write(
     run_folder.point_to(folder)
     console.out.print(origin.line(document), markup=False)
     return page
+
+
+def _about_model(model: str) -> tuple[Path | None, Path | None]:
+    """(log of the training, card), which need not exist; None when the folder of the model is not known."""
+    return (Path(model, "float", "log.csv"), Path(model, "card.md")) if model else (None, None)
+
+
+def _recordings(document: Mapping[str, Any], dataset: Dataset | None) -> list[ShownClip]:
+    """Those of the wrong answers that the page shows; none without the data set."""
+    from edgekws.report.attached import ShownClip
+
+    if dataset is None or not document["accuracy"]:
+        return []
+    split = dataset.splits["test"]
+    places = {name: at for at, name in enumerate(split.ids)}
+    names = [row["file"] for row in document["accuracy"].get("wrong", ())]
+    return [
+        ShownClip(number, split.samples[places[name]], dataset.rate_hz)
+        for number, name in enumerate(names, 1)
+        if name in places
+    ]
 
 
 def keep_traffic(folder: Path, record: Path | None, url: str) -> None:
@@ -84,11 +114,16 @@ def whole(run: BenchRun, folder: Path, recorded: bool) -> BenchRun:
 def conclude(run: BenchRun, page: Path, mlperf: Path | None, folder: Path) -> None:
     """Print the verdict, and write the session of a valid run. Raises what aborted the run or made it invalid."""
     from edgekws.report import text
+    from edgekws.report.quality import judge
 
     verdict = {"valid": run.valid, "text": run.verdict}
     provenance = {"source": run.provenance.source}
     headline = text.headline({"incomplete": run.incomplete, "verdict": verdict, "provenance": provenance})
     console.out.print(f"[bold]{headline}[/], report in {escape(str(page))}")
+    if run.accuracy is not None:
+        quality = judge({**run.to_json(), "verdict": verdict})
+        for sentence in (quality.headline, *quality.remarks):
+            console.out.print(sentence, markup=False)
     if page.suffix != ".html":
         console.err.print('pip install "edgekws[report]" adds the report as a page with plots', markup=False)
     if run.cause is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgekws import stats
+from edgekws.report.quality import details
 from edgekws.report.session_check import Finding
 
 Row = Mapping[str, Any]
@@ -101,10 +102,11 @@ def _accuracy(bench: Row) -> Iterator[str]:
     if not all(0 <= label < len(labels) for label in truth):
         yield "a class is no label of the graph"
         return
-    yield from _against_labels(section, answers, np.array(truth), tuple(labels))
+    yield from _against_labels(bench, answers, np.array(truth))
 
 
-def _against_labels(section: Row, answers: Sequence[Row], truth: np.ndarray, labels: tuple[str, ...]) -> Iterator[str]:
+def _against_labels(bench: Row, answers: Sequence[Row], truth: np.ndarray) -> Iterator[str]:
+    section, labels = bench["accuracy"], tuple(bench["graph"]["labels"])
     predicted = np.array([int(np.argmax(answer.get("scores") or answer["permille"])) for answer in answers])
     table = stats.confusion(truth, predicted, len(labels))
     yield from _differs("correct", section["correct"], int(np.trace(table)))
@@ -113,6 +115,10 @@ def _against_labels(section: Row, answers: Sequence[Row], truth: np.ndarray, lab
     yield from _differs("recalls", section["recalls"], recalls)
     area = stats.macro_auc(truth, np.array([answer["permille"] for answer in answers]))
     yield from _differs("macro_auc", section["macro_auc"], area)
+    if any(section.get(key) is not None for key in details.KEYS):
+        again = details.of(bench, answers)
+        for key in details.KEYS:
+            yield from _differs(key, section.get(key), again[key])
 
 
 def _energy(section: Row) -> Iterator[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from edgekws._version import __version__
-from edgekws.report import page_of
+from edgekws.errors import ArtifactError
+from edgekws.report import attached, page_of
 from edgekws.report.markdown import to_markdown
 from edgekws.report.session_check import Finding
 
@@ -36,7 +37,8 @@ def findings(folder: Path, report: Mapping[str, Any], written: Mapping[str, Any]
         except (OSError, ValueError) as error:
             yield Finding("error", what, str(error))
             continue
-        finding = _markdown(what, content, report) if name == "report.md" else _page(what, content, report, written)
+        is_page = name == "report.html"
+        finding = _page(what, content, folder, report, written) if is_page else _markdown(what, content, report)
         other = finding.level == "error" and report["edgekws"] != __version__
         yield Finding("warning", what, f"not checked: written by edgekws {report['edgekws']}") if other else finding
 
@@ -46,9 +48,12 @@ def _markdown(what: str, content: str, report: Mapping[str, Any]) -> Finding:
     return Finding("ok" if same else "error", what, "word for word" if same else "another text")
 
 
-def _page(what: str, content: str, report: Mapping[str, Any], written: Mapping[str, Any]) -> Finding:
+def _page(what: str, content: str, folder: Path, report: Mapping[str, Any], written: Mapping[str, Any]) -> Finding:
     """Byte for byte; where another Matplotlib drew the plots, everything but these."""
-    again = page_of(dict(report))
+    try:
+        again = page_of(dict(report), attached.read(folder))
+    except ArtifactError as error:
+        return Finding("error", what, str(error))
     if again is None:
         return Finding("warning", what, 'not checked: it needs pip install "edgekws[report]"')
     if content == again:

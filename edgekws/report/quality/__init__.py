@@ -186,6 +186,9 @@ def _doubts(counts: Answers) -> Iterator[str]:
     """Why the accuracy says little."""
     if counts.is_examples:
         yield "These clips are examples that ship with the model, and no test set: other recordings may give less."
+    empty = [label for label, row in zip(counts.labels, counts.table, strict=True) if not any(row)]
+    if empty:
+        yield f"No clips of {', '.join(empty)}: nothing is known about {'it' if len(empty) == 1 else 'them'}."
     if counts.width > WIDE:
         yield f"Few clips: the interval is {100 * counts.width:.0f} points wide, so smaller differences mean nothing."
 

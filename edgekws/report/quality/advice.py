@@ -27,8 +27,10 @@ class Step:
 
 def steps(report: Row) -> list[Step]:
     """The most useful steps after a report, the first one first; no command twice."""
-    first = {step.command or step.text: step for step in reversed(list(_steps(report)))}
-    return list(islice(reversed(first.values()), _STEPS))
+    first: dict[str, Step] = {}
+    for step in _steps(report):
+        first.setdefault(step.command or step.text, step)
+    return list(islice(first.values(), _STEPS))
 
 
 def _steps(report: Row) -> Iterator[Step]:

@@ -73,6 +73,11 @@ def test_few_clips_and_examples_leave_it_open():
     assert commands(document(GOOD, dataset="golden vectors of x"))[0].startswith("edgekws evaluate")
 
 
+def test_classes_without_clips_are_named():
+    quality = judge(document([[100, 0, 0, 0], [0, 100, 0, 0], [0, 0, 0, 0], [0, 0, 0, 100]]))
+    assert quality.level == "uncertain" and quality.remarks == ("No clips of _silence_: nothing is known about it.",)
+
+
 def test_an_invalid_run_says_nothing_about_the_network():
     report = document(GOOD, verdict={"valid": False})
     assert judge(report).level == "unknown" and "99.0 % of 400" in judge(report).text
