@@ -23,6 +23,8 @@ _MAGICS = {
     "aac": (0, (b"\xff\xf1", b"\xff\xf9")),
 }
 """Format -> where its first bytes are, and what they may be."""
+_GUESSED = frozenset({"amr", "amrnb", "amrwb", "aac", "mp3"})
+"""Formats that are a stream without a container: of these FFmpeg estimates the duration from the first bit rate."""
 _MISSING_S = 0.3
 """Encoders add some tens of milliseconds before and after the sound, and round the duration that they declare."""
 
@@ -78,6 +80,8 @@ def _track(container: InputContainer, called: str) -> tuple[int, np.ndarray, str
 
 def _declared_s(container: InputContainer) -> float:
     """Duration that the file states; 0 where it states none. FFmpeg guesses one for streams without a container."""
+    if container.format.name in _GUESSED:
+        return 0.0
     stream = container.streams.audio[0]
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)

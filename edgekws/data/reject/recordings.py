@@ -12,14 +12,16 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 
 from edgekws.data import folders, splits
+from edgekws.data.decoding import decode
 from edgekws.data.labels import SILENCE, UNKNOWN
-from edgekws.data.listing import SPLITS, Recording, recording, wavs, word_folders
+from edgekws.data.listing import SPLITS, Recording, recording, state, wavs, word_folders
 from edgekws.data.reject import fragments, noise, speech
 from edgekws.errors import DataError
 
@@ -73,10 +75,13 @@ class _Fragment:
     other: Recording
 
     def __call__(self, rate_hz: int, clip_samples: int) -> np.ndarray:
-        from edgekws.data.decoding import decode
-
-        clip, other = (decode(each, rate_hz, clip_samples) for each in (self.item, self.other))
+        clip, other = (_decoded(each, state(each.path), rate_hz, clip_samples) for each in (self.item, self.other))
         return fragments.make(self.kind, clip, other, self.seed, rate_hz)
+
+
+@lru_cache(maxsize=256)
+def _decoded(item: Recording, _state: str, rate_hz: int, clip_samples: int) -> np.ndarray:
+    return decode(item, rate_hz, clip_samples)
 
 
 def noise_track(rate_hz: int) -> np.ndarray:

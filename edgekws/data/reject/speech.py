@@ -33,6 +33,8 @@ _VARIANTS = (
 _WORDS_PER_TRACK = 24
 _PAUSE_MS, _PART_MS = 350, 20
 _TIMEOUT_S = 60
+_HEADER_BYTES = 44
+_FALLBACK = "en"
 
 
 @dataclass(frozen=True)
@@ -89,18 +91,27 @@ def _said(track: Track, rate_hz: int) -> tuple[np.ndarray, list[tuple[int, int]]
     rng = np.random.default_rng([VERSION, track.number, 1 << 20])
     pause_ms = _PAUSE_MS if track.number % 3 != 2 else 1
     pause = f'<break time="{pause_ms}ms"/>'
-    options = ["-v", track.voice, "-p", str(rng.integers(15, 85)), "-s", str(rng.integers(110, 220)), "-m", "--stdout"]
-    text = f"<speak>{pause.join(track.words)}</speak>"
-    try:
-        done = subprocess.run([ENGINE, *options, text], check=True, capture_output=True, timeout=_TIMEOUT_S)
-    except (OSError, subprocess.SubprocessError) as error:
-        hint = "repair its installation, or give other words with --other-words or --speech-commands"
-        raise DataError(f"{ENGINE} should say words with the voice {track.voice}", got=str(error), hint=hint) from error
-    spoken = done.stdout
+    options = ["-p", str(rng.integers(15, 85)), "-s", str(rng.integers(110, 220)), "-m", "--stdout"]
+    spoken = _engine(track.voice, [*options, f"<speak>{pause.join(track.words)}</speak>"])
     from_hz = int.from_bytes(spoken[24:28], "little")
-    dry = np.asarray(soxr.resample(np.frombuffer(spoken[44:], "<i2").astype(np.float64), from_hz, rate_hz))
+    dry = np.asarray(soxr.resample(np.frombuffer(spoken[_HEADER_BYTES:], "<i2").astype(np.float64), from_hz, rate_hz))
     sound = _in_a_room(dry / max(float(np.abs(dry).max()), 1.0), rate_hz, rng)
     return sound, _cuts(dry, rate_hz)
+
+
+def _engine(voice: str, options: list[str]) -> bytes:
+    """A WAV file; by another voice where this installation lacks the one asked for."""
+    for name in (voice, _FALLBACK):
+        try:
+            done = subprocess.run([ENGINE, "-v", name, *options], check=True, capture_output=True, timeout=_TIMEOUT_S)
+        except (OSError, subprocess.SubprocessError) as error:
+            problem: Exception = error
+        else:
+            if len(done.stdout) > _HEADER_BYTES:
+                return done.stdout
+            problem = DataError("sound", got="none")
+    hint = "repair its installation, or give other words with --other-words or --speech-commands"
+    raise DataError(f"{ENGINE} should say words with the voice {voice}", got=str(problem), hint=hint) from problem
 
 
 def _in_a_room(dry: np.ndarray, rate_hz: int, rng: np.random.Generator) -> np.ndarray:
