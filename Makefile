@@ -9,7 +9,9 @@
 #   make fuzz                              INPUTS inputs of each reader of foreign bytes, from SEED
 #   make train quantize export             the model in models/dscnn, from the recordings in DATA
 # Variables:
-#   DATA=folder    Speech Commands (speech_commands_v0.02/ and its test archive); downloaded when not given
+#   DATA=folder    Speech Commands (speech_commands_v0.02/ and its test archive); downloaded when not given.
+#                  Blanks and ~ are allowed: make data DATA="~/my recordings"
+#   TORCH=cuda     of set-up: the CUDA build of torch (cpu: back)
 #   RECIPE=file    what to train      OUT=folder   where results go      BOARD=name   see `edgekws boards`
 PYTHON ?= python3
 RECIPE ?= models/dscnn/recipe.toml
@@ -32,32 +34,32 @@ setup:
 	@$(PYTHON) scripts/setup.py
 
 data: setup
-	$(EDGEKWS) data prepare --out $(PREPARED) $(if $(DATA),--root $(DATA))
+	$(EDGEKWS) data prepare --out "$(PREPARED)" $(if $(DATA),--root "$(DATA)")
 
 train: data
-	$(EDGEKWS) train --recipe $(RECIPE) --data $(PREPARED) --out $(OUT)
+	$(EDGEKWS) train --recipe "$(RECIPE)" --data "$(PREPARED)" --out "$(OUT)"
 
 quantize: setup
-	$(EDGEKWS) quantize --recipe $(RECIPE) --data $(PREPARED) --out $(OUT)
+	$(EDGEKWS) quantize --recipe "$(RECIPE)" --data "$(PREPARED)" --out "$(OUT)"
 
 export: setup
-	$(EDGEKWS) export --data $(PREPARED) --out $(OUT)
+	$(EDGEKWS) export --data "$(PREPARED)" --out "$(OUT)"
 
 flash: setup
-	$(EDGEKWS) flash --board $(BOARD) --out $(OUT)
+	$(EDGEKWS) flash --board "$(BOARD)" --out "$(OUT)"
 
 bench: setup
-	$(EDGEKWS) bench --board $(BOARD) --data $(PREPARED) --out $(OUT)
+	$(EDGEKWS) bench --board "$(BOARD)" --data "$(PREPARED)" --out "$(OUT)"
 	@$(MAKE) --no-print-directory bench-host
 
 # The pytest-benchmark suites, saved under work/benchmarks and compared with the last run that was saved there.
 bench-host: setup
 	OMP_NUM_THREADS=1 .venv/bin/pytest benchmarks -p no:xdist --benchmark-only --benchmark-autosave \
-		--benchmark-storage=$(BENCHMARKS) --benchmark-columns=median,iqr,rounds --benchmark-sort=fullname
-	.venv/bin/python benchmarks/compare_saved.py --storage $(BENCHMARKS) --out $(BENCHMARKS)/compare.md
+		--benchmark-storage="$(BENCHMARKS)" --benchmark-columns=median,iqr,rounds --benchmark-sort=fullname
+	.venv/bin/python benchmarks/compare_saved.py --storage "$(BENCHMARKS)" --out "$(BENCHMARKS)/compare.md"
 
 demo: setup
-	$(EDGEKWS) demo --board $(BOARD) $(if $(DATA),--root $(DATA))
+	$(EDGEKWS) demo --board "$(BOARD)" $(if $(DATA),--root "$(DATA)")
 
 test: setup
 	$(PYTEST)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekws import models, plugins
-from edgekws.errors import ConfigError
+from edgekws.errors import ConfigError, unknown
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
@@ -87,12 +87,13 @@ def prepare(
 def _plan(target: str, bits: int, layers: dict[str, int], options: dict[str, Any]) -> QuantSection:
     from edgekws.recipe import Recipe, changed
 
-    unknown = sorted(set(options) - set(OPTIONS))
-    if unknown:
-        raise ConfigError(f"options of prepare are {', '.join(OPTIONS)}", got=", ".join(unknown))
+    for option in options:
+        if option not in OPTIONS:
+            raise ConfigError(unknown("the option of prepare", option, OPTIONS))
     fields = {"calibration" if key == "calibration_method" else key: value for key, value in options.items()}
     section = {"target": target, "weight_bits": bits, "layers": layers, **fields}
-    return changed(Recipe(), quant=section).quant
+    names = {f"quant.{field}": field for field in fields} | {"quant.weight_bits": "bits", "quant.layers": "layers"}
+    return changed(Recipe(), names, quant=section).quant
 
 
 def lower(

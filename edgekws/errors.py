@@ -138,8 +138,8 @@ def unknown(what: str, given: str, known: Iterable[str]) -> str:
     what: the option or key as the user typed it, or "" when `given` says it itself. known: the names that exist.
     """
     names = sorted(known)
-    close = difflib.get_close_matches(given, names, 1)
-    suggestion = f"; did you mean {close[0]}?" if close else "."
+    close = sorted(difflib.get_close_matches(given, names), key=lambda name: sorted(name) != sorted(given))
+    suggestion = f"; did you mean {close[0]}?" if close else "."  # two letters in the wrong order come first
     listed = f" There are: {', '.join(names)}" if names else ""
     return f"{what} {given}".strip() + f" is not known{suggestion}{listed}"
 

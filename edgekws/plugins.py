@@ -179,6 +179,21 @@ def load(kind: str, name: str, hint: str = "") -> ModuleType:
     return _imported(find(kind, name, hint))
 
 
+def parameters(plugin: Plugin, function: str) -> list[str]:
+    """The names of a plugin's function's parameters, read from its source: nothing is imported.
+
+    Empty for a function that takes any keywords, and where there is none to read.
+    """
+    try:
+        tree = ast.parse(plugin.path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError):
+        return []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == function and node.args.kwarg is None:
+            return [each.arg for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    return []
+
+
 def listing(kinds: list[str] | None = None) -> list[Entry]:
     """All plugins of these kinds, else of every kind, each of them tried; then the packages that cannot be found."""
     entries = [entry for kind in kinds or KINDS for entry in _entries(kind)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,10 +20,10 @@ from pydantic import (
 
 from edgekws import models
 from edgekws.data.augment import AugmentSpec
-from edgekws.errors import ConfigError, unknown
+from edgekws.errors import ConfigError, constraint, unknown
 from edgekws.files.os_errors import unreadable
 
-_HINT = "see models/dscnn/recipe.toml"
+_HINT = "see the recipe of a released model: edgekws models says where they are"
 
 
 class _Section(BaseModel):
@@ -131,37 +132,93 @@ class Recipe(_Section):
 
 
 def load(path: Path) -> Recipe:
-    """The recipe in a file, or of a released model by its name.
+    """The recipe in a file, or of a released model by its name; every key is checked, whichever step reads it.
 
     Raises ConfigError that names the key, what it should be and what was found.
     """
     path = models.find(path, models.RECIPE)
     try:
-        return Recipe.model_validate(tomllib.loads(path.read_text()))
+        loaded = Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
-        raise unreadable(ConfigError, path, "a recipe", error, "models/dscnn/recipe.toml is one") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} should be TOML", got=str(error)) from error
+        raise unreadable(ConfigError, path, "a recipe", error, models.suggestion(path)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} should be TOML", got=str(error), hint=_HINT) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} should be TOML in UTF-8", got=f"other bytes at {error.start}", hint=_HINT) from error
     except ValidationError as error:
-        raise _config_error(str(path), error) from error
+        raise _config_error(f"{path}: ", error, {}) from error
+    check(loaded, f"{path}: ")
+    return loaded
 
 
-def changed(recipe: Recipe, **changes: object) -> Recipe:
-    """The recipe with other values, validated like its file. Raises ConfigError."""
+def changed(recipe: Recipe, names: Mapping[str, str] | None = None, **changes: object) -> Recipe:
+    """The recipe with other values, validated like its file. names: key -> what the user calls it.
+
+    Raises ConfigError.
+    """
     try:
         return Recipe.model_validate({**recipe.model_dump(), **changes})
     except ValidationError as error:
-        raise _config_error("option", error) from error
+        raise _config_error("", error, names or {}) from error
 
 
-def _config_error(source: str, error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
+def check(recipe: Recipe, source: str = "") -> None:
+    """What a recipe names is there: network, its options, target, widths, and files. Imports no network.
+
+    source: begins the error. Raises ConfigError. Whether quant.layers names layers is known when the network is built.
+    """
+    from edgekws import plugins
+
+    network = plugins.find("networks", recipe.net.name, _HINT)
+    known = plugins.parameters(network, "build")
+    for option in recipe.net.options:
+        if known and option not in known[1:]:  # the first is the number of labels
+            raise ConfigError(f"{source}net.options: {unknown('the option', option, known[1:])}", hint=_HINT)
+    target = plugins.load("targets", recipe.quant.target.partition(":")[0], _HINT)
+    for key, bits in {"weight_bits": recipe.quant.weight_bits, **recipe.quant.layers}.items():
+        if bits not in target.WEIGHT_BITS:
+            allowed = ", ".join(map(str, target.WEIGHT_BITS))
+            name = key if key == "weight_bits" else f"layers.{key}"
+            raise ConfigError(f"{source}quant.{name} should be a width of {target.NAME}: {allowed}", got=str(bits))
+    _require_file(source, "quant.calibration_list", recipe.quant.calibration_list)
+    for teacher in recipe.train.teacher_files():
+        _require_file(source, "train.teachers", str(teacher))
+
+
+def _require_file(source: str, key: str, path: str | None) -> None:
+    if path is not None and not Path(path).is_file():
+        hint = "paths in a recipe start at the folder where edgekws runs"
+        raise ConfigError(f"{source}{key} should name a file", got=path, hint=hint)
+
+
+def _config_error(source: str, error: ValidationError, names: Mapping[str, str]) -> ConfigError:
+    first, *more = error.errors()
     *section, key = map(str, first["loc"])
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        place = f"{source}: [{'.'.join(section)}]" if section else f"{source}:"
-        return ConfigError(unknown(f"{place} the key", key, _keys(section)), hint=_HINT)
-    message = first["msg"].removeprefix("Value error, ")
-    return ConfigError(f"{source}: {'.'.join((*section, key))}: {message}", got=repr(first.get("input")), hint=_HINT)
+        place = f"{source}[{'.'.join(section)}] " if section else source
+        return ConfigError(unknown(f"{place}the key", key, _keys(section)), hint=_HINT)
+    dotted = ".".join((*section, key))
+    called = source + _called(dotted, names)
+    others = f"; {len(more)} other value{'s are' if len(more) > 1 else ' is'} wrong too" if more else ""
+    given, hint = first.get("input"), f"{_HINT}{others}" if source else ""
+    if first["type"] == "literal_error" and isinstance(given, str):
+        known = [word.strip(" '") for word in constraint(first).replace(" or ", ",").split(",")]
+        return ConfigError(unknown(called, given, known), hint=hint)
+    be = "" if constraint(first).startswith("should ") else "should be "
+    return ConfigError(f"{called} {be}{constraint(first)}", got=repr(given)[:_SHOWN], hint=hint)
+
+
+_SHOWN = 60
+
+
+def _called(key: str, names: Mapping[str, str]) -> str:
+    """What the user calls `key`, or the longest part of it that has a name."""
+    whole = key
+    while key:
+        if key in names:
+            return f"{names[key]} {whole.removeprefix(key).lstrip('.')}".strip()
+        key = key.rpartition(".")[0]
+    return whole
 
 
 def _keys(section: list[str]) -> list[str]:

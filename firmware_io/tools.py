@@ -5,27 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 
 from edgekws.errors import BoardError
 
-_PACKAGES = {  # program -> package of apt, command for brew
-    "arm-none-eabi-gcc": ("gcc-arm-none-eabi", "brew install --cask gcc-arm-embedded"),
-    "arm-none-eabi-size": ("binutils-arm-none-eabi", "brew install --cask gcc-arm-embedded"),
-    "qemu-system-arm": ("qemu-system-arm", "brew install qemu"),
-    "riscv64-unknown-elf-gcc": (
-        "gcc-riscv64-unknown-elf",
-        "brew install riscv-software-src/riscv/riscv-gnu-toolchain",
-    ),
-    "riscv64-unknown-elf-size": (
-        "binutils-riscv64-unknown-elf",
-        "brew install riscv-software-src/riscv/riscv-gnu-toolchain",
-    ),
-    "qemu-system-riscv32": ("qemu-system-misc", "brew install qemu"),
-    "openocd": ("openocd", "brew install open-ocd"),
-    "cc": ("gcc", "xcode-select --install"),
-    "size": ("binutils", "xcode-select --install"),
-}
+PACKAGES = Path(__file__).with_name("programs.toml")
+"""The package managers, and the package that has each program."""
 
 
 def require(program: str, purpose: str) -> str:
@@ -37,13 +24,18 @@ def require(program: str, purpose: str) -> str:
 
 
 def install_hint(program: str) -> str:
-    """How to install `program` here: the command of apt or Homebrew where the package is known."""
-    apt, brew = _PACKAGES.get(program, ("", ""))
-    if sys.platform == "darwin" and brew:
-        return f"run `{brew}`"
-    if shutil.which("apt-get") and apt:
-        return f"run `sudo apt-get install --no-install-recommends {apt}`"
+    """How to install `program` here: a command of this system's package manager, where the package is known."""
+    if sys.platform == "darwin" and program in _XCODE:
+        return "run `xcode-select --install`"
+    known = tomllib.loads(PACKAGES.read_text(encoding="utf-8"))
+    packages = known.get(program, {})
+    for manager, command in known["managers"].items():
+        if manager in packages and shutil.which(manager):
+            return f"run `{command} {packages[manager]}`"
     return f"install {program} and make sure that it is in the PATH"
+
+
+_XCODE = ("cc", "size", "codesign")
 
 
 def run(command: Sequence[str], what: str, hint: str) -> str:

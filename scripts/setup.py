@@ -1,7 +1,7 @@
 """Everything that edgekws needs on this machine: system packages, .venv, a CPU build of torch, the package.
 
     python3 scripts/setup.py            what is missing; done again, it does nothing
-    TORCH=cuda python3 scripts/setup.py     take the CUDA build of torch
+    TORCH=cuda python3 scripts/setup.py     take the CUDA build of torch, also in place of another; TORCH=cpu: back
     TORCH_INDEX=ADDRESS ...                 take torch from this package index
 
 Runs on the system's Python (3.11 to 3.13) with nothing but the standard library.
@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 HERE = Path(__file__).resolve().parent.parent
 VENV = HERE / ".venv"
@@ -24,23 +25,28 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".edgekws-ready"
 CONSTRAINTS = HERE / "requirements" / "constraints.txt"
 
+PROGRAMS = HERE / "firmware_io" / "programs.toml"
+"""Program -> package manager -> package; firmware_io/tools.py reads it too."""
 SYSTEM = {
-    "qemu-system-arm": ("qemu-system-arm", "runs the emulated boards"),
-    "arm-none-eabi-gcc": ("gcc-arm-none-eabi", "compiles the firmware"),
-    "qemu-system-riscv32": ("qemu-system-misc", "runs the emulated RISC-V board"),
-    "riscv64-unknown-elf-gcc": ("gcc-riscv64-unknown-elf", "compiles the firmware for RISC-V"),
-    "cc": ("gcc libc6-dev", "compiles the firmware for the host board"),
-    "espeak-ng": ("espeak-ng", "makes a small spoken set when there is no recording and no network"),
+    "qemu-system-arm": "runs the emulated boards",
+    "arm-none-eabi-gcc": "compiles the firmware",
+    "qemu-system-riscv32": "runs the emulated RISC-V board",
+    "riscv64-unknown-elf-gcc": "compiles the firmware for RISC-V",
+    "cc": "compiles the firmware for the host board",
+    "espeak-ng": "makes a small spoken set when there is no recording and no network",
 }
+"""Program -> what it is for."""
+APT = {}
+"""Programs that only apt's packages bring -> the package."""
 ENSUREPIP = "ensurepip"  # Debian keeps this part of Python in a package of its own
 if Path("/etc/debian_version").exists():
-    SYSTEM[ENSUREPIP] = ("python3-venv", "makes virtual environments")
+    SYSTEM[ENSUREPIP], APT[ENSUREPIP] = "makes virtual environments", "python3-venv"
 BROWSER = "chromium-headless-shell"
 BROWSERS = (BROWSER, "chromium", "chromium-browser", "google-chrome")
 """One of them is enough."""
 RELEASE = Path("/etc/os-release")
 if RELEASE.exists() and "ID=debian" in RELEASE.read_text().splitlines():  # Ubuntu has no Chromium of apt's
-    SYSTEM[BROWSER] = (BROWSER, "tests the page of `edgekws data clean`")
+    SYSTEM[BROWSER], APT[BROWSER] = "tests the page of `edgekws data clean`", BROWSER
 OPTIONAL = {"espeak-ng", "qemu-system-riscv32", "riscv64-unknown-elf-gcc", BROWSER}
 """Without these all but one board, data set or test works."""
 
@@ -49,12 +55,21 @@ def main() -> None:
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         stop(f"edgekws needs Python 3.11 to 3.13, this is {sys.version.split()[0]}: run make PYTHON=python3.12, say")
     system_packages()
-    if works() and STAMP.exists() and STAMP.read_text() == fingerprint():
+    if os.environ.get("TORCH", "") not in ("", "cpu", "cuda"):
+        stop(f"TORCH should be cpu or cuda, this is {os.environ['TORCH']}")
+    if ready():
         return
+    if other := owner():
+        stop(
+            f"The environment {VENV} belongs to the clone {other}; after an installation from here its\n"
+            f"commands would run the files of this clone. For an environment of its own, remove {VENV}\n"
+            f"here (a link, if it is shared) and run the same command again; to use the shared one as it\n"
+            f"is, run {PYTHON} with PYTHONPATH={HERE}."
+        )
     environment()
     torch()
     pip("install", "-c", str(CONSTRAINTS), "-e", f"{HERE}[dev,all]")
-    STAMP.write_text(fingerprint())
+    STAMP.write_text(f"{fingerprint()} {os.environ.get('TORCH_INDEX', '')}".strip())
     print("edgekws is ready: .venv/bin/edgekws --help")
 
 
@@ -63,10 +78,10 @@ def system_packages() -> None:
     if not missing:
         return
     apt_install([tool for tool in missing if tool not in OPTIONAL], *([tool] for tool in missing if tool in OPTIONAL))
-    for tool, (package, purpose) in missing.items():
+    for tool, purpose in missing.items():
         if not is_there(tool):
             needed = "" if tool in OPTIONAL else " The emulated or host boards will not work without it."
-            print(f"warning: {tool} is missing; it {purpose}. Install it by hand: {hint(package)}.{needed}", flush=True)
+            print(f"warning: {tool} is missing; it {purpose}. To install it: {hint(tool)}.{needed}", flush=True)
 
 
 def apt_install(*groups: list[str]) -> None:
@@ -77,7 +92,7 @@ def apt_install(*groups: list[str]) -> None:
         return
     quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
     subprocess.run([*root, apt, "update", "-qq"], check=False, **quiet)
-    for packages in [" ".join(SYSTEM[tool][0] for tool in group).split() for group in groups if group]:
+    for packages in [" ".join(package(tool, "apt-get") for tool in group).split() for group in groups if group]:
         print(f"installing {' '.join(packages)}", flush=True)
         subprocess.run([*root, apt, "install", "-y", "-qq", "--no-install-recommends", *packages], check=False, **quiet)
 
@@ -90,17 +105,23 @@ def is_there(tool: str) -> bool:
     return shutil.which(tool) is not None
 
 
-def hint(package: str) -> str:
-    if shutil.which("brew"):
-        other = {
-            "gcc-arm-none-eabi": "--cask gcc-arm-embedded",
-            "qemu-system-arm": "qemu",
-            "qemu-system-misc": "qemu",
-            "gcc-riscv64-unknown-elf": "riscv-software-src/riscv/riscv-gnu-toolchain",
-            "gcc libc6-dev": "gcc",
-        }
-        return f"brew install {other.get(package, package)}"
-    return f"sudo apt-get install --no-install-recommends {package}"
+def package(tool: str, manager: str) -> str:
+    """The package of a manager that has `tool`; "" where none is known."""
+    return programs().get(tool, {}).get(manager, APT.get(tool, "") if manager == "apt-get" else "")
+
+
+def hint(tool: str) -> str:
+    """The command that installs `tool` here, as far as a package is known."""
+    for manager, command in programs()["managers"].items():
+        if shutil.which(manager) and package(tool, manager):
+            return f"{command} {package(tool, manager)}"
+    return f"find the package of this system that has {tool}"
+
+
+def programs() -> dict:
+    import tomllib  # not in the Pythons that `main` refuses
+
+    return tomllib.loads(PROGRAMS.read_text(encoding="utf-8"))
 
 
 def environment() -> None:
@@ -123,20 +144,35 @@ def works() -> bool:
 def torch() -> None:
     """Install torch first, so that nothing after it draws in several GB of CUDA packages."""
     requirement = next(line for line in CONSTRAINTS.read_text().split() if line.startswith("torch=="))
-    if requirement == f"torch=={installed_torch()}":
+    index, wanted = os.environ.get("TORCH_INDEX"), os.environ.get("TORCH", "")
+    version, build = installed_torch()
+    if requirement == f"torch=={version}" and not (index or (wanted and wanted != build)):
         return
-    index = os.environ.get("TORCH_INDEX")
+    again = ["--force-reinstall", "--no-deps"] if version else []  # the same version in another build
     if index:
-        pip("install", "--extra-index-url", index, requirement)
-    elif os.environ.get("TORCH") == "cuda" or not chooses_cuda(requirement):
-        pip("install", requirement)
+        pip("install", "--extra-index-url", index, *again, requirement)
+    elif wanted == "cuda" or not chooses_cuda(requirement):
+        pip("install", *again, requirement)
+        if again:
+            pip("install", requirement)  # and what the build depends on
     else:
         cpu_build(requirement)
 
 
-def installed_torch() -> str:
-    code = "from importlib.metadata import version; print(version('torch').split('+')[0])"
-    return subprocess.run([str(PYTHON), "-c", code], capture_output=True, text=True, check=False).stdout.strip()
+def installed_torch() -> tuple[str, str]:
+    """(version, "cpu" or "cuda") of the torch in the environment; empty without one.
+
+    A build for CPUs says so in its version (2.13.0+cpu), or depends on no package of CUDA.
+    """
+    code = """
+from importlib.metadata import requires, version
+local = version("torch").partition("+")
+needs = [one for one in requires("torch") or () if one.startswith(("nvidia", "cuda")) and "extra ==" not in one]
+print(local[0], "cuda" if local[2].startswith("cu") or (needs and local[2] != "cpu") else "cpu")
+"""
+    asked = subprocess.run([str(PYTHON), "-c", code], capture_output=True, text=True, check=False)
+    version, _, build = asked.stdout.strip().partition(" ")
+    return version, build
 
 
 def chooses_cuda(requirement: str) -> bool:
@@ -153,6 +189,7 @@ def cpu_build(requirement: str) -> None:
     """uv knows where PyTorch keeps its CPU builds."""
     pip("install", "uv")
     command = [str(VENV / "bin" / "uv"), "pip", "install", "--python", str(PYTHON), "--torch-backend", "cpu"]
+    command += ["--reinstall-package", "torch"] if installed_torch()[0] else []
     if subprocess.run([*command, requirement], check=False).returncode:
         stop(
             "The CPU build of torch could not be reached, and pip would download several GB of CUDA packages.\n"
@@ -172,6 +209,28 @@ def fingerprint() -> str:
     place = f"{HERE} {sys.version}".encode()
     content = place + (HERE / "pyproject.toml").read_bytes() + CONSTRAINTS.read_bytes()
     return hashlib.sha256(content).hexdigest()
+
+
+def ready() -> bool:
+    """Whether all is as the last set-up left it, and TORCH or TORCH_INDEX, where given, ask for nothing else."""
+    if not (STAMP.exists() and works()):
+        return False
+    done, _, index = STAMP.read_text().partition(" ")
+    wanted = os.environ.get("TORCH", "")
+    as_wanted = not wanted or installed_torch()[1] == wanted
+    return done == fingerprint() and as_wanted and os.environ.get("TORCH_INDEX", index) == index
+
+
+def owner() -> Path | None:
+    """Another clone whose files the environment runs, as one does that is shared by a link; None for this one."""
+    code = "from importlib.metadata import distribution as d; print(d('edgekws').read_text('direct_url.json') or '')"
+    if not PYTHON.exists():
+        return None
+    asked = subprocess.run([str(PYTHON), "-I", "-c", code], capture_output=True, text=True, check=False)
+    if asked.returncode or not asked.stdout.strip():
+        return None
+    place = Path(unquote(urlparse(json.loads(asked.stdout)["url"]).path))
+    return place if place.is_dir() and place.resolve() != HERE else None
 
 
 def stop(message: str) -> None:

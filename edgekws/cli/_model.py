@@ -152,7 +152,7 @@ def require_graph(model: Path) -> None:
     raise ArtifactError(
         f"{model} should hold the integer graph of the model",
         got="no graph.npz in it" if model.is_dir() else "no such folder",
-        hint=_instead(models.GRAPH, f"name a released model: {', '.join(models.names())}"),
+        hint=models.suggestion(model) if models.near(model) else _instead(models.GRAPH, models.suggestion(model)),
     )
 
 

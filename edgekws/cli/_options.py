@@ -63,4 +63,14 @@ def default_recipe() -> Recipe:
 def changed_recipe(chosen: Recipe, **changes: object) -> Recipe:
     from edgekws import recipe
 
-    return recipe.changed(chosen, **changes)
+    return recipe.changed(chosen, _KEYS, **changes)
+
+
+_KEYS = {
+    "seed": "--seed",
+    "train.epochs": "--epochs",
+    "quant.method": "--method",
+    "quant.weight_bits": "--bits",
+    "quant.layers": "--layer",
+}
+"""Key of a recipe -> the option that replaces its value."""

@@ -32,6 +32,8 @@ _STOPPED, _STOPPED_TEXT = 130, "stopped; run the same command again to continue"
 _stopped_texts: list[str] = []
 _QUIET_SECONDS = 30.0
 """Without a terminal a line is printed this often."""
+_WIDE = 110
+"""Columns above which there is room for a long bar beside its text."""
 
 
 def speak_once() -> None:
@@ -49,21 +51,23 @@ def progress() -> Iterator[ProgressReport]:
     if out.quiet:
         yield lambda *_: None
         return
-    if not err.is_terminal:
+    if not err.is_terminal or err.is_dumb_terminal:
         yield _Lines()
         return
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        SpinnerColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
     columns = (
+        SpinnerColumn(),  # turns also while one long step is at work
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(40 if err.width >= _WIDE else 16),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
@@ -74,8 +78,8 @@ def progress() -> Iterator[ProgressReport]:
         def report(what: str, done: int, total: int) -> None:
             name = what.split("(", maxsplit=1)[0]
             if name not in tasks:
-                tasks[name] = bars.add_task(what, total=total)
-            bars.update(tasks[name], description=what, completed=done, total=total)
+                tasks[name] = bars.add_task(_escaped(what), total=total)
+            bars.update(tasks[name], description=_escaped(what), completed=done, total=total)
 
         yield report
 

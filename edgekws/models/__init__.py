@@ -7,6 +7,7 @@ folder with a recipe alone is a recipe that `train` takes by its name. In a chec
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 from edgekws.errors import ConfigError, unknown
@@ -54,3 +55,15 @@ def find(path: Path, file: str = "") -> Path:
     if len(parts) == 1 and parts[0] in (recipes() if file == RECIPE else names()):
         return home() / parts[0] / file
     return path
+
+
+def near(path: Path) -> str:
+    """The released model whose name is nearly that of a `path` that is not there; "" for none."""
+    close = difflib.get_close_matches(path.name, names(), 1)
+    return close[0] if close and not path.suffix and not path.exists() else ""
+
+
+def suggestion(path: Path) -> str:
+    """What to do about a `path` that is not there: the released model of nearly this name, or all names."""
+    guess = f"did you mean {near(path)}, a released model? Else " if near(path) else ""
+    return f"{guess}check the path, or name a released model: {', '.join(names())}"

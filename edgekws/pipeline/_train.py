@@ -45,6 +45,8 @@ def train(
 def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress, group: Group) -> Path:
     import torch
 
+    from edgekws.quant import widths
+    from edgekws.quant.frontends import torch_fx
     from edgekws.training import curves, init, loop, trained
     from edgekws.training.task import Task
 
@@ -58,6 +60,8 @@ def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress
         cache.features_of(data, "validation", features)
     torch.manual_seed(recipe.seed)
     network = trained.build_network(recipe, len(data.labels))
+    if recipe.quant.layers:  # of the next step: a wrong name is refused before hours of training
+        widths.layer_bits(torch_fx.trace(network), 0, recipe.quant.layers)
     if initial:
         init.apply(network, initial, data.labels)
     teacher = trained.load_teacher(recipe, data.labels, features)

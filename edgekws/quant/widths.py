@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from edgekws.errors import ConfigError
+from edgekws.errors import ConfigError, unknown
 from edgekws.quant.float_layers import Layer
 
 
@@ -19,6 +19,7 @@ def layer_bits(layers: Sequence[Layer], default: int, patterns: Mapping[str, int
     for pattern, width in patterns.items():
         matching = [name for name in names if fnmatchcase(name, pattern)]
         if not matching:
-            raise ConfigError(f"quant.layers should name layers of {', '.join(names)}", got=pattern)
+            expected = unknown("the layer", pattern, names)
+            raise ConfigError(f"quant.layers (--layer): {expected}", hint="name one, or a pattern such as 'dw*'")
         bits.update(dict.fromkeys(matching, width))
     return bits

@@ -47,6 +47,7 @@ def read(path: Path, graph: Graph) -> Vectors:
     Raises ArtifactError for a file of another kind, a damaged file, and features that the graph does not take.
     """
     if path.is_dir():
+        _refuse_recordings(path)
         return mlperf_inputs.read(path, graph)
     arrays = npz_arrays(read_content(path, _WHAT, _HINT), f"{path}: {_WHAT}", _HINT)
     kind, _, version = str(arrays.get("format", "?")).rpartition(" ")
@@ -55,6 +56,18 @@ def read(path: Path, graph: Graph) -> Vectors:
     check_kind(path, {"kind": kind, "version": int(version) if version.isdigit() else version}, KIND, VERSION)
     _check_spec(path, str(arrays.get("spec", "")), graph.features)
     return _checked(path, graph, str(arrays.get("dataset", path.stem)), arrays)
+
+
+def _refuse_recordings(folder: Path) -> None:
+    """Raises ArtifactError for a folder of recordings, where MLPerf Tiny's inputs are expected."""
+    recordings = [path for pattern in _RECORDINGS for path in folder.glob(pattern)]
+    if recordings and not (folder / mlperf_inputs.LABELS_FILE).exists():
+        hint = "make a data set of them with edgekws data prepare, and name that with --data"
+        got = f"a folder of recordings, {recordings[0].relative_to(folder)} for one"
+        raise ArtifactError("--vectors takes quantized features of clips in one file", got=got, hint=hint)
+
+
+_RECORDINGS = ("*.wav", "*.flac", "*/*.wav", "*/*.flac", "*/*.mp3", "*/*.ogg", "*/*.m4a")
 
 
 def _golden(path: Path, graph: Graph) -> Vectors:

@@ -52,7 +52,8 @@ def serial_part(text: str) -> str:
     """
     scheme, _, rest = device_url(text).partition(":")
     if scheme not in ("", "serial"):
-        raise ConfigError("the port should be a serial port", got=text, hint=_HINT)
+        plugins.find("transports", scheme, _HINT)  # a misspelled one is answered with the nearest
+        raise ConfigError("--port should be a serial port", got=text, hint=_HINT)
     return rest
 
 

@@ -91,6 +91,7 @@ def test_the_default_target_is_the_graphs_own(tmp_path):
 
 
 def test_other_files_are_refused(tmp_path):
+    (tmp_path / "model.bin").touch()
     with pytest.raises(ConfigError, match=r"graph\.npz.*model\.bin"):
         command.read_model(tmp_path / "model.bin")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -80,13 +81,27 @@ def test_a_missing_file(tmp_path: Path) -> None:
         board.read(tmp_path / "gone.toml")
 
 
-def test_a_missing_program_comes_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("manager", "command"),
+    [
+        ("apt-get", "sudo apt-get install --no-install-recommends qemu-system-arm"),
+        ("dnf", "sudo dnf install qemu-system-arm"),
+        ("zypper", "sudo zypper install qemu-arm"),
+        ("brew", "brew install qemu"),
+    ],
+)
+def test_a_missing_program_comes_with_the_command_of_this_system(
+    manager: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(tools.shutil, "which", lambda program: "/usr/bin/apt-get" if program == "apt-get" else None)
-        patch.setattr(tools.sys, "platform", "linux")
-        with pytest.raises(BoardError, match="apt-get install --no-install-recommends qemu-system-arm"):
-            flash.load("qemu").require(board.load("qemu-an386"))
-        patch.setattr(tools.sys, "platform", "darwin")
-        with pytest.raises(BoardError, match="brew install qemu"):
+        patch.setattr(tools.shutil, "which", lambda program: f"/usr/bin/{manager}" if program == manager else None)
+        with pytest.raises(BoardError, match=command):
             flash.load("qemu").require(board.load("qemu-an386"))
     assert "PATH" in tools.install_hint("no-such-tool")
+
+
+def test_every_package_is_of_a_known_manager() -> None:
+    known = tomllib.loads(tools.PACKAGES.read_text())
+    managers = set(known.pop("managers"))
+    assert all(set(packages) <= managers and "apt-get" in packages for packages in known.values())
+    assert known["arm-none-eabi-gcc"]["apt-get"] == "gcc-arm-none-eabi"

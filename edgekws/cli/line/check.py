@@ -76,6 +76,8 @@ def read_model(path: Path, target: str = "tinpu", bits: int = 8) -> Graph:
     from edgekws.graph import io
 
     path = models.find(path)
+    if not path.exists():
+        raise ConfigError(f"there is no file or folder {path}", hint=models.suggestion(path))
     path = path / GRAPH if path.is_dir() else path
     if path.suffix in _FLOAT:
         return _quantized(path, target, bits)

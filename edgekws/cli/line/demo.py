@@ -30,13 +30,18 @@ def demo(
     root: RootOption = None,
     board: BoardOption = BOARD,
     out: OutOption = Path("work/demo"),
-    steps: Annotated[int, typer.Option(help="Training steps; the recipe of models/dscnn takes about 9,600.")] = 1_300,
+    steps: Annotated[
+        int, typer.Option(help="Training steps; the recipe of models/dscnn takes about 9,600.", min=1)
+    ] = 1_300,
     clips: Annotated[int, typer.Option(help="Test clips to send over serial; 0 is all.", min=0)] = 500,
 ) -> None:
     """The whole line in a few minutes: recordings, a short training, the integer graph, a measured board.
 
     Without recordings and without a network it synthesizes speech (espeak-ng), and says so.
     """
+    from firmware_io import board as boards
+
+    boards.load(board)  # an unknown one is refused before anything takes minutes
     data = _data(recordings.root_of(root), out / "data")
     chosen = read_recipe(RECIPE, None, None)
     per_epoch = max(1, len(data.splits["train"]) // chosen.train.batch)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _SHOWN = 8
 """Points of the front in the table, besides those that were measured."""
 _LEGEND = (
-    "flash: weights and requantization parameters; latency: estimated; "
-    "error: predicted divergence of the class probabilities; "
+    "bits: one digit a layer; flash: weights and requantization parameters; ms: latency, estimated; "
+    "error: predicted divergence of the class probabilities, nats; "
     "validation: accuracy measured after PTQ, over all clips and as mean of classes"
 )
 
@@ -131,8 +131,8 @@ def _show_search(result: Mixed, out: Path) -> None:
     from edgekws.quant.mixed.front import thinned
 
     points = {point.bits: point for point in (*thinned(result.front, _SHOWN), *result.measured)}
-    columns = ("bits", "flash, B", "latency, ms", "error, nats", "validation", "classes", "")
-    table = Table(*(Column(name, no_wrap=True) for name in columns), box=None)
+    columns = ("flash, B", "ms", "error", "validation", "classes", "")
+    table = Table("bits", *(Column(name, no_wrap=True) for name in columns), box=None)
     for point in sorted(points.values(), key=lambda point: (point.flash_bytes, point.error)):
         table.add_row(*_row(result, point), style="bold" if point == result.chosen else "")
     console.out.print(f"bits for {result.budget.text}, layer by layer: {' '.join(result.layers)}")
@@ -146,7 +146,7 @@ def _show_search(result: Mixed, out: Path) -> None:
 def _row(result: Mixed, point: Point) -> list[str]:
     seconds = result.latency(point)
     return [
-        " ".join(map(str, point.bits)),
+        "".join(map(str, point.bits)),
         f"{point.flash_bytes:,}",
         "" if seconds is None else f"{1e3 * seconds:.2f}",
         f"{point.error:.4f}",

@@ -36,7 +36,7 @@ import numpy as np
 from edgekws.emit import _seal
 from edgekws.emit._common import NEAR, Executor, checked_features, entry, narrow_weights
 from edgekws.emit._rounding import DOUBLED_LIMIT
-from edgekws.emit.tflite import flatbuffer
+from edgekws.emit.tflite import flatbuffer, quiet
 from edgekws.emit.tflite.flatbuffer import Model, Storage
 from edgekws.emit.tflite.plan import Filter, Plan, filter_of, plans_of, reads_raised
 from edgekws.emit.tflite.scales import scales_of, unit_of
@@ -141,8 +141,9 @@ def _near_runtimes(about: Mapping[str, str]) -> set[str]:
 def _executor(content: bytes, resolver: object) -> Executor:
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=content, num_threads=1, experimental_op_resolver_type=resolver)
-    interpreter.allocate_tensors()
+    with quiet.without_notes():
+        interpreter = Interpreter(model_content=content, num_threads=1, experimental_op_resolver_type=resolver)
+        interpreter.allocate_tensors()
     source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     width = int(source["shape"][2] * source["shape"][3])
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 KIND, VERSION = "edgekws-mixed", 1
 _CANDIDATES = 31
 """Points of the front that `drop` searches; with one more these are 5 or 6 trials."""
+_TRIALS = 6
 _ROUNDING = 1e-6
 
 
@@ -112,12 +113,14 @@ def search(
     name = trained.recipe.quant.target
     target, hardware = targets.load(f"{name}:{device}" if device else name)
     clock = hardware.clock_hz.value if hardware.clock_hz else None
-    trial = _Trial(trained, data, inputs, progress)
+    _require_feasible(trained, budget, (target, hardware), pinned or {}, clock)
+    trial = _Trial(trained, data, inputs, progress, 1 if budget.kind != "drop" else _TRIALS)
     start, options = trial.options(target, hardware, dict(pinned or {}))
     front = pareto_front(start, options.values(), "cycles" if budget.kind == "latency" else "flash_bytes")
     widest = reduce(Point.extended, (row[0] for row in options.values()), start)
     candidates = _candidates(front, widest) if budget.kind == "drop" else front
     chosen = _choose(trial, budget, candidates, clock)
+    trial.finished()
     result = Mixed(
         budget, name, hardware.name, clock, tuple(options), options, tuple(front), _uniform(start, options),
         tuple(candidates), chosen, trial.scores, trial.float_score, len(trial.truth),
@@ -127,10 +130,31 @@ def search(
     return result
 
 
+def _require_feasible(
+    trained: Trained,
+    budget: Budget,
+    device: tuple[targets.Target, targets.Device],
+    pinned: Mapping[str, int],
+    clock: float | None,
+) -> None:
+    """Raises ConfigError, before the search, for a budget below what the narrowest or fastest widths cost."""
+    from edgekws.quant.mixed import feasible
+
+    if budget.kind == "latency":
+        if clock is None:
+            raise ConfigError("a latency needs a device whose clock is known", got=budget.text, hint="give --device")
+        least = feasible.least(trained, *device, pinned, "cycles") / clock
+    elif budget.kind == "flash":
+        least = feasible.least(trained, *device, pinned, "flash_bytes")
+    if budget.kind != "drop" and budget.limit < least - _ROUNDING * least:
+        _refuse(budget, budget.kind, least)
+
+
 class _Trial:
     """Quantizes the network with calibration clips and caches the scores."""
 
-    def __init__(self, trained: Trained, data: Dataset, inputs: torch.Tensor, progress: Progress) -> None:
+    def __init__(self, trained: Trained, data: Dataset, inputs: torch.Tensor, progress: Progress, last: int) -> None:
+        """last: networks that are scored after the uniform ones, at most."""
         from edgekws.quant.frontends import torch_fx
 
         self.trained, self.inputs, self.progress = trained, inputs, progress
@@ -140,6 +164,7 @@ class _Trial:
         self.truth: np.ndarray = data.splits["validation"].labels
         self.names: tuple[str, ...] = ()
         self.scores: dict[tuple[int, ...], Score] = {}
+        self.done, self.total, self.last = 0, 1, last
         self.float_score = self._score(trained.network)
 
     def options(
@@ -152,15 +177,13 @@ class _Trial:
 
         given = {name: bits for name, bits in layer_bits(self.layers, 0, pinned).items() if bits}
         self.names = tuple(layer_bits(self.layers, 0, {}))
-        networks = {bits: self._uniform(bits, target) for bits in target.WEIGHT_BITS}
+        self.total = len(target.WEIGHT_BITS) * (1 + len(self.names)) + self.last + 1
+        networks = {bits: self._uniform(bits) for bits in target.WEIGHT_BITS}
         graphs = {bits: self._graph(network) for bits, network in networks.items()}
         sensitivity = Sensitivity(networks, self.inputs, self.plan.correct_bias)
-        done, total = 0, len(self.names) * len(networks)
 
         def added(name: str, bits: int) -> float:
-            nonlocal done
-            done += 1
-            self.progress("search (errors layer by layer)", done, total)
+            self._step("errors layer by layer")
             return sensitivity.added(name, bits)
 
         options = layer_options(graphs, target, device, added, given)
@@ -169,9 +192,18 @@ class _Trial:
     def score(self, bits: tuple[int, ...]) -> Score:
         """On validation clips, of the network with these bits after PTQ."""
         if bits not in self.scores:
-            self.progress(f"search (network {len(self.scores) + 1} on validation clips)", 0, 1)
+            self._step(f"network {len(self.scores) + 1} on validation clips")
             self.scores[bits] = self._score(self._quantized(dict(zip(self.names, bits, strict=True))))
         return self.scores[bits]
+
+    def finished(self) -> None:
+        """The search is over; a bisection may have taken fewer steps than it might have."""
+        self.progress("search (finished)", self.total, self.total)
+
+    def _step(self, what: str) -> None:
+        """Report that `what` begins; each network and each error of a layer is one step."""
+        self.progress(f"search ({what})", min(self.done, self.total - 1), self.total)
+        self.done += 1
 
     def lost(self, bits: tuple[int, ...]) -> float:
         """Points of accuracy that PTQ loses against float: over all clips or as mean of classes, whichever is larger.
@@ -183,8 +215,8 @@ class _Trial:
         gaps = before.accuracy - now.accuracy, before.balanced_accuracy - now.balanced_accuracy
         return 100 * max(gaps)
 
-    def _uniform(self, bits: int, target: targets.Target) -> QuantNet:
-        self.progress(f"search (all layers at {bits} bits)", target.WEIGHT_BITS.index(bits), len(target.WEIGHT_BITS))
+    def _uniform(self, bits: int) -> QuantNet:
+        self._step(f"all layers at {bits} bits")
         network = self._quantized(dict.fromkeys(self.names, bits))
         self.scores[(bits,) * len(self.names)] = self._score(network)
         return network

@@ -49,7 +49,8 @@ def format_limit(kind: Kind, value: float) -> str:
     if kind == "flash":
         return f"{math.ceil(value)}B"
     if kind == "latency":
-        return f"{math.ceil(value * 1e6)}us"
+        microseconds = math.ceil(value * 1e6)
+        return f"{microseconds / 1000:g}ms" if microseconds >= 1000 else f"{microseconds}us"
     return f"{math.ceil(value * 1000 - 1e-6) / 1000:.3f}"
 
 

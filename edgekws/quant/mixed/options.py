@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgekws.errors import ConfigError
 from edgekws.graph.ir import Graph, Node
-from edgekws.quant.mixed.front import Option, Point
+from edgekws.quant.mixed.front import Cost, Option, Point
 
 if TYPE_CHECKING:
     from edgekws.targets import Device, Target
@@ -45,6 +45,11 @@ def without_weights(graph: Graph, target: Target, device: Device, error: float) 
     """What all networks of a search have in common: the cost of the other layers, and the error of the widest one."""
     others = [_option(node, target, device, 0.0) for node in graph.nodes if node.weight is None]
     return Point((), sum(option.flash_bytes for option in others), sum(option.cycles for option in others), error)
+
+
+def costs(node: Node, target: Target, device: Device, cost: Cost) -> int:
+    """What a layer costs: bytes of flash, or cycles."""
+    return node.parameter_bytes if cost == "flash_bytes" else math.ceil(target.cycles(node, device))
 
 
 def _legal(nodes: Mapping[int, Node], target: Target) -> list[int]:

@@ -330,7 +330,7 @@ def test_other_labels_and_unknown_devices_and_layers_are_refused_before_the_sear
         searched(trained, replace(prepared, labels=tuple(reversed(prepared.labels))), "flash=3kB", tmp_path)
     with pytest.raises(ConfigError, match="mspm0g5187"):
         searched(trained, prepared, "latency=9ms", tmp_path, device="unknown")
-    with pytest.raises(ConfigError, match="conv1, dw1, pw1, fc"):
+    with pytest.raises(ConfigError, match="conv1, dw1, fc, pw1"):
         searched(trained, prepared, "flash=3kB", tmp_path, dw7=8)
 
 
@@ -353,12 +353,12 @@ def test_how_options_and_recipe_come_together():
     [
         (["--layer", "dw1"], "bits, like 'dw\\*=8'"),
         (["--layer", "dw1=wide"], "bits, like 'dw\\*=8'"),
-        (["--layer", "dw1=3"], "quant.layers.dw1"),
-        (["--bits", "3"], "quant.weight_bits"),
+        (["--layer", "dw1=3"], "--layer dw1 should be 8, 4 or 2. Got: 3"),
+        (["--bits", "3"], "--bits should be 8, 4 or 2. Got: 3"),
         (["--bits", "4", "--budget", "flash=3kB"], "one of them"),
-        (["--layer", "dw1=3", "--budget", "flash=3kB"], "quant.layers.dw1"),
+        (["--layer", "dw1=3", "--budget", "flash=3kB"], "--layer dw1 should"),
         (["--budget", "flash=3"], "flash in B, kB"),
-        (["--layer", "dw9=4"], "conv1, dw1, pw1, fc"),
+        (["--layer", "dw9=4"], "layer dw9 is not known; did you mean dw1. There are: conv1, dw1, fc, pw1"),
         (["--device", "f28p55x"], "--device goes with --budget"),
     ],
 )
