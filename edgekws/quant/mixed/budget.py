@@ -50,7 +50,7 @@ def format_limit(kind: Kind, value: float) -> str:
         return f"{math.ceil(value)}B"
     if kind == "latency":
         microseconds = math.ceil(value * 1e6)
-        return f"{microseconds / 1000:g}ms" if microseconds >= 1000 else f"{microseconds}us"
+        return f"{microseconds / 1000:.3f}ms" if microseconds >= 1000 else f"{microseconds}us"
     return f"{math.ceil(value * 1000 - 1e-6) / 1000:.3f}"
 
 

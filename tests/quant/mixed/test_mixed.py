@@ -298,7 +298,7 @@ def test_a_drop_is_measured_and_the_cheapest_network_within_it_is_chosen(trained
 @pytest.mark.parametrize("budget", ["flash=100B", "latency=1us"])
 def test_an_impossible_budget_is_refused_with_the_smallest_one_which_is_possible(trained, prepared, tmp_path, budget):
     kind = budget.split("=", maxsplit=1)[0]
-    with pytest.raises(ConfigError, match=rf"{kind}=\d+(B|us)\. Got: {budget}") as refused:
+    with pytest.raises(ConfigError, match=rf"{kind}=[\d.]+(B|us|ms)\. Got: {budget}") as refused:
         searched(trained, prepared, budget, tmp_path)
     assert not (tmp_path / "mixed.json").exists()
     smallest = str(refused.value).split("at least ")[1].split(". Got")[0]
