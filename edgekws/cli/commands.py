@@ -45,6 +45,16 @@ DATA = Group(
             "Decode recordings into a data set with splits, labels and a hash that identifies it.",
         ),
         Command(
+            "record",
+            "edgekws.cli.data.record:record",
+            "Record words from the microphone into a folder per word.",
+        ),
+        Command(
+            "import",
+            "edgekws.cli.data.import_:import_",
+            "Make word folders of Audacity labels, an Edge Impulse export, Common Voice or MSWC.",
+        ),
+        Command(
             "info",
             "edgekws.cli.data.prepare:data_info",
             "Show splits, clips per label and the hash of a prepared data set.",

@@ -70,6 +70,12 @@ def load(path: Path, rate_hz: int, called: str = "") -> Sound:
     return Sound(_int16(mono), (*changed, *mixed), own_rate, channels, kind)
 
 
+def convert(samples: np.ndarray, own_rate_hz: int, rate_hz: int) -> np.ndarray:
+    """int16, or floats in +-1, [n, channels] at one rate -> int16 [m], one channel at another."""
+    mono, _ = _mixed_down(samples)
+    return _int16(mono if own_rate_hz == rate_hz else _resampled(mono, own_rate_hz, rate_hz))
+
+
 def length(path: Path, rate_hz: int, called: str = "") -> int | None:
     """Samples at `rate_hz` as the header says, without decoding; None where only decoding can tell.
 

@@ -33,7 +33,9 @@ def show(data: Dataset, folder: Path) -> None:
         console.out.print(f"changed: {count:,} clips {escape(what)}")
     if (folder / cuts.FILE).exists():
         console.out.print(f"cuts: {escape(str(folder / cuts.FILE))}; edit it and run the same command again")
-    _show_left_out(data)
+    left_out(data.left_out, ", all named in index.json")
+    for word, lost, every in _mostly_lost(data):
+        console.out.print(f"[bold red]{escape(word)}: {lost} of {every} files could not be used[/]")
     for label, text in data.reject.items():
         console.out.print(f"{escape(label)}: {escape(text)}")
     for note in (*data.notes, *filter(None, [labels.reject_note(data.labels)])):
@@ -88,17 +90,16 @@ def _formats(data: Dataset) -> str:
     return ", ".join([*shown, *([f"{rest:,} others"] if rest else [])])
 
 
-def _show_left_out(data: Dataset) -> None:
-    if not data.left_out:
+def left_out(files: Sequence[LeftOut], where: str = "") -> None:
+    """Print how many files were left out, by reason, with the first names. where: who names all of them."""
+    if not files:
         return
-    console.out.print(f"[bold yellow]left out: {len(data.left_out):,} files[/], all named in index.json")
+    console.out.print(f"[bold yellow]left out: {len(files):,} files[/]{escape(where)}")
     by_reason: dict[str, list[LeftOut]] = {}
-    for each in data.left_out:
+    for each in files:
         by_reason.setdefault(each.reason, []).append(each)
-    for why, files in sorted(by_reason.items(), key=lambda item: -len(item[1])):
-        console.out.print(f"  {len(files):,} {escape(why)}: {escape(_names(files))}")
-    for word, lost, every in _mostly_lost(data):
-        console.out.print(f"[bold red]{escape(word)}: {lost} of {every} files could not be used[/]")
+    for why, same in sorted(by_reason.items(), key=lambda item: -len(item[1])):
+        console.out.print(f"  {len(same):,} {escape(why)}: {escape(_names(same))}")
 
 
 def _names(files: Sequence[LeftOut]) -> str:
