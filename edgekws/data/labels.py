@@ -26,12 +26,15 @@ def reject_note(labels: Iterable[str]) -> str:
     return f"this model has no {' and no '.join(missing)}: it takes {taken} for one of its words"
 
 
-def require_equal(model: Sequence[str], data: Sequence[str], source: str) -> None:
+_HINT = "give the data set of its training with --data, or the folder of another model with --out"
+
+
+def require_equal(model: Sequence[str], data: Sequence[str], source: str, hint: str = _HINT) -> None:
     """Raises DataError unless clips have the labels of the model, in its order. source: what the clips are from."""
     if tuple(model) == tuple(data):
         return
     raise DataError(
         f"{source} should have the labels of the model: {', '.join(model)}",
         got=", ".join(data) if set(model) != set(data) else f"the same in another order, {', '.join(data)}",
-        hint="give the data set of its training with --data, or the folder of another model with --out",
+        hint=hint,
     )

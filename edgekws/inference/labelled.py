@@ -31,6 +31,7 @@ _BATCH = 64
 _COLUMNS = ("file", "label")
 _START = "start_ms"
 _LISTED = 8
+_OTHERS = "give recordings of the words of this model, or the model of these words"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def read(path: Path, model: Model, split: str, progress: Progress) -> Labelled:
 
 def _prepared(path: Path, model: Model, split: str, progress: Progress) -> Labelled:
     loaded, spec = dataset.load(path), model.features
-    require_equal(model.labels, loaded.labels, str(path))
+    require_equal(model.labels, loaded.labels, str(path), _OTHERS)
     if split not in loaded.splits:
         raise DataError(f"--split should be one of {', '.join(loaded.splits)}", got=split)
     part = loaded.splits[split]
@@ -159,19 +160,21 @@ def _decoded(name: str, items: list[Recording], model: Model, root: Path, progre
     given = Counter(item.label for item in items)
     notes = _notes(given, model, name)
     spec = model.features
-    samples, kept, left_out = [], [], []
+    batch, parts, kept, left_out = [], [], [], []
     clips = decoding.decode_all(items, spec.rate_hz, spec.clip_samples)
     for number, (item, clip) in enumerate(zip(items, clips, strict=True)):
         progress("decode", number + 1, len(items))
         if isinstance(clip, DataError):
             left_out.append(LeftOut(item.id, decoding.reason(clip, item.path)))
         else:
-            samples.append(clip.samples)
+            batch.append(clip.samples)
             kept.append(item)
+        if batch and (len(batch) == _BATCH or number + 1 == len(items)):
+            parts.append(mfcc(spec, np.stack(batch)))
+            batch.clear()
     if not kept:
         first = left_out[0]
         raise DataError(f"{name} should hold recordings that can be read", got=f"{first.file}: {first.reason}")
-    parts = [mfcc(spec, np.stack(samples[at : at + _BATCH])) for at in range(0, len(samples), _BATCH)]
     truth = np.array([_truth(item.label, model.labels) for item in kept])
     ids = tuple(item.id for item in kept)
     return Labelled(name, ids, truth, np.concatenate(parts), root, "", notes, tuple(left_out))
@@ -188,7 +191,7 @@ def _notes(given: Counter[str], model: Model, name: str) -> tuple[str, ...]:
     """What labels that the model lacks are counted as. Raises DataError when none is a word of the model."""
     labels = model.labels
     if not set(given) & set(words(labels)):
-        require_equal(labels, sorted(given), name)
+        require_equal(labels, sorted(given), name, _OTHERS)
     others = {label: count for label, count in given.items() if label not in labels}
     noise = {label: others.pop(label) for label in (SILENCE, NOISE_FOLDER) if label in others}
     notes = [_note(counts, label, labels) for counts, label in ((noise, SILENCE), (others, UNKNOWN)) if counts]

@@ -30,8 +30,8 @@ def listed(path: Path) -> list[Path]:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """The files in `folder` and in the folders in it, sorted, without hidden ones."""
-    return sorted(each for each in folder.rglob("*") if each.is_file() and not _is_hidden(each, folder))
+    """The files in `folder` and in the folders in it, sorted, without hidden ones; dangling links are files too."""
+    return sorted(each for each in folder.rglob("*") if not each.is_dir() and not _is_hidden(each, folder))
 
 
 def read(path: Path, rate_hz: int, called: str = "") -> np.ndarray:

@@ -53,8 +53,18 @@ def test_a_folder_as_json_and_csv(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_nothing_that_can_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no sound")
-    with pytest.raises(DataError, match=r"a recording that can be read.*notes.txt"):
+    with pytest.raises(DataError, match=r"notes.txt should be a recording"):
         predict(DSCNN, str(tmp_path))
+    (tmp_path / "gone.wav").symlink_to(tmp_path / "missing.wav")
+    with pytest.raises(DataError, match=r"a recording that can be read.*gone.wav.*and 1 more"):
+        predict(DSCNN, str(tmp_path))
+
+
+def test_of_a_long_recording_the_windows_with_words_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    predict(DSCNN, str(write(tmp_path / "long.wav", 25.0)), on="c", threshold=1.0)
+    assert "49 of 49 windows have none of the words" in capsys.readouterr().out
 
 
 def test_a_model_without_a_reject_class_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

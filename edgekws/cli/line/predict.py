@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from edgekws.inference.classifier import Classifier
     from edgekws.inference.predict import Prediction, Window
 
+    Failures = list[tuple[str, DataError]]
+
 KIND, VERSION = "edgekws-prediction", 1
 NONE = "none of the words"
 _SHOWN_FAILURES = 5
+_MOST_WINDOWS = 40
+"""Of a longer recording only the windows with a word are printed."""
 _COLUMNS = ("file", "start_s", "word", "label", "probability")
 
 ModelArgument = Annotated[
@@ -108,8 +112,8 @@ def _sources(recordings: str, rate_hz: int, raw: int | None) -> list[tuple[str, 
 
 def _predicted(
     classifier: Classifier, sources: list[tuple[str, Callable[[], np.ndarray]]], hop_ms: float, threshold: float
-) -> tuple[list[Prediction], list[tuple[str, str]]]:
-    """(predictions, (name, reason) of what could not be read)."""
+) -> tuple[list[Prediction], Failures]:
+    """(predictions, name and error of each recording that could not be read)."""
     from edgekws.inference.predict import predict as run
 
     results, failures = [], []
@@ -120,7 +124,7 @@ def _predicted(
             try:
                 samples = read()
             except DataError as error:
-                failures.append((name, str(error)))
+                failures.append((name, error))
                 continue
             results.append(run(classifier, samples, name, hop_ms, threshold))
     return results, failures
@@ -141,8 +145,11 @@ def _show(classifier: Classifier, results: list[Prediction]) -> None:
 
 def _show_one(result: Prediction) -> None:
     if len(result.windows) > 1:
-        rows = [(f"{window.start_s:.2f} s", window) for window in result.windows]
-        console.out.print(_table("window at", rows))
+        shown = [window for window in result.windows if window.word or len(result.windows) <= _MOST_WINDOWS]
+        console.out.print(_table("window at", [(f"{window.start_s:.2f} s", window) for window in shown]))
+        if len(shown) < len(result.windows):
+            without = len(result.windows) - len(shown)
+            console.out.print(f"{without} of {len(result.windows)} windows have {NONE} and are not shown")
     best = result.best
     following = "" if len(result.windows) > 1 else f"; next: {_following(best)}"
     console.out.print(f"{_place(result)}: {_answer(best)}, probability {best.probability:.2f}{following}", markup=False)
@@ -175,9 +182,7 @@ def _answer(window: Window) -> str:
     return window.label if window.word else f"{NONE} ({window.label})"
 
 
-def _document(
-    classifier: Classifier, results: list[Prediction], failures: list[tuple[str, str]], note: str
-) -> dict[str, Any]:
+def _document(classifier: Classifier, results: list[Prediction], failures: Failures, note: str) -> dict[str, Any]:
     from edgekws.inference.documents import subject
 
     return {
@@ -186,7 +191,7 @@ def _document(
         **subject(classifier),
         "reject_note": note,
         "predictions": [result.to_json() for result in results],
-        "left_out": [{"file": name, "reason": reason} for name, reason in failures],
+        "left_out": [{"file": name, "reason": str(error)} for name, error in failures],
     }
 
 
@@ -210,15 +215,17 @@ def _rows(results: list[Prediction]) -> Iterator[tuple[str, ...]]:
             )
 
 
-def _report(failures: list[tuple[str, str]], total: int) -> None:
+def _report(failures: Failures, total: int) -> None:
     """Name what could not be read. Raises DataError when that was everything."""
     if not failures:
         return
+    if total == 1:
+        raise failures[0][1]
     if len(failures) == total:
-        more = f" (and {total - 1} more)" if total > 1 else ""
-        raise DataError("there should be a recording that can be read", got=f"{failures[0][1]}{more}")
+        got = f"{failures[0][1]} (and {total - 1} more)"
+        raise DataError("there should be a recording that can be read", got=got)
     console.warn(f"{len(failures)} of {total} files were left out:")
-    for _, reason in failures[:_SHOWN_FAILURES]:
-        console.warn(reason)
+    for _, error in failures[:_SHOWN_FAILURES]:
+        console.warn(str(error))
     if len(failures) > _SHOWN_FAILURES:
         console.warn(f"and {len(failures) - _SHOWN_FAILURES} more; --json names all of them")
