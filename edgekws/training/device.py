@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from edgekws.errors import ConfigError, unknown
@@ -26,8 +28,18 @@ def choose(name: str, number: int = 0) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda needs a CUDA device and PyTorch's CUDA build", got=_missing(), hint=_hint())
     if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
-        return torch.device("cuda", number % torch.cuda.device_count())
+        return _cuda(number)
     return torch.device("mps" if name == "mps" else "cpu")
+
+
+def _cuda(number: int) -> torch.device:
+    devices = torch.cuda.device_count()
+    if number >= devices:
+        hint = f"give torchrun --nproc-per-node {devices}, or --device cpu"
+        got = f"process {number + 1} of this computer, {devices} devices"
+        raise ConfigError("each process needs a CUDA device of its own", got=got, hint=hint)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
+    return torch.device("cuda", number)
 
 
 def _missing() -> str:

@@ -51,7 +51,7 @@ def fit(
     longer finite.
     """
     machine.keep_freed_memory()
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(True, warn_only=group.device.type != "cpu")  # not all of a GPU's are
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs a third of a step
     model.to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = _Run(model, task, folder, header, group)

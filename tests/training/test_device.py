@@ -16,7 +16,8 @@ def test_auto_is_a_cuda_device_where_there_is_one(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert device.choose("auto", 1) == torch.device("cuda", 1)
-    assert device.choose("cuda", 2) == torch.device("cuda", 0)
+    with pytest.raises(ConfigError, match="--nproc-per-node 2"):
+        device.choose("cuda", 2)
 
 
 def test_a_cpu_build_says_how_to_get_cuda(monkeypatch):
