@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,8 +27,18 @@ from edgekws.files.os_errors import unreadable
 _HINT = "see the recipe of a released model: edgekws models says where they are"
 
 
+_LATER = ("slots", "precision", "init", "patience", "tune")
+"""Their default is None or empty."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Keys that came later are left out while they are not given: older files and hashes stay as they are."""
+        written: dict[str, Any] = handler(self)
+        return {key: value for key, value in written.items() if value or key not in _LATER}
 
 
 class NetSection(_Section):
@@ -59,6 +70,8 @@ class TrainSection(_Section):
     """Of the float training; by default bf16 where a CUDA device computes, else float32. QAT is always float32."""
     init: str | None = None
     """Fine-tune this network, whose front end is kept: a model's folder, a checkpoint, or a released model's name."""
+    patience: int | None = Field(None, ge=1)
+    """The training ends after so many epochs without a better validation loss; without it, after `epochs`."""
 
     @field_validator("slots")
     @classmethod
@@ -68,18 +81,10 @@ class TrainSection(_Section):
             raise ValueError(f"should divide the batch of {batch} clips")
         return slots
 
-    @model_serializer(mode="wrap")
-    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Keys that came later are left out while they are not given: older files and hashes stay as they are."""
-        written: dict[str, Any] = handler(self)
-        return {key: value for key, value in written.items() if value is not None or key not in _LATER}
-
     def teacher_files(self) -> list[Path]:
         """Files of the teachers; those of a released model are found wherever edgekws is installed."""
         return [models.find(Path(path)) for path in self.teachers]
 
-
-_LATER = ("slots", "precision", "init")
 
 WeightBits = Literal[8, 4, 2]
 
@@ -126,6 +131,8 @@ class Recipe(_Section):
     train: TrainSection = TrainSection()
     augment: AugmentSpec = AugmentSpec()
     quant: QuantSection = QuantSection()
+    tune: dict[str, str | list[Any]] = Field(default_factory=dict)
+    """Ranges of `edgekws tune`: key -> values, as edgekws/tuning/ranges.py reads them. No other step reads them."""
 
     def to_json(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
@@ -151,6 +158,18 @@ def load(path: Path) -> Recipe:
     return loaded
 
 
+def written_keys(path: Path) -> set[str]:
+    """The dotted keys that stand in the file of a recipe; the others have the defaults of this module."""
+    keys: set[str] = set()
+
+    def walk(table: dict[str, Any], prefix: str) -> None:
+        for key, value in table.items():
+            walk(value, f"{prefix}{key}.") if isinstance(value, dict) else keys.add(f"{prefix}{key}")
+
+    walk(tomllib.loads(path.read_text(encoding="utf-8-sig")), "")
+    return keys
+
+
 def changed(recipe: Recipe, names: Mapping[str, str] | None = None, **changes: object) -> Recipe:
     """The recipe with other values, validated like its file. names: key -> what the user calls it.
 
@@ -160,6 +179,31 @@ def changed(recipe: Recipe, names: Mapping[str, str] | None = None, **changes: o
         return Recipe.model_validate({**recipe.model_dump(), **changes})
     except ValidationError as error:
         raise _config_error("", error, names or {}) from error
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe as the text of a file, with every key that has a value."""
+    sections: dict[str, Any] = recipe.model_dump(mode="json")
+    top = {key: value for key, value in sections.items() if not isinstance(value, dict)}
+    lines = [f"{key} = {_toml(value)}" for key, value in top.items()]
+    for name, section in sections.items():
+        if name not in top:
+            lines += ["", f"[{name}]"]
+            lines += [f"{_toml_key(key)} = {_toml(value)}" for key, value in section.items() if value is not None]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        inside = ", ".join(f"{_toml_key(key)} = {_toml(each)}" for key, each in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return repr(value) if isinstance(value, float) else json.dumps(value)
+
+
+def _toml_key(key: str) -> str:
+    return key if key.isascii() and key.replace("_", "").isalnum() else json.dumps(key)
 
 
 def check(recipe: Recipe, source: str = "") -> None:

@@ -2,6 +2,7 @@
 
 Folder of one model:
     float/best.safetensors     trained network           float/log.csv, float/curves.svg
+    float/training.json        its accuracy, and in words what there is to doubt
     quant/<plan>/best.safetensors    quantization-aware, if the recipe asks for it
     mixed.json, pareto.svg     bits per layer, if a budget was given
     graph.npz                  the integer graph, input of all later steps
@@ -24,6 +25,7 @@ from edgekws.pipeline._float import float_logits
 from edgekws.pipeline._prepare import prepare, sources
 from edgekws.pipeline._quantize import quantize, read_scores, search
 from edgekws.pipeline._train import train, training_header
+from edgekws.pipeline._verdict import verdict
 from edgekws.training.trained import Trained, load_trained
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "sources",
     "train",
     "training_header",
+    "verdict",
     "versions",
     "write_parity",
 ]

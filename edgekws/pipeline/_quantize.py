@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 KIND, VERSION = "edgekws-quantize", 1
 CALIBRATION = "calibration.txt"
 """The clips used for calibration; its hash is in the graph, and a recipe may name it as calibration_list."""
-_QAT_SCHEDULE = {"warmup_epochs": 0.2, "weight_decay": 0.0, "ema_decay": 0.0, "teachers": ()}
+_QAT_SCHEDULE = {"warmup_epochs": 0.2, "weight_decay": 0.0, "ema_decay": 0.0, "teachers": (), "patience": None}
 """No moving average: averaged weights round to other integers, worst at 2 bits."""
 _STARTS_FROM = {
     "target", "weight_bits", "layers", "calibration", "calibration_clips", "calibration_list", "headroom_bits",

@@ -14,11 +14,13 @@ from edgekws.features import cache
 from edgekws.features.spec import FeatureSpec
 from edgekws.files import sha256_file
 from edgekws.models import memory
+from edgekws.pipeline._tracking import tracked
 from edgekws.recipe import Recipe
 from edgekws.training.options import TrainOptions
 from edgekws.types import Progress
 
 if TYPE_CHECKING:
+    from edgekws.training.loop import Watch
     from edgekws.training.processes import Group
 
 
@@ -28,21 +30,25 @@ def train(
     out: Path,
     progress: Progress,
     options: TrainOptions = TrainOptions(),  # noqa: B008
+    watch: Watch | None = None,
 ) -> Path:
     """Train the float network of `recipe`, or continue an interrupted run; return the path of the best checkpoint.
 
     Under torchrun every process calls it with the same arguments, and the first one writes. The slots are then those
-    of `edgekws.training.slots.continued`.
+    of `edgekws.training.slots.continued`. watch: gets the rows of the log after each epoch, in the first process.
+    edgekws.training.history says what may differ from the run that is continued.
     """
     from edgekws.training import device, processes, slots
 
     place = machine.place()
     recipe = recipe.model_copy(update={"train": slots.continued(recipe.train, out / "float", place.count)})
     with processes.joined(device.choose(options.device, place.local_rank)) as group:
-        return _train_together(recipe, data, out, progress, group)
+        names = options.trackers if group.leads else ()
+        with tracked(names, recipe, data, out / "float", watch) as follow:
+            return _train_together(recipe, data, out, progress, group, follow)
 
 
-def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress, group: Group) -> Path:
+def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress, group: Group, watch: Watch) -> Path:
     import torch
 
     from edgekws.quant import widths
@@ -70,7 +76,7 @@ def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress
     about = (data.folder, data.name, data.sha256, data.labels, recipe.to_json())
     if group.leads and memory.origin(out) is None:  # a killed training knows its data set too
         memory.remember(out, *about)
-    best = loop.fit(network, task, out / "float", header, with_figures(progress, "train"), group)
+    best = loop.fit(network, task, out / "float", header, with_figures(progress, "train"), group, watch)
     if group.leads:
         memory.remember(out, *about)
         curves.draw(out / "float" / curves.LOG, out / "float" / "curves.svg")
@@ -83,7 +89,7 @@ def training_header(recipe: Recipe, data: Dataset, features: FeatureSpec) -> dic
     teachers = [sha256_file(path) for path in recipe.train.teacher_files()]
     return {
         **({"teachers": teachers} if teachers else {}),
-        "recipe": recipe.model_dump(mode="json", exclude={"quant": True, "train": {"teachers", "init"}}),
+        "recipe": recipe.model_dump(mode="json", exclude={"quant": True, "tune": True, "train": {"teachers", "init"}}),
         "labels": list(data.labels),
         "features": features.to_json(),
         "dataset": {"name": data.name, "sha256": data.sha256, "clips_per_label": clips.tolist()},

@@ -7,7 +7,7 @@ tensors            "group/name", e.g. "model/0.weight", "average/0.weight", "opt
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,17 @@ def save(path: Path, header: Mapping[str, Any], groups: Mapping[str, Mapping[str
 
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint. Raises ArtifactError for a missing, damaged or foreign file."""
+    return _read(path, lambda file: {key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118 (not a dict)
+
+
+def _read(path: Path, tensors: Callable[[Any], Tensors]) -> Checkpoint:
+    """The header, and by group what `tensors` reads of the open file."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("edgekws", "{}"))
-            flat = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+            flat = tensors(file)
     except (OSError, SafetensorError, ValueError) as error:
         hint = "run edgekws train"
         raise ArtifactError(f"{path} should be an edgekws checkpoint", got=str(error), hint=hint) from error
@@ -57,6 +62,11 @@ def load(path: Path) -> Checkpoint:
         group, _, name = key.partition("/")
         groups.setdefault(group, {})[name] = value
     return Checkpoint(header, groups)
+
+
+def header_of(path: Path) -> dict[str, Any]:
+    """The header of a checkpoint, without reading its tensors. Raises ArtifactError as `load` does."""
+    return _read(path, lambda _: {}).header
 
 
 def load_into(model: torch.nn.Module, tensors: Tensors, path: Path) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgekws.files import replacing
 from edgekws.files.picture import write_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLUMNS = ("epoch", "loss", "validation_loss", "validation_accuracy", "validation_balanced_accuracy")
 """Those of log.csv that the picture shows."""
@@ -24,6 +29,19 @@ def write_log(path: Path, rows: list[dict[str, float]]) -> None:
 
 def draw(log: Path, picture: Path) -> None:
     """Plot log.csv of a training run as SVG, written to `picture`."""
+    figure, epochs = _figure(log)
+    write_svg(figure, picture, f"Training curves, {epochs} epochs: loss and validation accuracy")
+
+
+def png(log: Path) -> bytes:
+    """The same plot as a PNG."""
+    content = io.BytesIO()
+    _figure(log)[0].savefig(content, format="png", dpi=110)
+    return content.getvalue()
+
+
+def _figure(log: Path) -> tuple[Figure, int]:
+    """The plot, and how many epochs it shows."""
     from matplotlib.figure import Figure
 
     with log.open(newline="") as file:
@@ -40,4 +58,4 @@ def draw(log: Path, picture: Path) -> None:
     for axes in (left, right):
         axes.legend(frameon=False)
         axes.grid(alpha=0.3)
-    write_svg(figure, picture, f"Training curves, {len(rows)} epochs: loss and validation accuracy")
+    return figure, len(rows)

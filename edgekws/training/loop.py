@@ -10,7 +10,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -25,7 +25,7 @@ from edgekws import machine
 from edgekws.errors import ArtifactError, ConfigError
 from edgekws.features.cache import features_of
 from edgekws.files import sha256
-from edgekws.training import checkpoint, curves, optimizer
+from edgekws.training import checkpoint, curves, history, optimizer
 from edgekws.training.batches import Part, batches, preparation
 from edgekws.training.processes import ALONE, Group
 from edgekws.training.scoring import score
@@ -34,6 +34,12 @@ from edgekws.training.task import Task
 
 Progress = Callable[[int, int, dict[str, float]], None]
 """(batches done, batches in all, figures to show)"""
+Watch = Callable[[Sequence[Mapping[str, float]]], None]
+"""Gets the rows of the log so far: once before the first epoch, then after each, when its checkpoint is written."""
+
+
+def unwatched(_: Sequence[Mapping[str, float]]) -> None:
+    """For a training that nobody follows."""
 
 
 def fit(
@@ -43,12 +49,14 @@ def fit(
     header: dict[str, Any],
     progress: Progress,
     group: Group = ALONE,
+    watch: Watch = unwatched,
 ) -> Path:
     """Train `model` in place and return the path of the checkpoint with the lowest validation loss.
 
-    Continues from `folder`/last.safetensors. Every process of `group` calls this with the same arguments; the first
-    one writes. Raises ArtifactError when the checkpoint has another `header`, and ConfigError when the loss is no
-    longer finite.
+    Continues from `folder`/last.safetensors; edgekws.training.history says how when the number of epochs is another.
+    Ends early when the recipe has a patience. Every process of `group` calls this with the same arguments; the first
+    one writes and calls `watch`. Raises ArtifactError when the checkpoint has another `header` or more epochs than are
+    asked for, and ConfigError when the loss is no longer finite.
     """
     machine.keep_freed_memory()
     torch.use_deterministic_algorithms(True, warn_only=group.device.type != "cpu")  # not all of a GPU's are
@@ -57,9 +65,14 @@ def fit(
     run = _Run(model, task, folder, header, group)
     with _shared_cores(), one_thread(task.plan), _on_device(task.teacher, group):
         first = run.resume()
+        watch = watch if group.leads else unwatched
+        watch(run.rows)
         for epoch in range(first, task.plan.epochs):
+            if run.is_exhausted:
+                break
             run.train_epoch(epoch, progress)
             run.finish_epoch(epoch)
+            watch(run.rows)
     group.wait()  # until the last checkpoint is written
     best = checkpoint.load(folder / checkpoint.BEST)
     checkpoint.load_into(model.cpu(), best.groups["model"], folder / checkpoint.BEST)
@@ -111,6 +124,7 @@ class _Run:
         self.optimizer = torch.optim.AdamW(optimizer.parameter_groups(model, plan.weight_decay), lr=plan.learning_rate)
         self.best_loss = math.inf
         self.rows: list[dict[str, float]] = []
+        self.plans = history.plans_of(None, plan.epochs, str(folder))
         self.validation = features_of(task.dataset, "validation", task.features)
         self.slots = Slots(model, plan.slots, group, task.seed) if plan.slots else None
         self.prepare = preparation(task, group.device)
@@ -128,17 +142,30 @@ class _Run:
         if not path.exists():
             return 0
         saved = checkpoint.load(path)
-        if saved.header["run"] != self.header:
+        if differing := history.difference(saved.header["run"], self.header):
             raise ArtifactError(
                 f"{path} should belong to this recipe and data",
-                got=_difference(saved.header["run"], self.header),
+                got=differing,
                 hint=f"give another output folder, or delete {self.folder} to train from the start",
             )
         checkpoint.load_into(self.model, saved.groups["model"], path)
         checkpoint.load_into(self.average, saved.groups["average"], path)
         optimizer.load_state(self.optimizer, saved.groups.get("optimizer", {}))
         self.best_loss, self.rows = saved.header["best_loss"], saved.header["rows"]
+        self.plans = history.plans_of(saved.header, self.task.plan.epochs, str(self.folder))
+        self._record_plan(saved.header)
         return int(saved.header["epoch"]) + 1
+
+    def _record_plan(self, saved: Mapping[str, Any]) -> None:
+        """Write the last checkpoint again when the run ends at another epoch than it says."""
+        header = json.loads(json.dumps(self._header(int(saved["epoch"]))))
+        if self.group.leads and header != {key: saved[key] for key in saved if key not in ("kind", "version")}:
+            self._save_last(int(saved["epoch"]))
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the patience of the recipe is used up."""
+        return history.is_exhausted(self.rows, self.task.plan.patience, self.plans[-1][0])
 
     def train_epoch(self, epoch: int, progress: Progress) -> None:
         torch.manual_seed(self.task.seed * 100_003 + epoch)
@@ -166,18 +193,23 @@ class _Run:
             self.best_loss = figures.loss
             if self.group.leads:
                 header = {"run": self.header, "epoch": epoch, "validation": asdict(figures)}
+                header |= history.recorded(self.plans, stopped=False)
                 checkpoint.save(self.folder / checkpoint.BEST, header, {"model": self.average.state_dict()})
         if self.group.leads:
             self._save_last(epoch)
 
-    def _save_last(self, epoch: int) -> None:
+    def _header(self, epoch: int) -> dict[str, Any]:
+        """Of the last checkpoint."""
         header = {"run": self.header, "epoch": epoch, "best_loss": self.best_loss, "rows": self.rows}
+        return header | history.recorded(self.plans, self.is_exhausted)
+
+    def _save_last(self, epoch: int) -> None:
         groups = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": optimizer.state_tensors(self.optimizer),
         }
-        checkpoint.save(self.folder / checkpoint.LAST, header, groups)
+        checkpoint.save(self.folder / checkpoint.LAST, self._header(epoch), groups)
         curves.write_log(self.folder / curves.LOG, self.rows)
 
     def _step(self, parts: list[Part], step: int) -> torch.Tensor:
@@ -254,8 +286,3 @@ def _mixed_precision(task: Task, group: Group) -> bool:
     if task.quantized or task.plan.precision == "float32":
         return False
     return task.plan.precision == "bf16" or group.device.type == "cuda"
-
-
-def _difference(saved: dict[str, Any], current: dict[str, Any]) -> str:
-    keys = sorted(key for key in saved.keys() | current.keys() if saved.get(key) != current.get(key))
-    return "another " + ", ".join(keys)

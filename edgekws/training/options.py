@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """device: auto (a CUDA device if there is one, else the CPU), cpu, cuda or mps."""
+    """device: auto (a CUDA device if there is one, else the CPU), cpu, cuda or mps. trackers: plugins by name."""
 
     device: str = "auto"
+    trackers: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from edgekws.files import fields, read_json, write_json
 from edgekws.training.trackers import Run, Tracker, tensorboard
 
 FILE, KIND, VERSION = "tracking.json", "edgekws-tracking", 1
+_KINDS = {"id": fields.TEXT, "logged": fields.OBJECT}
 NONE = "none"
 Rows = Sequence[Mapping[str, float]]
 """The values of each epoch so far, in order, as in log.csv; `epoch` counts from 1."""
@@ -105,20 +106,12 @@ def started(
         yield tracking
 
 
-def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """{"train": {"epochs": 3}} -> {"train.epochs": 3}."""
-    rows: dict[str, object] = {}
-    for key, value in config.items():
-        rows |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return rows
-
-
 def _state(path: Path, done: int) -> tuple[str, dict[str, int]]:
     """(id of the run, tracker -> last epoch); a training that begins again is another run."""
     if not done or not path.exists():
         return secrets.token_hex(8), {}
     state = read_json(path, KIND, VERSION)
-    fields.require(str(path), state, {"id": fields.TEXT})
+    fields.require(str(path), {"id": state.get("id"), "logged": state.get("logged")}, _KINDS)
     return state["id"], dict(state["logged"])
 
 

@@ -47,7 +47,7 @@ def load_trained(path: Path, recipe: Recipe | None = None) -> Trained:
             got=f"{used.net.name} with {used.net.options}",
             hint="use the recipe that it was trained with, or train again in another folder",
         )
-    _require_finished(path, used)
+    _require_finished(path)
     network = build_network(used, len(run["labels"]))
     checkpoint.load_into(network, saved.groups["model"], path)
     if used.train.prior_correction:
@@ -103,16 +103,15 @@ def build_network(recipe: Recipe, labels: int) -> nn.Module:
     return network
 
 
-def _require_finished(best: Path, recipe: Recipe) -> None:
+def _require_finished(best: Path) -> None:
     """A released checkpoint stands alone; in a training's folder the last one says how far it got."""
-    from edgekws.training import checkpoint
+    from edgekws.training import checkpoint, history
 
-    if not (best.parent / checkpoint.LAST).exists():
-        return
-    done = checkpoint.load(best.parent / checkpoint.LAST).header["epoch"] + 1
-    if done < recipe.train.epochs:
+    last = best.parent / checkpoint.LAST
+    header = checkpoint.header_of(last) if last.exists() else None
+    if header is not None and not history.is_finished(header):
         raise ArtifactError(
             f"the training in {best.parent} should be finished",
-            got=f"epoch {done} of {recipe.train.epochs}",
+            got=f"epoch {header['epoch'] + 1} of {history.epochs_of(header)}",
             hint="run edgekws train again, it continues there",
         )

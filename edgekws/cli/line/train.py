@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekws import machine
 from edgekws.cli import console
 from edgekws.cli._options import DATA, OUT, RECIPE, DataOption, OutOption, changed_recipe, read_recipe
 
 if TYPE_CHECKING:
+    from edgekws.evaluation.training import Verdict
     from edgekws.recipe import Recipe
+    from edgekws.training.options import TrainOptions
 
+
+TrackerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker",
+        help="Where the values of each epoch go besides log.csv: csv, tensorboard, wandb, mlflow or a plugin's name; "
+        "may be repeated. Default: tensorboard when it is installed. none: nowhere.",
+    ),
+]
 OWN_WORDS = "own_words"
+_TYPED = "command line"
 
 
 def train(
@@ -27,7 +41,12 @@ def train(
     data: DataOption = DATA,
     out: OutOption = OUT,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's epochs.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Instead of the recipe's epochs; may be raised later, the training goes on.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="End after so many epochs without a better validation loss.")
+    ] = None,
     slots: Annotated[
         int | None,
         typer.Option(
@@ -42,14 +61,35 @@ def train(
         str | None,
         typer.Option(help="Fine-tune this network: a model's folder, a checkpoint, or a model of `edgekws models`."),
     ] = None,
+    tracker: TrackerOption = None,
 ) -> None:
-    """Train the float network. A killed run continues exactly where it was."""
-    chosen = read_recipe(recipe or recipe_for(data), seed, epochs)
-    given = {"slots": slots, "init": init}
-    changes = {key: value for key, value in given.items() if value is not None}
+    """Train the float network. A killed run continues exactly where it was.
+
+    Examples:
+
+    `edgekws train --data work/my_words/data --out work/my_words/model` trains on your own words.
+
+    `edgekws train --out work/dscnn --epochs 60` goes on with a training of 36 epochs, to 60 in all. The learning rate
+    then follows the schedule of 60 epochs from epoch 36 on.
+
+    `edgekws train --patience 8 --tracker tensorboard --tracker wandb` ends early and logs to two trackers.
+    """
+    from edgekws.training.options import TrainOptions
+    from edgekws.training.tracking import chosen
+
+    options = TrainOptions(device, chosen(tracker))
+    typed = {"epochs": epochs, "patience": patience, "slots": slots, "init": init}
+    changes = {key: value for key, value in typed.items() if value is not None}
+    source = recipe or recipe_for(data)
+    used = read_recipe(source, seed, None)
     if changes:
-        chosen = changed_recipe(chosen, train={**chosen.train.model_dump(), **changes})
-    run(chosen, data, out, device)
+        used = changed_recipe(used, train={**used.train.model_dump(), **changes})
+    if machine.place().rank == 0:
+        _show_recipe(source, used, {f"train.{key}" for key in changes} | ({"seed"} if seed is not None else set()))
+    with console.when_stopped(f"stopped; this goes on: {console.command_line(*sys.argv[1:])}"):
+        run(used, data, out, options)
+    if machine.place().rank == 0:
+        console.next_step("quantize", "--out", out)
 
 
 def recipe_for(data: Path) -> Path:
@@ -62,21 +102,49 @@ def recipe_for(data: Path) -> Path:
     return Path(OWN_WORDS)
 
 
-def run(recipe: Recipe, data: Path, out: Path, device: str = "auto") -> None:
-    """Train the float network of `recipe`, with progress."""
+def run(recipe: Recipe, data: Path, out: Path, options: TrainOptions | None = None) -> None:
+    """Train the float network of `recipe`, with progress, and say how good it is."""
     from edgekws import pipeline
     from edgekws.data import dataset
     from edgekws.training.options import TrainOptions
 
     _say_slots(recipe, out)
+    loaded = dataset.load(data)
     with console.progress() as report:
-        best = pipeline.train(recipe, dataset.load(data), out, report, TrainOptions(device))
+        best = pipeline.train(recipe, loaded, out, report, options or TrainOptions())
+    if machine.place().rank != 0:
+        return
     console.out.print(f"trained: {best}, curves in {best.parent / 'curves.svg'}")
+    _show(pipeline.verdict(out, loaded))
+
+
+def _show(verdict: Verdict) -> None:
+    console.out.print(f"validation accuracy: {verdict.validation.text()}, computed on this machine")
+    early = "; stopped early: the validation loss did not fall any more" if verdict.early else ""
+    console.out.print(f"best epoch: {verdict.best} of {verdict.epochs}{early}")
+    for warning in verdict.warnings:
+        console.warn(warning)
+
+
+def _show_recipe(path: Path, used: Recipe, typed: set[str]) -> None:
+    """Print the values of [net] and [train] that a training uses, by where they come from."""
+    from edgekws import models, recipe
+    from edgekws.training.history import flat
+
+    source = models.find(path, models.RECIPE)
+    written = recipe.written_keys(source)
+    groups: dict[str, list[str]] = {_TYPED: [], str(source): [], "defaults": []}
+    for key, value in flat(used.model_dump(include={"seed", "net", "train"})).items():
+        origin = _TYPED if key in typed else str(source) if key in written else "defaults"
+        groups[origin].append(f"{key}={value}")
+    console.out.print(f"recipe {used.name}", markup=False)
+    for origin, values in groups.items():
+        if values:
+            console.out.print(f"  {origin}: {', '.join(values)}", markup=False)
 
 
 def _say_slots(recipe: Recipe, out: Path) -> None:
     """Say in how many slots several processes train, where the recipe does not."""
-    from edgekws import machine
     from edgekws.training import slots
 
     count = machine.place().count
