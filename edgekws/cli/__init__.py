@@ -45,6 +45,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     signals.install()
+    console.prepare_streams()
     if not debug:
         console.plain_warnings()
     with console.readable_errors(debug):

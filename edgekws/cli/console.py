@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -82,6 +83,16 @@ def progress() -> Iterator[ProgressReport]:
             bars.update(tasks[name], description=_escaped(what), completed=done, total=total)
 
         yield report
+
+
+def prepare_streams() -> None:
+    """Let output be closed, or of an encoding that lacks a sign: neither is an error of the command."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def warn(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,23 @@ _Result = TypeVar("_Result")
 
 
 def user_path(path: Path) -> Path:
-    """`path` without blanks around it, its leading `~` or `~user` replaced. Raises UsageError for an unknown user."""
+    """`path` without blanks around it, its leading `~` or `~user` replaced.
+
+    Raises UsageError for an unknown user, and for a path that is too long for any file.
+    """
     try:
-        return Path(str(path).strip()).expanduser()
+        expanded = Path(str(path).strip()).expanduser()
+        expanded.lstat()
     except RuntimeError as error:
         raise UsageError(f"{path} should begin with the home of a user", got=str(error)) from error
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            shown = f"{str(path)[:_SHOWN]}..."
+            raise UsageError(f"the path {shown} is too long for this file system", hint="give a shorter one") from error
+    return expanded
+
+
+_SHOWN = 60
 
 
 def expanding(command: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:

@@ -182,11 +182,11 @@ def write(
     from firmware_io import flash as tools
     from firmware_io.build import build_id
 
+    build_id.require_unchanged(image)
     flasher = tools.flasher(tool)
     own = board.transport if board.flash_tool == tool or board.how == "measured" else ""
     device = _port(port, own, dry_run) if flasher.CAPABILITIES.port else ""
     job = tools.job(tool, board, image, device, options, verify)
-    build_id.require_unchanged(image)
     if dry_run:
         for line in flasher.plan(job):
             console.out.print(f"load:  {line}", markup=False, soft_wrap=True)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from edgekws.cli import console
 from edgekws.cli._options import DATA, DataOption
-from edgekws.errors import ConfigError
+from edgekws.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     from edgekws.curate.clean.clips import Clips
@@ -46,8 +46,12 @@ def clean(
     `edgekws data drop` or `data prepare --decisions` makes a data set without the dropped clips.
     """
     from edgekws.curate.clean.probe import ProbePlan
+    from edgekws.data.listing import SPLITS
 
     plan = ProbePlan(probe, folds, epochs, seed, embedding)  # refuses invalid options before the recordings are read
+    for name in split or ():
+        if name not in SPLITS:
+            raise ConfigError(unknown("--split", name, SPLITS))
     clips = _clips(data, root, split or ["train"])
     ranking = _ranking(clips, plan, out / RANKING)
     _show(ranking)

@@ -51,6 +51,7 @@ def export(
     if tool is not None:
         if formats:
             raise ConfigError("--format or --for, not both", got=f"--format {formats[0]} --for {tool}")
+        plugins.find("vendors", tool)  # an unknown compiler is refused before the model is looked for
         folder = model_folder(out)
         require_graph(folder)
         vendor.run(tool, device, data_for(data, folder), folder)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgekws.curate.clean.clips import Clips
-from edgekws.errors import ConfigError, DataError
+from edgekws.errors import ConfigError, DataError, unknown
 from edgekws.features.mfcc import mfcc
 from edgekws.features.spec import FeatureSpec
 from edgekws.types import Progress
@@ -58,7 +58,7 @@ class ProbePlan:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ConfigError(f"a probe should be one of {', '.join(KINDS)}", got=self.kind)
+            raise ConfigError(unknown("--probe", self.kind, KINDS))
         if self.kind == "network" and self.embedding != STATISTICS:
             raise ConfigError("the network learns from spectra", got=self.embedding, hint="give --probe linear too")
         if self.folds < 2 or self.epochs < 1:
