@@ -90,7 +90,8 @@ def prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            null = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
+            setattr(sys, name, null)
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
 

@@ -126,6 +126,8 @@ def _show(ranking: Ranking) -> None:
         why = "; ".join(f"{reason.reason}: {reason.detail}" for reason in entry.reasons)
         table.add_row(f"{entry.score:.2f}", escape(entry.id), escape(entry.label), escape(why))
     console.out.print(table)
+    if ranking.caveat():
+        console.out.print(f"[yellow]note:[/] {ranking.caveat()}")
 
 
 def _serve(clips: Clips, ranking: Ranking, path: Path, port: int) -> None:

@@ -8,7 +8,7 @@ wrong. The ranking is by the probability of the label itself, lowest first, whic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,6 +46,21 @@ def find_issues(probabilities: np.ndarray, labels: np.ndarray) -> LabelIssues:
     others[np.arange(len(labels)), labels] = -1.0
     flagged = confident & (confident_class != labels) & (others.max(axis=1) > given)
     return LabelIssues(1.0 - given, flagged, others.argmax(axis=1), joint)
+
+
+TYPICAL_NOISE = 0.034
+"""Share of wrong labels in ten well-known test sets, on average (Northcutt et al., arXiv 2103.14749)."""
+
+
+def weighed(issues: LabelIssues, classes: int) -> LabelIssues:
+    """The same issues, each score the probability that the label is wrong where labels are wrong as often as usual.
+
+    By Bayes' rule: a probe that learned from few clips contradicts many right labels, so a contradiction proves little.
+    The order of the clips stays.
+    """
+    wrong = TYPICAL_NOISE / max(1, classes - 1) * issues.score
+    right = (1 - TYPICAL_NOISE) * (1 - issues.score)
+    return replace(issues, score=wrong / np.maximum(wrong + right, np.finfo(np.float64).tiny))
 
 
 def _confident_class(probabilities: np.ndarray, labels: np.ndarray, known: np.ndarray) -> np.ndarray:

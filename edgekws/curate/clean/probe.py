@@ -39,6 +39,8 @@ _MOST_LEVERAGE = 0.98
 """Above it a clip dominates its own prediction, and leave-one-out divides rounding errors by almost zero."""
 _TEMPERATURES = tuple(np.geomspace(1, 64, 13).tolist())
 _LEAST_CLIPS = 8
+FEW_CLIPS = 100
+"""Clips of a word, on average, below which the probe itself is wrong more often than labels are."""
 _LEAST_STEPS, _MOST_EPOCHS = 450, 60
 """Minimum number of batches per fold, so that few clips get more epochs, and the limit of epochs."""
 KINDS = ("network", "linear")
@@ -105,8 +107,25 @@ def probabilities(
         vectors = made if made.ndim == 2 else statistics(made)
         result[usable] = linear(vectors[usable], labels[usable], classes)
     else:
-        result[usable] = _network(made[usable], labels[usable], classes, plan, progress)
+        raw = _network(made[usable], labels[usable], classes, plan, progress)
+        few = np.bincount(labels[usable])[np.unique(labels[usable])].mean() < FEW_CLIPS
+        result[usable] = softened(raw, labels[usable]) if few else raw
     return result
+
+
+def softened(made: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Probabilities as sure as out-of-fold predictions of these labels deserve: temperature scaling.
+
+    A network that saw 20 clips of a word is often wrong about the next one and hardly ever unsure. The temperature (Guo
+    et al., arXiv 1706.04599) maximizes the likelihood of the labels, of which most are right. made: float [n, classes].
+    """
+    logarithms = np.log(np.maximum(made, np.finfo(np.float64).tiny))
+    trials: list[tuple[float, np.ndarray]] = []
+    for temperature in _TEMPERATURES:
+        raised = np.exp((logarithms - logarithms.max(axis=1, keepdims=True)) / temperature)
+        softer = raised / raised.sum(axis=1, keepdims=True)
+        trials.append((_log_likelihood(softer, labels), softer))
+    return max(trials, key=lambda trial: trial[0])[1]
 
 
 def linear(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:

@@ -10,6 +10,7 @@ confidence that their label is wrong.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,17 @@ class Ranking:
         counts = Counter(reason.reason for entry in self.entries for reason in entry.reasons)
         return {reason: counts[reason] for reason in REASONS}
 
+    def caveat(self) -> str:
+        """What to know about label errors among so few clips; "" when there are enough."""
+        number = clips_a_word(entry.label for entry in self.entries)
+        if number >= probe.FEW_CLIPS:
+            return ""
+        return (
+            f"{number:.0f} clips a word are too few to judge labels (below {probe.FEW_CLIPS}): a probe that learned "
+            f"from them is itself often wrong. The scores assume that {labels.TYPICAL_NOISE:.1%} of labels are wrong, as is "
+            "usual; listen before you drop a clip"
+        )
+
     def to_json(self) -> dict[str, Any]:
         return {
             "kind": KIND,
@@ -85,6 +97,8 @@ def rank(clips: Clips, plan: ProbePlan, progress: Progress) -> Ranking:
     made = probe.spectra(clips, progress)
     probabilities = _probabilities(clips, made, plan, progress)
     issues = labels.find_issues(probabilities, clips.labels)
+    if clips_a_word(clips.labels.tolist()) < probe.FEW_CLIPS:
+        issues = labels.weighed(issues, len(clips.words))
     reasons = _reasons(clips, made, issues, progress)
     scores = np.where(issues.flagged, issues.score, _UNFLAGGED * issues.score)
     for number, own in reasons.items():
@@ -93,6 +107,12 @@ def rank(clips: Clips, plan: ProbePlan, progress: Progress) -> Ranking:
     entries = [_entry(clips, int(n), float(scores[n]), reasons.get(int(n), []), issues) for n in order]
     first = map(_unreadable, sorted(clips.unreadable, key=lambda each: each.id))
     return Ranking(clips.name, clips.sha256, plan, issues.noise, (*first, *entries))
+
+
+def clips_a_word(words: Iterable[object]) -> float:
+    """Clips of a word, on average. words: that of each clip."""
+    counts = Counter(words)
+    return sum(counts.values()) / max(1, len(counts))
 
 
 def _probabilities(clips: Clips, made: np.ndarray, plan: ProbePlan, progress: Progress) -> np.ndarray:

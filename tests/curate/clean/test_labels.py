@@ -165,3 +165,31 @@ def test_invalid_plans_are_refused():
     for wrong in ({"embedding": "mine"}, {"kind": "magic"}, {"folds": 1}, {"epochs": 0}):
         with pytest.raises(ConfigError):
             ProbePlan(**wrong)
+
+
+def test_among_few_clips_a_contradiction_proves_little():
+    """The order stays; 98 % becomes what is left of it where 3.4 % of labels are wrong."""
+    probabilities = np.array([[0.02, 0.98, 0.0], [0.3, 0.6, 0.1], [0.9, 0.05, 0.05], [0.1, 0.8, 0.1]])
+    plain = labels.find_issues(probabilities, np.array([0, 0, 0, 1]))
+    weighed = labels.weighed(plain, 3)
+    assert plain.score[0] == pytest.approx(0.98) and weighed.score[0] == pytest.approx(0.463, abs=0.001)
+    assert np.argsort(weighed.score).tolist() == np.argsort(plain.score).tolist()
+    assert weighed.flagged.tolist() == plain.flagged.tolist()
+
+
+def test_out_of_fold_probabilities_are_only_as_sure_as_they_are_right():
+    """Of ten answers with 99 %, six are right: the temperature makes them say about that."""
+    made = np.tile([0.99, 0.01], (10, 1))
+    softer = probe.softened(made, np.array([0] * 6 + [1] * 4))
+    assert 0.5 < softer[0, 0] < 0.7
+    right = probe.softened(made, np.zeros(10, np.int64))
+    assert right[0, 0] == pytest.approx(0.99)
+
+
+def test_few_clips_come_with_a_caveat():
+    def ranking(clips):
+        entries = tuple(rank.Entry(str(number), "", "yes" if number % 2 else "no", 0.0, ()) for number in range(clips))
+        return rank.Ranking("mine", "", probe.ProbePlan(), 0.0, entries)
+
+    assert ranking(60).caveat().startswith("30 clips a word are too few to judge labels (below 100)")
+    assert ranking(200).caveat() == ""
