@@ -74,8 +74,8 @@ class Ranking:
             return ""
         return (
             f"{number:.0f} clips a word are too few to judge labels (below {probe.FEW_CLIPS}): a probe that learned "
-            f"from them is itself often wrong. The scores assume that {labels.TYPICAL_NOISE:.1%} of labels are wrong, as is "
-            "usual; listen before you drop a clip"
+            f"from them is itself often wrong. The scores assume that {labels.TYPICAL_NOISE:.1%} of labels are wrong, "
+            "as is usual; listen before you drop a clip"
         )
 
     def to_json(self) -> dict[str, Any]:
