@@ -27,6 +27,8 @@ BINS = 10
 """Bins of equal width, by confidence, of the calibration error."""
 MOST_SILENCE, MOST_OTHER = 0.01, 0.1
 """Shares of silence and of other words that `Evaluation.suggested` lets pass."""
+LEAST_RECALL = 0.5
+"""Share of the words that must still be recognized there."""
 WIDE = 0.1
 """An interval wider than this needs more clips."""
 _TOLERANCE = 1e-6
@@ -107,7 +109,7 @@ class Evaluation:
 
     @property
     def suggested(self) -> Point | None:
-        """The lowest threshold that lets at most 1 % of silence and 10 % of other words pass.
+        """The lowest threshold that lets at most 1 % of silence and 10 % of other words pass, and half of the words.
 
         None when none does, and when there is neither silence nor another word to judge by.
         """
@@ -116,7 +118,9 @@ class Evaluation:
         fits = (
             point
             for point in self.thresholds
-            if (point.silence.value or 0) <= MOST_SILENCE and (point.other.value or 0) <= MOST_OTHER
+            if (point.silence.value or 0) <= MOST_SILENCE
+            and (point.other.value or 0) <= MOST_OTHER
+            and (point.recall.value or 0) >= LEAST_RECALL
         )
         return next(fits, None)
 

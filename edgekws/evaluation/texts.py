@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgekws.data.labels import SILENCE, words
-from edgekws.evaluation.figures import MOST_OTHER, MOST_SILENCE, Evaluation, Share, width
+from edgekws.evaluation.figures import LEAST_RECALL, MOST_OTHER, MOST_SILENCE, WIDE, Evaluation, Share, width
 
 
 def percent(share: Share) -> str:
@@ -29,6 +29,10 @@ def findings(result: Evaluation) -> Iterator[str]:
     if result.is_wide:
         points = 100 * width(result.accuracy)
         yield f"{result.n} clips are few: the interval of the accuracy is {points:.0f} points wide; evaluate more clips"
+    of_words = result.thresholds[0].recall
+    if not result.is_wide and of_words.n and width(of_words) > WIDE:
+        points = 100 * width(of_words)
+        yield f"{of_words.n} clips of words are few: the interval of their recall is {points:.0f} points wide"
     never = [row.label for row in result.classes if row.recall.n and not row.recall.hits]
     if never:
         yield f"never right: {', '.join(never)}"
@@ -49,7 +53,7 @@ def threshold_advice(result: Evaluation) -> str:
         return "no threshold is suggested: there are no clips of silence or of other words to judge by"
     point = result.suggested
     if point is None:
-        return f"no threshold is suggested: none has {limits}"
+        return f"no threshold is suggested: none has {limits}, and {100 * LEAST_RECALL:g} % of the words recognized"
     missing = [name for name, share in (("silence", first.silence), ("other words", first.other)) if not share.n]
     without = f"; judged without {missing[0]}, of which there are no clips" if missing else ""
     if point.threshold == 0:
