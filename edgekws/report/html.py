@@ -71,7 +71,9 @@ def _accuracy_plots(report: Row) -> dict[str, Row]:
     confusion = confusion_svg(accuracy["confusion"], report["graph"]["labels"], f"Confusion, {dataset}")
     recall = recall_svg(accuracy["recalls"], f"Recall per class, {dataset}")
     return {
-        "confusion": _plot("heat", "Confusion", dataset, confusion),
+        "confusion": _plot(
+            "heat" if len(report["graph"]["labels"]) > 6 else "heat few", "Confusion", dataset, confusion
+        ),
         "recall": _plot("bars", "Recall per class", f"{dataset}; whiskers: 95 % Wilson", recall),
     }
 
@@ -101,7 +103,8 @@ def _curves(report: Row, beside: Attached) -> dict[str, Row]:
     plots, points = {}, _points(report)
     if points:
         title = f"Thresholds, {report['accuracy']['dataset']}"
-        plots["thresholds"] = _plot("bars", title, "bands: 95 % Wilson", thresholds_svg(points, title))
+        caption = f"{report['accuracy']['dataset']}; bands: 95 % Wilson"
+        plots["thresholds"] = _plot("bars", "What passes", caption, thresholds_svg(points, title))
     if len(beside.training) > 1:
         plots["training"] = _plot("bars", "Training", f"{len(beside.training)} epochs", training_svg(beside.training))
     return plots

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from edgekws.data.labels import REJECT
-from edgekws.report.quality import Answers, answers, judge
+from edgekws.report.quality import FEW, Answers, answers, judge
 
 Row = Mapping[str, Any]
 _STEPS = 2
@@ -71,7 +71,7 @@ def _about_clips(report: Row, counts: Answers) -> Iterator[Step]:
     """Steps for what limits the network, or the judgement of it."""
     if counts.is_examples:
         yield Step("Judge it on recordings that it has never seen, a folder for each word:", _evaluate(report))
-    never = [label for label in counts.never_right if label not in REJECT]
+    never = [label for label in counts.never_right if label not in REJECT] * (not counts.is_chance)
     weakest = counts.weakest
     if never:
         yield Step(f"Record more of {_listed(never)}, prepare the data again and train again:", _record(never))
@@ -90,7 +90,10 @@ def _about_clips(report: Row, counts: Answers) -> Iterator[Step]:
         yield Step(
             f"Judge it on more clips: about {_needed(counts):,} narrow the interval to 10 points.", _evaluate(report)
         )
-    if weakest and weakest not in REJECT and not never:
+    few = [label for label, n in counts.rows.items() if n < FEW and label not in REJECT]
+    if few and not counts.is_examples:
+        yield Step(f"Record more of {_listed(few)}, to train with and to judge by:", _record(few))
+    if weakest and weakest not in REJECT and not never and not counts.is_chance:
         yield Step(
             f"The weakest word is {weakest}: record more of it, from other speakers, and train again:",
             _record([weakest]),

@@ -78,6 +78,15 @@ def test_classes_without_clips_are_named():
     assert quality.level == "uncertain" and quality.remarks == ("No clips of _silence_: nothing is known about it.",)
 
 
+def test_a_word_with_a_handful_of_clips_is_named_however_many_the_others_have():
+    report = document([[6, 0, 0, 0], [0, 1, 0, 0], [0, 0, 200, 0], [0, 0, 0, 200]])
+    quality = judge(report)
+    assert quality.level == "uncertain" and quality.remarks == (
+        "Fewer than 10 clips of yes (6), no (1): too few to know a recall.",
+    )
+    assert commands(report) == ["edgekws data record --words yes,no"]
+
+
 def test_an_invalid_run_says_nothing_about_the_network():
     report = document(GOOD, verdict={"valid": False})
     assert judge(report).level == "unknown" and "99.0 % of 400" in judge(report).text
