@@ -35,7 +35,7 @@ from _phone import CODINGS, encode
 from edgekws.data import audio
 from edgekws.data.labels import words
 from edgekws.features import mfcc
-from edgekws.files import write_json
+from edgekws.files import write_json, write_text
 from edgekws.graph import interp, io
 from edgekws.machine import cores
 from edgekws.stats import wilson
@@ -222,6 +222,24 @@ def table(results: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
+def page(runs: dict[str, Any], own: list[str]) -> str:
+    """The table, and what each command took."""
+    made = f"`benchmarks/own_words.py`: {', '.join(own)}, {LEARNED} recordings each, re-encoded as phones do."
+    lines = [made, "", table({f"{name} Speech Commands": run["rows"] for name, run in runs.items()}), ""]
+    lines += [f"| command | {' | '.join(f'{name}: s (CPU s)' for name in runs)} |", "|---|" + "---|" * len(runs)]
+    for steps in zip(*(run["steps"] for run in runs.values()), strict=True):
+        command = " ".join(shlex.split(steps[0]["command"])[:3]) if "data" in steps[0]["command"].split()[:2] else ""
+        command = command or " ".join(shlex.split(steps[0]["command"])[:2])
+        lines.append(
+            f"| `{command}` | " + " | ".join(f"{s['seconds']:.0f} ({s['cpu_seconds']:.0f})" for s in steps) + " |"
+        )
+    totals = [sum(step["seconds"] for step in run["steps"]) for run in runs.values()]
+    loads = [run["load_average"] for run in runs.values()]
+    lines.append("| all | " + " | ".join(f"{total / 60:.1f} min" for total in totals) + " |")
+    lines += ["", f"Load averages during the runs: {', '.join(f'{load:.1f}' for load in loads)}."]
+    return "\n".join(lines) + "\n"
+
+
 def pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
@@ -254,8 +272,10 @@ def main() -> None:
         (graph,) = folder.glob("work/*/model/graph.npz")
         runs[name] = {"steps": steps, "rows": judge(graph, judges), "load_average": os.getloadavg()[2]}
         print(table({f"{name} Speech Commands": runs[name]["rows"]}), flush=True)
-    print(table({f"{name} Speech Commands": run["rows"] for name, run in runs.items()}))
+    text = page(runs, list(own))
+    print(text)
     if options.json:
+        write_text(options.json.with_suffix(".md"), text)
         write_json(
             options.json, {"machine": f"{platform.machine()}, {cores()} cores", "own_words": list(own), "runs": runs}
         )
