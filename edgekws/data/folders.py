@@ -34,6 +34,7 @@ SUFFIXES = frozenset((*_SOUNDFILE, *_PYAV))
 """Names of recordings. A file with another name is one when its first bytes are of an audio format."""
 _HEADS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"caff", b"riff", b"ID3")
 _SYSTEM = frozenset({"thumbs.db", "desktop.ini", "__macosx", "icon\r"})
+_NO_FILE = "in the table of cuts, but not in the folder"
 _LOOSE = "not in the folder of a word"
 _WORKERS = 4
 _DEEPEST = 8
@@ -73,6 +74,10 @@ def words(root: Path, rate_hz: int, clip_samples: int, given: Mapping[str, Seque
                 clips += made[0]
                 cuts += made[1]
     _require_each(root, folders, clips, left_out)
+    there = {_name(path, root) for _, path in found}
+    left_out += [
+        LeftOut(name, "in the table of cuts, but not in the folder") for name in given or () if name not in there
+    ]
     names = tuple(folder.name.strip() for folder in folders)
     return Words(names, tuple(clips), tuple(sorted(left_out, key=lambda each: each.file)), tuple(cuts))
 

@@ -177,7 +177,9 @@ def test_the_command_finds_out_the_source_and_names_what_it_did(root, tmp_path, 
     assert data.listed_by == "folder" and [each.file for each in data.left_out] == ["yes/bad.wav"]
     table = tmp_path / "work" / "my words" / "data" / "cuts.csv"
     table.write_text(table.read_text().replace(",yes,", ",no,", 1))
-    run("data", "prepare", root, "--no-unknown")
+    run("data", "prepare", root, "--no-unknown", "--show-cuts", tmp_path / "cuts.html")
+    page = (tmp_path / "cuts.html").read_text()
+    assert page.count("<svg") == 1 and "yes/long.flac: 6.4 s, 3 of 4 sounds kept" in page
     again = dataset.load(tmp_path / "work" / "my words" / "data")
     assert sum(map(len, again.splits.values())) == sum(map(len, data.splits.values())) - 1
     assert ",no," in table.read_text(), "edits stay"

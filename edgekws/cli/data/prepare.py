@@ -45,6 +45,10 @@ def prepare(
     cuts: Annotated[
         Path | None, typer.Option(help="How to cut long recordings.", show_default="cuts.csv in --out, if it is there")
     ] = None,
+    show_cuts: Annotated[
+        Path | None,
+        typer.Option(help="Page (.html) to write: the waveform and cuts of each long recording.", show_default="none"),
+    ] = None,
     no_unknown: Annotated[
         bool, typer.Option("--no-unknown", help="Own words alone, without `_silence_` and `_unknown_`.")
     ] = False,
@@ -84,6 +88,8 @@ def prepare(
     options = _cuts(source, target, cuts) | _reject(source, folder, no_unknown, other_words, speech_commands)
     data = prepared(source, folder, target, decisions, options, strict)
     summary.show(data, target)
+    if show_cuts is not None:
+        _show_cuts(folder, target, _tidy(show_cuts))
     console.next_step(*summary.training(target))
 
 
@@ -195,3 +201,13 @@ def _reject(
     if source == FOLDER and not folders and around and around != root and source_of(around) == SPEECH_COMMANDS:
         return {"speech_commands": around}
     return folders
+
+
+def _show_cuts(root: Path | None, out: Path, page: Path) -> None:
+    from edgekws.cli.data import cut_page
+    from edgekws.data import cuts
+
+    if root is None or not (out / cuts.FILE).exists():
+        console.out.print("no recording was cut: there is no page of cuts")
+        return
+    console.out.print(f"{cut_page.write(out / cuts.FILE, root, page)} recordings with their cuts: {page}", markup=False)
