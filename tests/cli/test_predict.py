@@ -30,7 +30,7 @@ def test_one_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     predict(DSCNN, str(write(tmp_path / "long.wav", 2.2)), on="interp", hop_ms=400)
     shown = capsys.readouterr().out
     assert [f"{start:.2f} s" in shown for start in (0, 0.4, 0.8, 1.2)] == [True] * 4
-    assert "long.wav at " in shown
+    assert "long.wav at " in shown and "next: edgekws info dscnn" in shown
 
 
 def test_a_folder_as_json_and_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +44,8 @@ def test_a_folder_as_json_and_csv(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert [len(each["windows"]) for each in document["predictions"]] == [1, 1, 2]
     assert [each["file"] for each in document["left_out"]] == [str(tmp_path / "notes.txt")]
     assert "1 of 4 files were left out" in captured.err and "notes.txt" in captured.err
-    predict(DSCNN, str(tmp_path), as_csv=True)
+    predict(DSCNN, str(tmp_path), as_csv=True, save=tmp_path / "saved" / "all.json")
+    assert json.loads((tmp_path / "saved" / "all.json").read_text()) == document
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     windows = [window for each in document["predictions"] for window in each["windows"]]
     assert [row["label"] for row in rows] == [window["label"] for window in windows]
@@ -106,6 +107,8 @@ def scores(model: Path, folder: Path, on: str, capsys: pytest.CaptureFixture[str
 def test_options_that_contradict_each_other(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not both"):
         predict(DSCNN, "a.wav", as_json=True, as_csv=True)
+    with pytest.raises(ConfigError, match=r"--save should be a .json or .csv file"):
+        predict(DSCNN, "a.wav", save=tmp_path / "a.txt")
     with pytest.raises(ConfigError, match="--raw belongs to standard input"):
         predict(DSCNN, "a.wav", raw=16_000)
     with pytest.raises(ConfigError, match="--port belongs to"):

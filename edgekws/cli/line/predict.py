@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from edgekws.inference.classifier import Classifier
+    from edgekws.inference.model import Model
     from edgekws.inference.predict import Prediction, Window
 
     Failures = list[tuple[str, DataError]]
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 KIND, VERSION = "edgekws-prediction", 1
 NONE = "none of the words"
 _SHOWN_FAILURES = 5
+_SAVED = (".json", ".csv")
 _MOST_WINDOWS = 40
 """Of a longer recording only the windows with a word are printed."""
 _COLUMNS = ("file", "start_s", "word", "label", "probability")
@@ -66,6 +68,7 @@ def predict(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead, a line for each window.")] = False,
+    save: Annotated[Path | None, typer.Option(help="Also write all windows into this .json or .csv file.")] = None,
     port: PortOption = "",
 ) -> None:
     """Recognize the words in recordings: label, probability and the next best of each file or window.
@@ -83,6 +86,8 @@ def predict(
 
     if as_json and as_csv:
         raise ConfigError("--json or --csv, not both", got="both")
+    if save is not None and save.suffix.lower() not in _SAVED:
+        raise ConfigError("--save should be a .json or .csv file", got=str(save))
     if raw is not None and recordings != "-":
         raise ConfigError("--raw belongs to standard input", got=f"--raw {raw} with {recordings}", hint="give - for it")
     subject = models.read(model)
@@ -90,8 +95,11 @@ def predict(
     with executors.opened(subject, on, port) as classifier:
         results, failures = _predicted(classifier, sources, hop_ms, threshold)
     note = reject_note(subject.labels)
+    document = _document(classifier, results, failures, note)
+    if save is not None:
+        _save(save, document, results)
     if as_json:
-        typer.echo(json.dumps(_document(classifier, results, failures, note), indent=1))
+        typer.echo(json.dumps(document, indent=1))
     elif as_csv:
         typer.echo(_csv(results), nl=False)
     else:
@@ -99,6 +107,8 @@ def predict(
     for warning in filter(None, (classifier.note, note)):
         console.warn(warning)
     _report(failures, len(sources))
+    if not (as_json or as_csv):
+        console.next_step("evaluate" if _has_data(subject) else "info", model)
 
 
 def _sources(recordings: str, rate_hz: int, raw: int | None) -> list[tuple[str, Callable[[], np.ndarray]]]:
@@ -193,6 +203,25 @@ def _document(classifier: Classifier, results: list[Prediction], failures: Failu
         "predictions": [result.to_json() for result in results],
         "left_out": [{"file": name, "reason": str(error)} for name, error in failures],
     }
+
+
+def _save(path: Path, document: dict[str, Any], results: list[Prediction]) -> None:
+    from edgekws.files import write_json, write_text
+
+    if path.suffix.lower() == ".csv":
+        write_text(path, _csv(results))
+    else:
+        write_json(path, document)
+
+
+def _has_data(model: Model) -> bool:
+    """Whether the model's data set is where the model remembers it."""
+    from edgekws.models import memory
+
+    try:
+        return memory.data_of(model.folder, None) is not None
+    except DataError:
+        return False
 
 
 def _csv(results: list[Prediction]) -> str:
