@@ -144,6 +144,11 @@ def _labels(model: QuantNet, features: FeatureSpec, labels: Sequence[str] | None
         return tuple(f"class{number}" for number in range(count))
     if isinstance(labels, str) or len(labels) != count:
         raise ConfigError(f"labels should be {count} names, one for each score", got=repr(labels))
+    if not all(isinstance(label, str) for label in labels):
+        raise ConfigError("labels should be texts", got=repr(list(labels)), hint="give a name for each class")
+    if len(set(labels)) < count:
+        twice = next(label for number, label in enumerate(labels) if label in labels[:number])
+        raise ConfigError("each label should be there once", got=f"{twice} twice", hint="give each class its own name")
     return tuple(labels)
 
 

@@ -1,4 +1,4 @@
-"""Build the wheel, install it alone in a fresh environment, and use it in an empty folder.
+"""Build the wheel, install it alone in a fresh environment, and use it in a folder of its own.
 
     make check-wheel       takes half a minute to two; exits with the first command that fails
 
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+import wave
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,10 @@ STEPS = (
     Step(("boards",), "qemu-an386"),
     Step(("models",), "dscnn"),
     Step(("check", "dscnn"), "fits"),
+    Step(("info", "dscnn"), "dscnn"),
+    Step(("bench", "--out", "dscn"), "did you mean dscnn", exit_code=8),
+    Step(("train", "--recipe", "dscnn"), "uv pip install torch --torch-backend cpu", exit_code=4),
+    Step(("predict", "dscnn", "beep.wav"), 'pip install "edgekws[train]"', exit_code=4),
     Step(("export", "--format", "c", "--out", "dscnn"), "0 of 576"),
     Step(("flash", "--board", "host", "--out", "dscnn"), "edgekws-host answers"),
     Step(
@@ -50,6 +55,9 @@ def main() -> None:
         python = installed(built(folder / "dist"), folder / "environment")
         empty = folder / "empty"
         empty.mkdir()
+        with wave.open(str(empty / "beep.wav"), "wb") as file:
+            file.setparams((1, 2, 16_000, 16_000, "NONE", ""))
+            file.writeframes(bytes(32_000))
         for step in STEPS:
             check(step, python, empty)
     print(f"the wheel works alone: {len(STEPS)} commands in an empty folder")

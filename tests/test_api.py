@@ -217,6 +217,10 @@ def test_lower_and_emit_say_what_they_take():
     for labels in (("yes",), "twelve chars"):
         with pytest.raises(ConfigError, match="labels should be 12 names"):
             edgekws.lower(net, labels)
+    with pytest.raises(ConfigError, match="labels should be texts"):
+        edgekws.lower(net, list(range(12)))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"each label should be there once\. Got: yes twice"):
+        edgekws.lower(net, ["yes", "yes", *map(str, range(10))])
     with pytest.raises(ConfigError, match="features should have the shape of the calibration"):
         edgekws.lower(net, features=FeatureSpec(coefficients=12))
     with pytest.raises(ConfigError, match=r"--format elf is not known.*There are: c, onnx-qdq, onnx-tinpu, tflite"):

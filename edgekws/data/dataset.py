@@ -33,6 +33,7 @@ from edgekws.data.decoding import decode_all, reason
 from edgekws.data.listing import HIDDEN, SPLITS, LeftOut, Listing, Recording, state
 from edgekws.errors import ArtifactError, DataError
 from edgekws.files import read_content, read_json, replacing, write_json, write_rows
+from edgekws.files.os_errors import unreadable
 from edgekws.types import Clip, Progress
 
 KIND, VERSION = "edgekws-dataset", 1
@@ -327,7 +328,10 @@ def _load_split(folder: Path, name: str, value: dict[str, Any], labels: tuple[st
 def _map(path: Path) -> np.ndarray:
     try:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        hint = "run edgekws data prepare again"
+        raise unreadable(ArtifactError, path, "an array of a prepared data set", error, hint) from error
+    except ValueError as error:
         raise ArtifactError(
             f"{path} should be an array of a prepared data set", got=str(error), hint="run edgekws data prepare again"
         ) from error

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from edgekws.errors import DataError
 from edgekws.files import sha256_file
-from edgekws.files.os_errors import unwritable
+from edgekws.files.os_errors import FAULTS, unwritable
 from edgekws.types import Progress
 
 MAIN, TEST_ARCHIVE = "speech_commands_v0.02", "speech_commands_test_set_v0.02"
@@ -76,6 +76,8 @@ def _fetch(archive: Archive, folder: Path, progress: Progress) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         _continue(archive, partial, progress)
     except OSError as error:  # URLError, HTTPError and time-outs are OSErrors too
+        if error.errno in FAULTS:
+            raise unwritable(partial, error, untouched=False) from error
         raise DataError(
             f"{archive.url} should be downloadable",
             got=str(getattr(error, "reason", error)),

@@ -16,6 +16,7 @@ import torch
 
 from edgekws.errors import ArtifactError
 from edgekws.files import check_kind, write_bytes
+from edgekws.files.os_errors import unreadable
 
 KIND, VERSION = "edgekws-checkpoint", 1
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -53,7 +54,9 @@ def _read(path: Path, tensors: Callable[[Any], Tensors]) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("edgekws", "{}"))
             flat = tensors(file)
-    except (OSError, SafetensorError, ValueError) as error:
+    except OSError as error:
+        raise unreadable(ArtifactError, path, "an edgekws checkpoint", error, "run edgekws train") from error
+    except (SafetensorError, ValueError) as error:
         hint = "run edgekws train"
         raise ArtifactError(f"{path} should be an edgekws checkpoint", got=str(error), hint=hint) from error
     check_kind(path, header, KIND, VERSION)

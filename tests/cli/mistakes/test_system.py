@@ -93,8 +93,8 @@ COMMAND = [sys.executable, "-m", "edgekws"]
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:
-    """As in `edgekws models | head -1`."""
-    with subprocess.Popen([*COMMAND, "models"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    """As in `edgekws --help | head -1`."""
+    with subprocess.Popen([*COMMAND, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None and running.stderr is not None
         running.stdout.close()
         assert running.stderr.read() == ""
@@ -102,5 +102,5 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
 def test_an_encoding_without_the_signs_is_no_error() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "NO_COLOR": "1", "TERM": "dumb"}
-    done = subprocess.run([*COMMAND, "check", "gröl"], capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 4 and "there is no file or folder gr" in done.stderr and "Traceback" not in done.stderr
+    done = subprocess.run([*COMMAND, "größe"], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 2 and "the command edgekws gr" in done.stderr and "Traceback" not in done.stderr
