@@ -116,7 +116,7 @@ def test_running_the_line_again_gives_the_same_bytes(line):
         (["quantize", "--recipe", "recipe.toml", "--data", "data", "--out", "empty"], 8, "edgekws train"),
         (["export", "--data", "data", "--out", "empty"], 8, "edgekws quantize"),
         (["flash", "--board", "toaster", "--out", "out"], 4, "qemu-an386"),
-        (["frobnicate"], 2, "No such command"),
+        (["frobnicate"], 2, "the command edgekws frobnicate is not known"),
     ],
 )
 def test_bad_use_is_one_paragraph_and_a_documented_code(line, arguments, code, message):

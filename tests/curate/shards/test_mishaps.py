@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from edgekws.curate.shards import select, source
-from edgekws.errors import ArtifactError, DataError
+from edgekws.errors import ArtifactError, DataError, SystemFaultError
 from tests.curate.shards.clips import SMALL, KilledError, clips, shard, until
 
 
@@ -49,7 +49,7 @@ def test_a_file_that_cannot_be_written_is_named_and_the_next_run_succeeds(folder
     script.write_text(LIMITED)
     command = [sys.executable, str(script), str(folder), str(tmp_path / "w"), str(workers), str(limit)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3], check=False)
-    assert done.returncode == ArtifactError.exit_code
+    assert done.returncode == SystemFaultError.exit_code
     assert "could not be written" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "w" / "store.json").exists()

@@ -193,7 +193,7 @@ def test_a_full_disk_is_known_before_measuring(out: Path) -> None:
 
     done = subprocess.run(command(out), capture_output=True, text=True, check=False, timeout=60, preexec_fn=limited)
     message = " ".join(done.stderr.split())
-    assert done.returncode == 8 and "free some space" in message, message
+    assert done.returncode == 12 and "free some space" in message, message
     assert "device at" not in done.stdout and not folder(out).exists()
 
 

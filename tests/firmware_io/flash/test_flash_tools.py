@@ -241,6 +241,7 @@ def test_missing_programs_come_with_the_hint_of_this_platform(
     monkeypatch.setattr(tools.sys, "platform", "linux")
     with pytest.raises(BoardError, match="sudo apt-get install --no-install-recommends openocd"):
         flash.flasher("openocd").require(openocd(image))
+    monkeypatch.setattr(tools.shutil, "which", lambda program, **_: "/opt/brew" if program == "brew" else None)
     monkeypatch.setattr(tools.sys, "platform", "darwin")
     with pytest.raises(BoardError, match="brew install open-ocd"):
         flash.flasher("openocd").require(openocd(image))
