@@ -24,6 +24,7 @@ TORCH_INSIDE_FUNCTIONS = (
     *TORCH_AT_HOME,
     "edgekws.curate.clean.probe",
     "edgekws.pipeline",
+    "edgekws.tuning",
 )
 
 LINE_STEPS = ("edgekws.data", "edgekws.quant", "edgekws.emit", "edgekws.training", "edgekws.pipeline", "firmware_io")

@@ -143,6 +143,12 @@ ROOT = Group(
             LINE,
         ),
         Command(
+            "tune",
+            "edgekws.cli.line.tune:tune",
+            "Search a recipe's ranges for the best validation accuracy (Optuna); several processes may work at once.",
+            LINE,
+        ),
+        Command(
             "quantize",
             "edgekws.cli.line.quantize:quantize",
             "Turn the trained network into the integer graph of the NPU, and score both.",
