@@ -62,6 +62,11 @@ def decode_all(
             yield from pool.map(attempt, batch)
 
 
+def is_silent(samples: np.ndarray) -> bool:
+    """Whether int16 [n] are a recording of nothing: none, or all within a few steps."""
+    return not len(samples) or int(samples.max()) - int(samples.min()) <= _SILENT_RANGE
+
+
 def reason(error: DataError, path: Path) -> str:
     """Why a recording was left out, in a few words and without its path."""
     if error.got and (not error.got[0].isdigit() or "cut off" in error.got):
@@ -91,15 +96,11 @@ def _converted(item: Recording, rate_hz: int, clip_samples: int, called: str) ->
         sound = _recent(item.path, state(item.path), rate_hz, called)
         stop = item.start + clip_samples if item.stop is None else item.stop
         part = sound.samples[item.start : stop]
-    if item.label not in REJECT and _is_silent(part):
+    if item.label not in REJECT and is_silent(part):
         raise DataError(f"{called or item.path} should hold a word", got="silence")
     whole = len(sound.samples)
     fitting = () if whole == clip_samples else (PADDED if whole < clip_samples else CUT,)
     return Decoded(audio.fit(part, clip_samples), (*sound.changed, *fitting))
-
-
-def _is_silent(samples: np.ndarray) -> bool:
-    return not len(samples) or int(samples.max()) - int(samples.min()) <= _SILENT_RANGE
 
 
 @lru_cache(maxsize=2)

@@ -17,7 +17,8 @@ import numpy as np
 
 from edgekws.data import audio, containers, utterances
 from edgekws.data.cuts import Cut
-from edgekws.data.decoding import reason
+from edgekws.data.decoding import is_silent, reason
+from edgekws.data.labels import REJECT
 from edgekws.data.listing import HIDDEN, NOISE_FOLDER, LeftOut, Recording, speaker_of
 from edgekws.errors import DataError, MissingPackageError
 from edgekws.files import fields
@@ -153,11 +154,10 @@ class _Look:
         name = _name(path, self.root)
         item = Recording(name, folder.name.strip(), speaker(path, folder), path, convert=True)
         try:
-            length = audio.length(path, self.rate_hz)
-            cuts = self._given(name, path)
-            if not cuts and length is not None and length <= self.clip_samples:
-                return [item], []
             samples = audio.read(path, self.rate_hz)
+            if item.label not in REJECT and is_silent(samples):
+                return LeftOut(name, "silence")
+            cuts = self._given(name, path)
             if not cuts and len(samples) <= self.clip_samples:
                 return [item], []
             cuts = cuts or self._found(name, path, samples)

@@ -57,6 +57,7 @@ def test_each_file_is_used_or_left_out_with_its_reason(root):
         "notes.txt": (b"hello", "not a recording (.txt)"),
         "empty.wav": (b"", "an empty file"),
         "text.wav": (b"not a recording", "something unreadable"),
+        "silent.wav": (good[:44] + bytes(len(good) - 44), "silence"),
         "half.wav": (good[: len(good) // 2], "it is cut off"),
     }
     for name, (content, _) in files.items():
@@ -174,6 +175,7 @@ def test_the_command_finds_out_the_source_and_names_what_it_did(root, tmp_path, 
     assert "left out: 1 files, all named in index.json" in printed and "yes/bad.wav" in printed
     assert "next: edgekws train --data 'work/my words/data' --out 'work/my words/model'" in printed
     data = dataset.load(tmp_path / "work" / "my words" / "data")
+    assert "few recordings" not in printed
     assert data.listed_by == "folder" and [each.file for each in data.left_out] == ["yes/bad.wav"]
     table = tmp_path / "work" / "my words" / "data" / "cuts.csv"
     table.write_text(table.read_text().replace(",yes,", ",no,", 1))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edgekws.data.listing import LeftOut
 
 _SHOWN_NAMES, _SHOWN_FORMATS = 3, 6
-_MANY_LOST = 0.5
+_MANY_LOST, _FEW = 0.5, 10
 
 
 def show(data: Dataset, folder: Path) -> None:
@@ -29,6 +29,7 @@ def show(data: Dataset, folder: Path) -> None:
     own_words = data.listed_by == "folder"
     if own_words:
         console.out.print(f"recordings: {escape(_formats(data))}")
+        _show_few(data)
     for what, count in sorted(data.changed.items(), key=lambda item: (-item[1], item[0])):
         console.out.print(f"changed: {count:,} clips {escape(what)}")
     if (folder / cuts.FILE).exists():
@@ -62,6 +63,19 @@ def _clips(data: Dataset) -> Table:
     everyone = set().union(*speakers.values()) if speakers else set()
     table.add_row("all", *(str(len(split)) for split in data.splits.values()), f"{len(everyone)}", style="bold")
     return table
+
+
+def _show_few(data: Dataset) -> None:
+    """Words with too few clips to train on, and to judge by."""
+    import numpy as np
+
+    from edgekws.data import labels
+
+    counts = sum(np.bincount(split.labels, minlength=len(data.labels)) for split in data.splits.values())
+    few = {word: int(counts[data.labels.index(word)]) for word in labels.words(data.labels)}
+    shown = ", ".join(f"{word} has {count}" for word, count in few.items() if count < _FEW)
+    if shown:
+        console.out.print(f"[bold yellow]few recordings:[/] {escape(shown)}; about 30 a word are a start")
 
 
 def _speakers(data: Dataset) -> defaultdict[int, set[str]]:
