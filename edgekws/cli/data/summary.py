@@ -71,7 +71,8 @@ def _show_few(data: Dataset) -> None:
 
     from edgekws.data import labels
 
-    counts = sum(np.bincount(split.labels, minlength=len(data.labels)) for split in data.splits.values())
+    every = np.concatenate([split.labels for split in data.splits.values()])
+    counts = np.bincount(every, minlength=len(data.labels))
     few = {word: int(counts[data.labels.index(word)]) for word in labels.words(data.labels)}
     shown = ", ".join(f"{word} has {count}" for word, count in few.items() if count < _FEW)
     if shown:
