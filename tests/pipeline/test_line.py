@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -42,10 +43,17 @@ def line(recordings, tmp_path_factory):
     folder = tmp_path_factory.mktemp("line")
     (folder / "recipe.toml").write_text(RECIPE)
     edgekws("data", "prepare", "--root", recordings, "--out", "data", cwd=folder)
-    edgekws("train", "--recipe", "recipe.toml", "--data", "data", "--out", "out", cwd=folder)
-    edgekws("quantize", "--recipe", "recipe.toml", "--data", "data", "--out", "out", cwd=folder)
-    edgekws("export", "--data", "data", "--out", "out", cwd=folder)
+    trained = edgekws("train", "--recipe", "recipe.toml", "--data", "data", "--out", "out", cwd=folder)
+    quantized = edgekws(*next_of(trained), cwd=folder)
+    edgekws(*next_of(quantized), cwd=folder)
     return folder
+
+
+def next_of(printed):
+    """The arguments of the command that was printed last as the next one."""
+    program, *arguments = shlex.split(re.findall(r"^next: (.*)$", printed, re.MULTILINE)[-1])
+    assert Path(program).name == "edgekws"
+    return arguments
 
 
 def test_training_learns_and_the_graph_equals_the_torch_forward_pass(line):
@@ -76,7 +84,10 @@ def test_the_manifest_names_every_file_and_its_hash(line):
 def test_the_emulated_board_equals_the_interpreter(line):
     flashed = edgekws("flash", "--board", "qemu-an386", "--out", "out", cwd=line)
     assert re.search(r"qemu-an386: edgekws-qemu-an386 answers", flashed)
-    edgekws("bench", "--board", "qemu-an386", "--data", "data", "--out", "out", "--clips", CLIPS, cwd=line)
+    assert next_of(flashed) == ["bench", "--board", "qemu-an386", "--out", "out"]
+    benched = edgekws(*next_of(flashed), "--clips", CLIPS, cwd=line)
+    assert "next: edgekws evaluate out data" in benched and next_of(benched)[0] == "verify"
+    edgekws(*next_of(benched), cwd=line)
     folder = line / "out" / "bench" / "qemu-an386" / "latest"
     report = json.loads((folder / "report.json").read_text())
     assert report["verdict"]["valid"]
@@ -114,7 +125,7 @@ def test_running_the_line_again_gives_the_same_bytes(line):
         (["data", "prepare", "--root", "nowhere", "--out", "x"], 3, "no such folder"),
         (["data", "prepare", "--source", "folder", "--out", "x"], 4, "--root"),
         (["quantize", "--recipe", "recipe.toml", "--data", "data", "--out", "empty"], 8, "edgekws train"),
-        (["export", "--data", "data", "--out", "empty"], 8, "edgekws quantize"),
+        (["export", "--data", "data", "--out", "empty"], 8, "released model"),
         (["flash", "--board", "toaster", "--out", "out"], 4, "qemu-an386"),
         (["frobnicate"], 2, "the command edgekws frobnicate is not known"),
     ],
