@@ -116,8 +116,8 @@ def test_a_released_graph_of_other_widths_comes_with_clips(tmp_path: Path, monke
 
 
 def test_what_is_missing_is_said_with_the_command_that_makes_it(home: Path) -> None:
-    model, other = Path("work/words/model"), Path("work/dscnn")
-    with pytest.raises(ArtifactError, match=r"trained network.*no such folder.*edgekws train --out work/dscnn"):
+    model, other = Path("work/words/model"), Path("work/other")
+    with pytest.raises(ArtifactError, match=r"trained network.*no such folder.*edgekws train --out work/other"):
         require_trained(other)
     (model / "float").mkdir()
     (model / memory.NETWORK).touch()
