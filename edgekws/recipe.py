@@ -45,17 +45,26 @@ class NetSection(_Section):
     """A file of edgekws/nets and the options of its `build`."""
 
     name: str = "dscnn"
+    """A file of edgekws/nets."""
     options: dict[str, Any] = Field(default_factory=dict)
+    """What the network is built with, such as channels and blocks."""
 
 
 class TrainSection(_Section):
     epochs: int = Field(36, ge=1)
+    """Of the float training; an epoch draws as many clips as the train split has."""
     batch: int = Field(128, ge=2)
+    """Clips of one step."""
     learning_rate: float = Field(3e-3, gt=0)
+    """The highest; it falls along half a cosine to 0 at the last step."""
     warmup_epochs: float = Field(1.0, ge=0)
+    """The learning rate rises linearly in this time."""
     weight_decay: float = Field(1e-3, ge=0)
+    """Of kernels and matrices, not of biases and normalizations."""
     ema_decay: float = Field(0.998, ge=0, lt=1)
+    """Of the moving average of the weights, which is the network that is validated and kept."""
     label_smoothing: float = Field(0.05, ge=0, lt=1)
+    """The share of the target that all labels have alike."""
     sampling_power: float = Field(0.3, ge=0, le=1)
     """Classes are drawn with probability ~ clips ** sampling_power: 0 is balanced, 1 is as recorded."""
     prior_correction: float = Field(1.0, ge=0, le=1)
@@ -93,17 +102,23 @@ class QuantSection(_Section):
     target: str = "tinpu"
     """A file of edgekws/targets."""
     method: Literal["ptq", "qat"] = "qat"
+    """Calibrate and convert, or train on with the integers in the forward pass."""
     weight_bits: WeightBits = 8
+    """Of all layers that `layers` does not name."""
     layers: dict[str, WeightBits] = Field(default_factory=dict)
     """Other widths for some layers, by name or pattern ("dw*" = 8); the last match wins."""
     calibration: Literal["mse", "minmax", "percentile", "entropy"] = "mse"
+    """How the scales of the activations are chosen."""
     calibration_clips: int = Field(1024, ge=16)
+    """Training clips, drawn by the seed, on which they are chosen."""
     calibration_list: str | None = None
     """A file of training clip ids, one a line, instead of clips drawn at random."""
     headroom_bits: Literal[0, 1] = 1
     """1 keeps 8-bit weights within +-63, so that every TFLite kernel rounds as the NPU does."""
     equalize: bool = False
+    """Cross-layer equalization: balances the ranges of channels before quantization."""
     correct_bias: bool = True
+    """Keeps the mean of each channel as it is in the float network."""
     reconstruct: bool = True
     """PTQ of 4- and 2-bit layers rounds weights to minimize the error of the layer's output, not to nearest."""
     start: Literal["float", "ptq"] = "float"
@@ -126,7 +141,9 @@ QAT_DEFAULTS = {8: (2, 2e-4), 4: (4, 5e-4), 2: (8, 1e-3)}
 
 class Recipe(_Section):
     name: str = "dscnn"
+    """Of the model, as reports show it."""
     seed: int = Field(0, ge=0)
+    """Of every random draw: initial weights, batches, augmentation, calibration clips."""
     net: NetSection = NetSection()
     train: TrainSection = TrainSection()
     augment: AugmentSpec = AugmentSpec()

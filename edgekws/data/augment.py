@@ -22,12 +22,17 @@ class AugmentSpec:
     """Each strength is a maximum, and the draw is uniform below it. 0 switches a step off."""
 
     shift_ms: Annotated[float, Field(ge=0, lt=1000)] = 100.0
+    """how far a clip is moved, earlier or later"""
     speed_percent: Annotated[int, Field(ge=0, le=50)] = 10
+    """how much faster or slower it is played"""
     noise_probability: Annotated[float, Field(ge=0, le=1)] = 0.8
+    """how often background noise is added"""
     noise_volume: Annotated[float, Field(ge=0, le=1)] = 0.1
     """highest noise amplitude relative to full scale"""
     time_mask_frames: Annotated[int, Field(ge=0, le=40)] = 2
+    """the longest run of frames that is blanked"""
     coefficient_mask: Annotated[int, Field(ge=0, le=8)] = 0
+    """the longest run of coefficients that is blanked"""
     mix_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
     """how often another clip of the batch is added, at up to half of its amplitude"""
 

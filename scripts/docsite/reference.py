@@ -35,17 +35,18 @@ def recipe_page() -> str:
         "A recipe is one TOML file that says how a model is made. Every key has a default, and a key that does not "
         "exist is refused by name. The recipe of a released model goes by the model's name: `--recipe dscnn`.\n",
         "## At the top\n",
-        _table([key for key in keys(recipe.Recipe) if not _section_of(key.name)]),
+        _table([key for key in keys(recipe.Recipe) if not section_of(key.name)]),
     ]
     for name in recipe.Recipe.model_fields:
-        if section := _section_of(name):
+        if section := section_of(name):
             about = _about(section)
             parts += [f"## [{name}]\n", *([f"{about}\n"] if about else []), _table(keys(section))]
     example = (ROOT / "models" / "dscnn" / "recipe.toml").read_text()
     return "\n".join([*parts, "## An example\n", f"`models/dscnn/recipe.toml`:\n\n```toml\n{example}```\n"])
 
 
-def _section_of(name: str) -> type | None:
+def section_of(name: str) -> type | None:
+    """The class of a section of a recipe; None for a plain key."""
     kind: Any = recipe.Recipe.model_fields[name].annotation
     candidates = [kind, *getattr(kind, "__args__", ())]
     models = [one for one in candidates if inspect.isclass(one) and (issubclass(one, BaseModel) or one is AugmentSpec)]

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from edgekws import errors
 from edgekws.recipe import Recipe
-from scripts.docsite import cli, links, pages, source
+from scripts.docsite import cli, links, pages, reference, source
 from tests.docs.blocks import DATA, HOME, PAGES, RUN, Block, arguments, blocks, commands
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
@@ -146,6 +146,12 @@ def test_the_reference_has_every_command_and_every_key():
     assert not [
         key for key in keys if f"`{key}`" not in page and f"[{key}]" not in page and not key.startswith("model_")
     ]
+
+
+@pytest.mark.parametrize("section", Recipe.model_fields)
+def test_each_key_of_a_recipe_has_a_meaning(section):
+    model = reference.section_of(section)
+    assert not [key.name for key in (source.keys(model) if model else []) if not key.text]
 
 
 class Example:
