@@ -8,10 +8,6 @@ What the index says about the origin (name, notes, left_out, changed, listed_by,
 identifies the data. `left_out` has the files that were not used, each with its reason; `changed` counts what was done
 to the others (resampled, mixed down, padded, ...); `reject` says what `_silence_` and `_unknown_` were made of.
 
-What the index says about the origin (name, notes, left_out, changed, listed_by, reject) is outside of the hash that
-identifies the data. `left_out` has the files that were not used, each with its reason; `changed` counts what was done
-to the others (resampled, mixed down, padded, ...); `reject` says what `_silence_` and `_unknown_` were made of.
-
 Files are named by the hash of their content, and the index is replaced last: until then readers see the old index and
 the old files.
 """
