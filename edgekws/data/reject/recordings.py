@@ -149,10 +149,15 @@ def other_words(folder: Path, without: Iterable[str]) -> Part:
     return _counted(found, f"recordings in {folder.name}")
 
 
+def main_folder(speech_commands: Path) -> Path:
+    """The folder of the words: the given one, or speech_commands_v0.02/ below it."""
+    below = speech_commands / "speech_commands_v0.02"
+    return below if below.is_dir() else speech_commands
+
+
 def speech_commands(folder: Path, without: Iterable[str]) -> Part:
     """Words of Speech Commands except those in `without`. folder: speech_commands_v0.02/ or its parent."""
-    main = folder / "speech_commands_v0.02"
-    main = main if main.is_dir() else folder
+    main = main_folder(folder)
     refused = {_plain(word) for word in without}
     found = [
         (each.name, replace(recording(path, UNKNOWN, main), id=f"Speech Commands/{each.name}/{path.name}"))

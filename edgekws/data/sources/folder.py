@@ -13,7 +13,16 @@ from pathlib import Path
 from edgekws.data import folders
 from edgekws.data.cuts import Cut
 from edgekws.data.labels import REJECT, SILENCE, UNKNOWN
-from edgekws.data.listing import RATE_HZ, SPLITS, Listing, Recording, silence_windows, speaker_of
+from edgekws.data.listing import (
+    NOISE_FOLDER,
+    RATE_HZ,
+    SPLITS,
+    Listing,
+    Recording,
+    silence_windows,
+    speaker_of,
+    wavs,
+)
 from edgekws.data.reject import recordings as reject
 from edgekws.data.reject import speech
 from edgekws.data.reject.recordings import Part
@@ -45,7 +54,7 @@ def scan(
     found = folders.words(root, rate_hz, clip_samples, cuts)
     noises, unusable = folders.noises(root)
     splits = assign(found.clips)
-    windows = _windows(noises, clip_samples, root, rate_hz)
+    windows = _windows(noises, clip_samples, root, rate_hz, "your background noises")
     if no_unknown:
         labels = (*found.words, SILENCE) if windows.count and SILENCE not in found.words else found.words
         parts = {SILENCE: [windows]} if SILENCE in labels and SILENCE not in found.words else {}
@@ -55,6 +64,10 @@ def scan(
         own = {name: [item for item in items if item.label in words] for name, items in splits.items()}
         parts = _parts(root, words, own, other_words, speech_commands)
         parts[SILENCE].append(windows)
+        if speech_commands is not None:  # rooms, dishes and taps that no synthesis has
+            main = reject.main_folder(speech_commands)
+            real = _windows(wavs(main / NOISE_FOLDER), clip_samples, main, rate_hz, "noises of Speech Commands")
+            parts[SILENCE].append(real)
     made = [part.clips for of_label in parts.values() for part in of_label]
     listing = Listing(
         root.resolve().name,
@@ -104,13 +117,13 @@ def _notes(clips: Sequence[Recording], parts: Mapping[str, Sequence[Part]]) -> t
     return tuple(notes)
 
 
-def _windows(noises: Sequence[Path], clip_samples: int, root: Path, rate_hz: int) -> Part:
-    """Windows of her background noises, each noise split in time."""
+def _windows(noises: Sequence[Path], clip_samples: int, root: Path, rate_hz: int, what: str) -> Part:
+    """Windows of background noises, each noise split in time. what: whose they are."""
     splits: dict[str, list[Recording]] = {name: [] for name in SPLITS}
     for noise in noises:
         _split_windows(silence_windows([noise], clip_samples, root, rate_hz), splits)
     part = Part(splits, "")
-    return Part(splits, f"{part.count:,} windows of your background noises")
+    return Part(splits, f"{part.count:,} windows of {what}")
 
 
 def _split_windows(windows: list[Recording], splits: dict[str, list[Recording]]) -> None:

@@ -111,6 +111,17 @@ def test_other_words_leave_out_hers_and_share_no_speaker_between_splits(own, sma
         assert not spoken[0] & spoken[1] and not spoken[0] & spoken[2]
 
 
+def test_the_noises_of_speech_commands_are_silence_in_every_split(own, small, tmp_path):
+    commands = tmp_path / "speech_commands_v0.02"
+    for speaker in range(30):
+        write(commands / "bed" / f"t{speaker}_nohash_0.wav", tone(500, 0.05))
+    write(commands / listing.NOISE_FOLDER / "dishes.wav", np.tile(tone(90), 30))
+    listed = folder.scan(own, LENGTH, speech_commands=tmp_path)
+    assert "windows of noises of Speech Commands" in listed.reject[SILENCE]
+    for split in listing.SPLITS:
+        assert any(item.speaker == "dishes" for item in of_label(listed, SILENCE, split))
+
+
 def test_a_folder_without_other_words_is_refused(own, tmp_path):
     with pytest.raises(DataError, match="should be a folder"):
         folder.scan(own, LENGTH, other_words=tmp_path / "absent")
