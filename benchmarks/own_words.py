@@ -103,7 +103,7 @@ def write_learned(folder: Path, own: dict[str, list[Path]]) -> None:
 
 
 def write_other_words(folder: Path, commands: Path, own: dict[str, list[Path]]) -> list[Path]:
-    """Links to every second word of Speech Commands and to its noises, to learn from. Returns the other words' folders."""
+    """Links to every second word of Speech Commands and to its noises, to learn from. Returns the other words."""
     every = sorted(path for path in commands.iterdir() if path.is_dir() and not path.name.startswith("_"))
     left = [path for path in every if path.name not in own]
     folder.mkdir(parents=True, exist_ok=True)
