@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,4 +173,4 @@ def _instead(file: str, otherwise: str) -> str:
     """What to do where `file` is missing: name a model that has it, if there are some in or below work/."""
     depths = (file, f"*/{file}", f"*/*/{file}")
     found = sorted({path.parents[file.count("/")] for depth in depths for path in Path("work").glob(depth)})
-    return f"give --out {' or '.join(map(str, found[:3]))}" if found else otherwise
+    return f"give --out {' or '.join(shlex.quote(str(folder)) for folder in found[:3])}" if found else otherwise

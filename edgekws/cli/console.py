@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
     from edgekws.types import Progress as ProgressReport
 
-out = Console(highlight=False, soft_wrap=True, emoji=False)
+_LOG_WIDTH = 10_000
+"""Without a terminal tables are as wide as they are: no cell is folded or cut."""
+out = Console(
+    highlight=False, soft_wrap=True, emoji=False, width=None if sys.stdout and sys.stdout.isatty() else _LOG_WIDTH
+)
 err = Console(
     stderr=True, highlight=False, emoji=False
 )  # serial:1234:5678 is a port; rich would read :1234: as an emoji
@@ -97,7 +101,8 @@ def prepare_streams() -> None:
 
 
 def warn(text: str) -> None:
-    err.print(f"[yellow]warning:[/] {_escaped(text)}")
+    """One paragraph, which the terminal wraps; a log gets one line."""
+    err.print(f"[yellow]warning:[/] {_escaped(text)}", soft_wrap=True)
 
 
 def renamed(old: str, new: str) -> None:
@@ -146,7 +151,7 @@ def plain_warnings() -> None:
     def show(message: Warning | str, *_: object, **__: object) -> None:
         if str(message) not in printed:
             printed.add(str(message))
-            err.print(f"[yellow]warning:[/] {_escaped(str(message))}")
+            warn(str(message))
 
     warnings.showwarning = show
 

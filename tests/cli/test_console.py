@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -83,3 +84,14 @@ def test_no_help_loses_a_word_in_angle_brackets() -> None:
     found = list(helps(typer.main.get_command(cli.app), "edgekws"))
     assert len(found) > 100
     assert not [where for where, text in found if re.search("<[a-z]", text)]
+
+
+def test_a_table_in_a_pipe_is_not_cut() -> None:
+    """Programs and logs have no width; 80 columns would fold the names of recordings."""
+    code = (
+        "from rich.table import Table; from edgekws.cli import console; t = Table('a', 'b');"
+        "t.add_row('x ' * 60, 'y' * 90); console.out.print(t); console.warn('word ' * 40)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "x " * 60 in done.stdout and "y" * 90 in done.stdout
+    assert done.stderr.count("\n") == 1

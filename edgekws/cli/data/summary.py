@@ -109,7 +109,8 @@ def left_out(files: Sequence[LeftOut], where: str = "") -> None:
     """Print how many files were left out, by reason, with the first names. where: who names all of them."""
     if not files:
         return
-    console.out.print(f"[bold yellow]left out: {len(files):,} files[/]{escape(where)}")
+    noun = "file" if len(files) == 1 else "files"
+    console.out.print(f"[bold yellow]left out: {len(files):,} {noun}[/]{escape(where)}")
     by_reason: dict[str, list[LeftOut]] = {}
     for each in files:
         by_reason.setdefault(each.reason, []).append(each)

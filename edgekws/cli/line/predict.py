@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from edgekws.cli import console
+from edgekws.cli.paths import user_path
 from edgekws.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _SHOWN_FAILURES = 5
 _SAVED = (".json", ".csv")
 _MOST_WINDOWS = 40
 """Of a longer recording only the windows with a word are printed."""
+_PLACE_WIDTH = 16
+"""Columns of a narrow terminal that a recording's name has, at least."""
 _COLUMNS = ("file", "start_s", "word", "label", "probability")
 
 ModelArgument = Annotated[
@@ -54,7 +57,9 @@ PortOption = Annotated[str, typer.Option("--port", help="With board:NAME, its po
 
 def predict(
     model: ModelArgument,
-    recordings: Annotated[str, typer.Argument(help="A recording, a folder of recordings, or - for standard input.")],
+    recordings: Annotated[
+        list[str], typer.Argument(help="Recordings, folders of recordings, or - alone for standard input.")
+    ],
     on: OnOption = "",
     hop_ms: Annotated[
         float, typer.Option(help="Of a recording longer than a clip: from one window to the next.", min=1.0)
@@ -76,6 +81,7 @@ def predict(
     Examples:
 
     - one file: `edgekws predict dscnn yes.wav`
+    - several files: `edgekws predict dscnn *.wav`
     - a folder, as CSV: `edgekws predict work/my_words/model recordings --csv > words.csv`
     - on an emulated board: `edgekws predict dscnn yes.wav --on board:qemu-an386`
     - from a pipe: `arecord -f S16_LE -r 16000 -d 2 | edgekws predict dscnn -`
@@ -88,8 +94,10 @@ def predict(
         raise ConfigError("--json or --csv, not both", got="both")
     if save is not None and save.suffix.lower() not in _SAVED:
         raise ConfigError("--save should be a .json or .csv file", got=str(save))
-    if raw is not None and recordings != "-":
-        raise ConfigError("--raw belongs to standard input", got=f"--raw {raw} with {recordings}", hint="give - for it")
+    if raw is not None and recordings != ["-"]:
+        raise ConfigError(
+            "--raw belongs to standard input", got=f"--raw {raw} with {' '.join(recordings)}", hint="give - for it"
+        )
     subject = models.read(model)
     sources = _sources(recordings, subject.features.rate_hz, raw)
     with executors.opened(subject, on, port) as classifier:
@@ -111,13 +119,16 @@ def predict(
         console.next_step("evaluate" if _has_data(subject) else "info", model)
 
 
-def _sources(recordings: str, rate_hz: int, raw: int | None) -> list[tuple[str, Callable[[], np.ndarray]]]:
+def _sources(recordings: list[str], rate_hz: int, raw: int | None) -> list[tuple[str, Callable[[], np.ndarray]]]:
     """(name, how to read it) of each recording."""
     from edgekws.inference import recordings as reading
 
-    if recordings == "-":
+    if recordings == ["-"]:
         return [(reading.STDIN, lambda: reading.from_bytes(sys.stdin.buffer.read(), rate_hz, raw))]
-    return [(str(path), partial(reading.read, path, rate_hz)) for path in reading.listed(Path(recordings))]
+    if "-" in recordings:
+        raise ConfigError("- for standard input should be alone", got=" ".join(recordings))
+    files = dict.fromkeys(path for each in recordings for path in reading.listed(user_path(Path(each))))
+    return [(str(path), partial(reading.read, path, rate_hz)) for path in files]
 
 
 def _predicted(
@@ -156,7 +167,7 @@ def _show(classifier: Classifier, results: list[Prediction]) -> None:
 def _show_one(result: Prediction) -> None:
     if len(result.windows) > 1:
         shown = [window for window in result.windows if window.word or len(result.windows) <= _MOST_WINDOWS]
-        console.out.print(_table("window at", [(f"{window.start_s:.2f} s", window) for window in shown]))
+        console.out.print(_table("at", [(f"{window.start_s:.2f}\u00a0s", window) for window in shown]))
         if len(shown) < len(result.windows):
             without = len(result.windows) - len(shown)
             console.out.print(f"{without} of {len(result.windows)} windows have {NONE} and are not shown")
@@ -167,8 +178,9 @@ def _show_one(result: Prediction) -> None:
 
 def _table(what: str, rows: list[tuple[str, Window]]) -> Table:
     columns = (
-        Column(what, overflow="fold"),
-        *(Column(name, no_wrap=True) for name in ("answer", "probability", "next")),
+        Column(what, overflow="fold", min_width=min(_PLACE_WIDTH, max(len(place) for place, _ in rows))),
+        *(Column(name, no_wrap=True) for name in ("answer", "probability")),
+        Column("next"),
     )
     table = Table(*columns, box=None)
     for place, window in rows:

@@ -31,6 +31,7 @@ def items(source: Path) -> Iterator[Item | LeftOut]:
         hint = "in Audacity: File, Export Other, Export Labels, into the folder of the recording"
         raise DataError(f"{source} should be a label track of Audacity, or a folder with one", got="none", hint=hint)
     for path, labels in tracks:
+        yield from (LeftOut(f"{path}, line {number}", "not a label of Audacity") for number in _other_lines(path))
         recording = _recording(path)
         if recording is None:
             yield LeftOut(str(path), "no recording of the same name beside it, and not one recording alone")
@@ -50,16 +51,20 @@ def _tracks(source: Path) -> list[Path]:
 
 
 def _labels(path: Path) -> list[_Label]:
-    """In order of time; none when the text is something else."""
-    labels = []
-    for line in read_content(path, "a label track", "").decode("utf-8-sig", errors="replace").splitlines():
-        if not line.strip() or line.startswith("\\"):
-            continue
-        label = _label(line.split("\t"))
-        if label is None:
-            return []
-        labels.append(label)
-    return sorted(labels)
+    """In order of time; none when the text is something else, which its first line shows."""
+    lines = [label for _, label in _lines(path)]
+    return sorted(label for label in lines if label) if lines and lines[0] else []
+
+
+def _other_lines(path: Path) -> list[int]:
+    """The numbers, from 1, of the lines that are no labels."""
+    return [number for number, label in _lines(path) if label is None]
+
+
+def _lines(path: Path) -> list[tuple[int, _Label | None]]:
+    text = read_content(path, "a label track", "").decode("utf-8-sig", errors="replace")
+    numbered = enumerate(text.splitlines(), start=1)
+    return [(number, _label(line.split("\t"))) for number, line in numbered if line.strip() and line[0] != "\\"]
 
 
 def _label(columns: list[str]) -> _Label | None:

@@ -122,7 +122,7 @@ def _part(item: Item) -> np.ndarray:
     parts = [(round(start * RATE_HZ), round(end * RATE_HZ)) for start, end in item.parts]
     start, stop = utterances.windows(parts, len(samples), _CLIP_SAMPLES)[item.number]
     if not 0 <= parts[item.number][0] < len(samples):
-        raise DataError(f"{item.path} should last until its label", got="a label behind its end")
+        raise DataError(f"{item.path} should last until its label", got="a label beyond its end")
     return samples[max(0, start) : stop]
 
 

@@ -37,14 +37,15 @@ def test_labels_of_audacity(tmp_path):
     recording = np.concatenate([np.zeros(2 * RATE), tone(RATE, 0.4), np.zeros(RATE), tone(RATE, 0.4), np.zeros(RATE)])
     source.mkdir()
     soundfile.write(source / "anna.flac", recording, RATE)
-    lines = "2.0\t2.4\tyes\n\\\t1484.6\t2969.3\n3,4\t3,8\tyes\n4.5\t4.5\tno\n4.7\t4.8\t\n9.0\t9.5\tyes\n"
+    lines = "2.0\t2.4\tyes\n\\\t1484.6\t2969.3\n3,4\t3,8\tyes\n4.5\t4.5\tno\n4.7\t4.8\t\nnot a label\n9.0\t9.5\tyes\n"
     (source / "anna.txt").write_text(lines, encoding="utf-8-sig")
     (source / "readme.txt").write_text("a text about the recordings")
     printed = run(source, out)
     assert names(out) == ["no/anna_nohash_0.wav", "yes/anna_nohash_0.wav", "yes/anna_nohash_1.wav"]
     first, _ = soundfile.read(out / "yes" / "anna_nohash_0.wav")
     assert len(first) == RATE and abs(np.flatnonzero(first).mean() - RATE / 2) < 200, "in the middle of its clip"
-    assert "a label without text" in printed and "a label behind its end" in printed
+    assert "a label without text" in printed and "not a label of Audacity" in printed and "line 6" in printed
+    assert "a label beyond its end" in printed
     assert f"next: edgekws data prepare {out}" in printed
 
 
