@@ -204,7 +204,7 @@ def when_stopped(text: str) -> Iterator[None]:
 
 
 def _stop() -> NoReturn:
-    err.print(_stopped_texts.pop() if _stopped_texts else _STOPPED_TEXT)
+    err.print(_stopped_texts.pop() if _stopped_texts else _STOPPED_TEXT, soft_wrap=True)
     sys.exit(signals.exit_code() or _STOPPED)
 
 

@@ -178,7 +178,7 @@ def _show_one(result: Prediction) -> None:
 
 def _table(what: str, rows: list[tuple[str, Window]]) -> Table:
     columns = (
-        Column(what, overflow="fold", min_width=min(_PLACE_WIDTH, max(len(place) for place, _ in rows))),
+        Column(what, overflow="fold", min_width=min(_PLACE_WIDTH, max((len(place) for place, _ in rows), default=0))),
         *(Column(name, no_wrap=True) for name in ("answer", "probability")),
         Column("next"),
     )
