@@ -164,7 +164,7 @@ def load(path: Path) -> Recipe:
     try:
         loaded = Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
-        raise unreadable(ConfigError, path, "a recipe", error, models.suggestion(path)) from error
+        raise unreadable(ConfigError, path, "a recipe", error, models.suggestion(path, models.RECIPE)) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} should be TOML", got=str(error), hint=_HINT) from error
     except UnicodeDecodeError as error:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+import typer
 from rich.console import Console
 
 from edgekws import machine
@@ -163,6 +164,9 @@ def readable_errors(debug: bool) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         _stop()
+    except typer.Abort:  # the end of the input, where a question was asked
+        err.print()
+        _stop()
     except SystemExit as end:
         if end.code == _STOPPED:  # Typer turns a KeyboardInterrupt into this without a message
             _stop()
@@ -198,7 +202,7 @@ def when_stopped(text: str) -> Iterator[None]:
     """Ctrl-C or a signal in a `with` block ends the command with `text`, where it does not continue when run again."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         _stopped_texts.append(text)
         raise
 

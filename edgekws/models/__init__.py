@@ -52,18 +52,26 @@ def find(path: Path, file: str = "") -> Path:
     if parts[:1] == (_PREFIX,) and parts[1:2] and parts[1] in recipes():
         released = home().joinpath(*parts[1:])
         return released if released.exists() else path
-    if len(parts) == 1 and parts[0] in (recipes() if file == RECIPE else names()):
+    if len(parts) == 1 and parts[0] in _released(file):
         return home() / parts[0] / file
     return path
 
 
-def near(path: Path) -> str:
-    """The released model whose name is nearly that of a `path` that is not there; "" for none."""
-    close = difflib.get_close_matches(path.name, names(), 1)
+def near(path: Path, file: str = "") -> str:
+    """The released model, or recipe where `file` is one, of nearly the name of a `path` that is not there; or ""."""
+    close = difflib.get_close_matches(path.name, _released(file), 1)
     return close[0] if close and not path.suffix and not path.exists() else ""
 
 
-def suggestion(path: Path) -> str:
-    """What to do about a `path` that is not there: the released model of nearly this name, or all names."""
-    guess = f"did you mean {near(path)}, a released model? Else " if near(path) else ""
-    return f"{guess}check the path, or name a released model: {', '.join(names())}"
+def suggestion(path: Path, file: str = "") -> str:
+    """What to do about a `path` that is not there: the released model of nearly this name, or all names.
+
+    file: RECIPE where a recipe is asked for; their names are then suggested.
+    """
+    what = f"a released {'recipe' if file == RECIPE else 'model'}"
+    guess = f"did you mean {near(path, file)}, {what}? Else " if near(path, file) else ""
+    return f"{guess}check the path, or name {what}: {', '.join(_released(file))}"
+
+
+def _released(file: str) -> list[str]:
+    return recipes() if file == RECIPE else names()

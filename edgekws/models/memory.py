@@ -64,10 +64,10 @@ def origin(model: Path) -> Origin | None:
     return Origin(**{**data, "labels": tuple(data["labels"])}, recipe=recipe)
 
 
-def data_of(model: Path, given: Path | None) -> Path | None:
+def data_of(model: Path, given: Path | None, how: str = "with --data") -> Path | None:
     """The prepared data set for a model: `given`, else where the model remembers it; None when it remembers none.
 
-    Raises DataError when the remembered one is not there any more.
+    how: the command says where it is, for the hint. Raises DataError when the remembered one is not there any more.
     """
     known = origin(model) if given is None else None
     if known is None:
@@ -80,7 +80,7 @@ def data_of(model: Path, given: Path | None) -> Path | None:
     raise DataError(
         f"the data set {known.name} of the model in {model} should be in {known.absolute}",
         got="no prepared data set there",
-        hint="say with --data where it is now, or prepare it again",
+        hint=f"say {how} where it is now, or prepare it again",
     )
 
 

@@ -22,7 +22,7 @@ def choose(name: str, number: int = 0) -> torch.device:
     process sees. Raises ConfigError for a device that is not known or not there.
     """
     if name not in NAMES:
-        raise ConfigError(unknown("--device", name, NAMES))
+        raise ConfigError(unknown("--device", name, NAMES), hint="a GPU of NVIDIA is cuda, one of Apple mps")
     if name == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("--device mps needs a Mac with an Apple GPU", got="none", hint="give --device cpu")
     if name == "cuda" and not torch.cuda.is_available():

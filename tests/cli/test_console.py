@@ -19,7 +19,7 @@ from edgekws.cli.boards import flash
 from edgekws.errors import DataError
 
 
-@pytest.mark.parametrize("raised", [KeyboardInterrupt(), DataError("clips should be there")])
+@pytest.mark.parametrize("raised", [KeyboardInterrupt(), typer.Abort(), DataError("clips should be there")])
 def test_a_stopped_command_says_so(
     raised: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -36,7 +36,7 @@ def test_a_stopped_command_says_so(
     if isinstance(raised, DataError):
         assert end.value.code == 3 and "clips should be there" in output
     else:
-        assert end.value.code == 130 and output.startswith("stopped; run the same command again")
+        assert end.value.code == 130 and output.strip().startswith("stopped; run the same command again")
 
 
 def test_a_warning_is_one_line_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,7 +84,7 @@ def _clips(given: Path | None, model: Model) -> Path:
     from edgekws.data.dataset import INDEX
     from edgekws.models import memory
 
-    data = memory.data_of(model.folder, given)
+    data = memory.data_of(model.folder, given, "after the model")
     if data is None and (DATA / INDEX).exists():
         return DATA
     if data is None:

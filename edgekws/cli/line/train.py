@@ -10,7 +10,8 @@ import typer
 
 from edgekws import machine
 from edgekws.cli import console
-from edgekws.cli._options import DATA, OUT, RECIPE, DataOption, OutOption, changed_recipe, read_recipe
+from edgekws.cli._model import data_for
+from edgekws.cli._options import DATA, OUT, RECIPE, OutOption, changed_recipe, read_recipe
 
 if TYPE_CHECKING:
     from edgekws.evaluation.training import Verdict
@@ -38,7 +39,10 @@ def train(
             f"Default: own_words for data of word folders, else {RECIPE}."
         ),
     ] = None,
-    data: DataOption = DATA,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Prepared data set.", show_default=f"that of the training in --out, else {DATA}"),
+    ] = None,
     out: OutOption = OUT,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
     epochs: Annotated[
@@ -80,6 +84,7 @@ def train(
     options = TrainOptions(device, chosen(tracker))
     typed = {"epochs": epochs, "patience": patience, "slots": slots, "init": init}
     changes = {key: value for key, value in typed.items() if value is not None}
+    data = data_for(data, out)
     source = recipe or recipe_for(data)
     used = read_recipe(source, seed, None)
     if changes:

@@ -38,7 +38,8 @@ MISTAKES = [
     ("check ~nobody-of-this-name/model", USAGE, "should begin with the home of a user"),
     # recipes
     ("train --recipe gone.toml", CONFIG, "there is no file gone.toml; a recipe is expected there"),
-    ("train --recipe dscn", CONFIG, "did you mean dscnn, a released model?"),
+    ("train --recipe dscn", CONFIG, "did you mean dscnn, a released recipe?"),
+    ("train --recipe own_wrds", CONFIG, "did you mean own_words, a released recipe?"),
     ("train --recipe sounds", CONFIG, "sounds is a folder; a recipe is expected there"),
     ("train --recipe syntax.toml", CONFIG, "syntax.toml should be TOML. Got: Invalid value (at line 2"),
     ("train --recipe key.toml", CONFIG, "[train] the key epoch is not known; did you mean epochs?"),
