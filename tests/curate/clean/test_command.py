@@ -118,7 +118,7 @@ def test_unreadable_folders_are_refused_with_their_path(spoken, tmp_path):
         (tmp_path / "words" / word / "a.wav").write_bytes(b"RIFF")
     assert "none that is readable. no/a.wav: it should be a recording" in run(*look, tmp_path / "words", fails=DataError)
     assert not (tmp_path / "out").exists()
-    assert "network, linear" in run(*look, tmp_path / "words", "--probe", "magic", fails=ConfigError)
+    assert "linear, network" in run(*look, tmp_path / "words", "--probe", "magic", fails=ConfigError)
 
 
 def test_a_prepared_set_is_ranked_and_written_without_dropped_clips(prepared, tmp_path):
