@@ -135,6 +135,7 @@ assert np.array_equal(graph.compile("c")(x), interp.run(graph, x))
 """
 
 
+@pytest.mark.slow
 def test_two_processes_compile_the_same_at_once(graph: Graph, cache: Path, tmp_path: Path) -> None:
     io.save(graph, tmp_path / "graph.npz")
     line = [sys.executable, "-c", COMPILES, str(tmp_path / "graph.npz")]

@@ -108,6 +108,7 @@ def test_dry_run_changes_nothing(line):
     assert not (line / "out" / "firmware" / "qemu-an547.elf").exists()
 
 
+@pytest.mark.slow
 def test_running_the_line_again_gives_the_same_bytes(line):
     files = ["graph.npz", "export/model.tflite", "export/model.tinpu.onnx", "export/c/model.c", "export/golden.npz"]
     before = {name: (line / "out" / name).read_bytes() for name in files}

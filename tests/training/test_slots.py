@@ -150,7 +150,7 @@ def test_a_training_without_slots_does_not_go_on_in_several_processes(tmp_path):
 
 
 def test_slots_divide_the_batch_and_are_left_out_of_files_without_them():
-    with pytest.raises(ConfigError, match=r"train\.slots: should divide the batch of 128 clips"):
+    with pytest.raises(ConfigError, match=r"train\.slots should divide the batch of 128 clips"):
         changed(Recipe(), train={"slots": 3})
     assert not {"slots", "precision"} & Recipe().to_json()["train"].keys()
     assert changed(Recipe(), train={"slots": 4}).to_json()["train"]["slots"] == 4

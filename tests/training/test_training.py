@@ -130,7 +130,7 @@ def test_prior_correction_undoes_the_frequencies_of_training():
     ("text", "message"),
     [
         ("[train]\nepoch = 3", "did you mean epochs"),
-        ("[train]\nepochs = 0", "greater"),
+        ("[train]\nepochs = 0", "at least 1"),
         ("name = ", "TOML"),
         ("[quant]\nweight_bits = 3", "8"),
         (b"\xff\xfe", "TOML"),

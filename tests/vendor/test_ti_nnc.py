@@ -211,6 +211,7 @@ def export(prepared, out, *more):
 
 
 def test_the_command_line_without_the_compiler(prepared, tmp_path, graph):
+    graph = replace(graph, labels=prepared.labels)
     io.save(graph, tmp_path / "graph.npz")
     code, shown = export(prepared, tmp_path, "--for", "ti-nnc", "--device", "f28p55x")
     folder = tmp_path / "export" / "ti-nnc" / "f28p55x"
@@ -225,6 +226,7 @@ def test_the_command_line_without_the_compiler(prepared, tmp_path, graph):
 
 def test_the_command_line_with_a_fake_compiler(prepared, tmp_path, graph, tools):
     tools()
+    graph = replace(graph, labels=prepared.labels)
     io.save(graph, tmp_path / "graph.npz")
     code, shown = export(prepared, tmp_path, "--for", "ti-nnc")  # the default device
     assert code == 0

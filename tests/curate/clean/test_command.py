@@ -116,7 +116,9 @@ def test_unreadable_folders_are_refused_with_their_path(spoken, tmp_path):
     assert "two words or more have some clips each" in message  # any rate is read; one clip a word is too little
     for word in ("yes", "no"):
         (tmp_path / "words" / word / "a.wav").write_bytes(b"RIFF")
-    assert "none that is readable. no/a.wav: it should be a recording" in run(*look, tmp_path / "words", fails=DataError)
+    assert "none that is readable. no/a.wav: it should be a recording" in run(
+        *look, tmp_path / "words", fails=DataError
+    )
     assert not (tmp_path / "out").exists()
     assert "linear, network" in run(*look, tmp_path / "words", "--probe", "magic", fails=ConfigError)
 

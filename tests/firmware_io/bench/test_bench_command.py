@@ -271,8 +271,8 @@ def test_serial_lines_get_the_baud_rate_of_the_firmware(options):
         ("tcp:host:1", "tcp:host:1"),
         ("", "qemu:qemu-an386"),
     ]:
-        assert command._port(replace(options, port=port), board, energy=False) == expected
-    assert command._port(replace(options, port="serial:x"), board, energy=True) == "serial:x?baud=9600"
+        assert command.port_of(replace(options, port=port), board, energy=False) == expected
+    assert command.port_of(replace(options, port="serial:x"), board, energy=True) == "serial:x?baud=9600"
     assert np.array_equal(clips.spread(5, 0), [0, 1, 2, 3, 4])
 
 

@@ -218,9 +218,9 @@ int main(void) {
 SANITIZED = [
     (random_graph, "portable"),
     (random_graph, "native"),
-    (partial(random_dag, 95), "native"),
+    pytest.param(partial(random_dag, 95), "native", marks=pytest.mark.slow),
     (partial(random_dag, 28, "int8"), "portable"),
-    (partial(random_dag, 4, "int8"), "avx2"),
+    pytest.param(partial(random_dag, 4, "int8"), "avx2", marks=pytest.mark.slow),
 ]
 
 
