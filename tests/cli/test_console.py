@@ -28,6 +28,7 @@ def test_a_stopped_command_says_so(
     def boards() -> None:
         raise raised
 
+    monkeypatch.setattr(console, "_stopped_texts", [])  # other tests of this process may have left one
     monkeypatch.setattr(flash, "boards", boards)
     monkeypatch.setattr(sys, "argv", ["edgekws", "boards"])
     with pytest.raises(SystemExit) as end:

@@ -266,7 +266,7 @@ def spoken(tmp_path_factory):
 
 
 def test_a_prepared_data_set_gives_the_same_vectors_as_its_recordings(spoken, tmp_path):
-    """Bit for bit, for whole seconds: a data set centres shorter ones. The DS-CNN's vectors are integers times a scale."""
+    """Bit for bit, for whole seconds (a data set centres shorter ones): vectors are integers times a scale."""
     root, data = spoken
     spec = embed.ModelSpec("dscnn")
     whole = embed.run(embed.Request(root, tmp_path / "whole", spec, workers=1))
