@@ -177,7 +177,7 @@ def predict(
     *,
     on: str = "",
     hop_ms: float = 500.0,
-    threshold: float = 0.0,
+    threshold: float | None = None,
 ) -> Prediction:
     """The words in a recording.
 
@@ -186,7 +186,7 @@ def predict(
     rate_hz      of samples; those of a file are known
     on           "interp", "c", "onnx", "onnx-tinpu" or "tflite"; all give the same integers. By default the fastest
     hop_ms       of a recording longer than a clip: from one window to the next
-    threshold    a word of a lower probability is not accepted
+    threshold    a word of a lower probability is not accepted; 0, or 0.5 where a recording has several windows
 
     The result has word (None for none of the model's words), label, probability, probabilities and windows. Raises
     DataError for what is no recording, ConfigError for wrong arguments, ArtifactError for a damaged model.

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from edgekws.types import Clip, Progress
 
 KIND, VERSION = "edgekws-dataset", 1
 INDEX = "index.json"
+_PREPARE = "run edgekws data prepare first"
 _SHOWN_PROBLEMS = 5
 ORIGIN = ("source", "name", "notes", "left_out", "changed", "listed_by", "reject")
 """Keys of the index that are outside of its hash: where the data came from, not what it is."""
@@ -335,9 +337,9 @@ def _map(path: Path) -> np.ndarray:
 
 def _read_index(folder: Path) -> dict[str, Any]:
     if not (folder / INDEX).exists():
-        raise DataError(
-            f"{folder} should be a prepared data set", got="no index.json in it", hint="run edgekws data prepare first"
-        )
+        recordings = folder.is_dir() and any(folder.glob("*/*"))
+        hint = f"prepare it first: edgekws data prepare {shlex.quote(str(folder))}" if recordings else _PREPARE
+        raise DataError(f"{folder} should be a prepared data set", got="no index.json in it", hint=hint)
     index = read_json(folder / INDEX, KIND, VERSION)
     body = {key: value for key, value in index.items() if key not in ("kind", "version", "sha256")}
     if _index_hash(body) != index.get("sha256"):

@@ -22,6 +22,8 @@ from edgekws.errors import ConfigError
 from edgekws.inference.classifier import Classifier
 
 HOP_MS = 500.0
+SURE = 0.5
+"""The threshold of a recording of several windows, where none is given: one unsure window of many is no word."""
 TOP = 3
 
 
@@ -89,17 +91,19 @@ class Prediction:
 
 
 def predict(
-    classifier: Classifier, samples: np.ndarray, file: str = "", hop_ms: float = HOP_MS, threshold: float = 0.0
+    classifier: Classifier, samples: np.ndarray, file: str = "", hop_ms: float = HOP_MS, threshold: float | None = None
 ) -> Prediction:
     """The prediction for a recording, int16 [n] at the rate of the model.
 
-    hop_ms: from one window to the next. threshold: a word of a lower probability is not accepted. Raises ConfigError
-    for a hop below one sample.
+    hop_ms: from one window to the next. threshold: a word of a lower probability is not accepted; by default 0 for
+    one window and SURE for more. Raises ConfigError for a hop below one sample.
     """
     spec = classifier.model.features
     starts, clips = cut(samples, spec.clip_samples, hop_ms * spec.rate_hz / 1000)
     probabilities, scores = classifier.clips(clips)
     labels = classifier.model.labels
+    if threshold is None:
+        threshold = SURE if len(starts) > 1 else 0.0
     windows = tuple(
         _window(start / spec.rate_hz, row, labels, threshold) for start, row in zip(starts, probabilities, strict=True)
     )

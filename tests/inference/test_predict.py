@@ -47,6 +47,10 @@ def test_the_answer_to_a_long_recording_is_its_most_probable_word() -> None:
     assert [window.start_s for window in result.windows] == [0.0, 0.5, 1.0, 1.5, 2.0]
     assert (result.word, result.best.start_s, result.seconds) == ("yes", 1.0, 3.0)
     assert result.probability == pytest.approx(0.6)
+    unsure = classifiers.Classifier(
+        DSCNN, "fake", "fake", lambda given: (np.tile(0.4 * probable, (len(given), 1)), None)
+    )
+    assert predict(unsure, sound(3.0)).word is None and predict(unsure, sound(0.9)).word == "yes"
     rejected = predict(fake, sound(3.0), threshold=0.7)
     assert (rejected.word, rejected.label) == (None, "_silence_")
     assert result.to_json()["top"] == pytest.approx({"yes": 0.6, "_silence_": 0.4, DSCNN.labels[0]: 0.0})

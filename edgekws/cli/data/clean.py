@@ -135,7 +135,9 @@ def _serve(clips: Clips, ranking: Ranking, path: Path, port: int) -> None:
     from edgekws.curate.clean.server import serve, url_of
 
     with serve(Review(clips, ranking, path), port) as server:
-        console.out.print(f"listen and decide at {url_of(server)} (this machine only; Ctrl-C ends it)")
+        console.out.print(
+            f"listen and decide at {url_of(server)} (this machine only; Ctrl-C ends it, and --no-serve only ranks)"
+        )
         try:
             server.serve_forever()
         except KeyboardInterrupt:

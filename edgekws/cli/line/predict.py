@@ -65,9 +65,14 @@ def predict(
         float, typer.Option(help="Of a recording longer than a clip: from one window to the next.", min=1.0)
     ] = 500.0,
     threshold: Annotated[
-        float,
-        typer.Option(help="A less probable word is none; `edgekws evaluate` suggests a threshold.", min=0, max=1),
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            help="A less probable word is none; `edgekws evaluate` suggests a threshold.",
+            min=0,
+            max=1,
+            show_default="0; 0.5 where a recording has several windows",
+        ),
+    ] = None,
     raw: Annotated[
         int | None, typer.Option(help="Standard input is raw int16 samples, little-endian, of this rate.", min=1)
     ] = None,
@@ -132,7 +137,7 @@ def _sources(recordings: list[str], rate_hz: int, raw: int | None) -> list[tuple
 
 
 def _predicted(
-    classifier: Classifier, sources: list[tuple[str, Callable[[], np.ndarray]]], hop_ms: float, threshold: float
+    classifier: Classifier, sources: list[tuple[str, Callable[[], np.ndarray]]], hop_ms: float, threshold: float | None
 ) -> tuple[list[Prediction], Failures]:
     """(predictions, name and error of each recording that could not be read)."""
     from edgekws.inference.predict import predict as run

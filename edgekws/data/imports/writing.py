@@ -56,8 +56,10 @@ def write(items: Iterable[Item | LeftOut], out: Path, words: Collection[str], pr
     """
     result, numbers = Written(), Counter[tuple[str, str]]()
     with new_folder(out) as folder:
-        for count, item in enumerate(items):
-            progress("import", count + 1, count + 1)
+        done = 0
+        for item in items:
+            done += 1
+            progress("import", done, done + 1)  # how many there are is known at the end
             if isinstance(item, LeftOut):
                 result.left_out.append(item)
                 continue
@@ -72,6 +74,7 @@ def write(items: Iterable[Item | LeftOut], out: Path, words: Collection[str], pr
                 continue
             numbers[word, speaker] += 1
             result.clips[word] += 1
+        progress("import", done, done)
         if not result.clips:
             why = "; ".join(
                 f"{count} {text}" for text, count in Counter(e.reason for e in result.left_out).most_common(3)

@@ -128,4 +128,4 @@ def _evaluate(report: Row) -> str:
 
 
 def _record(labels: list[str]) -> str:
-    return f"edgekws data record --words {shlex.quote(','.join(labels))}"
+    return f"edgekws data record --words {shlex.quote(','.join(labels))} --out RECORDINGS"

@@ -55,7 +55,7 @@ def test_each_limit_is_said_in_words():
     assert quality.level == "limited" and "Never right: no (0 of 100)" in never
     assert "Silence and noise are taken for a word: 3 of 100" in silence and "20 of 100 clips of _unknown_" in other
     assert "Fewer than 90 %" in few
-    assert commands(document(table))[0] == "edgekws data record --words no"
+    assert commands(document(table))[0] == "edgekws data record --words no --out RECORDINGS"
 
 
 def test_a_missing_reject_class_limits_the_best_network():
@@ -84,7 +84,7 @@ def test_a_word_with_a_handful_of_clips_is_named_however_many_the_others_have():
     assert quality.level == "uncertain" and quality.remarks == (
         "Fewer than 10 clips of yes (6), no (1): too few to know a recall.",
     )
-    assert commands(report) == ["edgekws data record --words yes,no"]
+    assert commands(report) == ["edgekws data record --words yes,no --out RECORDINGS"]
 
 
 def test_an_invalid_run_says_nothing_about_the_network():
