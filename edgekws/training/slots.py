@@ -54,7 +54,9 @@ def continued(plan: TrainSection, folder: Path, processes: int) -> TrainSection:
 
 
 def planned(plan: TrainSection, processes: int) -> TrainSection:
-    """`plan` with 4 slots, 8 for more than 4 processes, or as many as divide its batch, where several processes need some and it has none.
+    """`plan` with 4 slots (8 for more than 4 processes), or as many as divide its batch.
+
+    Only where several processes need some and it has none.
 
     Raises ConfigError for more processes than slots.
     """
