@@ -47,7 +47,7 @@ def test_a_missing_recipe_is_said_to_be_missing(tmp_path):
 
 
 def test_a_misspelled_released_model_is_guessed():
-    with pytest.raises(ConfigError, match=r"no file dscn; a recipe .* did you mean dscnn, a released model"):
+    with pytest.raises(ConfigError, match=r"no file dscn; a recipe .* did you mean dscnn, a released recipe"):
         recipe.load(Path("dscn"))
 
 

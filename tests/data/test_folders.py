@@ -172,7 +172,7 @@ def test_the_command_finds_out_the_source_and_names_what_it_did(root, tmp_path, 
     (root / "yes" / "bad.wav").write_bytes(b"RIFF")
     printed = run("data", "prepare", f"{root}/", "--no-unknown")
     assert "changed: 1 clips resampled from 44,100 Hz" in printed and "changed: 1 clips mixed down" in printed
-    assert "left out: 1 files, all named in index.json" in printed and "yes/bad.wav" in printed
+    assert "left out: 1 file, all named in index.json" in printed and "yes/bad.wav" in printed
     assert "next: edgekws train --data 'work/my words/data' --out 'work/my words/model'" in printed
     data = dataset.load(tmp_path / "work" / "my words" / "data")
     assert "few recordings" not in printed

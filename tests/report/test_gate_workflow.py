@@ -90,6 +90,7 @@ def test_a_change_without_effect_passes(main_branch):
     assert outcomes[1]["high"] < 0.09  # of the answers to each clip; two totals of 45 in 48 leave 0.11
 
 
+@pytest.mark.slow
 def test_a_slower_build_fails_and_is_in_the_summary(main_branch):
     """The plan of --min-ram computes more and takes less memory."""
     bench, compare, summary = steps("pull_request")

@@ -63,7 +63,7 @@ def test_recordings_are_prepared_as_decided(words, tmp_path):
 def test_an_unreadable_recording_is_left_out_unless_it_was_dropped(words, tmp_path):
     (words / "no" / "s00_nohash_0.wav").write_bytes(b"RIFF")
     prepare = ["data", "prepare", "--source", "folder", "--root", words, "--out", tmp_path / "data", "--no-unknown"]
-    assert "left out: 1 files" in run(*prepare)
+    assert "left out: 1 file" in run(*prepare)
     assert "every file should be used, 1 cannot be" in run(*prepare, "--strict", fails=DataError)
     decisions.save(deciding(no__s00="drop"), tmp_path / "decisions.json")
     run(*prepare, "--decisions", tmp_path / "decisions.json", "--strict")

@@ -34,7 +34,10 @@ def penultimate(path, audio):
     return batch.reshape(len(audio), -1).astype(np.float32) * np.float32(scale)
 
 
-@pytest.mark.parametrize("path", GRAPHS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+SOME = [pytest.param(path, marks=[pytest.mark.slow] if path.parent.name != "dscnn" else []) for path in GRAPHS]
+
+
+@pytest.mark.parametrize("path", SOME, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_dscnn_vectors_are_the_integers_before_the_last_layer(path, audio):
     model = embed.open_model(embed.ModelSpec("dscnn", str(path)))
     expected = penultimate(path, audio)
