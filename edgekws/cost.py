@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 
 from edgekws import targets
+from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Graph, Node
-from edgekws.graph.ops import Shape
 from edgekws.targets import Device, Figure, Target
 from edgekws.types import Interval, Measurement
 

@@ -66,7 +66,7 @@ KINDS = {
         ),
     ),
     "emitters": Kind(("edgekws.emit",), "--format", ("emit",), "emit", dashes=True),
-    "importers": Kind(("edgekws.importers",), "the model format", ("read",), dashes=True),
+    "importers": Kind(("edgekws.importers",), "the model format", ("read", "SUFFIXES", "recognizes"), dashes=True),
     "engines": Kind(("edgekws.engines", "firmware_io.engines"), "the engine", ("compile",)),
     "vendors": Kind(
         ("edgekws.vendor",),

@@ -53,7 +53,7 @@ def wide_graph(seed: int = 0) -> Graph:
 
 
 def clips_of(graph: Graph, count: int = 6) -> Clips:
-    shape = (count, graph.features.frames, graph.features.coefficients)
+    shape = (count, *graph.features.shape)
     features = np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8)
     scores = interp.run(graph, features)
     texts = permille(scores, graph.score_scale)

@@ -13,8 +13,9 @@ from edgekws.data import dataset
 from edgekws.data.dataset import Dataset
 from edgekws.data.sources import speech_commands
 from edgekws.features.spec import FeatureSpec
+from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Graph, Node, Requant
-from edgekws.graph.ops import OPS, Op, Shape
+from edgekws.graph.ops import OPS, Op
 from tests.recordings import provide
 
 settings.register_profile("edgekws", deadline=None)  # shared machines stall; speed has its own benchmarks

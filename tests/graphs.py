@@ -13,8 +13,9 @@ import numpy as np
 from edgekws import plugins, targets
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import interp
+from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Graph, Node, Requant, Rule
-from edgekws.graph.ops import OPS, Op, Operation, Shape
+from edgekws.graph.ops import OPS, Op, Operation
 
 Kind = Callable[[Operation], bool]
 LIMITS = {8: 127, 4: 7, 2: 1}
@@ -129,7 +130,7 @@ class _Builder:
 
     def _drawn(self, kind: Kind) -> Op:
         """An op of this kind that the target takes, whatever its attributes."""
-        taken = [name for name, op in OPS.items() if kind(op) and not _refused(name, self.target)]
+        taken = [name for name, op in OPS.items() if op.is_basic and kind(op) and not _refused(name, self.target)]
         return str(self.rng.choice(taken))
 
     def _weight(self, bits: int, shape: tuple[int, ...] | None) -> np.ndarray:

@@ -40,6 +40,11 @@ class FeatureSpec:
     input_zero_point: tuple[int, ...] = (83,) * 10
 
     @property
+    def channels(self) -> int:
+        """Values of one coefficient of one frame."""
+        return 1
+
+    @property
     def frames(self) -> int:
         """Windows that fit into a clip."""
         return 1 + (self.clip_samples - self.window_samples) // self.hop_samples
@@ -59,18 +64,9 @@ class FeatureSpec:
         """The fields with lists for tuples, as `from_json` takes them."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
-    def require(self, other: FeatureSpec, source: str) -> None:
+    def require(self, other: FeatureSpec | UnknownFeatures, source: str) -> None:
         """Raises ArtifactError, with the fields that differ, unless `other` is the same. source: what has `other`."""
-        mine, theirs = self.to_json(), other.to_json()
-        differing = [
-            f"{key} {_brief(theirs[key])}, not {_brief(mine[key])}" for key in mine if mine[key] != theirs[key]
-        ]
-        if differing:
-            raise ArtifactError(
-                f"{source} should have the features that the model takes",
-                got="; ".join(differing[:_SHOWN]),
-                hint="make them with the front end of this model, or use the model that they were made for",
-            )
+        _require(self.to_json(), other.to_json(), source)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> FeatureSpec:
@@ -88,6 +84,46 @@ class FeatureSpec:
         return spec
 
 
+@dataclass(frozen=True)
+class UnknownFeatures:
+    """The input of a model whose front end nobody named: int8 [height, width, channels], whatever they mean."""
+
+    shape: tuple[int, int]
+    channels: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The mark of an unknown front end, and the input's shape."""
+        return {"unknown": True, "shape": list(self.shape), "channels": self.channels}
+
+    def require(self, other: FeatureSpec | UnknownFeatures, source: str) -> None:
+        """As that of FeatureSpec."""
+        _require(self.to_json(), other.to_json(), source)
+
+
+def _require(mine: dict[str, Any], theirs: dict[str, Any], source: str) -> None:
+    differing = [
+        f"{key} {_brief(theirs.get(key))}, not {_brief(mine.get(key))}"
+        for key in {**mine, **theirs}
+        if mine.get(key) != theirs.get(key)
+    ]
+    if differing:
+        raise ArtifactError(
+            f"{source} should have the features that the model takes",
+            got="; ".join(differing[:_SHOWN]),
+            hint="make them with the front end of this model, or use the model that they were made for",
+        )
+
+
+def from_json(value: dict[str, Any]) -> FeatureSpec | UnknownFeatures:
+    """What `to_json` of either wrote. Raises ArtifactError for unknown, missing or impossible fields."""
+    if "unknown" not in value:
+        return FeatureSpec.from_json(value)
+    fields.require("an unknown front end", value, _UNKNOWN)
+    height, width = value["shape"]
+    return UnknownFeatures((height, width), value["channels"])
+
+
+_UNKNOWN = {"unknown": fields.TRUTH, "shape": fields.list_of(fields.COUNT, 2), "channels": fields.COUNT}
 _SHOWN = 4
 
 

@@ -44,6 +44,7 @@ def _is_real(value: object) -> bool:
 
 
 TEXT = Kind("text", is_text)
+TRUTH = Kind("true or false", lambda value: isinstance(value, bool))
 INTEGER = Kind("a 32-bit integer", _is_integer)
 COUNT = Kind("an integer above 0", lambda value: _is_integer(value) and value > 0)
 REAL = Kind("a finite number", _is_real)

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgekws.errors import ArtifactError, TargetError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN
+from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import (
     ACCUMULATOR_BITS,
     INPUT,
@@ -19,7 +20,7 @@ from edgekws.graph.ir import (
     Rule,
     accumulator_bounds,
 )
-from edgekws.graph.ops import OPS, Shape
+from edgekws.graph.ops import OPS
 
 _WEIGHT_BITS = (8, 4, 2)
 _ELEMENTS_MAX = 2**31 - 1
@@ -29,6 +30,7 @@ _STRIDE_MAX = 2**15
 def check(graph: Graph) -> None:
     """Raises ArtifactError for a malformed graph and TargetError for a possible overflow or wide scores."""
     _check_connections(graph)
+    _check_byte("the input's zero point", graph.input_zero, (INPUT_MIN, INPUT_MAX))
     _check_scores(graph.nodes[-1])
     for node, lo, hi in graph.ranges():
         _check_weight(node)
@@ -48,6 +50,7 @@ def _check_connections(graph: Graph) -> None:
         _check_known(node)
         _check_scale(node.name, node.out_scale)
         _check_inputs(node, shapes, scales)
+        _check_attributes(node)
         _check_steps(node)
         out_shape = _implied_shape(node)
         if min(out_shape) < 1:
@@ -65,7 +68,7 @@ def _check_connections(graph: Graph) -> None:
 
 def _check_scores(last: Node) -> None:
     """Scores are read as int8: from 128 on they would wrap to negative values, and the best word would be the worst."""
-    if (last.requant.lo, last.requant.hi) != (INPUT_MIN, INPUT_MAX):
+    if last.requant.lo < INPUT_MIN or last.requant.hi > INPUT_MAX:
         raise TargetError(
             f"{last.name}: scores should be {INPUT_MIN}..{INPUT_MAX}",
             got=f"{last.requant.lo}..{last.requant.hi}",
@@ -95,45 +98,117 @@ def _check_size(node: Node) -> None:
 
 
 def _check_inputs(node: Node, shapes: dict[str, Shape], scales: dict[str, float]) -> None:
-    expected = node.operation.input_count
-    if len(node.inputs) != expected:
-        raise ArtifactError(f"{node.name}: {node.op} should have {expected} inputs", got=str(node.inputs))
-    for name in node.inputs:
+    expected, given = node.operation.input_count, len(node.inputs)
+    if given != expected and not (expected == 0 and given > 1):
+        raise ArtifactError(
+            f"{node.name}: {node.op} should have {expected or 'two or more'} inputs", got=str(node.inputs)
+        )
+    if len(node.in_shapes) != given:
+        raise ArtifactError(f"{node.name}: every input should have a shape", got=str(node.other_shapes))
+    for name, shape in zip(node.inputs, node.in_shapes, strict=True):
         if name not in shapes:
             raise ArtifactError(f"{node.name}: inputs should be earlier nodes", got=name)
-        if node.in_shape != shapes[name]:
-            raise ArtifactError(f"{node.name}: input shape should be {shapes[name]}", got=str(node.in_shape))
-    if len({scales[name] for name in node.inputs}) > 1:
+        if shape != shapes[name]:
+            raise ArtifactError(f"{node.name}: input shape should be {shapes[name]}", got=str(shape))
+    has_one_scale = "operands" not in node.operation.attributes
+    if has_one_scale and len({scales[name] for name in node.inputs}) > 1:
         got = " and ".join(str(scales[name]) for name in node.inputs)
         raise ArtifactError(f"{node.name}: both inputs should have one scale", got=got)
 
 
+def _check_attributes(node: Node) -> None:
+    """The fields that only some rows have, and shapes of inputs that are not that of the first."""
+    for name in ("operands", "axes", "begin"):
+        if bool(getattr(node, name)) != (name in node.operation.attributes):
+            expected = "be given" if name in node.operation.attributes else "be empty"
+            raise ArtifactError(f"{node.name}: {name} of {node.op} should {expected}", got=str(getattr(node, name)))
+    if node.operands:
+        _check_operands(node)
+    if node.op == "transpose" and sorted(node.axes) != [0, 1, 2]:
+        raise ArtifactError(f"{node.name}: axes should be 0, 1 and 2 in some order", got=str(node.axes))
+    if node.op == "concat" and node.axes not in ((0,), (1,), (2,)):
+        raise ArtifactError(f"{node.name}: axes should be one of 0, 1 and 2", got=str(node.axes))
+    _check_other_shapes(node)
+    _check_moved(node)
+
+
+def _check_operands(node: Node) -> None:
+    if len(node.operands) != len(node.inputs):
+        raise ArtifactError(f"{node.name}: every input should have an operand", got=f"{len(node.operands)}")
+    for operand in node.operands:
+        if not (-128 <= operand.zero <= 255 and 1 << 30 <= operand.mult < 1 << 31 and -31 <= operand.shift <= 31):
+            expected = f"{node.name}: zero should be -128..255, mult 2^30..2^31-1, shift -31..31"
+            raise ArtifactError(expected, got=str(operand))
+
+
+def _check_other_shapes(node: Node) -> None:
+    free = set(node.axes) if node.op == "concat" else set()
+    for shape in node.in_shapes[1:]:
+        for axis, (size, first) in enumerate(zip(shape, node.in_shape, strict=True)):
+            if size != first and axis not in free and not (node.operation.broadcasts and size == 1):
+                raise ArtifactError(f"{node.name}: inputs should have fitting shapes", got=str(node.in_shapes))
+
+
+def _check_moved(node: Node) -> None:
+    if node.op == "reshape" and math.prod(node.in_shape) != math.prod(node.out_shape):
+        raise ArtifactError(f"{node.name}: reshape should keep the count", got=f"{node.in_shape} to {node.out_shape}")
+    if node.op == "slice":
+        ends = [start + size for start, size in zip(node.begin, node.out_shape, strict=False)]
+        if len(node.begin) != 3 or min(node.begin) < 0 or any(map(int.__gt__, ends, node.in_shape)):
+            raise ArtifactError(f"{node.name}: a slice should lie inside the input", got=f"{node.begin} to {ends}")
+
+
 def _check_steps(node: Node) -> None:
     """Of ops without windows too: emitters turn some of them into convolutions."""
-    if min(node.stride) < 1 or min(node.pad) < 0 or (node.operation.is_windowed and min(node.kernel) < 1):
-        got = f"kernel {node.kernel}, stride {node.stride}, pad {node.pad}"
+    steps = (*node.stride, *node.dilation)
+    if min(steps) < 1 or min(node.pad) < 0 or (node.operation.is_windowed and min(node.kernel) < 1):
+        got = f"kernel {node.kernel}, stride {node.stride}, dilation {node.dilation}, pad {node.pad}"
         raise ArtifactError(f"{node.name}: kernel and stride should be at least 1, padding at least 0", got=got)
+    if not node.operation.is_convolution and node.dilation != (1, 1):
+        raise ArtifactError(f"{node.name}: only convolutions should be dilated", got=f"{node.op}, {node.dilation}")
+    _check_pad(node)
+
+
+def _check_pad(node: Node) -> None:
+    if any(node.pad) and not node.operation.is_padded:
+        raise ArtifactError(f"{node.name}: only ops with windows should be padded", got=f"{node.op}, {node.pad}")
+    if node.pad_value and not any(node.pad):
+        raise ArtifactError(f"{node.name}: pad_value should be 0 without padding", got=str(node.pad_value))
+    pairs = zip((node.pad[:2], node.pad[2:]), node.extent, strict=True)
+    if node.operation.is_window_pool and any(max(sides) >= size for sides, size in pairs):
+        raise ArtifactError(f"{node.name}: every window should meet the input", got=f"{node.window}, {node.pad}")
 
 
 def _implied_shape(node: Node) -> Shape:
     """The output shape that the attributes of `node` imply."""
-    return node.operation.out_shape(node.in_shape, node.out_shape[2], node.kernel, node.stride, node.pad)
+    if node.operation.shape_of is not None:
+        return node.operation.shape_of(node)
+    return node.operation.out_shape(node.in_shape, node.out_shape[2], node.kernel, node.stride, node.pad, node.dilation)
 
 
 def _check_weight(node: Node) -> None:
+    if node.operation.is_table:
+        _check_table(node)
+        return
     expected = node.operation.weight_shape(node.in_shape, node.out_shape[2], node.kernel)
     shape = None if node.weight is None else node.weight.shape
     if shape != expected:
         raise ArtifactError(f"{node.name}: weights should have shape {expected}", got=str(shape))
     if node.weight_bits not in _WEIGHT_BITS:
         raise ArtifactError(f"{node.name}: weights should have 8, 4 or 2 bits", got=str(node.weight_bits))
-    if any(node.pad) and not node.operation.is_convolution:
-        raise ArtifactError(f"{node.name}: only convolutions should be padded", got=f"{node.op}, {node.pad}")
     if node.weight is not None:
-        limit, largest = (1 << (node.weight_bits - 1)) - 1, int(np.abs(node.weight.astype(int)).max(initial=0))
-        if largest > limit:
+        limit = (1 << (node.weight_bits - 1)) - 1
+        low, high = int(node.weight.min(initial=0)), int(node.weight.max(initial=0))
+        if high > limit or low < -limit - node.requant.is_fixed_point:
             expected_range = f"{node.name}: weights of {node.weight_bits} bits should be within +-{limit}"
-            raise ArtifactError(expected_range, got=str(largest))
+            raise ArtifactError(expected_range, got=str(low if -low > high else high))
+
+
+def _check_table(node: Node) -> None:
+    shapes = ((1, 256), (node.out_shape[2], 256))
+    if node.weight is None or node.weight.shape not in shapes:
+        got = "none" if node.weight is None else str(node.weight.shape)
+        raise ArtifactError(f"{node.name}: a table should have shape (1 or channels, 256)", got=got)
 
 
 def _check_requant(node: Node) -> None:
@@ -142,17 +217,35 @@ def _check_requant(node: Node) -> None:
         if getattr(requant, field_name).shape != (channels,):
             got = str(getattr(requant, field_name).shape)
             raise ArtifactError(f"{node.name}: {field_name} should have shape ({channels},)", got=got)
-    if requant.shift.min() < 0 or requant.shift.max() > 31:
-        raise TargetError(f"{node.name}: shifts should be 0..31", got=f"{requant.shift.min()}..{requant.shift.max()}")
-    low, high = (1 << 30, (1 << 31) - 1) if requant.rule == "fixed-point" else (1, 255)
+    least = -31 if requant.is_fixed_point else 0
+    if requant.shift.min() < least or requant.shift.max() > 31:
+        got = f"{requant.shift.min()}..{requant.shift.max()}"
+        raise TargetError(f"{node.name}: shifts should be {least}..31", got=got)
+    low, high = (1 << 30, (1 << 31) - 1) if requant.is_fixed_point else (1, 255)
     if int(requant.mult.min()) < low or int(requant.mult.max()) > high:
         raise TargetError(
             f"{node.name}: multipliers should be {low}..{high}", got=f"{requant.mult.min()}..{requant.mult.max()}"
         )
-    if (requant.lo, requant.hi) not in (SIGNED, UNSIGNED):
-        raise TargetError(f"{node.name}: outputs should be 0..255 or -128..127", got=f"{requant.lo}..{requant.hi}")
+    _check_range(node)
     if not node.operation.is_scaled and not requant.is_identity:
         raise ArtifactError(f"{node.name}: {node.op} should only clip", got="another offset, multiplier or shift")
+
+
+def _check_range(node: Node) -> None:
+    """Ranges are those of a byte. Part of one, and a zero point, need a fixed-point rule or none."""
+    requant = node.requant
+    fits = any(low <= requant.lo < requant.hi <= high for low, high in (SIGNED, UNSIGNED))
+    plain = (requant.lo, requant.hi) in (SIGNED, UNSIGNED) and requant.zero == node.out_zero == 0
+    if not fits or (requant.rule == "offset-scale-shift" and not requant.is_identity and not plain):
+        expected = f"{node.name}: outputs should be 0..255 or -128..127"
+        raise TargetError(expected, got=f"{requant.lo}..{requant.hi}, zero point {requant.zero}")
+    for value in (requant.zero, node.out_zero, node.pad_value):
+        _check_byte(f"{node.name}: zero points", value, (SIGNED[0], UNSIGNED[1]))
+
+
+def _check_byte(what: str, value: int, bounds: tuple[int, int]) -> None:
+    if not bounds[0] <= value <= bounds[1]:
+        raise ArtifactError(f"{what} should be within {bounds[0]}..{bounds[1]}", got=str(value))
 
 
 def _check_accumulator(node: Node, lo: int, hi: int) -> None:
@@ -160,7 +253,8 @@ def _check_accumulator(node: Node, lo: int, hi: int) -> None:
     low, high = accumulator_bounds(node, lo, hi)
     scaled_in_32_bits = node.requant.rule == "offset-scale-shift"  # fixed-point products have 64
     mult = node.requant.mult.astype(np.int64) if scaled_in_32_bits else np.int64(1)
-    for bound in (low * mult, high * mult):
+    factor = mult << np.maximum(-node.requant.shift.astype(np.int64), 0)  # before the multiplication
+    for bound in (low * factor, high * factor):
         worst = int(bound[np.argmax(np.abs(bound))])
         if not -limit <= worst < limit:
             raise TargetError(

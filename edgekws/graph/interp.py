@@ -5,13 +5,14 @@ The sums are in edgekws/graph/ops.py; the requantization and the order of execut
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from edgekws.errors import ArtifactError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN
-from edgekws.graph.ir import FIXED_POINT_BITS, INPUT, Graph, Node, Requant
+from edgekws.graph.ir import INPUT, Graph, Node, Requant, Rule
+from edgekws.graph.sums import rounded_once, rounded_twice
 
 Batch = np.ndarray
 """int32 [n, height, width, channels]"""
@@ -46,26 +47,19 @@ def requantize(acc: np.ndarray, requant: Requant) -> Batch:
     if requant.is_identity:
         return np.asarray(np.clip(acc, requant.lo, requant.hi), np.int32)
     total = acc + requant.offset.astype(np.int64)
-    scale = _fixed_point if requant.rule == "fixed-point" else _floor
-    return np.asarray(np.clip(scale(total, requant), requant.lo, requant.hi), np.int32)
+    y = _SCALED[requant.rule](total, requant.mult.astype(np.int64), requant.shift.astype(np.int64))
+    return np.asarray(np.clip(y + requant.zero, requant.lo, requant.hi), np.int32)
 
 
-def _floor(total: np.ndarray, requant: Requant) -> np.ndarray:
-    return np.asarray((total * requant.mult.astype(np.int64)) >> requant.shift.astype(np.int64))
+def _floor(total: np.ndarray, mult: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    return np.asarray((total * mult) >> shift)
 
 
-def _fixed_point(total: np.ndarray, requant: Requant) -> np.ndarray:
-    """Two roundings: the high half of the product (halves up); the shift (halves away from zero).
-
-    gemmlowp's SaturatingRoundingDoublingHighMul and RoundingDivideByPOT. The nudge of the first and its
-    division toward zero come to the floor after adding a half, for both signs.
-    """
-    product, half = total * requant.mult.astype(np.int64), np.int64(1) << (FIXED_POINT_BITS - 1)
-    high = (product + half) >> FIXED_POINT_BITS
-    shift = requant.shift.astype(np.int64)
-    mask = (np.int64(1) << shift) - 1
-    threshold = (mask >> 1) + (high < 0)
-    return np.asarray((high >> shift) + ((high & mask) > threshold))
+_SCALED: dict[Rule, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+    "offset-scale-shift": _floor,
+    "fixed-point": rounded_twice,
+    "fixed-point-once": rounded_once,
+}
 
 
 def accumulate(node: Node, *inputs: Batch) -> np.ndarray:

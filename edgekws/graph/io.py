@@ -2,21 +2,26 @@
 
 header   uint8 [n]   UTF-8 JSON: kind, version, sha256 of all arrays, nodes, labels, feature spec
 N.weight, N.offset, N.mult, N.shift                 the arrays of node number N
+
+Fields that came later are written only where they are not at their default: files without them keep their bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgekws.errors import ArtifactError
-from edgekws.features.spec import FeatureSpec
+from edgekws.features import spec
 from edgekws.files import check_kind, fields, npz_arrays, npz_bytes, read_content, write_bytes
 from edgekws.files.fields import list_of, require
+from edgekws.graph.attributes import Operand
 from edgekws.graph.ir import Graph, Node, Requant
 
 KIND, VERSION = "edgekws-graph", 2
@@ -45,9 +50,26 @@ _NODE = {
     "out_scale": fields.ABOVE_ZERO,
 }
 _REQUANT = {"lo": fields.INTEGER, "hi": fields.INTEGER, "rule": fields.TEXT}
+_OPERAND = {"zero": fields.INTEGER, "mult": fields.INTEGER, "shift": fields.INTEGER}
+_LATER_GRAPH = {"input_zero": (fields.INTEGER, 0)}
+_LATER_REQUANT = {"zero": (fields.INTEGER, 0)}
+_LATER_NODE: dict[str, tuple[fields.Kind, Any]] = {
+    "out_zero": (fields.INTEGER, 0),
+    "pad_value": (fields.INTEGER, 0),
+    "dilation": (list_of(fields.COUNT, 2), (1, 1)),
+    "operands": (list_of(fields.OBJECT), ()),
+    "axes": (list_of(fields.INTEGER), ()),
+    "begin": (list_of(fields.INTEGER), ()),
+    "other_shapes": (list_of(list_of(fields.COUNT, 3)), ()),
+}
+"""Kind and default of the fields that came later."""
 _PLAIN = [key for key in _NODE if key != "requant"]
 _Integer = type[np.int8] | type[np.uint8] | type[np.int32]
-_MULTIPLIER: dict[str, _Integer] = {"offset-scale-shift": np.uint8, "fixed-point": np.int32}
+_MULTIPLIER: dict[str, _Integer] = {
+    "offset-scale-shift": np.uint8,
+    "fixed-point": np.int32,
+    "fixed-point-once": np.int32,
+}
 
 
 def to_bytes(graph: Graph) -> bytes:
@@ -101,7 +123,7 @@ def _arrays(graph: Graph) -> dict[str, np.ndarray]:
         requant = node.requant
         arrays[f"{number}.offset"] = requant.offset.astype(np.int32)
         arrays[f"{number}.mult"] = requant.mult.astype(_MULTIPLIER[requant.rule])
-        arrays[f"{number}.shift"] = requant.shift.astype(np.uint8)
+        arrays[f"{number}.shift"] = requant.shift.astype(np.int8 if (requant.shift < 0).any() else np.uint8)
     return arrays
 
 
@@ -109,7 +131,8 @@ def _header(graph: Graph) -> dict[str, Any]:
     nodes = [
         {
             **{key: getattr(node, key) for key in _PLAIN},
-            "requant": {key: getattr(node.requant, key) for key in _REQUANT},
+            **_later(node, _LATER_NODE),
+            "requant": {key: getattr(node.requant, key) for key in _REQUANT} | _later(node.requant, _LATER_REQUANT),
         }
         for node in graph.nodes
     ]
@@ -121,9 +144,16 @@ def _header(graph: Graph) -> dict[str, Any]:
         "name": graph.name,
         "input_scale": graph.input_scale,
         "provenance": graph.provenance,
+        **_later(graph, _LATER_GRAPH),
     }
-    plain: dict[str, Any] = json.loads(json.dumps(header))  # tuples become lists, as a reader sees them
+    plain: dict[str, Any] = json.loads(json.dumps(header, default=asdict))  # tuples become lists, as a reader sees them
     return plain
+
+
+def _later(value: object, later: Mapping[str, tuple[fields.Kind, Any]]) -> dict[str, Any]:
+    """The fields that are not at their default."""
+    given = {key: getattr(value, key) for key in later}
+    return {key: each for key, each in given.items() if each != later[key][1]}
 
 
 def digest_of(arrays: dict[str, np.ndarray], header: dict[str, Any]) -> str:
@@ -139,24 +169,44 @@ def _hash(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
 
 def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Graph:
     """Removes the entries of `arrays` that it reads."""
-    require("the graph's header", header, _GRAPH)
+    _require("the graph's header", header, _GRAPH, _LATER_GRAPH)
     nodes = tuple(_node(number, value, arrays) for number, value in enumerate(header["nodes"]))
     if arrays:
         raise ArtifactError("every array should belong to a node", got=ascii(sorted(arrays)[0]))
-    rest = {key: header[key] for key in ("target", "name", "input_scale", "provenance")}
-    features = FeatureSpec.from_json(header["features"])
-    return Graph(nodes=nodes, labels=tuple(header["labels"]), features=features, **rest)
+    rest = {key: header[key] for key in ("target", "name", "input_scale", "provenance", *_LATER_GRAPH) if key in header}
+    return Graph(nodes=nodes, labels=tuple(header["labels"]), features=spec.from_json(header["features"]), **rest)
+
+
+def _require(
+    what: str, value: object, kinds: Mapping[str, fields.Kind], later: Mapping[str, tuple[fields.Kind, Any]]
+) -> None:
+    """All of `kinds`, and those of `later` that are there."""
+    present = {key: kind for key, (kind, _) in later.items() if isinstance(value, dict) and key in value}
+    require(what, value, {**kinds, **present})
 
 
 def _node(number: int, value: dict[str, Any], arrays: dict[str, np.ndarray]) -> Node:
-    require(f"node {number}", value, _NODE)
-    require(f"the requantization of node {number}", value["requant"], _REQUANT)
-    plain: Any = {key: tuple(value[key]) if isinstance(value[key], list) else value[key] for key in _PLAIN}
+    _require(f"node {number}", value, _NODE, _LATER_NODE)
+    _require(f"the requantization of node {number}", value["requant"], _REQUANT, _LATER_REQUANT)
+    plain: Any = {key: _tuple(entry) for key, entry in value.items() if key not in ("requant", "operands")}
+    operands = tuple(_operand(number, each) for each in value.get("operands", ()))
     mult = _MULTIPLIER.get(value["requant"]["rule"], _MULTIPLIER["offset-scale-shift"])
-    types: dict[str, _Integer] = {"offset": np.int32, "mult": mult, "shift": np.uint8}
+    shift = arrays.get(f"{number}.shift")
+    signed = mult is np.int32 and shift is not None and shift.dtype == np.int8
+    types: dict[str, _Integer] = {"offset": np.int32, "mult": mult, "shift": np.int8 if signed else np.uint8}
     requant: dict[str, Any] = {key: _take(arrays, f"{number}.{key}", kind) for key, kind in types.items()}
     weight = _take(arrays, f"{number}.weight", np.int8) if f"{number}.weight" in arrays else None
-    return Node(**plain, requant=Requant(**requant, **value["requant"]), weight=weight)
+    return Node(**plain, requant=Requant(**requant, **value["requant"]), weight=weight, operands=operands)
+
+
+def _operand(number: int, value: dict[str, Any]) -> Operand:
+    require(f"an operand of node {number}", value, _OPERAND)
+    return Operand(**value)
+
+
+def _tuple(value: object) -> object:
+    """Lists become tuples, inner ones too."""
+    return tuple(map(_tuple, value)) if isinstance(value, list) else value
 
 
 def _take(arrays: dict[str, np.ndarray], name: str, kind: _Integer) -> np.ndarray:

@@ -3,15 +3,21 @@
 Tensors are int32 [height, width, channels] and hold 8-bit values: 0..255 (after a ReLU) or
 -128..127. Every node computes, per output channel c, a sum and a requantization:
 
-    acc = sum(x * w) + offset[c]                      int32, real zero is integer 0 (so is padding)
-    y   = clip(scaled(acc), lo, hi)
+    acc = sum(x * w) + offset[c]                      int32; padding is pad_value
+    y   = clip(scaled(acc) + zero, lo, hi)
 
-The requantization follows one of two rules, and a target allows one of them:
+Real zero is integer 0 in our own graphs, so pad_value and zero are 0. Imported graphs may have other zero points: the
+offset then contains what the zero points of the inputs add to the sum.
+
+The requantization follows one of three rules, and a target allows some of them:
 
 offset-scale-shift   (acc * mult[c]) >> shift[c], arithmetic shift, that is floor: TI's NPU ("BNORM" in the
                      TI neural network compiler guide)
 fixed-point          acc * mult[c] / 2^31 rounded, then / 2^shift[c] rounded: TFLite's quantization
-                     specification and CMSIS-NN (gemmlowp's high multiplication, halves away from zero)
+                     specification and CMSIS-NN (gemmlowp's high multiplication, halves away from zero);
+                     a shift below 0 multiplies acc by 2^-shift[c] before
+fixed-point-once     acc * mult[c] / 2^(31 + shift[c]) rounded once, halves away from zero: TFLite's reference
+                     FULLY_CONNECTED
 
 edgekws/graph/ops.py has a row for each op: what it sums, its shapes, and whether it scales. Where it does not, the
 requantization is the identity and only clips.
@@ -26,15 +32,18 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec
-from edgekws.graph.ops import OPS, Op, Operation, Shape
+from edgekws.errors import DataError
+from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec, UnknownFeatures
+from edgekws.graph.attributes import Operand, Shape
+from edgekws.graph.ops import OPS, Op, Operation
+from edgekws.graph.sums import FRACTION_BITS
 
 if TYPE_CHECKING:
     from edgekws.graph.executor import Compiled
 
-Rule = Literal["offset-scale-shift", "fixed-point"]
+Rule = Literal["offset-scale-shift", "fixed-point", "fixed-point-once"]
 ACCUMULATOR_BITS = 32
-FIXED_POINT_BITS = 31
+FIXED_POINT_BITS = FRACTION_BITS
 """A fixed-point multiplier is a fraction of 2^31, within [2^30, 2^31)."""
 INPUT = "input"
 """The name of the graph's input among the inputs of nodes."""
@@ -44,7 +53,9 @@ SIGNED, UNSIGNED = (-128, 127), (0, 255)
 
 @dataclass(frozen=True)
 class Requant:
-    """offset: int32 [c]; mult: uint8 [c], 1..255, or int32 [c] (fixed-point); shift: uint8 [c], 0..31."""
+    """offset: int32 [c]; mult: uint8 [c], 1..255, or int32 [c] (fixed-point rules); shift: uint8 [c], 0..31, or int8
+    [c], -31..31 (fixed-point rules). zero: what is added after rounding. lo, hi: within 0..255 or -128..127.
+    """
 
     offset: np.ndarray
     mult: np.ndarray
@@ -52,6 +63,7 @@ class Requant:
     lo: int
     hi: int
     rule: Rule = "offset-scale-shift"
+    zero: int = 0
 
     @classmethod
     def identity(cls, channels: int, lo: int, hi: int) -> Requant:
@@ -61,12 +73,17 @@ class Requant:
     @property
     def is_identity(self) -> bool:
         plain = not self.offset.any() and not self.shift.any() and bool((self.mult == 1).all())
-        return plain and self.rule == "offset-scale-shift"
+        return plain and self.rule == "offset-scale-shift" and self.zero == 0
+
+    @property
+    def is_fixed_point(self) -> bool:
+        """Whether multipliers are fractions of 2^31."""
+        return self.rule != "offset-scale-shift"
 
     @property
     def factor(self) -> np.ndarray:
         """The real number that each channel is multiplied by, float64 [c]."""
-        shift = self.shift.astype(int) + (FIXED_POINT_BITS if self.rule == "fixed-point" else 0)
+        shift = self.shift.astype(int) + (FIXED_POINT_BITS if self.is_fixed_point else 0)
         return np.asarray(np.ldexp(self.mult.astype(np.float64), -shift))
 
 
@@ -76,12 +93,15 @@ class Node:
 
     op: the name of its row in edgekws.graph.ops.OPS.
     inputs: names of earlier nodes, or INPUT, as many as the op has.
-    in_shape: shape of each input.
+    in_shape: shape of the first input, and of the others unless other_shapes gives theirs.
     weight: int8, in the shape that the op's row gives, or None.
-    weight_bits: 8, 4 or 2; the weights are within +-(2^(bits - 1) - 1), 2 bits are -1, 0, 1.
+    weight_bits: 8, 4 or 2; the weights are within +-(2^(bits - 1) - 1), 2 bits are -1, 0, 1; with fixed-point rules
+    -2^(bits - 1) is a weight too.
     window: rows and columns of a pool's window, else (0, 0).
-    pad: (top, bottom, left, right), filled with integer 0; convolutions only.
-    out_scale: real value of one output step; no executor computes with it.
+    pad: (top, bottom, left, right), filled with pad_value; ops with windows only. An average pool divides by the
+    positions inside the input.
+    out_scale: real value of one output step; out_zero: the integer that is real zero. No executor computes with them.
+    operands: how each input is read, for ops whose row names them; axes, begin: likewise.
     """
 
     name: str
@@ -96,10 +116,34 @@ class Node:
     stride: tuple[int, int] = (1, 1)
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
     out_scale: float = 1.0
+    out_zero: int = 0
+    pad_value: int = 0
+    dilation: tuple[int, int] = (1, 1)
+    operands: tuple[Operand, ...] = ()
+    axes: tuple[int, ...] = ()
+    begin: tuple[int, ...] = ()
+    other_shapes: tuple[Shape, ...] = ()
+
+    @property
+    def in_shapes(self) -> tuple[Shape, ...]:
+        """The shape of every input."""
+        others = self.other_shapes or (self.in_shape,) * (len(self.inputs) - 1)
+        return (self.in_shape, *others)
+
+    @property
+    def is_unsigned(self) -> bool:
+        """Whether outputs are bytes 0..255 rather than -128..127."""
+        return self.requant.lo >= 0
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Rows and columns from the first to the last tap of a window."""
+        rows, columns = ((taps - 1) * step + 1 for taps, step in zip(self.kernel, self.dilation, strict=True))
+        return rows, columns
 
     @property
     def kernel(self) -> tuple[int, int]:
-        """Rows and columns that one output position reads; (0, 0) for ops without windows."""
+        """Rows and columns of taps that one output position reads; (0, 0) for ops without windows."""
         if self.weight is not None and self.weight.ndim >= 3:
             return int(self.weight.shape[1]), int(self.weight.shape[2])
         return self.window
@@ -125,7 +169,7 @@ class Node:
         """Flash of this layer: weights, 32-bit offsets, multipliers (8 or 32 bit) and 8-bit shifts."""
         if self.requant.is_identity:
             return self.weight_bytes
-        per_channel = 9 if self.requant.rule == "fixed-point" else 6
+        per_channel = 9 if self.requant.is_fixed_point else 6
         return self.weight_bytes + per_channel * len(self.requant.offset)
 
 
@@ -133,20 +177,36 @@ class Node:
 class Graph:
     """Nodes in an order of execution, from the int8 features to the int8 scores of the last one.
 
-    The scores are logits; softmax is not part of the graph.
+    The scores are logits, or probabilities where the last node is a softmax, as in imported graphs.
+    features: the front end; UnknownFeatures where nobody said which. input_scale, input_zero: real value of one step of
+    the input, and the integer that is real zero.
     """
 
     nodes: tuple[Node, ...]
     labels: tuple[str, ...]
-    features: FeatureSpec
+    features: FeatureSpec | UnknownFeatures
     target: str
     name: str = "model"
     input_scale: float = INPUT_SCALE
     provenance: dict[str, str] = field(default_factory=dict)
+    input_zero: int = 0
 
     @property
     def in_shape(self) -> Shape:
-        return (*self.features.shape, 1)
+        return (*self.features.shape, self.features.channels)
+
+    @property
+    def front_end(self) -> FeatureSpec:
+        """The features that the model takes. Raises DataError where they are not known."""
+        if isinstance(self.features, UnknownFeatures):
+            hint = "say which it is: edgekws import --features mlperf, or a file; or give int8 inputs of your own"
+            raise DataError(f"{self.name}: the front end should be known", got="a model without one", hint=hint)
+        return self.features
+
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether scores are probabilities in steps of score_scale from -128, rather than logits."""
+        return self.nodes[-1].op == "softmax"
 
     @property
     def score_scale(self) -> float:
@@ -206,9 +266,9 @@ class Graph:
 def accumulator_bounds(node: Node, lo: int, hi: int) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest `acc` of each channel (int64 [c]) for inputs within lo..hi.
 
-    Padding is 0, so the bounds also hold for every partial sum when 0 is within lo..hi.
+    Padding is pad_value, so the bounds also hold for every partial sum when 0 is within lo..hi.
     """
-    lo, hi = min(lo, 0), max(hi, 0)
+    lo, hi = min(lo, 0, node.pad_value), max(hi, 0, node.pad_value)
     low, high = node.operation.bounds(node, lo, hi)
     offset = node.requant.offset.astype(np.int64)
     return low + np.minimum(offset, 0), high + np.maximum(offset, 0)

@@ -79,7 +79,7 @@ def read(path: Path) -> Model:
 def of_graph(graph: Graph, path: Path = Path("graph")) -> Model:
     """The model that a graph is."""
     digest = io.digest(graph)
-    return Model(path, GRAPH, graph.name, graph.labels, graph.features, digest, graph.score_scale, graph)
+    return Model(path, GRAPH, graph.name, graph.labels, graph.front_end, digest, graph.score_scale, graph)
 
 
 def _file(path: Path) -> Path:

@@ -10,8 +10,8 @@ import torch
 from edgekws import plugins
 from edgekws.errors import TargetError
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
+from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Graph, Node, Requant, accumulator_bounds
-from edgekws.graph.ops import Shape
 from edgekws.quant.layers import QuantizedLayer, ScaledLayer
 from edgekws.quant.network import EXACT_FLOAT32, QuantNet
 from edgekws.quant.weighted import Weighted

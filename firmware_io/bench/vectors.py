@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from edgekws.errors import ArtifactError
-from edgekws.features.spec import FeatureSpec
+from edgekws.features.spec import FeatureSpec, UnknownFeatures, from_json
 from edgekws.files import check_kind, npz_arrays, npz_bytes, read_content, write_bytes
 from edgekws.graph import golden
 from edgekws.graph.io import digest
@@ -28,7 +28,7 @@ _WHAT = "vectors (edgekws bench --save-vectors) or golden vectors (edgekws expor
 _HINT = "make it with `edgekws bench --save-vectors FILE` where the recordings are"
 
 
-def write(path: Path, vectors: Vectors, spec: FeatureSpec) -> None:
+def write(path: Path, vectors: Vectors, spec: FeatureSpec | UnknownFeatures) -> None:
     """Write the clips and their feature specification to `path` (.npz). Raises ArtifactError when that fails."""
     arrays = {
         "format": np.array(f"{KIND} {VERSION}"),
@@ -82,12 +82,12 @@ def _golden(path: Path, graph: Graph) -> Vectors:
     return _checked(path, graph, f"golden vectors of {graph.name}", arrays)
 
 
-def _check_spec(path: Path, text: str, expected: FeatureSpec) -> None:
+def _check_spec(path: Path, text: str, expected: FeatureSpec | UnknownFeatures) -> None:
     try:
         value = json.loads(text)
     except ValueError as error:
         raise ArtifactError(f"{path} should name its feature specification", got=str(error), hint=_HINT) from error
-    expected.require(FeatureSpec.from_json(value), str(path))
+    expected.require(from_json(value), str(path))
 
 
 def _checked(path: Path, graph: Graph, dataset: str, arrays: dict[str, np.ndarray]) -> Vectors:

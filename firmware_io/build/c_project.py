@@ -62,7 +62,7 @@ def kernels(sources: Iterable[bytes]) -> dict[str, bytes]:
 
 
 def _readme(graph: Graph, clips: int, min_ram: bool) -> str:
-    spec, (height, width, _) = graph.features, graph.in_shape
+    spec, (height, width, _) = graph.front_end, graph.in_shape
     values: Mapping[str, object] = {
         "name": _plain(graph.name),
         "digest": digest(graph),

@@ -35,7 +35,7 @@ def chosen(vectors: Path | None, data: Path, limit: int, graph: Graph) -> tuple[
     require_equal(graph.labels, loaded.labels, f"the data set {loaded.name}")
     test = loaded.splits["test"]
     indices = spread(len(test), limit)
-    features = cache.int8_features(loaded, "test", graph.features)[indices]
+    features = cache.int8_features(loaded, "test", graph.front_end)[indices]
     ids = tuple(test.ids[at] for at in indices)
     named = f"{loaded.name} test, data set {loaded.sha256[:8]}"  # two data sets may have one name
     return Vectors(named, ids, features, test.labels[indices]), loaded

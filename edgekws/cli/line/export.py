@@ -114,7 +114,7 @@ def _clips(data: Path, vectors: Path | None, graph: Graph) -> _Clips:
         loaded = dataset.load(data)
         require_equal(graph.labels, loaded.labels, f"the data set {loaded.name}")
         test = loaded.splits["test"]
-        return _Clips(cache.int8_features(loaded, "test", graph.features), test.labels, test.ids)
+        return _Clips(cache.int8_features(loaded, "test", graph.front_end), test.labels, test.ids)
     stored = saved.read(vectors, graph)
     if stored.labels is None:
         raise ConfigError("--vectors needs clips with labels, for golden vectors have some of each", got=f"{vectors}")

@@ -26,7 +26,7 @@ def run(tool: str, device: str | None, data: Path, out: Path) -> None:
     require_equal(graph.labels, loaded.labels, f"the data set {loaded.name}")
     _warn(graph, target)
     folder, test = out / "export" / vendor.NAME / chosen.name, loaded.splits["test"]
-    features = cache.int8_features(loaded, "test", graph.features)
+    features = cache.int8_features(loaded, "test", graph.front_end)
     vendor.write(folder, graph, chosen.name, features, test.labels, test.ids)
     console.out.print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir() if path.is_file()))}")
     console.out.print(vendor.command(graph, chosen.name), markup=False)

@@ -50,7 +50,7 @@ def kernel(node: Node, signed: tuple[bool, ...]) -> Kernel:
 
 def every_kernel() -> Iterator[Kernel]:
     """All that `kernel` can return."""
-    for op in OPS.values():
+    for op in filter(lambda row: row.is_basic, OPS.values()):
         inputs = product((True, False), repeat=op.input_count)
         rules = tuple(_RULES.values()) if op.is_scaled else ("clip",)
         for signed, bits, rule in product(inputs, _BITS if op.is_weighted else (8,), rules):

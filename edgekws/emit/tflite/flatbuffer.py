@@ -11,8 +11,8 @@ import numpy as np
 
 from edgekws.emit._common import packed
 from edgekws.emit.tflite.plan import Filter
+from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import Node
-from edgekws.graph.ops import Shape
 
 _SCHEMA_VERSION = 3
 _METADATA = "edgekws"

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 
 from edgekws.emit.c.arena import may_overwrite
+from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED, Node, Requant, Rule, accumulator_bounds
-from edgekws.graph.ops import OPS, Op, Shape
+from edgekws.graph.ops import OPS, Op
 from tests.firmware_io.firmware.emulated import Call
 from tests.graphs import LIMITS, TARGETS
 

@@ -160,7 +160,7 @@ def test_the_energy_set_up(tmp_path, clips):
         power = row["power"]
         assert set(power["samples"]) == {1.8 * 0.01 / 1000} and len(power["timestamps"]) == 2
         (_, begin), (_, end) = power["timestamps"]
-        # A stalled computer sees the first edge late, and then the window is short. A board without a clock is 10 x off.
+        # A stalled computer sees the first edge late, and then the window is short.
         assert end - begin >= 0.3 * 7 * 156 and power["voltage"] == 1.8
 
 

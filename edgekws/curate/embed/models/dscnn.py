@@ -37,7 +37,7 @@ class Model(nn.Module):
         super().__init__()
         self.model_file_path = str(path)
         graph = body(io.load(path))
-        self.spec, self.run = graph.features, graph.compile()
+        self.spec, self.run = graph.front_end, graph.compile()
         self.zero, self.scale = SIGNED[0] if _is_unsigned(graph) else 0, np.float32(graph.score_scale)
         self.sample_rate = self.spec.rate_hz
         self.scene_embedding_size = self.timestamp_embedding_size = len(graph.labels)
