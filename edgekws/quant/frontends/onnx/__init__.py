@@ -7,17 +7,14 @@ each remaining operation has one small reader. The batch size is 1 while reading
 from __future__ import annotations
 
 import math
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from edgekws.errors import ArtifactError, TargetError
 from edgekws.files import read_content
-from edgekws.graph.ir import INPUT
 from edgekws.quant.float_layers import Layer
 from edgekws.quant.frontends.onnx.reader import HINT, LARGEST, Reader, first_line
 
