@@ -16,7 +16,9 @@ from edgekws.graph import interp
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Graph, Node, Requant, Rule
 from edgekws.graph.ops import OPS, Op, Operation
+from tests.general_graphs import random_general
 
+__all__ = ["LIMITS", "TARGETS", "across_channels", "random_dag", "random_general"]
 Kind = Callable[[Operation], bool]
 LIMITS = {8: 127, 4: 7, 2: 1}
 TARGETS: dict[str, Rule] = {

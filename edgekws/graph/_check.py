@@ -25,6 +25,8 @@ from edgekws.graph.ops import OPS
 _WEIGHT_BITS = (8, 4, 2)
 _ELEMENTS_MAX = 2**31 - 1
 _STRIDE_MAX = 2**15
+_LEAST_SHIFTS: dict[Rule, int] = {"offset-scale-shift": 0, "fixed-point": -31, "fixed-point-once": -30}
+"""One rounding needs a fraction to round."""
 
 
 def check(graph: Graph) -> None:
@@ -35,6 +37,7 @@ def check(graph: Graph) -> None:
     for node, lo, hi in graph.ranges():
         _check_weight(node)
         _check_requant(node)
+        _check_pad_value(node, lo)
         _check_accumulator(node, lo, hi)
 
 
@@ -217,7 +220,7 @@ def _check_requant(node: Node) -> None:
         if getattr(requant, field_name).shape != (channels,):
             got = str(getattr(requant, field_name).shape)
             raise ArtifactError(f"{node.name}: {field_name} should have shape ({channels},)", got=got)
-    least = -31 if requant.is_fixed_point else 0
+    least = _LEAST_SHIFTS[requant.rule]
     if requant.shift.min() < least or requant.shift.max() > 31:
         got = f"{requant.shift.min()}..{requant.shift.max()}"
         raise TargetError(f"{node.name}: shifts should be {least}..31", got=got)
@@ -239,13 +242,20 @@ def _check_range(node: Node) -> None:
     if not fits or (requant.rule == "offset-scale-shift" and not requant.is_identity and not plain):
         expected = f"{node.name}: outputs should be 0..255 or -128..127"
         raise TargetError(expected, got=f"{requant.lo}..{requant.hi}, zero point {requant.zero}")
-    for value in (requant.zero, node.out_zero, node.pad_value):
+    for value in (requant.zero, node.out_zero):
         _check_byte(f"{node.name}: zero points", value, (SIGNED[0], UNSIGNED[1]))
 
 
 def _check_byte(what: str, value: int, bounds: tuple[int, int]) -> None:
     if not bounds[0] <= value <= bounds[1]:
         raise ArtifactError(f"{what} should be within {bounds[0]}..{bounds[1]}", got=str(value))
+
+
+def _check_pad_value(node: Node, lo: int) -> None:
+    """lo: of the input, which is stored as int8 where it is negative; padding is stored as the input is."""
+    bounds = SIGNED if lo < 0 else UNSIGNED
+    if any(node.pad):
+        _check_byte(f"{node.name}: pad_value", node.pad_value, bounds)
 
 
 def _check_accumulator(node: Node, lo: int, hi: int) -> None:

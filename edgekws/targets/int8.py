@@ -62,8 +62,8 @@ def legal(node: Node, graph: Graph | None = None) -> str | None:  # noqa: ARG001
     """None, or the rule that `node` breaks, with the number."""
     if node.weight_bits not in WEIGHT_BITS:
         return f"weight-bits: weights of 8 or 4 bits, not {node.weight_bits}"
-    if node.requant.rule != RULE and not node.requant.is_identity:
-        return f"rounding: requantization is {RULE}, not {node.requant.rule}"
+    if not node.requant.is_fixed_point and not node.requant.is_identity:
+        return f"rounding: requantization is {RULE} or fixed-point-once, not {node.requant.rule}"
     return None
 
 

@@ -94,4 +94,4 @@ def test_rules_of_int8():
     reasons = {int8.legal(node) for node in theirs.nodes if node.weight is not None}
     assert reasons == {"weight-bits: weights of 8 or 4 bits, not 2"}
     rounding = {int8.legal(node) for node in random_dag(3, bits=(8,)).nodes if not node.requant.is_identity}
-    assert rounding == {"rounding: requantization is fixed-point, not offset-scale-shift"}
+    assert rounding == {"rounding: requantization is fixed-point or fixed-point-once, not offset-scale-shift"}
