@@ -15,6 +15,7 @@ from torch.nn import functional
 from edgekws.errors import TargetError
 from edgekws.graph.ir import INPUT
 from edgekws.graph.ops import OPS, Op, Operation
+from edgekws.quant.curves import Curve
 
 Tensors = dict[str, torch.Tensor]
 
@@ -25,9 +26,10 @@ class Layer:
 
     inputs: names of earlier layers, or INPUT.
 
-    weight: float [c_out, c_in / groups, k_h, k_w], [c_out, n] (linear), [c] (scale: the gains), else empty.
+    weight: float [c_out, c_in / groups, k_h, k_w], [c_out, n] (linear), [c] (scale: the gains), [1 or c] (table: the
+    slopes of a PReLU), else empty.
     bias: float [c_out], empty where there is no weight. pad: (top, bottom, left, right).
-    relu: whether negative results become 0.
+    relu: whether negative results become 0. curve: the function of a table.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Layer:
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
     window: tuple[int, int] = (0, 0)
     relu: bool = False
+    curve: Curve | None = None
 
     @property
     def operation(self) -> Operation:
@@ -53,7 +56,7 @@ class Layer:
     @property
     def has_gains(self) -> bool:
         """Whether `weight` is a factor for each channel, which requantization applies."""
-        return len(self.weight) > 0 and not self.operation.is_weighted
+        return len(self.weight) > 0 and not self.operation.is_weighted and not self.operation.is_table
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         """The float output, [n, c, ...]."""
@@ -81,6 +84,7 @@ class Layer:
 
 
 def _add(_: Layer, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    x, y = of_one_rank(x, y)
     return x + y
 
 
@@ -96,13 +100,34 @@ def _scale(_: Layer, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
+def _mul(_: Layer, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    x, y = of_one_rank(x, y)
+    return x * y
+
+
+def _table(layer: Layer, x: torch.Tensor) -> torch.Tensor:
+    assert layer.curve is not None
+    slopes = layer.weight
+    return layer.curve(x, along_channels(slopes, x) if len(slopes) > 1 else slopes)
+
+
 _WEIGHTLESS: dict[Op, Callable[..., torch.Tensor]] = {
     "add": _add,
     "global_sum_pool": _global_sum_pool,
     "max_pool": _max_pool,
+    "mul": _mul,
+    "rescaled_add": _add,
     "scale": _scale,
+    "table": _table,
 }
 """The sums in torch of the ops without weights that front ends make."""
+
+
+def of_one_rank(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Views with equally many axes: scores [n, c] of a linear layer meet maps [n, c, h, w]."""
+    rank = max(x.ndim, y.ndim)
+    first, second = (each.view(*each.shape, *([1] * (rank - each.ndim))) for each in (x, y))
+    return first, second
 
 
 def along_channels(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
@@ -121,12 +146,15 @@ def run_layers(layers: Sequence[Layer], x: torch.Tensor) -> Tensors:
 def signed_layers(layers: Sequence[Layer]) -> dict[str, bool]:
     """Whether each tensor is signed (-128..127) or unsigned (0..255).
 
-    A tensor is unsigned after a ReLU. Pools and unscaled layers without a ReLU pass on the sign of their inputs.
+    A tensor is unsigned after a ReLU. Pools, sums and products without a ReLU pass on the sign of their inputs; that of
+    a table is its function's.
     """
     signed = {INPUT: True}
     for layer in layers:
-        inherits = layer.operation.is_global_pool or not layer.operation.is_scaled
-        signed[layer.name] = not layer.relu and (not inherits or any(signed[name] for name in layer.inputs))
+        operation = layer.operation
+        inherits = operation.is_global_pool or operation.broadcasts or not operation.is_scaled
+        negative = not inherits or any(signed[name] for name in layer.inputs)
+        signed[layer.name] = not layer.relu and (negative if layer.curve is None else layer.curve.signed)
     return signed
 
 
@@ -140,7 +168,7 @@ def require_valid_weights(layers: Sequence[Layer]) -> None:
                 got = f"NaN or infinity in channel {int(bad.nonzero()[0])}"
                 raise TargetError(expected, got=got, hint="train the network again")
         zero = (layer.weight.flatten(1) == 0).all(1) if layer.weight.ndim > 1 else layer.weight == 0
-        if zero.any():
+        if zero.any() and layer.curve is None:
             raise TargetError(
                 f"{layer.name}: every channel should have a weight that is not zero",
                 got=f"only zeros in channel {int(zero.nonzero()[0])}",

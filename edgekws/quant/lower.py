@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -12,6 +13,7 @@ from edgekws.errors import TargetError
 from edgekws.features.spec import INPUT_SCALE, FeatureSpec
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Graph, Node, Requant, accumulator_bounds
+from edgekws.quant.elementwise import ExactLayer
 from edgekws.quant.layers import QuantizedLayer, ScaledLayer
 from edgekws.quant.network import EXACT_FLOAT32, QuantNet
 from edgekws.quant.weighted import Weighted
@@ -35,7 +37,7 @@ def lower(
     nodes: list[Node] = []
     shapes: dict[str, Shape] = {INPUT: (*features.shape, 1)}
     for layer in network:
-        nodes.append(_node(layer, shapes[layer.inputs[0]]))
+        nodes.append(_node(layer, tuple(shapes[name] for name in layer.inputs)))
         shapes[layer.name] = nodes[-1].out_shape
     graph = Graph(tuple(nodes), labels, features, network.target, name, INPUT_SCALE, provenance or {})
     graph.check()
@@ -54,7 +56,12 @@ def _require_legal(node: Node, graph: Graph, target: ModuleType) -> None:
 
 
 def _require_exact(node: Node, lo: int, hi: int) -> None:
-    """The torch forward pass computes in float32: sums must stay below 2^24, and so must products that may not clip."""
+    """The torch forward pass computes in float32: sums must stay below 2^24, and so must products that may not clip.
+
+    Ops with operands are computed in int64.
+    """
+    if "operands" in node.operation.attributes:
+        return
     low, high = accumulator_bounds(node, lo, hi)
     worst = np.maximum(-low, high)
     if int(worst.max()) >= EXACT_FLOAT32:
@@ -70,16 +77,18 @@ def _require_exact(node: Node, lo: int, hi: int) -> None:
         raise TargetError(f"{node.name}: products of the multiplier should stay exact in float32 or clip", got=got)
 
 
-def _node(layer: QuantizedLayer, shape: Shape) -> Node:
-    source = layer.float_layer
+def _node(layer: QuantizedLayer, in_shapes: tuple[Shape, ...]) -> Node:
+    source, shape = layer.float_layer, in_shapes[0]
     weight = _ordered(layer, shape) if isinstance(layer, Weighted) else None
     c_out = shape[2] if weight is None else len(weight)
     out_shape = source.operation.out_shape(shape, c_out, source.kernel, source.stride, source.pad)
-    return Node(
+    node = Node(
         layer.name, source.kind, layer.inputs, _requant(layer, out_shape[2]), shape, out_shape, weight,
         weight_bits=layer.bits if isinstance(layer, Weighted) else 8,
         window=source.window, stride=source.stride, pad=source.pad, out_scale=layer.s_out,
+        other_shapes=in_shapes[1:] if len(set(in_shapes)) > 1 else (),
     )  # fmt: skip
+    return replace(node, **layer.node_fields()) if isinstance(layer, ExactLayer) else node
 
 
 def _requant(layer: QuantizedLayer, channels: int) -> Requant:
@@ -87,6 +96,8 @@ def _requant(layer: QuantizedLayer, channels: int) -> Requant:
         offset, (mult, shift) = layer.integer_offset(layer.factor()), layer.multiplier()
     elif isinstance(layer, ScaledLayer):
         offset, mult, shift = layer.offset, layer.mult, layer.shift
+    elif isinstance(layer, ExactLayer):
+        return layer.requant(channels)
     else:
         return Requant.identity(channels, layer.lo, layer.hi)
     mult = mult.astype(np.int32 if layer.rule == "fixed-point" else np.uint8)

@@ -34,11 +34,13 @@ def activation_scales(layers: Sequence[Layer], values: Tensors, method: str = "m
     """
     signed, scales = signed_layers(layers), {}
     pools = {layer.name for layer in layers if layer.operation.is_global_pool}
+    fixed = {INPUT: INPUT_SCALE, **{layer.name: layer.curve.step for layer in layers if layer.curve}}
     for group in groups(layers):
         if len(group) > 1 and pools & set(group):
             raise TargetError(f"{min(pools & set(group))}: a mean cannot be added to something", got=", ".join(group))
         members = [(_sample(values[name]), signed[name]) for name in group if name != INPUT]
-        scale = INPUT_SCALE if INPUT in group else float(np.float32(best_scale(members, method)))
+        scale = fixed.get(group[0]) if len(group) == 1 else INPUT_SCALE if INPUT in group else None
+        scale = float(np.float32(best_scale(members, method))) if scale is None else scale
         scales.update(dict.fromkeys(group, scale))
     return {name: scale for name, scale in scales.items() if name not in pools}
 
@@ -47,7 +49,7 @@ def groups(layers: Sequence[Layer]) -> list[list[str]]:
     """The tensors that must have one scale, in the order of their first layer."""
     result = [[INPUT], *([layer.name] for layer in layers)]
     for layer in layers:
-        if not layer.operation.is_scaled:
+        if not layer.operation.is_scaled and not layer.operation.own_scale:
             tied = {layer.name, *layer.inputs}
             merged = [group for group in result if tied & set(group)]
             first = result.index(merged[0])

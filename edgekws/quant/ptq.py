@@ -14,7 +14,9 @@ from edgekws.errors import ConfigError, TargetError
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT
 from edgekws.quant import equalize, observe, reconstruct
+from edgekws.quant.elementwise import Product, RescaledSum, Table
 from edgekws.quant.float_layers import Layer, Tensors, require_valid_weights, run_layers, signed_layers
+from edgekws.quant.joining import joined
 from edgekws.quant.layers import (
     QuantizedLayer,
     ScaledLayer,
@@ -44,6 +46,7 @@ def quantize(layers: Sequence[Layer], inputs: torch.Tensor, plan: QuantSection) 
     with torch.no_grad():
         layers = equalize.equalized(layers) if plan.equalize else list(layers)
         real = run_layers(layers, inputs)
+        layers = joined(layers, real)
         scales = {INPUT: INPUT_SCALE, **observe.activation_scales(layers, real, plan.calibration)}
         job = _Job(plan, plugins.load("targets", plan.target), layer_bits(layers, plan.weight_bits, plan.layers), real)
         job.require_widths()
@@ -51,7 +54,7 @@ def quantize(layers: Sequence[Layer], inputs: torch.Tensor, plan: QuantSection) 
     _require_signed_scores(layers[-1].name, signed)
     quantized = []
     for layer in layers:
-        quantized.append(job.quantized(layer, scales, signed[layer.name], integers).eval())
+        quantized.append(job.quantized(layer, scales, signed, integers).eval())
         scales[layer.name] = quantized[-1].s_out
         with torch.no_grad():
             integers[layer.name] = quantized[-1](*(integers[name] for name in layer.inputs))
@@ -80,9 +83,16 @@ class _Job:
                 allowed = ", ".join(map(str, self.target.WEIGHT_BITS))
                 raise ConfigError(f"{name}: {self.target.NAME} has weights of {allowed} bits", got=str(bits))
 
-    def quantized(self, layer: Layer, scales: dict[str, float], signed: bool, integers: Tensors) -> QuantizedLayer:
+    def quantized(
+        self, layer: Layer, scales: dict[str, float], all_signed: dict[str, bool], integers: Tensors
+    ) -> QuantizedLayer:
         """scales: of earlier tensors, and of this layer's output. integers: outputs of the earlier quantized layers."""
-        s_in, channels = scales[layer.inputs[0]], self.real[layer.name].shape[1]
+        s_in, channels, signed = scales[layer.inputs[0]], self.real[layer.name].shape[1], all_signed[layer.name]
+        if layer.operation.is_table:
+            return Table(layer, s_in, scales[layer.name], all_signed[layer.inputs[0]], signed)
+        if layer.operation.broadcasts:
+            kind = Product if layer.kind == "mul" else RescaledSum
+            return kind(layer, (s_in, scales[layer.inputs[1]]), scales[layer.name], signed)
         if not layer.operation.is_scaled:
             return UnscaledLayer(layer, s_in, signed)
         if layer.operation.is_global_pool:

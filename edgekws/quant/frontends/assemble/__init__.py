@@ -10,6 +10,7 @@ import torch
 
 from edgekws.errors import TargetError
 from edgekws.graph.ops import OPS, Op
+from edgekws.quant.curves import Curve
 from edgekws.quant.float_layers import Layer
 
 Sides = tuple[int, int, int, int]
@@ -107,6 +108,23 @@ class Assembler:
     def add(self, x: Value, y: Value, name: str) -> Value:
         return self._layer("add", "add", (x, y), name)
 
+    def mul(self, x: Value, y: Value, name: str) -> Value:
+        """The product; one of them may be 1 high, wide or deep. x times a function of x is one function of x."""
+        for other, gate in ((x, y), (y, x)):
+            layer = self._fusible(gate)
+            if layer is not None and layer.curve is not None and layer.inputs == (other.source,) and not layer.relu:
+                self.layers.remove(layer)
+                return self.curve(other, layer.curve.times_input(), layer.weight, name)
+        return self._layer("mul", "mul", (x, y), name)
+
+    def curve(self, x: Value, curve: Curve, slopes: torch.Tensor, name: str) -> Value:
+        """A function of each value; a function of a function becomes one. slopes: [1 or c], or empty."""
+        layer = self._fusible(x)
+        if layer is None or layer.curve is None or layer.relu or (len(slopes) and len(layer.weight)):
+            return self._layer("table", curve.name, (x,), name, weight=slopes, curve=curve)
+        slopes = slopes if len(slopes) else layer.weight
+        return self._replace(x, layer, curve=curve.after(layer.curve), weight=slopes)
+
     def finished(self, output: Value | None, got: str) -> list[Layer]:
         """The layers. Raises TargetError unless the network returns the output of the last one."""
         if output is None or not self.layers or output.source != self.layers[-1].name or output.pad != NO_PAD:
@@ -118,7 +136,7 @@ class Assembler:
         operation = OPS[kind]
         if not operation.is_convolution and any(x.pad != NO_PAD for x in inputs):
             raise TargetError(f"{name}: only convolutions may follow zero padding", got=kind)
-        if not (operation.is_dense or operation.input_count > 1) and any(x.flat for x in inputs):
+        if not (operation.is_dense or operation.reach == "position") and any(x.flat for x in inputs):
             raise TargetError(f"{name}: only linear layers and additions may follow a flattening", got=kind)
         if len({x.flat for x in inputs}) > 1:
             raise TargetError(f"{name} should add tensors of one shape", got="only one of them is flattened")
