@@ -113,7 +113,7 @@ class Assembler:
         for other, gate in ((x, y), (y, x)):
             layer = self._fusible(gate)
             if layer is not None and layer.curve is not None and layer.inputs == (other.source,) and not layer.relu:
-                self.layers.remove(layer)
+                self.layers = [each for each in self.layers if each is not layer]
                 return self.curve(other, layer.curve.times_input(), layer.weight, name)
         return self._layer("mul", "mul", (x, y), name)
 

@@ -12,14 +12,15 @@ from edgekws.errors import TargetError
 from edgekws.graph.ir import INPUT
 from edgekws.quant.float_layers import Layer
 from edgekws.quant.frontends.assemble import Assembler, Value, float32
-from edgekws.quant.frontends.torch_fx import moves, pointwise, pools, weighted
+from edgekws.quant.frontends.torch_fx import activations, moves, pointwise, pools, weighted
 from edgekws.quant.frontends.torch_fx.call import Call, Functions, Modules
 
 SUPPORTED = (
-    "Conv2d, Linear, BatchNorm2d, BatchNorm1d after Linear, ReLU, MaxPool2d, AdaptiveAvgPool2d(1), mean over (2, 3), "
-    "zero padding, additions, Flatten, Dropout, Identity"
+    "Conv2d, Linear, BatchNorm2d, BatchNorm1d after Linear, ReLU, activations of one value (Sigmoid, Tanh, Hardswish, "
+    "SiLU, GELU, PReLU and their like), products, MaxPool2d, AdaptiveAvgPool2d(1), mean over (2, 3), zero padding, "
+    "additions, Flatten, Dropout, Identity"
 )
-_KINDS = (weighted, pools, pointwise, moves)
+_KINDS = (weighted, pools, pointwise, activations, moves)
 _MODULES: Modules = {kind: read for each in _KINDS for kind, read in each.MODULES.items()}
 _FUNCTIONS: Functions = {target: read for each in _KINDS for target, read in each.FUNCTIONS.items()}
 _SHAPE_NAMES = ("shape", "ndim")

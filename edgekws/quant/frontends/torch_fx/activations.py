@@ -1,7 +1,8 @@
-"""Functions of one value as torch has them: activations of modules and of calls."""
+"""Functions of one value, and gates: activations of modules and of calls, products of tensors."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +10,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from edgekws.errors import TargetError
 from edgekws.quant import curves
 from edgekws.quant.curves import Curve
+from edgekws.quant.frontends.assemble import Value, float32
+from edgekws.quant.frontends.torch_fx.call import Call, Functions, Modules
 
-MODULES: dict[type[nn.Module], Callable[[Any], Curve]] = {
+_NO_SLOPES = torch.zeros(0)
+
+_OF_MODULES: dict[type[nn.Module], Callable[[Any], Curve]] = {
     nn.Sigmoid: lambda _: curves.SIGMOID,
     nn.Tanh: lambda _: curves.TANH,
     nn.Hardswish: lambda _: curves.HARD_SWISH,
@@ -26,16 +32,15 @@ MODULES: dict[type[nn.Module], Callable[[Any], Curve]] = {
     nn.ELU: lambda module: curves.elu(module.alpha),
     nn.CELU: lambda module: curves.celu(module.alpha),
     nn.LeakyReLU: lambda module: curves.leaky_relu(module.negative_slope),
-    nn.PReLU: lambda _: curves.PRELU,
 }
-"""Modules by type -> the curve of one."""
+"""By class: the curve of a module."""
 
 
 def _constant(curve: Curve) -> Callable[[], Curve]:
     return lambda **_: curve
 
 
-FUNCTIONS: dict[object, tuple[Callable[..., Curve], tuple[str, ...]]] = {
+_OF_FUNCTIONS: dict[object, tuple[Callable[..., Curve], tuple[str, ...]]] = {
     torch.sigmoid: (_constant(curves.SIGMOID), ()),
     functional.sigmoid: (_constant(curves.SIGMOID), ()),
     "sigmoid": (_constant(curves.SIGMOID), ()),
@@ -61,11 +66,49 @@ FUNCTIONS: dict[object, tuple[Callable[..., Curve], tuple[str, ...]]] = {
         ("negative_slope", "inplace"),
     ),
 }
-"""Functions, and names of tensor methods -> (the curve of a call with these arguments, their names in order)."""
+"""By function or name of a method: the curve of a call with these arguments, and their names in order."""
 
 
-def slopes_of(module: nn.Module) -> torch.Tensor:
-    """The parameters of the curve, float32 [1 or c], or empty."""
-    if not isinstance(module, nn.PReLU):
-        return torch.zeros(0)
-    return module.weight.detach().to("cpu", torch.float32, copy=True)
+def _module(call: Call) -> Value:
+    curve = next(make(call.module) for kind, make in _OF_MODULES.items() if isinstance(call.module, kind))
+    return call.assembler.curve(call.x, curve, _NO_SLOPES, call.name)
+
+
+def _function(call: Call) -> Value:
+    target = call.node.target
+    make, names = _OF_FUNCTIONS[target if callable(target) else str(target)]
+    given = call.arguments(*names, **dict.fromkeys(names))
+    chosen = {name: value for name, value in zip(names, given, strict=True) if value is not None}
+    return call.assembler.curve(call.x, make(**chosen), _NO_SLOPES, call.name)
+
+
+def _prelu_module(call: Call) -> Value:
+    return call.assembler.curve(call.x, curves.PRELU, float32(call.module.weight), call.name)
+
+
+def _prelu_function(call: Call) -> Value:
+    slopes, _ = call.parameters(call.arguments("weight")[0], None)
+    return call.assembler.curve(call.x, curves.PRELU, slopes, call.name)
+
+
+def _mul(call: Call) -> Value:
+    node, sources = call.node, call.sources
+    if len(node.all_input_nodes) == 1 and len(node.args) == 2 and node.args[0] is node.args[1]:
+        return call.assembler.curve(sources[0], curves.SQUARE, _NO_SLOPES, call.name)
+    if len(sources) != 2:
+        raise TargetError(f"{call.name} should multiply two tensors of the network", got=str(node.args))
+    return call.assembler.mul(sources[0], sources[1], call.name)
+
+
+MODULES: Modules = {**dict.fromkeys(_OF_MODULES, _module), nn.PReLU: _prelu_module}
+
+FUNCTIONS: Functions = {
+    **dict.fromkeys(_OF_FUNCTIONS, _function),
+    functional.prelu: _prelu_function,
+    torch.prelu: _prelu_function,
+    operator.mul: _mul,
+    operator.imul: _mul,
+    torch.mul: _mul,
+    "mul": _mul,
+    "mul_": _mul,
+}
