@@ -21,17 +21,21 @@ def joined(layers: Sequence[Layer], values: Tensors) -> list[Layer]:
     shaped = [_ordered(layer, values) for layer in layers]
     means = {layer.name for layer in layers if layer.operation.is_global_pool}
     tied = {name for group in observe.groups(shaped) if means & set(group) for name in group}
-    return [replace(layer, kind=_SUM) if layer.kind == "add" and layer.name in tied else layer for layer in shaped]
+    return [replace(layer, kind=_SUM) if _is_plain_sum(layer) and layer.name in tied else layer for layer in shaped]
+
+
+def _is_plain_sum(layer: Layer) -> bool:
+    return layer.operation.input_count > 1 and not layer.operation.is_scaled
 
 
 def _ordered(layer: Layer, values: Tensors) -> Layer:
-    if layer.kind != "add" and not layer.operation.broadcasts:
+    if not _is_plain_sum(layer) and not layer.operation.broadcasts:
         return layer
     first, second = of_one_rank(*(values[name] for name in layer.inputs))
     if first.shape == second.shape:
         return layer
     result = tuple(map(max, first.shape[1:], second.shape[1:]))
-    kind = _SUM if layer.kind == "add" else layer.kind
+    kind = _SUM if _is_plain_sum(layer) else layer.kind
     if result == tuple(first.shape[1:]):
         return replace(layer, kind=kind)
     if result == tuple(second.shape[1:]):

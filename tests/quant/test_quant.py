@@ -295,7 +295,7 @@ def small(*layers):
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (nn.Sequential(nn.Conv2d(1, 16, 3), nn.Sigmoid()), "Sigmoid"),
+        (nn.Sequential(nn.Conv2d(1, 16, 3), nn.GroupNorm(4, 16)), "GroupNorm"),
         (nn.Sequential(nn.Conv2d(1, 16, 3, dilation=2)), "dilation"),
         (nn.Sequential(nn.Conv2d(4, 16, 3, groups=2)), "2 groups"),
         (nn.Sequential(nn.ReLU()), "ReLU after input"),

@@ -202,7 +202,7 @@ def form(forward):
 
 
 REFUSED = {
-    "Sigmoid": (module(nn.Conv2d(1, 16, 3), nn.Sigmoid()), "^1 should be one of: Conv2d.*Got: Sigmoid"),
+    "GroupNorm": (module(nn.Conv2d(1, 16, 3), nn.GroupNorm(4, 16)), "^1 should be one of: Conv2d.*Got: GroupNorm"),
     "ReLU6": (module(nn.Conv2d(1, 16, 3), nn.ReLU6()), "^1 should be one of.*Got: ReLU6"),
     "dilation": (module(nn.Conv2d(1, 16, 3, dilation=2)), "^0 should be a convolution without dilation"),
     "groups": (module(nn.Conv2d(4, 16, 3, groups=2)), "^0 should have 1 group.*Got: 2 groups"),

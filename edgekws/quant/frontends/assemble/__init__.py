@@ -136,7 +136,7 @@ class Assembler:
         operation = OPS[kind]
         if not operation.is_convolution and any(x.pad != NO_PAD for x in inputs):
             raise TargetError(f"{name}: only convolutions may follow zero padding", got=kind)
-        if not (operation.is_dense or operation.reach == "position") and any(x.flat for x in inputs):
+        if not (operation.is_dense or operation.is_table or operation.input_count > 1) and any(x.flat for x in inputs):
             raise TargetError(f"{name}: only linear layers and additions may follow a flattening", got=kind)
         if len({x.flat for x in inputs}) > 1:
             raise TargetError(f"{name} should add tensors of one shape", got="only one of them is flattened")
