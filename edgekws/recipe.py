@@ -27,7 +27,7 @@ from edgekws.files.os_errors import unreadable
 _HINT = "see the recipe of a released model: edgekws models says where they are"
 
 
-_LATER = ("slots", "precision", "init", "patience", "tune")
+_LATER = ("slots", "precision", "init", "patience", "tune", "features", "preset")
 """Their default is None or empty."""
 
 
@@ -48,6 +48,12 @@ class NetSection(_Section):
     """A file of edgekws/nets."""
     options: dict[str, Any] = Field(default_factory=dict)
     """What the network is built with, such as channels and blocks."""
+
+
+class FeaturesSection(_Section):
+    preset: Literal["mlperf"] | None = None
+    """A front end of edgekws/features/presets.py: "mlperf" makes the int8 inputs of MLPerf Tiny, of one scale and zero
+    point. Without it, each coefficient gets a scale that suits the training clips."""
 
 
 class TrainSection(_Section):
@@ -78,7 +84,8 @@ class TrainSection(_Section):
     precision: Literal["float32", "bf16"] | None = None
     """Of the float training; by default bf16 where a CUDA device computes, else float32. QAT is always float32."""
     init: str | None = None
-    """Fine-tune this network, whose front end is kept: a model's folder, a checkpoint, or a released model's name."""
+    """Fine-tune this network, a model's folder, a checkpoint, or a released model's name. Its front end is kept unless
+    features.preset names one."""
     patience: int | None = Field(None, ge=1)
     """The training ends after so many epochs without a better validation loss; without it, after `epochs`."""
 
@@ -145,6 +152,7 @@ class Recipe(_Section):
     seed: int = Field(0, ge=0)
     """Of every random draw: initial weights, batches, augmentation, calibration clips."""
     net: NetSection = NetSection()
+    features: FeaturesSection = FeaturesSection()
     train: TrainSection = TrainSection()
     augment: AugmentSpec = AugmentSpec()
     quant: QuantSection = QuantSection()

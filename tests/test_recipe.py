@@ -11,7 +11,7 @@ from edgekws.errors import ConfigError
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("nmae = 'a'", r"the key nmae is not known; did you mean name\? There are: augment, name, net"),
+        ("nmae = 'a'", r"the key nmae is not known; did you mean name\? There are: augment, features, name, net"),
         ("[net]\nnme = 'a'", r"\[net\] the key nme is not known; did you mean name\?"),
         ("[train]\nepoch = 3", r"\[train\] the key epoch is not known; did you mean epochs\?"),
         ("[augment]\nshift = 3", r"\[augment\] the key shift is not known; did you mean shift_ms\?"),

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from edgekws.data.dataset import Dataset, Split
-from edgekws.features.mfcc import mfcc, quantize
+from edgekws.features.mfcc import mfcc, quantize, to_network
 from edgekws.features.spec import FeatureSpec
 from edgekws.files import replacing, write_rows
 
 _BATCH = 64
+_STATISTICS_BATCH = 1024
+_LEAST_DEVIATION = 1e-3
 _ALGORITHM = 1
 """Increment when the values of `mfcc` change, so that old cache files are not used."""
 
@@ -44,6 +46,18 @@ def fit_spec(
     features = features_of(dataset, "train", spec, progress)
     mean, deviation = features.mean(axis=(0, 1), dtype=np.float64), features.std(axis=(0, 1), dtype=np.float64)
     return spec.with_statistics(mean, deviation)
+
+
+def input_statistics(dataset: Dataset, spec: FeatureSpec) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of the float network's inputs in the training split, float64 [coefficients] each."""
+    features, count = features_of(dataset, "train", spec), 0
+    total, squares = np.zeros(spec.coefficients), np.zeros(spec.coefficients)
+    for at in range(0, len(features), _STATISTICS_BATCH):
+        part = to_network(spec, features[at : at + _STATISTICS_BATCH]).reshape(-1, spec.coefficients)
+        x = (part.astype(np.float64) - spec.network_zero) * spec.network_scale
+        total, squares, count = total + x.sum(0), squares + np.square(x).sum(0), count + len(x)
+    mean = total / max(count, 1)
+    return mean, np.sqrt(np.maximum(squares / max(count, 1) - mean**2, _LEAST_DEVIATION**2))
 
 
 def _extract(part: Split, spec: FeatureSpec, path: Path, progress: Callable[[int, int], None]) -> None:

@@ -48,14 +48,22 @@ def normalize(samples: np.ndarray) -> np.ndarray:
 
 
 def to_network(spec: FeatureSpec, features: np.ndarray) -> np.ndarray:
-    """MFCC [n, frames, coefficients] -> input steps: float32, not rounded, clipped to the int8 range."""
+    """MFCC [n, frames, coefficients] -> input steps: float32, clipped to the int8 range.
+
+    They are not rounded to nearest, so that a network can be trained on more than it will get; but they are rounded
+    toward zero where the specification says so, since that moves the mean.
+    """
     scale = np.asarray(spec.input_scale, np.float32)
     zero_point = np.asarray(spec.input_zero_point, np.float32)
-    return np.asarray(np.clip(features.astype(np.float32) / scale + zero_point, INPUT_MIN, INPUT_MAX))
+    steps = np.asarray(np.clip(features.astype(np.float32) / scale + zero_point, INPUT_MIN, INPUT_MAX))
+    return np.trunc(steps) if spec.rounding == "toward-zero" else steps
 
 
 def quantize(spec: FeatureSpec, features: np.ndarray) -> np.ndarray:
-    """MFCC [n, frames, coefficients] -> int8 input steps, rounded half to even."""
+    """MFCC [n, frames, coefficients] -> int8 input steps, rounded as the specification says; nearest is half to even.
+
+    The reference's own quantization lets values outside of int8 wrap around; here they are clipped.
+    """
     return np.asarray(np.rint(to_network(spec, features)), np.int8)
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from edgekws.errors import ArtifactError
 from edgekws.files import fields
 
+Rounding = Literal["nearest", "toward-zero"]
 INPUT_MIN, INPUT_MAX = -128, 127
 INPUT_SCALE = 1.0 / 32
-"""The float network gets int8 input steps times this: standardized features, +-4 standard deviations wide."""
+"""The float network gets int8 steps of standardized features times this: they are +-4 standard deviations wide."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class FeatureSpec:
     MLPerf Tiny uses one scale for all (0.5847029, zero point 83); a scale per coefficient gives
     the high coefficients, whose range is small, the same resolution as the first. On TI's NPU this
     is the input normalization, which the firmware computes with the features.
+
+    rounding: "nearest", halves to even; or "toward-zero", as the official input files of MLPerf Tiny were made.
     """
 
     rate_hz: int = 16_000
@@ -38,6 +41,7 @@ class FeatureSpec:
     log_floor: float = 1e-6
     input_scale: tuple[float, ...] = (0.5847029089927673,) * 10
     input_zero_point: tuple[int, ...] = (83,) * 10
+    rounding: Rounding = "nearest"
 
     @property
     def channels(self) -> int:
@@ -54,6 +58,22 @@ class FeatureSpec:
         """(frames, coefficients)"""
         return self.frames, self.coefficients
 
+    @property
+    def network_scale(self) -> float:
+        """Real value of one int8 step, as the float network gets it: that of the coefficients when all have the same
+        scale and zero point; else INPUT_SCALE, since the steps are standardized.
+        """
+        return self.input_scale[0] if self._is_uniform else INPUT_SCALE
+
+    @property
+    def network_zero(self) -> int:
+        """The int8 step that is 0 for the float network."""
+        return self.input_zero_point[0] if self._is_uniform else 0
+
+    @property
+    def _is_uniform(self) -> bool:
+        return len(set(self.input_scale)) == len(set(self.input_zero_point)) == 1
+
     def with_statistics(self, mean: np.ndarray, deviation: np.ndarray, span: float = 4.0) -> FeatureSpec:
         """The same front end, whose int8 range covers mean +- span * deviation. mean, deviation: [coefficients]."""
         scale = np.maximum(deviation, 1e-3) * span / INPUT_MAX
@@ -61,8 +81,11 @@ class FeatureSpec:
         return replace(self, input_scale=tuple(map(float, scale)), input_zero_point=tuple(map(int, zero_point)))
 
     def to_json(self) -> dict[str, Any]:
-        """The fields with lists for tuples, as `from_json` takes them."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        """The fields with lists for tuples, as `from_json` takes them; without the rounding where it is "nearest"."""
+        written = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        if self.rounding == "nearest":  # the key came later: older files and hashes stay as they are
+            del written["rounding"]
+        return written
 
     def require(self, other: FeatureSpec | UnknownFeatures, source: str) -> None:
         """Raises ArtifactError, with the fields that differ, unless `other` is the same. source: what has `other`."""
@@ -71,7 +94,8 @@ class FeatureSpec:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> FeatureSpec:
         """Raises ArtifactError for unknown, missing or impossible fields."""
-        fields.require("a feature specification", value, _KINDS)
+        rounding = {"rounding": _ROUNDING} if isinstance(value, dict) and "rounding" in value else {}
+        fields.require("a feature specification", value, {**_KINDS, **rounding})
         known: dict[str, Any] = {key: tuple(x) if isinstance(x, list) else x for key, x in value.items()}
         spec = cls(**known)
         if spec.clip_samples < spec.window_samples:
@@ -132,6 +156,7 @@ def _brief(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
+_ROUNDING = fields.Kind(" or ".join(map(repr, get_args(Rounding))), lambda value: value in get_args(Rounding))
 _KINDS = {
     **dict.fromkeys(("rate_hz", "clip_samples", "window_samples", "hop_samples", "fft_samples"), fields.COUNT),
     **dict.fromkeys(("mel_bands", "coefficients"), fields.COUNT),

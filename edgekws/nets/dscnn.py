@@ -9,13 +9,22 @@ feature maps before them, where its random numbers alone cost a seventh of a tra
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from torch import nn
 
-from edgekws.training.layers import GlobalAveragePool, Pad
+from edgekws.features.spec import FeatureSpec
+from edgekws.training.layers import GlobalAveragePool, Pad, Standardize
 
 
-def build(labels: int, channels: int = 64, blocks: int = 4, dropout: float = 0.1) -> nn.Sequential:
-    """22,604 parameters after folding batch normalization, 2,656,768 MACs (12 labels, 64 channels)."""
+def build(
+    labels: int, channels: int = 64, blocks: int = 4, dropout: float = 0.1, standardize: bool = False
+) -> nn.Sequential:
+    """22,604 parameters after folding batch normalization, 2,656,768 MACs (12 labels, 64 channels).
+
+    standardize: begin with a normalization of each coefficient, for inputs of one scale for all. The names of the
+    other layers stay, so that weights of a network without it fit.
+    """
     layers: list[nn.Module] = [
         Pad(4, 5, 1, 1),
         nn.Conv2d(1, channels, (10, 4), stride=2, bias=False),
@@ -25,7 +34,13 @@ def build(labels: int, channels: int = 64, blocks: int = 4, dropout: float = 0.1
     for _ in range(blocks):
         layers += _separable(channels)
     layers += [GlobalAveragePool(), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, labels)]
-    return nn.Sequential(*layers)
+    if not standardize:
+        return nn.Sequential(*layers)
+    named = [
+        ("standardize", Standardize(FeatureSpec().coefficients)),
+        *((str(at), each) for at, each in enumerate(layers)),
+    ]
+    return nn.Sequential(OrderedDict(named))
 
 
 def _separable(channels: int) -> list[nn.Module]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgekws import machine
 from edgekws.data.dataset import Dataset
-from edgekws.features import cache
+from edgekws.features import cache, presets
 from edgekws.features.spec import FeatureSpec
 from edgekws.files import sha256_file
 from edgekws.models import memory
@@ -20,6 +20,9 @@ from edgekws.training.options import TrainOptions
 from edgekws.types import Progress
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from edgekws.training.init import Initial
     from edgekws.training.loop import Watch
     from edgekws.training.processes import Group
 
@@ -58,17 +61,15 @@ def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress
 
     initial = init.load(recipe.train.init) if recipe.train.init else None
     with group.leader_first():
-        features = (
-            initial.features
-            if initial  # the weights suit these scales, and a few recordings could not give better ones
-            else cache.fit_spec(data, FeatureSpec(), lambda done, total: progress("features", done, total))
-        )
+        features = _front_end(recipe, data, initial, progress)
         cache.features_of(data, "validation", features)
     torch.manual_seed(recipe.seed)
     network = trained.build_network(recipe, len(data.labels))
+    _standardize(network, data, features)
     if recipe.quant.layers:  # of the next step: a wrong name is refused before hours of training
         widths.layer_bits(torch_fx.trace(network), 0, recipe.quant.layers)
     if initial:
+        init.require_front_end(network, initial, features)
         init.apply(network, initial, data.labels)
     teacher = trained.load_teacher(recipe, data.labels, features)
     task = Task(data, features, recipe.augment, recipe.train, recipe.seed, teacher)
@@ -81,6 +82,26 @@ def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress
         memory.remember(out, *about)
         curves.draw(out / "float" / curves.LOG, out / "float" / "curves.svg")
     return best
+
+
+def _front_end(recipe: Recipe, data: Dataset, initial: Initial | None, progress: Progress) -> FeatureSpec:
+    if recipe.features.preset:
+        return presets.PRESETS[recipe.features.preset]
+    if initial:  # the weights suit these scales, and a few recordings could not give better ones
+        return initial.features
+    return cache.fit_spec(data, FeatureSpec(), lambda done, total: progress("features", done, total))
+
+
+def _standardize(network: nn.Module, data: Dataset, features: FeatureSpec) -> None:
+    """Fit the normalization of coefficients to the training clips, where the network has one."""
+    import torch
+
+    from edgekws.training.layers import Standardize
+
+    for module in network.modules():
+        if isinstance(module, Standardize):
+            mean, deviation = cache.input_statistics(data, features)
+            module.fit(torch.from_numpy(mean), torch.from_numpy(deviation))
 
 
 def training_header(recipe: Recipe, data: Dataset, features: FeatureSpec) -> dict[str, Any]:

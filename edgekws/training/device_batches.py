@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from edgekws.data.augment import AugmentSpec, Draws, Masks, draw, draw_masks, resampling
 from edgekws.features.mfcc import tables
-from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec
+from edgekws.features.spec import INPUT_MAX, INPUT_MIN, FeatureSpec
 from edgekws.training.task import Task
 
 _LARGEST_SHARE = 0.5
@@ -89,7 +89,9 @@ class _Features:
     def network_input(self, features: torch.Tensor) -> torch.Tensor:
         """[n, frames, coefficients] -> float32 [n, 1, frames, coefficients]"""
         steps = (features / self.scale + self.zero_point).clamp(INPUT_MIN, INPUT_MAX)
-        return (steps * INPUT_SCALE)[:, None]
+        if self.spec.rounding == "toward-zero":
+            steps = steps.trunc()
+        return ((steps - self.spec.network_zero) * self.spec.network_scale)[:, None]
 
 
 def _positions(spec: AugmentSpec, length: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,6 +15,7 @@ from edgekws.features.spec import FeatureSpec
 from edgekws.files import sha256_file
 from edgekws.training import checkpoint
 from edgekws.training.checkpoint import Tensors
+from edgekws.training.layers import Standardize
 
 _BEST = Path("float") / "best.safetensors"
 
@@ -52,9 +53,12 @@ def load(init: str) -> Initial:
 def apply(network: nn.Module, initial: Initial, labels: tuple[str, ...]) -> None:
     """Copy the weights into `network`, in place. Its last layer starts afresh unless the labels are the same.
 
-    Raises ConfigError, with the first name that differs, when the networks are not the same up to the last layer.
+    A network that standardizes its inputs takes the weights of one that was trained on standardized features. Raises
+    ConfigError, with the first name that differs, when the networks are not the same up to the last layer.
     """
     own = network.state_dict()
+    fitted = {name for name in own.keys() - initial.tensors.keys() if _is_standardization(network, name)}
+    own = {name: value for name, value in own.items() if name not in fitted}
     afresh = _last_layer(network) if labels != initial.labels else None
     last = {name for name in own if name.rpartition(".")[0] == afresh}
     for name in sorted((own.keys() | initial.tensors.keys()) - last):
@@ -68,6 +72,25 @@ def apply(network: nn.Module, initial: Initial, labels: tuple[str, ...]) -> None
     with torch.no_grad():
         for name in own.keys() - last:
             own[name].copy_(initial.tensors[name])
+
+
+def require_front_end(network: nn.Module, initial: Initial, features: FeatureSpec) -> None:
+    """Raises ConfigError when the weights were trained on other scales than those of `features`, which the network
+    gets, and it does not standardize them.
+    """
+    if features != initial.features and not any(isinstance(module, Standardize) for module in network.modules()):
+        raise ConfigError(
+            f"train.init {initial.path} should be trained on the features of the recipe",
+            got="one with other scales",
+            hint="omit features.preset, or set net.options.standardize where the network has it",
+        )
+
+
+def _is_standardization(network: nn.Module, name: str) -> bool:
+    """Whether the tensor belongs to a Standardize module."""
+    modules = dict(network.named_modules())
+    parts = name.split(".")
+    return any(isinstance(modules.get(".".join(parts[:count])), Standardize) for count in range(1, len(parts)))
 
 
 def _last_layer(network: nn.Module) -> str:

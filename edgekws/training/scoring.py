@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from edgekws.features.mfcc import to_network
-from edgekws.features.spec import INPUT_SCALE, FeatureSpec
+from edgekws.features.spec import FeatureSpec
 from edgekws.training.processes import ALONE, Group
 
 
@@ -25,7 +25,10 @@ class Score:
 
 def network_input(features: np.ndarray, spec: FeatureSpec) -> torch.Tensor:
     """MFCC [n, frames, coefficients] -> float32 [n, 1, frames, coefficients] for the network."""
-    return torch.from_numpy(to_network(spec, features) * np.float32(INPUT_SCALE))[:, None]
+    steps = to_network(spec, features)
+    if spec.network_zero:
+        steps -= np.float32(spec.network_zero)
+    return torch.from_numpy(steps * np.float32(spec.network_scale))[:, None]
 
 
 @torch.no_grad()

@@ -59,20 +59,20 @@ def load_trained(path: Path, recipe: Recipe | None = None) -> Trained:
 def load_teacher(recipe: Recipe, labels: tuple[str, ...], features: FeatureSpec) -> nn.Module | None:
     """The mean of the recipe's teachers; None without any.
 
-    Raises DataError when one was trained on other labels, and ArtifactError on other features.
+    features: that the student gets; those of a teacher may have other scales. Raises DataError when one was trained on
+    other labels, and ArtifactError on other features.
     """
     from edgekws.training import checkpoint
-    from edgekws.training.ensemble import Ensemble
+    from edgekws.training.ensemble import Ensemble, for_inputs_of
 
     networks = []
     for path in recipe.train.teacher_files():
         saved = checkpoint.load(path)
         run = _float_run(saved.header, path)
         require_equal(run["labels"], labels, f"the data set of the student of {path}")
-        features.require(FeatureSpec.from_json(run["features"]), f"the teacher {path}")
         network = build_network(changed(recipe, **run["recipe"]), len(labels))
         checkpoint.load_into(network, saved.groups["model"], path)
-        networks.append(network)
+        networks.append(for_inputs_of(features, network, FeatureSpec.from_json(run["features"]), f"the teacher {path}"))
     return Ensemble(networks) if networks else None
 
 

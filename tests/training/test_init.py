@@ -9,6 +9,7 @@ import torch
 
 from edgekws import models, pipeline
 from edgekws.errors import ArtifactError, ConfigError
+from edgekws.features.presets import MLPERF
 from edgekws.features.spec import FeatureSpec
 from edgekws.nets import dscnn
 from edgekws.recipe import Recipe, changed
@@ -72,6 +73,16 @@ def test_the_front_end_of_the_other_network_is_kept(prepared, tmp_path):
     best = pipeline.train(recipe, replace(small, folder=tmp_path / "data"), tmp_path / "out", quiet)
     features = trained.load_trained(best).features
     assert features == init.load("dscnn").features != FeatureSpec()
+
+
+def test_a_network_that_standardizes_takes_weights_of_standardized_features():
+    network = dscnn.build(3, standardize=True)
+    init.require_front_end(network, init.load("dscnn"), MLPERF)
+    init.apply(network, init.load("dscnn"), ("a", "b", "c"))
+    assert same(network, "1.weight") and same(network, "26.running_mean")
+    assert torch.equal(network.state_dict()["standardize.norm.weight"], torch.ones(10))
+    with pytest.raises(ConfigError, match="should be trained on the features of the recipe"):
+        init.require_front_end(dscnn.build(3), init.load("dscnn"), MLPERF)
 
 
 def _first(split, count):
