@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from edgekws.data import dataset
@@ -76,9 +78,13 @@ def random_features() -> Callable[..., np.ndarray]:
 
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some hundred recordings in the layout of Speech Commands."""
-    folder = tmp_path_factory.mktemp("recordings")
-    provide(folder)
+    """Some hundred recordings in the layout of Speech Commands; the processes of one run share them."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "recordings"
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "complete").exists():
+            provide(folder)
+            (folder / "complete").touch()
     return folder
 
 

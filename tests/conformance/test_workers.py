@@ -7,8 +7,10 @@ from edgekws.curate import workers
 from edgekws.errors import DataError
 from tests.curate.shards import tasks
 
+SLOW = {"ray": pytest.mark.slow}  # it takes seconds to start; tests/curate/workers has fast tests of it
 
-@pytest.fixture(params=plugins.names("workers"))
+
+@pytest.fixture(params=[pytest.param(name, marks=SLOW.get(name, ())) for name in plugins.names("workers")])
 def running(request):
     if request.param == "ray":
         pytest.importorskip("ray")

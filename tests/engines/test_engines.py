@@ -60,7 +60,15 @@ def test_the_second_time_nothing_is_compiled(graph: Graph, cache: Path, monkeypa
     assert list(cache.iterdir()) == [kept]
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:-100], lambda b: b[:3000] + b"!" + b[3001:], lambda _: b""])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda b: b[:-100], marks=pytest.mark.slow),
+        lambda b: b[:3000] + b"!" + b[3001:],
+        pytest.param(lambda _: b"", marks=pytest.mark.slow),
+    ],
+    ids=["shorter", "a byte", "empty"],
+)
 def test_a_damaged_library_is_built_again(
     damage: Callable[[bytes], bytes], graph: Graph, cache: Path, random_features: Features
 ) -> None:

@@ -182,7 +182,14 @@ ANALYZED = [(name, energy) for name in board.names() for energy in (False, True)
 ANALYZED = [(name, energy) for name, energy in ANALYZED if not energy or board.load(name).energy_edge]
 
 
-@pytest.mark.parametrize(("name", "energy"), ANALYZED)
+FAST = ("host", "qemu-an386", "lp-mspm0g5187")
+"""A 64-bit board, one with DSP instructions, and one without; the others are compiled by the same compilers."""
+
+
+@pytest.mark.parametrize(
+    ("name", "energy"),
+    [pytest.param(*each, marks=() if each[0] in FAST and not each[1] else pytest.mark.slow) for each in ANALYZED],
+)
 def test_the_analyzer_finds_nothing(name: str, energy: bool, tmp_path: Path) -> None:
     """Everything that a board is built of: app, port and a model with most of the kernels (once)."""
     target = board.load(name)

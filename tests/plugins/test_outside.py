@@ -132,6 +132,7 @@ def test_the_meter_gives_the_joules_of_an_inference(installed, model):
     assert report["energy"]["uj_per_inference"] == pytest.approx(0.01 * 3 * 1e6 / 10), done.stderr
 
 
+@pytest.mark.slow
 def test_each_passes_the_suite_of_its_kind(tmp_path):
     """The suites find it by themselves when it is named; those of the built-in plugins run anyway, without it."""
     env = environment(OUTSIDE, EDGEKWS_PLUGINS="edgekws_outside", PYTHONDONTWRITEBYTECODE="1")

@@ -76,6 +76,7 @@ def test_the_workflow_has_the_steps_that_are_run():
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_change_without_effect_passes(main_branch):
     """Its bench is the command that the main branch has run."""
     bench, *rest = steps("pull_request")

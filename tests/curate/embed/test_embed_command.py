@@ -71,6 +71,7 @@ def many(tmp_path):
     return root
 
 
+@pytest.mark.slow
 def test_a_killed_command_continues(many, module, tmp_path):
     """kill -9 of the command alone: its workers end by themselves, and no finished shard is embedded twice."""
     slow, out = module(more=SLOW, name="slow"), tmp_path / "out"

@@ -34,7 +34,11 @@ def contents(out):
     return {path.name: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
-@pytest.mark.parametrize("clips", [1, 2, 7], ids="{}-a-shard".format)
+@pytest.mark.parametrize(
+    "clips",
+    [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), 7],
+    ids="{}-a-shard".format,
+)
 def test_ray_writes_the_same_bytes(request_of, monkeypatch, clips):
     monkeypatch.setattr(runner, "SHARD_CLIPS", clips)
     settings = embed.Settings(batch=1)

@@ -44,6 +44,7 @@ def test_another_encoder_is_refused(tmp_path):
         embed.open_model(embed.ModelSpec("wav2vec2", str(tmp_path)))
 
 
+@pytest.mark.slow
 def test_a_run_writes_its_vectors(folder, words, tmp_path):
     request = embed.Request(words, tmp_path / "out", embed.ModelSpec("wav2vec2", str(folder)), workers=2)
     index = embed.run(request)

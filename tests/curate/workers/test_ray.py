@@ -59,6 +59,7 @@ def test_errors_are_raised_unchanged(cluster):
             list(running.map(tasks.mistaken, [0]))
 
 
+@pytest.mark.slow
 def test_a_dead_worker_is_replaced_and_repeated_death_is_reported(cluster, tmp_path):
     with workers.start("ray", 2) as running:
         assert list(running.map(tasks.killed_once, [tmp_path / "died"])) == [(0, "done")]
@@ -66,6 +67,7 @@ def test_a_dead_worker_is_replaced_and_repeated_death_is_reported(cluster, tmp_p
             list(running.map(tasks.killed, [0]))
 
 
+@pytest.mark.slow
 def test_ray_selects_the_same_as_processes_for_any_number_of_shards(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(greedy, "FINAL_CLIPS", 40)
     monkeypatch.setattr(facility, "_MIN_WINNERS", 6)

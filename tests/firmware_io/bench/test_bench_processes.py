@@ -125,7 +125,10 @@ def test_one_process_at_a_time_uses_a_serial_port(out: Path, graph) -> None:
     assert not folder(out).exists()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow), (signal.SIGINT, 130)],
+)
 def test_a_signal_leaves_a_report(out: Path, number: int, code: int) -> None:
     with running(command(out, "--spy", str(out / "spy.jsonl"))) as process:
         wait_until(measuring(out), process)

@@ -63,6 +63,7 @@ def test_the_firmware_of_another_plan_is_refused(graph: Graph, options: Options,
     assert not options.folder.exists()
 
 
+@pytest.mark.slow
 def test_a_board_of_another_plan_on_a_pseudo_terminal_is_refused(options: Options, tmp_path: Path) -> None:
     """The same as a user has it, with two commands: what `serve-board` runs is not what --min-ram builds."""
     with serving(tmp_path, BOARD, "--out", tmp_path) as server:

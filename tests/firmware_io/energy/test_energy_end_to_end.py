@@ -98,7 +98,7 @@ def set_up(elf, dialect):
         yield device, f"io:serial:{manager}", meter
 
 
-@pytest.mark.parametrize("dialect", ["eembc", "mlc"])
+@pytest.mark.parametrize("dialect", [pytest.param("eembc", marks=pytest.mark.slow), "mlc"])
 def test_joules_of_an_emulated_board_behind_an_io_manager(graph, vectors, tmp_path, dialect, monkeypatch):
     monkeypatch.setattr("firmware_io.bench.modes.energy._CALIBRATION_S", 0.1)
     plan = Plan(("accuracy", "energy"), window_s=0.5, windows=2, idle_s=0.2)

@@ -59,7 +59,7 @@ def graph_and_elf(tmp_path_factory):
     return graph, elf
 
 
-@pytest.mark.parametrize("dialect", ["eembc", "mlc"])
+@pytest.mark.parametrize("dialect", ["eembc", pytest.param("mlc", marks=pytest.mark.slow)])
 def test_microjoules_of_an_emulated_board(graph_and_elf, dialect):
     graph, elf = graph_and_elf
     instrument = Instrument(Load())

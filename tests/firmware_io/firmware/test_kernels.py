@@ -35,7 +35,9 @@ def options_of(core: str) -> host_cc.Options:
     return CORES[core]
 
 
-@pytest.fixture(scope="module", params=[*list(CORES)[:3], pytest.param("avx512", marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="module", params=[*list(CORES)[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in list(CORES)[2:])]
+)
 def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernels:
     return host_library.compile_kernels(tmp_path_factory.mktemp("kernels"), options_of(request.param))
 
@@ -176,9 +178,9 @@ def test_model_equals_interpreter(
     np.testing.assert_array_equal(run(features), interp.run(graph, features))
 
 
-@pytest.mark.parametrize("core", ["portable", "native", "avx2"])
+@pytest.mark.parametrize("core", ["portable", "native", pytest.param("avx2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))])
 def test_random_model_equals_interpreter(
     seed: int, target: str, core: str, random_features: Callable[..., np.ndarray], tmp_path: Path
 ) -> None:
@@ -217,7 +219,7 @@ int main(void) {
 
 SANITIZED = [
     (random_graph, "portable"),
-    (random_graph, "native"),
+    pytest.param(random_graph, "native", marks=pytest.mark.slow),
     pytest.param(partial(random_dag, 95), "native", marks=pytest.mark.slow),
     (partial(random_dag, 28, "int8"), "portable"),
     pytest.param(partial(random_dag, 4, "int8"), "avx2", marks=pytest.mark.slow),
