@@ -1,8 +1,9 @@
-"""Shared by the two ONNX emitters: a builder of nodes, the model around them, and its executor."""
+"""Shared by the ONNX emitters: a builder of nodes, the model around them, and its executor."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class Builder:
             data = packed(value, int(kind[-1])).tobytes()
             tensor = helper.make_tensor(name, getattr(TensorProto, kind), value.shape, data, raw=True)
         else:
-            tensor = numpy_helper.from_array(np.ascontiguousarray(value), name)
+            tensor = numpy_helper.from_array(np.asarray(value, order="C"), name)  # which keeps a scalar a scalar
         self.constants.append(tensor)
         return name
 
@@ -42,6 +43,10 @@ class Builder:
         self._take(output)
         self.nodes.append(helper.make_node(op, list(inputs), [output], name=output, **attributes))
         return output
+
+    def free(self, name: str) -> str:
+        """`name`, or a name like it that no tensor has yet."""
+        return next(each for each in chain([name], (f"{name}_{n}" for n in count(2))) if each not in self.taken)
 
     def _take(self, name: str) -> None:
         if name in self.taken:
@@ -81,7 +86,7 @@ def with_any_batch(content: bytes) -> bytes:
 def executor(content: bytes, dtype: type, optimized: bool, without: Sequence[str] = ()) -> Executor:
     """Run `content` in onnxruntime on one thread.
 
-    dtype: of the input tensor [batch, 1, frames, coefficients]. without: names of optimizers to disable.
+    dtype: of the input tensor [batch, channels, frames, coefficients]. without: names of optimizers to disable.
     """
     import onnxruntime as ort
 
@@ -98,10 +103,12 @@ def executor(content: bytes, dtype: type, optimized: bool, without: Sequence[str
     source = session.get_inputs()[0]
 
     def run(features: np.ndarray) -> np.ndarray:
-        x: np.ndarray = checked_features(features, tuple(source.shape[2:]))[:, None].astype(dtype)
+        _, channels, height, width = source.shape
+        checked = checked_features(features, (height, width * channels)).reshape(-1, height, width, channels)
+        x: np.ndarray = checked.transpose(0, 3, 1, 2).astype(dtype, order="C")
         parts = [session.run(None, {source.name: x[i : i + _CHUNK]})[0] for i in range(0, len(x), _CHUNK)]
-        width = int(np.prod(session.get_outputs()[0].shape[1:]))
-        scores = np.concatenate(parts) if parts else np.zeros((0, width))
-        return scores.reshape(-1, width).astype(np.int8)
+        count = int(np.prod(session.get_outputs()[0].shape[1:]))
+        scores = np.concatenate(parts) if parts else np.zeros((0, count))
+        return scores.reshape(-1, count).astype(np.int8)
 
     return run

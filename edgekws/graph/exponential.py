@@ -12,7 +12,7 @@ import numpy as np
 from edgekws.graph.attributes import Operand
 
 _INTEGER_BITS = 5
-_ONE = (1 << 31) - 1
+ONE = (1 << 31) - 1
 """1.0 in Q0.31, saturated."""
 _EXP_OF_MINUS_EIGHTH, _THIRD = 1_895_147_668, 715_827_883
 _EXP_OF_POWERS = {
@@ -25,10 +25,10 @@ _EXP_OF_POWERS = {
     4: 242,
 }
 """k: e^(-2^k) in Q0.31."""
-_SUM_INTEGER_BITS = 12
-_48_OVER_17, _32_OVER_17 = 1_515_870_810, 1_010_580_540
-"""In Q2.29: the line that is nearest to 1 / x for x within 1/2..1."""
-_OUT_BITS = 8
+SUM_INTEGER_BITS = 12
+RECIPROCAL_LINE, NEWTON_STEPS = (1_515_870_810, 1_010_580_540), 3
+"""48 / 17 and 32 / 17 in Q2.29: 48 / 17 - 32 / 17 * x is the line nearest to 1 / x for x within 1/2..1."""
+OUT_BITS = 8
 
 
 def exponentials(operand: Operand) -> np.ndarray:
@@ -46,11 +46,11 @@ def exponentials(operand: Operand) -> np.ndarray:
 def softmax(x: np.ndarray, operand: Operand) -> np.ndarray:
     """x int [n, height, width, channels] -> int64 of its shape, -128..127: probabilities in steps of 1/256."""
     terms = exponentials(operand)[x.max(axis=3, keepdims=True) - x]
-    total = _divided(terms, _SUM_INTEGER_BITS).sum(axis=3, keepdims=True)
+    total = divided(terms, SUM_INTEGER_BITS).sum(axis=3, keepdims=True)
     zeros = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)
     scale = _reciprocal((total << zeros) - (np.int64(1) << 31))
-    places = _SUM_INTEGER_BITS - zeros + 31 - _OUT_BITS
-    return np.asarray(np.clip(_divided(_product(terms, scale), places) - 128, -128, 127))
+    places = SUM_INTEGER_BITS - zeros + 31 - OUT_BITS
+    return np.asarray(np.clip(divided(_product(terms, scale), places) - 128, -128, 127))
 
 
 def _exp(x: np.ndarray) -> np.ndarray:
@@ -61,7 +61,7 @@ def _exp(x: np.ndarray) -> np.ndarray:
     for power, factor in _EXP_OF_POWERS.items():
         bit = np.int64(1) << (31 - _INTEGER_BITS + power)
         y = np.where(rest & bit, _product(y, np.int64(factor)), y)
-    return np.where(x == 0, _ONE, y)
+    return np.where(x == 0, ONE, y)
 
 
 def _exp_of_quarter(x: np.ndarray) -> np.ndarray:
@@ -69,18 +69,19 @@ def _exp_of_quarter(x: np.ndarray) -> np.ndarray:
     d = x + (1 << 28)
     d2 = _product(d, d)
     d3, d4 = _product(d2, d), _product(d2, d2)
-    rest = _divided(_product(_divided(d4, 2) + d3, np.int64(_THIRD)) + d2, 1)
+    rest = divided(_product(divided(d4, 2) + d3, np.int64(_THIRD)) + d2, 1)
     factor = np.int64(_EXP_OF_MINUS_EIGHTH)
     return np.asarray(factor + _product(d + rest, factor))
 
 
 def _reciprocal(x: np.ndarray) -> np.ndarray:
     """1 / (1 + x) for x within [0, 1) in Q0.31."""
-    half = np.asarray((x + _ONE + 1) >> 1)
-    y = np.asarray(_48_OVER_17 - _product(half, np.int64(_32_OVER_17)))
-    for _ in range(3):
+    half = np.asarray((x + ONE + 1) >> 1)
+    first, slope = RECIPROCAL_LINE
+    y = np.asarray(first - _product(half, np.int64(slope)))
+    for _ in range(NEWTON_STEPS):
         y = np.asarray(y + (_product(y, (1 << 29) - _product(half, y)) << 2))
-    return np.asarray(np.minimum(y << 1, _ONE))
+    return np.asarray(np.minimum(y << 1, ONE))
 
 
 def _product(a: np.ndarray, b: np.ndarray | np.int64) -> np.ndarray:
@@ -88,7 +89,7 @@ def _product(a: np.ndarray, b: np.ndarray | np.int64) -> np.ndarray:
     return np.asarray((a * b + (1 << 30)) >> 31)
 
 
-def _divided(x: np.ndarray, places: int | np.ndarray) -> np.ndarray:
+def divided(x: np.ndarray, places: int | np.ndarray) -> np.ndarray:
     """x / 2^places, halves away from zero."""
     mask = (np.int64(1) << places) - 1
     return np.asarray((x >> places) + ((x & mask) > (mask >> 1) + (x < 0)))

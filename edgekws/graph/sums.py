@@ -89,11 +89,12 @@ def scale(_: Attributes, inputs: Inputs) -> np.ndarray:
 
 def rescaled_add(node: Attributes, inputs: Inputs) -> np.ndarray:
     """The sum of the operands on a scale of their own; inputs that are 1 high, wide or deep are repeated."""
-    first, second = (_rescaled(x, operand) for x, operand in zip(inputs, node.operands, strict=True))
+    first, second = (rescaled(x, operand) for x, operand in zip(inputs, node.operands, strict=True))
     return np.asarray(first + second)
 
 
-def _rescaled(x: np.ndarray, operand: Operand) -> np.ndarray:
+def rescaled(x: np.ndarray, operand: Operand) -> np.ndarray:
+    """What an operand adds to rescaled_add, int64."""
     centred = (x.astype(np.int64) - operand.zero) << ADD_SHIFT
     return rounded_twice(centred, np.int64(operand.mult), np.int64(operand.shift))
 
@@ -172,5 +173,5 @@ def bounds(node: Attributes, ranges: tuple[tuple[int, int], ...]) -> tuple[int, 
 
 
 def _ends(lo: int, hi: int, operand: Operand) -> tuple[int, int]:
-    low, high = (int(_rescaled(np.array(value), operand)) for value in (lo, hi))
+    low, high = (int(rescaled(np.array(value), operand)) for value in (lo, hi))
     return low, high

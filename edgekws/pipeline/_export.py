@@ -52,12 +52,13 @@ def export(
 ) -> Exported:
     """Write every artifact that can express the graph, run it on `features` and compare with the interpreter.
 
-    features: int8 [n, frames, coefficients]. kinds: the artifacts to write, by default all; existing artifacts of other
-    kinds are kept if they are of the same graph. emitters: used instead of `emit` for these kinds. Differences are
+    features: int8 [n, frames, coefficients]. kinds: the artifacts to write, by default all but those whose emitter says
+    that this graph does not need it (`by_default`); existing artifacts of other kinds are kept if they are of the same
+    graph. emitters: used instead of `emit` for these kinds. Differences are
     counted; `require_parity` raises for them.
     """
     expected = interp.run(graph, features)
-    kinds = _emitter_names(kinds)
+    kinds = _emitter_names(graph, kinds)
     results: list[Parity] = []
     hashes: dict[str, str] = {}
     refused: dict[str, str] = {}
@@ -77,12 +78,20 @@ def export(
     return Exported(results, refused)
 
 
-def _emitter_names(kinds: Sequence[str] | None) -> list[str]:
+def _emitter_names(graph: Graph, kinds: Sequence[str] | None) -> list[str]:
     """Module names of emitters. Raises ConfigError that lists them."""
-    for kind in kinds or ():
+    if not kinds:
+        return [kind for kind in plugins.names("emitters") if _is_default(kind, graph)]
+    for kind in kinds:
         plugins.load("emitters", kind)
-    chosen = {kind.replace("-", "_") for kind in kinds or ()}
-    return [kind for kind in plugins.names("emitters") if not kinds or kind in chosen]
+    chosen = {kind.replace("-", "_") for kind in kinds}
+    return [kind for kind in plugins.names("emitters") if kind in chosen]
+
+
+def _is_default(kind: str, graph: Graph) -> bool:
+    """Whether an artifact is written unasked: always, unless its emitter decides by the graph."""
+    by_default: Callable[[Graph], bool] = getattr(plugins.load("emitters", kind), "by_default", lambda _: True)
+    return by_default(graph)
 
 
 def _finish(graph: Graph, out: Path, kinds: Sequence[str], hashes: dict[str, str], refused: dict[str, str]) -> None:

@@ -169,7 +169,7 @@ def test_a_teacher_of_other_labels_is_refused(trained, prepared, tmp_path):
 def test_formats_that_cannot_express_a_graph_are_named_and_the_others_written(tmp_path, random_features):
     exported = pipeline.export(random_dag(3, target="int8", bits=(8, 4)), tmp_path, random_features(8), quiet)
     assert "fixed-point" in exported.refused["onnx_tinpu"]
-    assert {row.artifact for row in exported.results} == {"onnx_qdq", "tflite"}
+    assert {row.artifact for row in exported.results} == {"onnx_integer", "onnx_qdq", "tflite"}
     assert json.loads((tmp_path / "manifest.json").read_text())["refused"] == exported.refused
     assert (tmp_path / "c" / "model.c").exists() and not (tmp_path / "model.tinpu.onnx").exists()
 
@@ -180,3 +180,4 @@ def test_artifacts_of_an_earlier_graph_are_removed(tmp_path, random_features):
     assert (tmp_path / "model.tinpu.onnx").exists()
     pipeline.export(random_dag(3, target="int8", bits=(8, 4)), tmp_path, random_features(2), quiet)
     assert not (tmp_path / "model.tinpu.onnx").exists() and (tmp_path / "mine.txt").exists()
+    assert (tmp_path / "model.integer.onnx").exists()

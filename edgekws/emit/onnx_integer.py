@@ -1,0 +1,383 @@
+"""ONNX that computes every integer of the graph, for all its rules and ops (opset 21, NCHW).
+
+Tensors between layers have the name of their node and hold its bytes: uint8 [n, c, h, w] after a ReLU, else int8. A
+layer of weights is
+
+    Cast (Pad) Conv Cast    the sum of products, in float32, which is exact
+    Mul (Less Where) Add Div (Sub Add)    the requantization in int64: `_int64` has the three rules
+    Clip Cast
+
+Linear layers are convolutions of their input's size. Pools, additions, products and the softmax are int64 arithmetic,
+tables are Gather, and what only moves values moves bytes. The standard lets no runtime choose how any of it rounds.
+
+Sums are exact in every order because no partial sum leaves +-2^24, where float32 holds every integer. Where weights
+could sum to more, they are split inside the file into 2, 4 or 8 digits, whose sums are added in int64. A runtime that
+computes Conv in less than float32 (TF32, bfloat16) is not one for this file.
+
+Weights are stored once: int8, or INT4 for those of 4 and 2 bits (INT2 would need opset 25, which runtimes of 2024 and
+2025 refuse). The first dimension is open.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from edgekws.emit import _onnx, _seal
+from edgekws.emit._common import Executor, entry, narrow_weights
+from edgekws.emit._int64 import Steps, requantized, softmax
+from edgekws.emit._onnx import Builder
+from edgekws.emit._rounding import kernel
+from edgekws.errors import TargetError
+from edgekws.graph import sums
+from edgekws.graph.ir import INPUT, Graph, Node, accumulator_bounds
+from edgekws.graph.ops import Op
+
+FILE, KIND, VERSION = "model.integer.onnx", "onnx_integer", 1
+NOTE = "the graph's own integers: sums in float32 below 2^24, requantization in int64; equal in every output"
+OPSET, IR_VERSION = 21, 10
+EXACT = 1 << 24
+"""float32 holds every integer up to here."""
+_DIGITS = (1, 2, 4, 8)
+_NCHW = {0: 2, 1: 3, 2: 1}
+"""Height, width and channels of the graph -> their axis in a tensor of the file."""
+
+
+def by_default(graph: Graph) -> bool:
+    """Whether `export` writes this file unasked: where TI's pattern cannot express the rule or an op of the graph."""
+    return any(node.requant.is_fixed_point or not node.operation.is_basic for node in graph.nodes)
+
+
+def emit(graph: Graph) -> dict[str, bytes]:
+    """{"model.integer.onnx": bytes}, int8 [n, channels, frames, coefficients] -> int8 [n, labels].
+
+    Raises TargetError only for sums of more products than float32 can hold in eight digits.
+    """
+    from onnx import TensorProto, helper
+
+    graph.check()
+    build = Builder()
+    tensors = _Tensors(build, {INPUT: ("features", np.int8)})
+    for node, lo, hi in graph.ranges():
+        _write(tensors, node, (lo, hi))
+    scores = build.add("Flatten", [tensors.made[graph.nodes[-1].name][0]], build.free("scores"), axis=1)
+    height, width, channels = graph.in_shape
+    ends = (
+        helper.make_tensor_value_info("features", TensorProto.INT8, ["n", channels, height, width]),
+        helper.make_tensor_value_info(scores, TensorProto.INT8, ["n", len(graph.labels)]),
+    )
+    about = _seal.describe(graph, KIND, VERSION, NOTE) | narrow_weights(graph, lambda _: "int4") | _zero_points(graph)
+    return {FILE: build.model(graph.name, OPSET, IR_VERSION, ends, about)}
+
+
+def about(files: Mapping[str, bytes]) -> dict[str, str]:
+    """The metadata: labels, features, scales, graph. Raises ArtifactError for another file or version."""
+    return _onnx.properties(_seal.verified(files, FILE, KIND, VERSION))
+
+
+def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
+    """onnxruntime with and without graph optimization. Raises ArtifactError for another file or version."""
+    content = _seal.verified(files, FILE, KIND, VERSION)
+    return {
+        "onnxruntime": _onnx.executor(content, np.int8, optimized=True),
+        "onnxruntime-unoptimized": _onnx.executor(content, np.int8, optimized=False),
+    }
+
+
+def _zero_points(graph: Graph) -> dict[str, str]:
+    """The metadata of graphs whose real zero is not integer 0 everywhere."""
+    points = {INPUT: graph.input_zero} | {node.name: node.out_zero for node in graph.nodes}
+    return {"zero_points": json.dumps(points)} if any(points.values()) else {}
+
+
+_Kind = type[np.generic]
+_Value = tuple[str, _Kind]
+"""A tensor and its type."""
+
+
+@dataclass
+class _Tensors:
+    """made: the tensor of the input and of every node so far. casts: the same in other types, each made once."""
+
+    build: Builder
+    made: dict[str, _Value]
+    casts: dict[tuple[str, _Kind], str] = field(default_factory=dict)
+
+    def read(self, name: str, kind: _Kind) -> str:
+        """The tensor of `name` as `kind`."""
+        tensor, own = self.made[name]
+        if own is kind:
+            return tensor
+        if (name, kind) not in self.casts:
+            self.casts[name, kind] = Steps(self.build, tensor).cast(tensor, kind)
+        return self.casts[name, kind]
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A node, the tensors it may read, and the lowest and highest integer of its inputs."""
+
+    node: Node
+    steps: Steps
+    tensors: _Tensors
+    bounds: tuple[int, int]
+
+    def read(self, kind: _Kind, number: int = 0) -> str:
+        return self.tensors.read(self.node.inputs[number], kind)
+
+    def kind(self, number: int = 0) -> _Kind:
+        """int8 or uint8, the type of an input."""
+        return self.tensors.made[self.node.inputs[number]][1]
+
+    @property
+    def out_kind(self) -> _Kind:
+        return np.uint8 if self.node.is_unsigned else np.int8
+
+
+def _write(tensors: _Tensors, node: Node, bounds: tuple[int, int]) -> None:
+    """Append the operators of one node."""
+    layer = _Layer(node, Steps(tensors.build, node.name), tensors, bounds)
+    value, kind = entry(_ENTRIES, node, KIND)(layer)
+    if node.operation.is_scaled:
+        value = requantized(layer.steps, value, node, bounds)
+    if _may_clip(node, bounds):
+        value = layer.steps.op("Clip", value, *(np.array(end, kind) for end in (node.requant.lo, node.requant.hi)))
+    tensors.made[node.name] = _named(layer, value, kind), layer.out_kind
+
+
+def _may_clip(node: Node, bounds: tuple[int, int]) -> bool:
+    """False where what is written before the clip is certain to be within the range."""
+    if node.operation.is_scaled or node.operation.own_scale:
+        return True
+    low, high = accumulator_bounds(node, *bounds)
+    return bool(low.min() < node.requant.lo or high.max() > node.requant.hi)
+
+
+def _named(layer: _Layer, value: str, kind: _Kind) -> str:
+    """`value` as bytes, under the name of the node."""
+    from onnx import helper
+
+    build, name = layer.tensors.build, layer.tensors.build.free(layer.node.name)
+    if kind is layer.out_kind:
+        return build.add("Identity", [value], name)
+    return build.add("Cast", [value], name, to=helper.np_dtype_to_tensor_dtype(np.dtype(layer.out_kind)))
+
+
+def _products(layer: _Layer) -> _Value:
+    """Conv of every digit of the weights; linear layers have a window of their input's size."""
+    node, steps = layer.node, layer.steps
+    count = _digit_count(node, layer.bounds)
+    x, pads = _padded(layer, by_reader=node.pad_value == 0)
+    base, total = 1 << (8 // count), ""
+    for place, digit in enumerate(_digits(steps, _stored_weight(layer), count)):
+        acc = steps.cast(steps.op("Conv", x, digit, pads=pads, **_window(node)), np.int64)
+        acc = steps.op("Mul", acc, base**place) if place else acc
+        total = steps.op("Add", total, acc) if place else acc
+    return total, np.int64
+
+
+def _window(node: Node) -> dict[str, object]:
+    weight = kernel(node)
+    group = len(weight) if weight.ndim == 3 else 1
+    return {"strides": list(node.stride), "dilations": list(node.dilation), "group": group}
+
+
+def _padded(layer: _Layer, by_reader: bool) -> tuple[str, list[int]]:
+    """The input in float32, and the padding left to its reader: none, unless that pads as the graph does."""
+    node, x = layer.node, layer.read(np.float32)
+    top, bottom, left, right = node.pad
+    if by_reader or not any(node.pad):
+        return x, [top, left, bottom, right]
+    pads = np.array([0, 0, top, left, 0, 0, bottom, right])
+    return layer.steps.op("Pad", x, pads, np.array(node.pad_value, np.float32)), [0, 0, 0, 0]
+
+
+def _stored_weight(layer: _Layer) -> str:
+    """float32 [c_out, c_in or 1, k_h, k_w] of the stored bytes or half bytes."""
+    steps, weight = layer.steps, kernel(layer.node)
+    nchw = np.asarray(weight[:, None] if weight.ndim == 3 else weight.transpose(0, 3, 1, 2), np.int8)
+    if layer.node.weight_bits == 8:
+        return steps.cast(steps.constant(nchw, "weight"), np.float32)
+    return steps.op("DequantizeLinear", steps.constant(nchw, "weight", "INT4"), np.array(1, np.float32))
+
+
+def _digits(steps: Steps, weight: str, count: int) -> Iterator[str]:
+    """The digits of weights, float32, lowest first, each within half of the base."""
+    base = np.array(1 << (8 // count), np.float32)
+    for _ in range(count - 1):
+        high = steps.op("Floor", steps.op("Div", steps.op("Add", weight, base / 2), base))
+        yield steps.op("Sub", weight, steps.op("Mul", high, base))
+        weight = high
+    yield weight
+
+
+def _digit_count(node: Node, bounds: tuple[int, int]) -> int:
+    """The fewest digits whose partial sums float32 holds. Raises TargetError where eight are too few."""
+    for count in _DIGITS:
+        largest = max(_largest_sum(node, digit, bounds) for digit in _digits_of(node, count))
+        if largest <= EXACT:
+            return count
+    hint = "export c, or make this layer narrower"
+    got = f"{largest} is possible for one bit of the weights"
+    raise TargetError(f"{node.name}: sums should stay within 2^24 to be exact in float32", got=got, hint=hint)
+
+
+def _digits_of(node: Node, count: int) -> Iterator[np.ndarray]:
+    """What `_digits` computes."""
+    rest, base = np.asarray(node.weight, np.int64), 1 << (8 // count)
+    for _ in range(count - 1):
+        high = (rest + base // 2) // base
+        yield rest - high * base
+        rest = high
+    yield rest
+
+
+def _largest_sum(node: Node, weight: np.ndarray, bounds: tuple[int, int]) -> int:
+    """The largest magnitude of a partial sum."""
+    plain = replace(node, weight=weight, requant=replace(node.requant, offset=0 * node.requant.offset))
+    return max(int(np.abs(each).max()) for each in accumulator_bounds(plain, *bounds))
+
+
+def _sum_pool(layer: _Layer) -> _Value:
+    return layer.steps.op("ReduceSum", layer.read(np.int64), np.array([2, 3])), np.int64
+
+
+def _max_pool(layer: _Layer) -> _Value:
+    """ONNX ignores padding; the graph's counts where it may be more than an input."""
+    node = layer.node
+    x, pads = _padded(layer, by_reader=node.pad_value <= layer.bounds[0])
+    pooled = layer.steps.op("MaxPool", x, kernel_shape=list(node.kernel), strides=list(node.stride), pads=pads)
+    return pooled, np.float32
+
+
+def _average_pool(layer: _Layer) -> _Value:
+    """The sum of positions inside by their count, halves away from `zero`, which is that of the stored int8."""
+    node, steps = layer.node, layer.steps
+    zero = 128 if node.is_unsigned else 0
+    count = _inside(node)
+    channels, largest = node.in_shape[2], max(map(abs, layer.bounds)) * int(count.max())
+    if largest > EXACT:
+        expected = f"{node.name}: sums should stay within 2^24 to be exact in float32"
+        raise TargetError(expected, got=f"{largest} is possible", hint="export c, or use a smaller window")
+    ones = steps.cast(steps.constant(np.ones((channels, 1, *node.kernel), np.int8), "weight"), np.float32)
+    top, bottom, left, right = node.pad
+    window = {"strides": list(node.stride), "pads": [top, left, bottom, right], "group": channels}
+    total = steps.cast(steps.op("Conv", layer.read(np.float32), ones, **window), np.int64)
+    distance = steps.op("Sub", total, zero * count) if zero else total
+    half = steps.op("Where", steps.op("Less", distance, 0), -count, count)
+    quotient = steps.op("Div", steps.op("Add", steps.op("Mul", distance, 2), half), 2 * count)
+    return (steps.op("Add", quotient, zero) if zero else quotient), np.int64
+
+
+def _inside(node: Node) -> np.ndarray:
+    """How many positions of each window are inside the input: int64 [1, 1, rows, columns]."""
+    sides = []
+    for axis, before in ((0, node.pad[0]), (1, node.pad[2])):
+        first = np.arange(node.out_shape[axis]) * node.stride[axis] - before
+        last = np.minimum(first + node.kernel[axis], node.in_shape[axis])
+        sides.append(last - np.maximum(first, 0))
+    return np.outer(*sides)[None, None]
+
+
+def _add(layer: _Layer) -> _Value:
+    return layer.steps.op("Add", layer.read(np.int64), layer.read(np.int64, 1)), np.int64
+
+
+def _scale(layer: _Layer) -> _Value:
+    return layer.read(np.int64), np.int64
+
+
+def _rescaled_add(layer: _Layer) -> _Value:
+    """An input is a byte: what each of its 256 values adds is a table."""
+    terms = []
+    for number, operand in enumerate(layer.node.operands):
+        table = sums.rescaled(_bytes(layer.kind(number)), operand)
+        terms.append(layer.steps.op("Gather", table, layer.read(np.int64, number)))
+    return layer.steps.op("Add", *terms), np.int64
+
+
+def _bytes(kind: _Kind) -> np.ndarray:
+    """The 256 values of a type in the order of their byte; Gather counts negative indices from the end."""
+    return np.arange(256, dtype=np.uint8).view(kind).astype(np.int64)
+
+
+def _mul(layer: _Layer) -> _Value:
+    factors = []
+    for number, operand in enumerate(layer.node.operands):
+        x = layer.read(np.int64, number)
+        factors.append(layer.steps.op("Sub", x, operand.zero) if operand.zero else x)
+    return layer.steps.op("Mul", *factors), np.int64
+
+
+def _table(layer: _Layer) -> _Value:
+    """One row for all channels; or the rows one after the other, and an index that counts from the first."""
+    node, kind = layer.node, layer.out_kind
+    rows, index = np.asarray(node.weight).view(kind), layer.read(np.int64)
+    if len(rows) > 1:
+        lowest = int(_bytes(layer.kind()).min())
+        rows = np.roll(rows, -lowest, axis=1)
+        starts = 256 * np.arange(len(rows)) - lowest
+        index = layer.steps.op("Add", index, starts.reshape(1, -1, 1, 1))
+    return layer.steps.op("Gather", rows.ravel(), index), kind
+
+
+def _softmax(layer: _Layer) -> _Value:
+    return softmax(layer.steps, layer.read(np.int64), layer.node.operands[0]), np.int64
+
+
+def _moved_kind(layer: _Layer) -> _Kind:
+    """The type in which values move: their own where input and output have one, else one that holds both."""
+    kinds = {layer.kind(number) for number in range(len(layer.node.inputs))}
+    return layer.out_kind if kinds == {layer.out_kind} else np.int64
+
+
+def _concat(layer: _Layer) -> _Value:
+    kind = _moved_kind(layer)
+    parts = [layer.read(kind, number) for number in range(len(layer.node.inputs))]
+    return layer.steps.op("Concat", *parts, axis=_NCHW[layer.node.axes[0]]), kind
+
+
+def _slice(layer: _Layer) -> _Value:
+    node, kind = layer.node, _moved_kind(layer)
+    begin = np.array(node.begin)
+    axes = np.array([_NCHW[axis] for axis in range(3)])
+    return layer.steps.op("Slice", layer.read(kind), begin, begin + node.out_shape, axes), kind
+
+
+def _transpose(layer: _Layer) -> _Value:
+    """Axis k of the output is axes[k] of the input, in the order height, width, channels."""
+    kind = _moved_kind(layer)
+    height, width, channels = (_NCHW[axis] for axis in layer.node.axes)
+    return layer.steps.op("Transpose", layer.read(kind), perm=[0, channels, height, width]), kind
+
+
+def _reshape(layer: _Layer) -> _Value:
+    """By way of the graph's order of values: height, width, channels. A first dimension of 0 is kept."""
+    kind = _moved_kind(layer)
+    rows = layer.steps.op("Transpose", layer.read(kind), perm=[0, 2, 3, 1])
+    shaped = layer.steps.op("Reshape", rows, np.array([0, *layer.node.out_shape]))
+    return layer.steps.op("Transpose", shaped, perm=[0, 3, 1, 2]), kind
+
+
+_ENTRIES: dict[Op, Callable[[_Layer], _Value]] = {
+    "conv2d": _products,
+    "depthwise_conv2d": _products,
+    "linear": _products,
+    "global_sum_pool": _sum_pool,
+    "max_pool": _max_pool,
+    "average_pool": _average_pool,
+    "add": _add,
+    "scale": _scale,
+    "rescaled_add": _rescaled_add,
+    "mul": _mul,
+    "table": _table,
+    "softmax": _softmax,
+    "concat": _concat,
+    "slice": _slice,
+    "transpose": _transpose,
+    "reshape": _reshape,
+}
+"""What each op computes before its requantization; int64 where it has one."""
