@@ -223,7 +223,9 @@ def test_lower_and_emit_say_what_they_take():
         edgekws.lower(net, ["yes", "yes", *map(str, range(10))])
     with pytest.raises(ConfigError, match="features should have the shape of the calibration"):
         edgekws.lower(net, features=FeatureSpec(coefficients=12))
-    with pytest.raises(ConfigError, match=r"--format elf is not known.*There are: c, onnx-qdq, onnx-tinpu, tflite"):
+    with pytest.raises(
+        ConfigError, match=r"--format elf is not known.*There are: c, onnx-integer, onnx-qdq, onnx-tinpu, tflite"
+    ):
         edgekws.export(edgekws.lower(net), "elf")
     with pytest.raises(ArtifactError, match=r"no file missing.npz; an edgekws graph is expected"):
         edgekws.load("missing.npz")

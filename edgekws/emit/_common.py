@@ -27,7 +27,7 @@ def entry(entries: Mapping[Op, Entry], node: Node, kind: str) -> Entry:
         raise TargetError(
             f"{node.name}: {kind} should have an exact form of {node.op}",
             got="none",
-            hint=f"export another format, such as c; {kind} expresses {', '.join(entries)}",
+            hint=f"export another format, such as c or onnx-integer; {kind} expresses {', '.join(entries)}",
         )
     return entries[node.op]
 

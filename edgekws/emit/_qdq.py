@@ -69,7 +69,9 @@ def form_of(node: Node, bounds: tuple[int, int]) -> Layer:
     worst = int(np.abs(half_steps.bias).max())
     if worst >= 1 << 31:
         expected = f"{node.name}: the bias in half steps must fit 32 bits"
-        raise TargetError(expected, got=f"{worst} is possible", hint="use smaller offsets in this layer, or export c")
+        raise TargetError(
+            expected, got=f"{worst} is possible", hint="use smaller offsets in this layer, or export onnx-integer"
+        )
     return replace(half_steps, exact=False)
 
 

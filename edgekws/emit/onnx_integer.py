@@ -63,7 +63,7 @@ def emit(graph: Graph) -> dict[str, bytes]:
     tensors = _Tensors(build, {INPUT: ("features", np.int8)})
     for node, lo, hi in graph.ranges():
         _write(tensors, node, (lo, hi))
-    scores = build.add("Flatten", [tensors.made[graph.nodes[-1].name][0]], build.free("scores"), axis=1)
+    scores = build.add("Flatten", [tensors.read(graph.nodes[-1].name, np.int8)], build.free("scores"), axis=1)
     height, width, channels = graph.in_shape
     ends = (
         helper.make_tensor_value_info("features", TensorProto.INT8, ["n", channels, height, width]),

@@ -96,7 +96,7 @@ def _check_exact(node: Node, lo: int, hi: int) -> bool:
         raise TargetError(
             f"{node.name}: TI's NPU requantizes by the rule offset-scale-shift",
             got=requant.rule,
-            hint="quantize for the target tinpu, or export onnx_qdq, tflite or c",
+            hint="quantize for the target tinpu, or export onnx-integer, which expresses every rule",
         )
     plain = replace(node, requant=replace(requant, offset=np.zeros_like(requant.offset)))
     sums = _magnitude(plain, lo, hi)
@@ -127,7 +127,7 @@ def _refuse(node: Node, wrong: np.ndarray, values: np.ndarray, rule: str) -> Non
         raise TargetError(
             f"{node.name}: {rule}",
             got=f"{int(values[channel])} in channel {channel} (shift {shift})",
-            hint="use smaller weights, offsets or shifts in this layer, or export c",
+            hint="use smaller weights, offsets or shifts in this layer, or export onnx-integer",
         )
 
 

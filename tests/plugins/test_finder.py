@@ -135,7 +135,7 @@ def test_old_names_are_accepted_with_a_notice(package):
         (
             "emitters",
             "tfl",
-            "--format tfl is not known; did you mean tflite. There are: c, onnx-qdq, onnx-tinpu, tflite",
+            "--format tfl is not known; did you mean tflite. There are: c, onnx-integer, onnx-qdq, onnx-tinpu, tflite",
         ),
         ("boards", "nucleo-l4r5z", "--board nucleo-l4r5z is not known; did you mean nucleo-l4r5zi"),
         ("networks", "resnet", r"the recipe's \[net\] name resnet is not known; did you mean (ts|tc)resnet|dsresnet"),

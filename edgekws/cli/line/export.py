@@ -31,7 +31,11 @@ VectorsOption = Annotated[
 ]
 FormatOption = Annotated[
     list[str] | None,
-    typer.Option("--format", help="Only this: c, onnx-qdq, onnx-tinpu or tflite; may be repeated.", metavar="FORMAT"),
+    typer.Option(
+        "--format",
+        help="Only this: c, onnx-integer, onnx-qdq, onnx-tinpu or tflite; may be repeated.",
+        metavar="FORMAT",
+    ),
 ]
 
 
