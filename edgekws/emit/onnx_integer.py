@@ -34,7 +34,7 @@ from edgekws.emit._rounding import kernel
 from edgekws.errors import TargetError
 from edgekws.graph import sums
 from edgekws.graph.ir import INPUT, Graph, Node, accumulator_bounds
-from edgekws.graph.ops import Op
+from edgekws.graph.ops import OPS, Accumulate, Op
 
 FILE, KIND, VERSION = "model.integer.onnx", "onnx_integer", 1
 NOTE = "the graph's own integers: sums in float32 below 2^24, requantization in int64; equal in every output"
@@ -362,22 +362,25 @@ def _reshape(layer: _Layer) -> _Value:
     return layer.steps.op("Transpose", shaped, perm=[0, 3, 1, 2]), kind
 
 
-_ENTRIES: dict[Op, Callable[[_Layer], _Value]] = {
-    "conv2d": _products,
-    "depthwise_conv2d": _products,
-    "linear": _products,
-    "global_sum_pool": _sum_pool,
-    "max_pool": _max_pool,
-    "average_pool": _average_pool,
-    "add": _add,
-    "scale": _scale,
-    "rescaled_add": _rescaled_add,
-    "mul": _mul,
-    "table": _table,
-    "softmax": _softmax,
-    "concat": _concat,
-    "slice": _slice,
-    "transpose": _transpose,
-    "reshape": _reshape,
+_SUMS: dict[Accumulate, Callable[[_Layer], _Value]] = {
+    sums.conv2d: _products,
+    sums.depthwise_conv2d: _products,
+    sums.linear: _products,
+    sums.global_sum_pool: _sum_pool,
+    sums.max_pool: _max_pool,
+    sums.average_pool: _average_pool,
+    sums.add: _add,
+    sums.scale: _scale,
+    sums.rescaled_add: _rescaled_add,
+    sums.mul: _mul,
+    sums.table: _table,
+    sums.softmax: _softmax,
+    sums.concat: _concat,
+    sums.slice_: _slice,
+    sums.transpose: _transpose,
+    sums.reshape: _reshape,
 }
-"""What each op computes before its requantization; int64 where it has one."""
+"""What an op computes before its requantization, by its definition; int64 where it has one."""
+_ENTRIES: dict[Op, Callable[[_Layer], _Value]] = {
+    name: _SUMS[row.accumulate] for name, row in OPS.items() if row.accumulate in _SUMS
+}
