@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekws import models, plugins
+from edgekws import importers, models, plugins
 from edgekws.errors import ConfigError, unknown
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import io
@@ -162,11 +162,15 @@ def export(graph: Graph, kind: str) -> dict[str, bytes]:
 
 
 def load(path: str | Path) -> Graph:
-    """Read a graph: its file, a model folder, or a released model by its name ("dscnn").
+    """Read a graph: its file, a model folder, a released model by its name ("dscnn"), or another tool's int8 model.
 
-    Raises ArtifactError for other files.
+    Of another tool's model (.tflite, .onnx) the labels are class0, class1, ... and the front end is unknown; `edgekws
+    import` states them. Raises ArtifactError for other files, and TargetError for a model that no graph can express
+    exactly.
     """
     found = models.find(Path(path))
+    if found.suffix.lower() in importers.suffixes():
+        return importers.load(found)
     return io.load(found / models.GRAPH if found.is_dir() else found)
 
 

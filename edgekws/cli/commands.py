@@ -155,6 +155,12 @@ ROOT = Group(
             LINE,
         ),
         Command(
+            "import",
+            "edgekws.cli.line.import_:import_",
+            "Make a model folder of an int8 model of another tool: TFLite, or ONNX; the integers stay the same.",
+            LINE,
+        ),
+        Command(
             "check",
             "edgekws.cli.line.check:check",
             "Show where each layer would run and what it costs; fail (exit code 5) when the model does not fit.",

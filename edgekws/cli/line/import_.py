@@ -1,0 +1,132 @@
+"""`edgekws import`: an int8 model of another tool as a model folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from edgekws.cli import console
+from edgekws.cli._options import BOARD
+from edgekws.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from edgekws.features.spec import FeatureSpec
+    from edgekws.graph.ir import Graph
+
+_GOLDEN = 48
+"""Inputs in golden.npz."""
+
+
+def import_(
+    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file of int8 integers.")],
+    out: Annotated[Path, typer.Option("--out", help="New folder for the model, or one that was imported before.")],
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Names of the scores in order: a,b,c or a file with a name a line. Default: class0, ..."),
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(help="The front end of its inputs: mlperf, or a JSON or TOML file. Default: unknown."),
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="The importer.", show_default="found out from the file")
+    ] = None,
+    inputs: Annotated[int, typer.Option(help="Random inputs on which runtimes are compared.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(help="Of these inputs.", min=0)] = 0,
+) -> None:
+    """Make a model folder of an int8 model of another tool: TFLite, or ONNX; the integers stay the same."""
+    import numpy as np
+
+    from edgekws import importers, models
+    from edgekws.graph import golden, io
+
+    model, out = model.expanduser(), out.expanduser()
+    options = importers.Options(_labels(labels), _features(features), model.stem)
+    name, content = importers.find(model, form or "")
+    graph = importers.load(model, name, options)
+    height, width, channels = graph.in_shape
+    clips = np.random.default_rng(seed).integers(-128, 128, (inputs, height, width * channels)).astype(np.int8)
+    scores = graph.run(clips)
+    io.save(graph, out / models.GRAPH)
+    some = clips[:_GOLDEN]
+    ids = [f"random {number}, seed {seed}" for number in range(len(some))]
+    golden.write(out / models.GOLDEN, graph, some, np.zeros(0, np.int64), ids)
+    _describe(graph, model, name)
+    _compare(name, {model.name: content}, clips, scores)
+    console.next_step("check", out)
+    console.next_step("flash", "--board", BOARD, "--out", out)
+    console.next_step("bench", "--board", BOARD, "--out", out)
+
+
+def _labels(text: str | None) -> tuple[str, ...]:
+    """Raises ConfigError for a file that cannot be read, and for empty names."""
+    if text is None:
+        return ()
+    path = Path(text).expanduser()
+    is_file = path.is_file()
+    names = path.read_text(encoding="utf-8", errors="replace").splitlines() if is_file else text.split(",")
+    labels = tuple(name.strip() for name in names if name.strip())
+    if not labels:
+        raise ConfigError("--labels should be names with commas, or a file with a name a line", got=text)
+    return labels
+
+
+def _features(text: str | None) -> FeatureSpec | None:
+    """Raises ConfigError for what is neither `mlperf` nor a file, ArtifactError for a file of something else."""
+    import json
+    import tomllib
+
+    from edgekws.features.spec import FeatureSpec
+
+    if text is None:
+        return None
+    if text == "mlperf":
+        return FeatureSpec()
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise ConfigError("--features should be mlperf, or a JSON or TOML file", got=text)
+    try:
+        content = path.read_text()
+        value = tomllib.loads(content) if path.suffix == ".toml" else json.loads(content)
+    except ValueError as error:
+        raise ConfigError(f"{path} should be JSON or TOML", got=str(error)) from error
+    return FeatureSpec.from_json(value)
+
+
+def _describe(graph: Graph, model: Path, name: str) -> None:
+    operations = Counter(node.op for node in graph.nodes)
+    listed = ", ".join(f"{count} {op}" for op, count in operations.items())
+    console.out.print(f"{model.name} ({name}): {len(graph.nodes)} nodes: {listed}", markup=False)
+    height, width, channels = graph.in_shape
+    console.out.print(
+        f"input int8 {height} x {width} x {channels}, one step is {graph.input_scale:.6g}, zero point "
+        f"{graph.input_zero}; {len(graph.labels)} scores",
+        markup=False,
+    )
+
+
+def _compare(name: str, files: dict[str, bytes], clips: np.ndarray, scores: np.ndarray) -> None:
+    """What the runtimes of this format give, beside the graph; nothing where they are not installed."""
+    from edgekws import plugins
+
+    importer = plugins.load("importers", name)
+    if not hasattr(importer, "executors"):
+        return
+    try:
+        runtimes = importer.executors(files)
+    except ModuleNotFoundError as error:
+        console.warn(f"not compared: {error.name} is not installed")
+        return
+    table = Table("runtime", "random inputs", "differing scores", "inputs that differ", "largest", box=None)
+    for runtime, run in runtimes.items():
+        apart = run(clips).astype(int) - scores
+        inputs, values = len(clips), scores.size
+        wrong, rows = int((apart != 0).sum()), int((apart != 0).any(axis=1).sum())
+        table.add_row(runtime, str(inputs), f"{wrong} of {values}", f"{rows} of {inputs}", str(abs(apart).max()))
+    console.out.print(table)
