@@ -120,9 +120,17 @@ class Builder:
         return Requant.identity(channels or 1, value.lo, value.hi)
 
     def node(
-        self, operator: Operator, op: str, sources: Sequence[Value], number: int, shape: Shape, requant: Requant, *,
-        prefix: str, **fields: Any,
-    ) -> Value:  # fmt: skip
+        self,
+        operator: Operator,
+        op: str,
+        sources: Sequence[Value],
+        number: int,
+        shape: Shape,
+        requant: Requant,
+        *,
+        prefix: str,
+        **fields: Any,  # noqa: ANN401 (those of Node)
+    ) -> Value:
         """Add a node that gives integers as tensor `number` stores them. Returns its value; gives the tensor none."""
         self.count(operator, shape)
         if requant.is_identity and len(requant.offset) != shape[2]:
