@@ -21,6 +21,7 @@ from edgekws.graph.ir import (
     accumulator_bounds,
 )
 from edgekws.graph.ops import OPS
+from edgekws.graph.sums import STATE, step
 
 _WEIGHT_BITS = (8, 4, 2)
 _ELEMENTS_MAX = 2**31 - 1
@@ -46,8 +47,18 @@ def _check_connections(graph: Graph) -> None:
         raise ArtifactError("a graph should have at least one node", got="none")
     _check_scale("the input", graph.input_scale)
     shapes: dict[str, Shape] = {INPUT: graph.in_shape}
-    scales = {INPUT: graph.input_scale}
-    for node in graph.nodes:
+    _check_nodes(graph.nodes, shapes, {INPUT: graph.input_scale})
+    node = graph.nodes[-1]
+    if node.out_shape != (1, 1, len(graph.labels)):
+        raise ArtifactError(f"the last node should give {len(graph.labels)} scores", got=str(node.out_shape))
+    unread = shapes.keys() - graph.last_uses().keys() - {INPUT}
+    if unread:
+        raise ArtifactError("every node's output should be read", got=f"{sorted(unread)} are not")
+
+
+def _check_nodes(nodes: tuple[Node, ...], shapes: dict[str, Shape], scales: dict[str, float]) -> None:
+    """shapes, scales: of what the nodes read from outside; those of the nodes are added."""
+    for node in nodes:
         if node.name in shapes or not node.name:
             raise ArtifactError("every node should have a name of its own", got=f"{node.name!r} again")
         _check_known(node)
@@ -61,12 +72,33 @@ def _check_connections(graph: Graph) -> None:
         if node.out_shape != out_shape:
             raise ArtifactError(f"{node.name}: output shape should be {out_shape}", got=str(node.out_shape))
         _check_size(node)
+        if node.body:
+            _check_body(node, [scales[name] for name in node.inputs])
         shapes[node.name], scales[node.name] = node.out_shape, node.out_scale
-    if node.out_shape != (1, 1, len(graph.labels)):
-        raise ArtifactError(f"the last node should give {len(graph.labels)} scores", got=str(node.out_shape))
-    unread = shapes.keys() - graph.last_uses().keys() - {INPUT}
-    if unread:
-        raise ArtifactError("every node's output should be read", got=f"{sorted(unread)} are not")
+
+
+def _check_body(node: Node, scales: list[float]) -> None:
+    """The state is one position, and the scan's output has its scale and range. scales: of the scan's inputs."""
+    last, (_, width, channels) = node.body[-1], node.in_shape
+    if INPUT in node.inputs:
+        raise ArtifactError(f"{node.name}: a scan should read other nodes", got="the graph's input")
+    if any(each.body for each in node.body):
+        raise ArtifactError(f"{node.name}: a scan should not hold another one", got="a body with a body")
+    if last.out_shape[:2] != (1, 1):
+        raise ArtifactError(f"{node.name}: the state should be one position", got=str(last.out_shape))
+    steps = {step(number): (1, width, channels) for number in range(len(node.inputs))}
+    of_steps = {step(number): scale for number, scale in enumerate(scales)}
+    shapes = {**steps, STATE: last.out_shape}
+    _check_nodes(node.body, shapes, {**of_steps, STATE: last.out_scale})
+    read = {name for each in node.body for name in each.inputs} | {last.name}
+    if shapes.keys() - read - {STATE}:
+        got = f"{sorted(shapes.keys() - read)} are not"
+        raise ArtifactError(f"{node.name}: every node's output should be read", got=got)
+    given, expected = ((n.requant.lo, n.requant.hi, n.out_scale, n.out_zero) for n in (node, last))
+    if given != expected:
+        raise ArtifactError(f"{node.name}: range and scale should be those of the state", got=f"{given}, {expected}")
+    if last.requant.lo > 0:
+        raise ArtifactError(f"{node.name}: the first state is 0, which should be in its range", got=f"{given[:2]}")
 
 
 def _check_scores(last: Node) -> None:
@@ -113,7 +145,7 @@ def _check_inputs(node: Node, shapes: dict[str, Shape], scales: dict[str, float]
             raise ArtifactError(f"{node.name}: inputs should be earlier nodes", got=name)
         if shape != shapes[name]:
             raise ArtifactError(f"{node.name}: input shape should be {shapes[name]}", got=str(shape))
-    has_one_scale = "operands" not in node.operation.attributes
+    has_one_scale = "operands" not in node.operation.attributes and not node.operation.own_scale
     if has_one_scale and len({scales[name] for name in node.inputs}) > 1:
         got = " and ".join(str(scales[name]) for name in node.inputs)
         raise ArtifactError(f"{node.name}: both inputs should have one scale", got=got)
@@ -121,7 +153,7 @@ def _check_inputs(node: Node, shapes: dict[str, Shape], scales: dict[str, float]
 
 def _check_attributes(node: Node) -> None:
     """The fields that only some rows have, and shapes of inputs that are not that of the first."""
-    for name in ("operands", "axes", "begin"):
+    for name in ("operands", "axes", "begin", "body"):
         if bool(getattr(node, name)) != (name in node.operation.attributes):
             expected = "be given" if name in node.operation.attributes else "be empty"
             raise ArtifactError(f"{node.name}: {name} of {node.op} should {expected}", got=str(getattr(node, name)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -55,3 +55,5 @@ class Attributes(Protocol):
     def axes(self) -> tuple[int, ...]: ...
     @property
     def begin(self) -> tuple[int, ...]: ...
+    @property
+    def body(self) -> tuple[Any, ...]: ...

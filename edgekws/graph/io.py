@@ -1,7 +1,7 @@
 """Graph files: an .npz with a JSON header. A reader refuses other kinds, versions and hashes.
 
 header   uint8 [n]   UTF-8 JSON: kind, version, sha256 of all arrays, nodes, labels, feature spec
-N.weight, N.offset, N.mult, N.shift                 the arrays of node number N
+N.weight, N.offset, N.mult, N.shift                 the arrays of node number N; N.M.weight ... of node M of its body
 
 Fields that came later are written only where they are not at their default: files without them keep their bytes.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ _LATER_NODE: dict[str, tuple[fields.Kind, Any]] = {
     "other_shapes": (list_of(list_of(fields.COUNT, 3)), ()),
 }
 """Kind and default of the fields that came later."""
+_BODY: dict[str, tuple[fields.Kind, Any]] = {"body": (list_of(fields.OBJECT), ())}
 _PLAIN = [key for key in _NODE if key != "requant"]
 _Integer = type[np.int8] | type[np.uint8] | type[np.int32]
 _MULTIPLIER: dict[str, _Integer] = {
@@ -116,28 +117,35 @@ def digest(graph: Graph) -> str:
 
 
 def _arrays(graph: Graph) -> dict[str, np.ndarray]:
+    return _arrays_of(graph.nodes, "")
+
+
+def _arrays_of(nodes: Iterable[Node], prefix: str) -> dict[str, np.ndarray]:
     arrays = {}
-    for number, node in enumerate(graph.nodes):
+    for number, node in enumerate(nodes):
+        requant, name = node.requant, f"{prefix}{number}"
         if node.weight is not None:
-            arrays[f"{number}.weight"] = node.weight.astype(np.int8)
-        requant = node.requant
-        arrays[f"{number}.offset"] = requant.offset.astype(np.int32)
-        arrays[f"{number}.mult"] = requant.mult.astype(_MULTIPLIER[requant.rule])
-        arrays[f"{number}.shift"] = requant.shift.astype(np.int8 if (requant.shift < 0).any() else np.uint8)
+            arrays[f"{name}.weight"] = node.weight.astype(np.int8)
+        arrays[f"{name}.offset"] = requant.offset.astype(np.int32)
+        arrays[f"{name}.mult"] = requant.mult.astype(_MULTIPLIER[requant.rule])
+        arrays[f"{name}.shift"] = requant.shift.astype(np.int8 if (requant.shift < 0).any() else np.uint8)
+        arrays.update(_arrays_of(node.body, f"{name}."))
     return arrays
 
 
+def _entry(node: Node) -> dict[str, Any]:
+    body = {"body": [_entry(each) for each in node.body]} if node.body else {}
+    return {
+        **{key: getattr(node, key) for key in _PLAIN},
+        **_later(node, _LATER_NODE),
+        **body,
+        "requant": {key: getattr(node.requant, key) for key in _REQUANT} | _later(node.requant, _LATER_REQUANT),
+    }
+
+
 def _header(graph: Graph) -> dict[str, Any]:
-    nodes = [
-        {
-            **{key: getattr(node, key) for key in _PLAIN},
-            **_later(node, _LATER_NODE),
-            "requant": {key: getattr(node.requant, key) for key in _REQUANT} | _later(node.requant, _LATER_REQUANT),
-        }
-        for node in graph.nodes
-    ]
     header = {
-        "nodes": nodes,
+        "nodes": [_entry(node) for node in graph.nodes],
         "labels": graph.labels,
         "features": graph.features.to_json(),
         "target": graph.target,
@@ -170,7 +178,7 @@ def _hash(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
 def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Graph:
     """Removes the entries of `arrays` that it reads."""
     _require("the graph's header", header, _GRAPH, _LATER_GRAPH)
-    nodes = tuple(_node(number, value, arrays) for number, value in enumerate(header["nodes"]))
+    nodes = tuple(_node(str(number), value, arrays) for number, value in enumerate(header["nodes"]))
     if arrays:
         raise ArtifactError("every array should belong to a node", got=ascii(sorted(arrays)[0]))
     rest = {key: header[key] for key in ("target", "name", "input_scale", "provenance", *_LATER_GRAPH) if key in header}
@@ -185,10 +193,10 @@ def _require(
     require(what, value, {**kinds, **present})
 
 
-def _node(number: int, value: dict[str, Any], arrays: dict[str, np.ndarray]) -> Node:
-    _require(f"node {number}", value, _NODE, _LATER_NODE)
+def _node(number: str, value: dict[str, Any], arrays: dict[str, np.ndarray]) -> Node:
+    _require(f"node {number}", value, _NODE, {**_LATER_NODE, **_BODY})
     _require(f"the requantization of node {number}", value["requant"], _REQUANT, _LATER_REQUANT)
-    plain: Any = {key: _tuple(entry) for key, entry in value.items() if key not in ("requant", "operands")}
+    plain: Any = {key: _tuple(entry) for key, entry in value.items() if key not in ("requant", "operands", "body")}
     operands = tuple(_operand(number, each) for each in value.get("operands", ()))
     mult = _MULTIPLIER.get(value["requant"]["rule"], _MULTIPLIER["offset-scale-shift"])
     shift = arrays.get(f"{number}.shift")
@@ -196,10 +204,18 @@ def _node(number: int, value: dict[str, Any], arrays: dict[str, np.ndarray]) -> 
     types: dict[str, _Integer] = {"offset": np.int32, "mult": mult, "shift": np.int8 if signed else np.uint8}
     requant: dict[str, Any] = {key: _take(arrays, f"{number}.{key}", kind) for key, kind in types.items()}
     weight = _take(arrays, f"{number}.weight", np.int8) if f"{number}.weight" in arrays else None
-    return Node(**plain, requant=Requant(**requant, **value["requant"]), weight=weight, operands=operands)
+    body = _body(number, value.get("body", ()), arrays)
+    rebuilt = Requant(**requant, **value["requant"])
+    return Node(**plain, requant=rebuilt, weight=weight, operands=operands, body=body)
 
 
-def _operand(number: int, value: dict[str, Any]) -> Operand:
+def _body(number: str, entries: Sequence[dict[str, Any]], arrays: dict[str, np.ndarray]) -> tuple[Node, ...]:
+    if any("body" in each for each in entries):
+        raise ArtifactError(f"node {number}: a scan should not hold another one", got="a body with a body")
+    return tuple(_node(f"{number}.{inner}", each, arrays) for inner, each in enumerate(entries))
+
+
+def _operand(number: str, value: dict[str, Any]) -> Operand:
     require(f"an operand of node {number}", value, _OPERAND)
     return Operand(**value)
 

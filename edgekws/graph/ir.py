@@ -36,7 +36,7 @@ from edgekws.errors import DataError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec, UnknownFeatures
 from edgekws.graph.attributes import Operand, Shape
 from edgekws.graph.ops import OPS, Op, Operation
-from edgekws.graph.sums import FRACTION_BITS
+from edgekws.graph.sums import FRACTION_BITS, STATE, step
 
 if TYPE_CHECKING:
     from edgekws.graph.executor import Compiled
@@ -102,6 +102,8 @@ class Node:
     positions inside the input.
     out_scale: real value of one output step; out_zero: the integer that is real zero. No executor computes with them.
     operands: how each input is read, for ops whose row names them; axes, begin: likewise.
+    body: of a scan, the nodes that compute the next state, which is the output of the last one, from a row of each
+    input and the state (edgekws.graph.sums.step, STATE).
     """
 
     name: str
@@ -123,6 +125,7 @@ class Node:
     axes: tuple[int, ...] = ()
     begin: tuple[int, ...] = ()
     other_shapes: tuple[Shape, ...] = ()
+    body: tuple[Node, ...] = ()
 
     @property
     def in_shapes(self) -> tuple[Shape, ...]:
@@ -161,12 +164,14 @@ class Node:
     def weight_bytes(self) -> int:
         """Flash of the weights, packed; every filter begins at a byte."""
         if self.weight is None:
-            return 0
+            return sum(node.weight_bytes for node in self.body)
         return len(self.weight) * -(-math.prod(self.weight.shape[1:]) * self.weight_bits // 8)
 
     @property
     def parameter_bytes(self) -> int:
         """Flash of this layer: weights, 32-bit offsets, multipliers (8 or 32 bit) and 8-bit shifts."""
+        if self.body:
+            return sum(node.parameter_bytes for node in self.body)
         if self.requant.is_identity:
             return self.weight_bytes
         per_channel = 9 if self.requant.is_fixed_point else 6
@@ -230,12 +235,8 @@ class Graph:
         return {**uses, self.nodes[-1].name: len(self.nodes)}
 
     def ranges(self) -> Iterator[tuple[Node, int, int]]:
-        """Each node with the lowest and highest integer of its inputs."""
-        ranges = {INPUT: (INPUT_MIN, INPUT_MAX)}
-        for node in self.nodes:
-            lows, highs = zip(*(ranges[name] for name in node.inputs), strict=True)
-            yield node, min(lows), max(highs)
-            ranges[node.name] = (node.requant.lo, node.requant.hi)
+        """Each node with the lowest and highest integer of its inputs; a scan is followed by the nodes of its body."""
+        yield from _ranges(self.nodes, {INPUT: (INPUT_MIN, INPUT_MAX)})
 
     def run(self, features: np.ndarray) -> np.ndarray:
         """features int8 [n, frames, coefficients] -> scores int8 [n, labels], by the interpreter."""
@@ -261,6 +262,19 @@ class Graph:
         from edgekws.graph import _check
 
         _check.check(self)
+
+
+def _ranges(nodes: tuple[Node, ...], known: dict[str, tuple[int, int]]) -> Iterator[tuple[Node, int, int]]:
+    """known: lowest and highest integer of what the nodes read from outside."""
+    ranges = dict(known)
+    for node in nodes:
+        read = [ranges[name] for name in node.inputs]
+        lows, highs = zip(*read, strict=True)
+        yield node, min(lows), max(highs)
+        ranges[node.name] = (node.requant.lo, node.requant.hi)
+        if node.body:
+            steps = {step(number): each for number, each in enumerate(read)}
+            yield from _ranges(node.body, {**steps, STATE: ranges[node.name]})
 
 
 def accumulator_bounds(node: Node, lo: int, hi: int) -> tuple[np.ndarray, np.ndarray]:

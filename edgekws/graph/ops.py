@@ -11,6 +11,7 @@ window     a window: kernel, stride, pad   [c_out, k_h, k_w, c_in]          [c, 
 all        every position                  [c_out, h * w * c], h, w, c      -                      a pool
 position   the same position               [1 or c, 256]: a table            -                      by element
 moved      values elsewhere, unchanged      -                                -                      by `shape_of`
+steps      this row and those before        -                                -                      by `shape_of`
 
 Rows name in `attributes` the fields of Node that only they have. Where a row `broadcasts`, the first input has the
 shape of the output, and the others have it too or are 1 high, wide or deep and are repeated.
@@ -28,7 +29,7 @@ import numpy as np
 from edgekws.graph import sums
 from edgekws.graph.attributes import Attributes, Shape
 
-Reach = Literal["window", "all", "position", "moved"]
+Reach = Literal["window", "all", "position", "moved", "steps"]
 Weights = Literal["across channels", "per channel", "table"]
 Op = str
 """The name of a row of OPS."""
@@ -44,7 +45,7 @@ class Operation:
     sums: whether values without weights are added up, rather than one of them chosen.
     attributes: the fields of Node that this row has and most have not. own_scale: whether the output's scale differs
     from that of the inputs though the requantization only clips. broadcasts: whether inputs but the first may be 1
-    high, wide or deep. shape_of: the output shape, where `reach` is "moved".
+    high, wide or deep. shape_of: the output shape, where `reach` is "moved" or "steps".
     """
 
     name: Op
@@ -72,6 +73,11 @@ class Operation:
     def is_basic(self) -> bool:
         """The ops that need no fields of their own: those that quantization makes of plain networks."""
         return not self.attributes and not self.is_table and self.reach != "moved"
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether a node has a body that runs once for each row."""
+        return self.reach == "steps"
 
     @property
     def is_depthwise(self) -> bool:
@@ -140,12 +146,16 @@ class Operation:
 
     def macs(self, node: Attributes) -> int:
         """Multiplications of all positions."""
+        if node.body:
+            return int(node.in_shape[0] * sum(each.macs for each in node.body))
         if node.weight is None or not self.is_weighted:
             return 0
         return math.prod(node.weight.shape[1:]) * math.prod(node.out_shape)
 
     def reads(self, node: Attributes) -> int:
         """Values that an op without weights reads; those of overlapping windows count again."""
+        if node.body:
+            return int(node.in_shape[0] * sum(each.operation.reads(each) for each in node.body))
         if self.is_windowed:
             return math.prod(node.out_shape) * math.prod(node.kernel)
         return sum(map(math.prod, node.in_shapes))
@@ -181,6 +191,12 @@ def _transposed(node: Attributes) -> Shape:
     return height, width, channels
 
 
+def _states(node: Attributes) -> Shape:
+    """One state for each row."""
+    _, width, channels = node.body[-1].out_shape
+    return node.in_shape[0], width, channels
+
+
 def _given(node: Attributes) -> Shape:
     """The shape is the node's own; Graph.check proves that it holds the values."""
     return node.out_shape
@@ -212,6 +228,10 @@ _ROWS = (
         "transpose", "moved", sums.transpose, is_scaled=False, sums=False, attributes=("axes",), shape_of=_transposed
     ),
     Operation("reshape", "moved", sums.reshape, is_scaled=False, sums=False, shape_of=_given),
+    Operation(
+        "scan", "steps", sums.scan, input_count=0, is_scaled=False, sums=False, attributes=("body",), own_scale=True,
+        shape_of=_states,
+    ),
 )  # fmt: skip
 OPS = {row.name: row for row in _ROWS}
 """Rows by name; the op of every node is one of them."""

@@ -17,6 +17,14 @@ FRACTION_BITS = 31
 ADD_SHIFT = 20
 """How far rescaled_add shifts its inputs to the left before it scales them, as TFLite's ADD does."""
 
+STATE = "state"
+"""The name, among the inputs of the nodes of a scan's body, of what its last node gave one row before."""
+
+
+def step(number: int) -> str:
+    """The name, among the inputs of the nodes of a scan's body, of one row of the scan's input `number`."""
+    return f"step{number}"
+
 
 def rounded_twice(total: np.ndarray, mult: Integers, shift: Integers) -> np.ndarray:
     """total * mult / 2^31 rounded, halves up; then / 2^shift rounded, halves away from zero. int64.
@@ -144,6 +152,21 @@ def transpose(node: Attributes, inputs: Inputs) -> np.ndarray:
 def reshape(node: Attributes, inputs: Inputs) -> np.ndarray:
     """The same values in the order height, width, channels, in another shape."""
     return inputs[0].reshape(-1, *node.out_shape).astype(np.int64)
+
+
+def scan(node: Attributes, inputs: Inputs) -> np.ndarray:
+    """The states after each row; a row's state is what the body computes of the row and the state before (of 0s)."""
+    from edgekws.graph import interp
+
+    state = np.zeros((len(inputs[0]), *node.body[-1].out_shape), np.int32)
+    states = []
+    for row in range(node.in_shape[0]):
+        values = {step(number): x[:, row : row + 1] for number, x in enumerate(inputs)} | {STATE: state}
+        for each in node.body:
+            values[each.name] = interp.run_node(each, *(values[name] for name in each.inputs))
+        state = values[node.body[-1].name]
+        states.append(state)
+    return np.concatenate(states, axis=1).astype(np.int64)
 
 
 def _windows(node: Attributes, x: np.ndarray, pad_value: int | None = None) -> np.ndarray:

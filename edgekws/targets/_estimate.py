@@ -46,6 +46,8 @@ def cpu_bounds(node: Node, cpu: Cpu) -> tuple[float, float]:
 def instructions(node: Node, costs: Costs) -> float:
     """Of our own kernels. Weights of 8, 4 and 2 bits cost the same, but for the few instructions that unpack them."""
     outputs = math.prod(node.out_shape)
+    if node.body:
+        return node.in_shape[0] * sum(instructions(each, costs) for each in node.body)
     if node.weight is None:
         return (costs.pooled_value if node.operation.is_global_pool else costs.value) * _operations(node)
     if not node.operation.is_depthwise:
@@ -56,6 +58,8 @@ def instructions(node: Node, costs: Costs) -> float:
 
 
 def _on_cpu(node: Node, mac: float, depthwise_mac: float, value: float) -> float:
+    if node.body:
+        return node.in_shape[0] * sum(_on_cpu(each, mac, depthwise_mac, value) for each in node.body)
     if node.weight is None:
         return value * _operations(node)
     return node.macs * (depthwise_mac if node.operation.is_depthwise else mac)
