@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from edgekws.graph.executor import Executor, checked_features
 from edgekws.graph.ir import Graph, Node
 from edgekws.graph.ops import Op
 
-__all__ = ["NEAR", "Executor", "checked_features", "entry", "narrow_weights", "packed"]
+__all__ = ["NEAR", "Executor", "checked_features", "entry", "narrow_weights", "packed", "positions_inside"]
 
 Entry = TypeVar("Entry")
 
@@ -40,6 +41,18 @@ def narrow_weights(graph: Graph, stored: Callable[[Node], str]) -> dict[str, str
     narrow = [node for node in graph.nodes if node.weight is not None and node.weight_bits < 8]
     rows = {node.name: {"bits": node.weight_bits, "stored_as": stored(node)} for node in narrow}
     return {"narrow_weights": json.dumps(rows)} if rows else {}
+
+
+def positions_inside(node: Node) -> np.ndarray:
+    """How many positions of each window are inside the input: int64 [1, 1, rows, columns], or a scalar if all are."""
+    if not any(node.pad):
+        return np.array(math.prod(node.kernel))
+    sides = []
+    for axis, before in ((0, node.pad[0]), (1, node.pad[2])):
+        first = np.arange(node.out_shape[axis]) * node.stride[axis] - before
+        last = np.minimum(first + node.kernel[axis], node.in_shape[axis])
+        sides.append(last - np.maximum(first, 0))
+    return np.outer(*sides)[None, None]
 
 
 def packed(weight: np.ndarray, bits: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from edgekws._version import __version__
 from edgekws.emit import _seal
 from edgekws.emit._common import Executor, checked_features, packed
 from edgekws.errors import ArtifactError
+from edgekws.graph.ir import Node
 
 _CHUNK = 256
 
@@ -64,6 +65,24 @@ class Builder:
         helper.set_model_props(model, about)
         onnx.checker.check_model(model, full_check=True)
         return _seal.with_hash(model.SerializeToString(deterministic=True))
+
+
+def dilations(node: Node) -> dict[str, list[int]]:
+    """The attribute of Conv; none where taps are neighbours, which is its default."""
+    return {} if node.dilation == (1, 1) else {"dilations": list(node.dilation)}
+
+
+def padded(build: Builder, node: Node, source: str, value: float, by_reader: bool) -> tuple[str, list[int]]:
+    """source float32 [n, c, h, w], and the `pads` that are left to its reader.
+
+    by_reader: whether the reader's own padding means the same; else Pad fills with `value`.
+    """
+    top, bottom, left, right = node.pad
+    if by_reader or not any(node.pad):
+        return source, [top, left, bottom, right]
+    pads = build.constant(f"{node.name}_pads", np.array([0, 0, top, left, 0, 0, bottom, right]))
+    filled = build.constant(f"{node.name}_pad_value", np.array(value, np.float32))
+    return build.add("Pad", [source, pads, filled], f"{node.name}_padded"), [0, 0, 0, 0]
 
 
 def properties(content: bytes) -> dict[str, str]:

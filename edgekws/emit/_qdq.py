@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from edgekws.emit._rounding import can_double, kernel
 from edgekws.errors import TargetError
-from edgekws.graph.ir import Node, accumulator_bounds
+from edgekws.graph.ir import SIGNED, Node, accumulator_bounds
+from edgekws.graph.ops import OPS
 
 EXACT = 1 << 24
 """float32 holds every integer up to here."""
@@ -31,6 +33,8 @@ class Layer:
 
     The real value is `(x . weight * weight_scale + bias * bias_scale)` steps of the output, with x in steps of
     the input; bias: int64 [c_out]. stored: the ONNX type of the weights. exact: shown to equal the graph.
+    in_zero: the zero point of the input, which the offset and pad_value of `node` here are relative to; lowest: the
+    lowest integer of the input above it.
     """
 
     node: Node
@@ -41,6 +45,8 @@ class Layer:
     bias: np.ndarray
     bias_scale: np.ndarray
     stored: str = "INT8"
+    in_zero: int = 0
+    lowest: int = 0
 
 
 def stored_type(node: Node) -> str:
@@ -51,15 +57,68 @@ def stored_type(node: Node) -> str:
     return {8: "INT8", 4: "INT4", 2: known}[node.weight_bits]
 
 
-def form_of(node: Node, bounds: tuple[int, int]) -> Layer:
-    """The best form for `node`; bounds: lowest and highest integer of its inputs.
+def require_form(node: Node, kind: str) -> None:
+    """Raises TargetError for ops that are neither a convolution of their one input nor between QuantizeLinear."""
+    known = [name for name, row in OPS.items() if row.is_basic or row.reach == "moved"]
+    if node.op not in known:
+        expected = f"{node.name}: {kind} should have a form of {node.op}"
+        raise TargetError(expected, got="none", hint=f"export onnx-integer; {kind} expresses {', '.join(known)}")
+
+
+def stored_below(node: Node) -> int:
+    """How far the stored int8 is below the integer of the graph."""
+    return 128 if node.requant.hi > SIGNED[1] else 0
+
+
+def zero_after(node: Node, zeros: Sequence[int]) -> int:
+    """The integer that is real zero in the output. zeros: those of the inputs. Raises TargetError if they differ."""
+    if node.operation.is_scaled:
+        return node.requant.zero
+    if node.operation.sums and node.operation.reach == "position":
+        return sum(zeros)
+    if len(set(zeros)) > 1:
+        hint = "export onnx-integer"
+        raise TargetError(f"{node.name}: inputs should have one zero point", got=str(list(zeros)), hint=hint)
+    return zeros[0]
+
+
+def stored_zero(node: Node, zero: int) -> int:
+    """The zero point in the file. Raises TargetError where int8 does not hold it."""
+    stored = zero - stored_below(node)
+    if not SIGNED[0] <= stored <= SIGNED[1]:
+        hint = "export onnx-integer"
+        raise TargetError(f"{node.name}: the zero point should be an int8", got=str(stored), hint=hint)
+    return stored
+
+
+def _centred(node: Node, zero: int) -> Node:
+    """The node of inputs less their zero point. Raises TargetError for an offset beyond int32."""
+    if not node.operation.is_scaled:
+        return replace(node, pad_value=node.pad_value - zero)
+    weight = kernel(node)
+    offset = node.requant.offset + zero * weight.reshape(len(weight), -1).sum(1)
+    if int(np.abs(offset).max()) >= 1 << 31:
+        expected = f"{node.name}: the offset of inputs less their zero point must fit 32 bits"
+        raise TargetError(expected, got=str(int(np.abs(offset).max())), hint="export onnx-integer")
+    requant = replace(node.requant, offset=offset.astype(np.int32))
+    return replace(node, requant=requant, pad_value=node.pad_value - zero if any(node.pad) else 0)
+
+
+def form_of(node: Node, bounds: tuple[int, int], zero: int = 0) -> Layer:
+    """The best form for `node`; bounds: lowest and highest integer of its inputs, zero: that which is real zero.
 
     Raises TargetError for a bias beyond int32.
     """
+    bounds = bounds[0] - zero, bounds[1] - zero
+    layer = _form_of(_centred(node, zero) if zero else node, bounds)
+    return replace(layer, in_zero=zero, lowest=bounds[0])
+
+
+def _form_of(node: Node, bounds: tuple[int, int]) -> Layer:
     if not node.operation.is_scaled:
         nothing = np.zeros(0, np.int64)
         return Layer(node, Form.UNSCALED, True, nothing, nothing, nothing, nothing)
-    if node.requant.rule == "fixed-point":
+    if node.requant.is_fixed_point:
         return _standard(node)
     half_steps = _half_steps(node)
     if _exact_in_any_order(half_steps, bounds):
@@ -78,7 +137,8 @@ def form_of(node: Node, bounds: tuple[int, int]) -> Layer:
 def _standard(node: Node) -> Layer:
     """One rounding instead of two: with f = mult / 2^31, a positive value is raised by 1 / (2f), 0.5 to 1, steps."""
     requant = node.requant
-    bias = requant.offset.astype(np.int64) + ((requant.shift > 0) & (requant.lo == 0))
+    is_raised = requant.rule == "fixed-point" and requant.lo >= requant.zero
+    bias = requant.offset.astype(np.int64) + ((requant.shift > 0) & is_raised)
     return Layer(node, Form.STANDARD, False, kernel(node), requant.factor, bias, requant.factor, stored_type(node))
 
 

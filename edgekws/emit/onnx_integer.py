@@ -27,9 +27,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from edgekws.emit import _onnx, _seal
-from edgekws.emit._common import Executor, entry, narrow_weights
+from edgekws.emit._common import Executor, entry, narrow_weights, positions_inside
 from edgekws.emit._int64 import Steps, requantized, softmax
-from edgekws.emit._onnx import Builder
+from edgekws.emit._moves import moved
+from edgekws.emit._onnx import Builder, dilations, padded
 from edgekws.emit._rounding import kernel
 from edgekws.errors import TargetError
 from edgekws.graph import sums
@@ -42,8 +43,6 @@ OPSET, IR_VERSION = 21, 10
 EXACT = 1 << 24
 """float32 holds every integer up to here."""
 _DIGITS = (1, 2, 4, 8)
-_NCHW = {0: 2, 1: 3, 2: 1}
-"""Height, width and channels of the graph -> their axis in a tensor of the file."""
 
 
 def by_default(graph: Graph) -> bool:
@@ -182,17 +181,11 @@ def _products(layer: _Layer) -> _Value:
 def _window(node: Node) -> dict[str, object]:
     weight = kernel(node)
     group = len(weight) if weight.ndim == 3 else 1
-    return {"strides": list(node.stride), "dilations": list(node.dilation), "group": group}
+    return {"strides": list(node.stride), "group": group, **dilations(node)}
 
 
 def _padded(layer: _Layer, by_reader: bool) -> tuple[str, list[int]]:
-    """The input in float32, and the padding left to its reader: none, unless that pads as the graph does."""
-    node, x = layer.node, layer.read(np.float32)
-    top, bottom, left, right = node.pad
-    if by_reader or not any(node.pad):
-        return x, [top, left, bottom, right]
-    pads = np.array([0, 0, top, left, 0, 0, bottom, right])
-    return layer.steps.op("Pad", x, pads, np.array(node.pad_value, np.float32)), [0, 0, 0, 0]
+    return padded(layer.tensors.build, layer.node, layer.read(np.float32), layer.node.pad_value, by_reader)
 
 
 def _stored_weight(layer: _Layer) -> str:
@@ -257,7 +250,7 @@ def _average_pool(layer: _Layer) -> _Value:
     """The sum of positions inside by their count, halves away from `zero`, which is that of the stored int8."""
     node, steps = layer.node, layer.steps
     zero = 128 if node.is_unsigned else 0
-    count = _inside(node)
+    count = positions_inside(node)
     channels, largest = node.in_shape[2], max(map(abs, layer.bounds)) * int(count.max())
     if largest > EXACT:
         expected = f"{node.name}: sums should stay within 2^24 to be exact in float32"
@@ -270,16 +263,6 @@ def _average_pool(layer: _Layer) -> _Value:
     half = steps.op("Where", steps.op("Less", distance, 0), -count, count)
     quotient = steps.op("Div", steps.op("Add", steps.op("Mul", distance, 2), half), 2 * count)
     return (steps.op("Add", quotient, zero) if zero else quotient), np.int64
-
-
-def _inside(node: Node) -> np.ndarray:
-    """How many positions of each window are inside the input: int64 [1, 1, rows, columns]."""
-    sides = []
-    for axis, before in ((0, node.pad[0]), (1, node.pad[2])):
-        first = np.arange(node.out_shape[axis]) * node.stride[axis] - before
-        last = np.minimum(first + node.kernel[axis], node.in_shape[axis])
-        sides.append(last - np.maximum(first, 0))
-    return np.outer(*sides)[None, None]
 
 
 def _add(layer: _Layer) -> _Value:
@@ -334,32 +317,10 @@ def _moved_kind(layer: _Layer) -> _Kind:
     return layer.out_kind if kinds == {layer.out_kind} else np.int64
 
 
-def _concat(layer: _Layer) -> _Value:
+def _moved(layer: _Layer) -> _Value:
     kind = _moved_kind(layer)
-    parts = [layer.read(kind, number) for number in range(len(layer.node.inputs))]
-    return layer.steps.op("Concat", *parts, axis=_NCHW[layer.node.axes[0]]), kind
-
-
-def _slice(layer: _Layer) -> _Value:
-    node, kind = layer.node, _moved_kind(layer)
-    begin = np.array(node.begin)
-    axes = np.array([_NCHW[axis] for axis in range(3)])
-    return layer.steps.op("Slice", layer.read(kind), begin, begin + node.out_shape, axes), kind
-
-
-def _transpose(layer: _Layer) -> _Value:
-    """Axis k of the output is axes[k] of the input, in the order height, width, channels."""
-    kind = _moved_kind(layer)
-    height, width, channels = (_NCHW[axis] for axis in layer.node.axes)
-    return layer.steps.op("Transpose", layer.read(kind), perm=[0, channels, height, width]), kind
-
-
-def _reshape(layer: _Layer) -> _Value:
-    """By way of the graph's order of values: height, width, channels. A first dimension of 0 is kept."""
-    kind = _moved_kind(layer)
-    rows = layer.steps.op("Transpose", layer.read(kind), perm=[0, 2, 3, 1])
-    shaped = layer.steps.op("Reshape", rows, np.array([0, *layer.node.out_shape]))
-    return layer.steps.op("Transpose", shaped, perm=[0, 3, 1, 2]), kind
+    sources = [layer.read(kind, number) for number in range(len(layer.node.inputs))]
+    return moved(layer.steps, layer.node, sources), kind
 
 
 _SUMS: dict[Accumulate, Callable[[_Layer], _Value]] = {
@@ -375,10 +336,10 @@ _SUMS: dict[Accumulate, Callable[[_Layer], _Value]] = {
     sums.mul: _mul,
     sums.table: _table,
     sums.softmax: _softmax,
-    sums.concat: _concat,
-    sums.slice_: _slice,
-    sums.transpose: _transpose,
-    sums.reshape: _reshape,
+    sums.concat: _moved,
+    sums.slice_: _moved,
+    sums.transpose: _moved,
+    sums.reshape: _moved,
 }
 """What an op computes before its requantization, by its definition; int64 where it has one."""
 _ENTRIES: dict[Op, Callable[[_Layer], _Value]] = {

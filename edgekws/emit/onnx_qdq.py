@@ -2,8 +2,10 @@
 
 Every layer is `DequantizeLinear -> Conv -> QuantizeLinear`: a linear layer is a Conv of its input's size, a
 pool and a scale are Convs with constant weights. `add` and `max_pool` are Add and MaxPool between the same two.
-Unsigned activations are stored as y - 128. Weights of 4 bits are INT4 tensors; those of 2 bits are INT2 (opset
-25), or INT4 where the installed onnx knows no INT2. The metadata says which form each layer has:
+Unsigned activations are stored as y - 128. Zero points are those of the graph: where that of a layer's input is not 0,
+the offset becomes that of the differences, and other padding than the zero point is a Pad. Weights of 4 bits are INT4
+tensors; those of 2 bits are INT2 (opset 25), or INT4 where the installed onnx knows no INT2. The metadata says which
+form each layer has:
 
 bias-inside    QuantizeLinear rounds halves to even, so no value may be a half. For the factor 2^-n the weights
                are doubled where that fits (`_rounding`: |w| <= 63), and the bias stays inside Conv:
@@ -27,16 +29,19 @@ executors have names of their own (`MAY_DIFFER`), so that their differences are 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from edgekws.emit import _onnx, _seal
-from edgekws.emit._common import NEAR, Executor, entry, narrow_weights
-from edgekws.emit._onnx import Builder
-from edgekws.emit._qdq import Form, Layer, form_of, stored_type
+from edgekws.emit._common import NEAR, Executor, entry, narrow_weights, positions_inside
+from edgekws.emit._int64 import Steps
+from edgekws.emit._moves import moved
+from edgekws.emit._onnx import Builder, dilations, padded
+from edgekws.emit._qdq import Form, Layer, form_of, require_form, stored_below, stored_type, stored_zero, zero_after
 from edgekws.errors import TargetError
-from edgekws.graph.ir import INPUT, Graph, Node
+from edgekws.graph.ir import INPUT, SIGNED, Graph, Node
 from edgekws.graph.ops import Op
 
 FILE, KIND, VERSION = "model.qdq.onnx", "onnx_qdq", 1
@@ -61,8 +66,7 @@ def emit(graph: Graph) -> dict[str, bytes]:
     height, width, channels = graph.in_shape
     builder, layers = _ModelBuilder(Builder(), graph), []
     for node, lo, hi in graph.ranges():
-        layers.append(form_of(node, (lo, hi)))
-        builder.layer(layers[-1])
+        layers.append(builder.layer(node, (lo, hi)))
     scores = builder.build.add("Flatten", [builder.tensors[graph.nodes[-1].name]], "scores", axis=1)
     ends = (
         helper.make_tensor_value_info("features", TensorProto.INT8, [1, channels, height, width]),
@@ -115,21 +119,39 @@ class _ModelBuilder:
         self.build = build
         self.tensors, self.real = {INPUT: "features"}, dict[str, str]()
         self.log2 = {INPUT: _nearest_log2(graph.input_scale)}
-        self.quantization = {INPUT: self._quantization("features", self.log2[INPUT], 0)}
+        self.zero = {INPUT: graph.input_zero}
+        self.quantization = {INPUT: self._quantization("features", self.log2[INPUT], graph.input_zero)}
 
-    def layer(self, layer: Layer) -> None:
-        """Append one layer. Raises TargetError for inputs of an addition whose scales differ."""
-        node, in_log2 = layer.node, {self.log2[name] for name in layer.node.inputs}
+    def layer(self, node: Node, bounds: tuple[int, int]) -> Layer:
+        """Append one layer. Raises TargetError for an op without a form and for inputs of different scales."""
+        require_form(node, KIND)
+        in_log2, zeros = {self.log2[name] for name in node.inputs}, [self.zero[name] for name in node.inputs]
         if len(in_log2) > 1:
             raise TargetError(f"{node.name}: both inputs should have one scale", got=f"2^{sorted(in_log2)}")
         (step,) = in_log2
+        layer = form_of(node, bounds, zeros[0])
         sources = [self._dequantized(name) for name in node.inputs]
         self.log2[node.name] = _nearest_log2(node.out_scale) if node.operation.is_scaled else step
         value = _value(self.build, layer, sources, step, self.log2[node.name])
-        zero_point = -128 if node.requant.lo == 0 else 0
-        self.quantization[node.name] = self._quantization(node.name, self.log2[node.name], zero_point)
+        self.zero[node.name] = zero_after(node, zeros)
+        self.quantization[node.name] = self._quantization(
+            node.name, self.log2[node.name], stored_zero(node, self.zero[node.name])
+        )
         inputs = [value, *self.quantization[node.name]]
-        self.tensors[node.name] = self.build.add("QuantizeLinear", inputs, node.name)
+        self.tensors[node.name] = self._clipped(node, inputs)
+        return layer
+
+    def _clipped(self, node: Node, inputs: list[str]) -> str:
+        """The quantized tensor; QuantizeLinear clips to the whole range of int8."""
+        lo, hi = (end - stored_below(node) for end in (node.requant.lo, node.requant.hi))
+        if (lo, hi) == SIGNED:
+            return self.build.add("QuantizeLinear", inputs, node.name)
+        whole = self.build.add("QuantizeLinear", inputs, f"{node.name}_whole")
+        ends = [
+            self.build.constant(f"{node.name}_{end}", np.array(value, np.int8))
+            for end, value in (("lo", lo), ("hi", hi))
+        ]
+        return self.build.add("Clip", [whole, *ends], node.name)
 
     def _dequantized(self, name: str) -> str:
         if name not in self.real:
@@ -147,37 +169,46 @@ class _ModelBuilder:
 def _value(build: Builder, layer: Layer, sources: list[str], in_log2: int, out_log2: int) -> str:
     """The float value of the layer before QuantizeLinear; one step of it is 2^out_log2."""
     node = layer.node
+    if node.operation.reach == "moved":
+        return moved(Steps(build, node.name), node, sources)
     if not node.operation.is_scaled:
-        return entry(_UNSCALED, node, KIND)(build, node, sources, in_log2)
+        return entry(_UNSCALED, node, KIND)(build, layer, sources, in_log2)
     if layer.form is Form.FLOOR:
-        return _floored(build, layer, _conv(build, layer, [*sources, _weights(build, layer, -in_log2)]), out_log2)
+        weights = _weights(build, layer, -in_log2)
+        return _floored(build, layer, _conv(build, layer, [*sources, weights], in_log2), out_log2)
     weights = _weights(build, layer, out_log2 - in_log2)
     biases = _bias(build, layer, out_log2)
     if layer.form is Form.OUTSIDE:
-        value = _conv(build, layer, [*sources, weights])
+        value = _conv(build, layer, [*sources, weights], in_log2)
         return build.add("Add", [value, biases], f"{node.name}_sum")
-    return _conv(build, layer, [*sources, weights, biases])
+    return _conv(build, layer, [*sources, weights, biases], in_log2)
 
 
-def _add(build: Builder, node: Node, sources: list[str], _: int) -> str:
-    return build.add("Add", sources, f"{node.name}_sum")
+def _add(build: Builder, layer: Layer, sources: list[str], _: int) -> str:
+    return build.add("Add", sources, f"{layer.node.name}_sum")
 
 
-def _max_pool(build: Builder, node: Node, sources: list[str], _: int) -> str:
-    window, strides = list(node.window), list(node.stride)
-    return build.add("MaxPool", sources, f"{node.name}_max", kernel_shape=window, strides=strides)
+def _max_pool(build: Builder, layer: Layer, sources: list[str], step_log2: int) -> str:
+    node = layer.node
+    window = {"kernel_shape": list(node.window), "strides": list(node.stride)}
+    source, pads = padded(build, node, sources[0], _pad_value(node, step_log2), node.pad_value <= layer.lowest)
+    return build.add("MaxPool", [source], f"{node.name}_max", **window, **({"pads": pads} if any(pads) else {}))
 
 
-def _average_pool(build: Builder, node: Node, sources: list[str], step_log2: int) -> str:
+def _pad_value(node: Node, step_log2: int) -> float:
+    return math.ldexp(node.pad_value, step_log2)
+
+
+def _average_pool(build: Builder, layer: Layer, sources: list[str], step_log2: int) -> str:
     """floor((2 |d| + n) / 2n) with the sign of d, the sum of x - zero of the stored int8: integers below 2^24."""
-    name, count = node.name, int(np.prod(node.kernel))
-    zero = 128 if node.requant.lo == 0 else 0
+    node, name, count = layer.node, layer.node.name, positions_inside(layer.node)
+    zero = (128 if node.is_unsigned else 0) - layer.in_zero
     ones = np.full((node.in_shape[2], 1, *node.kernel), 2.0**-step_log2, np.float32)
     weight = build.constant(f"{name}_weight", ones)
-    shape, strides = list(node.kernel), list(node.stride)
-    value = build.add(
-        "Conv", [*sources, weight], f"{name}_conv", kernel_shape=shape, strides=strides, group=node.in_shape[2]
-    )
+    window = {"kernel_shape": list(node.kernel), "strides": list(node.stride), "group": node.in_shape[2]}
+    top, bottom, left, right = node.pad
+    pads = {"pads": [top, left, bottom, right]} if any(node.pad) else {}
+    value = build.add("Conv", [*sources, weight], f"{name}_conv", **window, **pads)
     value = _with_constant(build, "Sub", value, f"{name}_from_zero", zero * count)
     sign = build.add("Sign", [value], f"{name}_sign")
     value = build.add("Abs", [value], f"{name}_abs")
@@ -188,16 +219,16 @@ def _average_pool(build: Builder, node: Node, sources: list[str], step_log2: int
     return _with_constant(build, "Mul", value, f"{name}_steps", 2.0**step_log2)
 
 
-def _with_constant(build: Builder, op: str, value: str, name: str, number: float) -> str:
+def _with_constant(build: Builder, op: str, value: str, name: str, number: np.ndarray | float) -> str:
     return build.add(op, [value, build.constant(f"{name}_value", np.array(number, np.float32))], name)
 
 
-_UNSCALED: dict[Op, Callable[[Builder, Node, list[str], int], str]] = {
+_UNSCALED: dict[Op, Callable[[Builder, Layer, list[str], int], str]] = {
     "add": _add,
     "max_pool": _max_pool,
     "average_pool": _average_pool,
 }
-"""Ops that only clip. All others are convolutions."""
+"""Ops that only clip. Those that only move values are in `_moves`; all others are convolutions."""
 
 
 def _weights(build: Builder, layer: Layer, step_log2: int) -> str:
@@ -233,17 +264,18 @@ def _floored(build: Builder, layer: Layer, value: str, out_log2: int) -> str:
     return build.add("Mul", [value, step], f"{name}_steps")
 
 
-def _conv(build: Builder, layer: Layer, inputs: list[str]) -> str:
-    top, bottom, left, right = layer.node.pad
-    weight = layer.weight
+def _conv(build: Builder, layer: Layer, inputs: list[str], in_log2: int) -> str:
+    node, weight = layer.node, layer.weight
+    source, pads = padded(build, node, inputs[0], _pad_value(node, in_log2), node.pad_value == 0)
     return build.add(
         "Conv",
-        inputs,
-        f"{layer.node.name}_conv",
+        [source, *inputs[1:]],
+        f"{node.name}_conv",
         kernel_shape=list(weight.shape[1:3]),
-        strides=list(layer.node.stride),
-        pads=[top, left, bottom, right],
+        strides=list(node.stride),
+        pads=pads,
         group=len(weight) if weight.ndim == 3 else 1,
+        **dilations(node),
     )
 
 

@@ -5,6 +5,7 @@ scale   Add Mul Mul Floor Clip                             TI's pattern of an in
 pool    ReduceSum Round Add Mul Mul Floor Clip             global_sum_pool
 max     MaxPool [Clip]
 add     Add [Relu] Clip                                    both inputs have one scale: nothing is rescaled
+moved   Concat, Slice, Transpose or Reshape [Clip]         for the CPU
 linear  [Flatten] MatMul Add Mul Mul Floor Clip [Relu Clip]
 
 Weights of 8, 4 and 2 bits are all integers in float32; the widths of the narrow ones are in the metadata.
@@ -34,7 +35,9 @@ import numpy as np
 
 from edgekws.emit import _onnx, _seal
 from edgekws.emit._common import Executor, entry, narrow_weights
-from edgekws.emit._onnx import Builder
+from edgekws.emit._int64 import Steps
+from edgekws.emit._moves import moved
+from edgekws.emit._onnx import Builder, dilations, padded
 from edgekws.errors import TargetError
 from edgekws.graph.ir import INPUT, Graph, Node, accumulator_bounds
 from edgekws.graph.ops import Op
@@ -142,7 +145,8 @@ def _layers(build: Builder, graph: Graph) -> tuple[str, int]:
         rank = tensors.rank_of(node, only_linear_follows=all(readers.get(node.name, [False])))
         sources = [tensors.source(name, node) for name in node.inputs]
         layer = _Layer(node, tuple(sources), rank, (lo, hi))
-        tensors.made[node.name] = entry(_ENTRIES, node, KIND)(build, layer), rank
+        write = _moved if node.operation.reach == "moved" else entry(_ENTRIES, node, KIND)
+        tensors.made[node.name] = write(build, layer), rank
     return tensors.made[graph.nodes[-1].name]
 
 
@@ -195,12 +199,22 @@ def _add(build: Builder, layer: _Layer) -> str:
 
 
 def _max_pool(build: Builder, layer: _Layer) -> str:
+    """Padding is ignored, or written by Pad where it may be more than an input."""
     node, requant = layer.node, layer.node.requant
-    window, strides = list(node.window), list(node.stride)
-    largest = build.add("MaxPool", list(layer.sources), f"{node.name}_max", kernel_shape=window, strides=strides)
+    window = {"kernel_shape": list(node.window), "strides": list(node.stride)}
+    source, pads = padded(build, node, layer.sources[0], node.pad_value, node.pad_value <= layer.bounds[0])
+    largest = build.add("MaxPool", [source], f"{node.name}_max", **window, **({"pads": pads} if any(pads) else {}))
     if requant.lo <= layer.bounds[0] and layer.bounds[1] <= requant.hi:
         return largest
     return _clip(build, f"{node.name}_clip", largest, requant.lo, requant.hi)
+
+
+def _moved(build: Builder, layer: _Layer) -> str:
+    node, requant = layer.node, layer.node.requant
+    value = moved(Steps(build, node.name), node, layer.sources)
+    if requant.lo <= layer.bounds[0] and layer.bounds[1] <= requant.hi:
+        return value
+    return _clip(build, f"{node.name}_clip", value, requant.lo, requant.hi)
 
 
 def _scale(build: Builder, layer: _Layer) -> str:
@@ -212,15 +226,16 @@ def _conv(build: Builder, layer: _Layer) -> str:
     weight = np.asarray(node.weight, np.float32)
     depthwise = node.operation.is_depthwise
     nchw = weight[:, None] if depthwise else weight.transpose(0, 3, 1, 2)
-    top, bottom, left, right = node.pad
+    source, pads = padded(build, node, layer.sources[0], node.pad_value, node.pad_value == 0)
     sums = build.add(
         "Conv",
-        [*layer.sources, build.constant(f"{node.name}_weight", nchw)],
+        [source, build.constant(f"{node.name}_weight", nchw)],
         f"{node.name}_conv",
         kernel_shape=list(nchw.shape[2:]),
         strides=list(node.stride),
-        pads=[top, left, bottom, right],
+        pads=pads,
         group=len(nchw) if depthwise else 1,
+        **dilations(node),
     )
     return _requantized(build, layer, sums)
 
