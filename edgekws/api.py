@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekws import importers, models, plugins
 from edgekws.errors import ConfigError, unknown
-from edgekws.features.spec import FeatureSpec
+from edgekws.features.spec import FeatureSpec, UnknownFeatures
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
 
@@ -62,8 +62,10 @@ def prepare(
     bits         of the weights: 8, 4 or 2. Activations have 8 bits
     calibration  a few hundred training clips: float, in the network's input format, or int8 [n, frames, coefficients]
     layers       widths of single layers, by name (conv1, dw1, pw1, fc, ..., numbered in order) or pattern: {"dw*": 8}
-    features     the front end that computes the input on a device; by default one of the calibration's shape
-    input_scale  real value of one int8 step of the input; by default 1/32 (a range of +-4, for standardized features)
+    features     the front end that computes the input on a device. Without it, the model's front end is unknown: it
+                 takes int8 inputs, and no recordings
+    input_scale  real value of one int8 step of the input; by default that of `features` when its coefficients have one
+                 scale and zero point, else 1/32 (a range of +-4, for standardized features)
     options      method ("ptq" to lower at once; "qat", to train, starts from the float weights), calibration_method
                  ("mse", "minmax", "percentile", "entropy"), headroom_bits, equalize, correct_bias, reconstruct,
                  freeze_at: see edgekws.recipe.QuantSection
@@ -107,14 +109,13 @@ def lower(
     """Convert the result of `prepare`, trained or not, to the integer graph that its forward pass computes.
 
     labels: names of the classes; class0, class1, ... by default. features: the front end that computes the input on a
-    device; by default the one given to `prepare`. strict: refuse layers that the NPU would leave to the CPU.
+    device; by default the one given to `prepare`, else unknown. strict: refuse layers that the NPU would leave to the
+    CPU.
 
     graph.run(features) takes int8 [n, frames, coefficients] and returns int8 scores [n, labels]. graph.input_scale and
     graph.score_scale are the real values of their steps. Raises TargetError, with the layer's name and the rule that it
     breaks.
     """
-    from dataclasses import replace
-
     from edgekws.quant import lower as lowering
     from edgekws.quant.frontends.prepared import Prepared
     from edgekws.quant.network import QuantNet
@@ -122,13 +123,18 @@ def lower(
     if not isinstance(model, QuantNet):
         hint = "net = edgekws.prepare(model, calibration=...), then edgekws.lower(net)"
         raise ConfigError("lower takes the result of prepare", got=type(model).__name__, hint=hint)
-    own = model.features if isinstance(model, Prepared) else FeatureSpec()
+    own = model.features if isinstance(model, Prepared) else UnknownFeatures(FeatureSpec().shape)
     spec = own if features is None else features
     if isinstance(model, Prepared) and spec.shape != own.shape:
         raise ConfigError(f"features should have the shape of the calibration, {own.shape}", got=str(spec.shape))
+    if features is not None and features.network_zero != model.input_zero:
+        raise ConfigError(
+            f"features should have the zero point that the network was prepared for, {model.input_zero}",
+            got=str(features.network_zero),
+            hint="give features= to prepare, whose network then gets their coefficients",
+        )
     network = _on_cpu(model)
-    graph = lowering.lower(network, spec, _labels(network, spec, labels), name, strict=strict)
-    return replace(graph, input_scale=model.input_scale) if isinstance(model, Prepared) else graph
+    return lowering.lower(network, spec, _labels(network, spec, labels), name, strict=strict)
 
 
 def _on_cpu(model: QuantNet) -> QuantNet:
@@ -138,7 +144,7 @@ def _on_cpu(model: QuantNet) -> QuantNet:
     return model if on_cpu else copy.deepcopy(model).cpu()
 
 
-def _labels(model: QuantNet, features: FeatureSpec, labels: Sequence[str] | None) -> tuple[str, ...]:
+def _labels(model: QuantNet, features: FeatureSpec | UnknownFeatures, labels: Sequence[str] | None) -> tuple[str, ...]:
     count = model.score_count(features.shape)
     if labels is None:
         return tuple(f"class{number}" for number in range(count))

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
@@ -17,7 +15,6 @@ from edgekws import plugins
 from edgekws.errors import ArtifactError, ConfigError, DataError, TargetError
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import io
-from edgekws.quant.frontends import prepared
 from tests.inference.sounds import sound, write
 
 KINDS = tuple(name.replace("_", "-") for name in plugins.names("emitters"))
@@ -77,13 +74,6 @@ def test_all_ways_to_give_the_calibration_are_one():
     graphs = [edgekws.lower(edgekws.prepare(network(), calibration=way, method="ptq")) for way in ways]
     assert len({io.to_bytes(graph) for graph in graphs}) == 1
     assert graphs[0].labels[:2] == ("class0", "class1")
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(1, 300), st.integers(1, 64))
-def test_a_front_end_of_every_shape(frames, coefficients):
-    assert prepared.spec_for((frames, coefficients)).shape == (frames, coefficients)
-    assert prepared.spec_for((49, 10)) == FeatureSpec()
 
 
 def test_other_frames_and_coefficients():

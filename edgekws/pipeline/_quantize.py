@@ -15,7 +15,6 @@ from edgekws.data import dataset as datasets
 from edgekws.data.dataset import Dataset
 from edgekws.data.labels import require_equal
 from edgekws.features import cache
-from edgekws.features.spec import INPUT_SCALE
 from edgekws.files import read_json, sha256, write_json, write_text
 from edgekws.graph import interp, io
 from edgekws.graph.ir import Graph
@@ -69,7 +68,8 @@ def _quantize_together(trained: Trained, data: Dataset, out: Path, progress: Pro
         for name in data.splits:
             cache.features_of(data, name, trained.features)
     inputs, clip_ids = _calibration(trained, data)
-    network = ptq.quantize(torch_fx.trace(trained.network), inputs, plan)
+    spec = trained.features
+    network = ptq.quantize(torch_fx.trace(trained.network), inputs, plan, spec.network_scale, spec.network_zero)
     if plan.method == "qat":
         lower.lower(
             network, trained.features, trained.labels, trained.recipe.name
@@ -188,7 +188,7 @@ def _compared(
     for at in range(0, len(features), chunk):
         part = features[at : at + chunk]
         with torch.no_grad():
-            torch_layers = list(network.integers(torch.from_numpy(part.astype(np.float32))[:, None] * INPUT_SCALE))
+            torch_layers = list(network.integers(network.real(torch.from_numpy(part))[:, None]))
         interp_layers = interp.trace(graph, interp.as_input(graph, part))
         for (name, integers), (node, expected) in zip(torch_layers, interp_layers, strict=True):
             height, width, channels = node.out_shape

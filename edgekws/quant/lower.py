@@ -10,19 +10,20 @@ import torch
 
 from edgekws import plugins
 from edgekws.errors import TargetError
-from edgekws.features.spec import INPUT_SCALE, FeatureSpec
+from edgekws.features.spec import FeatureSpec, UnknownFeatures
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Graph, Node, Requant, accumulator_bounds
 from edgekws.quant.elementwise import ExactLayer
 from edgekws.quant.layers import QuantizedLayer, ScaledLayer
 from edgekws.quant.network import EXACT_FLOAT32, QuantNet
 from edgekws.quant.weighted import Weighted
+from edgekws.quant.zero_points import folded
 
 
 @torch.no_grad()
 def lower(
     network: QuantNet,
-    features: FeatureSpec,
+    features: FeatureSpec | UnknownFeatures,
     labels: tuple[str, ...],
     name: str,
     provenance: dict[str, str] | None = None,
@@ -37,9 +38,12 @@ def lower(
     nodes: list[Node] = []
     shapes: dict[str, Shape] = {INPUT: (*features.shape, 1)}
     for layer in network:
-        nodes.append(_node(layer, tuple(shapes[name] for name in layer.inputs)))
+        node = _node(layer, tuple(shapes[name] for name in layer.inputs))
+        nodes.append(folded(node, network.zeros[layer.inputs[0]], network.zeros[layer.name]))
         shapes[layer.name] = nodes[-1].out_shape
-    graph = Graph(tuple(nodes), labels, features, network.target, name, INPUT_SCALE, provenance or {})
+    graph = Graph(
+        tuple(nodes), labels, features, network.target, name, network.input_scale, provenance or {}, network.input_zero
+    )
     graph.check()
     target = plugins.load("targets", network.target)
     for node, lo, hi in graph.ranges():

@@ -17,18 +17,28 @@ from edgekws.graph.ir import INPUT
 from edgekws.quant.float_layers import Tensors
 from edgekws.quant.layers import QuantizedLayer
 from edgekws.quant.weighted import Normalized, Weighted
+from edgekws.quant.zero_points import read_by, zero_points
 
 EXACT_FLOAT32 = 1 << 24
 
 
 class QuantNet(nn.Module):
-    """Features (float32, int8 steps times INPUT_SCALE) -> logits (float32, integers times `score_scale`)."""
+    """Features (float32, (int8 - input_zero) * input_scale) -> logits (float32, integers times `score_scale`)."""
 
-    def __init__(self, layers: list[QuantizedLayer], target: str, freeze_at: float = 0.7) -> None:
+    def __init__(
+        self,
+        layers: list[QuantizedLayer],
+        target: str,
+        freeze_at: float = 0.7,
+        input_scale: float = INPUT_SCALE,
+        input_zero: int = 0,
+    ) -> None:
         """freeze_at: fraction of the training after which normalizations are frozen and training sees the integers."""
         super().__init__()
         self.stages = nn.ModuleList(layers)  # parameters are called "stages.0.weight" in checkpoints
         self.target, self.freeze_at = target, freeze_at
+        self.input_scale, self.input_zero = input_scale, input_zero
+        self.zeros = zero_points([layer.float_layer for layer in layers], input_zero)
 
     def __iter__(self) -> Iterator[QuantizedLayer]:
         for layer in self.stages:
@@ -42,13 +52,22 @@ class QuantNet(nn.Module):
 
     def integers(self, x: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
         """Each layer's name and its integers, float32 [n, c, ...], in order; x as for forward."""
-        values: Tensors = {INPUT: torch.round(x / INPUT_SCALE)}
+        values: Tensors = {INPUT: self.steps(x)}
         last_use = {name: number for number, layer in enumerate(self) for name in layer.inputs}
         for number, layer in enumerate(self):
-            y = layer(*(values[name] for name in layer.inputs))
+            y = layer(*read_by(layer.float_layer, values, self.zeros))
             values = {name: value for name, value in values.items() if last_use[name] > number}
             values[layer.name] = y
             yield layer.name, y
+
+    def steps(self, x: torch.Tensor) -> torch.Tensor:
+        """The graph's input for x: int8 values as float32."""
+        steps = torch.round(x / self.input_scale)
+        return steps + self.input_zero if self.input_zero else steps
+
+    def real(self, steps: torch.Tensor) -> torch.Tensor:
+        """The x of `forward` for int8 values of the graph's input, float32."""
+        return (steps.float() - self.input_zero) * self.input_scale
 
     @property
     def score_scale(self) -> float:

@@ -26,7 +26,9 @@ Member = tuple[torch.Tensor, bool]
 
 
 @torch.no_grad()
-def activation_scales(layers: Sequence[Layer], values: Tensors, method: str = "mse") -> dict[str, float]:
+def activation_scales(
+    layers: Sequence[Layer], values: Tensors, method: str = "mse", input_scale: float = INPUT_SCALE
+) -> dict[str, float]:
     """Real value of one step of each tensor, by name; means are omitted: their scale follows from their input's.
 
     values: float outputs of every layer. method: see best_scale. Raises TargetError for a mean that is added to
@@ -34,12 +36,12 @@ def activation_scales(layers: Sequence[Layer], values: Tensors, method: str = "m
     """
     signed, scales = signed_layers(layers), {}
     pools = {layer.name for layer in layers if layer.operation.is_global_pool}
-    fixed = {INPUT: INPUT_SCALE, **{layer.name: layer.curve.step for layer in layers if layer.curve}}
+    fixed = {INPUT: input_scale, **{layer.name: layer.curve.step for layer in layers if layer.curve}}
     for group in groups(layers):
         if len(group) > 1 and pools & set(group):
             raise TargetError(f"{min(pools & set(group))}: a mean cannot be added to something", got=", ".join(group))
         members = [(_sample(values[name]), signed[name]) for name in group if name != INPUT]
-        scale = fixed.get(group[0]) if len(group) == 1 else INPUT_SCALE if INPUT in group else None
+        scale = fixed.get(group[0]) if len(group) == 1 else input_scale if INPUT in group else None
         scale = float(np.float32(best_scale(members, method))) if scale is None else scale
         scales.update(dict.fromkeys(group, scale))
     return {name: scale for name, scale in scales.items() if name not in pools}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import numpy as np
@@ -13,6 +13,7 @@ from edgekws import plugins
 from edgekws.errors import ConfigError, TargetError
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT
+from edgekws.graph.ops import Op
 from edgekws.quant import equalize, observe, reconstruct
 from edgekws.quant.elementwise import Product, RescaledSum, Table
 from edgekws.quant.float_layers import Layer, Tensors, require_valid_weights, run_layers, signed_layers
@@ -29,36 +30,61 @@ from edgekws.quant.layers import (
 from edgekws.quant.network import QuantNet
 from edgekws.quant.weighted import QuantParameters, Weighted, channel_moments, least_step, weighted_layer
 from edgekws.quant.widths import layer_bits
+from edgekws.quant.zero_points import read_by, zero_points
 from edgekws.recipe import QuantSection
 
 _SHARES = {8: (1.0,), 4: tuple(np.linspace(0.5, 1.0, 11)), 2: tuple(np.linspace(0.2, 0.9, 15))}
 """Clipping ranges of a channel that are tried, by bits, as shares of its largest weight."""
 
 
-def quantize(layers: Sequence[Layer], inputs: torch.Tensor, plan: QuantSection) -> QuantNet:
+def quantize(
+    layers: Sequence[Layer],
+    inputs: torch.Tensor,
+    plan: QuantSection,
+    input_scale: float = INPUT_SCALE,
+    input_zero: int = 0,
+) -> QuantNet:
     """A trained network after PTQ, or where QAT starts.
 
-    layers: of the float network. inputs: calibration clips, float32 [n, 1, frames, coefficients].
+    layers: of the float network. inputs: calibration clips, float32 [n, 1, frames, coefficients], which are
+    (int8 - input_zero) * input_scale.
     The result is in eval mode: its forward pass computes the integers. Raises TargetError, with the layer's name, for
     layers that cannot be quantized.
     """
     require_valid_weights(layers)
+    layers, zeros = expressible(layers, plan.target), zero_points(layers, input_zero)
     with torch.no_grad():
         layers = equalize.equalized(layers) if plan.equalize else list(layers)
         real = run_layers(layers, inputs)
         layers = joined(layers, real)
-        scales = {INPUT: INPUT_SCALE, **observe.activation_scales(layers, real, plan.calibration)}
+        scales = {INPUT: input_scale, **observe.activation_scales(layers, real, plan.calibration, input_scale)}
         job = _Job(plan, plugins.load("targets", plan.target), layer_bits(layers, plan.weight_bits, plan.layers), real)
         job.require_widths()
-    signed, integers = signed_layers(layers), {INPUT: torch.round(inputs / INPUT_SCALE)}
+    signed, integers = signed_layers(layers), {INPUT: torch.round(inputs / input_scale) + input_zero}
     _require_signed_scores(layers[-1].name, signed)
     quantized = []
     for layer in layers:
-        quantized.append(job.quantized(layer, scales, signed, integers).eval())
+        given = read_by(layer, integers, zeros)
+        quantized.append(job.quantized(layer, scales, signed, given).eval())
         scales[layer.name] = quantized[-1].s_out
         with torch.no_grad():
-            integers[layer.name] = quantized[-1](*(integers[name] for name in layer.inputs))
-    return QuantNet(quantized, plan.target, plan.freeze_at).eval()
+            integers[layer.name] = quantized[-1](*given)
+    return QuantNet(quantized, plan.target, plan.freeze_at, input_scale, input_zero).eval()
+
+
+def expressible(layers: Sequence[Layer], target: str) -> list[Layer]:
+    """With the fixed-point rule, layers of gains become 1x1 depthwise convolutions.
+
+    Fixed-point multipliers are below 1 and positive; weights may have any size and sign.
+    """
+    if plugins.load("targets", target).RULE != "fixed-point":
+        return list(layers)
+    return [_as_convolution(layer) if layer.has_gains else layer for layer in layers]
+
+
+def _as_convolution(layer: Layer) -> Layer:
+    kind: Op = "depthwise_conv2d" if len(layer.weight) > 1 else "conv2d"
+    return replace(layer, kind=kind, weight=layer.weight.view(-1, 1, 1, 1))
 
 
 def _require_signed_scores(last: str, signed: dict[str, bool]) -> None:
@@ -84,9 +110,9 @@ class _Job:
                 raise ConfigError(f"{name}: {self.target.NAME} has weights of {allowed} bits", got=str(bits))
 
     def quantized(
-        self, layer: Layer, scales: dict[str, float], all_signed: dict[str, bool], integers: Tensors
+        self, layer: Layer, scales: dict[str, float], all_signed: dict[str, bool], given: Sequence[torch.Tensor]
     ) -> QuantizedLayer:
-        """scales: of earlier tensors, and of this layer's output. integers: outputs of the earlier quantized layers."""
+        """scales: of earlier tensors, and of this layer's output. given: the integers that this layer reads."""
         s_in, channels, signed = scales[layer.inputs[0]], self.real[layer.name].shape[1], all_signed[layer.name]
         if layer.operation.is_table:
             return Table(layer, s_in, scales[layer.name], all_signed[layer.inputs[0]], signed)
@@ -100,7 +126,7 @@ class _Job:
             return ScaledLayer(layer, s_in, pool_scale(s_in, area, self.target), signed, self.target, channels, area)
         if not layer.operation.is_weighted:
             return ScaledLayer(layer, s_in, scales[layer.name], signed, self.target, channels, 1)
-        x = integers[layer.inputs[0]]
+        x = given[0]
         result = self._weighted(layer, x, s_in, scales[layer.name], signed)
         if self.plan.correct_bias:
             result.correct(channel_moments(layer.accumulate(self.real[layer.inputs[0]])), x)

@@ -155,11 +155,12 @@ class _Trial:
 
     def __init__(self, trained: Trained, data: Dataset, inputs: torch.Tensor, progress: Progress, last: int) -> None:
         """last: networks that are scored after the uniform ones, at most."""
+        from edgekws.quant import ptq
         from edgekws.quant.frontends import torch_fx
 
         self.trained, self.inputs, self.progress = trained, inputs, progress
         self.plan = trained.recipe.quant.model_copy(update={"method": "ptq"})
-        self.layers = torch_fx.trace(trained.network)
+        self.layers = ptq.expressible(torch_fx.trace(trained.network), self.plan.target)
         self.features = cache.features_of(data, "validation", trained.features)
         self.truth: np.ndarray = data.splits["validation"].labels
         self.names: tuple[str, ...] = ()
@@ -224,7 +225,8 @@ class _Trial:
     def _quantized(self, bits: dict[str, int]) -> QuantNet:
         from edgekws.quant import ptq
 
-        return ptq.quantize(self.layers, self.inputs, self.plan.model_copy(update={"layers": bits}))
+        spec, plan = self.trained.features, self.plan.model_copy(update={"layers": bits})
+        return ptq.quantize(self.layers, self.inputs, plan, spec.network_scale, spec.network_zero)
 
     def _graph(self, network: QuantNet) -> Graph:
         from edgekws.quant import lower

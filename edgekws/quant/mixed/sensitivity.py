@@ -12,12 +12,12 @@ from collections.abc import Mapping
 import torch
 from torch.nn import functional
 
-from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT
 from edgekws.quant.float_layers import Tensors, run_layers
 from edgekws.quant.layers import QuantizedLayer
 from edgekws.quant.network import QuantNet
 from edgekws.quant.weighted import Weighted, channel_moments
+from edgekws.quant.zero_points import read_by
 
 CLIPS = 512
 """Calibration clips that errors are measured on."""
@@ -41,7 +41,7 @@ class Sensitivity:
         weighted = [layer.float_layer for layer in self.widest if isinstance(layer, Weighted)]
         self.moments = {layer.name: channel_moments(layer.accumulate(real[layer.inputs[0]])) for layer in weighted}
         self.log_probabilities = functional.log_softmax(real[layers[-1].name].flatten(1), dim=1)
-        self.values = self._base(torch.round(chosen / INPUT_SCALE))
+        self.values = self._base(self.widest.steps(chosen))
         self.base = self._error(self.values)
         """Error of the network with all layers at the widest width; nats."""
 
@@ -63,7 +63,7 @@ class Sensitivity:
         return values
 
     def _output(self, layer: QuantizedLayer, values: Tensors) -> torch.Tensor:
-        inputs = [values[name] for name in layer.inputs]
+        inputs = read_by(layer.float_layer, values, self.widest.zeros)
         if isinstance(layer, Weighted) and self.correct_bias:
             layer.correct(self.moments[layer.name], inputs[0])
         output: torch.Tensor = layer(*inputs)
