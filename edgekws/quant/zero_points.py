@@ -13,9 +13,13 @@ import torch
 
 from edgekws.errors import TargetError
 from edgekws.graph.ir import INPUT, Node
+from edgekws.graph.ops import Operation
 from edgekws.quant.float_layers import Layer, Tensors
 
-_MOVES = ("max_pool", "concat", "slice", "transpose", "reshape")
+
+def _moves(operation: Operation) -> bool:
+    """Whether every output is one of the inputs, as it is."""
+    return not (operation.is_scaled or operation.sums or operation.own_scale)
 
 
 def zero_points(layers: Sequence[Layer], input_zero: int) -> dict[str, int]:
@@ -28,12 +32,12 @@ def zero_points(layers: Sequence[Layer], input_zero: int) -> dict[str, int]:
         given = {zeros[name] for name in layer.inputs}
         if given != {0}:
             _require_expressible(layer, given)
-        zeros[layer.name] = given.pop() if layer.kind in _MOVES else 0
+        zeros[layer.name] = given.pop() if _moves(layer.operation) else 0
     return zeros
 
 
 def _require_expressible(layer: Layer, given: set[int]) -> None:
-    moves, sums = layer.kind in _MOVES, layer.operation.is_scaled and "operands" not in layer.operation.attributes
+    moves, sums = _moves(layer.operation), layer.operation.is_scaled and "operands" not in layer.operation.attributes
     if len(given) > 1 or not (moves or (sums and not layer.operation.is_table)):
         raise TargetError(
             f"{layer.name}: an input with a zero point should be read by convolutions, normalizations or linear layers",
@@ -44,14 +48,14 @@ def _require_expressible(layer: Layer, given: set[int]) -> None:
 
 def read_by(layer: Layer, values: Tensors, zeros: Mapping[str, int]) -> list[torch.Tensor]:
     """The inputs of `layer` as it computes with them. values: integers of the graph."""
-    if layer.kind in _MOVES:
+    if _moves(layer.operation):
         return [values[name] for name in layer.inputs]
     return [values[name] - zeros[name] if zeros[name] else values[name] for name in layer.inputs]
 
 
 def folded(node: Node, zero: int, moved: int) -> Node:
     """`node`, made for inputs x - zero, for inputs x. moved: zero point of its output."""
-    if node.op in _MOVES or not zero:
+    if _moves(node.operation) or not zero:
         return replace(node, out_zero=moved) if moved else node
     constant, _ = node.operation.bounds(node, zero, zero)  # the sum of an input that is `zero` everywhere
     offset = (node.requant.offset - constant).astype(node.requant.offset.dtype)
