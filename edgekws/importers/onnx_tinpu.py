@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from edgekws.emit import onnx_tinpu as emitter
 from edgekws.graph.ir import Graph
-from edgekws.importers import Options
+from edgekws.importers import DEFAULTS, Options
 from edgekws.importers._onnx import file, importing, runtime
 from edgekws.importers._onnx.runtime import Runtime
 
@@ -28,17 +28,17 @@ def recognizes(content: bytes) -> bool:
     return "Floor" in operations and not operations & _QUANTIZING
 
 
-def read(files: Mapping[str, bytes], options: Options = Options()) -> Graph:  # noqa: B008  (frozen)
+def read(files: Mapping[str, bytes], options: Options = DEFAULTS) -> Graph:
     """The graph of the one .onnx file of `files`, for the target tinpu.
 
-    Raises ArtifactError for a damaged file and TargetError, with the operation and its name, for what has no exact form.
+    Raises ArtifactError for a damaged file; TargetError, with the operation and its name, for what has no exact form.
     """
     return _imported(files, options).graph
 
 
-def runtimes(files: Mapping[str, bytes], options: Options = Options()) -> dict[str, Runtime]:  # noqa: B008  (frozen)
-    """onnxruntime on the file itself, with and without its optimizations: features int8 -> scores int8, as graph.run."""
-    return runtime.of(files, _imported(files, options))
+def executors(files: Mapping[str, bytes]) -> dict[str, Runtime]:
+    """onnxruntime on the file itself, with and without optimizations: int8 features -> int8 scores, as graph.run."""
+    return runtime.of(files, _imported(files, DEFAULTS))
 
 
 def _imported(files: Mapping[str, bytes], options: Options) -> importing.Imported:

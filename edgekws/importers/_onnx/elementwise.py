@@ -209,7 +209,7 @@ def rounded(reader: Reader, call: Call) -> Value:
     return replace(value, factor=whole, parts=())
 
 
-def _function(function: Function) -> Handler:
+def _function(function: Function) -> Callable[[Reader, Call], Real]:
     """A handler of a function of one tensor."""
 
     def handler(reader: Reader, call: Call) -> Real:
@@ -246,12 +246,12 @@ def _prelu(reader: Reader, call: Call) -> Real:
 
 def _hard_sigmoid(reader: Reader, call: Call) -> Real:
     alpha, beta = (np.float32(call.attributes.get(key, value)) for key, value in (("alpha", 0.2), ("beta", 0.5)))
-    return _function(lambda x: np.clip(alpha * x + beta, 0, 1))(reader, call)  # type: ignore[return-value]
+    return _function(lambda x: np.clip(alpha * x + beta, 0, 1))(reader, call)
 
 
 def _elu(reader: Reader, call: Call) -> Real:
     alpha = np.float32(call.attributes.get("alpha", 1.0))
-    return _function(lambda x: np.where(x >= 0, x, alpha * np.expm1(x)))(reader, call)  # type: ignore[return-value]
+    return _function(lambda x: np.where(x >= 0, x, alpha * np.expm1(x)))(reader, call)
 
 
 def _batch_norm(reader: Reader, call: Call) -> Value:

@@ -49,11 +49,27 @@ def imported(source: File, request: Request, own: Mapping[str, str]) -> Imported
     Raises ArtifactError and TargetError as the importers say.
     """
     features = request.features or _features(own)
+    made = _read(source, request, own, features, in_floors=True)
+    if len({node.requant.rule for node in made.graph.nodes if not node.requant.is_identity}) > 1 and not own:
+        made = _read(
+            source, request, own, features, in_floors=False
+        )  # one rule for all layers: that of the target int8
+    made.graph.check()
+    return made
+
+
+def _read(
+    source: File,
+    request: Request,
+    own: Mapping[str, str],
+    features: FeatureSpec | UnknownFeatures | None,
+    in_floors: bool,
+) -> Imported:
     reader = Reader(
         source, _HANDLERS, request.in_integers, bool(own), features if isinstance(features, FeatureSpec) else None
     )
     reader.build.narrow = _narrow(own) if own else None
-    reader.build.rounded_twice = _rounded_twice(own)
+    reader.build.rounded_twice, reader.build.in_floors = _rounded_twice(own), in_floors
     last = reader.scores()
     nodes = _needed(reader.build.nodes, last.name)
     nodes[-1] = replace(nodes[-1], out_scale=nodes[-1].out_scale * reader.step)
@@ -64,7 +80,6 @@ def imported(source: File, request: Request, own: Mapping[str, str]) -> Imported
         input_scale=float(own["input_scale"]) if own else reader.build.input_scale,
         input_zero=0 if own else reader.build.input_zero, provenance=_provenance(source, request, reader),
     )  # fmt: skip
-    graph.check()
     return Imported(graph, reader)
 
 

@@ -26,16 +26,9 @@ def weight_of(reader: Reader, call: Call, number: int) -> Quantized:
         if not (value == np.round(value)).all():
             raise call.refusal("weights should be integers", f"{value.ravel()[:1]}")
         value = Quantized(value.astype(np.int64), np.ones(()), np.zeros((), np.int64), 0, 8)
-    if (
-        isinstance(value, np.ndarray)
-        and value.size
-        and value.dtype.kind == "f"
-        and (value == value.flat[0]).all()
-        and value.flat[0] > 0
-    ):
-        value = Quantized(
-            np.ones(value.shape, np.int64), np.asarray(value.flat[0], np.float64), np.zeros((), np.int64), 0, 8
-        )
+    if isinstance(value, np.ndarray) and _is_uniform(value):
+        step, nothing = np.asarray(value.flat[0], np.float64), np.zeros((), np.int64)
+        value = Quantized(np.ones(value.shape, np.int64), step, nothing, 0, 8)
     if not isinstance(value, Quantized):
         hint = "quantize the weights: int8 with DequantizeLinear, or QLinearConv"
         raise call.refusal("weights should be quantized constants", call.inputs[number], hint)
@@ -44,6 +37,11 @@ def weight_of(reader: Reader, call: Call, number: int) -> Quantized:
         hint = "quantize weights symmetrically to int8 (weight_symmetric, QInt8)"
         raise call.refusal("weights less their zero point should be -128..127", "wider weights", hint)
     return value
+
+
+def _is_uniform(value: np.ndarray) -> bool:
+    """Whether these are equal numbers above 0: the weights of a sum."""
+    return value.size > 0 and value.dtype.kind == "f" and bool((value == value.flat[0]).all() and value.flat[0] > 0)
 
 
 def with_bias(total: Sum, reader: Reader, call: Call, number: int) -> Sum:
@@ -70,10 +68,10 @@ def plus(total: Sum, value: Quantized | np.ndarray) -> Sum:
 
 def conv(reader: Reader, call: Call) -> Sum:
     """Conv. Inputs: x, weights, bias."""
-    return with_bias(convolved(reader, call, reader.channels_first(call), weight_of(reader, call, 1)), reader, call, 2)
+    return with_bias(convolved(call, reader.channels_first(call), weight_of(reader, call, 1)), reader, call, 2)
 
 
-def convolved(reader: Reader, call: Call, x: Real, weight: Quantized) -> Sum:
+def convolved(call: Call, x: Real, weight: Quantized) -> Sum:
     """The sums of a convolution without bias."""
     integers = weight.centred()
     if integers.ndim not in (3, 4):
@@ -123,8 +121,8 @@ def padding(
         sides: list[int] = []
         for size, taps, step, gap in zip(shape[:2], kernel, stride, dilation, strict=True):
             total = max((-(-size // step) - 1) * step + (taps - 1) * gap + 1 - size, 0)
-            ends = [total // 2, total - total // 2]
-            sides += ends if auto == "SAME_UPPER" else ends[::-1]
+            halves = [total // 2, total - total // 2]
+            sides += halves if auto == "SAME_UPPER" else halves[::-1]
         return sides[0], sides[1], sides[2], sides[3]
     pads = [int(each) for each in call.attributes.get("pads", ())] if auto == "NOTSET" else []
     if len(pads) not in (0, 2, 4) or min(pads, default=0) < 0 or max(pads, default=0) > LARGEST:

@@ -18,12 +18,15 @@ from edgekws.importers._onnx import rounding, views
 from edgekws.importers._onnx.values import Real, Sum, Tensor
 from edgekws.importers._onnx.views import LABELS
 
-CONV, DEPTHWISE, LINEAR, SUM_POOL = "conv2d", "depthwise_conv2d", "linear", "global_sum_pool"
-MAX_POOL, MEAN_POOL, RESCALED_ADD, MUL = "max_pool", "average_pool", "rescaled_add", "mul"
+CONV, DEPTHWISE, LINEAR, RESCALED_ADD, MUL = "conv2d", "depthwise_conv2d", "linear", "rescaled_add", "mul"
 _TABLE, _SOFTMAX, _CONCAT, _SLICE, _TRANSPOSE, _RESHAPE = "table", "softmax", "concat", "slice", "transpose", "reshape"
 _BASIC = [row for row in OPS.values() if row.is_basic and row.reach == "position"]
 ADD = next(row.name for row in _BASIC if row.input_count == 2)
 SCALE = next(row.name for row in _BASIC if row.input_count == 1)
+SUM_POOL = next(row.name for row in OPS.values() if row.is_global_pool and row.is_basic)
+MAX_POOL, MEAN_POOL = (
+    next(row.name for row in OPS.values() if row.is_window_pool and row.sums is sums) for sums in (False, True)
+)
 _SOFTMAX_BITS = 26
 """Fraction bits of the distances that a softmax takes."""
 
@@ -80,6 +83,7 @@ class Builder:
     """nodes: in order. notes: what is not exact, by node. narrow: the bits of weights below 8, where they are known.
 
     rounded_twice: layers that our own exporter wrote for the rule fixed-point, with a bias raised by one after a ReLU.
+    in_floors: whether layers that a floor equals are written so.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -89,6 +93,7 @@ class Builder:
     input_zero: int = 0
     narrow: dict[str, int] | None = None
     rounded_twice: frozenset[str] = frozenset()
+    in_floors: bool = True
 
     def settle(self, total: Sum, form: Form, name: str) -> Tensor:
         """The node that computes `total` and stores it as `form` says."""
@@ -101,7 +106,7 @@ class Builder:
             raise total.call.refusal("outputs should not all be equal", f"{lo}..{hi}")
         if total.op == RESCALED_ADD and _adds_plainly(total, form):
             return self._add(name, ADD, total.tensors, Requant.identity(total.shape[2], lo, hi), total.shape, form)
-        exact = _exact(total, form, lo, hi)
+        exact = _exact(total, form, lo, hi) if self.in_floors or total.floored else None
         if exact is not None:
             total = _simplest(replace(total, weight=exact.weight, bits=_narrowest(exact.weight, total.bits)))
             return self._add_sum(name, total, exact.requant(lo, hi), form)
@@ -298,7 +303,7 @@ class Builder:
                 out_zero=zero,
                 other_shapes=others,
                 **fields,
-            )  # fmt: skip
+            )
         )
         return Tensor(name, shape, requant.lo, requant.hi, form.raised)
 
@@ -336,7 +341,7 @@ def _keeps_steps(total: Sum, scale: float) -> bool:
 
 
 def _exact(total: Sum, form: Form, lo: int, hi: int) -> rounding.Form | None:
-    """The floor that equals `total` for every input, or None. Raises TargetError for a floor that is not one of ours."""
+    """The floor that equals `total` for every input, or None. Raises TargetError for a floor of another kind."""
     plain = form.graph_zero == 0 and rounding.is_plain(lo, hi) and total.op not in (RESCALED_ADD, MUL)
     plain = plain and (total.weight is None or int(total.weight.min(initial=0)) > SIGNED[0])
     if not total.floored:

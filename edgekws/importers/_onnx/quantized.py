@@ -123,7 +123,7 @@ def real_of(reader: Reader, call: Call, number: int, scale_input: int, zero_inpu
 def _qlinear_conv(reader: Reader, call: Call) -> Value:
     x = real_of(reader, call, 0, 1, 2)
     x = replace(x, tensor=reader.laid_out(x.tensor, x.view, call), view=reader.chw(x, call))
-    total = layers.convolved(reader, call, x, _weights(reader, call, 3, 0))
+    total = layers.convolved(call, x, _weights(reader, call, 3, 0))
     return reader.quantize(_with_integers(reader, call, total, 8), form_of(reader, call, 6, 7), call)
 
 

@@ -10,9 +10,8 @@ import numpy as np
 
 from edgekws.errors import ArtifactError
 from edgekws.features.spec import FeatureSpec
-from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED
-from edgekws.importers._onnx import nodes, views
+from edgekws.importers._onnx import nodes, source, views
 from edgekws.importers._onnx.file import LARGEST, MALFORMED, Call, File, first_line
 from edgekws.importers._onnx.nodes import Builder, Form
 from edgekws.importers._onnx.values import Joined, Quantized, Real, Softmax, Stored, Sum, Tensor, Value
@@ -54,9 +53,9 @@ class Reader:
         features: FeatureSpec | None,
     ) -> None:  # fmt: skip
         self.file, self.handlers, self.in_integers, self.own = file, handlers, in_integers, own
-        self.build, self.stage, self.step = Builder(), None, 1.0
-        self.stage: Stage | None
-        self.in_shape, self.in_view = _input(file, features)
+        self.build, self.step = Builder(), 1.0
+        self.stage: Stage | None = None
+        self.in_shape, self.in_view = source.layout(file, features)
         self.values: dict[str, Value | Raw] = dict(file.constants)
         self.values[file.source] = self._source()
         self.final = self._leading_to_output()
@@ -130,7 +129,7 @@ class Reader:
         return real
 
     def _in_its_steps(self, real: Real, call: Call, name: str) -> Real:
-        """A function whose values are integers of its own tensor, as a clipped tensor is. Raises TargetError for others."""
+        """A function whose values are integers of its own tensor, as those of a clipped tensor are."""
         assert real.curve is not None
         tensor, ends = real.tensor, UNSIGNED if real.tensor.lo >= 0 else SIGNED
         steps = real.curve.astype(np.float64) / real.scale + real.zero
@@ -312,7 +311,7 @@ class Reader:
         given = {name: self.values[name] for name in call.inputs if name}
         if call.op == "ConstantOfShape":
             self._require_small(call, math.prod(self.array(call, 0).tolist()))  # type: ignore[union-attr]
-        results = [np.asarray(each) for each in _evaluated(call, given, self.file.opsets)]
+        results = [np.asarray(each) for each in source.evaluated(call, given, self.file.opsets)]
         self._require_small(call, sum(each.size for each in results))
         return tuple(results)
 
@@ -353,53 +352,3 @@ class Reader:
             raise call.refusal("the output should be computed from the input", "the input itself")
         labels = views.order(stored.view)
         return self.build.arranged(tensor, labels, (1, 1, math.prod(tensor.shape)), self.name_of(call))
-
-
-def _evaluated(call: Call, given: Mapping[str, object], opsets: Mapping[str, int]) -> list[np.ndarray]:
-    from onnx import helper
-    from onnx.reference import ReferenceEvaluator
-
-    attributes = {name: _as_tensor(value) for name, value in call.attributes.items()}
-    try:
-        node = helper.make_node(call.op, list(call.inputs), list(call.outputs), **attributes)
-        return list(ReferenceEvaluator(node, opsets=dict(opsets)).run(None, given))
-    except Exception as error:  # onnx raises anything for attributes and shapes that do not match
-        raise call.damage("should be computable", first_line(error)) from error
-
-
-def _as_tensor(value: object) -> object:
-    from onnx import numpy_helper
-
-    return numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value
-
-
-def _input(file: File, features: FeatureSpec | None) -> tuple[Shape, View]:
-    """Shape and view of the input: [n, c, h, w], or [n, h, w, c] where it is transposed first; rows are frames."""
-    labels = {4: ("c", "h", "w"), 3: ("h", "w"), 2: ("w",)}[len(file.shape) + 1]
-    if len(labels) == 3 and _is_channels_last(file):
-        labels = ("h", "w", "c")
-    sizes = dict(zip(labels, file.shape, strict=True))
-    if (
-        features is not None
-        and len(labels) > 1
-        and (sizes["w"], sizes["h"]) == features.shape != (sizes["h"], sizes["w"])
-    ):
-        labels = tuple({"h": "w", "w": "h"}.get(label, label) for label in labels)
-        sizes = dict(zip(labels, file.shape, strict=True))
-    shape = (sizes.get("h", 1), sizes.get("w", 1), sizes.get("c", 1))
-    if features is not None and labels == ("w",) and math.prod(features.shape) == file.shape[0]:
-        return (*features.shape, 1), views.without_units((("h", "w"),), (*features.shape, 1))
-    return shape, views.without_units(tuple((label,) for label in labels), shape)
-
-
-def _is_channels_last(file: File) -> bool:
-    name = file.source
-    for call in file.calls:
-        if name not in call.inputs[:1]:
-            continue
-        if call.op == "Transpose":
-            return list(call.attributes.get("perm", ())) == [0, 3, 1, 2]
-        if call.op not in ("QuantizeLinear", "DequantizeLinear", "Identity"):
-            return False
-        name = call.outputs[0]
-    return False

@@ -1,9 +1,10 @@
 """The requantization of a sum that the file rounds: exactly a floor where there is one, else the nearest multiplier.
 
 QuantizeLinear rounds y = factor * acc + bias to the nearest integer, halves to even; the graph rounds halves away from
-zero, or takes the floor. With factor = m / 2^n a half can only occur where 2^n * 2 * y is an odd multiple of 2^n: if
-2^(n + 1) * bias is odd, or n is 0, there is none, and y rounded is the floor of y + 1/2 - 2^-(n + 1) for every acc. Else
-the graph's multiplier is the one nearest to `factor`, and differs from the file where y is a half or very close to it.
+zero, or takes the floor. With factor = m / 2^n, and m odd, y is a half only where 2^(n + 1) * y is an odd multiple of
+2^n: if 2^(n + 1) * bias is odd, or n is 0, it never is, and y rounded is the floor of y + 1/2 - 2^-(n + 1) for every
+acc. Else the graph's multiplier is the one nearest to `factor`, and differs from the file where y is a half or next to
+one.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def floor_form(factor: np.ndarray, bias: np.ndarray, weight: np.ndarray | None) 
     if weight is not None:
         even = (weight.reshape(len(weight), -1) % 2 == 0).all(1)
         halved = _without_halves(2 * factor, bias, weight // 2)
-        form = _chosen(halved, form, ~_is_good(form) & even)
-        form = _chosen(_constant(bias, weight), form, ~weight.reshape(len(weight), -1).any(1))
+        form = _chosen(halved, form, np.asarray(~_is_good(form) & even))
+        form = _chosen(_constant(bias, weight), form, np.asarray(~weight.reshape(len(weight), -1).any(1)))
     return form if _is_good(form).all() else None
 
 
@@ -114,7 +115,9 @@ def nearest(factor: np.ndarray, bias: np.ndarray, weight: np.ndarray | None, rea
     fits = (factor > 0) & (np.abs(shift) < _SHIFT_MAX + 1) & (shift > -_SHIFT_MAX) & (np.abs(offset) <= _OFFSET_MAX)
     if not fits.all():
         return None
-    return Nearest(weight, offset.astype(np.int64), mult, shift, float(np.abs(total - offset).max()))
+    return Nearest(
+        weight, offset.astype(np.int64), np.asarray(mult), np.asarray(shift), float(np.abs(total - offset).max())
+    )
 
 
 def _without_halves(factor: np.ndarray, bias: np.ndarray, weight: np.ndarray | None) -> Form:
@@ -174,4 +177,4 @@ def _is_good(form: Form) -> np.ndarray:
 
 
 def _integers(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.nan_to_num(values), -(2.0**62), 2.0**62).astype(np.int64)
+    return np.asarray(np.clip(np.nan_to_num(values), -(2.0**62), 2.0**62), np.int64)

@@ -56,7 +56,7 @@ class Real:
 
 @dataclass(frozen=True)
 class Quantized:
-    """A constant scale * (integers - zero). integers: int64; scale, zero: [] or one an entry of `axis`; bits: 8, 4, 2."""
+    """A constant scale * (integers - zero). integers: int64; scale, zero: [] or [entries of `axis`]."""
 
     integers: np.ndarray
     scale: np.ndarray
@@ -107,7 +107,14 @@ class Sum:
 
     @classmethod
     def of(
-        cls, call: Call, op: str, reals: tuple[Real, ...], shape: Shape, view: View, factor: Any, **more: Any
+        cls,
+        call: Call,
+        op: str,
+        reals: tuple[Real, ...],
+        shape: Shape,
+        view: View,
+        factor: float | np.ndarray,
+        **more: Any,  # noqa: ANN401
     ) -> Sum:
         """Without bias and clipping. factor: of all channels, or one for each."""
         nothing = np.zeros(shape[2])
