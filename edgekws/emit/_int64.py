@@ -34,8 +34,8 @@ class Steps:
         return self.build.add(kind, names, self.build.free(f"{self.name}/{kind}"), **attributes)
 
     def constant(self, value: np.ndarray, label: str = "value", kind: str = "") -> str:
-        """kind: as of Builder.constant."""
-        return self.build.constant(self.build.free(f"{self.name}/{label}"), value, kind)
+        """kind: as of Builder.constant. Equal constants are one: copies of a layer share their weights."""
+        return self.build.shared_constant(f"{self.name}/{label}", value, kind)
 
     def cast(self, source: str, kind: type[np.generic]) -> str:
         from onnx import helper

@@ -24,6 +24,7 @@ class Builder:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self.taken = {"features"}
+        self.shared: dict[tuple[str, str, tuple[int, ...], bytes], str] = {}
 
     def constant(self, name: str, value: np.ndarray, kind: str = "") -> str:
         """kind: an ONNX type without a NumPy one, "INT4" or "INT2"; value then is int8."""
@@ -37,6 +38,13 @@ class Builder:
             tensor = numpy_helper.from_array(np.asarray(value, order="C"), name)  # which keeps a scalar a scalar
         self.constants.append(tensor)
         return name
+
+    def shared_constant(self, name: str, value: np.ndarray, kind: str = "") -> str:
+        """A constant like `constant`, or the one that already has these values, under its own name."""
+        key = kind, value.dtype.str, value.shape, value.tobytes()
+        if key not in self.shared:
+            self.shared[key] = self.constant(self.free(name), value, kind)
+        return self.shared[key]
 
     def add(self, op: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
         from onnx import helper

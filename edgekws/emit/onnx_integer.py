@@ -14,8 +14,8 @@ Sums are exact in every order because no partial sum leaves +-2^24, where float3
 could sum to more, they are split inside the file into 2, 4 or 8 digits, whose sums are added in int64. A runtime that
 computes Conv in less than float32 (TF32, bfloat16) is not one for this file.
 
-Weights are stored once: int8, or INT4 for those of 4 and 2 bits (INT2 would need opset 25, which runtimes of 2024 and
-2025 refuse). The first dimension is open.
+Scans are unrolled. Weights are stored once, those of copies too: int8, or INT4 for those of 4 and 2 bits (INT2 would
+need opset 25, which runtimes of 2024 and 2025 refuse). The first dimension is open.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from edgekws.errors import TargetError
 from edgekws.graph import sums
 from edgekws.graph.ir import INPUT, Graph, Node, accumulator_bounds
 from edgekws.graph.ops import OPS, Accumulate, Op
+from edgekws.graph.unroll import unrolled
 
 FILE, KIND, VERSION = "model.integer.onnx", "onnx_integer", 1
 NOTE = "the graph's own integers: sums in float32 below 2^24, requantization in int64; equal in every output"
@@ -58,17 +59,18 @@ def emit(graph: Graph) -> dict[str, bytes]:
     from onnx import TensorProto, helper
 
     graph.check()
+    flat = unrolled(graph)
     build = Builder()
     tensors = _Tensors(build, {INPUT: ("features", np.int8)})
-    for node, lo, hi in graph.ranges():
+    for node, lo, hi in flat.ranges():
         _write(tensors, node, (lo, hi))
-    scores = build.add("Flatten", [tensors.read(graph.nodes[-1].name, np.int8)], build.free("scores"), axis=1)
+    scores = build.add("Flatten", [tensors.read(flat.nodes[-1].name, np.int8)], build.free("scores"), axis=1)
     height, width, channels = graph.in_shape
     ends = (
         helper.make_tensor_value_info("features", TensorProto.INT8, ["n", channels, height, width]),
         helper.make_tensor_value_info(scores, TensorProto.INT8, ["n", len(graph.labels)]),
     )
-    about = _seal.describe(graph, KIND, VERSION, NOTE) | narrow_weights(graph, lambda _: "int4") | _zero_points(graph)
+    about = _seal.describe(graph, KIND, VERSION, NOTE) | narrow_weights(flat, lambda _: "int4") | _zero_points(graph)
     return {FILE: build.model(graph.name, OPSET, IR_VERSION, ends, about)}
 
 

@@ -19,6 +19,7 @@ from edgekws.graph.ir import INPUT, Graph, Node, Requant
 from edgekws.graph.ops import OPS
 from tests.general_graphs import random_general
 from tests.graphs import random_dag
+from tests.recurrent import gru_graph
 
 
 def features_of(graph, count=6, seed=0):
@@ -191,6 +192,15 @@ def test_tables_of_one_row_for_each_channel():
     )
     graph = Graph((first, second, last), ("a", "b", "c"), UnknownFeatures((1, 2), 5), "int8")
     assert_equal(graph, features_of(graph, 300))
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_scans_are_unrolled_and_their_weights_stored_once(rows):
+    graph = gru_graph(rows=rows)
+    assert_equal(graph, features_of(graph, 20))
+    model = onnx.load_from_string(onnx_integer.emit(graph)[onnx_integer.FILE])
+    names = [each.name for each in model.graph.initializer if each.name.endswith(".hr/weight")]
+    assert names == ["gru.0.hr/weight"]
 
 
 def test_padding_of_pools():
