@@ -66,6 +66,25 @@ class _Node(ctypes.Structure):
     )
 
 
+class _General(ctypes.Structure):
+    """ekw_general of kernels.h."""
+
+    _fields_ = (
+        ("node", _Node),
+        ("zero", ctypes.c_int32),
+        ("pad_value", ctypes.c_int32),
+        ("dilation", ctypes.c_int32 * 2),
+        ("rule", ctypes.c_int),
+        ("is_plain", ctypes.c_int32),
+        ("is_signed", ctypes.c_int32),
+        ("weight_bits", ctypes.c_int32),
+    )
+
+
+_RULES = {"EKW_CLIP": 0, "EKW_SHIFT": 1, "EKW_FIXED": 2, "EKW_ONCE": 3}
+"""ekw_rule of kernels.h."""
+
+
 def compile_model(model: Mapping[str, bytes], folder: Path | None, options: host_cc.Options = None) -> Executor:
     """The model of edgekws.emit.c as a function: int8 [n, height, width * channels] -> int8 [n, labels].
 
@@ -121,11 +140,14 @@ def compile_kernels(folder: Path | None, options: host_cc.Options = host_cc.PORT
         alive, tensors = constants(node), [np.ascontiguousarray(x.transpose(2, 0, 1)) for x in inputs]
         height, width, channels = node.out_shape
         tensors.append(np.zeros((channels, height, width), np.int8 if node.requant.lo < 0 else np.uint8))
-        kernel = getattr(library, c.kernel(node, tuple(x.dtype == np.int8 for x in inputs)).name)
+        signed = tuple(x.dtype == np.int8 for x in inputs)
+        chosen = c.kernel(node, signed)
+        kernel = getattr(library, chosen.name)
+        described = _mirror_general(node, alive, signed) if chosen.is_general else _mirror(node, alive)
         size = c.scratch_bytes(node, core)
         scratch = np.full(size + _GUARD_BYTES, _GUARD, np.uint8)
         more = (_Scratch(_address(scratch), size),) if node.operation.input_count == 1 else ()
-        kernel(ctypes.byref(_mirror(node, alive)), *map(_address, tensors), *more)
+        kernel(ctypes.byref(described), *map(_address, tensors), *more)
         if (scratch[size:] != _GUARD).any():
             raise ArtifactError(f"{node.name}: the kernel should stay within {size} bytes of scratch")
         return tensors[-1].transpose(1, 2, 0).astype(np.int32)
@@ -145,10 +167,10 @@ def constants(node: Node) -> dict[str, np.ndarray]:
     """The node's constants in the layout of the C kernels. Keep them alive during the call."""
     requant, arrays = node.requant, dict[str, np.ndarray]()
     if not requant.is_identity:
-        multiplier = np.int32 if requant.rule == "fixed-point" else np.uint8
+        multiplier = np.int32 if requant.is_fixed_point else np.uint8
         arrays["offset"] = np.ascontiguousarray(requant.offset, np.int32)
         arrays["mult"] = np.ascontiguousarray(requant.mult, multiplier)
-        arrays["shift"] = np.ascontiguousarray(requant.shift, np.uint8)
+        arrays["shift"] = np.ascontiguousarray(requant.shift.astype(np.uint8))
     if node.weight is not None:
         arrays["weight"] = np.ascontiguousarray(c.packed(c.filters(node), node.weight_bits))
     return arrays
@@ -167,6 +189,19 @@ def _mirror(node: Node, arrays: Mapping[str, np.ndarray]) -> _Node:
         node.stride,
         node.pad,
     )
+
+
+def general_words(node: Node, signed: tuple[bool, ...]) -> list[int]:
+    """The words of an ekw_general after those of its node."""
+    words: list[int] = []
+    for value in c.general_fields(node, signed).values():
+        words += list(value) if isinstance(value, tuple) else [_RULES[value] if isinstance(value, str) else value]
+    return words
+
+
+def _mirror_general(node: Node, arrays: Mapping[str, np.ndarray], signed: tuple[bool, ...]) -> _General:
+    zero, pad_value, down, right, *rest = general_words(node, signed)
+    return _General(_mirror(node, arrays), zero, pad_value, (down, right), *rest)
 
 
 def _address(array: np.ndarray) -> ctypes.c_void_p:

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekws.emit.c.arena import plan as arena_plan
-from edgekws.emit.c.kernels import Kernel, definitions, every_kernel, filters, kernel, packed
+from edgekws.emit.c.kernels import (
+    Kernel,
+    definitions,
+    every_kernel,
+    filters,
+    general_fields,
+    is_general,
+    kernel,
+    packed,
+)
 from edgekws.emit.c.scratch import bytes_of, cores, node_bytes
 from edgekws.graph.io import digest
 from edgekws.graph.ir import INPUT, Graph, Node
@@ -27,6 +36,8 @@ __all__ = [
     "emit",
     "every_kernel",
     "filters",
+    "general_fields",
+    "is_general",
     "kernel",
     "memory",
     "packed",
@@ -55,7 +66,7 @@ void ekw_model_run(const int8_t *input, int8_t *scores) {
     }
 }
 """
-_MULTIPLIER = {"offset-scale-shift": "uint8_t", "fixed-point": "int32_t"}
+_MULTIPLIER = {"offset-scale-shift": "uint8_t", "fixed-point": "int32_t", "fixed-point-once": "int32_t"}
 
 
 @dataclass(frozen=True)
@@ -136,7 +147,8 @@ def _scratch_sizes(plan: Memory) -> str:
 
 
 def _source(graph: Graph) -> str:
-    kernels = _kernels(graph)
+    signs = _signs(graph)
+    kernels = [kernel(node, signed) for node, signed in zip(graph.nodes, signs, strict=True)]
     parts = [
         f'/* {_comment(graph.name)}: written by edgekws, do not edit. */\n#include "model.h"\n\n',
         definitions(set(kernels)),
@@ -145,16 +157,16 @@ def _source(graph: Graph) -> str:
         _braced("const char *const ekw_model_labels[EKW_MODEL_LABELS]", map(_string, graph.labels)),
         _braced("const char *const ekw_model_layers[EKW_MODEL_LAYERS]", (_string(node.name) for node in graph.nodes)),
         _braced("const uint16_t ekw_model_exp[256]", exp_table(graph.score_scale).tolist()),
-        *(_constants(number, node) + _node(number, node) for number, node in enumerate(graph.nodes)),
+        *(_constants(number, node) + _node(number, node, signs[number]) for number, node in enumerate(graph.nodes)),
         _run(graph, kernels),
     ]
     return "".join(parts)
 
 
-def _kernels(graph: Graph) -> list[Kernel]:
-    """The kernel of each node."""
-    signed = {INPUT: True, **{node.name: node.requant.lo < 0 for node in graph.nodes}}
-    return [kernel(node, tuple(signed[name] for name in node.inputs)) for node in graph.nodes]
+def _signs(graph: Graph) -> list[tuple[bool, ...]]:
+    """Whether each input of each node is -128..127 rather than 0..255."""
+    signed = {INPUT: True, **{node.name: not node.is_unsigned for node in graph.nodes}}
+    return [tuple(signed[name] for name in node.inputs) for node in graph.nodes]
 
 
 def _constants(number: int, node: Node) -> str:
@@ -163,7 +175,7 @@ def _constants(number: int, node: Node) -> str:
     if not requant.is_identity:
         text += _array("int32_t", f"node{number}_offset", requant.offset, requant.offset.shape)
         text += _array(_MULTIPLIER[requant.rule], f"node{number}_mult", requant.mult, requant.mult.shape)
-        text += _array("uint8_t", f"node{number}_shift", requant.shift, requant.shift.shape)
+        text += _array("uint8_t", f"node{number}_shift", requant.shift.astype(np.uint8), requant.shift.shape)
     if node.weight is not None:
         weight, note = filters(node), f", {node.weight_bits} bits"
         text += _array("int8_t", f"node{number}_weight", packed(weight, node.weight_bits), weight.shape, note)
@@ -176,7 +188,7 @@ def _array(ctype: str, name: str, values: np.ndarray, shape: tuple[int, ...], no
     return _braced(f"static const {ctype} {name}[{values.size}] /* {meaning} */", values.reshape(-1).tolist())
 
 
-def _node(number: int, node: Node) -> str:
+def _node(number: int, node: Node, signed: tuple[bool, ...]) -> str:
     array = f"node{number}_"
     weight = "0" if node.weight is None else f"{array}weight"
     plain = node.requant.is_identity
@@ -191,7 +203,15 @@ def _node(number: int, node: Node) -> str:
         f".stride = {_tuple(node.stride)}",
         f".pad = {_tuple(node.pad)}",
     ]
-    return f"static const ekw_node node{number} = {{\n" + "".join(f"    {field},\n" for field in fields) + "};\n"
+    lines = [f"    {field},\n" for field in fields]
+    if not is_general(node, signed):
+        return f"static const ekw_node node{number} = {{\n{''.join(lines)}}};\n"
+    inner = "".join(f"    {line}" for line in lines)
+    more = [
+        f"    .{name} = {_tuple(value) if isinstance(value, tuple) else value},\n"
+        for name, value in general_fields(node, signed).items()
+    ]
+    return f"static const ekw_general node{number} = {{\n    .node = {{\n{inner}    }},\n{''.join(more)}}};\n"
 
 
 def _run(graph: Graph, kernels: Iterable[Kernel]) -> str:

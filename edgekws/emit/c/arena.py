@@ -63,6 +63,8 @@ def may_overwrite(node: Node) -> bool:
         return False
     if op.is_convolution and not op.is_depthwise:
         return node.kernel == node.stride == (1, 1) and not any(node.pad)
+    if op.is_window_pool and any(node.pad):
+        return False  # windows go back to inputs above and to the left of the output
     return math.prod(node.out_shape[:2]) <= math.prod(node.in_shape[:2])
 
 

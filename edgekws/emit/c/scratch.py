@@ -62,7 +62,7 @@ def node_bytes(node: Node, core: str, min_ram: bool) -> int:
     if not node.operation.is_convolution:
         return 0
     if node.operation.is_depthwise:
-        return macros_of(core).value("EKW_PLANE_BYTES", c_node(node))
+        return macros_of(core).value("EKW_PLANE_BYTES", c_node(node), *node.extent)
     return _conv2d_bytes(node, macros_of(core), min_ram)
 
 

@@ -96,8 +96,8 @@ EKW_BODY void ekw_conv2d_block(const ekw_node *node, const ekw_conv2d_plan *plan
 }
 
 EKW_DRIVER void ekw_conv2d_run(const ekw_node *node, const uint8_t *input, uint8_t *output, ekw_scratch scratch,
-                               bool is_signed, int32_t bits, ekw_rule rule) {
-    const ekw_case kind = {.is_signed = is_signed, .weight_bits = bits, .rule = rule};
+                               bool is_signed, int32_t bits, ekw_rule rule, const ekw_general *general) {
+    const ekw_case kind = {.is_signed = is_signed, .weight_bits = bits, .rule = rule, .general = general};
     const ekw_conv2d_plan plan = ekw_conv2d_plan_of(node, scratch, kind);
     ekw_prepare_stages(plan.stages, node, plan.taps, kind);
     for (int32_t first = 0; first < plan.pixels; first += plan.pixel_block) {
@@ -109,7 +109,7 @@ EKW_DRIVER void ekw_conv2d_run(const ekw_node *node, const uint8_t *input, uint8
 
 EKW_BODY void ekw_conv2d(const ekw_node *node, const uint8_t *input, uint8_t *output, ekw_scratch scratch,
                          ekw_case kind) {
-    ekw_conv2d_run(node, input, output, scratch, kind.is_signed, kind.weight_bits, kind.rule);
+    ekw_conv2d_run(node, input, output, scratch, kind.is_signed, kind.weight_bits, kind.rule, kind.general);
 }
 
 #endif

@@ -9,7 +9,7 @@ EKW_BODY void ekw_global_sum_pool(const ekw_node *node, const uint8_t *input, ui
     (void)scratch;
     const int32_t plane = node->in_shape.height * node->in_shape.width;
     for (int32_t c = 0; c < node->in_shape.channels; c++, input += plane) {
-        output[c] = ekw_requantize(&node->requant, ekw_sum(input, plane, kind), c, kind.rule);
+        output[c] = ekw_requantize(&node->requant, ekw_sum(input, plane, kind), c, kind);
     }
 }
 

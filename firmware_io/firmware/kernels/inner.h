@@ -46,6 +46,34 @@ EKW_BODY ekw_stage ekw_stage_of(const ekw_requant *requant, int32_t channel, ekw
     return (ekw_stage){requant->offset[channel], mult, requant->shift[channel]};
 }
 
+/* Functions that kernels of several cases share, so that an image has them once. */
+#define EKW_SHARED static __attribute__((noinline, unused))
+
+/* total * mult / 2^places rounded, halves away from zero. */
+EKW_BODY int64_t ekw_rounded_once(int32_t total, int32_t mult, int32_t places) {
+    const int64_t product = (int64_t)total * mult, half = places > 0 ? INT64_C(1) << (places - 1) : 0;
+    return (product + half - (product < 0)) >> places;
+}
+
+/* The result of a general node before it is clipped. total: with the offset; Graph.check proves that it fits 32 bits
+ * after the shift to the left, too. */
+EKW_SHARED int32_t ekw_scaled_general(const ekw_general *general, int32_t total, int32_t channel) {
+    const ekw_requant *requant = &general->node.requant;
+    if (general->rule == EKW_CLIP) {
+        return total + general->zero;
+    }
+    const int32_t shift = ((const int8_t *)requant->shift)[channel];
+    if (general->rule == EKW_SHIFT) {
+        return (total * ((const uint8_t *)requant->mult)[channel]) >> shift;
+    }
+    const int32_t mult = ((const int32_t *)requant->mult)[channel];
+    if (general->rule == EKW_ONCE) {
+        return (int32_t)ekw_rounded_once(total, mult, 31 + shift) + general->zero;
+    }
+    total = (int32_t)((uint32_t)total << (shift < 0 ? -shift : 0));
+    return ekw_fixed_point(total, mult, shift < 0 ? 0 : shift) + general->zero;
+}
+
 /* total: with the offset. */
 EKW_BODY int32_t ekw_scaled(int32_t total, ekw_stage stage, ekw_rule rule) {
     if (rule == EKW_CLIP) {
@@ -60,12 +88,42 @@ EKW_BODY uint8_t ekw_clip(const ekw_requant *stage, int32_t y) {
     return (uint8_t)y;
 }
 
-EKW_BODY uint8_t ekw_requantize(const ekw_requant *requant, int32_t acc, int32_t channel, ekw_rule rule) {
-    const ekw_stage stage = ekw_stage_of(requant, channel, rule);
-    return ekw_clip(requant, ekw_scaled(acc + stage.offset, stage, rule));
+EKW_BODY int32_t ekw_general_offset(const ekw_general *general, int32_t channel) {
+    return general->rule == EKW_CLIP ? 0 : general->node.requant.offset[channel];
 }
 
-/* The taps of a kernel that lie inside the input; the others read padding, which is 0. */
+EKW_BODY uint8_t ekw_requantize(const ekw_requant *requant, int32_t acc, int32_t channel, ekw_case kind) {
+    if (kind.rule == EKW_GENERAL) {
+        const int32_t total = acc + ekw_general_offset(kind.general, channel);
+        return ekw_clip(requant, ekw_scaled_general(kind.general, total, channel));
+    }
+    const ekw_stage stage = ekw_stage_of(requant, channel, kind.rule);
+    return ekw_clip(requant, ekw_scaled(acc + stage.offset, stage, kind.rule));
+}
+
+/* What windows read outside of the input, and the steps between their taps. */
+EKW_BODY int32_t ekw_pad_value(ekw_case kind) {
+    return kind.general ? kind.general->pad_value : 0;
+}
+
+EKW_BODY int32_t ekw_dilation(ekw_case kind, int32_t axis) {
+    return kind.general ? kind.general->dilation[axis] : 1;
+}
+
+EKW_BODY bool ekw_is_dilated(ekw_case kind) {
+    return ekw_dilation(kind, 0) > 1 || ekw_dilation(kind, 1) > 1;
+}
+
+/* From the first to the last tap. */
+EKW_BODY int32_t ekw_extent(const ekw_node *node, ekw_case kind, int32_t axis) {
+    return (node->kernel[axis] - 1) * ekw_dilation(kind, axis) + 1;
+}
+
+EKW_BODY bool ekw_is_3x3(const ekw_node *node, ekw_case kind) {
+    return node->kernel[0] == 3 && node->kernel[1] == 3 && !ekw_is_dilated(kind);
+}
+
+/* The taps of a kernel that lie inside the input; the others read padding. */
 typedef struct {
     int32_t begin;
     int32_t end; /* begin when there is none */

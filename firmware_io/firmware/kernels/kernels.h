@@ -45,10 +45,28 @@ typedef struct {
 } ekw_node;
 
 typedef enum {
-    EKW_CLIP,  /* acc */
-    EKW_SHIFT, /* (acc * mult[c]) >> shift[c], arithmetic shift, that is floor */
-    EKW_FIXED  /* acc * mult[c] / 2^31 rounded, then / 2^shift[c] rounded */
+    EKW_CLIP,   /* acc */
+    EKW_SHIFT,  /* (acc * mult[c]) >> shift[c], arithmetic shift, that is floor */
+    EKW_FIXED,  /* acc * mult[c] / 2^31 rounded, then / 2^shift[c] rounded; |acc| < 2^30 */
+    EKW_ONCE,   /* acc * mult[c] / 2^(31 + shift[c]) rounded, halves away from zero */
+    EKW_GENERAL /* as ekw_general says */
 } ekw_rule;
+
+/* A node with all that models of other tools may have. EKW_FIXED and EKW_ONCE may have shifts down to -31 here, in two's
+ * complement, which multiply acc by 2^-shift before; lo..hi may be part of the range of a byte; weights may be
+ * -128, -8 or -2.
+ *
+ *     y = clip(scaled(acc) + zero, lo, hi) */
+typedef struct {
+    ekw_node node;
+    int32_t zero;
+    int32_t pad_value;
+    int32_t dilation[2]; /* steps between taps: down, right */
+    ekw_rule rule;
+    int32_t is_plain; /* EKW_FIXED without any of that, but for padding and dilation: the fast code scales it */
+    int32_t is_signed;
+    int32_t weight_bits;
+} ekw_general;
 
 /* The case that a kernel is compiled for. Inputs are -128..127 when signed, else 0..255; the output is int8 where
  * requant.lo is negative and uint8 otherwise. */
@@ -57,6 +75,7 @@ typedef struct {
     bool is_second_signed; /* the other input of add */
     int32_t weight_bits;
     ekw_rule rule;
+    const ekw_general *general; /* null in all other kernels, where padding is 0 and windows are not dilated */
 } ekw_case;
 
 /* Memory that a kernel may use while it runs, aligned to EKW_ALIGNMENT. The macros of sizes.h give its size;
@@ -75,6 +94,18 @@ typedef struct {
     __attribute__((noinline)) void name(const ekw_node *node, const void *input, void *output,                \
                                         ekw_scratch scratch) {                                                \
         body(node, input, output, scratch, (ekw_case){__VA_ARGS__});                                          \
+    }
+
+/* One kernel for every case of a general node. */
+#define EKW_KERNEL_GENERAL(name, body)                                                                       \
+    void name(const ekw_general *node, const void *input, void *output, ekw_scratch scratch);                 \
+    __attribute__((noinline)) void name(const ekw_general *node, const void *input, void *output,             \
+                                        ekw_scratch scratch) {                                                \
+        body(&node->node, input, output, scratch,                                                             \
+             (ekw_case){.is_signed = node->is_signed != 0,                                                    \
+                        .weight_bits = node->weight_bits,                                                     \
+                        .rule = node->is_plain ? EKW_FIXED : EKW_GENERAL,                                     \
+                        .general = node});                                                                    \
     }
 
 /* The same for two inputs. */

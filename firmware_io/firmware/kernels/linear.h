@@ -12,7 +12,7 @@ EKW_BODY void ekw_linear(const ekw_node *node, const uint8_t *input, uint8_t *ou
     const int8_t *filter = node->weight;
     for (int32_t c = 0; c < node->out_shape.channels; c++, filter += stride) {
         const int32_t acc = ekw_dot(input, filter, length, kind);
-        output[c] = ekw_requantize(&node->requant, acc, c, kind.rule);
+        output[c] = ekw_requantize(&node->requant, acc, c, kind);
     }
 }
 

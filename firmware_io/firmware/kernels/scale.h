@@ -10,7 +10,7 @@ EKW_BODY void ekw_scale(const ekw_node *node, const uint8_t *input, uint8_t *out
     const int32_t plane = node->in_shape.height * node->in_shape.width;
     for (int32_t c = 0; c < node->in_shape.channels; c++) {
         for (int32_t i = 0; i < plane; i++) {
-            *output++ = ekw_requantize(&node->requant, ekw_at(input++, 0, kind.is_signed), c, kind.rule);
+            *output++ = ekw_requantize(&node->requant, ekw_at(input++, 0, kind.is_signed), c, kind);
         }
     }
 }

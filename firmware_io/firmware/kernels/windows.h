@@ -7,22 +7,23 @@
 
 #include "kernels/inner.h"
 
-/* The taps of one output pixel: 0 where the window leaves the input. */
+/* The taps of one output pixel. */
 EKW_BODY void ekw_pack_window(const ekw_node *node, const uint8_t *input, int32_t pixel, uint8_t *packed, int32_t slot,
                               ekw_case kind) {
     const int32_t height = node->in_shape.height, width = node->in_shape.width;
     const int32_t top = pixel / node->out_shape.width * node->stride[0] - node->pad[0];
     const int32_t left = pixel % node->out_shape.width * node->stride[1] - node->pad[2];
     const int32_t taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
-    const ekw_taps columns = ekw_inside(left, node->kernel[1], width);
+    const int32_t down = ekw_dilation(kind, 0), right = ekw_dilation(kind, 1), pad = ekw_pad_value(kind);
     int32_t tap = 0;
     for (int32_t c = 0; c < node->in_shape.channels; c++, input += height * width) {
-        for (int32_t i = top; i < top + node->kernel[0]; i++) {
-            const bool is_row_inside = i >= 0 && i < height;
-            const uint8_t *row = input + (is_row_inside ? i * width : 0);
+        for (int32_t i = 0; i < node->kernel[0]; i++) {
+            const bool is_row_inside = (uint32_t)(top + i * down) < (uint32_t)height;
+            const uint8_t *row = input + (is_row_inside ? (top + i * down) * width : 0);
             for (int32_t j = 0; j < node->kernel[1]; j++, tap++) {
-                const bool is_inside = is_row_inside && j >= columns.begin && j < columns.end;
-                ekw_pack_tap(packed, taps, slot, tap, is_inside ? ekw_at(row, left + j, kind.is_signed) : 0, kind);
+                const int32_t column = left + j * right;
+                const bool is_inside = is_row_inside && (uint32_t)column < (uint32_t)width;
+                ekw_pack_tap(packed, taps, slot, tap, is_inside ? ekw_at(row, column, kind.is_signed) : pad, kind);
             }
         }
     }

@@ -18,7 +18,7 @@ from edgekws.emit import c
 from edgekws.graph.ir import Node
 from firmware_io import build, tools
 from firmware_io.board import Board
-from firmware_io.build.host_library import constants
+from firmware_io.build.host_library import constants, general_words
 
 MEMORY = 0x2100_0000
 """Of the MPS2 (PSRAM) and MPS3 (SRAM) boards, beyond what the linker script uses."""
@@ -96,9 +96,11 @@ def _qemu(board: Board, elf: Path, work: Path) -> list[str]:
 
 
 def _kernels_source() -> str:
+    """All kernels, and a table of those of each type; a general one takes an ekw_general, which begins with a node."""
     rows = {True: "", False: ""}
     for number, kernel in enumerate(_KERNELS):
-        rows[len(kernel.signed) == 2] += f"    [{number}] = {kernel.name},\n"
+        name = f"(one){kernel.name}" if kernel.is_general else kernel.name
+        rows[len(kernel.signed) == 2] += f"    [{number}] = {name},\n"
     size = len(_KERNELS)
     return (
         c.definitions(set(_KERNELS)) + f"\ntypedef void (*one)(const ekw_node *, const void *, void *, ekw_scratch);\n"
@@ -114,14 +116,17 @@ def _lay_out(memory: Memory, call: Call, core: str) -> tuple[int, ...]:
     at = {name: memory.put(values.tobytes()) for name, values in arrays.items()}
     words = [at.get("offset", 0), at.get("mult", 0), at.get("shift", 0), node.requant.lo, node.requant.hi]
     words += [*node.in_shape, *node.out_shape, at.get("weight", 0), *node.kernel, *node.stride, *node.pad]
-    described = memory.put(struct.pack("<20i", *(word - (1 << 32) if word >= 1 << 31 else word for word in words)))
+    signed = tuple(x.dtype == np.int8 for x in call.inputs)
+    chosen = c.kernel(node, signed)
+    words += general_words(node, signed) if chosen.is_general else []
+    described = memory.put(struct.pack(f"<{len(words)}I", *(word & 0xFFFFFFFF for word in words)))
     size = int(np.prod(node.out_shape))
     room = max(size, call.inputs[0].size) if call.in_place else call.inputs[0].size
     first = memory.put(call.inputs[0].transpose(2, 0, 1).tobytes().ljust(room, b"\0"))
     second = memory.put(call.inputs[1].transpose(2, 0, 1).tobytes()) if len(call.inputs) > 1 else 0
     output = first if call.in_place else memory.put(bytes(size))
     scratch_bytes = c.scratch_bytes(node, core, call.min_ram)
-    kernel = _KERNELS.index(c.kernel(node, tuple(x.dtype == np.int8 for x in call.inputs)))
+    kernel = _KERNELS.index(chosen)
     guards = (output + (room if call.in_place else size), memory.put(bytes(scratch_bytes)))
     return kernel, described, first, second, output, guards[1], scratch_bytes, 0, guards[0]
 

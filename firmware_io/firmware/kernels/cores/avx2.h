@@ -52,9 +52,10 @@ EKW_BODY int32_t ekw_raise(ekw_case kind) {
     return EKW_LANE_TAPS == 4 && kind.is_signed ? 128 : 0;
 }
 
-/* Lanes of taps that are 0. */
+/* Lanes of taps in the padding. */
 EKW_BODY ekw_lanes ekw_padding(ekw_case kind) {
-    return ekw_all(ekw_raise(kind) ? (int32_t)0x80808080 : 0);
+    const uint32_t value = (uint32_t)(ekw_pad_value(kind) + ekw_raise(kind)) & (EKW_LANE_TAPS == 4 ? 0xFF : 0xFFFF);
+    return ekw_all((int32_t)(value * (EKW_LANE_TAPS == 4 ? UINT32_C(0x01010101) : UINT32_C(0x00010001))));
 }
 
 /* Fields of 4 or 2 bits that begin at bit `at` of each byte, sign extended. */
@@ -180,6 +181,7 @@ EKW_BODY void ekw_pack_row(const ekw_block *block, ekw_tap *to, int32_t pixel, i
 EKW_BODY void ekw_pack_tap(const ekw_node *node, const ekw_block *block, const uint8_t *input, ekw_tap *to, int32_t i,
                            int32_t j, ekw_case kind) {
     const ekw_shape in = node->in_shape, out = node->out_shape;
+    i *= ekw_dilation(kind, 0), j *= ekw_dilation(kind, 1);
     const ekw_taps rows = ekw_outputs_inside(i, node->pad[0], node->stride[0], in.height, out.height);
     const ekw_taps columns = ekw_outputs_inside(j, node->pad[2], node->stride[1], in.width, out.width);
     const int32_t left = columns.begin * node->stride[1] + j - node->pad[2];
@@ -206,8 +208,9 @@ EKW_BODY bool ekw_pack_fours(const ekw_node *node, const uint8_t *input, uint8_t
                 return false;
             }
             for (int32_t c = 0; c < channels; c++) {
-                const ekw_lanes x = ekw_seated(&seat, input + c * plane, plane);
-                ekw_keep(to + 64 * (c * node->kernel[0] * fours + k), ekw_plus_bytes(x, ekw_raise(kind)));
+                const ekw_lanes x = ekw_plus_bytes(ekw_seated(&seat, input + c * plane, plane), ekw_raise(kind));
+                const ekw_lanes padded = _mm512_mask_blend_epi8(seat.inside, ekw_padding(kind), x);
+                ekw_keep(to + 64 * (c * node->kernel[0] * fours + k), padded);
             }
         }
     }
@@ -221,7 +224,7 @@ EKW_BODY void ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8
     const ekw_block block = {first, first + count, 16 * lanes * EKW_LANE_TAPS};
     uint8_t *to = ekw_to_line(packed);
 #ifdef EKW_HAS_VNNI
-    if (node->kernel[1] % 4 == 0 && ekw_pack_fours(node, input, to, first, count, kind)) {
+    if (node->kernel[1] % 4 == 0 && !ekw_is_dilated(kind) && ekw_pack_fours(node, input, to, first, count, kind)) {
         return;
     }
 #endif
@@ -269,7 +272,7 @@ EKW_BODY void ekw_tile(const ekw_node *node, const ekw_panel *panel, int32_t f, 
         uint8_t *output = panel->output + (f + i) * panel->plane + pixel;
 #pragma GCC unroll 4
         for (int32_t g = 0; g < groups; g++) {
-            const ekw_lanes y = ekw_requantized(&node->requant, acc[i][g], panel->first_filter + f + i, kind.rule);
+            const ekw_lanes y = ekw_requantized(&node->requant, acc[i][g], panel->first_filter + f + i, kind);
             ekw_keep16(output + g * 16, ekw_bytes(y), panel->pixel_count - pixel - g * 16);
         }
     }

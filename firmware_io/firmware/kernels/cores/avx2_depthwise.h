@@ -15,7 +15,7 @@
 #define EKW_TABLE_COPY_BYTES(node) (EKW_ROUND_UP(EKW_IN_PLANE(node), 64) + 64)
 #define EKW_TABLE_BYTES(node)                                                                                \
     (64 + EKW_TABLE_GROUPS(node) * EKW_TABLE_EACH(node) * EKW_SEAT_BYTES + 2 * EKW_TABLE_COPY_BYTES(node))
-#define EKW_PLANE_BYTES(node) EKW_LARGER(EKW_PLANE_PADDED_BYTES(node), EKW_TABLE_BYTES(node))
+#define EKW_PLANE_BYTES(node, rows, columns) EKW_LARGER(EKW_PLANE_PADDED_BYTES(node), EKW_TABLE_BYTES(node))
 
 typedef struct {
     int16_t *weights;
@@ -32,16 +32,17 @@ EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case
 }
 
 /* Results have overwritten the padding: ekw_plane_fill clears it for each channel. */
-EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
-    (void)plane;
+EKW_BODY void ekw_plane_clear(const ekw_plane *plane, ekw_case kind) {
+    (void)plane, (void)kind;
 }
 
-/* Rows in pieces of 8. The last piece of a row is filled with zeros, which the next row overwrites. */
+/* Rows in pieces of 8. The last piece of a row is filled with padding, which the next row overwrites. */
 EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const uint8_t *input, ekw_case kind) {
     const int32_t width = node->in_shape.width, whole = node->in_shape.height * width - 8;
+    const __m128i pad = _mm_set1_epi16((int16_t)ekw_pad_value(kind));
     const __m128i order = _mm_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7);
     for (int32_t i = 0; i < plane->rows * plane->columns; i += 32) {
-        ekw_keep(plane->values + i, ekw_all(0));
+        ekw_keep(plane->values + i, ekw_all((int32_t)((uint32_t)(uint16_t)ekw_pad_value(kind) * UINT32_C(0x00010001))));
     }
     int16_t *row = plane->values + node->pad[0] * plane->columns + node->pad[2];
     for (int32_t i = 0; i < node->in_shape.height * width; i += width, row += plane->columns) {
@@ -51,7 +52,7 @@ EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const
                                                  : ekw_load_some(input + i + j, left < 8 ? left : 8);
             const __m128i x = kind.is_signed ? _mm_cvtepi8_epi16(bytes) : _mm_cvtepu8_epi16(bytes);
             const __m128i mask = _mm_cmpgt_epi16(_mm_set1_epi16((int16_t)(left < 8 ? left : 8)), order);
-            _mm_storeu_si128((__m128i *)(void *)(row + j), _mm_and_si128(x, mask));
+            _mm_storeu_si128((__m128i *)(void *)(row + j), _mm_blendv_epi8(pad, x, mask));
         }
     }
 }
@@ -84,12 +85,14 @@ EKW_BODY ekw_sums ekw_plane_sums3x3(const ekw_plane *plane, const int16_t *corne
     return ekw_add_taps(acc, third + 2, w[8], third + 2, 0);
 }
 
-EKW_BODY ekw_sums ekw_plane_sums(const ekw_node *node, const ekw_plane *plane, const int16_t *corner) {
+EKW_BODY ekw_sums ekw_plane_sums(const ekw_node *node, const ekw_plane *plane, const int16_t *corner,
+                                 ekw_case kind) {
+    const int32_t down = ekw_dilation(kind, 0) * plane->columns, right = ekw_dilation(kind, 1);
     const int16_t *w = plane->weights;
     ekw_sums acc = {ekw_all(0), ekw_all(0)};
-    for (int32_t i = 0; i < node->kernel[0]; i++, corner += plane->columns) {
+    for (int32_t i = 0; i < node->kernel[0]; i++, corner += down) {
         for (int32_t j = 0; j < node->kernel[1]; j++) {
-            acc = ekw_add_taps(acc, corner + j, *w++, corner + j, 0);
+            acc = ekw_add_taps(acc, corner + j * right, *w++, corner + j * right, 0);
         }
     }
     return acc;
@@ -113,15 +116,15 @@ EKW_BODY void ekw_plane_take(const ekw_node *node, const uint8_t *results, int32
 /* Bytes of results are written where the plane begins, behind the values that are still to be read. */
 EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
                             ekw_case kind) {
-    const bool is_3x3 = node->kernel[0] == 3 && node->kernel[1] == 3;
+    const bool is_3x3 = ekw_is_3x3(node, kind);
     const int32_t last_row = (node->out_shape.height - 1) * node->stride[0];
     const int32_t last = last_row * plane->columns + (node->out_shape.width - 1) * node->stride[1];
     uint8_t *results = (uint8_t *)plane->values;
     for (int32_t i = 0; i <= last; i += 32) {
         const int16_t *corner = plane->values + i;
-        const ekw_sums acc = is_3x3 ? ekw_plane_sums3x3(plane, corner) : ekw_plane_sums(node, plane, corner);
-        const ekw_lanes low = ekw_requantized(&node->requant, acc.low, channel, kind.rule);
-        const ekw_lanes high = ekw_requantized(&node->requant, acc.high, channel, kind.rule);
+        const ekw_sums acc = is_3x3 ? ekw_plane_sums3x3(plane, corner) : ekw_plane_sums(node, plane, corner, kind);
+        const ekw_lanes low = ekw_requantized(&node->requant, acc.low, channel, kind);
+        const ekw_lanes high = ekw_requantized(&node->requant, acc.high, channel, kind);
         ekw_keep_bytes(results + i, low, high);
     }
     ekw_plane_take(node, results, plane->columns, output);
@@ -196,7 +199,7 @@ EKW_BODY void ekw_table_run(const ekw_table *table, const ekw_node *node, const 
                                                              ekw_load(copy + seat->start));
             acc = ekw_dot_taps(acc, x, ekw_all(table->seats[k].weights));
         }
-        const ekw_lanes y = ekw_requantized(&node->requant, acc, channel, kind.rule);
+        const ekw_lanes y = ekw_requantized(&node->requant, acc, channel, kind);
         ekw_keep16(output + i, ekw_bytes(y), outputs - i);
     }
 }
@@ -207,7 +210,7 @@ EKW_BODY bool ekw_depthwise_shortcut(const ekw_node *node, const uint8_t *input,
     const int32_t out_plane = node->out_shape.height * node->out_shape.width;
     const int32_t stride = ekw_filter_stride(node->kernel[0] * node->kernel[1], kind.weight_bits);
     const ekw_table table = ekw_table_of(node, scratch);
-    if (!ekw_table_fill(&table, node)) {
+    if (ekw_is_dilated(kind) || !ekw_table_fill(&table, node)) {
         return false;
     }
     ekw_table_copy(table.copies, input, in_plane, kind);

@@ -31,11 +31,8 @@
 #define EKW_KEPT_BYTES 12288
 #define EKW_UNPACKINGS 8
 
-/* Functions that kernels of several cases share, so that an image has them once. The compiler still propagates what
- * all kernels of an image have in common, usually bits and rule, as constants. */
-#define EKW_SHARED static __attribute__((noinline, unused))
-
-/* "cold" optimizes for size; the few loops that matter for speed are assembly, or "hot". */
+/* Functions that kernels of several cases share. The compiler still propagates what all kernels of an image have in
+ * common, usually bits and rule, as constants. "cold" optimizes for size; the few loops that matter for speed are assembly, or "hot". */
 #define EKW_SMALL static __attribute__((noinline, unused, cold))
 #define EKW_HOT static __attribute__((noinline, unused, hot))
 #define EKW_DRIVER EKW_SMALL

@@ -62,20 +62,21 @@ EKW_BODY void ekw_pack_pointwise(uint8_t *packed, const uint8_t *input, int32_t 
 
 /* A row of a window is four taps. Those in the padding are shifted out. */
 EKW_SHARED void ekw_pack_rows(const ekw_node *node, const uint8_t *input, uint32_t *packed, int32_t pixel,
-                            bool is_signed) {
+                            bool is_signed, uint32_t padding) {
     const int32_t height = node->in_shape.height, width = node->in_shape.width, kernel = node->kernel[0];
     const int32_t top = pixel / node->out_shape.width * node->stride[0] - node->pad[0];
     const int32_t left = pixel % node->out_shape.width * node->stride[1] - node->pad[2];
     const int32_t begin = left < 0 ? 0 : left > width - 4 ? width - 4 : left;
     const int32_t low = begin > left ? 8 * (begin - left) : 0, high = begin < left ? 8 * (left - begin) : 0;
     const bool is_outside = low + high >= 32;
+    const uint32_t around = is_outside ? padding : padding & ~(UINT32_MAX << low >> high);
     input += top * width + begin;
     for (int32_t c = 0; c < node->in_shape.channels; c++, input += height * width) {
         const uint8_t *row = input;
         for (int32_t i = top; i < top + kernel; i++, packed += 4, row += width) {
-            uint32_t bytes = 0;
+            uint32_t bytes = padding;
             if ((uint32_t)i < (uint32_t)height && !is_outside) {
-                bytes = ekw_load4(row) << low >> high;
+                bytes = (ekw_load4(row) << low >> high) | around;
             }
             const ekw_taps4 taps = is_signed ? ekw_widen(bytes, true) : ekw_widen(bytes, false);
             packed[0] = taps.even;
@@ -87,14 +88,14 @@ EKW_SHARED void ekw_pack_rows(const ekw_node *node, const uint8_t *input, uint32
 /* First layers have kernels of four columns. */
 EKW_BODY void ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8_t *packed, int32_t first,
                                int32_t count, ekw_case kind) {
-    if (node->kernel[1] != 4 || node->in_shape.width < 4) {
+    if (node->kernel[1] != 4 || node->in_shape.width < 4 || ekw_is_dilated(kind)) {
         ekw_pack_each_window(node, input, packed, first, count, kind);
         return;
     }
     const int32_t bytes = EKW_PIXEL_BYTES(node->kernel[0] * 4 * node->in_shape.channels);
     for (int32_t i = 0; i < count; i++) {
         uint32_t *out = (uint32_t *)(void *)(packed + (i >> 1) * 2 * bytes + (i & 1) * 4);
-        ekw_pack_rows(node, input, out, first + i, kind.is_signed);
+        ekw_pack_rows(node, input, out, first + i, kind.is_signed, UINT32_C(0x01010101) * (uint8_t)ekw_pad_value(kind));
     }
 }
 
@@ -261,17 +262,17 @@ __attribute__((naked)) EKW_SHARED void ekw_strip_run(__attribute__((unused)) con
 
 /* One of four sums before requantization. */
 EKW_SMALL void ekw_store_sum(const ekw_node *node, const ekw_panel *panel, int32_t acc, int32_t filter, int32_t pixel,
-                             int32_t bits, ekw_rule rule) {
+                             int32_t bits, ekw_rule rule, const ekw_general *general) {
     if (filter < panel->filter_count && pixel < panel->pixel_count) {
         const int32_t channel = panel->first_filter + filter, gain = ekw_gain(&node->requant, channel, bits, rule);
-        panel->output[filter * panel->plane + pixel] = ekw_requantize(&node->requant, acc >> gain, channel, rule);
+        panel->output[filter * panel->plane + pixel] = ekw_requantize(&node->requant, acc >> gain, channel, (ekw_case){.rule = rule, .general = general});
     }
 }
 
 /* Two pixels times all pairs of filters at once; a filter without a partner alone, and one pair at a time where the
  * sums are returned. */
 EKW_SMALL void ekw_panel_pairs(const ekw_node *node, const ekw_panel *panel, bool is_scaled, int32_t bits,
-                               ekw_rule rule) {
+                               ekw_rule rule, const ekw_general *general) {
     const int32_t fours = (panel->taps + 3) >> 2, pair_bytes = 16 * fours;
     int32_t sums[4] = {0, 0, 0, 0};
     ekw_strip strip;
@@ -292,7 +293,7 @@ EKW_SMALL void ekw_panel_pairs(const ekw_node *node, const ekw_panel *panel, boo
             strip.stage = is_scaled ? stage : sums;
             ekw_strip_run(&strip);
             for (int32_t i = 0; i < 4 && !is_scaled; i++) {
-                ekw_store_sum(node, panel, sums[i], f + (i >> 1), p + (i & 1), bits, rule);
+                ekw_store_sum(node, panel, sums[i], f + (i >> 1), p + (i & 1), bits, rule, general);
                 sums[i] = 0;
             }
         }
@@ -301,7 +302,7 @@ EKW_SMALL void ekw_panel_pairs(const ekw_node *node, const ekw_panel *panel, boo
 
 EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_case kind) {
     const bool is_scaled = kind.rule == EKW_SHIFT && ((const int32_t *)(const void *)panel->stages)[4] != 0;
-    ekw_panel_pairs(node, panel, is_scaled, kind.weight_bits, kind.rule);
+    ekw_panel_pairs(node, panel, is_scaled, kind.weight_bits, kind.rule, kind.general);
 }
 
 #endif

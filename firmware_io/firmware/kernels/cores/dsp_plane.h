@@ -13,15 +13,15 @@
 #define EKW_STRIP 5
 #define EKW_STRIP_PITCH 8
 
-#define EKW_PLANE_IS_STRIPED(node)                                                                           \
-    ((node)->kernel[0] == 3 && (node)->kernel[1] == 3 && (node)->stride[0] == 1 && (node)->stride[1] == 1 && \
-     (node)->out_shape.width >= EKW_STRIP)
+#define EKW_PLANE_IS_STRIPED(node, rows, columns)                                                            \
+    ((node)->kernel[0] == 3 && (node)->kernel[1] == 3 && (rows) == 3 && (columns) == 3 &&                    \
+     (node)->stride[0] == 1 && (node)->stride[1] == 1 && (node)->out_shape.width >= EKW_STRIP)
 #define EKW_PLANE_STRIPS(node) (((node)->out_shape.width + EKW_STRIP - 1) / EKW_STRIP)
 #define EKW_PLANE_WEIGHT_BYTES(node) (EKW_CHANNEL_TAPS(node) * 8)
-#define EKW_PLANE_BYTES(node)                                                                                \
+#define EKW_PLANE_BYTES(node, rows, columns)                                                                 \
     (EKW_PLANE_WEIGHT_BYTES(node) +                                                                          \
-     EKW_PADDED_ROWS(node) * 2 *                                                                             \
-         EKW_IF(EKW_PLANE_IS_STRIPED(node), EKW_PLANE_STRIPS(node) * EKW_STRIP_PITCH, EKW_PADDED_COLUMNS(node)))
+     EKW_PADDED_ROWS(node) * 2 * EKW_IF(EKW_PLANE_IS_STRIPED(node, rows, columns),                           \
+                                        EKW_PLANE_STRIPS(node) * EKW_STRIP_PITCH, EKW_PADDED_COLUMNS(node)))
 
 typedef struct {
     int32_t *weights; /* 8 bytes for each tap */
@@ -36,7 +36,6 @@ typedef struct {
 } ekw_plane;
 
 EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case kind) {
-    (void)kind;
     const int32_t width = node->out_shape.width, columns = EKW_PADDED_COLUMNS(node);
     ekw_plane plane = {
         .weights = (int32_t *)(void *)scratch,
@@ -46,7 +45,7 @@ EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case
         .strips = 1,
         .seen = columns,
         .width = width,
-        .is_3x3 = EKW_PLANE_IS_STRIPED(node),
+        .is_3x3 = EKW_PLANE_IS_STRIPED(node, ekw_extent(node, kind, 0), ekw_extent(node, kind, 1)),
     };
     if (plane.is_3x3) {
         plane.pitch = EKW_STRIP_PITCH;
@@ -64,10 +63,10 @@ EKW_BODY int32_t ekw_strip_column(const ekw_plane *plane, int32_t strip) {
     return column < plane->last ? column : plane->last;
 }
 
-EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
+EKW_BODY void ekw_plane_clear(const ekw_plane *plane, ekw_case kind) {
     const int32_t values = plane->rows * plane->pitch * plane->strips;
     for (int32_t i = 0; i < values; i++) {
-        plane->values[i] = 0;
+        plane->values[i] = (int16_t)ekw_pad_value(kind);
     }
 }
 
@@ -226,7 +225,9 @@ EKW_HOT void ekw_sweep_four(const ekw_sweep *sweep, const char *x, int32_t step,
 }
 
 /* Four at a time along the longer side, then one by one. */
-EKW_SMALL void ekw_sweep_run(const ekw_node *node, const ekw_sweep *sweep, int32_t channel, ekw_rule rule) {
+EKW_SMALL void ekw_sweep_run(const ekw_node *node, const ekw_sweep *sweep, int32_t channel, ekw_rule rule,
+                             const ekw_general *general) {
+    const ekw_case kind = {.rule = rule, .general = general};
     const bool is_tall = sweep->rows > sweep->columns, is_signed = node->requant.lo < 0;
     const int32_t down = 2 * node->stride[0] * sweep->pitch, right = 2 * node->stride[1], width = node->out_shape.width;
     const int32_t length = is_tall ? sweep->rows : sweep->columns, lines = is_tall ? sweep->columns : sweep->rows;
@@ -242,7 +243,7 @@ EKW_SMALL void ekw_sweep_run(const ekw_node *node, const ekw_sweep *sweep, int32
                 if (sweep->factor != 0) {
                     *output = ekw_saturated(sums[i], is_signed);
                 } else {
-                    *output = ekw_requantize(&node->requant, sums[i], channel, rule);
+                    *output = ekw_requantize(&node->requant, sums[i], channel, kind);
                 }
             }
         }
@@ -269,7 +270,7 @@ EKW_BODY void ekw_plane_sweep(const ekw_node *node, const ekw_plane *plane, int3
     int32_t *tap = plane->weights, number = 0;
     for (int32_t i = 0; i < node->kernel[0]; i++) {
         for (int32_t j = 0; j < node->kernel[1]; j++) {
-            *tap++ = 2 * (i * plane->pitch + j);
+            *tap++ = 2 * (i * ekw_dilation(kind, 0) * plane->pitch + j * ekw_dilation(kind, 1));
             *tap++ = (int32_t)((uint32_t)ekw_weight(filter, number++, kind.weight_bits) << stage.gain);
         }
     }
@@ -277,7 +278,7 @@ EKW_BODY void ekw_plane_sweep(const ekw_node *node, const ekw_plane *plane, int3
                        stage.offset, stage.factor};
     for (int32_t s = 0; s < plane->strips; s++, sweep.values += plane->rows * plane->pitch) {
         sweep.output = output + ekw_strip_column(plane, s);
-        ekw_sweep_run(node, &sweep, channel, kind.rule);
+        ekw_sweep_run(node, &sweep, channel, kind.rule, kind.general);
     }
 }
 

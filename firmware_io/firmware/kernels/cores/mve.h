@@ -26,9 +26,6 @@
 #define EKW_KEPT_BYTES 12288
 #define EKW_UNPACKINGS 8
 
-/* Code that all kernels of a model share. */
-#define EKW_SHARED static __attribute__((noinline, unused))
-
 /* Each byte of the input is XORed with this. */
 EKW_BODY uint8_t ekw_flip(ekw_case kind) {
     return kind.is_signed ? 0 : 0x80;
@@ -101,6 +98,9 @@ EKW_BODY void ekw_unpack(uint8_t *to, const ekw_node *node, int32_t first, int32
 }
 
 EKW_BODY int32_t ekw_offset(const ekw_node *node, int32_t channel, ekw_case kind) {
+    if (kind.rule == EKW_GENERAL) {
+        return ekw_general_offset(kind.general, channel);
+    }
     return kind.rule == EKW_CLIP ? 0 : node->requant.offset[channel];
 }
 
@@ -132,7 +132,7 @@ typedef struct {
 
 EKW_BODY ekw_scaler ekw_scaler_of(const ekw_node *node, int32_t offset, int32_t channel, ekw_rule rule) {
     const ekw_requant *stage = &node->requant;
-    if (rule == EKW_CLIP) {
+    if (rule == EKW_CLIP || rule == EKW_GENERAL) {
         return (ekw_scaler){offset, 1, 0};
     }
     const int32_t left = -(int32_t)stage->shift[channel];
@@ -155,6 +155,23 @@ EKW_BODY int32x4_t ekw_lanes_scaled(int32x4_t acc, const ekw_scaler *scaler, ekw
     const int32x4_t high = vqrdmulhq_n_s32(vaddq_n_s32(acc, scaler->offset), scaler->mult);
     const int32x4_t less = vshrq_n_s32(vandq_s32(high, vdupq_n_s32(scaler->left)), 31);
     return vrshlq_n_s32(vqaddq_s32(high, less), scaler->left);
+}
+
+/* ekw_scaled_general of four sums. */
+EKW_SHARED int32x4_t ekw_lanes_scaled_general(int32x4_t total, const ekw_general *general, int32_t channel) {
+    const ekw_requant *requant = &general->node.requant;
+    if (general->rule == EKW_FIXED) {
+        const int32_t shift = ((const int8_t *)requant->shift)[channel];
+        const ekw_scaler scaler = {0, ((const int32_t *)requant->mult)[channel], shift < 0 ? 0 : -shift};
+        total = ekw_lanes_scaled(vshlq_r_s32(total, shift < 0 ? -shift : 0), &scaler, EKW_FIXED);
+        return vaddq_n_s32(total, general->zero);
+    }
+    int32_t lanes[4];
+    vst1q_s32(lanes, total);
+    for (int32_t i = 0; i < 4; i++) {
+        lanes[i] = ekw_scaled_general(general, lanes[i], channel);
+    }
+    return vld1q_s32(lanes);
 }
 
 typedef struct {

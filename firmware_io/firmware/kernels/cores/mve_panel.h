@@ -49,9 +49,16 @@ _Static_assert(offsetof(ekw_job, offset) == 16 && offsetof(ekw_job, output) == 4
     "vqadd.s32 q2, q2, q0\n\tvqadd.s32 q3, q3, q1\n\t"                                                       \
     "vrshl.s32 q2, r4\n\tvrshl.s32 q3, r6\n\t"
 
+/* Four outputs of each filter; or their sums. */
+#define EKW_STORE_BYTES                                                                                      \
+    "vmax.s32 q2, q2, q4\n\tvmax.s32 q3, q3, q4\n\t"                                                         \
+    "vmin.s32 q2, q2, q5\n\tvmin.s32 q3, q3, q5\n\t"                                                         \
+    "vstrb.32 q2, [r0], #4\n\tvstrb.32 q3, [r2], #4\n\t"
+#define EKW_STORE_SUMS "vstrw.32 q2, [r0], #16\n\tvstrw.32 q3, [r2], #16\n\t"
+
 /* The last vector comes first, as its taps may be fewer than 16 and its sums start at zero; then the others from the
  * first on. r1: pixels; r3, r5: filters; r7: taps before the last vector; r9 counts them down. */
-#define EKW_BLOCKS(load, scale)                                                                              \
+#define EKW_BLOCKS(load, scale, store)                                                                       \
     "ldrd r1, r3, [r11]\n\tldrd r5, r7, [r11, #8]\n\t"                                                       \
     "ldrd r0, r2, [r11, #24]\n\tldrd r4, r6, [r11, #32]\n\t" load                                            \
     "ldrd r8, r0, [r11, #52]\n\tvmsr p0, r8\n\tvdup.32 q4, r0\n\t"                                           \
@@ -69,10 +76,7 @@ _Static_assert(offsetof(ekw_job, offset) == 16 && offsetof(ekw_job, output) == 4
     "vmov q2[2], q2[0], r0, r4\n\tvmov q2[3], q2[1], r2, r6\n\t"                                             \
     "vmov q3[2], q3[0], r8, r12\n\tvmov q3[3], q3[1], r10, lr\n\t"                                           \
     "ldrd r0, r2, [r11, #16]\n\tldrd r4, r6, [r11, #24]\n\t" scale                                           \
-    "vmax.s32 q2, q2, q4\n\tvmax.s32 q3, q3, q4\n\t"                                                         \
-    "vmin.s32 q2, q2, q5\n\tvmin.s32 q3, q3, q5\n\t"                                                         \
-    "ldrd r0, r2, [r11, #40]\n\t"                                                                            \
-    "vstrb.32 q2, [r0], #4\n\tvstrb.32 q3, [r2], #4\n\t"                                                     \
+    "ldrd r0, r2, [r11, #40]\n\t" store                                                                      \
     "strd r0, r2, [r11, #40]\n\t"                                                                            \
     "ldr r0, [r11, #48]\n\t"                                                                                 \
     "add r1, r1, r7, lsl #3\n\t"                                                                             \
@@ -80,24 +84,29 @@ _Static_assert(offsetof(ekw_job, offset) == 16 && offsetof(ekw_job, output) == 4
     "cmp r1, r0\n\t"                                                                                         \
     "bne 1b"
 
-#define EKW_RUN(job, load, scale)                                                                            \
+#define EKW_RUN(job, load, scale, store)                                                                     \
     register ekw_job *const at __asm("r11") = job;                                                           \
-    __asm volatile(EKW_BLOCKS(load, scale)                                                                   \
+    __asm volatile(EKW_BLOCKS(load, scale, store)                                                            \
                    :                                                                                         \
                    : "r"(at)                                                                                 \
                    : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r12", "lr", "q0",   \
                      "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory")
 
 EKW_SHARED void ekw_run_clip(ekw_job *job) {
-    EKW_RUN(job, EKW_LOAD_CLIP, EKW_SCALE_CLIP);
+    EKW_RUN(job, EKW_LOAD_CLIP, EKW_SCALE_CLIP, EKW_STORE_BYTES);
 }
 
 EKW_SHARED void ekw_run_shift(ekw_job *job) {
-    EKW_RUN(job, EKW_LOAD_SHIFT, EKW_SCALE_SHIFT);
+    EKW_RUN(job, EKW_LOAD_SHIFT, EKW_SCALE_SHIFT, EKW_STORE_BYTES);
 }
 
 EKW_SHARED void ekw_run_fixed(ekw_job *job) {
-    EKW_RUN(job, EKW_LOAD_FIXED, EKW_SCALE_FIXED);
+    EKW_RUN(job, EKW_LOAD_FIXED, EKW_SCALE_FIXED, EKW_STORE_BYTES);
+}
+
+/* job->output: of int32. */
+EKW_SHARED void ekw_run_sums(ekw_job *job) {
+    EKW_RUN(job, EKW_LOAD_CLIP, EKW_SCALE_CLIP, EKW_STORE_SUMS);
 }
 
 EKW_BODY void ekw_job_run(ekw_job *job, ekw_rule rule) {
@@ -164,6 +173,41 @@ EKW_SHARED void ekw_strips_fixed(const ekw_node *node, const ekw_panel *panel, i
     ekw_strips(node, panel, taps, EKW_FIXED);
 }
 
+#define EKW_SUMS_BLOCKS 8 /* of four pixels */
+
+/* Up to EKW_SUMS_BLOCKS blocks of job->x, requantized. */
+EKW_BODY void ekw_general_blocks(const ekw_general *general, ekw_job *job, int32_t count, int32_t channel, int32_t next,
+                                 uint8_t *const output[2]) {
+    int32_t sums[2][4 * EKW_SUMS_BLOCKS];
+    const ekw_range range = ekw_range_of(&general->node);
+    job->output[0] = (uint8_t *)sums[0], job->output[1] = (uint8_t *)sums[1];
+    ekw_run_sums(job);
+    for (int32_t i = 0; i < 2; i++) {
+        for (int32_t p = 0; p < count; p += 4) {
+            const int32x4_t y = ekw_lanes_scaled_general(vld1q_s32(sums[i] + p), general, i == 0 ? channel : next);
+            ekw_store(output[i] + p, count - p, ekw_clipped(y, &range));
+        }
+    }
+}
+
+EKW_SHARED void ekw_strips_general(const ekw_general *general, const ekw_panel *panel, int32_t taps) {
+    const int32_t bytes = EKW_PIXEL_BYTES(taps), before = bytes - EKW_LANES;
+    const int32_t *offsets = (const int32_t *)panel->stages + panel->first_filter;
+    for (int32_t f = 0; f < panel->filter_count; f += 2) {
+        const int32_t g = f + 1 < panel->filter_count ? f + 1 : f;
+        ekw_job job = {.before = before, .offset = {offsets[f], offsets[g]}};
+        job.filter[0] = panel->filters + f * taps + before, job.filter[1] = panel->filters + g * taps + before;
+        job.lanes = vctp8q((uint32_t)(taps - before));
+        for (int32_t p = 0; p < panel->pixel_count; p += 4 * EKW_SUMS_BLOCKS) {
+            const int32_t left = panel->pixel_count - p, count = left < 4 * EKW_SUMS_BLOCKS ? left : 4 * EKW_SUMS_BLOCKS;
+            uint8_t *const output[2] = {panel->output + f * panel->plane + p, panel->output + g * panel->plane + p};
+            job.x = panel->pixels + p * bytes + 4 * before;
+            job.end = job.x + ((count + 3) >> 2) * 4 * bytes;
+            ekw_general_blocks(general, &job, count, panel->first_filter + f, panel->first_filter + g, output);
+        }
+    }
+}
+
 EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_case kind) {
     const int32_t unpacked = EKW_FILTER_BYTES(panel->taps, kind.weight_bits);
     const int32_t taps = unpacked == 0 ? panel->taps : unpacked;
@@ -171,6 +215,8 @@ EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_ca
         ekw_strips_clip(node, panel, taps);
     } else if (kind.rule == EKW_SHIFT) {
         ekw_strips_shift(node, panel, taps);
+    } else if (kind.rule == EKW_GENERAL) {
+        ekw_strips_general(kind.general, panel, taps);
     } else {
         ekw_strips_fixed(node, panel, taps);
     }

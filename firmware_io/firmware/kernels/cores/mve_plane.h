@@ -15,7 +15,7 @@
 #define EKW_PLANE_PADDED_BYTES(node) (EKW_PIXEL_BYTES(EKW_PADDED_ROWS(node) * EKW_PADDED_COLUMNS(node)) + EKW_LANES)
 #define EKW_PLANE_CORNERS(node) ((EKW_OUT_PLANE(node) + 3) & ~3) /* addresses */
 #define EKW_PLANE_HAS_PLACES(node) (EKW_PLANE_PADDED_BYTES(node) <= 256)
-#define EKW_PLANE_BYTES(node)                                                                                \
+#define EKW_PLANE_BYTES(node, rows, columns)                                                                 \
     (EKW_PLANE_WEIGHT_BYTES(node) + EKW_PLANE_PADDED_BYTES(node) + EKW_PLANE_CORNERS(node) * 4 +             \
      EKW_IF(EKW_PLANE_HAS_PLACES(node), EKW_IN_PLANE(node), 0))
 
@@ -28,7 +28,7 @@ typedef struct {
     uint8_t *places; /* null: the plane is too large */
     int32_t columns; /* bytes from a row to the next */
     int32_t size;
-    uint8_t zero; /* value of the padding */
+    uint8_t flip; /* of each byte */
     ekw_window window;
     uint8x16_t lane_taps; /* 255 in lanes without one */
     uint8x16_t lane_bytes; /* from the corner */
@@ -38,13 +38,14 @@ EKW_BODY int32_t ekw_largest_of(int32_t a, int32_t b) {
     return a > b ? a : b;
 }
 
-EKW_BODY void ekw_plane_lanes(ekw_plane *plane, const ekw_node *node) {
+EKW_BODY void ekw_plane_lanes(ekw_plane *plane, const ekw_node *node, ekw_case kind) {
     uint8_t taps[EKW_LANES], bytes[EKW_LANES];
     vst1q_u8(taps, vdupq_n_u8(255));
     vst1q_u8(bytes, plane->window == EKW_GATHERED ? vdupq_n_u8(0) : vidupq_n_u8(0, 1));
     for (int32_t i = 0, tap = 0; i < node->kernel[0]; i++) {
         for (int32_t j = 0; j < node->kernel[1]; j++, tap++) {
-            const int32_t byte = i * plane->columns + j, lane = plane->window == EKW_GATHERED ? tap : byte;
+            const int32_t byte = i * ekw_dilation(kind, 0) * plane->columns + j * ekw_dilation(kind, 1);
+            const int32_t lane = plane->window == EKW_GATHERED ? tap : byte;
             taps[lane] = (uint8_t)tap;
             bytes[lane] = (uint8_t)byte;
         }
@@ -75,39 +76,39 @@ EKW_BODY void ekw_plane_places(const ekw_plane *plane, const ekw_node *node) {
     }
 }
 
-EKW_BODY ekw_window ekw_window_of(const ekw_node *node, int32_t columns) {
-    const int32_t span = (node->kernel[0] - 1) * columns + node->kernel[1];
+EKW_BODY ekw_window ekw_window_of(const ekw_node *node, int32_t columns, ekw_case kind) {
+    const int32_t span = (ekw_extent(node, kind, 0) - 1) * columns + ekw_extent(node, kind, 1);
     const bool is_small = node->kernel[0] * node->kernel[1] <= EKW_LANES && span <= 256;
     return span <= EKW_LANES ? EKW_NEIGHBOURS : is_small ? EKW_GATHERED : EKW_ANY;
 }
 
 EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case kind) {
-    ekw_plane plane = {.weights = (int8_t *)scratch, .zero = ekw_flip(kind)};
+    ekw_plane plane = {.weights = (int8_t *)scratch, .flip = ekw_flip(kind)};
     plane.bytes = scratch + EKW_PLANE_WEIGHT_BYTES(node);
     plane.columns = node->in_shape.width + ekw_largest_of(node->pad[2], node->pad[3]);
     plane.size = EKW_PLANE_PADDED_BYTES(node);
-    plane.window = ekw_window_of(node, plane.columns);
+    plane.window = ekw_window_of(node, plane.columns, kind);
     plane.corners = (const uint8_t **)(void *)(plane.bytes + plane.size);
     plane.places = EKW_PLANE_HAS_PLACES(node) ? (uint8_t *)(plane.corners + EKW_PLANE_CORNERS(node)) : 0;
     if (plane.window != EKW_ANY) {
-        ekw_plane_lanes(&plane, node);
+        ekw_plane_lanes(&plane, node, kind);
     }
     ekw_plane_corners(&plane, node);
     ekw_plane_places(&plane, node);
     for (int32_t i = 0; i < plane.size; i += EKW_LANES) {
-        vst1q_u8(plane.bytes + i, vdupq_n_u8(plane.zero));
+        vst1q_u8(plane.bytes + i, vdupq_n_u8(plane.flip ^ (uint8_t)ekw_pad_value(kind)));
     }
     return plane;
 }
 
 /* ekw_plane_of has cleared it already. */
-EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
-    (void)plane;
+EKW_BODY void ekw_plane_clear(const ekw_plane *plane, ekw_case kind) {
+    (void)plane, (void)kind;
 }
 
 EKW_BODY void ekw_plane_scatter(const ekw_plane *plane, const uint8_t *input, int32_t count) {
     const uint8_t *place = plane->places;
-    const uint8x16_t flip = vdupq_n_u8(plane->zero);
+    const uint8x16_t flip = vdupq_n_u8(plane->flip);
     for (int32_t i = 0; i < count >> 4; i++, input += EKW_LANES, place += EKW_LANES) {
         vstrbq_scatter_offset_u8(plane->bytes, vld1q_u8(place), veorq_u8(vld1q_u8(input), flip));
     }
@@ -127,7 +128,7 @@ EKW_BODY void ekw_plane_fill(const ekw_node *node, const ekw_plane *plane, const
     for (int32_t i = 0; i < node->in_shape.height; i++, row += plane->columns, input += width) {
         for (int32_t j = 0; j < width; j += EKW_LANES) {
             const mve_pred16_t lanes = vctp8q((uint32_t)(width - j));
-            vstrbq_p_u8(row + j, veorq_u8(vldrbq_z_u8(input + j, lanes), vdupq_n_u8(plane->zero)), lanes);
+            vstrbq_p_u8(row + j, veorq_u8(vldrbq_z_u8(input + j, lanes), vdupq_n_u8(plane->flip)), lanes);
         }
     }
 }
@@ -140,10 +141,11 @@ EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, in
 /* Tap by tap. */
 EKW_BODY int32_t ekw_plane_sum(const ekw_node *node, const ekw_plane *plane, const uint8_t *corner,
                                const int8_t *w, ekw_case kind) {
+    const int32_t down = ekw_dilation(kind, 0) * plane->columns, right = ekw_dilation(kind, 1);
     int32_t acc = 0;
-    for (int32_t i = 0; i < node->kernel[0]; i++, corner += plane->columns) {
+    for (int32_t i = 0; i < node->kernel[0]; i++, corner += down) {
         for (int32_t j = 0; j < node->kernel[1]; j++) {
-            const uint8_t x = corner[j] ^ ekw_flip(kind);
+            const uint8_t x = corner[j * right] ^ ekw_flip(kind);
             acc += ekw_at(&x, 0, kind.is_signed) * *w++;
         }
     }
@@ -161,7 +163,7 @@ EKW_BODY void ekw_plane_by_taps(const ekw_node *node, const ekw_plane *plane, in
     }
     for (int32_t i = 0; i < outputs; i++) {
         const int32_t acc = ekw_plane_sum(node, plane, plane->corners[i], weights, kind);
-        output[i] = ekw_requantize(&node->requant, acc, channel, kind.rule);
+        output[i] = ekw_requantize(&node->requant, acc, channel, kind);
     }
 }
 
@@ -194,19 +196,30 @@ EKW_BODY int32x4_t ekw_plane_sums(const ekw_plane *plane, const uint8_t *const *
     return sums;
 }
 
+/* Up to 4 neighbours, requantized. general: null where the scaler says how. */
+EKW_BODY void ekw_plane_store(uint8_t *output, int32_t count, int32x4_t sums, const ekw_scaler *scaler,
+                              const ekw_range *range, int32_t channel, ekw_case kind) {
+    if (kind.rule == EKW_GENERAL) {
+        sums = ekw_lanes_scaled_general(vaddq_n_s32(sums, scaler->offset), kind.general, channel);
+    } else {
+        sums = ekw_lanes_scaled(sums, scaler, kind.rule);
+    }
+    ekw_store(output, count, ekw_clipped(sums, range));
+}
+
 /* A window of neighbours may be gathered too: the last ones, fewer than 4, are. */
 EKW_BODY void ekw_plane_windows(const ekw_node *node, const ekw_plane *plane, int8x16_t weights, ekw_scaler scaler,
-                                uint8_t *output, ekw_rule rule) {
+                                uint8_t *output, int32_t channel, ekw_case kind) {
     const uint8_t *const *corner = plane->corners;
     const ekw_range range = ekw_range_of(node);
     const int32_t outputs = node->out_shape.height * node->out_shape.width;
     for (int32_t i = 0; plane->window == EKW_NEIGHBOURS && i < outputs >> 2; i++, output += 4) {
         const int32x4_t sums = ekw_plane_sums(plane, &corner, weights, false);
-        ekw_store(output, 4, ekw_clipped(ekw_lanes_scaled(sums, &scaler, rule), &range));
+        ekw_plane_store(output, 4, sums, &scaler, &range, channel, kind);
     }
     for (int32_t left = plane->corners + outputs - corner; left > 0; left -= 4, output += 4) {
         const int32x4_t sums = ekw_plane_sums(plane, &corner, weights, true);
-        ekw_store(output, left, ekw_clipped(ekw_lanes_scaled(sums, &scaler, rule), &range));
+        ekw_plane_store(output, left, sums, &scaler, &range, channel, kind);
     }
 }
 
@@ -221,7 +234,8 @@ EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_
     const mve_pred16_t lanes = vcmpneq_n_u8(plane->lane_taps, 255);
     const int8x16_t weights = ekw_weights_at(filter, plane->lane_taps, lanes, kind.weight_bits);
     const int32_t offset = ekw_offset(node, channel, kind) + (kind.is_signed ? 0 : 128 * vaddvq_s8(weights));
-    ekw_plane_windows(node, plane, weights, ekw_scaler_of(node, offset, channel, kind.rule), output, kind.rule);
+    const ekw_scaler scaler = ekw_scaler_of(node, offset, channel, kind.rule);
+    ekw_plane_windows(node, plane, weights, scaler, output, channel, kind);
 }
 
 #endif

@@ -54,9 +54,6 @@
 #define EKW_UNROLL_OUTPUTS
 #endif
 
-/* Parts of a kernel that do not depend on the sign of its input are shared by its variants. */
-#define EKW_SHARED __attribute__((noinline, unused)) static
-
 typedef struct {
     uint32_t first;
     uint32_t second;
@@ -64,8 +61,13 @@ typedef struct {
 
 _Static_assert(sizeof(ekw_pair) == EKW_PAIR_BYTES, "the sizes of scratch memory count pairs");
 
-/* Taps whose sum stays within 21 bits: values are within -128..127, weights within +-127, +-7 or +-1 (Graph.check). */
-EKW_BODY int32_t ekw_group(int32_t bits) {
+/* Taps whose sum stays within 21 bits: values are within -128..127, weights within +-127, +-7 or +-1, and -128, -8 or -2
+ * in general nodes (Graph.check). */
+EKW_BODY int32_t ekw_group(ekw_case kind) {
+    const int32_t bits = kind.weight_bits;
+    if (kind.rule == EKW_GENERAL) {
+        return bits == 8 ? 63 : bits == 4 ? 1023 : 4095;
+    }
     return bits == 8 ? 64 : bits == 4 ? 1024 : 8128;
 }
 
@@ -183,7 +185,9 @@ EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t 
     const int8_t *weights = node->weight;
     for (int32_t f = 0; f < node->out_shape.channels; f++, weights += ekw_filter_stride(taps, kind.weight_bits)) {
         const int32_t sum = kind.is_signed ? 0 : ekw_weights_sum(weights, taps, kind.weight_bits);
-        begin[f] = ekw_stage_of(&node->requant, f, kind.rule).offset + sum * ekw_center(kind);
+        const int32_t offset = kind.rule == EKW_GENERAL ? ekw_general_offset(kind.general, f)
+                                                        : ekw_stage_of(&node->requant, f, kind.rule).offset;
+        begin[f] = offset + sum * ekw_center(kind);
     }
 }
 
@@ -255,9 +259,16 @@ EKW_BODY void ekw_finish(uint8_t *output, int32_t step, const int32_t *acc, ekw_
     }
 }
 
+EKW_SHARED void ekw_finish_general(uint8_t *output, int32_t step, const int32_t *acc, int32_t channel, int32_t count,
+                                   const ekw_general *general) {
+    for (int32_t i = 0; i < count && i < 3; i++, output += step) {
+        *output = ekw_clip(&general->node.requant, ekw_scaled_general(general, acc[i], channel));
+    }
+}
+
 /* Three pixels, EKW_FILTER_BLOCK filters from number f on. step: 0 repeats the first one. */
 EKW_BODY void ekw_block(const ekw_requant *requant, const ekw_panel *panel, const ekw_pair *x, int32_t f, int32_t step,
-                        uint8_t *output, int32_t count, int32_t group, ekw_rule rule) {
+                        uint8_t *output, int32_t count, int32_t group, ekw_rule rule, const ekw_general *general) {
     const int32_t taps = panel->taps, plane = panel->plane, channel = panel->first_filter + f;
     const int32_t *begin = (const int32_t *)(const void *)panel->stages + channel;
     int32_t acc[3 * EKW_FILTER_BLOCK];
@@ -275,13 +286,18 @@ EKW_BODY void ekw_block(const ekw_requant *requant, const ekw_panel *panel, cons
     output += f * plane;
     EKW_UNROLL_OUTPUTS
     for (int32_t i = 0; i < EKW_FILTER_BLOCK; i++, output += step * plane) {
+        if (rule == EKW_GENERAL) {
+            ekw_finish_general(output, 1, acc + 3 * i, channel + i * step, count, general);
+            continue;
+        }
         const ekw_stage stage = ekw_stage_of(requant, channel + i * step, rule);
         ekw_finish(output, 1, acc + 3 * i, stage, requant->lo < 0, count, rule);
     }
 }
 
 /* The last block overlaps the one before it where the filters are not a multiple of a block. */
-EKW_BODY void ekw_blocks(const ekw_node *node, const ekw_panel *panel, int32_t group, ekw_rule rule) {
+EKW_BODY void ekw_blocks(const ekw_node *node, const ekw_panel *panel, int32_t group, ekw_rule rule,
+                         const ekw_general *general) {
     const int32_t filters = panel->filter_count, last = filters - EKW_FILTER_BLOCK, step = last < 0 ? 0 : 1;
     const ekw_requant requant = node->requant;
     const ekw_panel local = *panel;
@@ -289,29 +305,35 @@ EKW_BODY void ekw_blocks(const ekw_node *node, const ekw_panel *panel, int32_t g
     uint8_t *output = panel->output;
     for (int32_t left = panel->pixel_count; left > 0; left -= 3, x += local.taps, output += 3) {
         for (int32_t f = 0; f < filters; f += step ? EKW_FILTER_BLOCK : 1) {
-            ekw_block(&requant, &local, x, step && f > last ? last : f, step, output, left, group, rule);
+            ekw_block(&requant, &local, x, step && f > last ? last : f, step, output, left, group, rule, general);
         }
     }
 }
 
 EKW_SHARED void ekw_blocks_clip(const ekw_node *node, const ekw_panel *panel, int32_t group) {
-    ekw_blocks(node, panel, group, EKW_CLIP);
+    ekw_blocks(node, panel, group, EKW_CLIP, 0);
 }
 
 EKW_SHARED void ekw_blocks_shift(const ekw_node *node, const ekw_panel *panel, int32_t group) {
-    ekw_blocks(node, panel, group, EKW_SHIFT);
+    ekw_blocks(node, panel, group, EKW_SHIFT, 0);
 }
 
 EKW_SHARED void ekw_blocks_fixed(const ekw_node *node, const ekw_panel *panel, int32_t group) {
-    ekw_blocks(node, panel, group, EKW_FIXED);
+    ekw_blocks(node, panel, group, EKW_FIXED, 0);
+}
+
+EKW_SHARED void ekw_blocks_general(const ekw_general *general, const ekw_panel *panel, int32_t group) {
+    ekw_blocks(&general->node, panel, group, EKW_GENERAL, general);
 }
 
 EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_case kind) {
-    const int32_t group = ekw_group(kind.weight_bits);
+    const int32_t group = ekw_group(kind);
     if (kind.rule == EKW_CLIP) {
         ekw_blocks_clip(node, panel, group);
     } else if (kind.rule == EKW_SHIFT) {
         ekw_blocks_shift(node, panel, group);
+    } else if (kind.rule == EKW_GENERAL) {
+        ekw_blocks_general(kind.general, panel, group);
     } else {
         ekw_blocks_fixed(node, panel, group);
     }

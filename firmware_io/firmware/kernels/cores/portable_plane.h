@@ -1,7 +1,7 @@
 /* Depthwise convolutions of the portable core. The output is cut into three bands of rows, which are computed together
  * as the three pixels of portable.h:
  *
- *     scratch: taps as int32 | a row of zeros | [rows][columns] pairs of words, padding included
+ *     scratch: taps as int32 | a row of padding | [rows][columns] pairs of words, padding included
  *
  * rows: of the input that the first band reads. Values are not centered, for there are few taps. */
 #ifndef EKW_CORE_PORTABLE_PLANE_H
@@ -12,10 +12,10 @@
 #define EKW_PLANE_WEIGHT_BYTES(node) EKW_ROUND_UP(EKW_CHANNEL_TAPS(node) * 4, EKW_ALIGNMENT)
 #define EKW_PLANE_ZERO_BYTES(node) EKW_ROUND_UP((node)->in_shape.width, EKW_ALIGNMENT)
 #define EKW_PLANE_BAND(node) (((node)->out_shape.height + 2) / 3)
-#define EKW_PLANE_ROWS(node) ((EKW_PLANE_BAND(node) - 1) * (node)->stride[0] + (node)->kernel[0])
-#define EKW_PLANE_BYTES(node)                                                                                \
+#define EKW_PLANE_ROWS(node, rows) ((EKW_PLANE_BAND(node) - 1) * (node)->stride[0] + (rows))
+#define EKW_PLANE_BYTES(node, rows, columns)                                                                 \
     (EKW_PLANE_WEIGHT_BYTES(node) + EKW_PLANE_ZERO_BYTES(node) +                                             \
-     EKW_PLANE_ROWS(node) * EKW_PADDED_COLUMNS(node) * EKW_PAIR_BYTES)
+     EKW_PLANE_ROWS(node, rows) * EKW_PADDED_COLUMNS(node) * EKW_PAIR_BYTES)
 
 typedef struct {
     int32_t *weights;
@@ -27,20 +27,33 @@ typedef struct {
 } ekw_plane;
 
 EKW_BODY ekw_plane ekw_plane_of(const ekw_node *node, uint8_t *scratch, ekw_case kind) {
-    (void)kind;
     const int32_t zeros = EKW_PLANE_WEIGHT_BYTES(node), pairs = zeros + EKW_PLANE_ZERO_BYTES(node);
     ekw_plane plane;
     plane.weights = (int32_t *)(void *)scratch;
     plane.zeros = scratch + zeros;
     plane.pairs = (ekw_pair *)(void *)(scratch + pairs);
     plane.band = EKW_PLANE_BAND(node);
-    plane.rows = EKW_PLANE_ROWS(node);
+    plane.rows = EKW_PLANE_ROWS(node, ekw_extent(node, kind, 0));
     plane.columns = EKW_PADDED_COLUMNS(node);
     return plane;
 }
 
+EKW_SHARED void ekw_plane_pad(const ekw_plane *plane, int32_t value) {
+    const ekw_pair *end = plane->pairs + plane->rows * plane->columns;
+    for (uint8_t *byte = plane->zeros; byte != (const uint8_t *)plane->pairs; byte++) {
+        *byte = (uint8_t)value;
+    }
+    for (ekw_pair *pair = plane->pairs; pair != end; pair++) {
+        *pair = ekw_pair_of(value, value, value);
+    }
+}
+
 /* Clears the row of zeros too. */
-EKW_BODY void ekw_plane_clear(const ekw_plane *plane) {
+EKW_BODY void ekw_plane_clear(const ekw_plane *plane, ekw_case kind) {
+    if (kind.general) {
+        ekw_plane_pad(plane, kind.general->pad_value);
+        return;
+    }
     const uint32_t *end = &plane->pairs[plane->rows * plane->columns].first;
     for (uint32_t *word = (uint32_t *)(void *)plane->zeros; word != end; word++) {
         *word = 0;
@@ -75,13 +88,14 @@ EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, in
 
 EKW_BODY void ekw_plane_sums(const ekw_node *node, const ekw_plane *plane, const ekw_pair *corner, int32_t *acc,
                              ekw_case kind) {
-    const int32_t group = ekw_group(kind.weight_bits) / 2; /* values are not centered */
+    const int32_t group = ekw_group(kind) / 2; /* values are not centered */
+    const int32_t down = ekw_dilation(kind, 0) * plane->columns, right = ekw_dilation(kind, 1);
     const int32_t *w = plane->weights;
     ekw_pair sums = {0, 0};
     int32_t room = group;
-    for (int32_t i = 0; i < node->kernel[0]; i++, corner += plane->columns) {
+    for (int32_t i = 0; i < node->kernel[0]; i++, corner += down) {
         for (int32_t j = 0; j < node->kernel[1]; j++) {
-            ekw_multiply_add(&sums, corner[j], *w++);
+            ekw_multiply_add(&sums, corner[j * right], *w++);
             if (--room == 0) {
                 ekw_split(acc, sums);
                 sums = (ekw_pair){0, 0};
@@ -105,9 +119,11 @@ EKW_BODY void ekw_plane_sums_3x3(const ekw_plane *plane, const ekw_pair *corner,
 
 EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
                             ekw_case kind) {
-    const ekw_stage stage = ekw_stage_of(&node->requant, channel, kind.rule);
+    const bool is_general = kind.rule == EKW_GENERAL;
+    const ekw_stage stage = is_general ? (ekw_stage){ekw_general_offset(kind.general, channel), 1, 0}
+                                       : ekw_stage_of(&node->requant, channel, kind.rule);
     const int32_t width = node->out_shape.width, height = node->out_shape.height, band = plane->band;
-    const bool is_signed = node->requant.lo < 0, is_3x3 = node->kernel[0] == 3 && node->kernel[1] == 3;
+    const bool is_signed = node->requant.lo < 0, is_3x3 = ekw_is_3x3(node, kind);
     const ekw_pair *row = plane->pairs;
     const int32_t *w = plane->weights;
     for (int32_t i = 0; i < band; i++, row += node->stride[0] * plane->columns) {
@@ -120,7 +136,11 @@ EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_
             } else {
                 ekw_plane_sums(node, plane, corner, acc, kind);
             }
-            ekw_finish(output, band * width, acc, stage, is_signed, count, kind.rule);
+            if (is_general) {
+                ekw_finish_general(output, band * width, acc, channel, count, kind.general);
+            } else {
+                ekw_finish(output, band * width, acc, stage, is_signed, count, kind.rule);
+            }
         }
     }
 }

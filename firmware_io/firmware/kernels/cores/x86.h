@@ -302,8 +302,23 @@ EKW_BODY ekw_lanes ekw_fixed_points(ekw_lanes total, int32_t mult, int32_t shift
     return ekw_one_more_where(ekw_shifted(high, shift), ekw_and(high, ekw_all(mask)), threshold);
 }
 
+/* One by one: an import has few such nodes. */
+EKW_SHARED ekw_lanes ekw_requantized_general(const ekw_general *general, ekw_lanes acc, int32_t channel) {
+    const int32_t offset = ekw_general_offset(general, channel);
+    int32_t lanes[16];
+    ekw_keep(lanes, acc);
+    for (int32_t i = 0; i < 16; i++) {
+        lanes[i] = ekw_scaled_general(general, lanes[i] + offset, channel);
+    }
+    return ekw_within(ekw_load(lanes), general->node.requant.lo, general->node.requant.hi);
+}
+
 /* The requantization of one channel, as ekw_requantize of inner.h. */
-EKW_BODY ekw_lanes ekw_requantized(const ekw_requant *stage, ekw_lanes acc, int32_t channel, ekw_rule rule) {
+EKW_BODY ekw_lanes ekw_requantized(const ekw_requant *stage, ekw_lanes acc, int32_t channel, ekw_case kind) {
+    const ekw_rule rule = kind.rule;
+    if (rule == EKW_GENERAL) {
+        return ekw_requantized_general(kind.general, acc, channel);
+    }
     if (rule != EKW_CLIP) {
         acc = ekw_plus(acc, ekw_all(stage->offset[channel]));
     }
