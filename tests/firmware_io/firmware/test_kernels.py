@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,8 +17,8 @@ from hypothesis import strategies as st
 from edgekws.emit.c import emit
 from edgekws.errors import ArtifactError, BoardError
 from edgekws.graph import interp
-from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED, Graph, Node, Requant, accumulator_bounds
-from edgekws.graph.ops import OPS
+from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED, Graph, Node, Requant, Rule, accumulator_bounds
+from edgekws.graph.ops import OPS, Operation
 from firmware_io.build import host_cc, host_library, write_model
 from tests.conftest import random_graph
 from tests.firmware_io.firmware.test_firmware import started
@@ -44,44 +45,74 @@ def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def draw_requant(draw: st.DrawFn, rng: np.random.Generator, bare: Node, lo: int, hi: int) -> Requant:
     """Offsets anywhere between the two ends at which the accumulator would leave 32 bits."""
-    channels, out = bare.out_shape[2], draw(st.sampled_from([(0, 255), (-128, 127)]))
+    channels, out = bare.out_shape[2], draw(st.sampled_from([SIGNED, UNSIGNED]))
+    if draw(st.sampled_from([False] * 3 + [True])):
+        out = draw_part(draw, out)
     if not bare.operation.is_scaled or draw(st.sampled_from([False] * 9 + [True])):
         return Requant.identity(channels, *out)
     low, high = accumulator_bounds(bare, lo, hi)
-    largest, rule = np.maximum(-low, high), draw(st.sampled_from(list(TARGETS.values())))
+    largest, rule = np.maximum(-low, high), draw(st.sampled_from(get_args(Rule)))
     mult = np.minimum(rng.integers(1, draw(st.sampled_from([2, 17, 256])), channels), (2**31 - 1) // (largest + 1))
-    room = (2**31 - 1) // (mult if rule == "offset-scale-shift" else 1) - largest
+    shift = rng.integers(0, draw(st.sampled_from([1, 12, 32])), channels).astype(np.int8)
+    if rule != "offset-scale-shift" and draw(st.sampled_from([False] * 3 + [True])):
+        shift = -np.minimum(shift, 30 - np.log2(largest + 1)).astype(np.int8)
+    factor = mult.astype(np.int64) if rule == "offset-scale-shift" else 1 << np.maximum(-shift.astype(np.int64), 0)
+    room = (2**31 - 1) // factor - largest
     offset = {
         "low": -room,
         "high": room,
-        "small": rng.integers(-300, 300, channels),
+        "small": rng.integers(-300, 300, channels).clip(-room, room),
         "any": rng.integers(-room, room + 1),
-    }[draw(st.sampled_from(["low", "high", "small", "any"]))]
-    shift = rng.integers(0, draw(st.sampled_from([1, 12, 32])), channels).astype(np.uint8)
-    if rule == "fixed-point":
-        wide = rng.integers(1 << 30, 1 << 31, channels) if draw(st.booleans()) else np.full(channels, 1 << 30)
-        return Requant(offset.astype(np.int32), wide.astype(np.int32), shift, *out, rule)
-    return Requant(offset.astype(np.int32), mult.astype(np.uint8), shift, *out)
+    }[draw(st.sampled_from(["low", "high", "small", "any"]))].astype(np.int32)
+    if rule == "offset-scale-shift":
+        full = SIGNED if out[0] < 0 else UNSIGNED
+        return Requant(offset, mult.astype(np.uint8), shift.astype(np.uint8), *full)
+    wide = rng.integers(1 << 30, 1 << 31, channels) if draw(st.booleans()) else np.full(channels, 1 << 30)
+    stored = shift if (shift < 0).any() else shift.astype(np.uint8)
+    zero = draw(st.sampled_from([0, 0, -128, 255, 83, -1]))
+    return Requant(offset, wide.astype(np.int32), stored, *out, rule, zero)
+
+
+def draw_part(draw: st.DrawFn, span: tuple[int, int]) -> tuple[int, int]:
+    lo = draw(st.integers(span[0], span[1] - 1))
+    return lo, draw(st.integers(lo + 1, span[1]))
 
 
 def draw_weight(draw: st.DrawFn, rng: np.random.Generator, shape: tuple[int, ...], bits: int) -> np.ndarray:
-    limit = LIMITS[bits]
-    extreme = draw(st.sampled_from([None, None, -limit, limit]))
-    return np.full(shape, extreme, np.int8) if extreme else rng.integers(-limit, limit + 1, shape).astype(np.int8)
+    """The lowest value of the type too, which the fixed-point rules allow."""
+    limit, least = LIMITS[bits], draw(st.sampled_from([0, 0, 1]))
+    extreme = draw(st.sampled_from([None, None, -limit - least, limit]))
+    return (
+        np.full(shape, extreme, np.int8) if extreme else rng.integers(-limit - least, limit + 1, shape).astype(np.int8)
+    )
+
+
+def draw_pad(
+    draw: st.DrawFn, op: Operation, kernel: tuple[int, int], extent: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """The windows of pools have to meet the input."""
+    if not op.is_windowed:
+        return 0, 0, 0, 0
+    most = [7, 7, 7, 7] if op.is_convolution else [extent[0] - 1] * 2 + [extent[1] - 1] * 2
+    pad = draw(st.tuples(*[st.integers(0, side) for side in most]))
+    return pad if op.is_convolution or draw(st.booleans()) else (0, 0, 0, 0)
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Node, list[np.ndarray]]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    op = draw(st.sampled_from(list(OPS.values())))
+    op = draw(st.sampled_from([row for row in OPS.values() if row.is_basic]))
     k_h, k_w = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
     stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
-    pad = draw(st.tuples(*[st.integers(0, 7)] * 4)) if op.is_convolution else (0, 0, 0, 0)
+    steps = [(1, 1), (1, 1), (2, 1), (1, 3), (3, 2)] if op.is_convolution else [(1, 1)]
+    dilation = draw(st.sampled_from(steps))
+    rows, columns = (k_h - 1) * dilation[0] + 1, (k_w - 1) * dilation[1] + 1
+    pad = draw_pad(draw, op, (k_h, k_w), (rows, columns))
     most = draw(st.sampled_from([9, 9, 9, 40]))  # more than vectors hold
-    height = draw(st.integers(max(1, k_h - pad[0] - pad[1]), 9))
-    width = draw(st.integers(max(1, k_w - pad[2] - pad[3]), most))
+    height = draw(st.integers(max(1, rows - pad[0] - pad[1]), max(9, rows)))
+    width = draw(st.integers(max(1, columns - pad[2] - pad[3]), max(most, columns)))
     c_in, c_out = draw(st.tuples(st.integers(1, most), st.integers(1, 9)))
-    out_shape = op.out_shape((height, width, c_in), c_out, (k_h, k_w), stride, pad)
+    out_shape = op.out_shape((height, width, c_in), c_out, (k_h, k_w), stride, pad, dilation)
     weight_shape = op.weight_shape((height, width, c_in), c_out, (k_h, k_w))
     ranges = draw(st.lists(st.sampled_from([SIGNED, UNSIGNED]), min_size=op.input_count, max_size=op.input_count))
     bits = draw(st.sampled_from(list(LIMITS)))
@@ -89,10 +120,13 @@ def cases(draw: st.DrawFn) -> tuple[Node, list[np.ndarray]]:
     node = Node(
         "n", op.name, tuple(f"i{number}" for number in range(len(ranges))), Requant.identity(out_shape[2], 0, 255),
         (height, width, c_in), out_shape, weight, bits, (k_h, k_w) if op.is_window_pool else (0, 0), stride, pad,
+        pad_value=draw(st.integers(*ranges[0])) if any(pad) and draw(st.booleans()) else 0, dilation=dilation,
     )  # fmt: skip
     node = replace(
         node, requant=draw_requant(draw, rng, node, min(lo for lo, _ in ranges), max(hi for _, hi in ranges))
     )
+    if weight is not None and not node.requant.is_fixed_point:
+        node = replace(node, weight=np.maximum(weight, -LIMITS[bits]))
     return node, [draw_input(draw, rng, node, lo, hi) for lo, hi in ranges]
 
 
@@ -126,7 +160,8 @@ def test_every_node_of_random_graphs_equals_the_interpreter(kernels: Kernels, ta
 def test_random_graphs_draw_every_op_of_the_table_at_every_width() -> None:
     nodes = [node for seed in range(120) for target in TARGETS for node in random_dag(seed, target).nodes]
     seen = {(node.op, node.weight_bits) for node in nodes}
-    assert seen == {(name, bits) for name, op in OPS.items() for bits in (LIMITS if op.is_weighted else (8,))}
+    rows = {name: op for name, op in OPS.items() if op.is_basic}
+    assert seen == {(name, bits) for name, op in rows.items() for bits in (LIMITS if op.is_weighted else (8,))}
 
 
 def gemmlowp(total: int, mult: int, shift: int) -> int:
