@@ -159,8 +159,9 @@ def _labels(model: QuantNet, features: FeatureSpec | UnknownFeatures, labels: Se
 
 
 def export(graph: Graph, kind: str) -> dict[str, bytes]:
-    """The files of an artifact of one kind ("onnx-tinpu", "onnx-qdq", "tflite", "c"): {file name: bytes}.
+    """The files of an artifact of one kind: {file name: bytes}.
 
+    kind: "c", "onnx-integer", "onnx-qdq", "onnx-tinpu" or "tflite".
     Raises ConfigError for an unknown kind, and TargetError for a graph that this kind cannot express exactly.
     """
     emitted: dict[str, bytes] = plugins.load("emitters", kind).emit(graph)

@@ -20,8 +20,10 @@ from edgekws.inference.model import FLOAT, GRAPH, Model
 
 if TYPE_CHECKING:
     from edgekws.graph.executor import Executor
+    from edgekws.graph.ir import Graph
 
 ALIASES = {"onnx": "onnx-qdq"}
+"""For a graph that onnx-qdq cannot be shown to express exactly, `onnx` is onnx-integer."""
 BOARD = "board:"
 """`board:NAME` is an executor too; the command line starts the board and gives it here."""
 CHUNK = 64
@@ -86,11 +88,17 @@ def _of_graph(model: Model, on: str) -> Classifier:
         return Classifier(model, compiled.engine, compiled.engine, _integer(model, compiled))
     if on in plugins.names("engines"):
         return Classifier(model, on, on, _integer(model, graph.compile(on)))
-    kind = ALIASES.get(on, on)
+    kind = _artifact(on, graph)
     if kind not in _runnable():
         hint = "board:NAME is a board of edgekws boards"
         raise ConfigError(unknown("--on", on, [*names(), f"{BOARD}NAME"]), hint=hint)
     return _in_runtime(model, on, kind, plugins.load("emitters", kind).emit(graph))
+
+
+def _artifact(on: str, graph: Graph) -> str:
+    """`onnx` is the form that is exact for this graph."""
+    exact = plugins.load("emitters", "onnx_integer")
+    return "onnx-integer" if on == "onnx" and exact.by_default(graph) else ALIASES.get(on, on)
 
 
 def _in_runtime(model: Model, on: str, kind: str, files: Mapping[str, bytes]) -> Classifier:

@@ -55,7 +55,7 @@ def refused(emitter, graph):
 def test_graphs_with_branches_of_all_widths(emitter, name, target):
     """Exact, or counted under a name that says so; refused only for the other rule."""
     exact = 0
-    for seed in range(100, 112):
+    for seed in range(100, 108):
         graph = random_dag(seed, target, plugins.load("targets", target).WEIGHT_BITS)
         if refused(emitter, graph):
             continue
@@ -64,7 +64,7 @@ def test_graphs_with_branches_of_all_widths(emitter, name, target):
         pipeline.require_parity(results)
         exact += sum(result.differences == 0 for result in results)
     if target == "tinpu" and name.startswith("onnx"):
-        assert exact == 24  # two runtimes
+        assert exact == 16  # two runtimes
 
 
 def some_features(seed, count=5):

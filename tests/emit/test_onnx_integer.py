@@ -8,8 +8,8 @@ import onnx
 import onnxruntime as ort
 import pytest
 from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
 
-from edgekws import pipeline
 from edgekws.emit import onnx_integer
 from edgekws.errors import TargetError
 from edgekws.features.spec import UnknownFeatures
@@ -47,12 +47,24 @@ def assert_general_equal(seeds):
 
 
 def test_general_graphs():
-    assert_general_equal(range(8))
+    assert_general_equal(range(5))
 
 
 @pytest.mark.slow
 def test_two_hundred_general_graphs_of_every_op():
     assert assert_general_equal(range(100, 300)) == set(OPS)
+
+
+def test_another_runtime_computes_the_same():
+    """ONNX's own reference in NumPy: integers do not depend on how a runtime rounds."""
+    for seed in (0, 5):
+        graph = random_general(seed)
+        features = features_of(graph, 2)
+        model = onnx.load_from_string(onnx_integer.emit(graph)[onnx_integer.FILE])
+        height, width, channels = graph.in_shape
+        x = features.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
+        (scores,) = ReferenceEvaluator(model).run(None, {"features": x})
+        assert np.array_equal(scores, interp.run(graph, features)), seed
 
 
 def one_layer(requant, weight, shape=(1, 6), op="linear", **attributes):
@@ -194,7 +206,7 @@ def test_tables_of_one_row_for_each_channel():
     assert_equal(graph, features_of(graph, 300))
 
 
-@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize("rows", [1, 3])
 def test_scans_are_unrolled_and_their_weights_stored_once(rows):
     graph = gru_graph(rows=rows)
     assert_equal(graph, features_of(graph, 20))
@@ -217,17 +229,6 @@ def test_padding_of_pools():
         fc = Node("fc", "linear", ("pool",), requant, out, (1, 1, 4), weight)
         graph = Graph((pool, fc), tuple("abcd"), UnknownFeatures((7, 6)), "int8")
         assert_equal(graph, features_of(graph, 100))
-
-
-def test_export_writes_it_where_the_pattern_of_ti_cannot_say_the_graph(tmp_path):
-    quiet = lambda *_: None  # noqa: E731
-    for target, is_written in (("tinpu", False), ("int8", True)):
-        graph = random_dag(3, target, (8, 4))
-        pipeline.export(graph, tmp_path / target, features_of(graph), quiet)
-        assert (tmp_path / target / onnx_integer.FILE).exists() == is_written
-    graph = random_dag(3, "tinpu")
-    pipeline.export(graph, tmp_path / "asked", features_of(graph), quiet, ["onnx-integer"])
-    assert (tmp_path / "asked" / onnx_integer.FILE).exists()
 
 
 def test_zero_points_are_in_the_metadata():
