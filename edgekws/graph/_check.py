@@ -256,7 +256,7 @@ def _check_requant(node: Node) -> None:
     if requant.shift.min() < least or requant.shift.max() > 31:
         got = f"{requant.shift.min()}..{requant.shift.max()}"
         raise TargetError(f"{node.name}: shifts should be {least}..31", got=got)
-    low, high = (1 << 30, (1 << 31) - 1) if requant.is_fixed_point else (1, 255)
+    low, high = (1 << 29, (1 << 31) - 1) if requant.is_fixed_point else (1, 255)
     if int(requant.mult.min()) < low or int(requant.mult.max()) > high:
         raise TargetError(
             f"{node.name}: multipliers should be {low}..{high}", got=f"{requant.mult.min()}..{requant.mult.max()}"

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 Rule = Literal["offset-scale-shift", "fixed-point", "fixed-point-once"]
 ACCUMULATOR_BITS = 32
 FIXED_POINT_BITS = FRACTION_BITS
-"""A fixed-point multiplier is a fraction of 2^31, within [2^30, 2^31)."""
+"""A fixed-point multiplier is a fraction of 2^31, within [2^29, 2^31); TFLite's MEAN has those below 2^30."""
 INPUT = "input"
 """The name of the graph's input among the inputs of nodes."""
 SIGNED, UNSIGNED = (-128, 127), (0, 255)

@@ -15,7 +15,7 @@ from edgekws.files import sha256
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Graph
 from edgekws.importers import DEFAULTS, Options
-from edgekws.importers.tflite import elementwise, ends, moves, windows
+from edgekws.importers.tflite import elementwise, ends, moves, places, reductions, tables, windows
 from edgekws.importers.tflite.builder import Builder, Value, raised_tensors, read_nodes
 from edgekws.importers.tflite.runtimes import executors
 from edgekws.importers.tflite.schema import IDENTIFIER, Model, Operator, model_of
@@ -27,14 +27,35 @@ _HANDLERS: dict[str, Callable[[Builder, Operator], None]] = {
     "ADD": elementwise.add,
     "AVERAGE_POOL_2D": windows.average_pool,
     "CONV_2D": windows.conv,
+    "CONCATENATION": places.concatenation,
     "DEPTHWISE_CONV_2D": windows.depthwise,
     "EXPAND_DIMS": moves.expand_dims,
     "FULLY_CONNECTED": windows.fully_connected,
+    "HARD_SWISH": tables.hard_swish,
+    "LEAKY_RELU": tables.leaky_relu,
+    "LOGISTIC": tables.logistic,
     "MAX_POOL_2D": windows.max_pool,
+    "MEAN": reductions.mean,
     "MUL": elementwise.mul,
+    "PACK": places.pack,
+    "PAD": reductions.pad,
+    "PADV2": reductions.pad,
+    "QUANTIZE": tables.requantize,
+    "RELU": tables.relu,
+    "RELU6": tables.relu,
+    "RELU_0_TO_1": tables.relu,
+    "RELU_N1_TO_1": tables.relu,
     "RESHAPE": moves.reshape,
+    "SHAPE": places.shape,
+    "SLICE": places.slice_,
     "SOFTMAX": elementwise.softmax,
+    "SPLIT": places.split,
+    "SPLIT_V": places.split_v,
     "SQUEEZE": moves.squeeze,
+    "STRIDED_SLICE": places.strided_slice,
+    "TANH": tables.tanh,
+    "TRANSPOSE": places.transpose,
+    "UNPACK": places.unpack,
 }
 
 
@@ -100,14 +121,11 @@ def _input_shape(build: Builder, start: int, shape: tuple[int, ...], features: F
 
 def _graph(build: Builder, start: int, name: str, content: bytes, options: Options) -> Graph:
     last = ends.output_of(build.model)
-    if last not in build.values:
+    writer = next((each for each in build.model.operators if last in each.outputs), None)
+    if writer is None or last not in build.shapes:
         raise ArtifactError("the model's output should be computed from its input", got=build.tensor(last).name)
-    value = build.values[last]
-    count = math.prod(value.shape)
-    writer = next(each for each in build.model.operators if last in each.outputs)
-    if value.shape != (1, 1, count):
-        tensor = next(number for number, each in build.values.items() if each.name == value.name)
-        value = build.source(writer, tensor, (1, 1, count))
+    count = math.prod(build.shapes[last])
+    value = build.source(writer, last, (1, 1, count))
     labels = options.labels or tuple(f"class{number}" for number in range(count))
     if len(labels) != count or len(set(labels)) != count:
         raise ConfigError(f"{count} different labels were expected", got=", ".join(labels[:20]))

@@ -21,12 +21,12 @@ import numpy as np
 from edgekws.errors import ArtifactError, TargetError
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Node, Requant
-from edgekws.importers.tflite import ends
+from edgekws.importers.tflite import ends, scales
 from edgekws.importers.tflite.schema import ELEMENTS_MAX, Model, Operator, Tensor
 
 _KEEPS_STORAGE = {
     "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "CONCATENATION",
-    "PACK", "MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "PADV2",
+    "PACK", "UNPACK", "MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "PADV2",
 }  # fmt: skip
 """Operators that move or choose values, or average them in steps of their input."""
 _TOTAL_MAX = 1 << 27
@@ -43,6 +43,20 @@ class Value:
     hi: int
 
 
+@dataclass(frozen=True)
+class Padding:
+    """A PAD that is not a node yet. shape: of its input. sides: before and behind height, width and channels.
+
+    value: as it is stored.
+    """
+
+    operator: Operator
+    source: int
+    shape: Shape
+    sides: tuple[tuple[int, int], ...]
+    value: int
+
+
 @dataclass
 class Builder:
     """values: of tensors that were computed. shapes: of tensors, as TFLite sees them. constants: known values."""
@@ -53,6 +67,7 @@ class Builder:
     values: dict[int, Value] = field(default_factory=dict)
     shapes: dict[int, tuple[int, ...]] = field(default_factory=dict)
     constants: dict[int, np.ndarray] = field(default_factory=dict)
+    padded: dict[int, Padding] = field(default_factory=dict)
     _reshaped: dict[tuple[str, Shape], Value] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
     _elements: int = 0
@@ -95,6 +110,8 @@ class Builder:
     def activation(self, operator: Operator, number: int) -> Value:
         """The value of an input that depends on the model's input. Raises TargetError for any other."""
         self.shape(operator, number)
+        if number in self.padded and number not in self.values:
+            self.values[number] = self._pad(self.padded[number], number)
         if number in self.values:
             return self.values[number]
         got = f"{self.tensor(number).name}, a constant"
@@ -103,12 +120,46 @@ class Builder:
     def source(self, operator: Operator, number: int, shape: Shape | None = None) -> Value:
         """As `activation`, with this shape of its node; the order of its values is the same."""
         value = self.activation(operator, number)
-        if shape is None or value.shape == shape:
+        return value if shape is None else self.reshaped(operator, value, number, shape)
+
+    def reshaped(self, operator: Operator, value: Value, number: int, shape: Shape) -> Value:
+        """A value in another shape of a node, once for all readers. number: of a tensor that is stored like it."""
+        if value.shape == shape:
             return value
         key = value.name, shape
         if key not in self._reshaped:
             self._reshaped[key] = self._reshape(operator, number, value, shape)
         return self._reshaped[key]
+
+    def _pad(self, padding: Padding, number: int) -> Value:
+        """A convolution of 1 x 1 with weights 1: each channel by itself, or a matrix where channels are added."""
+        source = self.source(padding.operator, padding.source, padding.shape)
+        if padding.value < 0 <= source.lo:  # outputs from 0 on count as unsigned
+            source = self.clipped(padding.operator, source, number, -128, 127)
+        rows, columns, (before, behind) = padding.sides
+        height, width, inner = padding.shape
+        channels = before + inner + behind
+        out = (height + sum(rows), width + sum(columns), channels)
+        real = slice(before, before + inner)
+        offset = np.full(channels, padding.value, np.int32)
+        offset[real] = 0
+        self.count(padding.operator, (channels, inner))
+        weight: np.ndarray = np.ones((inner, 1, 1), np.int8)
+        if before or behind:
+            weight = np.zeros((channels, 1, 1, inner), np.int8)
+            weight[real, 0, 0] = np.eye(inner, dtype=np.int8)
+        lo, hi = min(source.lo, padding.value), max(source.hi, padding.value)
+        half, left = np.full(channels, 1 << 30, np.int32), np.full(channels, -1, np.int8)
+        op = "conv2d" if before or behind else "depthwise_conv2d"
+        requant = Requant(offset, half, left, lo, hi, "fixed-point")
+        pad = (*rows, *columns)
+        fields = {"weight": weight, "pad": pad, "pad_value": padding.value if any(pad) else 0}
+        return self.node(padding.operator, op, [source], number, out, requant, prefix="pad", **fields)
+
+    def clipped(self, operator: Operator, value: Value, number: int, lo: int, hi: int) -> Value:
+        """A node that only clips: the maximum of one value. number: of a tensor that is stored like it."""
+        requant = Requant.identity(value.shape[2], lo, hi)
+        return self.node(operator, "max_pool", [value], number, value.shape, requant, prefix="clip", window=(1, 1))
 
     def _reshape(self, operator: Operator, number: int, value: Value, shape: Shape) -> Value:
         if math.prod(value.shape) != math.prod(shape):
@@ -195,6 +246,18 @@ class Builder:
         if not least <= len(given) <= most or min(given[:least], default=0) < 0:
             raise ArtifactError(f"{operator.place}: {least} to {most} inputs were expected", got=str(given))
         return given + [-1] * (most - len(given))
+
+    def activation_range(self, operator: Operator, number: int) -> tuple[int, int]:
+        """The lowest and highest int8 that the fused activation leaves of an output. Raises TargetError for others."""
+        activation = int(operator.options["activation"])
+        if activation not in scales.ACTIVATIONS:
+            expected = f"{operator.place}: the fused activation should be none, RELU, RELU6 or RELU_N1_TO_1"
+            raise TargetError(expected, got=f"number {activation}")
+        lo, hi = scales.activation_range(activation, self.scale(number), self.zero_point(number))
+        if lo >= hi:
+            got = f"scale {self.scale(number):.3g}, zero point {self.zero_point(number)}"
+            raise TargetError(f"{operator.place}: the activation should leave more than one integer", got=got)
+        return lo, hi
 
     def require_int8(self, operator: Operator, *numbers: int) -> None:
         """Raises TargetError unless these tensors are int8 with one scale and one zero point within int8."""

@@ -8,7 +8,7 @@ from edgekws.errors import ArtifactError, TargetError
 from edgekws.graph.attributes import Operand, Shape
 from edgekws.graph.ir import Requant
 from edgekws.graph.sums import ADD_SHIFT
-from edgekws.importers.tflite import scales
+from edgekws.importers.tflite import scales, tables
 from edgekws.importers.tflite.builder import Builder, laid_out
 from edgekws.importers.tflite.schema import Operator
 
@@ -38,6 +38,10 @@ def mul(build: Builder, operator: Operator) -> None:
 def _binary(build: Builder, operator: Operator, op: str, factors: dict[int, float], real: float) -> None:
     output = build.output(operator)
     numbers = list(operator.inputs)
+    known = [each for each in numbers if build.constant(each) is not None]
+    if len(known) == 1:
+        _with_constant(build, operator, op, factors, real, known[0])
+        return
     shapes = {each: build.shape(operator, each) for each in numbers}
     shape = _broadcast(operator, *(shapes[each] for each in numbers))
     if shapes[numbers[0]] != shape:
@@ -51,6 +55,27 @@ def _binary(build: Builder, operator: Operator, op: str, factors: dict[int, floa
         prefix="sum" if op == "rescaled_add" else "mul", operands=operands,
     )  # fmt: skip
     build.give(operator, output, value, shape)
+
+
+def _with_constant(
+    build: Builder, operator: Operator, op: str, factors: dict[int, float], real: float, known: int
+) -> None:
+    """A table of what the constant makes of every int8; one for each channel where it differs between channels."""
+    output = build.output(operator)
+    (number,) = (each for each in operator.inputs if each != known)
+    shape, constant = build.shape(operator, number), np.asarray(build.constant(known), np.int64)
+    last = constant.shape[-1] if constant.ndim else 1
+    if constant.size != last or last not in (1, shape[-1]) or _broadcast(operator, shape, constant.shape) != shape:
+        expected = f"{operator.place}: a constant for all values or for each channel was expected"
+        raise TargetError(expected, got=f"{list(constant.shape)} for {list(shape)}")
+    build.count(operator, (last, 256))
+    x = tables.CODES - build.zero_point(number)
+    other = constant.reshape(-1, 1) - build.zero_point(known)
+    sides = [tables.product(side << ADD_SHIFT, factors[each]) for side, each in ((x, number), (other, known))]
+    total = x * other if op == "mul" else sides[0] + sides[1]
+    lo, hi = build.activation_range(operator, output)
+    entries = np.clip(tables.product(total, real) + build.zero_point(output), lo, hi)
+    tables.emit(build, operator, number, output, entries, "constant")
 
 
 def _aligned(shape: tuple[int, ...], rank: int) -> Shape:
@@ -78,10 +103,7 @@ def _requant(build: Builder, operator: Operator, output: int, channels: int, rea
     if not mult:
         raise TargetError(f"{operator.place}: the output's scale should be within 2^31 of the sum's", got=f"{real:.3g}")
     zero, lift = build.zero_point(output), build.lift(output)
-    activation = int(operator.options["activation"])
-    if activation not in scales.ACTIVATIONS:
-        raise TargetError(f"{operator.place}: the fused activation should be none or a RELU", got=f"{activation}")
-    lo, hi = scales.activation_range(activation, build.scale(output), zero)
+    lo, hi = build.activation_range(operator, output)
     return Requant(
         np.zeros(channels, np.int32), np.full(channels, mult, np.int32), np.full(channels, shift, np.int8), lo + lift,
         hi + lift, "fixed-point", zero + lift,

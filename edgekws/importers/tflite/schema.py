@@ -62,9 +62,12 @@ OPERATORS: Mapping[int, tuple[str, tuple[Field, ...]]] = {
     70: ("EXPAND_DIMS", ()),
     77: ("SHAPE", ()),
     83: ("PACK", (("count", 0, "i", 0), ("axis", 1, "i", 0))),
+    88: ("UNPACK", (("count", 0, "i", 0), ("axis", 1, "i", 0))),
+    98: ("LEAKY_RELU", (("alpha", 0, "f", 0.0),)),
     102: ("SPLIT_V", ()),
     114: ("QUANTIZE", ()),
     117: ("HARD_SWISH", ()),
+    152: ("RELU_0_TO_1", ()),
 }  # fmt: skip
 """Code -> name and the fields of its options, for the operators that can be imported."""
 _VECTORS = {"SQUEEZE": ("axes", 0), "RESHAPE": ("shape", 0)}

@@ -44,8 +44,8 @@ def conv(build: Builder, operator: Operator) -> None:
         got = f"{shape[2]} channels, filters of {weight.shape[3]}"
         raise ArtifactError(f"{operator.place}: filters should have the input's channels", got=got)
     filters = _filters(build, operator, (image, number, bias, output), weight, 0, "fixed-point")
-    source = build.source(operator, image, shape)
-    window = _window(operator, shape, weight.shape[1:3], _step(operator, "dilation"), build.zero(image))
+    source, inside, pad = _unpadded(build, operator, image, shape)
+    window = _window(operator, inside, weight.shape[1:3], _step(operator, "dilation"), build.zero(image), pad)
     out = (*window.out, weight.shape[0])
     if groups == 1:
         value = _convolution(build, operator, source, output, out, filters, window)
@@ -96,8 +96,8 @@ def depthwise(build: Builder, operator: Operator) -> None:
         raise ArtifactError(f"{operator.place}: filters should be [1, height, width, n * channels]", got=got)
     weight = stored[0].transpose(2, 0, 1)
     filters = _filters(build, operator, (image, number, bias, output), weight, 3, "fixed-point")
-    source = build.source(operator, image, shape)
-    window = _window(operator, shape, weight.shape[1:3], _step(operator, "dilation"), build.zero(image))
+    source, inside, pad = _unpadded(build, operator, image, shape)
+    window = _window(operator, inside, weight.shape[1:3], _step(operator, "dilation"), build.zero(image), pad)
     op, data = "depthwise_conv2d", filters.weight
     if multiplier > 1 and shape[2] == 1:
         op, data = "conv2d", filters.weight[..., None]
@@ -179,7 +179,7 @@ def _filters(
         got = str(int(np.abs(offset).max()))
         raise TargetError(f"{operator.place}: bias and zero point should fit 32 bits", got=got)
     lift, zero = build.lift(output), build.zero_point(output)
-    lo, hi = scales.activation_range(_activation(operator), build.scale(output), zero)
+    lo, hi = build.activation_range(operator, output)
     requant = Requant(
         offset.astype(np.int32), np.where(alive, mult, 1 << 30).astype(np.int32), shift.astype(np.int8), lo + lift,
         hi + lift, rule, zero + lift,
@@ -212,14 +212,6 @@ def _bias(build: Builder, operator: Operator, number: int, count: int) -> np.nda
     return value.reshape(-1).astype(np.int64)
 
 
-def _activation(operator: Operator) -> int:
-    activation = int(operator.options["activation"])
-    if activation not in scales.ACTIVATIONS:
-        expected = f"{operator.place}: the fused activation should be none, RELU, RELU6 or RELU_N1_TO_1"
-        raise TargetError(expected, got=f"number {activation}")
-    return activation
-
-
 def _image(build: Builder, operator: Operator, number: int) -> Shape:
     """Height, width and channels of an int8 input of one clip; the output is int8 too."""
     build.require_int8(operator, number, build.output(operator))
@@ -244,22 +236,36 @@ class _Window:
     fields: dict[str, Any]
 
 
+def _unpadded(
+    build: Builder, operator: Operator, image: int, shape: Shape
+) -> tuple[Value, Shape, tuple[int, int, int, int]]:
+    """(source, its shape, padding): a PAD of the zero point before a convolution without padding is part of that."""
+    padding = build.padded.get(image)
+    if padding is None or image in build.values or operator.options["padding"] != _VALID:
+        return build.source(operator, image, shape), shape, (0, 0, 0, 0)
+    rows, columns, channels = padding.sides
+    if any(channels) or padding.value != build.zero(image):
+        return build.source(operator, image, shape), shape, (0, 0, 0, 0)
+    return build.source(operator, padding.source, padding.shape), padding.shape, (*rows, *columns)
+
+
 def _window(
-    operator: Operator, shape: Shape, kernel: tuple[int, ...], dilation: tuple[int, int], pad_value: int
-) -> _Window:
-    """How windows move over the input; SAME padding has the larger half behind."""
+    operator: Operator, shape: Shape, kernel: tuple[int, ...], dilation: tuple[int, int], pad_value: int,
+    given: tuple[int, int, int, int] = (0, 0, 0, 0),
+) -> _Window:  # fmt: skip
+    """How windows move over the input; SAME padding has the larger half behind. given: padding before that."""
     stride, padding = _step(operator, "stride"), operator.options["padding"]
     if padding not in (_SAME, _VALID):
         raise ArtifactError(f"{operator.place}: padding should be SAME or VALID", got=str(padding))
     out, pad = [], []
-    for size, taps, step, move in zip(shape, kernel, dilation, stride, strict=False):
-        extent = (taps - 1) * step + 1
+    for inside, taps, step, move, ends in zip(shape, kernel, dilation, stride, (given[:2], given[2:]), strict=False):
+        extent, size = (taps - 1) * step + 1, inside + sum(ends)
         count = -(-size // move) if padding == _SAME else (size - extent) // move + 1
         total = max((count - 1) * move + extent - size, 0) if padding == _SAME else 0
         if count < 1:
             raise ArtifactError(f"{operator.place}: windows should fit the input", got=f"{extent} in {size}")
         out.append(count)
-        pad += [total // 2, total - total // 2]
+        pad += [ends[0] + total // 2, ends[1] + total - total // 2]
     fields: dict[str, Any] = {"stride": stride, "pad": tuple(pad), "pad_value": pad_value if any(pad) else 0}
     if dilation != (1, 1):
         fields["dilation"] = dilation
@@ -286,7 +292,7 @@ def _pool(build: Builder, operator: Operator, op: str) -> None:
     source, lift = build.source(operator, image, shape), build.lift(output)
     lowest = source.lo if op == "max_pool" else 0
     window = _window(operator, shape, kernel, (1, 1), lowest)
-    lo, hi = scales.activation_range(_activation(operator), build.scale(output), build.zero_point(output))
+    lo, hi = build.activation_range(operator, output)
     out = (*window.out, shape[2])
     whole = (lift - 128, lift + 127)
     clipped = (lo + lift, hi + lift)
@@ -294,11 +300,5 @@ def _pool(build: Builder, operator: Operator, op: str) -> None:
     requant = Requant.identity(shape[2], *(whole if apart else clipped))
     value = build.node(operator, op, [source], output, out, requant, prefix="pool", window=kernel, **window.fields)
     if apart:
-        value = clip(build, operator, value, output, *clipped)
+        value = build.clipped(operator, value, output, *clipped)
     build.give(operator, output, value, (1, *out))
-
-
-def clip(build: Builder, operator: Operator, value: Value, output: int, lo: int, hi: int) -> Value:
-    """A node that only clips: the maximum of one value."""
-    requant = Requant.identity(value.shape[2], lo, hi)
-    return build.node(operator, "max_pool", [value], output, value.shape, requant, prefix="clip", window=(1, 1))
