@@ -21,6 +21,7 @@ import numpy as np
 from edgekws.errors import ArtifactError, TargetError
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Node, Requant
+from edgekws.graph.ops import OPS
 from edgekws.importers.tflite import ends, scales
 from edgekws.importers.tflite.schema import ELEMENTS_MAX, Model, Operator, Tensor
 
@@ -29,6 +30,8 @@ _KEEPS_STORAGE = {
     "PACK", "UNPACK", "MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "PADV2",
 }  # fmt: skip
 """Operators that move or choose values, or average them in steps of their input."""
+MAXIMUM = next(row.name for row in OPS.values() if row.is_window_pool and not row.sums)
+"""The op that chooses the largest of a window."""
 _TOTAL_MAX = 1 << 27
 """Values of all activations together."""
 
@@ -159,7 +162,7 @@ class Builder:
     def clipped(self, operator: Operator, value: Value, number: int, lo: int, hi: int) -> Value:
         """A node that only clips: the maximum of one value. number: of a tensor that is stored like it."""
         requant = Requant.identity(value.shape[2], lo, hi)
-        return self.node(operator, "max_pool", [value], number, value.shape, requant, prefix="clip", window=(1, 1))
+        return self.node(operator, MAXIMUM, [value], number, value.shape, requant, prefix="clip", window=(1, 1))
 
     def _reshape(self, operator: Operator, number: int, value: Value, shape: Shape) -> Value:
         if math.prod(value.shape) != math.prod(shape):

@@ -14,7 +14,7 @@ import numpy as np
 from edgekws.errors import ArtifactError, TargetError
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import Requant
-from edgekws.importers.tflite.builder import Builder, Value, laid_out
+from edgekws.importers.tflite.builder import MAXIMUM, Builder, Value, laid_out
 from edgekws.importers.tflite.schema import Operator
 
 
@@ -222,7 +222,7 @@ def _every(build: Builder, operator: Operator, value: Value, output: int, parts:
         requant = Requant.identity(shape[2], value.lo, value.hi)
         out = (shape[0], part.count, shape[2])
         value = build.node(
-            operator, "max_pool", [source], output, out, requant, prefix="every", window=(1, 1), stride=(1, part.step)
+            operator, MAXIMUM, [source], output, out, requant, prefix="every", window=(1, 1), stride=(1, part.step)
         )
         counts[axis] = part.count
     return value

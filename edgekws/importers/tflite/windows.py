@@ -16,7 +16,7 @@ from edgekws.errors import ArtifactError, TargetError
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import Requant, Rule
 from edgekws.importers.tflite import scales
-from edgekws.importers.tflite.builder import Builder, Value, laid_out
+from edgekws.importers.tflite.builder import MAXIMUM, Builder, Value, laid_out
 from edgekws.importers.tflite.schema import Operator
 
 _SAME, _VALID = 0, 1
@@ -274,7 +274,7 @@ def _window(
 
 def max_pool(build: Builder, operator: Operator) -> None:
     """MAX_POOL_2D; padding takes no part, for it is the lowest value."""
-    _pool(build, operator, "max_pool")
+    _pool(build, operator, MAXIMUM)
 
 
 def average_pool(build: Builder, operator: Operator) -> None:
@@ -290,7 +290,7 @@ def _pool(build: Builder, operator: Operator, op: str) -> None:
     if min(kernel) < 1:
         raise ArtifactError(f"{operator.place}: windows should be at least 1 high and wide", got=str(kernel))
     source, lift = build.source(operator, image, shape), build.lift(output)
-    lowest = source.lo if op == "max_pool" else 0
+    lowest = source.lo if op == MAXIMUM else 0
     window = _window(operator, shape, kernel, (1, 1), lowest)
     lo, hi = build.activation_range(operator, output)
     out = (*window.out, shape[2])
