@@ -32,6 +32,10 @@ _KEEPS_STORAGE = {
 """Operators that move or choose values, or average them in steps of their input."""
 MAXIMUM = next(row.name for row in OPS.values() if row.is_window_pool and not row.sums)
 """The op that chooses the largest of a window."""
+ACROSS, DEPTHWISE = (
+    next(row.name for row in OPS.values() if row.is_convolution and row.is_depthwise == one) for one in (False, True)
+)
+"""Convolutions over all channels, and of each channel."""
 _TOTAL_MAX = 1 << 27
 """Values of all activations together."""
 
@@ -153,7 +157,7 @@ class Builder:
             weight[real, 0, 0] = np.eye(inner, dtype=np.int8)
         lo, hi = min(source.lo, padding.value), max(source.hi, padding.value)
         half, left = np.full(channels, 1 << 30, np.int32), np.full(channels, -1, np.int8)
-        op = "conv2d" if before or behind else "depthwise_conv2d"
+        op = ACROSS if before or behind else DEPTHWISE
         requant = Requant(offset, half, left, lo, hi, "fixed-point")
         pad = (*rows, *columns)
         fields = {"weight": weight, "pad": pad, "pad_value": padding.value if any(pad) else 0}

@@ -12,7 +12,7 @@ import numpy as np
 from edgekws.errors import ArtifactError, TargetError
 from edgekws.graph.ir import Requant
 from edgekws.importers.tflite import scales
-from edgekws.importers.tflite.builder import Builder, Padding, laid_out
+from edgekws.importers.tflite.builder import DEPTHWISE, Builder, Padding, laid_out
 from edgekws.importers.tflite.schema import Operator
 
 _PAD_MAX = 1 << 15
@@ -35,7 +35,7 @@ def mean(build: Builder, operator: Operator) -> None:
         source = build.source(operator, number, (before, count, after))
         ones = np.ones((after, 1, count), np.int8)
         value = build.node(
-            operator, "depthwise_conv2d", [source], output, (before, 1, after), requant, prefix="mean", weight=ones
+            operator, DEPTHWISE, [source], output, (before, 1, after), requant, prefix="mean", weight=ones
         )
     keep = bool(operator.options["keep_dims"])
     rest = tuple(1 if axis in axes else size for axis, size in enumerate(shape) if keep or axis not in axes)

@@ -16,7 +16,7 @@ from edgekws.errors import ArtifactError, TargetError
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import Requant, Rule
 from edgekws.importers.tflite import scales
-from edgekws.importers.tflite.builder import MAXIMUM, Builder, Value, laid_out
+from edgekws.importers.tflite.builder import ACROSS, DEPTHWISE, MAXIMUM, Builder, Value, laid_out
 from edgekws.importers.tflite.schema import Operator
 
 _SAME, _VALID = 0, 1
@@ -58,7 +58,7 @@ def _convolution(
     build: Builder, operator: Operator, source: Value, output: int, out: Shape, filters: _Filters, window: _Window
 ) -> Value:
     fields = {"weight": filters.weight.astype(np.int8), "weight_bits": filters.bits, **window.fields}
-    return build.node(operator, "conv2d", [source], output, out, filters.requant, prefix="conv", **fields)
+    return build.node(operator, ACROSS, [source], output, out, filters.requant, prefix="conv", **fields)
 
 
 def _grouped(
@@ -98,14 +98,14 @@ def depthwise(build: Builder, operator: Operator) -> None:
     filters = _filters(build, operator, (image, number, bias, output), weight, 3, "fixed-point")
     source, inside, pad = _unpadded(build, operator, image, shape)
     window = _window(operator, inside, weight.shape[1:3], _step(operator, "dilation"), build.zero(image), pad)
-    op, data = "depthwise_conv2d", filters.weight
+    op, data = DEPTHWISE, filters.weight
     if multiplier > 1 and shape[2] == 1:
-        op, data = "conv2d", filters.weight[..., None]
+        op, data = ACROSS, filters.weight[..., None]
     elif multiplier > 1:
         source = _repeated(build, operator, source, image, multiplier)
     out = (*window.out, channels)
     fields = {"weight": np.ascontiguousarray(data).astype(np.int8), "weight_bits": filters.bits, **window.fields}
-    prefix = "conv" if op == "conv2d" else "dw"
+    prefix = "conv" if op == ACROSS else "dw"
     value = build.node(operator, op, [source], output, out, filters.requant, prefix=prefix, **fields)
     build.give(operator, output, value, (1, *out))
 
@@ -146,7 +146,7 @@ def fully_connected(build: Builder, operator: Operator) -> None:
         before = laid_out(shape) if shape[-1] == inner else (rows, 1, inner)
         source, out = build.source(operator, image, before), (*before[:2], count)
         kernel = data[:, None, None]
-        value = build.node(operator, "conv2d", [source], output, out, filters.requant, weight=kernel, **fields)
+        value = build.node(operator, ACROSS, [source], output, out, filters.requant, weight=kernel, **fields)
     keeps = operator.options["keep_dims"] and shape[-1] == inner
     build.give(operator, output, value, (*shape[:-1], count) if keeps else (rows, count))
 
