@@ -175,8 +175,8 @@ class Nodes:
         if out is None:
             window = more.get("window", (1, 1))
             out = row.out_shape(shape, 0, window, more.get("stride", (1, 1)), more.get("pad", (0, 0, 0, 0)))
-        zero = self.zero_of(inputs[0]) * (2 if op == "add" else 1)
-        zero = min(max(zero, SIGNED[0]), UNSIGNED[1])
+        ends = SIGNED if lo < 0 else UNSIGNED
+        zero = min(max(self.zero_of(inputs[0]) * (2 if op == "add" else 1), ends[0]), ends[1])
         self._add(
             op, inputs, out, Requant.identity(out[2], lo, hi), scale=self.scale_of(inputs[0]), zero=zero, **more
         )  # fmt: skip

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from edgekws import cost, stats, targets
 from edgekws.graph.ir import Node, Requant
 from edgekws.targets import _estimate
+from tests.graphs import random_general
 
 
 def test_layers_of_the_random_graph(graph):
@@ -190,3 +191,14 @@ def test_what_is_not_known_is_not_estimated(graph):
     estimate = cost.estimate(graph, *targets.load("tinpu:am13e2"))
     assert [figure.name for figure in estimate.measurements()] == ["cycles", "latency"]
     assert [memory.limit for memory in estimate.memories] == [512 * 1024, None]
+
+
+@pytest.mark.parametrize("name", ["tinpu", "int8"])
+def test_every_op_of_the_table_is_counted_and_named(name):
+    for seed in range(12):
+        graph = random_general(seed)
+        estimate = cost.estimate(graph, *targets.load(name))
+        assert [layer.cost.op for layer in estimate.layers] == [node.op for node in graph.nodes]
+        assert all(0 < layer.lowest <= layer.cycles <= layer.highest for layer in estimate.layers)
+        for node in graph.nodes:
+            assert _estimate.instructions(node, _estimate.KERNEL_COSTS["cortex-m4"]) > 0

@@ -17,6 +17,8 @@ from edgekws.graph import io
 from edgekws.graph.ir import Graph
 
 _ZEROS = "0" * 64
+PROBABILITIES = "probabilities"
+"""The entry `scores` of models that end in a softmax."""
 _SEAL = re.compile(rb"edgekws-seal ([a-z0-9_]+) (\d+) ([0-9a-f]{64})")
 
 
@@ -33,6 +35,7 @@ def describe(graph: Graph, kind: str, version: int, note: str) -> dict[str, str]
         "features": json.dumps(graph.features.to_json(), sort_keys=True),
         "input_scale": repr(graph.input_scale),
         "output_scales": json.dumps({node.name: node.out_scale for node in graph.nodes}),
+        **({"scores": PROBABILITIES} if graph.gives_probabilities else {}),
     }
 
 

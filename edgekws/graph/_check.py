@@ -21,11 +21,15 @@ from edgekws.graph.ir import (
     accumulator_bounds,
 )
 from edgekws.graph.ops import OPS
-from edgekws.graph.sums import STATE, step
+from edgekws.graph.sums import ADD_SHIFT, STATE, step
 
 _WEIGHT_BITS = (8, 4, 2)
 _ELEMENTS_MAX = 2**31 - 1
 _STRIDE_MAX = 2**15
+_RESCALED_LEFT = ACCUMULATOR_BITS - 1 - ADD_SHIFT - 9
+"""Places to the left that leave a difference of two bytes, shifted by ADD_SHIFT, within 32 bits."""
+_SOFTMAX_CHANNELS = 4095
+"""The sum of so many exponentials fits TFLite's format of 12 integer bits."""
 _LEAST_SHIFTS: dict[Rule, int] = {"offset-scale-shift": 0, "fixed-point": -31, "fixed-point-once": -30}
 """One rounding needs a fraction to round."""
 
@@ -174,6 +178,11 @@ def _check_operands(node: Node) -> None:
         if not (-128 <= operand.zero <= 255 and 1 << 30 <= operand.mult < 1 << 31 and -31 <= operand.shift <= 31):
             expected = f"{node.name}: zero should be -128..255, mult 2^30..2^31-1, shift -31..31"
             raise ArtifactError(expected, got=str(operand))
+        if node.op == "rescaled_add" and operand.shift < -_RESCALED_LEFT:
+            raise TargetError(f"{node.name}: operands should fit 32 bits", got=str(operand))
+    if node.op == "softmax" and node.in_shape[2] > _SOFTMAX_CHANNELS:
+        got = str(node.in_shape[2])
+        raise TargetError(f"{node.name}: a softmax should have at most {_SOFTMAX_CHANNELS} channels", got=got)
 
 
 def _check_other_shapes(node: Node) -> None:

@@ -218,6 +218,14 @@ class Graph:
         """Real value of one step of the scores."""
         return self.nodes[-1].out_scale
 
+    def permille(self, scores: np.ndarray) -> np.ndarray:
+        """Scores int8 [n, labels] -> probabilities in thousandths, int [n, labels], truncated: what boards print."""
+        from edgekws.graph import softmax
+
+        if self.gives_probabilities:
+            return softmax.permille_of_probabilities(scores)
+        return softmax.permille(scores, self.score_scale)
+
     @property
     def macs(self) -> int:
         return sum(node.macs for node in self.nodes)

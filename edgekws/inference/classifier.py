@@ -16,6 +16,7 @@ from edgekws import plugins
 from edgekws.errors import ConfigError, unknown
 from edgekws.evaluation.figures import softmax
 from edgekws.features.mfcc import mfcc, quantize
+from edgekws.graph.softmax import normalized
 from edgekws.inference.model import FLOAT, GRAPH, Model
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _in_runtime(model: Model, on: str, kind: str, files: Mapping[str, bytes]) ->
 def _integer(model: Model, executor: Executor) -> Answer:
     def answer(features: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         scores = executor(quantize(model.features, features))
-        return softmax(scores, model.score_scale), scores
+        return normalized(scores) if model.gives_probabilities else softmax(scores, model.score_scale), scores
 
     return answer
 

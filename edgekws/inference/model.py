@@ -39,7 +39,8 @@ class Model:
     """A model as it was read from `path`.
 
     kind: GRAPH, FLOAT, or the emitter of an exported file. sha256: of the graph (also that of an exported file), or of
-    the checkpoint. score_scale: real value of one step of the int8 scores; 0 for a float network.
+    the checkpoint. score_scale: real value of one step of the int8 scores; 0 for a float network. gives_probabilities:
+    whether scores are probabilities already.
     graph, files, about, trained: of a graph; of an exported file, its content and metadata; of a float network.
     """
 
@@ -54,6 +55,7 @@ class Model:
     files: Mapping[str, bytes] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
     trained: Trained | None = None
+    gives_probabilities: bool = False
 
     @property
     def folder(self) -> Path:
@@ -79,7 +81,10 @@ def read(path: Path) -> Model:
 def of_graph(graph: Graph, path: Path = Path("graph")) -> Model:
     """The model that a graph is."""
     digest = io.digest(graph)
-    return Model(path, GRAPH, graph.name, graph.labels, graph.front_end, digest, graph.score_scale, graph)
+    return Model(
+        path, GRAPH, graph.name, graph.labels, graph.front_end, digest, graph.score_scale, graph,
+        gives_probabilities=graph.gives_probabilities,
+    )  # fmt: skip
 
 
 def _file(path: Path) -> Path:
@@ -147,4 +152,8 @@ def _described(file: Path, kind: str, about: Mapping[str, str], files: Mapping[s
     except (KeyError, ValueError, IndexError, AttributeError, TypeError) as error:
         raise ArtifactError(f"{file} should describe its model", got=f"{error!r}", hint="export it again") from error
     spec = FeatureSpec.from_json(features)
-    return Model(file, kind, name, tuple(map(str, labels)), spec, digest, scale, files=files, about=about)
+    ends = about.get("scores") == "probabilities"
+    return Model(
+        file, kind, name, tuple(map(str, labels)), spec, digest, scale, files=files, about=about,
+        gives_probabilities=ends,
+    )  # fmt: skip

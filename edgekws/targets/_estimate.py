@@ -48,7 +48,7 @@ def instructions(node: Node, costs: Costs) -> float:
     outputs = math.prod(node.out_shape)
     if node.body:
         return node.in_shape[0] * sum(instructions(each, costs) for each in node.body)
-    if node.weight is None:
+    if not node.operation.is_weighted:
         return (costs.pooled_value if node.operation.is_global_pool else costs.value) * _operations(node)
     if not node.operation.is_depthwise:
         return node.macs * costs.mac + outputs * costs.output
@@ -60,11 +60,11 @@ def instructions(node: Node, costs: Costs) -> float:
 def _on_cpu(node: Node, mac: float, depthwise_mac: float, value: float) -> float:
     if node.body:
         return node.in_shape[0] * sum(_on_cpu(each, mac, depthwise_mac, value) for each in node.body)
-    if node.weight is None:
+    if not node.operation.is_weighted:
         return value * _operations(node)
     return node.macs * (depthwise_mac if node.operation.is_depthwise else mac)
 
 
 def _operations(node: Node) -> int:
-    """Multiplications; without weights the elements that are read."""
-    return node.operation.reads(node) if node.weight is None else node.macs
+    """Multiplications; without weights, or with a table, the elements that are read."""
+    return node.macs if node.operation.is_weighted else node.operation.reads(node)

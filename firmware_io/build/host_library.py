@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from edgekws.emit import c
+from edgekws.emit.c import extended
+from edgekws.emit.c.extended import Call
 from edgekws.errors import ArtifactError
 from edgekws.graph.executor import Executor, checked_features
-from edgekws.graph.ir import Node
-from firmware_io.build import MODEL_FILES, host_cc
+from edgekws.graph.ir import SIGNED, UNSIGNED, Node
+from firmware_io.build import MODEL_FILES, host_cc, structures
 
 _HOST = b"""
 #include "model.h"
@@ -121,26 +123,34 @@ def _lock(library: ctypes.CDLL) -> threading.Lock:
     return _lock_of(library._handle)
 
 
-def compile_kernels(folder: Path | None, options: host_cc.Options = host_cc.PORTABLE) -> Callable[..., np.ndarray]:
+def compile_kernels(
+    folder: Path | None, options: host_cc.Options = host_cc.PORTABLE, basic: Iterable[c.Kernel] | None = None
+) -> Callable[..., np.ndarray]:
     """All kernels as one function, like edgekws.graph.interp.run_node for single inputs.
 
+    basic: those of basic ops that are needed; by default every one.
     (node, *inputs), each int8 or uint8 [height, width, channels] -> int32 of the node's output shape;
     ArtifactError for another shape, type or number of inputs.
     """
-    sources = {"kernels.c": (c.definitions(set(c.every_kernel())) + _core_constant()).encode()}
+    needed = set(c.every_kernel() if basic is None else basic)
+    sources = {"kernels.c": (c.definitions(needed, extended.BODIES) + _core_constant()).encode()}
     library = host_cc.library(sources, folder, options)
     core = list(c.cores())[ctypes.c_int32.in_dll(library, "ekw_core").value]
 
     def run(node: Node, *inputs: np.ndarray) -> np.ndarray:
         if len(inputs) != len(node.inputs):
             raise ArtifactError(f"{node.name}: there should be {len(node.inputs)} inputs", got=str(len(inputs)))
-        for x in inputs:
-            if x.shape != node.in_shape or x.dtype not in (np.int8, np.uint8):
-                raise ArtifactError(f"the input should be int8 or uint8 {node.in_shape}", got=f"{x.dtype} {x.shape}")
-        alive, tensors = constants(node), [np.ascontiguousarray(x.transpose(2, 0, 1)) for x in inputs]
+        for x, shape in zip(inputs, node.in_shapes, strict=True):
+            if x.shape != shape or x.dtype not in (np.int8, np.uint8):
+                raise ArtifactError(f"the input should be int8 or uint8 {shape}", got=f"{x.dtype} {x.shape}")
+        tensors = [np.ascontiguousarray(x.transpose(2, 0, 1)) for x in inputs]
         height, width, channels = node.out_shape
-        tensors.append(np.zeros((channels, height, width), np.int8 if node.requant.lo < 0 else np.uint8))
+        tensors.append(np.zeros((channels, height, width), np.uint8 if node.is_unsigned else np.int8))
         signed = tuple(x.dtype == np.int8 for x in inputs)
+        if not node.operation.is_basic:
+            _run_calls(library, extended.calls(node, [SIGNED if each else UNSIGNED for each in signed]), tensors)
+            return tensors[-1].transpose(1, 2, 0).astype(np.int32)
+        alive = constants(node)
         chosen = c.kernel(node, signed)
         kernel = getattr(library, chosen.name)
         described = _mirror_general(node, alive, signed) if chosen.is_general else _mirror(node, alive)
@@ -155,9 +165,16 @@ def compile_kernels(folder: Path | None, options: host_cc.Options = host_cc.PORT
     return run
 
 
+def _run_calls(library: ctypes.CDLL, calls: Iterable[Call], tensors: Sequence[np.ndarray]) -> None:
+    """tensors: [channels, height, width]; the inputs, and the output last."""
+    for call in calls:
+        kernel, read = getattr(library, call.kernel.name), [tensors[at] for at in call.inputs]
+        kernel(ctypes.byref(structures.structure(call.fields)), *map(_address, [*read, tensors[-1]]))
+
+
 def _core_constant() -> str:
     """C source of a constant: the index in c.cores() of the core that it was compiled for."""
-    text = "\nextern const int32_t ekw_core;\n"
+    text = '\n#include "kernels/cores/core.h"\nextern const int32_t ekw_core;\n'
     for number, macro in enumerate(c.cores().values()):
         text += f"#if EKW_CORE == {macro}\nconst int32_t ekw_core = {number};\n#endif\n"
     return text

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from edgekws import cost, targets
 from edgekws.graph.ir import INPUT, Graph, Node, Requant
+from edgekws.graph.ops import OPS
 from edgekws.targets import tinpu
-from tests.graphs import random_dag
+from tests.graphs import random_dag, random_general
 
 
 def requant(channels, offset=0, mult=1, shift=7, signed=False, rule="offset-scale-shift"):
@@ -194,3 +195,16 @@ def test_a_residual_ends_a_pointwise_convolution():
     layer = next(row for row in cost.estimate(changed, *targets.load("tinpu")).layers if row.cost.name == "add2")
     assert layer.unit == "CPU"
     assert layer.lowest < layer.cycles < layer.highest
+
+
+def test_what_only_other_networks_have_runs_on_the_cpu() -> None:
+    """Every row of the table is named, with the op or with what TI's lists lack."""
+    target = targets.load("tinpu")[0]
+    reasons = {node.op: target.legal(node) or "" for seed in range(30) for node in random_general(seed).nodes}
+    assert reasons.keys() == {op for op, row in OPS.items() if not row.is_recurrent}
+    assert all(f"not {op}" in reasons[op] for op in reasons if not OPS[op].is_basic)
+    node = random_dag(1).nodes[0]
+    assert target.legal(replace(node, dilation=(2, 1))) == "dilation: none, not (2, 1)"
+    assert target.legal(replace(node, pad_value=3)) == "padding: zeros, not 3"
+    narrow = replace(node.requant, lo=0, hi=99)
+    assert target.legal(replace(node, requant=narrow)) == "range: 0..255 or -128..127, not 0..99"

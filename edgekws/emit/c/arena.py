@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from edgekws.emit.c.extended import begins_with_input
+from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Graph, Node
 
 ALIGNMENT = 8
@@ -56,9 +58,13 @@ def lower_bound(graph: Graph) -> int:
     return min(_peak(_shared(graph)), _peak(_tensors(graph)))
 
 
-def may_overwrite(node: Node) -> bool:
-    """Whether the kernel of `node` reads what it overwrites first, when its output begins where its input does."""
+def may_overwrite(node: Node, number: int = 0) -> bool:
+    """Whether the kernel of `node` reads what it overwrites first, when its output begins where that input does."""
     op = node.operation
+    if number > 0 and node.in_shapes[number] != node.out_shape:
+        return False
+    if not op.is_basic:
+        return begins_with_input(node) if number == 0 else op.reach == "position"
     if op.reach == "all":
         return False
     if op.is_convolution and not op.is_depthwise:
@@ -69,20 +75,39 @@ def may_overwrite(node: Node) -> bool:
 
 
 def _tensors(graph: Graph) -> list[Tensor]:
-    """One for each output."""
+    """One for each tensor in the arena."""
+    return _own_input(graph) + _outputs(graph)
+
+
+def _outputs(graph: Graph) -> list[Tensor]:
     last_uses = graph.last_uses()
     return [
-        Tensor((node.name,), -(-math.prod(node.out_shape) // ALIGNMENT) * ALIGNMENT, number, last_uses[node.name])
+        Tensor((node.name,), _aligned(node.out_shape), number, last_uses[node.name])
         for number, node in enumerate(graph.nodes[:-1])
     ]
 
 
+def _own_input(graph: Graph) -> list[Tensor]:
+    """The input with its channels first, if it has several."""
+    if graph.in_shape[2] == 1:
+        return []
+    return [Tensor((INPUT,), _aligned(graph.in_shape), 0, graph.last_uses()[INPUT])]
+
+
+def _aligned(shape: Shape) -> int:
+    return -(-math.prod(shape) // ALIGNMENT) * ALIGNMENT
+
+
 def _shared(graph: Graph) -> list[Tensor]:
     """One for each run of outputs that may overwrite each other."""
-    last_uses, tensors = graph.last_uses(), dict[str, Tensor]()
-    for number, (node, own) in enumerate(zip(graph.nodes, _tensors(graph), strict=False)):
-        last_read = [name for name in node.inputs if name != INPUT and last_uses[name] == number]
-        tensor = tensors[last_read[0]].followed_by(own) if last_read and may_overwrite(node) else own
+    last_uses, tensors = graph.last_uses(), {name: each for each in _own_input(graph) for name in each.names}
+    for number, (node, own) in enumerate(zip(graph.nodes, _outputs(graph), strict=False)):
+        last_read = [
+            name
+            for at, name in enumerate(node.inputs)
+            if name in tensors and last_uses[name] == number and may_overwrite(node, at)
+        ]
+        tensor = tensors[last_read[0]].followed_by(own) if last_read else own
         tensors.update(dict.fromkeys(tensor.names, tensor))
     return list({tensor.names: tensor for tensor in tensors.values()}.values())
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
+from edgekws.emit.c.extended import Body
 from edgekws.graph.ir import SIGNED, UNSIGNED, Node, Rule, accumulator_bounds
 from edgekws.graph.ops import OPS
 
@@ -122,10 +123,12 @@ def filters(node: Node) -> np.ndarray:
     return weight if node.operation.is_depthwise else weight.transpose(0, 3, 1, 2)
 
 
-def definitions(kernels: set[Kernel]) -> str:
-    """The headers and definitions of `kernels` in C."""
-    headers = "".join(f'#include "kernels/{op}.h"\n' for op in sorted({kernel.op for kernel in kernels}))
-    return headers + "\n" + "".join(kernel.definition for kernel in sorted(kernels))
+def definitions(kernels: set[Kernel], bodies: Collection[Body] = ()) -> str:
+    """The headers and definitions of `kernels` and `bodies` in C."""
+    names = {kernel.op for kernel in kernels} | {body.header for body in bodies}
+    headers = "".join(f'#include "kernels/{name}.h"\n' for name in sorted(names))
+    lines = [kernel.definition for kernel in sorted(kernels)] + [body.definition for body in sorted(bodies)]
+    return headers + "\n" + "".join(lines)
 
 
 def packed(weight: np.ndarray, bits: int) -> np.ndarray:

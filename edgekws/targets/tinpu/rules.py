@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgekws.graph.ir import INPUT, Graph, Node
+from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED, Graph, Node
 
 WEIGHT_BITS: tuple[int, ...] = (8, 4, 2)
 OFFSET_BITS = {8: 24, 4: 16, 2: 16}
@@ -28,7 +28,7 @@ _CHANNELS = 4
 
 def broken(node: Node) -> str | None:
     """None, or "rule: what is allowed, not what the node has"."""
-    for rule in (_width, _requant, _channels, _LAYERS.get(node.op, _no_such_layer)):
+    for rule in (_plain, _width, _requant, _channels, _layer):
         reason = rule(node)
         if reason:
             return reason
@@ -48,6 +48,21 @@ def illegal_input(node: Node, graph: Graph) -> str | None:
 def _width(node: Node) -> str | None:
     if node.weight_bits not in WEIGHT_BITS:
         return f"weight-bits: weights of 8, 4 or 2 bits, not {node.weight_bits}"
+    return None
+
+
+def _plain(node: Node) -> str | None:
+    """What neither list of TI names: ops of other networks, and attributes that models of other tools have."""
+    if node.op not in _LAYERS:
+        return _no_such_layer(node)
+    if node.dilation != (1, 1):
+        return f"dilation: none, not {node.dilation}"
+    if node.pad_value:
+        return f"padding: zeros, not {node.pad_value}"
+    if node.operation.is_window_pool and any(node.pad):
+        return f"pool-padding: none, not {node.pad}"
+    if (node.requant.lo, node.requant.hi) not in (SIGNED, UNSIGNED):
+        return f"range: 0..255 or -128..127, not {node.requant.lo}..{node.requant.hi}"
     return None
 
 
@@ -82,6 +97,10 @@ def _channels(node: Node) -> str | None:
 
 def _mixes_channels(node: Node) -> bool:
     return node.operation.is_convolution and not node.operation.is_depthwise
+
+
+def _layer(node: Node) -> str | None:
+    return _LAYERS[node.op](node)
 
 
 def _no_such_layer(node: Node) -> str:

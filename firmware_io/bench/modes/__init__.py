@@ -20,7 +20,6 @@ from edgekws import plugins
 from edgekws.errors import ConfigError
 from edgekws.graph import interp
 from edgekws.graph.ir import Graph
-from edgekws.graph.softmax import permille
 from edgekws.mlperf import WINDOW_S, WINDOWS
 from edgekws.types import Progress
 from firmware_io.board import Board
@@ -94,7 +93,7 @@ class Setup:
     def expected(self, index: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """(scores, probabilities in thousandths) that the interpreter gives for a clip."""
         scores = interp.run(self.graph, self.vectors.features[index : index + 1])
-        return tuple(scores[0].tolist()), tuple(permille(scores, self.graph.score_scale)[0].tolist())
+        return tuple(scores[0].tolist()), tuple(self.graph.permille(scores)[0].tolist())
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import numpy as np
 
 from edgekws import stats
 from edgekws.graph import interp
-from edgekws.graph.softmax import permille
 from edgekws.mlperf import kws01
 from firmware_io.bench.modes import Setup, Vectors
 from firmware_io.bench.modes._clip import classify
@@ -137,7 +136,7 @@ class Runner:
         n, setup = len(self._answers), self._setup
         if self._comparison is None or len(self._comparison[1]) != n:
             expected = interp.run(setup.graph, setup.vectors.features[:n])
-            texts = permille(expected, setup.graph.score_scale)
+            texts = setup.graph.permille(expected)
             rows = zip(setup.vectors.ids, self._answers, expected.tolist(), texts.tolist(), strict=False)
             self._comparison = texts, [_mismatch(*row) for row in rows]
         return self._comparison

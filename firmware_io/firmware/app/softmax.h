@@ -5,7 +5,8 @@
 
 #include "model.h"
 
-/* Probabilities in thousandths, truncated. Mirror of permille() in edgekws/graph/softmax.py. */
+/* Probabilities in thousandths, truncated. Mirror of edgekws/graph/softmax.py. Scores are logits, or probabilities
+ * where the model ends in a softmax. */
 void ekw_softmax_permille(const int8_t scores[EKW_MODEL_LABELS], uint16_t permille[EKW_MODEL_LABELS]);
 
 #endif

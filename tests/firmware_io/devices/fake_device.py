@@ -21,7 +21,6 @@ import numpy as np
 
 from edgekws.graph import interp
 from edgekws.graph.ir import Graph
-from edgekws.graph.softmax import permille
 from firmware_io.build import Firmware
 
 BANNER = "m-timestamp-mode-performance\r\nm-lap-us-63\r\nm-init-done\r\nm-ready\r\n"
@@ -230,7 +229,7 @@ class FakeDevice:
     def _results(self) -> str:
         if self.scores is None:
             return "e-[No inference has been run on this input]\r\n"
-        thousandths = permille(self.scores[None], self.graph.score_scale)[0].tolist()
+        thousandths = self.graph.permille(self.scores[None])[0].tolist()
         if self.inferences - 1 == self.faults.wrong_text_at:
             thousandths[0] = 999 - thousandths[0]
         text = ",".join(f"{value // 1000}.{value % 1000:03d}" for value in thousandths)
