@@ -17,6 +17,7 @@ from edgekws.errors import TargetError
 from edgekws.graph.attributes import Operand, Shape
 from edgekws.graph.exponential import exponentials
 from edgekws.graph.ir import Node, Requant
+from edgekws.graph.ops import OPS
 
 _Value = int | tuple[int, ...] | np.ndarray | Mapping[str, int] | None
 Fields = Mapping[str, _Value]
@@ -51,7 +52,11 @@ _COPY_CLIPPED = Body("ekw_copy_clipped_bytes", "copy", "ekw_copy_node", "ekw_cop
 _RESHAPE = Body("ekw_reshape_bytes", "reshape", "ekw_reshape_node", "ekw_reshape")
 _TABLE = Body("ekw_table_bytes", "table", "ekw_table_node", "ekw_look_up")
 _SOFTMAX = Body("ekw_softmax_bytes", "softmax", "ekw_softmax_node", "ekw_softmax")
-_PAIRS = {op: Body(f"ekw_{op}_bytes", op, "ekw_pair_node", f"ekw_{op}", 2) for op in ("rescaled_add", "mul")}
+_PAIRS = {
+    op: Body(f"ekw_{op}_bytes", op, "ekw_pair_node", f"ekw_{op}", 2)
+    for op, row in OPS.items()
+    if row.input_count == 2 and "operands" in row.attributes
+}
 BODIES = (_COPY, _COPY_CLIPPED, _RESHAPE, _TABLE, _SOFTMAX, *_PAIRS.values())
 
 
@@ -289,8 +294,7 @@ def _operand(operand: Operand, values: Range) -> dict[str, int]:
 
 
 _CALLS = {
-    "rescaled_add": _pair,
-    "mul": _pair,
+    **dict.fromkeys(_PAIRS, _pair),
     "table": _table,
     "softmax": _softmax,
     "concat": _concat,
