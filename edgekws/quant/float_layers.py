@@ -159,7 +159,10 @@ def signed_layers(layers: Sequence[Layer]) -> dict[str, bool]:
 
 
 def require_valid_weights(layers: Sequence[Layer]) -> None:
-    """Raises TargetError, with layer and channel, for NaN, infinity and channels whose weights are all zero."""
+    """Raises TargetError, with layer and channel, for NaN, infinity and gains of zero.
+
+    A filter of zeros is valid: its channel is the constant of its bias.
+    """
     for layer in layers:
         for field, values in (("weight", layer.weight), ("bias", layer.bias)):
             bad = (~torch.isfinite(values)).flatten(1).any(1) if values.ndim > 1 else ~torch.isfinite(values)
@@ -167,7 +170,7 @@ def require_valid_weights(layers: Sequence[Layer]) -> None:
                 expected = f"{layer.name}: {field} should be finite"
                 got = f"NaN or infinity in channel {int(bad.nonzero()[0])}"
                 raise TargetError(expected, got=got, hint="train the network again")
-        zero = (layer.weight.flatten(1) == 0).all(1) if layer.weight.ndim > 1 else layer.weight == 0
+        zero = layer.weight == 0 if layer.weight.ndim == 1 else torch.zeros(1, dtype=torch.bool)
         if zero.any() and layer.curve is None:
             raise TargetError(
                 f"{layer.name}: every channel should have a weight that is not zero",

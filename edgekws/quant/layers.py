@@ -104,7 +104,7 @@ def require_range(name: str, factor: np.ndarray, target: ModuleType, bits: int) 
         raise TargetError(
             f"{name}: scale-range: input scale x weight scale should not exceed {largest:.3g} x the output scale",
             got=f"a ratio of {factor[channel]:.3g} in channel {channel}",
-            hint="give the layer a wider output range, or fewer bits",
+            hint="give equalize=True, which moves scale between layers, or fewer bits, or a wider output range",
         )
 
 

@@ -15,8 +15,8 @@ from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Graph, Node, Requant, accumulator_bounds
 from edgekws.quant.elementwise import ExactLayer
 from edgekws.quant.layers import QuantizedLayer, ScaledLayer
-from edgekws.quant.network import EXACT_FLOAT32, QuantNet
-from edgekws.quant.weighted import Weighted
+from edgekws.quant.network import QuantNet
+from edgekws.quant.weighted import EXACT_FLOAT32, Weighted
 from edgekws.quant.zero_points import folded
 
 
@@ -62,9 +62,9 @@ def _require_legal(node: Node, graph: Graph, target: ModuleType) -> None:
 def _require_exact(node: Node, lo: int, hi: int) -> None:
     """The torch forward pass computes in float32: sums must stay below 2^24, and so must products that may not clip.
 
-    Ops with operands are computed in int64.
+    Ops with operands are computed in int64, and layers with weights in float64 where they need it.
     """
-    if "operands" in node.operation.attributes:
+    if "operands" in node.operation.attributes or node.operation.is_weighted:
         return
     low, high = accumulator_bounds(node, lo, hi)
     worst = np.maximum(-low, high)

@@ -19,8 +19,6 @@ from edgekws.quant.layers import QuantizedLayer
 from edgekws.quant.weighted import Normalized, Weighted
 from edgekws.quant.zero_points import read_by, zero_points
 
-EXACT_FLOAT32 = 1 << 24
-
 
 class QuantNet(nn.Module):
     """Features (float32, (int8 - input_zero) * input_scale) -> logits (float32, integers times `score_scale`)."""

@@ -33,6 +33,8 @@ from edgekws.quant.widths import layer_bits
 from edgekws.quant.zero_points import read_by, zero_points
 from edgekws.recipe import QuantSection
 
+_DEAD = 2.0**-20
+"""The least step of a filter, as a share of the widest one of its layer: smaller weights become zeros."""
 _SHARES = {8: (1.0,), 4: tuple(np.linspace(0.5, 1.0, 11)), 2: tuple(np.linspace(0.2, 0.9, 15))}
 """Clipping ranges of a channel that are tried, by bits, as shares of its largest weight."""
 
@@ -137,6 +139,8 @@ class _Job:
         limit = self.target.weight_limit(bits, self.plan.headroom_bits)
         filters = layer.weight.flatten(1)
         least = least_step(layer.bias, s_in, s_out, self.target.offset_limit(bits)).double().numpy()
+        widest = widest_step(filters.abs().amax(1).double().numpy(), limit)
+        least = np.maximum(least, widest.max() * _DEAD)  # of a filter that pruning or weight decay has killed
         if bits == 8 or not self.plan.reconstruct:
             step = np.maximum(best_step(filters, limit, _SHARES[bits]), least)
             return weighted_layer(layer, QuantParameters(s_in, s_out, signed, self.target, bits, limit, step))

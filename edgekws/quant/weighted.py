@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from edgekws.graph.ir import UNSIGNED
 from edgekws.quant.float_layers import Layer
 from edgekws.quant.layers import QuantizedLayer, factor_of, require_range
 from edgekws.quant.requantize import normalize, requantize, round_through, through
@@ -18,6 +19,8 @@ _MOMENTUM = 0.1
 _EPSILON = 1e-3
 """Of variances, in squared steps of the accumulator."""
 _MIN_GAIN = 1e-5
+EXACT_FLOAT32 = 1 << 24
+"""float32 holds every integer up to here."""
 _USABLE_OFFSET = 0.999
 """Fraction of an offset's range that is used; the rest is a margin for float32's rounding."""
 
@@ -105,9 +108,26 @@ class Weighted(QuantizedLayer):
         return torch.clamp(round_through(self.weight / self._along_filters(self.step)), -self.limit, self.limit)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        acc = self.float_layer.accumulate(x, weight=self.integer_weight())
-        factor = self.factor()
-        return requantize(acc, self.integer_offset(factor), factor, self.lo, self.hi, self.rule)
+        weight, factor = self.integer_weight(), self.factor()
+        offset = self.integer_offset(factor)
+        if self.training or self._is_exact(weight, offset):
+            acc = self.float_layer.accumulate(x, weight=weight)
+            return requantize(acc, offset, factor, self.lo, self.hi, self.rule)
+        acc = self.float_layer.accumulate(x.double(), weight=weight.double())
+        return requantize(acc, offset.double(), factor.double(), self.lo, self.hi, self.rule).float()
+
+    @torch.no_grad()
+    def _is_exact(self, weight: torch.Tensor, offset: torch.Tensor) -> bool:
+        """Whether float32 holds every sum, and every product of a multiplier that does not clip anyway.
+
+        Training does without: a sum beyond 2^24 is off by a few millionths there, and no gradient depends on that.
+        """
+        worst = weight.flatten(1).abs().sum(1) * UNSIGNED[1] + offset.abs()
+        if self.rule == "fixed-point":
+            return bool(worst.max() < EXACT_FLOAT32)
+        mult, shift = map(torch.from_numpy, self.multiplier())
+        clips = (EXACT_FLOAT32 >> shift) > UNSIGNED[1]
+        return bool(((worst < EXACT_FLOAT32) & ((worst * mult < EXACT_FLOAT32) | clips)).all())
 
     @torch.no_grad()
     def keep_in_range(self) -> None:
@@ -197,8 +217,18 @@ class Normalized(Weighted):
         self.mean.copy_(sums.mean)
         self.variance.copy_(torch.where(varies, sums.deviation.square(), self.variance))
         self.bias.copy_(self.float_layer.bias + real.mean)
-        least = self._deviation() * least_step(self.bias, 1.0, self.s_out, self.max_offset)
-        self.gain.copy_(torch.maximum(torch.where(varies, real.deviation, self.gain), least.clamp(min=_MIN_GAIN)))
+        least = (self._deviation() * self._least_scale()).clamp(min=_MIN_GAIN)
+        self.gain.copy_(torch.maximum(torch.where(varies, real.deviation, self.gain), least))
+
+    def _least_scale(self) -> torch.Tensor:
+        """The smallest real value of one step of the sums with which the offset fits, [c]; 0 where none is too small.
+
+        The offset is what is left of the bias, and of the half step of rounding, after the mean of the sums is
+        subtracted: a mean of the same sign makes room for a larger bias.
+        """
+        wanted = self.bias + self.s_out / 2
+        room = _USABLE_OFFSET * self.max_offset + self.mean * wanted.sign()
+        return torch.where(room > 0, wanted.abs() / room, 0.0)
 
     @torch.no_grad()
     def keep_in_range(self) -> None:
