@@ -15,6 +15,7 @@ import numpy as np
 
 from edgekws import plugins
 from edgekws.errors import ArtifactError, BoardError, SystemFaultError
+from edgekws.features.spec import INPUT_MAX, INPUT_MIN
 
 if TYPE_CHECKING:
     from edgekws.graph.ir import Graph
@@ -38,11 +39,14 @@ class Compiled:
 
 
 def checked_features(features: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """`features` unchanged. Raises ArtifactError unless they are int8 [n, *shape]."""
-    if features.dtype != np.int8 or features.shape[1:] != shape:
-        got = f"{features.dtype} {list(features.shape)}"
-        raise ArtifactError(f"features should be int8 [n, {', '.join(map(str, shape))}]", got=got)
-    return features
+    """`features` as int8. Raises ArtifactError unless they are integers within int8 of shape [n, *shape]."""
+    expected = f"features should be int8 [n, {', '.join(map(str, shape))}]"
+    if features.dtype.kind not in "iu" or features.shape[1:] != shape:
+        hint = "edgekws.features.mfcc.quantize makes them"
+        raise ArtifactError(expected, got=f"{features.dtype} {list(features.shape)}", hint=hint)
+    if features.size and (features.min() < INPUT_MIN or features.max() > INPUT_MAX):
+        raise ArtifactError(expected, got=f"{features.min()}..{features.max()}")
+    return features.astype(np.int8, copy=False)
 
 
 def compile(graph: Graph, engine: str | None = None) -> Compiled:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from edgekws.errors import ArtifactError
-from edgekws.features.spec import INPUT_MAX, INPUT_MIN
+from edgekws.graph.executor import checked_features
 from edgekws.graph.ir import INPUT, Graph, Node, Requant, Rule
 from edgekws.graph.sums import rounded_once, rounded_twice
 
@@ -69,15 +68,7 @@ def accumulate(node: Node, *inputs: Batch) -> np.ndarray:
 
 def as_input(graph: Graph, features: np.ndarray) -> Batch:
     """What `trace` takes, from int8 features. Raises ArtifactError for another shape, type or range."""
-    height, width, channels = graph.in_shape
-    if features.ndim != 3 or features.shape[1:] != (height, width * channels):
-        raise ArtifactError(f"features should have shape [n, {height}, {width}]", got=str(list(features.shape)))
-    if features.dtype.kind not in "iu":
-        hint = "edgekws.features.mfcc.quantize makes them"
-        raise ArtifactError("features should be int8", got=str(features.dtype), hint=hint)
-    if features.size and (features.min() < INPUT_MIN or features.max() > INPUT_MAX):
-        raise ArtifactError("features should be int8", got=f"{features.min()}..{features.max()}")
-    return features.astype(np.int32).reshape(-1, height, width, channels)
+    return checked_features(features, graph.clip_shape).astype(np.int32).reshape(-1, *graph.in_shape)
 
 
 def _last(steps: Iterator[tuple[Node, Batch]]) -> Batch:

@@ -201,6 +201,12 @@ class Graph:
         return (*self.features.shape, self.features.channels)
 
     @property
+    def clip_shape(self) -> tuple[int, int]:
+        """The shape in which executors take one input: (height, width * channels)."""
+        height, width, channels = self.in_shape
+        return height, width * channels
+
+    @property
     def front_end(self) -> FeatureSpec:
         """The features that the model takes. Raises DataError where they are not known."""
         if isinstance(self.features, UnknownFeatures):

@@ -173,9 +173,9 @@ def require_valid_weights(layers: Sequence[Layer]) -> None:
         zero = layer.weight == 0 if layer.weight.ndim == 1 else torch.zeros(1, dtype=torch.bool)
         if zero.any() and layer.curve is None:
             raise TargetError(
-                f"{layer.name}: every channel should have a weight that is not zero",
-                got=f"only zeros in channel {int(zero.nonzero()[0])}",
-                hint="remove the channel: its scale is undefined and its bias would not fit the offset",
+                f"{layer.name}: every gain should be other than zero",
+                got=f"0 in channel {int(zero.nonzero()[0])}",
+                hint="remove the channel: it is a constant",
             )
 
 

@@ -38,7 +38,7 @@ def executor(
             build_check.compared(board, session, firmware)
 
             def run(features: np.ndarray) -> np.ndarray:
-                clips = checked_features(features, graph.features.shape)
+                clips = checked_features(features, graph.clip_shape)
                 scores = np.zeros((len(clips), len(graph.labels)), np.int8)
                 for number, clip in enumerate(clips):
                     scores[number] = _scores(session, clip, len(graph.labels))

@@ -92,7 +92,7 @@ def _check_spec(path: Path, text: str, expected: FeatureSpec | UnknownFeatures) 
 
 def _checked(path: Path, graph: Graph, dataset: str, arrays: dict[str, np.ndarray]) -> Vectors:
     features, ids, labels = (arrays.get(key, np.zeros(0)) for key in ("features", "ids", "labels"))
-    shape = graph.features.shape
+    shape = graph.clip_shape
     if features.dtype != np.int8 or features.shape[1:] != shape or len(ids) != len(features):
         got = f"{features.dtype} {list(features.shape)} and {len(ids)} names"
         raise ArtifactError(f"{path} should hold int8 [n, {shape[0]}, {shape[1]}] and n names", got=got, hint=_HINT)

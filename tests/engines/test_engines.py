@@ -42,7 +42,9 @@ def test_engines_equal_the_interpreter(engine: str | None, graph: Graph, random_
         features = random_features(count)
         np.testing.assert_array_equal(compiled(features), interp.run(graph, features))
     np.testing.assert_array_equal(compiled(features[::-2]), interp.run(graph, features[::-2]))
-    for wrong in (np.zeros((1, 49, 10), np.int16), np.zeros((49, 10), np.int8), np.zeros((1, 10, 49), np.int8)):
+    for dtype in (np.int64, np.int16):
+        np.testing.assert_array_equal(compiled(features.astype(dtype)), graph.run(features.astype(dtype)))
+    for wrong in (np.full((1, 49, 10), 128), np.zeros((1, 49, 10)), np.zeros((49, 10), np.int8)):
         with pytest.raises(ArtifactError, match="int8"):
             compiled(wrong)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from edgekws.recipe import QuantSection
 _COMPARED_CLIPS = 16
 """Clips on which the traced layers must give the module's scores."""
 _TOLERANCE = 1e-3
+_NARROW = 1 / 16
+"""Of the input's range; calibration that fills less is warned of."""
 _MAX_CLIPPED = 0.01
 """Fraction of calibration values that may leave the int8 range; more suggests that they have another unit."""
 
@@ -114,6 +117,19 @@ def _require_values(x: torch.Tensor, input_scale: float, input_zero: int) -> Non
             f"calibration should be within {lowest:.4g}..{highest:.4g}, int8 steps of input_scale={input_scale:.4g}",
             got=f"{share:.0%} of the values outside, up to {largest:.4g}",
             hint=f"give input_scale={largest / INPUT_MAX:.4g}, or standardize the features",
+        )
+    _warn_of_narrow_values(float(x.abs().max()), input_scale)
+
+
+def _warn_of_narrow_values(largest: float, input_scale: float) -> None:
+    """A few steps of an int8 input are noise more than sound; the training would go well all the same."""
+    share = largest / (INPUT_MAX * input_scale)
+    if 0 < share < _NARROW:
+        warnings.warn(
+            f"the calibration fills {share:.1%} of the input's int8 range, {share * INPUT_MAX:.1f} steps on either "
+            f"side; give input_scale={largest / INPUT_MAX:.4g}, or standardize the features",
+            UserWarning,
+            stacklevel=5,
         )
 
 
