@@ -263,9 +263,6 @@ def test_a_network_of_two_inputs_is_refused():
     [
         (lambda net: net[0].weight[3].fill_(float("nan")), "conv1: weight should be finite.*channel 3"),
         (lambda net: net[0].bias[5].fill_(float("inf")), "conv1: bias should be finite.*channel 5"),
-        (lambda net: net[0].weight[7].zero_(), "conv1: every channel should have a weight.*channel 7"),
-        (lambda net: net[-1].weight[2].zero_(), "fc: every channel should have a weight.*channel 2"),
-        (lambda net: net[1].weight[4].zero_(), "conv1: every channel should have a weight.*channel 4"),
     ],
 )
 def test_unsound_channels_are_named(spoil, message):
