@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from edgekws.errors import ArtifactError
+from edgekws.errors import ArtifactError, DataError
 from edgekws.files import fields
 
 Rounding = Literal["nearest", "toward-zero"]
@@ -63,15 +63,16 @@ class FeatureSpec:
         """Real value of one int8 step, as the float network gets it: that of the coefficients when all have the same
         scale and zero point; else INPUT_SCALE, since the steps are standardized.
         """
-        return self.input_scale[0] if self._is_uniform else INPUT_SCALE
+        return self.input_scale[0] if self.is_uniform else INPUT_SCALE
 
     @property
     def network_zero(self) -> int:
         """The int8 step that is 0 for the float network."""
-        return self.input_zero_point[0] if self._is_uniform else 0
+        return self.input_zero_point[0] if self.is_uniform else 0
 
     @property
-    def _is_uniform(self) -> bool:
+    def is_uniform(self) -> bool:
+        """Whether all coefficients have one scale and one zero point."""
         return len(set(self.input_scale)) == len(set(self.input_zero_point)) == 1
 
     def with_statistics(self, mean: np.ndarray, deviation: np.ndarray, span: float = 4.0) -> FeatureSpec:
@@ -122,6 +123,14 @@ class UnknownFeatures:
     def require(self, other: FeatureSpec | UnknownFeatures, source: str) -> None:
         """As that of FeatureSpec."""
         _require(self.to_json(), other.to_json(), source)
+
+
+def known(features: FeatureSpec | UnknownFeatures, model: str) -> FeatureSpec:
+    """`features` of the model called `model`. Raises DataError where they are not known."""
+    if isinstance(features, UnknownFeatures):
+        hint = "say which it is: edgekws import --features mlperf, or a file; or give int8 inputs of your own"
+        raise DataError(f"{model}: the front end should be known", got="a model without one", hint=hint)
+    return features
 
 
 def _require(mine: dict[str, Any], theirs: dict[str, Any], source: str) -> None:

@@ -27,13 +27,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from edgekws.errors import DataError
-from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec, UnknownFeatures
+from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec, UnknownFeatures, known
 from edgekws.graph.attributes import Operand, Shape
 from edgekws.graph.ops import OPS, Op, Operation
 from edgekws.graph.sums import FRACTION_BITS, STATE, step
@@ -209,10 +209,21 @@ class Graph:
     @property
     def front_end(self) -> FeatureSpec:
         """The features that the model takes. Raises DataError where they are not known."""
-        if isinstance(self.features, UnknownFeatures):
-            hint = "say which it is: edgekws import --features mlperf, or a file; or give int8 inputs of your own"
-            raise DataError(f"{self.name}: the front end should be known", got="a model without one", hint=hint)
-        return self.features
+        return known(self.features, self.name)
+
+    def with_front_end(self, features: FeatureSpec) -> Graph:
+        """The same integers, of inputs that `features` makes. Raises DataError where they do not fit the input.
+
+        One scale and zero point for all coefficients have to be those of the input.
+        """
+        own, theirs = _input(self.in_shape), _input((*features.shape, features.channels))
+        if features.is_uniform:
+            own += f", zero point {self.input_zero}, scale {self.input_scale:.6g}"
+            theirs += f", zero point {features.network_zero}, scale {features.network_scale:.6g}"
+        if own != theirs:
+            hint = "state the front end that the model was trained with, in a .json or .toml file"
+            raise DataError(f"{self.name}: the features should be those of its input, {own}", got=theirs, hint=hint)
+        return replace(self, features=features)
 
     @property
     def gives_probabilities(self) -> bool:
@@ -289,6 +300,10 @@ def _ranges(nodes: tuple[Node, ...], known: dict[str, tuple[int, int]]) -> Itera
         if node.body:
             steps = {step(number): each for number, each in enumerate(read)}
             yield from _ranges(node.body, {**steps, STATE: ranges[node.name]})
+
+
+def _input(shape: Shape) -> str:
+    return " x ".join(map(str, shape))
 
 
 def accumulator_bounds(node: Node, lo: int, hi: int) -> tuple[np.ndarray, np.ndarray]:

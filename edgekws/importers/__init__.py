@@ -49,12 +49,12 @@ BYTES_MAX = 1 << 28
 def load(path: Path, form: str = "", options: Options = DEFAULTS) -> Graph:
     """The graph of a foreign model file. form: an importer; by default the one that recognizes the file.
 
-    Raises ConfigError for a form that does not exist, ArtifactError for a file that none recognizes, and what `read`
-    raises.
+    Raises ConfigError for a form that does not exist, ArtifactError for a file that none recognizes, DataError for
+    features that do not fit the input, and what `read` raises.
     """
     name, content = find(path, form)
     graph: Graph = plugins.load("importers", name).read({path.name: content}, options)
-    return graph
+    return graph if options.features is None else graph.with_front_end(options.features)
 
 
 def find(path: Path, form: str = "") -> tuple[str, bytes]:

@@ -38,7 +38,7 @@ def describe(model: Model) -> dict[str, Any]:
         },
         "labels": list(model.labels),
         "reject_note": reject_note(model.labels),
-        "front_end": {**model.features.to_json(), "shape": list(model.features.shape)},
+        "front_end": {**model.inputs.to_json(), "shape": list(model.inputs.shape)},
         "layers": _layers(model, graph),
         "totals": _totals(model, graph),
         "provenance": graph.provenance if graph else {},

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,11 @@ def read(path: Path, model: Model, split: str, progress: Progress) -> Labelled:
         f"{path} should be a folder of word folders, a .csv of files and labels, or a prepared data set",
         got="another file" if path.exists() else "no such file or folder",
     )
+
+
+def of_files(name: str, root: Path, files: Sequence[tuple[str, str]], model: Model, progress: Progress) -> Labelled:
+    """The recordings `files`, (path below `root`, label). Raises DataError as `read` does."""
+    return _decoded(name, [_recording(file, label, root / file, None) for file, label in files], model, root, progress)
 
 
 def _prepared(path: Path, model: Model, split: str, progress: Progress) -> Labelled:

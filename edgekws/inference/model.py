@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekws import models, plugins
 from edgekws.errors import ArtifactError, ConfigError, unknown
-from edgekws.features.spec import FeatureSpec
+from edgekws.features.spec import FeatureSpec, UnknownFeatures, from_json, known
 from edgekws.files import read_content, sha256
 from edgekws.graph import io
 
@@ -48,7 +48,7 @@ class Model:
     kind: str
     name: str
     labels: tuple[str, ...]
-    features: FeatureSpec
+    inputs: FeatureSpec | UnknownFeatures
     sha256: str
     score_scale: float = 0.0
     graph: Graph | None = None
@@ -56,6 +56,11 @@ class Model:
     about: Mapping[str, str] = field(default_factory=dict)
     trained: Trained | None = None
     gives_probabilities: bool = False
+
+    @property
+    def features(self) -> FeatureSpec:
+        """The front end of its inputs. Raises DataError where it is not known."""
+        return known(self.inputs, self.name)
 
     @property
     def folder(self) -> Path:
@@ -82,7 +87,7 @@ def of_graph(graph: Graph, path: Path = Path("graph")) -> Model:
     """The model that a graph is."""
     digest = io.digest(graph)
     return Model(
-        path, GRAPH, graph.name, graph.labels, graph.front_end, digest, graph.score_scale, graph,
+        path, GRAPH, graph.name, graph.labels, graph.features, digest, graph.score_scale, graph,
         gives_probabilities=graph.gives_probabilities,
     )  # fmt: skip
 
@@ -151,7 +156,7 @@ def _described(file: Path, kind: str, about: Mapping[str, str], files: Mapping[s
         name, digest = about["graph_name"], about["graph_sha256"]
     except (KeyError, ValueError, IndexError, AttributeError, TypeError) as error:
         raise ArtifactError(f"{file} should describe its model", got=f"{error!r}", hint="export it again") from error
-    spec = FeatureSpec.from_json(features)
+    spec = from_json(features)
     ends = about.get("scores") == "probabilities"
     return Model(
         file, kind, name, tuple(map(str, labels)), spec, digest, scale, files=files, about=about,

@@ -17,6 +17,12 @@ from edgekws.files import sha256
 NAME = "MLPerf Tiny kws01"
 LIST = Path(__file__).with_name("kws01.txt")
 UNLISTED = "-"
+DEV_SPLITS = ("fbabec5f235a1ad95329daf4fe299ffb174da8cbdb3671ef2945527fbe1c80d7",)
+"""Prepared data sets whose training clips have speakers of official files that are not listed: those of half of the
+official test speakers give `on` and `off` to training.
+"""
+PARTLY_TRAINED_ON = " (partly trained on)"
+"""What follows the name of such files wherever a score of a network that was trained on such a data set stands."""
 _SHOWN = 3
 _COPIES, _FEW = 0.05, 2
 """Share of the clips, or their number if that is more, whose content may be that of another file of the same class.

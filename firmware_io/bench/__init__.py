@@ -20,7 +20,7 @@ from firmware_io.bench.modes import Plan, Runner, Setup, Vectors, accuracy, ener
 from firmware_io.bench.modes.energy import Energy
 from firmware_io.bench.run import BenchRun
 from firmware_io.board import Board
-from firmware_io.build import Firmware
+from firmware_io.build import Firmware, model_id
 from firmware_io.energy import meter as meters
 from firmware_io.energy.meter import Meter
 from firmware_io.monitors import Monitor
@@ -128,7 +128,7 @@ def _require_our_firmware(board: Board, identity: Identity) -> None:
         raise BoardError(f"the device should be {_OUR_NAME}{board.name}", got=got, hint=hint)
     if identity.model in _OTHER_MODELS:
         got = f"{identity.model}, a model for {_OTHER_MODELS[identity.model]}, by {identity.name}"
-        raise BoardError(f"the device should hold {verdict.MODEL_ID}", got=got, hint=hint)
+        raise BoardError(f"the device should hold {model_id.BENCHMARK}", got=got, hint=hint)
 
 
 def _measure(setup: Setup, results: _Results) -> None:

@@ -1,8 +1,8 @@
 """Inputs of the keyword-spotting task of MLPerf Tiny: a folder with .bin files and y_labels.csv.
 
 Each .bin is one clip, int8 [49, 10], row-major, made by the reference front end with one scale and zero point for all
-coefficients (FeatureSpec()). y_labels.csv has a row per clip: file, number of classes, class. Whether they are the
-official files is judged by their names, classes and hashes (edgekws/mlperf/kws01.py).
+coefficients (edgekws/features/presets.py). y_labels.csv has a row per clip: file, number of classes, class. Whether
+they are the official files is judged by their names, classes and hashes (edgekws/mlperf/kws01.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from edgekws.errors import ArtifactError
-from edgekws.features.spec import FeatureSpec
+from edgekws.features.presets import MLPERF, are_the_benchmarks
+from edgekws.features.spec import UnknownFeatures
 from edgekws.graph.ir import Graph
 from edgekws.mlperf import kws01
 from firmware_io.bench.modes import Vectors
@@ -29,34 +30,43 @@ def read(folder: Path, graph: Graph) -> Vectors:
     Raises ArtifactError for a graph with other features or labels, and for a missing or malformed file (named).
     """
     _check_graph(folder, graph)
-    rows = _rows(folder / LABELS_FILE)
-    clips = [_clip(folder / name, FeatureSpec().shape) for name, _ in rows]
-    ids, labels = tuple(name for name, _ in rows), np.array([label for _, label in rows])
+    listed = rows(folder / LABELS_FILE)
+    clips = [_clip(folder / name, MLPERF.shape) for name, _ in listed]
+    ids, labels = tuple(name for name, _ in listed), np.array([label for _, label in listed])
     proved = kws01.standing(ids, labels.tolist(), [clip.tobytes() for clip in clips])
-    return Vectors(proved.title, ids, np.stack(clips), labels)
+    seen = proved.unlisted and graph.provenance.get("dataset") in kws01.DEV_SPLITS
+    return Vectors(f"{proved.title}{kws01.PARTLY_TRAINED_ON if seen else ''}", ids, np.stack(clips), labels)
 
 
 def _check_graph(folder: Path, graph: Graph) -> None:
-    labels = tuple(label.strip("_").lower() for label in graph.labels)
-    if graph.features != FeatureSpec() or labels != LABELS:
-        what = "labels" if graph.features == FeatureSpec() else "features (one scale, zero point 83)"
+    fit = are_the_benchmarks(graph.features)
+    if not fit or not has_its_labels(graph):
+        what = "labels" if fit else "features (one scale, zero point 83)"
+        unknown = isinstance(graph.features, UnknownFeatures)
         raise ArtifactError(
             f"{folder} holds inputs for a graph with MLPerf Tiny's {what}",
-            got=f"{graph.name}, which has others",
-            hint="bench it with clips of its own features: --data, or a file of --save-vectors",
+            got=f"{graph.name}, whose front end is unknown" if unknown else f"{graph.name}, which has others",
+            hint="state it, if it is MLPerf Tiny's: edgekws import MODEL --features mlperf"
+            if unknown
+            else "bench it with clips of its own features: --data, or a file of --save-vectors; or bench dscnn_mlperf",
         )
 
 
-def _rows(path: Path) -> list[tuple[str, int]]:
+def has_its_labels(graph: Graph) -> bool:
+    """Whether the scores are those of the benchmark's words, in its order."""
+    return tuple(label.strip("_").lower() for label in graph.labels) == LABELS
+
+
+def rows(path: Path) -> list[tuple[str, int]]:
     """(file, class) of each row. Raises ArtifactError with the line number."""
     try:
         lines = list(csv.reader(path.read_text().splitlines(), skipinitialspace=True))
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{path} should list the clips", got=str(error), hint=_HINT) from error
-    rows = [_row(path, number, cells) for number, cells in enumerate(lines, 1) if cells]
-    if not rows:
+    listed = [_row(path, number, cells) for number, cells in enumerate(lines, 1) if cells]
+    if not listed:
         raise ArtifactError(f"{path} should list the clips", got="no rows", hint=_HINT)
-    return rows
+    return listed
 
 
 def _row(path: Path, number: int, cells: list[str]) -> tuple[str, int]:

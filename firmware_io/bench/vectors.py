@@ -60,11 +60,16 @@ def read(path: Path, graph: Graph) -> Vectors:
 
 def _refuse_recordings(folder: Path) -> None:
     """Raises ArtifactError for a folder of recordings, where MLPerf Tiny's inputs are expected."""
-    recordings = [path for pattern in _RECORDINGS for path in folder.glob(pattern)]
+    recordings = recordings_in(folder)
     if recordings and not (folder / mlperf_inputs.LABELS_FILE).exists():
         hint = "make a data set of them with edgekws data prepare, and name that with --data"
         got = f"a folder of recordings, {recordings[0].relative_to(folder)} for one"
         raise ArtifactError("--vectors takes quantized features of clips in one file", got=got, hint=hint)
+
+
+def recordings_in(folder: Path) -> list[Path]:
+    """The recordings in `folder` and in the folders in it."""
+    return [path for pattern in _RECORDINGS for path in folder.glob(pattern)]
 
 
 _RECORDINGS = ("*.wav", "*.flac", "*/*.wav", "*/*.flac", "*/*.mp3", "*/*.ogg", "*/*.m4a")

@@ -36,8 +36,8 @@ from firmware_io.bench.modes.energy import Energy
 from firmware_io.bench.modes.performance import Performance
 from firmware_io.bench.run import BenchRun
 from firmware_io.board import Board
+from firmware_io.build import model_id
 
-MODEL_ID = "kws01"
 DRIFT = 0.01
 THROTTLING = 0.05
 CLOCKS_WARN, CLOCKS_INVALID, CLOCKS_ALLOWED_S = 0.02, 0.05, 0.1
@@ -212,8 +212,8 @@ def _meter_clock_reasons(energy: Energy) -> Iterator[str]:
 
 
 def _run_warnings(run: BenchRun, plan: Plan) -> Iterator[str]:
-    if run.identity is not None and run.identity.model != MODEL_ID:
-        yield f"the device reports the model {run.identity.model}, not {MODEL_ID}"
+    if run.identity is not None and run.identity.model not in (model_id.BENCHMARK, model_id.OWN_INPUTS):
+        yield f"the device reports the model {run.identity.model}, not {model_id.BENCHMARK}"
     if run.identity is None and run.energy is not None:
         yield "a recorded trace: it is not proven that the board ran this graph, or this number of inferences"
     timed = run.performance is not None or (run.energy is not None and bool(run.energy.windows))

@@ -18,7 +18,7 @@ from edgekws.files.os_errors import no_temporary_files
 from firmware_io import board as boards
 from firmware_io import tools
 from firmware_io.board import Board
-from firmware_io.build import build_id
+from firmware_io.build import build_id, model_id
 from firmware_io.build import elf as elf_files
 
 FIRMWARE = Path(__file__).parents[1] / "firmware"
@@ -116,13 +116,18 @@ def require_energy_mode(board: Board) -> None:
 
 
 def write_model(model: Mapping[str, bytes], folder: Path) -> None:
-    """Write MODEL_FILES of `model` into `folder`. Raises ArtifactError when one is missing, BoardError on failure."""
+    """Write MODEL_FILES of `model` into `folder`, and the model's name: that of the benchmark when `model` has none.
+
+    Raises ArtifactError when a file is missing, BoardError on failure.
+    """
     missing = [name for name in MODEL_FILES if name not in model]
     if missing:
         raise ArtifactError(f"a C model consists of {' and '.join(MODEL_FILES)}", got=f"no {missing[0]}")
-    for name in MODEL_FILES:
+    for name, content in {model_id.FILE: model_id.header(), **model}.items():
+        if name not in (model_id.FILE, *MODEL_FILES):
+            continue
         try:
-            (folder / name).write_bytes(model[name])
+            (folder / name).write_bytes(content)
         except OSError as error:
             raise no_temporary_files(folder, error) from error
 

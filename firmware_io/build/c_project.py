@@ -5,6 +5,7 @@ All but the model comes from firmware/kernels and firmware/project; the texts th
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 
 from edgekws.emit import c
 from edgekws.emit.c.golden_header import header
+from edgekws.features.spec import UnknownFeatures
 from edgekws.graph.io import digest
 from edgekws.graph.ir import Graph
 from firmware_io.build import CFLAGS, FIRMWARE
@@ -62,7 +64,6 @@ def kernels(sources: Iterable[bytes]) -> dict[str, bytes]:
 
 
 def _readme(graph: Graph, clips: int, min_ram: bool) -> str:
-    spec, (height, width, _) = graph.front_end, graph.in_shape
     values: Mapping[str, object] = {
         "name": _plain(graph.name),
         "digest": digest(graph),
@@ -71,25 +72,38 @@ def _readme(graph: Graph, clips: int, min_ram: bool) -> str:
         "plan": "The plan is the one with the least scratch, `--min-ram`." if min_ram else "",
         "memory": _memory_rows(graph, min_ram),
         "parameter_bytes": f"{graph.parameter_bytes:,}",
-        "input_bytes": height * width,
+        "input_bytes": math.prod(graph.in_shape),
         "labels": len(graph.labels),
-        "height": height,
-        "width": width,
-        "seconds": f"{spec.clip_samples / spec.rate_hz:g}",
-        "rate": spec.rate_hz,
-        "window": spec.window_samples,
-        "hop": spec.hop_samples,
-        "fft": spec.fft_samples,
-        "mels": spec.mel_bands,
-        "low": f"{spec.low_hz:g}",
-        "high": f"{spec.high_hz:g}",
-        "coefficients": "\n".join(
-            f"| {number} | {scale!r} | {zero} |"
-            for number, (scale, zero) in enumerate(zip(spec.input_scale, spec.input_zero_point, strict=True))
-        ),
+        "input": _input(graph),
         "names": ", ".join(map(_plain, graph.labels)),
     }
     return Template((_TEXTS / "README.md").read_text()).substitute(values)
+
+
+def _input(graph: Graph) -> str:
+    """What the bytes of the input mean."""
+    spec, sizes = graph.features, "".join(f"[{size}]" for size in graph.in_shape if size > 1)
+    if isinstance(spec, UnknownFeatures):
+        unit = f"steps of {graph.input_scale:.6g} from the zero point {graph.input_zero}"
+        return f"The input is int8 {sizes}, {unit}. The front end that makes it is not known here."
+    seconds = spec.clip_samples / spec.rate_hz
+    rounding = "trunc" if spec.rounding == "toward-zero" else "round"
+    rows = (
+        f"| {number} | {scale!r} | {zero} |"
+        for number, (scale, zero) in enumerate(zip(spec.input_scale, spec.input_zero_point, strict=True))
+    )
+    return "\n".join(
+        (
+            f"The input is int8 [{spec.frames}][{spec.coefficients}]: {spec.frames} frames of {spec.coefficients} MFCC "
+            f"of {seconds:g} s at {spec.rate_hz} Hz (window {spec.window_samples} samples, hop",
+            f"{spec.hop_samples}, FFT of {spec.fft_samples}, {spec.mel_bands} mel bands from {spec.low_hz:g} to "
+            f"{spec.high_hz:g} Hz), each `clip({rounding}(mfcc / scale + zero point), -128, 127)`:",
+            "",
+            "| coefficient | scale | zero point |",
+            "|---|---|---|",
+            *rows,
+        )
+    )
 
 
 def _memory_rows(graph: Graph, min_ram: bool) -> str:

@@ -36,7 +36,11 @@ WindowOption = Annotated[
 ClipsOption = Annotated[int, typer.Option(help="Test clips to send over serial; 0 is all.", min=0)]
 VectorsOption = Annotated[
     Path | None,
-    typer.Option("--vectors", help="Clips from this .npz, MLPerf Tiny's kws01 or a released model, instead of --data."),
+    typer.Option(
+        "--vectors",
+        help="Clips from this .npz, MLPerf Tiny's kws01, a folder of recordings or a released model, instead of "
+        "--data.",
+    ),
 ]
 SaveOption = Annotated[Path | None, typer.Option("--save-vectors", help="Write the clips into a file for --vectors.")]
 ImageOption = Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgekws.cli import console
 from edgekws.data.labels import require_equal
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def chosen(vectors: Path | None, data: Path, limit: int, graph: Graph) -> tuple[
     from firmware_io.bench import vectors as files
 
     if vectors is not None:
-        read = files.read(vectors, graph)
+        read = _recordings(vectors, graph) or files.read(vectors, graph)
         indices = spread(len(read.ids), limit)
         labels = None if read.labels is None else read.labels[indices]
         ids = tuple(read.ids[at] for at in indices)
@@ -39,6 +40,50 @@ def chosen(vectors: Path | None, data: Path, limit: int, graph: Graph) -> tuple[
     ids = tuple(test.ids[at] for at in indices)
     named = f"{loaded.name} test, data set {loaded.sha256[:8]}"  # two data sets may have one name
     return Vectors(named, ids, features, test.labels[indices]), loaded
+
+
+def _recordings(folder: Path, graph: Graph) -> Vectors | None:
+    """The clips of a folder of recordings, by the model's own front end: in word folders, or listed in y_labels.csv.
+
+    None for anything else. Raises DataError for a model whose front end is unknown, and for recordings of other words.
+    """
+    import numpy as np
+
+    from edgekws.features.mfcc import quantize
+    from edgekws.inference import labelled
+    from edgekws.inference.model import of_graph
+    from firmware_io.bench import Vectors, mlperf_inputs
+    from firmware_io.bench import vectors as files
+
+    table = folder / mlperf_inputs.LABELS_FILE
+    if not folder.is_dir() or not files.recordings_in(folder):
+        return None
+    model, spec = of_graph(graph), graph.front_end
+    with console.progress() as report:
+        if table.exists():
+            names = _labels_of_table(table, graph)
+            read = labelled.of_files(folder.name, folder, names, model, report)
+        else:
+            read = labelled.read(folder, model, "test", report)
+    for each in read.left_out:
+        console.warn(f"{each.file} is left out: {each.reason}")
+    kept = read.truth >= 0
+    if not kept.all():
+        console.warn(f"{int((~kept).sum())} clips are left out: the model has no label for them")
+    for note in read.notes:
+        console.warn(note)
+    ids = tuple(name for name, keep in zip(read.ids, kept, strict=True) if keep)
+    title = f"recordings in {folder.name}"
+    return Vectors(title, ids, quantize(spec, np.asarray(read.features))[kept], read.truth[kept])
+
+
+def _labels_of_table(table: Path, graph: Graph) -> list[tuple[str, str]]:
+    """(file, label of the model) of each row. Raises DataError for a model of other words."""
+    from firmware_io.bench import mlperf_inputs
+
+    if not mlperf_inputs.has_its_labels(graph):
+        require_equal(graph.labels, mlperf_inputs.LABELS, str(table))
+    return [(name, graph.labels[number]) for name, number in mlperf_inputs.rows(table)]
 
 
 def spread(total: int, limit: int) -> Any:  # noqa: ANN401 (int64 [n])

@@ -200,13 +200,12 @@ def write(
 
 def emitted_model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[str, bytes]]:
     """The graph and its C. Prints the memory plan. Raises BoardError when it does not fit the board."""
-    from edgekws.emit import c
     from edgekws.graph import io
-    from firmware_io.build import memory_plan
+    from firmware_io.build import memory_plan, model_id
 
     graph = io.load(out / "graph.npz")
     console.out.print(memory_plan.checked(board, graph, min_ram))
-    return graph, c.emit(graph, min_ram)
+    return graph, model_id.model(graph, min_ram)
 
 
 def _print_identity(board: Board, transport: str, elf: Path, written: str, crc32: int | None) -> None:

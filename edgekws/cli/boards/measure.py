@@ -218,7 +218,7 @@ def _run(job: _Job) -> None:
     _require_labels(job, clips)
     about = clips_of.origin(options.out, job.graph, dataset)  # a damaged file is reported before minutes of measurement
     if options.save_vectors is not None:
-        vectors.write(options.save_vectors, clips, job.graph.front_end)
+        vectors.write(options.save_vectors, clips, job.graph.features)
     url = probe.resolved(job.port)
     source = _source(url, clips, options.out)
     with (

@@ -31,11 +31,10 @@ def opened(model: Model, on: str, port: str = "") -> Iterator[Classifier]:
 @contextmanager
 def _board(model: Model, on: str, port: str) -> Iterator[Classifier]:
     from edgekws.cli.boards import locks, measure
-    from edgekws.emit import c
     from edgekws.inference import classifier as classifiers
     from firmware_io import board as boards
     from firmware_io.bench import executor
-    from firmware_io.build import memory_plan
+    from firmware_io.build import memory_plan, model_id
     from firmware_io.protocol import probe
 
     board = boards.load(on.removeprefix(classifiers.BOARD))
@@ -48,6 +47,6 @@ def _board(model: Model, on: str, port: str) -> Iterator[Classifier]:
     with (
         locks.board(url, board.name),
         console.progress() as report,
-        executor.executor(board, graph, c.emit(graph), url, report) as run,
+        executor.executor(board, graph, model_id.model(graph), url, report) as run,
     ):
         yield classifiers.classifier(model, on, run)

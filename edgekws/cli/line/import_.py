@@ -79,24 +79,9 @@ def _labels(text: str | None) -> tuple[str, ...]:
 
 def _features(text: str | None) -> FeatureSpec | None:
     """Raises ConfigError for what is neither `mlperf` nor a file, ArtifactError for a file of something else."""
-    import json
-    import tomllib
+    from edgekws.features import presets
 
-    from edgekws.features.spec import FeatureSpec
-
-    if text is None:
-        return None
-    if text == "mlperf":
-        return FeatureSpec()
-    path = Path(text).expanduser()
-    if not path.is_file():
-        raise ConfigError("--features should be mlperf, or a JSON or TOML file", got=text)
-    try:
-        content = path.read_text()
-        value = tomllib.loads(content) if path.suffix == ".toml" else json.loads(content)
-    except ValueError as error:
-        raise ConfigError(f"{path} should be JSON or TOML", got=str(error)) from error
-    return FeatureSpec.from_json(value)
+    return None if text is None else presets.stated(text)
 
 
 def _describe(graph: Graph, model: Path, name: str) -> None:

@@ -59,6 +59,8 @@ def _lines(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _front_end(spec: dict[str, Any]) -> str:
+    if "unknown" in spec:
+        return "unknown: it takes int8 inputs, and no recordings"
     rate = spec["rate_hz"]
     window, hop, clip = (1000 * spec[f"{name}_samples"] / rate for name in ("window", "hop", "clip"))
     return (
@@ -68,9 +70,12 @@ def _front_end(spec: dict[str, Any]) -> str:
 
 
 def _input(spec: dict[str, Any]) -> str:
+    if "unknown" in spec:
+        return f"int8 {' x '.join(map(str, [*spec['shape'], spec['channels']]))}"
     scales = [f"{value:.3g}" for value in spec["input_scale"]]
     shown = scales[0] if len(set(scales)) == 1 else f"{', '.join(scales)} by coefficient"
-    return f"int8 {spec['shape'][0]} x {spec['shape'][1]}; one step is {shown}"
+    truncated = ", truncated toward zero" if spec.get("rounding") == "toward-zero" else ""
+    return f"int8 {spec['shape'][0]} x {spec['shape'][1]}; one step is {shown}{truncated}"
 
 
 def _origins(document: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@
 #include "app/layers.h"
 #include "app/memory.h"
 #include "app/text.h"
+#include "model_id.h"
 #include "port/port.h"
 
 #define COMMAND_CHARACTERS 80 /* as in the reference firmware */
@@ -38,7 +39,7 @@ static void answer_name(const char *first, const char *second) {
 static void answer_profile(const char *first, const char *second) {
     (void)first, (void)second;
     ekw_put_line("m-profile-[ULPMark for tinyML Firmware V0.0.1]");
-    ekw_put_line("m-model-[kws01]");
+    ekw_put_line("m-model-[" EKW_MODEL_ID "]");
 }
 
 static void answer_timestamp(const char *first, const char *second) {
@@ -101,6 +102,9 @@ static void answer_help(const char *first, const char *second) {
         ekw_put(i < FIRST_EXTENSION ? " : " : " : edgekws extension: ");
         ekw_put_line(commands[i].help);
     }
+#ifdef EKW_MODEL_NOTE
+    ekw_put_line(EKW_MODEL_NOTE);
+#endif
     ekw_put("m-build-[");
     ekw_put_build_id(EKW_BUILD_ID_BYTES);
     ekw_put_line("]");
