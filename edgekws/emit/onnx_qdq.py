@@ -142,7 +142,11 @@ class _ModelBuilder:
         return layer
 
     def _clipped(self, node: Node, inputs: list[str]) -> str:
-        """The quantized tensor; QuantizeLinear clips to the whole range of int8."""
+        """The quantized tensor; QuantizeLinear clips to the whole range of int8.
+
+        A narrower Clip stands after it: onnxruntime 1.31 cannot load some files where it stands before, between
+        QuantizeLinear and a Reshape.
+        """
         lo, hi = (end - stored_below(node) for end in (node.requant.lo, node.requant.hi))
         if (lo, hi) == SIGNED:
             return self.build.add("QuantizeLinear", inputs, node.name)
