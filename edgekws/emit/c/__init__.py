@@ -1,19 +1,16 @@
 """C for our own runtime: constants, kernels and a list of their calls, as model.h and model.c.
 
-The bodies of the kernels are in firmware_io/firmware/kernels; `ekw_node` there and `_node` here are
+The bodies of the kernels are in firmware_io/firmware/kernels; `ekw_node` there and `_structure` of layers.py are
 mirrors: same names, same order. A model defines only the kernels that it needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-import numpy as np
 
 from edgekws.emit.c import extended
 from edgekws.emit.c.arena import plan as arena_plan
-from edgekws.emit.c.extended import Call
 from edgekws.emit.c.kernels import (
     Kernel,
     definitions,
@@ -24,10 +21,12 @@ from edgekws.emit.c.kernels import (
     kernel,
     packed,
 )
+from edgekws.emit.c.layers import Layer
+from edgekws.emit.c.layers import layers as layers_of
 from edgekws.emit.c.scratch import bytes_of, cores, node_bytes
-from edgekws.emit.c.text import array, braced, comment, integers, string
+from edgekws.emit.c.text import braced, comment, string
 from edgekws.graph.io import digest
-from edgekws.graph.ir import INPUT, SIGNED, Graph, Node
+from edgekws.graph.ir import INPUT, Graph, Node
 from edgekws.graph.softmax import exp_table
 
 __all__ = [
@@ -73,7 +72,14 @@ void ekw_model_run(const int8_t *input, int8_t *scores) {
 """
 _INPUT = "input_order"
 """The structure that puts the channels of the input first."""
-_MULTIPLIER = {"offset-scale-shift": "uint8_t", "fixed-point": "int32_t", "fixed-point-once": "int32_t"}
+_CLEAR = """
+/* The first state of a recurrent layer. */
+static void ekw_clear(uint8_t *bytes, int32_t count) {
+    for (; count > 0; count--) {
+        *bytes++ = 0;
+    }
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -153,30 +159,19 @@ def _scratch_sizes(plan: Memory) -> str:
     return text + "#endif\n"
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """A node as C has it. kernel: of basic ops, and then signed, whether each input is -128..127 rather than 0..255;
-    calls: of all others.
-    """
-
-    node: Node
-    kernel: Kernel | None
-    signed: tuple[bool, ...]
-    calls: tuple[Call, ...] = ()
-
-
 def _source(graph: Graph) -> str:
     places = _places(graph)
-    layers = _layers(graph, places)
+    layers = layers_of(graph.nodes, places)
     parts = [
         f'/* {comment(graph.name)}: written by edgekws, do not edit. */\n#include "model.h"\n\n',
-        definitions({layer.kernel for layer in layers if layer.kernel}, _bodies(graph, layers)),
+        definitions(set().union(*(layer.kernels for layer in layers)), _bodies(graph, layers)),
+        _CLEAR if any(layer.body for layer in layers) else "",
         f"\nconst char ekw_model_name[] = {string(graph.name)};\n",
         f"const char ekw_model_sha256[] = {string(digest(graph))};\n",
         braced("const char *const ekw_model_labels[EKW_MODEL_LABELS]", map(string, graph.labels)),
         braced("const char *const ekw_model_layers[EKW_MODEL_LAYERS]", (string(node.name) for node in graph.nodes)),
         _exponentials(graph),
-        *(_layer(number, layer) for number, layer in enumerate(layers)),
+        *(layer.constants(str(number)) for number, layer in enumerate(layers)),
         _run(graph, layers, places),
     ]
     return "".join(parts)
@@ -188,28 +183,9 @@ def _places(graph: Graph) -> dict[str, str]:
     return {INPUT: "input", graph.nodes[-1].name: "scores", **starts}
 
 
-def _layers(graph: Graph, places: Mapping[str, str]) -> list[_Layer]:
-    ranges = {INPUT: SIGNED, **{node.name: (node.requant.lo, node.requant.hi) for node in graph.nodes}}
-    layers = []
-    for node in graph.nodes:
-        read = [ranges[name] for name in node.inputs]
-        signed = tuple(lo < 0 for lo, _ in read)
-        is_basic = node.operation.is_basic
-        calls = () if is_basic else tuple(_needed(node, extended.calls(node, read), places))
-        layers.append(_Layer(node, kernel(node, signed) if is_basic else None, signed, calls))
-    return layers
-
-
-def _needed(node: Node, calls: Iterable[Call], places: Mapping[str, str]) -> Iterator[Call]:
-    """All but copies of a tensor to where it is."""
-    for call in calls:
-        if not (call.is_moot_in_place and places[node.inputs[call.inputs[0]]] == places[node.name]):
-            yield call
-
-
-def _bodies(graph: Graph, layers: Iterable[_Layer]) -> set[extended.Body]:
+def _bodies(graph: Graph, layers: Iterable[Layer]) -> set[extended.Body]:
     first = [extended.channels_first(graph.in_shape)] if graph.in_shape[2] > 1 else []
-    return {call.kernel for call in [*first, *(call for layer in layers for call in layer.calls)]}
+    return {call.kernel for call in first}.union(*(layer.bodies for layer in layers))
 
 
 def _exponentials(graph: Graph) -> str:
@@ -219,78 +195,13 @@ def _exponentials(graph: Graph) -> str:
     return braced("const uint16_t ekw_model_exp[256]", exp_table(graph.score_scale).tolist())
 
 
-def _layer(number: int, layer: _Layer) -> str:
-    node = layer.node
-    text = f"\n/* {number}: {comment(node.name)}, {node.op} of {comment(', '.join(node.inputs))} */\n"
-    if layer.kernel:
-        return text + _constants(number, node) + _node(number, node, layer.signed)
-    return text + "".join(
-        extended.constants(name, call) for name, call in zip(_names(number, layer), layer.calls, strict=False)
-    )
-
-
-def _names(number: int, layer: _Layer) -> list[str]:
-    """Of the structures of a layer."""
-    few = len(layer.calls) < 2
-    return [f"node{number}"] if few else [f"node{number}_{call}" for call in range(len(layer.calls))]
-
-
-def _constants(number: int, node: Node) -> str:
-    text = ""
-    requant = node.requant
-    if not requant.is_identity:
-        text += array("int32_t", f"node{number}_offset", requant.offset, requant.offset.shape)
-        text += array(_MULTIPLIER[requant.rule], f"node{number}_mult", requant.mult, requant.mult.shape)
-        text += array("uint8_t", f"node{number}_shift", requant.shift.astype(np.uint8), requant.shift.shape)
-    if node.weight is not None:
-        weight, note = filters(node), f", {node.weight_bits} bits"
-        text += array("int8_t", f"node{number}_weight", packed(weight, node.weight_bits), weight.shape, note)
-    return text
-
-
-def _node(number: int, node: Node, signed: tuple[bool, ...]) -> str:
-    array = f"node{number}_"
-    weight = "0" if node.weight is None else f"{array}weight"
-    plain = node.requant.is_identity
-    requant = [f".{name} = {'0' if plain else array + name}" for name in ("offset", "mult", "shift")]
-    requant += [f".lo = {node.requant.lo}", f".hi = {node.requant.hi}"]
-    fields = [
-        f".requant = {{{', '.join(requant)}}}",
-        f".in_shape = {integers(node.in_shape)}",
-        f".out_shape = {integers(node.out_shape)}",
-        f".weight = {weight}",
-        f".kernel = {integers(node.kernel)}",
-        f".stride = {integers(node.stride)}",
-        f".pad = {integers(node.pad)}",
-    ]
-    lines = [f"    {field},\n" for field in fields]
-    if not is_general(node, signed):
-        return f"static const ekw_node node{number} = {{\n{''.join(lines)}}};\n"
-    inner = "".join(f"    {line}" for line in lines)
-    more = [
-        f"    .{name} = {integers(value) if isinstance(value, tuple) else value},\n"
-        for name, value in general_fields(node, signed).items()
-    ]
-    return f"static const ekw_general node{number} = {{\n    .node = {{\n{inner}    }},\n{''.join(more)}}};\n"
-
-
-def _run(graph: Graph, layers: Iterable[_Layer], places: Mapping[str, str]) -> str:
+def _run(graph: Graph, layers: Iterable[Layer], places: Mapping[str, str]) -> str:
     text, first = _RUN_BEGIN, ""
     if graph.in_shape[2] > 1:
         text = extended.constants(_INPUT, extended.channels_first(graph.in_shape)) + text
         first = f"        {extended.channels_first(graph.in_shape).kernel.name}(&{_INPUT}, input, {places[INPUT]});\n"
     for number, layer in enumerate(layers):
         text += f"    case {number}: /* {comment(layer.node.name)} */\n{first}"
-        text += "".join(f"        {line};\n" for line in _statements(number, layer, places)) + "        break;\n"
+        text += "".join(f"        {line}\n" for line in layer.statements(str(number))) + "        break;\n"
         first = ""
     return text + _RUN_END
-
-
-def _statements(number: int, layer: _Layer, places: Mapping[str, str]) -> Iterator[str]:
-    node, names = layer.node, _names(number, layer)
-    read, written = [places[name] for name in node.inputs], places[node.name]
-    if layer.kernel:
-        scratch = ", scratch" if node.operation.input_count == 1 else ""
-        yield f"{layer.kernel.name}(&{names[0]}, {', '.join([*read, written])}{scratch})"
-    for name, call in zip(names, layer.calls, strict=False):
-        yield f"{call.kernel.name}(&{name}, {', '.join([*(read[at] for at in call.inputs), written])})"

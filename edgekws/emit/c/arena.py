@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from edgekws.emit.c.extended import begins_with_input
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Graph, Node
+from edgekws.graph.sums import STATE, step
 
 ALIGNMENT = 8
 
@@ -53,6 +54,23 @@ def plan(graph: Graph) -> Arena:
     return min((arena for arena in candidates if arena is not None), key=lambda arena: arena.size)
 
 
+def body_name(node: Node) -> str:
+    """The name, among those of tensors, of what the body of a scan needs while it runs; no node has it."""
+    return f"{node.name}\0body"
+
+
+def body_plan(node: Node) -> Arena:
+    """The memory of a scan's body: a row of each input, the state, and the output of each of its nodes."""
+    end, (_, width, channels) = len(node.body), node.in_shape
+    uses = {name: number for number, each in enumerate(node.body) for name in each.inputs}
+    rows = [step(number) for number in range(len(node.inputs))]
+    tensors = [Tensor((name,), _aligned((1, width, channels)), 0, uses[name]) for name in rows]
+    tensors.append(Tensor((STATE,), _aligned(node.body[-1].out_shape), 0, end))
+    for number, each in enumerate(node.body):
+        tensors.append(Tensor((each.name,), _aligned(each.out_shape), number, uses.get(each.name, end)))
+    return _in_order(_largest_first(tensors))
+
+
 def lower_bound(graph: Graph) -> int:
     """The most bytes alive at once, for the better of both ways to share: no plan of ours can be smaller."""
     return min(_peak(_shared(graph)), _peak(_tensors(graph)))
@@ -76,7 +94,16 @@ def may_overwrite(node: Node, number: int = 0) -> bool:
 
 def _tensors(graph: Graph) -> list[Tensor]:
     """One for each tensor in the arena."""
-    return _own_input(graph) + _outputs(graph)
+    return _own_input(graph) + _outputs(graph) + _bodies(graph)
+
+
+def _bodies(graph: Graph) -> list[Tensor]:
+    """What the body of each scan needs while it runs."""
+    return [
+        Tensor((body_name(node),), body_plan(node).size, number, number)
+        for number, node in enumerate(graph.nodes)
+        if node.body
+    ]
 
 
 def _outputs(graph: Graph) -> list[Tensor]:
@@ -109,7 +136,7 @@ def _shared(graph: Graph) -> list[Tensor]:
         ]
         tensor = tensors[last_read[0]].followed_by(own) if last_read else own
         tensors.update(dict.fromkeys(tensor.names, tensor))
-    return list({tensor.names: tensor for tensor in tensors.values()}.values())
+    return list({tensor.names: tensor for tensor in tensors.values()}.values()) + _bodies(graph)
 
 
 def _peak(tensors: Iterable[Tensor]) -> int:

@@ -89,6 +89,18 @@ def calls(node: Node, ranges: Sequence[Range]) -> list[Call]:
     return list(_CALLS[node.op](node, ranges))
 
 
+def row_read(shape: Shape, out_shape: Shape, values: Range) -> Call:
+    """The first row of a tensor of this shape."""
+    requant = Requant.identity(shape[2], *values)
+    return _moved(out_shape, _steps(shape), _steps(out_shape), 0, 0, values, requant)
+
+
+def row_written(shape: Shape, out_shape: Shape, values: Range) -> Call:
+    """A tensor of this shape as the first row of another one."""
+    requant = Requant.identity(shape[2], *values)
+    return _moved(shape, _steps(shape), _steps(out_shape), 0, 0, values, requant)
+
+
 def channels_first(shape: Shape) -> Call:
     """[height][width][channels], as the graph's input arrives, to [channels][height][width]."""
     height, width, channels = shape
@@ -100,6 +112,8 @@ def begins_with_input(node: Node) -> bool:
     """Whether the output may begin where the first input does: kernels read what they overwrite first, and bytes that
     stay in their place are not copied.
     """
+    if node.body:  # a row is read before it is written
+        return node.in_shape == node.out_shape
     if node.op == "concat":
         return math.prod(_stored(node.in_shape)[: _AXES[node.axes[0]]]) == 1
     if node.operation.reach == "position":

@@ -58,7 +58,9 @@ def bytes_of(graph: Graph, core: str, min_ram: bool) -> int:
 
 
 def node_bytes(node: Node, core: str, min_ram: bool) -> int:
-    """Of one node, bytes; only convolutions need any."""
+    """Of one node, bytes; only convolutions need any, and bodies with convolutions."""
+    if node.body:
+        return max(node_bytes(each, core, min_ram) for each in node.body)
     if not node.operation.is_convolution:
         return 0
     if node.operation.is_depthwise:
