@@ -17,6 +17,7 @@ from edgekws.graph.attributes import Operand, Shape
 from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED, Graph, Node, Requant, Rule
 from edgekws.graph.ops import OPS
 from firmware_io.build import host_cc, host_library
+from tests.firmware_io.firmware.lines import EMULATED, started
 from tests.graphs import random_general
 
 Kernels = Callable[..., np.ndarray]
@@ -155,3 +156,44 @@ def test_inputs_of_a_concat_are_joined_where_the_first_is() -> None:
     graph = next(g for g in map(random_general, range(99)) if any(n.op == "concat" and n.axes == (2,) for n in g.nodes))
     node = next(n for n in graph.nodes if n.op == "concat" and n.axes == (2,))
     assert arena.may_overwrite(node, 0) and not arena.may_overwrite(node, 1)
+
+
+def test_no_tensor_of_a_plan_is_lost() -> None:
+    """Memory that records its owners: what a node reads is there, and what is still to be read is not overwritten."""
+    for seed in range(25):
+        graph = random_general(seed)
+        plan, sizes = arena.plan(graph), {node.name: math.prod(node.out_shape) for node in graph.nodes}
+        memory, sizes[INPUT] = np.full(plan.size, "", object), math.prod(graph.in_shape)
+
+        def part(name: str, plan: arena.Arena = plan, sizes: dict[str, int] = sizes) -> slice:
+            return slice(plan.starts[name], plan.starts[name] + sizes[name])
+
+        if INPUT in plan.starts:
+            memory[part(INPUT)] = INPUT
+        for node in graph.nodes:
+            for name in node.inputs:
+                assert name not in plan.starts or (memory[part(name)] == name).all(), f"{seed}: {name} of {node.name}"
+            if node.name in plan.starts:
+                memory[part(node.name)] = node.name
+        assert plan.size < 1.3 * arena.lower_bound(graph)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EMULATED)
+def test_boards_equal_the_interpreter_and_print_its_probabilities(name: str, tmp_path: Path) -> None:
+    graphs = [random_general(seed) for seed in range(300)]
+    some = [
+        next(graph for graph in graphs if graph.gives_probabilities and graph.in_shape[2] > 1),
+        next(graph for graph in graphs if not graph.gives_probabilities),
+        max(graphs, key=lambda graph: len({node.op for node in graph.nodes})),
+    ]
+    for number, graph in enumerate(some):
+        features = features_of(graph, number, 3)
+        expected = graph.run(features)
+        (tmp_path / str(number)).mkdir()
+        with started(name, c.emit(graph), tmp_path / str(number)) as (line, _):
+            for tensor, scores, permille in zip(features, expected, graph.permille(expected), strict=True):
+                line.load(tensor)
+                text = ",".join(f"{each // 1000}.{each % 1000:03d}" for each in permille)
+                assert line.ask("infer 1 0")[-1] == f"m-results-[{text}]"
+                assert line.ask("raw")[0] == f"m-raw-[{','.join(map(str, scores))}]"
