@@ -63,7 +63,16 @@ def kernels(sources: Iterable[bytes]) -> dict[str, bytes]:
     return dict(sorted(headers.items()))
 
 
+_EXPONENTIALS = "512 of `ekw_model_exp`"
+_EXPONENTIALS_ROW = (
+    "| `ekw_model_exp` | probabilities of scores: round(65535 * exp(-d * score scale)), d steps below the best one |"
+)
+_OWN_EXPONENTIALS = "1024 of the softmax"
+_PROBABILITIES_ROW = "| `EKW_MODEL_PROBABILITIES` | scores are probabilities: (score + 128) / 256 |"
+
+
 def _readme(graph: Graph, clips: int, min_ram: bool) -> str:
+    ends = graph.gives_probabilities
     values: Mapping[str, object] = {
         "name": _plain(graph.name),
         "digest": digest(graph),
@@ -72,6 +81,8 @@ def _readme(graph: Graph, clips: int, min_ram: bool) -> str:
         "plan": "The plan is the one with the least scratch, `--min-ram`." if min_ram else "",
         "memory": _memory_rows(graph, min_ram),
         "parameter_bytes": f"{graph.parameter_bytes:,}",
+        "exponentials": _OWN_EXPONENTIALS if ends else _EXPONENTIALS,
+        "probabilities": _PROBABILITIES_ROW if ends else _EXPONENTIALS_ROW,
         "input_bytes": math.prod(graph.in_shape),
         "labels": len(graph.labels),
         "input": _input(graph),

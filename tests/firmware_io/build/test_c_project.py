@@ -16,7 +16,7 @@ from edgekws.graph.ir import Graph
 from firmware_io import tools
 from firmware_io.build import c_project, host_cc
 from tests.conftest import random_graph
-from tests.graphs import random_dag
+from tests.graphs import random_dag, random_general
 
 GRAPHS = {
     "chain": random_graph,
@@ -39,7 +39,8 @@ COMPILERS = {
 
 def written(graph: Graph, folder: Path, min_ram: bool = False, break_score: bool = False) -> Path:
     rng = np.random.default_rng(5)
-    features, labels = rng.integers(-128, 128, (6, 49, 10)).astype(np.int8), np.arange(6) // 2
+    height, width, channels = graph.in_shape
+    features, labels = rng.integers(-128, 128, (6, height, width * channels)).astype(np.int8), np.arange(6) // 2
     scores = graph.run(features)
     scores[3, 2] ^= np.int8(break_score)
     golden = c_project.Golden(features, scores, labels, tuple(f"clip{i}*/.wav" for i in range(6)))
@@ -126,3 +127,14 @@ def test_the_readme_says_what_the_plan_needs(tmp_path: Path) -> None:
             assert row in text
         assert ("least scratch" in text) == min_ram
         assert f"{graph.parameter_bytes:,} bytes of weights" in text and "word0, word1" in text
+
+
+def test_a_model_without_a_front_end_whose_scores_are_probabilities(tmp_path: Path) -> None:
+    graphs = (random_general(seed) for seed in range(300))
+    graph = next(graph for graph in graphs if graph.gives_probabilities and graph.in_shape[2] == 3)
+    folder = written(graph, tmp_path)
+    compiled(folder, needed("gcc"), *STRICT, "-O0", "main.c", "model.c", "-o", "golden")
+    assert compiled(folder, "./golden").splitlines()[-1] == "6 of 6 clips equal"
+    text, (height, width, channels) = (folder / "README.md").read_text(), graph.in_shape
+    assert f"int8 [{height}][{width}][{channels}]" in text and "EKW_MODEL_PROBABILITIES" in text
+    assert f"{height * width * channels} and 12 bytes" in text and "ekw_model_exp" not in text
