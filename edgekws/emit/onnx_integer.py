@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from edgekws.emit import _onnx, _seal
+from edgekws.emit import _onnx, _seal, onnx_tinpu
 from edgekws.emit._common import Executor, entry, narrow_weights, positions_inside
 from edgekws.emit._int64 import Steps, requantized, softmax
 from edgekws.emit._moves import moved
@@ -47,8 +47,12 @@ _DIGITS = (1, 2, 4, 8)
 
 
 def by_default(graph: Graph) -> bool:
-    """Whether `export` writes this file unasked: where TI's pattern cannot express the rule or an op of the graph."""
-    return any(node.requant.is_fixed_point or not node.operation.is_basic for node in graph.nodes)
+    """Whether `export` writes this file unasked: where TI's pattern cannot express the graph."""
+    try:
+        onnx_tinpu.emit(graph)
+    except TargetError:
+        return True
+    return False
 
 
 def emit(graph: Graph) -> dict[str, bytes]:

@@ -231,6 +231,15 @@ def test_padding_of_pools():
         assert_equal(graph, features_of(graph, 100))
 
 
+def test_it_is_written_unasked_where_the_pattern_of_ti_cannot_say_the_graph():
+    assert not onnx_integer.by_default(random_dag(3))
+    assert onnx_integer.by_default(random_dag(3, "int8", (8, 4)))
+    ones = np.ones(12, np.uint8)
+    requant = Requant(-ones.astype(np.int32), ones, 18 * ones, -128, 127)
+    wide = one_layer(requant, np.full((12, 2000), 127, np.int8), (200, 10))
+    assert onnx_integer.by_default(wide)  # its sums pass 2^24
+
+
 def test_zero_points_are_in_the_metadata():
     graph = one_layer(Requant.identity(3, -128, 127), np.ones((3, 6), np.int8))
     assert "zero_points" not in onnx_integer.about(onnx_integer.emit(graph))
