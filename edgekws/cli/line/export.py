@@ -92,24 +92,34 @@ def run(
     pipeline.require_parity(results)
 
 
+_UNLABELLED = 12
+"""Clips in golden vectors, where they have no labels."""
+
+
 @dataclass(frozen=True)
 class _Clips:
-    """features: int8 [n, frames, coefficients]; labels: int64 [n]."""
+    """features: int8 [n, frames, coefficients]; labels: int64 [n], or [0] where they are not known."""
 
     features: np.ndarray
     labels: np.ndarray
     ids: Sequence[str]
 
     def some(self, per_label: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        """(features, labels, ids) of the first `per_label` clips of each label."""
+        """(features, labels, ids) of the first `per_label` clips of each label; without labels, of the first ones."""
+        import numpy as np
+
         from edgekws.graph import golden
 
-        chosen = golden.choose(self.labels, per_label)
-        return self.features[chosen], self.labels[chosen], [self.ids[at] for at in chosen]
+        known = len(self.labels) > 0
+        chosen = golden.choose(self.labels, per_label) if known else np.arange(min(len(self.ids), _UNLABELLED))
+        labels = self.labels[chosen] if known else self.labels
+        return self.features[chosen], labels, [self.ids[at] for at in chosen]
 
 
 def _clips(data: Path, vectors: Path | None, graph: Graph) -> _Clips:
-    """Those of `vectors`, or the test split of `data`. Raises ConfigError for vectors without labels."""
+    """Those of `vectors`, or the test split of `data`."""
+    import numpy as np
+
     from edgekws.data import dataset
     from edgekws.features import cache
     from firmware_io.bench import vectors as saved
@@ -120,16 +130,18 @@ def _clips(data: Path, vectors: Path | None, graph: Graph) -> _Clips:
         test = loaded.splits["test"]
         return _Clips(cache.int8_features(loaded, "test", graph.front_end), test.labels, test.ids)
     stored = saved.read(vectors, graph)
-    if stored.labels is None:
-        raise ConfigError("--vectors needs clips with labels, for golden vectors have some of each", got=f"{vectors}")
-    return _Clips(stored.features, stored.labels, stored.ids)
+    labels = np.zeros(0, np.int64) if stored.labels is None else stored.labels
+    return _Clips(stored.features, labels, stored.ids)
 
 
 def _c_files(graph: Graph, clips: _Clips, min_ram: bool) -> dict[str, bytes]:
     from firmware_io.build import c_project
 
     features, labels, ids = clips.some(c_project.PER_LABEL)
-    return c_project.files(graph, c_project.Golden(features, graph.run(features), labels, tuple(ids)), min_ram)
+    scores = graph.run(features)
+    if not len(labels):  # the project names a label of each clip: here the graph's own answer
+        labels, ids = scores.argmax(axis=1), [f"{name}, without a label: the answer of the graph" for name in ids]
+    return c_project.files(graph, c_project.Golden(features, scores, labels, tuple(ids)), min_ram)
 
 
 def _compiled(graph: Graph, features: np.ndarray, min_ram: bool) -> list[Parity]:
