@@ -86,6 +86,7 @@ fuzz: setup
 	.venv/bin/python -m fuzz protocol --inputs $(INPUTS) --seed $(SEED)
 	.venv/bin/python -m fuzz answers --inputs $(INPUTS) --seed $(SEED)
 	.venv/bin/python -m fuzz graph --inputs $(INPUTS) --seed $(SEED)
+	.venv/bin/python -m fuzz import-tflite --inputs $(INPUTS) --seed $(SEED)
 	.venv/bin/python -m fuzz faults --seed $(SEED)
 
 lint: setup

@@ -23,7 +23,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("what", choices=["protocol", "answers", "graph", "faults", "starts"])
+    parser.add_argument("what", choices=["protocol", "answers", "graph", "import-tflite", "faults", "starts"])
     parser.add_argument(
         "--inputs", "--runs", type=int, help="default: 500 runs of faults, 5,000 starts, 100,000 inputs of the others"
     )
@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> bool:
     if options.what == "starts":
         return starts.run(options.inputs, options.jobs, _print)
     if options.what != "protocol":
-        module = f"fuzz.{options.what}" + (f"_{options.device}" if options.what == "faults" else "")
+        module = f"fuzz.{options.what.replace('-', '_')}" + (f"_{options.device}" if options.what == "faults" else "")
         return campaign.run(module, options.inputs, options.seed, options.jobs, _print, options.first)
     if options.libfuzzer:
         return protocol.run_libfuzzer(options.libfuzzer, options.seed, _print)

@@ -7,7 +7,9 @@ import pytest
 
 import edgekws
 from edgekws import importers
+from edgekws.emit import tflite as edgekws_emitter
 from edgekws.importers import tflite
+from tests.graphs import random_dag
 from tests.importers import tflite_models
 from tests.recordings import SHARED
 
@@ -55,3 +57,26 @@ def test_load_reads_a_foreign_model():
     assert graph.labels[:2] == ("class0", "class1")
     assert graph.gives_probabilities
     assert importers.find(path)[0] == "tflite"
+
+
+def test_an_exported_file_keeps_its_labels_and_front_end():
+    graph = random_dag(3, "int8")
+    again = tflite.read(edgekws_emitter.emit(graph))
+    assert (again.labels, again.features) == (graph.labels, graph.features)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("FLOAT32", "DEQUANTIZE"), ("UINT8", "QUANTIZE")])
+def test_ends_of_another_type_are_left_to_the_reader(kind, name):
+    build = tflite_models.Random(np.random.default_rng(1))
+    outer = (0.05, -3) if kind == "FLOAT32" else (0.05, 125)
+    first = build.activation((1, 6, 5, 1), outer, kind)
+    build.value = build.activation((1, 6, 5, 1), (0.05, -3))
+    build.operator("QUANTIZE", [first], [build.value])
+    build.finish()
+    scale, zero = build.quant(build.value)
+    last = build.activation(build.shape(build.value), (scale, zero + 128 * (kind == "UINT8")), kind)
+    build.operator(name, [build.value], [last])
+    content = build.pack([first], [last])
+    graph = tflite.read({"m.tflite": content})
+    assert (graph.input_zero, round(graph.input_scale, 6), len(graph.nodes) <= 2) == (-3, 0.05, True)
+    assert differing(content, 20) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,9 +25,18 @@ class Writer:
     buffers: list[bytes] = field(default_factory=lambda: [b""])
     tensors: list[Any] = field(default_factory=list)
     operators: list[Any] = field(default_factory=list)
-    codes: list[int] = field(default_factory=list)
+    codes: list[tuple[int, int]] = field(default_factory=list)
 
-    def tensor(self, shape, kind="INT8", data=None, scale=None, zero=None, axis=0, **more) -> int:
+    def tensor(
+        self,
+        shape: Sequence[int],
+        kind: str = "INT8",
+        data: np.ndarray | None = None,
+        scale: Any = None,
+        zero: Any = None,
+        axis: int = 0,
+        **more: Any,
+    ) -> int:
         tensor = schema.TensorT(shape=list(shape), type=getattr(schema.TensorType, kind), **more)
         tensor.name = f"t{len(self.tensors)}"
         if scale is not None:
@@ -40,14 +50,16 @@ class Writer:
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
-    def activation(self, shape, quant: Quant, kind="INT8") -> int:
+    def activation(self, shape: Sequence[int], quant: Quant, kind: str = "INT8") -> int:
         return self.tensor(shape, kind, scale=quant[0], zero=quant[1])
 
-    def integers(self, values, kind="INT32") -> int:
+    def integers(self, values: Any, kind: str = "INT32") -> int:
         data = np.asarray(values, np.int32)
         return self.tensor(data.shape, kind, data)
 
-    def operator(self, name: str, inputs, outputs, options=None, version=None) -> None:
+    def operator(
+        self, name: str, inputs: Sequence[int], outputs: Sequence[int], options: object = None, version: int = 0
+    ) -> None:
         code = (getattr(schema.BuiltinOperator, name), version or _VERSIONS.get(name, 1))
         if code not in self.codes:
             self.codes.append(code)
@@ -64,7 +76,7 @@ class Writer:
     def shape(self, tensor: int) -> tuple[int, ...]:
         return tuple(self.tensors[tensor].shape)
 
-    def pack(self, inputs, outputs, **changes) -> bytes:
+    def pack(self, inputs: Sequence[int], outputs: Sequence[int], **changes: Any) -> bytes:
         graph = schema.SubGraphT(
             tensors=self.tensors, inputs=list(inputs), outputs=list(outputs), operators=self.operators
         )
@@ -98,14 +110,14 @@ class Random(Writer):
 
     value: int = -1
 
-    def start(self, shape) -> None:
+    def start(self, shape: Sequence[int]) -> None:
         self.value = self.activation(shape, self.any_quant())
 
-    def any_quant(self, low=0.01, high=0.2) -> Quant:
+    def any_quant(self, low: float = 0.01, high: float = 0.2) -> Quant:
         zero = int(self.rng.choice([-128, -128, 0, int(self.rng.integers(-128, 128))]))
         return float(np.float32(np.exp(self.rng.uniform(math.log(low), math.log(high))))), zero
 
-    def choice(self, *values):
+    def choice(self, *values: Any) -> Any:
         return values[int(self.rng.integers(len(values)))]
 
     def activation_function(self, quant: Quant) -> int:
@@ -128,7 +140,9 @@ class Random(Writer):
     def out_size(self, size: int, taps: int, step: int, stride: int, padding: int) -> int:
         return -(-size // stride) if padding == 0 else (size - (taps - 1) * step - 1) // stride + 1
 
-    def weights(self, shape, axis: int, count: int, fan_in: int, biased: bool = False) -> tuple[int, int, float]:
+    def weights(
+        self, shape: Sequence[int], axis: int, count: int, fan_in: int, biased: bool = False
+    ) -> tuple[int, int, float]:
         """(weights, bias, deviation of the output)."""
         per_channel = self.rng.random() < 0.7
         scale = np.exp(self.rng.uniform(-6, -3, count if per_channel else 1)).astype(np.float32)
@@ -256,7 +270,7 @@ class Random(Writer):
         self.operator(name, [self.value], [output], options)
         self.value = output
 
-    def mean(self, axes=None, keep=None) -> None:
+    def mean(self, axes: Sequence[int] | None = None, keep: bool | None = None) -> None:
         shape = self.shape(self.value)
         last = len(shape) - 1
         if axes is None:

@@ -113,7 +113,7 @@ class _Clips:
         known = len(self.labels) > 0
         chosen = golden.choose(self.labels, per_label) if known else np.arange(min(len(self.ids), _UNLABELLED))
         labels = self.labels[chosen] if known else self.labels
-        return self.features[chosen], labels, [self.ids[at] for at in chosen]
+        return self.features[chosen], labels, [self.ids[int(at)] for at in chosen]
 
 
 def _clips(data: Path, vectors: Path | None, graph: Graph) -> _Clips:

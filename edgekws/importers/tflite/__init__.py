@@ -6,19 +6,23 @@ QUANTIZE and DEQUANTIZE at the ends are left out: the graph begins and ends with
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import PurePath
 
 from edgekws.errors import ArtifactError, ConfigError, TargetError
-from edgekws.features.spec import FeatureSpec, UnknownFeatures
+from edgekws.features.spec import FeatureSpec, UnknownFeatures, from_json
 from edgekws.files import sha256
+from edgekws.files.fields import as_text, is_text
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, Graph
 from edgekws.importers import DEFAULTS, Options
 from edgekws.importers.tflite import elementwise, ends, moves, places, reductions, tables, windows
 from edgekws.importers.tflite.builder import Builder, Value, raised_tensors, read_nodes
 from edgekws.importers.tflite.runtimes import executors
-from edgekws.importers.tflite.schema import IDENTIFIER, Model, Operator, model_of
+from edgekws.importers.tflite.schema import IDENTIFIER, OURS, RUNTIME, Model, Operator, model_of
 
 __all__ = ["SUFFIXES", "executors", "read", "recognizes"]
 SUFFIXES = (".tflite", ".lite")
@@ -74,10 +78,26 @@ def read(files: Mapping[str, bytes], options: Options = DEFAULTS) -> Graph:
         if len(numbers) != 1:
             raise TargetError(f"the model should have one {what}", got=f"{len(numbers)}")
     build = Builder(model, raised_tensors(model))
+    options = _completed(model, options)
     start = _begin(build, options.features)
     for operator in model.operators:
         _import(build, operator)
     return _graph(build, start, name, content, options)
+
+
+def _completed(model: Model, options: Options) -> Options:
+    """Labels and front end of a file that edgekws itself wrote, where `options` does not give others."""
+    if OURS not in model.notes:
+        return options
+    try:
+        about = json.loads(model.notes[OURS])
+        labels, features = json.loads(about["labels"]), from_json(json.loads(about["features"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ArtifactError(f"the metadata {OURS} should describe the model", got=repr(error)[:80]) from error
+    if not isinstance(labels, list) or not all(map(is_text, labels)):
+        raise ArtifactError(f"the metadata {OURS} should name the labels", got="something else")
+    front_end = features if isinstance(features, FeatureSpec) else None
+    return replace(options, labels=options.labels or tuple(labels), features=options.features or front_end)
 
 
 def _import(build: Builder, operator: Operator) -> None:
@@ -135,7 +155,7 @@ def _graph(build: Builder, start: int, name: str, content: bytes, options: Optio
         labels=labels,
         features=options.features or UnknownFeatures(shape[:2], shape[2]),
         target=TARGET,
-        name=options.name or name.rpartition("/")[2].partition(".")[0],
+        name=options.name or as_text(PurePath(name).stem) or "model",
         input_scale=float(build.scale(start)),
         input_zero=build.zero_point(start),
         provenance=_provenance(build.model, name, content),
@@ -145,5 +165,7 @@ def _graph(build: Builder, start: int, name: str, content: bytes, options: Optio
 
 
 def _provenance(model: Model, name: str, content: bytes) -> dict[str, str]:
-    about = {"imported_from": name, "imported_sha256": sha256(content), "imported_format": "tflite"}
-    return about | ({"imported_producer": model.description} if model.description else {})
+    about = {"imported_from": as_text(name), "imported_sha256": sha256(content), "imported_format": "tflite"}
+    runtime = model.notes.get(RUNTIME, b"").rstrip(b"\0").decode("ascii", "replace")
+    notes = {"imported_producer": model.description, "imported_min_runtime": runtime}
+    return about | {key: text for key, text in notes.items() if text}

@@ -36,8 +36,8 @@ ACROSS, DEPTHWISE = (
     next(row.name for row in OPS.values() if row.is_convolution and row.is_depthwise == one) for one in (False, True)
 )
 """Convolutions over all channels, and of each channel."""
-_TOTAL_MAX = 1 << 27
-"""Values of all activations together."""
+_TOTAL_MAX, _CHANNELS_MAX = 1 << 26, 1 << 20
+"""Values, and channels, of all activations together."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class Builder:
     _reshaped: dict[tuple[str, Shape], Value] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
     _elements: int = 0
+    _channels: int = 0
 
     def tensor(self, number: int) -> Tensor:
         return self.model.tensors[number]
@@ -213,12 +214,14 @@ class Builder:
 
     def count(self, operator: Operator, shape: tuple[int, ...]) -> None:
         """Raises ArtifactError for activations that no computer should hold, before anything of that size is made."""
-        size = math.prod(shape)
+        size = math.prod(shape) if min(shape, default=1) > 0 else 0
         self._elements += size
-        if not 0 < size <= ELEMENTS_MAX or self._elements > _TOTAL_MAX:
+        self._channels += shape[-1] if shape else 1
+        if not 0 < size <= ELEMENTS_MAX or self._elements > _TOTAL_MAX or self._channels > _CHANNELS_MAX:
             raise ArtifactError(
-                f"{operator.place}: an activation of 1 to {ELEMENTS_MAX} values was expected",
-                got=f"{list(shape)}, {self._elements} so far",
+                f"{operator.place}: activations of 1 to {ELEMENTS_MAX} values, and {_CHANNELS_MAX} channels of all "
+                "operators, were expected",
+                got=f"{list(shape)}, {self._channels} channels so far",
             )
 
     def give(self, operator: Operator, number: int, value: Value, shape: tuple[int, ...]) -> None:

@@ -13,6 +13,8 @@ from edgekws.importers.tflite.builder import Builder, laid_out
 from edgekws.importers.tflite.schema import Operator
 
 _SCORE_SCALE, _INTEGER_BITS = 1 / 256, 5
+_TABLES_MAX = 2048
+"""Channels with tables of their own: half a megabyte."""
 
 
 def add(build: Builder, operator: Operator) -> None:
@@ -65,7 +67,8 @@ def _with_constant(
     (number,) = (each for each in operator.inputs if each != known)
     shape, constant = build.shape(operator, number), np.asarray(build.constant(known), np.int64)
     last = constant.shape[-1] if constant.ndim else 1
-    if constant.size != last or last not in (1, shape[-1]) or _broadcast(operator, shape, constant.shape) != shape:
+    fits = last in (1, shape[-1]) and last <= _TABLES_MAX and _broadcast(operator, shape, constant.shape) == shape
+    if constant.size != last or not fits:
         expected = f"{operator.place}: a constant for all values or for each channel was expected"
         raise TargetError(expected, got=f"{list(constant.shape)} for {list(shape)}")
     build.count(operator, (last, 256))

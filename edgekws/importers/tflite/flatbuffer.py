@@ -32,7 +32,7 @@ class Table:
         vtable = self.at - self._number("i", self.at)
         size = self._number("H", vtable)
         self._require(vtable, size)
-        return tuple(each for (each,) in struct.iter_unpack("<H", self.content[vtable + 4 : vtable + size & ~1]))
+        return struct.unpack_from(f"<{max(size - 4, 0) // 2}H", self.content, vtable + 4) if size > 4 else ()
 
     def number(self, field: int, kind: str, default: float = 0) -> Any:  # noqa: ANN401 (int, float or bool by kind)
         """A scalar. kind: its letter in `struct`."""

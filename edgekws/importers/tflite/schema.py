@@ -16,14 +16,18 @@ from edgekws.errors import ArtifactError, TargetError
 from edgekws.importers.tflite.flatbuffer import DAMAGED, Table, root
 
 IDENTIFIER, VERSION = b"TFL3", 3
-BYTES_MAX, TENSORS_MAX, OPERATORS_MAX, ELEMENTS_MAX, RANK_MAX = 1 << 28, 20_000, 10_000, 1 << 24, 6
+BYTES_MAX, TENSORS_MAX, OPERATORS_MAX, ELEMENTS_MAX, RANK_MAX = 1 << 28, 20_000, 10_000, 1 << 22, 6
 """More than any microcontroller could run, and little enough to read on any computer."""
 TYPES = {
     0: "FLOAT32", 1: "FLOAT16", 2: "INT32", 3: "UINT8", 4: "INT64", 5: "STRING", 6: "BOOL", 7: "INT16", 8: "COMPLEX64",
     9: "INT8", 10: "FLOAT64", 11: "COMPLEX128", 12: "UINT64", 13: "RESOURCE", 14: "VARIANT", 15: "UINT32",
     16: "UINT16", 17: "INT4", 18: "BFLOAT16", 19: "INT2", 20: "UINT4", 21: "FLOAT8_E4M3FN", 22: "FLOAT8_E5M2",
 }  # fmt: skip
+OURS, RUNTIME = "edgekws", "min_runtime_version"
+NOTES = (OURS, RUNTIME)
+"""Names of metadata: what our own emitter writes, and the oldest TensorFlow Lite that runs the model."""
 _STORED = {"INT32": np.int32, "INT64": np.int64, "INT8": np.int8, "UINT8": np.uint8, "FLOAT32": np.float32}
+_SCALE_BITS = 60
 _PACKED_BITS = {"INT4": 4, "INT2": 2}
 Field = tuple[str, int, str, float]
 """Name, number in its table, letter of its type, default."""
@@ -115,6 +119,7 @@ class Model:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     description: str
+    notes: Mapping[str, bytes]
 
 
 def model_of(content: bytes) -> Model:
@@ -137,7 +142,17 @@ def model_of(content: bytes) -> Model:
     ends = [tuple(map(int, graphs[0].array(field, "i"))) for field in (1, 2)]
     for number in (*ends[0], *ends[1]):
         _known(number, tensors, "the subgraph's inputs and outputs")
-    return Model(tensors, operators, ends[0], ends[1], top.text(3))
+    return Model(tensors, operators, ends[0], ends[1], top.text(3), _notes(top, buffers))
+
+
+def _notes(top: Table, buffers: list[Table]) -> dict[str, bytes]:
+    """The metadata that importing may use."""
+    notes = {}
+    for row in top.tables(6, "metadata"):
+        name, number = row.text(0), row.number(1, "I")
+        if name in NOTES and number < len(buffers):
+            notes[name] = bytes(buffers[number].array(0, "B"))
+    return notes
 
 
 def _tensor(number: int, row: Table, buffers: list[Table]) -> Tensor:
@@ -156,7 +171,7 @@ def _tensor(number: int, row: Table, buffers: list[Table]) -> Tensor:
         raise TargetError(f"{place}: tensors should not be variables", got="a state that lasts between inferences")
     dynamic = bool((row.array(7, "i") < 0).any()) or min(shape, default=1) < 1
     data = _data(place, row.number(2, "I"), buffers, kind, shape)
-    scale, zero, axis = _quantization(place, row.table(4, f"the quantization of {place}"))
+    scale, zero, axis = _quantization(place, kind, row.table(4, f"the quantization of {place}"))
     return Tensor(number, name, shape, kind, data, scale, zero, axis, dynamic, _PACKED_BITS.get(kind, 8))
 
 
@@ -190,7 +205,7 @@ def _unpacked(place: str, content: np.ndarray, count: int, bits: int) -> np.ndar
     return np.asarray(parts.astype(np.uint8).view(np.int8).reshape(-1)[:count] >> (8 - bits))
 
 
-def _quantization(place: str, table: Table | None) -> tuple[np.ndarray, np.ndarray, int]:
+def _quantization(place: str, kind: str, table: Table | None) -> tuple[np.ndarray, np.ndarray, int]:
     if table is None:
         return np.zeros(0, np.float32), np.zeros(0, np.int64), 0
     if table.number(4, "B"):
@@ -200,6 +215,9 @@ def _quantization(place: str, table: Table | None) -> tuple[np.ndarray, np.ndarr
         raise ArtifactError(f"{place}: each scale should have a zero point", got=f"{len(scale)} and {len(zero)}")
     if not (np.isfinite(scale) & (scale > 0)).all():
         raise ArtifactError(f"{place}: scales should be finite and above 0", got=str(scale.min()))
+    if kind != "INT32" and (np.abs(np.log2(scale)) > _SCALE_BITS).any():
+        got = f"{scale.min()} to {scale.max()}"
+        raise ArtifactError(f"{place}: scales within 2^-{_SCALE_BITS} to 2^{_SCALE_BITS} were expected", got=got)
     return scale, zero, int(table.number(6, "i"))
 
 
