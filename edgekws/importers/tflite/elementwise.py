@@ -67,7 +67,9 @@ def _with_constant(
     (number,) = (each for each in operator.inputs if each != known)
     shape, constant = build.shape(operator, number), np.asarray(build.constant(known), np.int64)
     last = constant.shape[-1] if constant.ndim else 1
-    fits = last in (1, shape[-1]) and last <= _TABLES_MAX and _broadcast(operator, shape, constant.shape) == shape
+    fits = (
+        last in (1, laid_out(shape)[2]) and last <= _TABLES_MAX and _broadcast(operator, shape, constant.shape) == shape
+    )
     if constant.size != last or not fits:
         expected = f"{operator.place}: a constant for all values or for each channel was expected"
         raise TargetError(expected, got=f"{list(constant.shape)} for {list(shape)}")

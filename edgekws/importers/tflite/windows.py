@@ -143,11 +143,11 @@ def fully_connected(build: Builder, operator: Operator) -> None:
         source, out = build.source(operator, image), (1, 1, count)
         value = build.node(operator, "linear", [source], output, out, filters.requant, weight=data, **fields)
     else:
-        before = laid_out(shape) if shape[-1] == inner else (rows, 1, inner)
+        before = laid_out(shape) if laid_out(shape)[2] == inner else (rows, 1, inner)
         source, out = build.source(operator, image, before), (*before[:2], count)
         kernel = data[:, None, None]
         value = build.node(operator, ACROSS, [source], output, out, filters.requant, weight=kernel, **fields)
-    keeps = operator.options["keep_dims"] and shape[-1] == inner
+    keeps = operator.options["keep_dims"] and laid_out(shape)[2] == inner
     build.give(operator, output, value, (*shape[:-1], count) if keeps else (rows, count))
 
 
