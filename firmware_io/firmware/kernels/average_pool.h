@@ -4,13 +4,16 @@
 #ifndef EKW_AVERAGE_POOL_H
 #define EKW_AVERAGE_POOL_H
 
-#include "kernels/inner.h"
+#include "kernels/cores/select.h"
 
-EKW_BODY int32_t ekw_window_sum(const ekw_node *node, const uint8_t *corner, bool is_signed) {
+EKW_BODY int32_t ekw_window_sum(const ekw_node *node, const uint8_t *corner, ekw_case kind) {
+    if (node->kernel[1] == node->in_shape.width) {
+        return ekw_sum(corner, node->kernel[0] * node->kernel[1], kind);
+    }
     int32_t sum = 0;
     for (int32_t row = 0; row < node->kernel[0]; row++, corner += node->in_shape.width) {
         for (int32_t column = 0; column < node->kernel[1]; column++) {
-            sum += ekw_at(corner, column, is_signed);
+            sum += ekw_at(corner, column, kind.is_signed);
         }
     }
     return sum;
@@ -66,7 +69,7 @@ EKW_BODY void ekw_average_pool(const ekw_node *node, const uint8_t *input, uint8
         for (int32_t row = 0; row < node->out_shape.height; row++) {
             const uint8_t *corner = input + row * node->stride[0] * width;
             for (int32_t column = 0; column < node->out_shape.width; column++, corner += node->stride[1]) {
-                const int32_t sum = ekw_window_sum(node, corner, kind.is_signed);
+                const int32_t sum = ekw_window_sum(node, corner, kind);
                 *output++ = ekw_clip(&node->requant, ekw_rounded_mean(sum, count, zero));
             }
         }

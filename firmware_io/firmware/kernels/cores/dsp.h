@@ -8,11 +8,15 @@
  * Pixels and filters are interleaved in pairs, word by word, so that one LDM loads four taps of both:
  *
  *     packed pixels, unpacked filters   [pairs][taps / 4] a (t2, t0) | b (t2, t0) | a (t3, t1) | b (t3, t1)
- *     stages                            [pairs of filters] offset a | a | b | b | factor a | b
+ *     stages, EKW_SHIFT                 [pairs of filters] offset a | a | b | b | factor a | b
+ *             EKW_FIXED                 offset a | b | mult a | b | (half, shift) a | b
  *
  * factor = mult * 2^(32 - shift): then the high half of acc * factor is (acc * mult) >> shift. Where that is more than
  * 31 bits, weights and offset are made larger instead: Graph.check proves that acc * mult has 32 bits, and so has
- * acc * 2^gain, gain <= log2(mult). */
+ * acc * 2^gain, gain <= log2(mult).
+ *
+ * EKW_FIXED has a gain of 1: the high half of 2 acc * mult, plus a half of what the shift divides by, is one SMMLAR. The
+ * fast code is for outputs of 0 to 255, where halves of negative numbers do not matter. */
 #ifndef EKW_CORE_DSP_H
 #define EKW_CORE_DSP_H
 
@@ -81,6 +85,11 @@ EKW_BODY uint32_t ekw_high_halves(uint32_t high, uint32_t low) {
 
 /* Four weights of `bits` in the low bits of `field`, times 2^gain (4 and 2 bits only). With its sign bit flipped a
  * field is the weight plus 2^(bits - 1). */
+EKW_BODY ekw_taps4 ekw_doubled(ekw_taps4 taps) {
+    const int16x2_t even = (int16x2_t)taps.even, odd = (int16x2_t)taps.odd;
+    return (ekw_taps4){(uint32_t)__sadd16(even, even), (uint32_t)__sadd16(odd, odd)};
+}
+
 EKW_BODY ekw_taps4 ekw_widen_weights(uint32_t field, int32_t bits, int32_t gain) {
     if (bits == 8) {
         return ekw_widen(field, true);
@@ -136,6 +145,9 @@ EKW_BODY int32_t ekw_sum(const uint8_t *x, int32_t count, ekw_case kind) {
 }
 
 EKW_SMALL int32_t ekw_gain(const ekw_requant *stage, int32_t channel, int32_t bits, ekw_rule rule) {
+    if (rule == EKW_FIXED) {
+        return 1;
+    }
     if (bits == 8 || rule != EKW_SHIFT) {
         return 0;
     }

@@ -109,15 +109,18 @@ EKW_SHARED void ekw_unpack_filters(uint8_t *unpacked, const ekw_node *node, int3
         uint32_t *out = (uint32_t *)(void *)unpacked + (f >> 1) * 2 * words + (f & 1);
         const int32_t gain = ekw_gain(&node->requant, first + f, bits, rule);
         const int8_t *w = weights;
+        const bool doubles = bits == 8 && rule == EKW_FIXED;
         ekw_taps4 four;
         int32_t left = taps;
         for (; left >= 4; left -= 4, w += bits / 2, out += 4) {
             four = ekw_widen_weights(ekw_load_weights(w, 4, bits), bits, gain);
+            four = doubles ? ekw_doubled(four) : four;
             out[0] = four.even;
             out[2] = four.odd;
         }
         if (left > 0) {
             four = ekw_widen_weights(ekw_load_weights(w, left, bits), bits, gain);
+            four = doubles ? ekw_doubled(four) : four;
             out[0] = four.even;
             out[2] = four.odd;
         }
@@ -134,12 +137,31 @@ EKW_BODY void ekw_unpack(uint8_t *unpacked, const ekw_node *node, int32_t first,
     }
 }
 
+/* A first multiplier of 0 means that some channel's half does not fit its 16 bits, or that outputs are signed. */
+EKW_SMALL void ekw_prepare_fixed(int32_t *words, const ekw_node *node) {
+    const ekw_requant *requant = &node->requant;
+    bool is_fast = requant->lo == 0;
+    for (int32_t f = 0; f < node->out_shape.channels; f++) {
+        int32_t *word = words + (f >> 1) * 6 + (f & 1);
+        const int32_t shift = requant->shift[f], half = (int32_t)((UINT32_C(1) << shift) >> 1);
+        word[0] = (int32_t)((uint32_t)requant->offset[f] << 1);
+        word[2] = ((const int32_t *)requant->mult)[f];
+        word[4] = (int32_t)((uint32_t)half << 16) | shift;
+        is_fast = is_fast && shift <= 16;
+    }
+    words[2] = is_fast ? words[2] : 0;
+}
+
 /* A first factor of 0 means that some channel has none. */
 EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t taps, ekw_case kind) {
     const ekw_requant *requant = &node->requant;
     int32_t *words = (int32_t *)(void *)stages;
     bool has_factors = true;
     (void)taps;
+    if (kind.rule == EKW_FIXED) {
+        ekw_prepare_fixed(words, node);
+        return;
+    }
     for (int32_t f = 0; kind.rule == EKW_SHIFT && f < node->out_shape.channels; f++) {
         const int32_t gain = ekw_gain(requant, f, kind.weight_bits, kind.rule);
         int32_t *pair = words + (f >> 1) * 6, second = f & 1;
@@ -193,71 +215,123 @@ typedef struct {
     "smmul r11, r11, r5\n" clip " r8, #8, r8\n" clip " r9, #8, r9\n" clip " r10, #8, r10\n" clip             \
     " r11, #8, r11\n"
 
+/* y = (2 acc * mult / 2^32 rounded, + half) >> shift */
+#define EKW_ASM_SCALE_FIXED                                                                                  \
+    "ldr r3, [sp, #4]\n"                                                                                     \
+    "ldmia r3!, {r2, r4, r5, r6}\n"                                                                          \
+    "lsr r0, r5, #16\n"                                                                                      \
+    "lsr r7, r6, #16\n"                                                                                      \
+    "smmlar r8, r8, r2, r0\n"                                                                                \
+    "smmlar r9, r9, r2, r0\n"                                                                                \
+    "smmlar r10, r10, r4, r7\n"                                                                              \
+    "smmlar r11, r11, r4, r7\n"                                                                              \
+    "asr r8, r8, r5\n"                                                                                       \
+    "asr r9, r9, r5\n"                                                                                       \
+    "asr r10, r10, r6\n"                                                                                     \
+    "asr r11, r11, r6\n"                                                                                     \
+    "usat r8, #8, r8\n"                                                                                      \
+    "usat r9, #8, r9\n"                                                                                      \
+    "usat r10, #8, r10\n"                                                                                    \
+    "usat r11, #8, r11\n"                                                                                    \
+    "ldr r2, [sp]\n"                                                                                         \
+    "ldrd r12, lr, [sp, #8]\n"
+
+/* How outputs are scaled, by ekw_strip.finish; 7 returns the sums in place of their initial values. */
+#define EKW_ASM_FINISH_SHIFT                                                                                 \
+    "6:\n" EKW_ASM_SCALE("ssat") "b 3f\n"                                                                    \
+    "5:\n" EKW_ASM_SCALE("usat")
+#define EKW_ASM_FINISH_FIXED "6:\n5:\n" EKW_ASM_SCALE_FIXED
+
+/* The initial values of four sums: two of each filter, or one that is taken twice. */
+#define EKW_ASM_BEGIN_SHIFT(stage) "ldmia " stage "!, {r8, r9, r10, r11}\n"
+#define EKW_ASM_BEGIN_FIXED(stage)                                                                           \
+    "ldmia " stage "!, {r8, r10}\n"                                                                          \
+    "mov r9, r8\n"                                                                                           \
+    "mov r11, r10\n"
+
 /* The tap loop is unrolled; the first round enters it at the number of taps that it has to process, later ones at its
  * top. Where there is no second pixel or filter, its output is written first, to the place that the other one
- * overwrites. */
-__attribute__((naked)) EKW_SHARED void ekw_strip_run(__attribute__((unused)) const ekw_strip *strip) {
-    __asm volatile(
-        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-        "ldmia r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n"
-        "ldr r0, [r0]\n"
-        "adr r12, 1f + 1\n"
-        "add r7, r7, r12\n" /* 24: where to begin */
-        "adr lr, 5f + 1\n"
-        "cmp r8, #1\n"
-        "it eq\n"
-        "adreq lr, 6f + 1\n"
-        "it hi\n"
-        "adrhi lr, 7f + 1\n"
-        "mov r8, lr\n"  /* 28: how to finish */
-        "mov r12, lr\n" /* 36: what follows a round: this, or the question whether another one does */
-        "sub lr, r9, r5\n"
-        "cmp lr, #16 * 16\n"
-        "it hi\n"
-        "adrhi r12, 8f + 1\n"
-        "push {r1, r2, r3, r4, r5, r6, r7, r8, r9, r12}\n"
-        "mov r1, r0\n"
-        "ldmia r2!, {r8, r9, r10, r11}\n"
-        "str r2, [sp, #4]\n"
-        "b 4f\n"
-        ".balign 4\n"
-        "1:\n"
-        ".rept 16\n" EKW_ASM_FOUR_TAPS ".endr\n"
-        ".org 1b + 16 * 38\n" /* an error where they took more */
-        "ldr pc, [sp, #36]\n"
+ * overwrites. Behind the last pair of filters, the next initial values are no such values.
+ *
+ *     r7 += ...        at 24: where to begin
+ *     r8               at 28: how to finish
+ *     r12              at 36: what follows a round: this, or the question whether another one does
+ *     .org             an error where the taps took more */
+#define EKW_ASM_STRIP(begin, finish, begin_bytes)                                                            \
+    "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                          \
+    "ldmia r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n"                                                      \
+    "ldr r0, [r0]\n"                                                                                         \
+    "adr r12, 1f + 1\n"                                                                                      \
+    "add r7, r7, r12\n"                                                                                      \
+    "adr lr, 5f + 1\n"                                                                                       \
+    "cmp r8, #1\n"                                                                                           \
+    "it eq\n"                                                                                                \
+    "adreq lr, 6f + 1\n"                                                                                     \
+    "it hi\n"                                                                                                \
+    "adrhi lr, 7f + 1\n"                                                                                     \
+    "mov r8, lr\n"                                                                                           \
+    "mov r12, lr\n"                                                                                          \
+    "sub lr, r9, r5\n"                                                                                       \
+    "cmp lr, #16 * 16\n"                                                                                     \
+    "it hi\n"                                                                                                \
+    "adrhi r12, 8f + 1\n"                                                                                    \
+    "push {r1, r2, r3, r4, r5, r6, r7, r8, r9, r12}\n"                                                       \
+    "mov r1, r0\n" begin("r2") "str r2, [sp, #4]\n"                                                         \
+    "b 4f\n"                                                                                                 \
+    ".balign 4\n"                                                                                            \
+    "1:\n"                                                                                                   \
+    ".rept 16\n" EKW_ASM_FOUR_TAPS ".endr\n"                                                                \
+    ".org 1b + 16 * 38\n"                                                                                    \
+    "ldr pc, [sp, #36]\n"                                                                                    \
+                                                                                                             \
+    "8:\n"                                                                                                   \
+    "ldr r2, [sp, #32]\n"                                                                                    \
+    "cmp r0, r2\n"                                                                                           \
+    "bne 1b\n"                                                                                               \
+    "ldr pc, [sp, #28]\n"                                                                                    \
+                                                                                                             \
+    finish                                                                                                   \
+    "3:\n"                                                                                                   \
+    "add r4, r2, lr\n"                                                                                       \
+    "strb r11, [r4, r12]\n"                                                                                  \
+    "strb r10, [r4]\n"                                                                                       \
+    "strb r9, [r2, r12]\n"                                                                                   \
+    "strb r8, [r2]\n"                                                                                        \
+    "add r2, r4, lr\n" begin("r3") "strd r2, r3, [sp]\n"                                                    \
+    "4:\n"                                                                                                   \
+    "ldrd r0, r2, [sp, #16]\n"                                                                               \
+    "cmp r1, r2\n"                                                                                           \
+    "it ne\n"                                                                                                \
+    "ldrne pc, [sp, #24]\n"                                                                                  \
+    "b 9f\n"                                                                                                 \
+                                                                                                             \
+    "7:\n"                                                                                                   \
+    "ldr r3, [sp, #4]\n"                                                                                     \
+    "sub r3, r3, #" begin_bytes "\n"                                                                         \
+    "stmia r3, {r8, r9, r10, r11}\n"                                                                         \
+    "9:\n"                                                                                                   \
+    "add sp, sp, #40\n"                                                                                      \
+    "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
 
-        "8:\n"
-        "ldr r2, [sp, #32]\n"
-        "cmp r0, r2\n"
-        "bne 1b\n"
-        "ldr pc, [sp, #28]\n"
+#define EKW_STRIP_FUNCTION __attribute__((naked)) EKW_SHARED void
 
-        "6:\n" EKW_ASM_SCALE("ssat")
-        "b 3f\n"
-        "5:\n" EKW_ASM_SCALE("usat")
-        "3:\n"
-        "add r4, r2, lr\n"
-        "strb r11, [r4, r12]\n"
-        "strb r10, [r4]\n"
-        "strb r9, [r2, r12]\n"
-        "strb r8, [r2]\n"
-        "add r2, r4, lr\n"
-        "ldmia r3!, {r8, r9, r10, r11}\n" /* the next offsets; behind the last pair lie the filters */
-        "strd r2, r3, [sp]\n"
-        "4:\n"
-        "ldrd r0, r2, [sp, #16]\n"
-        "cmp r1, r2\n"
-        "it ne\n"
-        "ldrne pc, [sp, #24]\n"
-        "b 9f\n"
+EKW_STRIP_FUNCTION ekw_strip_shift(__attribute__((unused)) const ekw_strip *strip) {
+    __asm volatile(EKW_ASM_STRIP(EKW_ASM_BEGIN_SHIFT, EKW_ASM_FINISH_SHIFT, "16")::
+                       : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
+}
 
-        "7:\n"
-        "ldr r3, [sp, #4]\n"
-        "stmdb r3!, {r8, r9, r10, r11}\n"
-        "9:\n"
-        "add sp, sp, #40\n"
-        "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n" ::
-            : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
+EKW_STRIP_FUNCTION ekw_strip_fixed(__attribute__((unused)) const ekw_strip *strip) {
+    __asm volatile(EKW_ASM_STRIP(EKW_ASM_BEGIN_FIXED, EKW_ASM_FINISH_FIXED, "8")::
+                       : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
+}
+
+/* One of the two, so that an image has one of them. */
+EKW_BODY void ekw_strip_run(const ekw_strip *strip, ekw_rule rule) {
+    if (rule == EKW_FIXED || rule == EKW_GENERAL) {
+        ekw_strip_fixed(strip);
+    } else {
+        ekw_strip_shift(strip);
+    }
 }
 
 /* One of four sums before requantization. */
@@ -291,7 +365,7 @@ EKW_SMALL void ekw_panel_pairs(const ekw_node *node, const ekw_panel *panel, boo
             strip.output = panel->output + f * panel->plane + p;
             strip.filter_step = left > 1 ? panel->plane : 0;
             strip.stage = is_scaled ? stage : sums;
-            ekw_strip_run(&strip);
+            ekw_strip_run(&strip, rule);
             for (int32_t i = 0; i < 4 && !is_scaled; i++) {
                 ekw_store_sum(node, panel, sums[i], f + (i >> 1), p + (i & 1), bits, rule, general);
                 sums[i] = 0;
@@ -301,7 +375,8 @@ EKW_SMALL void ekw_panel_pairs(const ekw_node *node, const ekw_panel *panel, boo
 }
 
 EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_case kind) {
-    const bool is_scaled = kind.rule == EKW_SHIFT && ((const int32_t *)(const void *)panel->stages)[4] != 0;
+    const int32_t *stage = (const int32_t *)(const void *)panel->stages;
+    const bool is_scaled = (kind.rule == EKW_SHIFT && stage[4] != 0) || (kind.rule == EKW_FIXED && stage[2] != 0);
     ekw_panel_pairs(node, panel, is_scaled, kind.weight_bits, kind.rule, kind.general);
 }
 

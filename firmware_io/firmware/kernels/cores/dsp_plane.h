@@ -170,6 +170,63 @@ __attribute__((naked)) EKW_SHARED void ekw_strip3x3_run(__attribute__((unused)) 
             : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
 }
 
+/* The same for EKW_FIXED: y = (2 acc * mult / 2^32 rounded, + half) >> shift. */
+typedef struct {
+    int32_t mult;         /* 0 */
+    int32_t output_step;  /* 4 */
+    const int16_t *end;   /* 8 */
+    int32_t half;         /* 12 */
+    int32_t shift;        /* 16 */
+    int32_t offset;       /* 20 */
+    uint32_t weights[6];  /* 24 */
+} ekw_strip3x3_fixed;
+
+__attribute__((naked)) EKW_SHARED void ekw_strip3x3_fixed_run(__attribute__((unused)) const ekw_strip3x3_fixed *strip,
+                                                              __attribute__((unused)) const int16_t *values,
+                                                              __attribute__((unused)) uint8_t *output) {
+    __asm volatile(
+        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+        "mov r12, r1\n"
+        "mov lr, r2\n"
+        "ldmia r0, {r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"
+        "push {r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"
+        "mov r0, r12\n"
+        "mov r1, lr\n"
+        "mov lr, r5\n"
+        ".balign 4\n"
+        "1:\n" EKW_ASM_THREE_TAPS("24", "lr", "lr", "lr", "lr", "lr")
+            EKW_ASM_THREE_TAPS("32", "r8", "r9", "r10", "r11", "r12")
+                EKW_ASM_THREE_TAPS("40", "r8", "r9", "r10", "r11", "r12")
+        "ldmia sp, {r2, r3, r4, r5, r6}\n"
+        "sub r0, r0, #32\n"
+        "smmlar r8, r8, r2, r5\n"
+        "smmlar r9, r9, r2, r5\n"
+        "smmlar r10, r10, r2, r5\n"
+        "smmlar r11, r11, r2, r5\n"
+        "smmlar r12, r12, r2, r5\n"
+        "asr r8, r8, r6\n"
+        "asr r9, r9, r6\n"
+        "asr r10, r10, r6\n"
+        "asr r11, r11, r6\n"
+        "asr r12, r12, r6\n"
+        "usat r8, #8, r8\n"
+        "usat r9, #8, r9\n"
+        "usat r10, #8, r10\n"
+        "usat r11, #8, r11\n"
+        "usat r12, #8, r12\n"
+        "strb r9, [r1, #1]\n"
+        "strb r10, [r1, #2]\n"
+        "strb r11, [r1, #3]\n"
+        "strb r12, [r1, #4]\n"
+        "strb r8, [r1]\n"
+        "add r1, r1, r3\n"
+        "cmp r0, r4\n"
+        "bne 1b\n"
+        "add sp, sp, #48\n"
+        "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n" ::
+            : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
+}
+
 EKW_BODY void ekw_plane_strips_run(const ekw_node *node, const ekw_plane *plane, ekw_strip3x3 *strip,
                                      uint8_t *output) {
     strip->output_step = node->out_shape.width;
@@ -258,8 +315,11 @@ typedef struct {
 } ekw_plane_stage;
 
 EKW_BODY ekw_plane_stage ekw_plane_stage_of(const ekw_requant *requant, int32_t channel, ekw_case kind) {
+    if (kind.rule != EKW_SHIFT) {
+        return (ekw_plane_stage){0, 0, 0};
+    }
     const int32_t gain = ekw_gain(requant, channel, kind.weight_bits, kind.rule);
-    const int32_t factor = kind.rule == EKW_SHIFT ? ekw_factor(requant, channel, gain) : 0;
+    const int32_t factor = ekw_factor(requant, channel, gain);
     return factor == 0 ? (ekw_plane_stage){0, 0, 0}
                        : (ekw_plane_stage){gain, factor, (int32_t)((uint32_t)requant->offset[channel] << gain)};
 }
@@ -283,9 +343,12 @@ EKW_BODY void ekw_plane_sweep(const ekw_node *node, const ekw_plane *plane, int3
 }
 
 /* Nine weights: (w2, w0), (w3, w1), (w6, w4), (w7, w5) and w8 become the words of ekw_strip3x3. */
-EKW_BODY void ekw_strip_weights(uint32_t *words, const int8_t *filter, int32_t bits, int32_t gain) {
-    const ekw_taps4 a = ekw_widen_weights(ekw_load_weights(filter, 4, bits), bits, gain);
-    const ekw_taps4 b = ekw_widen_weights(ekw_load_weights(filter + bits / 2, 4, bits), bits, gain);
+EKW_BODY void ekw_strip_weights(uint32_t *words, const int8_t *filter, int32_t bits, int32_t gain, bool doubles) {
+    ekw_taps4 a = ekw_widen_weights(ekw_load_weights(filter, 4, bits), bits, gain);
+    ekw_taps4 b = ekw_widen_weights(ekw_load_weights(filter + bits / 2, 4, bits), bits, gain);
+    if (bits == 8 && doubles) {
+        a = ekw_doubled(a), b = ekw_doubled(b);
+    }
     const uint32_t w8 = (uint32_t)ekw_weight(filter, 8, bits) << gain;
     words[0] = ekw_low_halves(a.odd, a.even);
     words[1] = (a.even & 0xffff0000) | (a.odd & 0xffff);
@@ -295,10 +358,32 @@ EKW_BODY void ekw_strip_weights(uint32_t *words, const int8_t *filter, int32_t b
     words[5] = w8 << 16 | b.odd >> 16;
 }
 
+EKW_BODY void ekw_plane_fixed_run(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
+                                  const int8_t *filter, int32_t bits) {
+    const ekw_requant *requant = &node->requant;
+    ekw_strip3x3_fixed strip = {
+        .mult = ((const int32_t *)requant->mult)[channel],
+        .output_step = node->out_shape.width,
+        .half = (int32_t)((UINT32_C(1) << requant->shift[channel]) >> 1),
+        .shift = requant->shift[channel],
+        .offset = (int32_t)((uint32_t)requant->offset[channel] << 1),
+    };
+    ekw_strip_weights(strip.weights, filter, bits, 1, true);
+    const int16_t *values = plane->values;
+    for (int32_t s = 0; s < plane->strips; s++, values += plane->rows * EKW_STRIP_PITCH) {
+        strip.end = values + node->out_shape.height * EKW_STRIP_PITCH;
+        ekw_strip3x3_fixed_run(&strip, values, output + ekw_strip_column(plane, s));
+    }
+}
+
 EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_t channel, uint8_t *output,
                             ekw_case kind) {
     const int32_t taps = node->kernel[0] * node->kernel[1];
     const int8_t *filter = node->weight + channel * ekw_filter_stride(taps, kind.weight_bits);
+    if (kind.rule == EKW_FIXED && plane->is_3x3 && node->requant.lo == 0) {
+        ekw_plane_fixed_run(node, plane, channel, output, filter, kind.weight_bits);
+        return;
+    }
     const ekw_plane_stage stage = ekw_plane_stage_of(&node->requant, channel, kind);
     if (!plane->is_3x3 || stage.factor == 0 || node->requant.lo != 0) {
         ekw_plane_sweep(node, plane, channel, output, filter, stage, kind);
@@ -307,7 +392,7 @@ EKW_BODY void ekw_plane_run(const ekw_node *node, const ekw_plane *plane, int32_
     ekw_strip3x3 strip;
     strip.factor = stage.factor;
     strip.offset = stage.offset;
-    ekw_strip_weights(strip.weights, filter, kind.weight_bits, stage.gain);
+    ekw_strip_weights(strip.weights, filter, kind.weight_bits, stage.gain, false);
     ekw_plane_strips_run(node, plane, &strip, output);
 }
 

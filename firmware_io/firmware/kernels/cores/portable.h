@@ -247,9 +247,44 @@ EKW_BODY void ekw_store(uint8_t *output, int32_t step, const int32_t *y, int32_t
     }
 }
 
+/* The fixed-point rule for outputs of 0 to 255, which clip all that is negative, so that both roundings may be halves up:
+ * (2 total * mult / 2^32 rounded, + half) >> shift. total is within +-2^30. Cores whose products have 32 bits multiply
+ * halves of words; only some multiply 64 bits and add in one instruction. */
+#if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
+EKW_BODY int32_t ekw_fixed_unsigned(int32_t total, ekw_stage stage, int32_t half) {
+    const uint32_t low = (uint32_t)total & 0xFFFF, high = (uint32_t)total >> 16;
+    const uint32_t mult_low = (uint32_t)stage.mult & 0xFFFF, mult_high = (uint32_t)stage.mult >> 16;
+    if (total < 0) {
+        return 0;
+    }
+    const uint32_t middle = (low * mult_low >> 16) + low * mult_high + high * mult_low + (UINT32_C(1) << 14);
+    return (int32_t)((2 * high * mult_high + (middle >> 15) + (uint32_t)half) >> stage.shift);
+}
+#elif defined(__arm__)
+EKW_BODY int32_t ekw_fixed_unsigned(int32_t total, ekw_stage stage, int32_t half) {
+    const uint64_t begin = (uint64_t)(uint32_t)half << 32 | UINT64_C(1) << 31;
+    return (int32_t)(((int64_t)(2 * total) * stage.mult + (int64_t)begin) >> 32) >> stage.shift;
+}
+#else
+EKW_BODY int32_t ekw_fixed_unsigned(int32_t total, ekw_stage stage, int32_t half) {
+    if (total < 0) {
+        return 0;
+    }
+    const uint64_t product = (uint64_t)(uint32_t)(2 * total) * (uint32_t)stage.mult + (UINT64_C(1) << 31);
+    return (int32_t)((uint32_t)(product >> 32) + (uint32_t)half) >> stage.shift;
+}
+#endif
+
 /* acc: with the offset. For a constant range, compilers use instructions that clip. */
 EKW_BODY void ekw_finish(uint8_t *output, int32_t step, const int32_t *acc, ekw_stage stage, bool is_signed,
                          int32_t count, ekw_rule rule) {
+    if (rule == EKW_FIXED && !is_signed) {
+        const int32_t half = (int32_t)((UINT32_C(1) << stage.shift) >> 1);
+        const int32_t y[3] = {ekw_fixed_unsigned(acc[0], stage, half), ekw_fixed_unsigned(acc[1], stage, half),
+                              ekw_fixed_unsigned(acc[2], stage, half)};
+        ekw_store(output, step, y, 0, 255, count);
+        return;
+    }
     const int32_t y[3] = {ekw_scaled(acc[0], stage, rule), ekw_scaled(acc[1], stage, rule),
                           ekw_scaled(acc[2], stage, rule)};
     if (is_signed) {
