@@ -78,6 +78,7 @@ class _General(ctypes.Structure):
         ("dilation", ctypes.c_int32 * 2),
         ("rule", ctypes.c_int),
         ("is_plain", ctypes.c_int32),
+        ("is_near", ctypes.c_int32),
         ("is_signed", ctypes.c_int32),
         ("weight_bits", ctypes.c_int32),
     )

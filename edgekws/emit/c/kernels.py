@@ -77,8 +77,15 @@ def is_plain(node: Node, signed: tuple[bool, ...]) -> bool:
     It has full ranges of a byte, shifts to the right and no zero point; with the fixed-point rule accumulators are
     within +-2^30.
     """
+    return node.requant.zero == 0 and is_near(node, signed)
+
+
+def is_near(node: Node, signed: tuple[bool, ...]) -> bool:
+    """The same with a zero point, where outputs are -128..127."""
     requant = node.requant
-    if (requant.lo, requant.hi) not in (SIGNED, UNSIGNED) or requant.zero or requant.rule not in _RULES:
+    if (requant.lo, requant.hi) not in (SIGNED, UNSIGNED) or requant.rule not in _RULES:
+        return False
+    if requant.zero and node.is_unsigned:
         return False
     if requant.is_identity or requant.rule != "fixed-point":
         return True
@@ -97,6 +104,7 @@ def general_fields(node: Node, signed: tuple[bool, ...]) -> dict[str, int | str 
         "dilation": node.dilation,
         "rule": f"EKW_{rule.upper()}",
         "is_plain": int(rule == "fixed" and is_plain(node, signed)),
+        "is_near": int(rule == "fixed" and is_near(node, signed)),
         "is_signed": int(signed[0]),
         "weight_bits": node.weight_bits if node.operation.is_weighted else 8,
     }

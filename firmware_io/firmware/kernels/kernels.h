@@ -64,6 +64,7 @@ typedef struct {
     int32_t dilation[2]; /* steps between taps: down, right */
     ekw_rule rule;
     int32_t is_plain; /* EKW_FIXED without any of that, but for padding and dilation: the fast code scales it */
+    int32_t is_near;  /* the same with a zero point, and outputs of -128 to 127: some cores have fast code for it */
     int32_t is_signed;
     int32_t weight_bits;
 } ekw_general;

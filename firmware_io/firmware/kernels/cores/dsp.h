@@ -9,14 +9,15 @@
  *
  *     packed pixels, unpacked filters   [pairs][taps / 4] a (t2, t0) | b (t2, t0) | a (t3, t1) | b (t3, t1)
  *     stages, EKW_SHIFT                 [pairs of filters] offset a | a | b | b | factor a | b
- *             EKW_FIXED                 offset a | b | mult a | b | (half, shift) a | b
+ *             EKW_FIXED                 offset a | b | mult a | b | added << 8 | shift of a | b
  *
  * factor = mult * 2^(32 - shift): then the high half of acc * factor is (acc * mult) >> shift. Where that is more than
  * 31 bits, weights and offset are made larger instead: Graph.check proves that acc * mult has 32 bits, and so has
  * acc * 2^gain, gain <= log2(mult).
  *
- * EKW_FIXED has a gain of 1: the high half of 2 acc * mult, plus a half of what the shift divides by, is one SMMLAR. The
- * fast code is for outputs of 0 to 255, where halves of negative numbers do not matter. */
+ * EKW_FIXED has a gain of 1: the high half of 2 acc * mult, plus what is added before the shift, is one SMMLAR. Added are
+ * a half of what the shift divides by, and the zero point times that; negative numbers get one less, so that halves are
+ * rounded away from zero. Outputs of 0 to 255 do not need that. */
 #ifndef EKW_CORE_DSP_H
 #define EKW_CORE_DSP_H
 
@@ -142,6 +143,11 @@ EKW_BODY int32_t ekw_sum(const uint8_t *x, int32_t count, ekw_case kind) {
         sum += ekw_at(x, i, kind.is_signed);
     }
     return sum;
+}
+
+/* The rule by which weights and offsets get a gain. */
+EKW_BODY ekw_rule ekw_gain_rule(ekw_rule rule, const ekw_general *general) {
+    return rule == EKW_GENERAL && general->is_near ? EKW_FIXED : rule;
 }
 
 EKW_SMALL int32_t ekw_gain(const ekw_requant *stage, int32_t channel, int32_t bits, ekw_rule rule) {

@@ -128,26 +128,28 @@ EKW_SHARED void ekw_unpack_filters(uint8_t *unpacked, const ekw_node *node, int3
 }
 
 EKW_BODY void ekw_unpack(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters, ekw_case kind) {
+    const ekw_rule rule = ekw_gain_rule(kind.rule, kind.general);
     if (kind.weight_bits == 8) {
-        ekw_unpack_filters(unpacked, node, first, filters, 8, kind.rule);
+        ekw_unpack_filters(unpacked, node, first, filters, 8, rule);
     } else if (kind.weight_bits == 4) {
-        ekw_unpack_filters(unpacked, node, first, filters, 4, kind.rule);
+        ekw_unpack_filters(unpacked, node, first, filters, 4, rule);
     } else {
-        ekw_unpack_filters(unpacked, node, first, filters, 2, kind.rule);
+        ekw_unpack_filters(unpacked, node, first, filters, 2, rule);
     }
 }
 
-/* A first multiplier of 0 means that some channel's half does not fit its 16 bits, or that outputs are signed. */
-EKW_SMALL void ekw_prepare_fixed(int32_t *words, const ekw_node *node) {
+/* A first multiplier of 0 means that what some channel adds does not fit 24 bits, or that it rounds nothing. */
+EKW_SMALL void ekw_prepare_fixed(int32_t *words, const ekw_node *node, int32_t zero) {
     const ekw_requant *requant = &node->requant;
-    bool is_fast = requant->lo == 0;
+    bool is_fast = true;
     for (int32_t f = 0; f < node->out_shape.channels; f++) {
         int32_t *word = words + (f >> 1) * 6 + (f & 1);
-        const int32_t shift = requant->shift[f], half = (int32_t)((UINT32_C(1) << shift) >> 1);
+        const int32_t shift = requant->shift[f];
+        const uint32_t added = ((UINT32_C(1) << shift) >> 1) + ((uint32_t)zero << shift);
         word[0] = (int32_t)((uint32_t)requant->offset[f] << 1);
         word[2] = ((const int32_t *)requant->mult)[f];
-        word[4] = (int32_t)((uint32_t)half << 16) | shift;
-        is_fast = is_fast && shift <= 16;
+        word[4] = (int32_t)(added << 8) | shift;
+        is_fast = is_fast && shift <= 15 && (shift > 0 || requant->lo == 0);
     }
     words[2] = is_fast ? words[2] : 0;
 }
@@ -158,8 +160,8 @@ EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t 
     int32_t *words = (int32_t *)(void *)stages;
     bool has_factors = true;
     (void)taps;
-    if (kind.rule == EKW_FIXED) {
-        ekw_prepare_fixed(words, node);
+    if (ekw_gain_rule(kind.rule, kind.general) == EKW_FIXED) {
+        ekw_prepare_fixed(words, node, kind.general ? kind.general->zero : 0);
         return;
     }
     for (int32_t f = 0; kind.rule == EKW_SHIFT && f < node->out_shape.channels; f++) {
@@ -215,32 +217,48 @@ typedef struct {
     "smmul r11, r11, r5\n" clip " r8, #8, r8\n" clip " r9, #8, r9\n" clip " r10, #8, r10\n" clip             \
     " r11, #8, r11\n"
 
-/* y = (2 acc * mult / 2^32 rounded, + half) >> shift */
-#define EKW_ASM_SCALE_FIXED                                                                                  \
+/* y = (2 acc * mult / 2^32 rounded, + added) >> shift */
+#define EKW_ASM_LOAD_FIXED                                                                                   \
     "ldr r3, [sp, #4]\n"                                                                                     \
     "ldmia r3!, {r2, r4, r5, r6}\n"                                                                          \
-    "lsr r0, r5, #16\n"                                                                                      \
-    "lsr r7, r6, #16\n"                                                                                      \
-    "smmlar r8, r8, r2, r0\n"                                                                                \
-    "smmlar r9, r9, r2, r0\n"                                                                                \
-    "smmlar r10, r10, r4, r7\n"                                                                              \
-    "smmlar r11, r11, r4, r7\n"                                                                              \
+    "asr r0, r5, #8\n"                                                                                       \
+    "asr r7, r6, #8\n"
+#define EKW_ASM_SHIFT_FIXED(clip)                                                                            \
     "asr r8, r8, r5\n"                                                                                       \
     "asr r9, r9, r5\n"                                                                                       \
     "asr r10, r10, r6\n"                                                                                     \
-    "asr r11, r11, r6\n"                                                                                     \
-    "usat r8, #8, r8\n"                                                                                      \
-    "usat r9, #8, r9\n"                                                                                      \
-    "usat r10, #8, r10\n"                                                                                    \
-    "usat r11, #8, r11\n"                                                                                    \
+    "asr r11, r11, r6\n" clip " r8, #8, r8\n" clip " r9, #8, r9\n" clip " r10, #8, r10\n" clip              \
+    " r11, #8, r11\n"                                                                                        \
     "ldr r2, [sp]\n"                                                                                         \
     "ldrd r12, lr, [sp, #8]\n"
+#define EKW_ASM_SCALE_FIXED                                                                                  \
+    EKW_ASM_LOAD_FIXED                                                                                       \
+    "smmlar r8, r8, r2, r0\n"                                                                                \
+    "smmlar r9, r9, r2, r0\n"                                                                                \
+    "smmlar r10, r10, r4, r7\n"                                                                              \
+    "smmlar r11, r11, r4, r7\n" EKW_ASM_SHIFT_FIXED("usat")
+#define EKW_ASM_SCALE_SIGNED                                                                                 \
+    EKW_ASM_LOAD_FIXED                                                                                       \
+    "smmulr r8, r8, r2\n"                                                                                    \
+    "smmulr r9, r9, r2\n"                                                                                    \
+    "smmulr r10, r10, r4\n"                                                                                  \
+    "smmulr r11, r11, r4\n"                                                                                  \
+    "add r8, r8, r8, asr #31\n"                                                                              \
+    "add r9, r9, r9, asr #31\n"                                                                              \
+    "add r10, r10, r10, asr #31\n"                                                                           \
+    "add r11, r11, r11, asr #31\n"                                                                           \
+    "add r8, r8, r0\n"                                                                                       \
+    "add r9, r9, r0\n"                                                                                       \
+    "add r10, r10, r7\n"                                                                                     \
+    "add r11, r11, r7\n" EKW_ASM_SHIFT_FIXED("ssat")
 
 /* How outputs are scaled, by ekw_strip.finish; 7 returns the sums in place of their initial values. */
 #define EKW_ASM_FINISH_SHIFT                                                                                 \
     "6:\n" EKW_ASM_SCALE("ssat") "b 3f\n"                                                                    \
     "5:\n" EKW_ASM_SCALE("usat")
-#define EKW_ASM_FINISH_FIXED "6:\n5:\n" EKW_ASM_SCALE_FIXED
+#define EKW_ASM_FINISH_FIXED                                                                                 \
+    "6:\n" EKW_ASM_SCALE_SIGNED "b 3f\n"                                                                     \
+    "5:\n" EKW_ASM_SCALE_FIXED
 
 /* The initial values of four sums: two of each filter, or one that is taken twice. */
 #define EKW_ASM_BEGIN_SHIFT(stage) "ldmia " stage "!, {r8, r9, r10, r11}\n"
@@ -313,17 +331,12 @@ typedef struct {
     "add sp, sp, #40\n"                                                                                      \
     "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
 
-#define EKW_STRIP_FUNCTION __attribute__((naked)) EKW_SHARED void
-
-EKW_STRIP_FUNCTION ekw_strip_shift(__attribute__((unused)) const ekw_strip *strip) {
-    __asm volatile(EKW_ASM_STRIP(EKW_ASM_BEGIN_SHIFT, EKW_ASM_FINISH_SHIFT, "16")::
-                       : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
-}
-
-EKW_STRIP_FUNCTION ekw_strip_fixed(__attribute__((unused)) const ekw_strip *strip) {
-    __asm volatile(EKW_ASM_STRIP(EKW_ASM_BEGIN_FIXED, EKW_ASM_FINISH_FIXED, "8")::
-                       : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
-}
+#define EKW_STRIP_FUNCTION(name, ...)                                                                        \
+    __attribute__((naked)) EKW_SHARED void name(__attribute__((unused)) const ekw_strip *strip) {             \
+        __asm volatile(EKW_ASM_STRIP(__VA_ARGS__)::: "r0", "r1", "r2", "r3", "r12", "memory", "cc");           \
+    }
+EKW_STRIP_FUNCTION(ekw_strip_shift, EKW_ASM_BEGIN_SHIFT, EKW_ASM_FINISH_SHIFT, "16")
+EKW_STRIP_FUNCTION(ekw_strip_fixed, EKW_ASM_BEGIN_FIXED, EKW_ASM_FINISH_FIXED, "8")
 
 /* One of the two, so that an image has one of them. */
 EKW_BODY void ekw_strip_run(const ekw_strip *strip, ekw_rule rule) {
@@ -338,7 +351,7 @@ EKW_BODY void ekw_strip_run(const ekw_strip *strip, ekw_rule rule) {
 EKW_SMALL void ekw_store_sum(const ekw_node *node, const ekw_panel *panel, int32_t acc, int32_t filter, int32_t pixel,
                              int32_t bits, ekw_rule rule, const ekw_general *general) {
     if (filter < panel->filter_count && pixel < panel->pixel_count) {
-        const int32_t channel = panel->first_filter + filter, gain = ekw_gain(&node->requant, channel, bits, rule);
+        const int32_t channel = panel->first_filter + filter, gain = ekw_gain(&node->requant, channel, bits, ekw_gain_rule(rule, general));
         panel->output[filter * panel->plane + pixel] = ekw_requantize(&node->requant, acc >> gain, channel, (ekw_case){.rule = rule, .general = general});
     }
 }
@@ -376,7 +389,8 @@ EKW_SMALL void ekw_panel_pairs(const ekw_node *node, const ekw_panel *panel, boo
 
 EKW_BODY void ekw_panel_run(const ekw_node *node, const ekw_panel *panel, ekw_case kind) {
     const int32_t *stage = (const int32_t *)(const void *)panel->stages;
-    const bool is_scaled = (kind.rule == EKW_SHIFT && stage[4] != 0) || (kind.rule == EKW_FIXED && stage[2] != 0);
+    const ekw_rule rule = ekw_gain_rule(kind.rule, kind.general);
+    const bool is_scaled = (rule == EKW_SHIFT && stage[4] != 0) || (rule == EKW_FIXED && stage[2] != 0);
     ekw_panel_pairs(node, panel, is_scaled, kind.weight_bits, kind.rule, kind.general);
 }
 
