@@ -145,13 +145,15 @@ EKW_BODY int32_t ekw_sum(const uint8_t *x, int32_t count, ekw_case kind) {
     return sum;
 }
 
-/* The rule by which weights and offsets get a gain. */
+/* The rule by which weights and offsets get a gain. Functions that are not inlined receive what it is made of, for the
+ * compiler propagates only arguments that are passed on. */
 EKW_BODY ekw_rule ekw_gain_rule(ekw_rule rule, const ekw_general *general) {
     return rule == EKW_GENERAL && general->is_near ? EKW_FIXED : rule;
 }
 
-EKW_SMALL int32_t ekw_gain(const ekw_requant *stage, int32_t channel, int32_t bits, ekw_rule rule) {
-    if (rule == EKW_FIXED) {
+EKW_SMALL int32_t ekw_gain(const ekw_requant *stage, int32_t channel, int32_t bits, ekw_rule rule,
+                           const ekw_general *general) {
+    if (ekw_gain_rule(rule, general) == EKW_FIXED) {
         return 1;
     }
     if (bits == 8 || rule != EKW_SHIFT) {

@@ -101,15 +101,15 @@ EKW_BODY void ekw_pack_windows(const ekw_node *node, const uint8_t *input, uint8
 
 /* Filters are widened like pixels; where a pair has no second one, its place is left unchanged. */
 EKW_SHARED void ekw_unpack_filters(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters,
-                                   int32_t bits, ekw_rule rule) {
+                                   int32_t bits, ekw_rule rule, const ekw_general *general) {
     const int32_t taps = node->kernel[0] * node->kernel[1] * node->in_shape.channels;
     const int32_t stride = ekw_filter_stride(taps, bits), words = EKW_FILTER_BYTES(taps, bits) / 4;
     const int8_t *weights = node->weight + first * stride;
     for (int32_t f = 0; f < filters; f++, weights += stride) {
         uint32_t *out = (uint32_t *)(void *)unpacked + (f >> 1) * 2 * words + (f & 1);
-        const int32_t gain = ekw_gain(&node->requant, first + f, bits, rule);
+        const int32_t gain = ekw_gain(&node->requant, first + f, bits, rule, general);
         const int8_t *w = weights;
-        const bool doubles = bits == 8 && rule == EKW_FIXED;
+        const bool doubles = bits == 8 && ekw_gain_rule(rule, general) == EKW_FIXED;
         ekw_taps4 four;
         int32_t left = taps;
         for (; left >= 4; left -= 4, w += bits / 2, out += 4) {
@@ -128,13 +128,12 @@ EKW_SHARED void ekw_unpack_filters(uint8_t *unpacked, const ekw_node *node, int3
 }
 
 EKW_BODY void ekw_unpack(uint8_t *unpacked, const ekw_node *node, int32_t first, int32_t filters, ekw_case kind) {
-    const ekw_rule rule = ekw_gain_rule(kind.rule, kind.general);
     if (kind.weight_bits == 8) {
-        ekw_unpack_filters(unpacked, node, first, filters, 8, rule);
+        ekw_unpack_filters(unpacked, node, first, filters, 8, kind.rule, kind.general);
     } else if (kind.weight_bits == 4) {
-        ekw_unpack_filters(unpacked, node, first, filters, 4, rule);
+        ekw_unpack_filters(unpacked, node, first, filters, 4, kind.rule, kind.general);
     } else {
-        ekw_unpack_filters(unpacked, node, first, filters, 2, rule);
+        ekw_unpack_filters(unpacked, node, first, filters, 2, kind.rule, kind.general);
     }
 }
 
@@ -165,7 +164,7 @@ EKW_BODY void ekw_prepare_stages(uint8_t *stages, const ekw_node *node, int32_t 
         return;
     }
     for (int32_t f = 0; kind.rule == EKW_SHIFT && f < node->out_shape.channels; f++) {
-        const int32_t gain = ekw_gain(requant, f, kind.weight_bits, kind.rule);
+        const int32_t gain = ekw_gain(requant, f, kind.weight_bits, kind.rule, 0);
         int32_t *pair = words + (f >> 1) * 6, second = f & 1;
         pair[2 * second] = pair[2 * second + 1] = (int32_t)((uint32_t)requant->offset[f] << gain);
         pair[4 + second] = ekw_factor(requant, f, gain);
@@ -351,7 +350,7 @@ EKW_BODY void ekw_strip_run(const ekw_strip *strip, ekw_rule rule) {
 EKW_SMALL void ekw_store_sum(const ekw_node *node, const ekw_panel *panel, int32_t acc, int32_t filter, int32_t pixel,
                              int32_t bits, ekw_rule rule, const ekw_general *general) {
     if (filter < panel->filter_count && pixel < panel->pixel_count) {
-        const int32_t channel = panel->first_filter + filter, gain = ekw_gain(&node->requant, channel, bits, ekw_gain_rule(rule, general));
+        const int32_t channel = panel->first_filter + filter, gain = ekw_gain(&node->requant, channel, bits, rule, general);
         panel->output[filter * panel->plane + pixel] = ekw_requantize(&node->requant, acc >> gain, channel, (ekw_case){.rule = rule, .general = general});
     }
 }

@@ -318,7 +318,7 @@ EKW_BODY ekw_plane_stage ekw_plane_stage_of(const ekw_requant *requant, int32_t 
     if (kind.rule != EKW_SHIFT) {
         return (ekw_plane_stage){0, 0, 0};
     }
-    const int32_t gain = ekw_gain(requant, channel, kind.weight_bits, kind.rule);
+    const int32_t gain = ekw_gain(requant, channel, kind.weight_bits, kind.rule, 0);
     const int32_t factor = ekw_factor(requant, channel, gain);
     return factor == 0 ? (ekw_plane_stage){0, 0, 0}
                        : (ekw_plane_stage){gain, factor, (int32_t)((uint32_t)requant->offset[channel] << gain)};
