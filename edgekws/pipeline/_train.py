@@ -67,7 +67,7 @@ def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress
     network = trained.build_network(recipe, len(data.labels))
     _standardize(network, data, features)
     if recipe.quant.layers:  # of the next step: a wrong name is refused before hours of training
-        widths.layer_bits(torch_fx.trace(network), 0, recipe.quant.layers)
+        widths.layer_bits(torch_fx.trace(network, features.shape), 0, recipe.quant.layers)
     if initial:
         init.require_front_end(network, initial, features)
         init.apply(network, initial, data.labels)

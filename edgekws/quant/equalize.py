@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import torch
 
+from edgekws.graph.ir import INPUT
 from edgekws.quant.float_layers import Layer
 
 _ROUNDS = 3
@@ -30,11 +31,15 @@ def equalized(layers: Sequence[Layer]) -> list[Layer]:
 
 def _pairs(layers: Sequence[Layer]) -> list[tuple[str, str]]:
     readers = Counter(name for layer in layers for name in layer.inputs)
+    limited = {INPUT: True, **{layer.name: layer.is_limited for layer in layers}}
     convolutions = {layer.name for layer in layers if layer.operation.is_convolution}
     return [
         (layer.inputs[0], layer.name)
         for layer in layers
-        if layer.name in convolutions and layer.inputs[0] in convolutions and readers[layer.inputs[0]] == 1
+        if layer.name in convolutions
+        and not limited[layer.inputs[0]]
+        and layer.inputs[0] in convolutions
+        and readers[layer.inputs[0]] == 1
     ]
 
 

@@ -5,6 +5,7 @@ The front ends build it: frontends.torch_fx from a torch module, frontends.onnx 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +14,14 @@ import torch
 from torch.nn import functional
 
 from edgekws.errors import TargetError
+from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT
 from edgekws.graph.ops import OPS, Op, Operation
 from edgekws.quant.curves import Curve
 
 Tensors = dict[str, torch.Tensor]
+Sides = tuple[int, int, int, int]
+"""Rows and columns of padding: (top, bottom, left, right)."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Layer:
     weight: float [c_out, c_in / groups, k_h, k_w], [c_out, n] (linear), [c] (scale: the gains), [1 or c] (table: the
     slopes of a PReLU), else empty.
     bias: float [c_out], empty where there is no weight. pad: (top, bottom, left, right).
-    relu: whether negative results become 0. curve: the function of a table.
+    relu: whether negative results become 0. low, high: further limits of the results, as of a ReLU6. curve: the
+    function of a table. axes, begin, out_shape: of ops that move values, in the order of Node: rows, columns, channels.
     """
 
     name: str
@@ -38,10 +43,16 @@ class Layer:
     weight: torch.Tensor
     bias: torch.Tensor
     stride: tuple[int, int] = (1, 1)
-    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+    pad: Sides = (0, 0, 0, 0)
     window: tuple[int, int] = (0, 0)
     relu: bool = False
     curve: Curve | None = None
+    dilation: tuple[int, int] = (1, 1)
+    low: float = -math.inf
+    high: float = math.inf
+    axes: tuple[int, ...] = ()
+    begin: tuple[int, ...] = ()
+    out_shape: Shape | None = None
 
     @property
     def operation(self) -> Operation:
@@ -62,12 +73,18 @@ class Layer:
         """The float output, [n, c, ...]."""
         y = self.accumulate(*inputs)
         if self.operation.is_global_pool:
-            y = y / (inputs[0].shape[2] * inputs[0].shape[3])
+            y = y / math.prod(inputs[0].shape[2:])
         elif self.has_gains:
             y = y * along_channels(self.weight, y)
         if len(self.bias):
             y = y + along_channels(self.bias, y)
-        return functional.relu(y) if self.relu else y
+        y = functional.relu(y) if self.relu else y
+        return torch.clamp(y, self.low, self.high) if self.is_limited else y
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether results have a limit besides that of a ReLU."""
+        return not (math.isinf(self.low) and math.isinf(self.high))
 
     def accumulate(self, *inputs: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
         """The layer's sum, with `weight` instead of its own if given. Exact on integers while no sum reaches 2**24."""
@@ -80,7 +97,7 @@ class Layer:
     def _weighted_sum(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         if self.operation.is_dense:
             return functional.linear(x.flatten(1), weight)
-        return _convolve(x, weight, self.stride, self.pad, x.shape[1] if self.operation.is_depthwise else 1)
+        return _convolve(self, in_four(x), weight)
 
 
 def _add(_: Layer, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -89,11 +106,55 @@ def _add(_: Layer, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 def _global_sum_pool(_: Layer, x: torch.Tensor) -> torch.Tensor:
-    return x.sum(dim=(2, 3), keepdim=True)
+    return in_four(x).sum(dim=(2, 3), keepdim=True)
 
 
 def _max_pool(layer: Layer, x: torch.Tensor) -> torch.Tensor:
-    return functional.max_pool2d(x, layer.window, layer.stride)
+    """Padding is lower than any value."""
+    x = in_four(x)
+    padded = _padded(x, layer.pad, -math.inf) if any(layer.pad) else x
+    return functional.max_pool2d(padded, layer.window, layer.stride)
+
+
+def _average_pool(layer: Layer, x: torch.Tensor) -> torch.Tensor:
+    total, count = window_sums(layer, x)
+    return total / count
+
+
+def window_sums(layer: Layer, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(sums of the windows of a pool, how many positions inside the input each has)."""
+    x = in_four(x)
+    total, count = (
+        functional.avg_pool2d(_padded(each, layer.pad), layer.window, layer.stride, divisor_override=1)
+        for each in (x, torch.ones_like(x[:1, :1]))
+    )
+    return total, count
+
+
+def _concat(layer: Layer, *inputs: torch.Tensor) -> torch.Tensor:
+    return torch.cat([in_four(x) for x in inputs], _TORCH_AXES[layer.axes[0]])
+
+
+def _slice(layer: Layer, x: torch.Tensor) -> torch.Tensor:
+    assert layer.out_shape is not None
+    for axis, (start, size) in enumerate(zip(layer.begin, layer.out_shape, strict=True)):
+        x = in_four(x).narrow(_TORCH_AXES[axis], start, size)
+    return x
+
+
+def _transpose(layer: Layer, x: torch.Tensor) -> torch.Tensor:
+    rows_first = in_four(x).permute(0, 2, 3, 1)
+    return rows_first.permute(0, *(axis + 1 for axis in layer.axes)).permute(0, 3, 1, 2)
+
+
+def _reshape(layer: Layer, x: torch.Tensor) -> torch.Tensor:
+    """In the order rows, columns, channels."""
+    assert layer.out_shape is not None
+    return in_four(x).permute(0, 2, 3, 1).reshape(len(x), *layer.out_shape).permute(0, 3, 1, 2)
+
+
+_TORCH_AXES = (2, 3, 1)
+"""Rows, columns and channels among the axes [n, c, h, w]."""
 
 
 def _scale(_: Layer, x: torch.Tensor) -> torch.Tensor:
@@ -113,14 +174,24 @@ def _table(layer: Layer, x: torch.Tensor) -> torch.Tensor:
 
 _WEIGHTLESS: dict[Op, Callable[..., torch.Tensor]] = {
     "add": _add,
+    "average_pool": _average_pool,
+    "concat": _concat,
     "global_sum_pool": _global_sum_pool,
     "max_pool": _max_pool,
     "mul": _mul,
     "rescaled_add": _add,
+    "reshape": _reshape,
     "scale": _scale,
+    "slice": _slice,
     "table": _table,
+    "transpose": _transpose,
 }
 """The sums in torch of the ops without weights that front ends make."""
+
+
+def in_four(x: torch.Tensor) -> torch.Tensor:
+    """[n, c] or [n, c, h, w] -> [n, c, h, w]."""
+    return x if x.ndim == 4 else x[:, :, None, None]
 
 
 def of_one_rank(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -179,13 +250,17 @@ def require_valid_weights(layers: Sequence[Layer]) -> None:
             )
 
 
-def _convolve(
-    x: torch.Tensor, weight: torch.Tensor, stride: tuple[int, int], pad: tuple[int, int, int, int], groups: int
-) -> torch.Tensor:
-    top, bottom, left, right = pad
+def _convolve(layer: Layer, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    top, bottom, left, right = layer.pad
     symmetric = top == bottom and left == right
-    padded, padding = (x, (top, left)) if symmetric else (functional.pad(x, (left, right, top, bottom)), (0, 0))
-    return functional.conv2d(padded, weight, stride=stride, padding=padding, groups=groups)
+    padded, padding = (x, (top, left)) if symmetric else (_padded(x, layer.pad), (0, 0))
+    groups = x.shape[1] if layer.operation.is_depthwise else 1
+    return functional.conv2d(padded, weight, None, layer.stride, padding, layer.dilation, groups)
+
+
+def _padded(x: torch.Tensor, sides: Sides, value: float = 0.0) -> torch.Tensor:
+    top, bottom, left, right = sides
+    return functional.pad(x, (left, right, top, bottom), value=value)
 
 
 @contextmanager

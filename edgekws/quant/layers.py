@@ -11,11 +11,14 @@ from torch import nn
 
 from edgekws.errors import TargetError
 from edgekws.graph.ir import SIGNED, UNSIGNED
-from edgekws.quant.float_layers import Layer
-from edgekws.quant.requantize import requantize
+from edgekws.quant.float_layers import Layer, window_sums
+from edgekws.quant.requantize import requantize, through
 
 _TOLERANCE = 1.02
 """A factor that exceeds the target's largest by no more than this is replaced by it."""
+_STORED_ZERO = 128
+"""Where unsigned values are stored as int8, of which the kernels know only the byte."""
+_BEYOND = 1 << 16
 _UNREACHABLE_FACTOR = 2.0**40
 """Larger than any factor of a target."""
 
@@ -30,8 +33,19 @@ class QuantizedLayer(nn.Module):
 
     def __init__(self, layer: Layer, signed: bool) -> None:
         super().__init__()
-        self.float_layer = layer
-        self.lo, self.hi = SIGNED if signed else UNSIGNED
+        self.float_layer, self.signed = layer, signed
+
+    @property
+    def lo(self) -> int:
+        return max((SIGNED if self.signed else UNSIGNED)[0], self._steps(self.float_layer.low))
+
+    @property
+    def hi(self) -> int:
+        return min((SIGNED if self.signed else UNSIGNED)[1], self._steps(self.float_layer.high))
+
+    def _steps(self, limit: float) -> int:
+        """A limit of the float layer as an integer, outside of every range where there is none."""
+        return round(max(-_BEYOND, min(limit / self.s_out, _BEYOND)))
 
     @property
     def name(self) -> str:
@@ -54,6 +68,18 @@ class UnscaledLayer(QuantizedLayer):
         return torch.clamp(self.float_layer.accumulate(*inputs), self.lo, self.hi)
 
 
+class WindowMean(UnscaledLayer):
+    """average_pool: the mean of each window, halves away from the zero of the stored int8."""
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        total, count = window_sums(self.float_layer, inputs[0])
+        with torch.no_grad():
+            whole = torch.div(total, count, rounding_mode="floor")
+            twice, zero = 2 * (total - whole * count), 0 if self.signed else _STORED_ZERO
+            rounded = whole + ((twice > count) | ((twice == count) & (whole >= zero)))
+        return torch.clamp(through(total / count, rounded), self.lo, self.hi)
+
+
 class ScaledLayer(QuantizedLayer):
     """global_sum_pool and scale: requantization of a sum without weights. Nothing here is trained."""
 
@@ -67,9 +93,12 @@ class ScaledLayer(QuantizedLayer):
         super().__init__(layer, signed)
         gain, bias = layer.weight.double().numpy(), layer.bias.double().numpy()
         self.s_out = s_out
-        if layer.operation.is_global_pool:  # pool_scale chose s_out so that this factor is exact
+        if layer.operation.is_global_pool:
             gain, bias = np.full(channels, 1 / area), np.zeros(channels)
-            self.mult, self.shift = target.quantize_multiplier(np.full(channels, target.pool_factor(area)), 8)
+            exact = s_out == pool_scale(s_in, area, target)
+            wanted = np.full(channels, target.pool_factor(area) if exact else s_in / (area * s_out))
+            require_range(layer.name, wanted, target, 8)
+            self.mult, self.shift = target.quantize_multiplier(wanted, 8)
         else:
             _require_positive(layer.name, gain)
             self.s_out = max(s_out, float(gain.max()) * s_in / target.MAX_FACTOR)

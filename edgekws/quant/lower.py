@@ -12,8 +12,9 @@ from edgekws import plugins
 from edgekws.errors import TargetError
 from edgekws.features.spec import FeatureSpec, UnknownFeatures
 from edgekws.graph.attributes import Shape
-from edgekws.graph.ir import INPUT, Graph, Node, Requant, accumulator_bounds
+from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED, Graph, Node, Requant, accumulator_bounds
 from edgekws.quant.elementwise import ExactLayer
+from edgekws.quant.float_layers import Layer
 from edgekws.quant.layers import QuantizedLayer, ScaledLayer
 from edgekws.quant.network import QuantNet
 from edgekws.quant.weighted import EXACT_FLOAT32, Weighted
@@ -37,9 +38,11 @@ def lower(
     """
     nodes: list[Node] = []
     shapes: dict[str, Shape] = {INPUT: (*features.shape, 1)}
+    lowest = {INPUT: SIGNED[0]}
     for layer in network:
-        node = _node(layer, tuple(shapes[name] for name in layer.inputs))
+        node = _node(layer, tuple(shapes[name] for name in layer.inputs), lowest[layer.inputs[0]])
         nodes.append(folded(node, network.zeros[layer.inputs[0]], network.zeros[layer.name]))
+        lowest[layer.name] = UNSIGNED[0] if nodes[-1].is_unsigned else SIGNED[0]
         shapes[layer.name] = nodes[-1].out_shape
     graph = Graph(
         tuple(nodes), labels, features, network.target, name, network.input_scale, provenance or {}, network.input_zero
@@ -81,18 +84,37 @@ def _require_exact(node: Node, lo: int, hi: int) -> None:
         raise TargetError(f"{node.name}: products of the multiplier should stay exact in float32 or clip", got=got)
 
 
-def _node(layer: QuantizedLayer, in_shapes: tuple[Shape, ...]) -> Node:
+def _node(layer: QuantizedLayer, in_shapes: tuple[Shape, ...], lowest: int) -> Node:
+    """lowest: the smallest value that the first input may have."""
     source, shape = layer.float_layer, in_shapes[0]
     weight = _ordered(layer, shape) if isinstance(layer, Weighted) else None
     c_out = shape[2] if weight is None else len(weight)
-    out_shape = source.operation.out_shape(shape, c_out, source.kernel, source.stride, source.pad)
+    out_shape = source.out_shape or _out_shape(source, in_shapes, c_out)
     node = Node(
         layer.name, source.kind, layer.inputs, _requant(layer, out_shape[2]), shape, out_shape, weight,
         weight_bits=layer.bits if isinstance(layer, Weighted) else 8,
         window=source.window, stride=source.stride, pad=source.pad, out_scale=layer.s_out,
+        dilation=source.dilation, axes=source.axes, begin=source.begin,
+        pad_value=lowest if _is_padded_maximum(source) else 0,
         other_shapes=in_shapes[1:] if len(set(in_shapes)) > 1 else (),
     )  # fmt: skip
     return replace(node, **layer.node_fields()) if isinstance(layer, ExactLayer) else node
+
+
+def _out_shape(layer: Layer, in_shapes: tuple[Shape, ...], c_out: int) -> Shape:
+    if layer.kind == "concat":
+        sizes, (axis,) = list(in_shapes[0]), layer.axes
+        sizes[axis] = sum(shape[axis] for shape in in_shapes)
+        return sizes[0], sizes[1], sizes[2]
+    if layer.kind == "transpose":
+        height, width, channels = (in_shapes[0][axis] for axis in layer.axes)
+        return height, width, channels
+    operation = layer.operation
+    return operation.out_shape(in_shapes[0], c_out, layer.kernel, layer.stride, layer.pad, layer.dilation)
+
+
+def _is_padded_maximum(layer: Layer) -> bool:
+    return layer.operation.is_window_pool and not layer.operation.sums and any(layer.pad)
 
 
 def _requant(layer: QuantizedLayer, channels: int) -> Requant:

@@ -27,37 +27,50 @@ Member = tuple[torch.Tensor, bool]
 
 @torch.no_grad()
 def activation_scales(
-    layers: Sequence[Layer], values: Tensors, method: str = "mse", input_scale: float = INPUT_SCALE
-) -> dict[str, float]:
-    """Real value of one step of each tensor, by name; means are omitted: their scale follows from their input's.
+    layers: Sequence[Layer], values: Tensors, method: str = "mse", input_scale: float = INPUT_SCALE,
+    means_scale: bool = False,
+) -> dict[str, float]:  # fmt: skip
+    """Real value of one step of each tensor, by name.
 
-    values: float outputs of every layer. method: see best_scale. Raises TargetError for a mean that is added to
-    another tensor.
+    Means are omitted, and what only passes one on: their scale follows from that of their input.
+
+    values: float outputs of every layer. method: see best_scale. means_scale: whether a mean that shares its scale with
+    another tensor may have any; else it raises TargetError.
     """
     signed, scales = signed_layers(layers), {}
     pools = {layer.name for layer in layers if layer.operation.is_global_pool}
+    passing = {layer.name for layer in layers if _passes_on(layer)}
     fixed = {INPUT: input_scale, **{layer.name: layer.curve.step for layer in layers if layer.curve}}
     for group in groups(layers):
-        if len(group) > 1 and pools & set(group):
-            raise TargetError(f"{min(pools & set(group))}: a mean cannot be added to something", got=", ".join(group))
+        sources = [name for name in group if name not in passing]
+        if set(sources) <= pools and len(sources) == 1:
+            continue
+        if pools & set(group) and not means_scale:
+            expected = f"{min(pools & set(group))}: a mean cannot be added to something, or joined with it"
+            raise TargetError(expected, got=", ".join(group), hint="choose the target int8")
         members = [(_sample(values[name]), signed[name]) for name in group if name != INPUT]
         scale = fixed.get(group[0]) if len(group) == 1 else input_scale if INPUT in group else None
         scale = float(np.float32(best_scale(members, method))) if scale is None else scale
         scales.update(dict.fromkeys(group, scale))
-    return {name: scale for name, scale in scales.items() if name not in pools}
+    return scales
 
 
 def groups(layers: Sequence[Layer]) -> list[list[str]]:
     """The tensors that must have one scale, in the order of their first layer."""
     result = [[INPUT], *([layer.name] for layer in layers)]
     for layer in layers:
-        if not layer.operation.is_scaled and not layer.operation.own_scale:
+        if _passes_on(layer):
             tied = {layer.name, *layer.inputs}
             merged = [group for group in result if tied & set(group)]
             first = result.index(merged[0])
             result = [group for group in result if group not in merged]
             result.insert(first, [name for group in merged for name in group])
     return result
+
+
+def _passes_on(layer: Layer) -> bool:
+    """Whether the output has the scale of the inputs."""
+    return not layer.operation.is_scaled and not layer.operation.own_scale
 
 
 def best_scale(members: Sequence[Member], method: str = "mse") -> float:

@@ -12,7 +12,7 @@ import torch
 from edgekws import plugins
 from edgekws.errors import ConfigError, TargetError
 from edgekws.features.spec import INPUT_SCALE
-from edgekws.graph.ir import INPUT
+from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED
 from edgekws.graph.ops import Op
 from edgekws.quant import equalize, observe, reconstruct
 from edgekws.quant.elementwise import Product, RescaledSum, Table
@@ -22,6 +22,7 @@ from edgekws.quant.layers import (
     QuantizedLayer,
     ScaledLayer,
     UnscaledLayer,
+    WindowMean,
     factor_of,
     pool_scale,
     require_range,
@@ -59,8 +60,11 @@ def quantize(
         layers = equalize.equalized(layers) if plan.equalize else list(layers)
         real = run_layers(layers, inputs)
         layers = joined(layers, real)
-        scales = {INPUT: input_scale, **observe.activation_scales(layers, real, plan.calibration, input_scale)}
-        job = _Job(plan, plugins.load("targets", plan.target), layer_bits(layers, plan.weight_bits, plan.layers), real)
+        target = plugins.load("targets", plan.target)
+        has_multiplier = target.RULE == "fixed-point"
+        found = observe.activation_scales(layers, real, plan.calibration, input_scale, has_multiplier)
+        scales = {INPUT: input_scale, **found}
+        job = _Job(plan, target, layer_bits(layers, plan.weight_bits, plan.layers), real)
         job.require_widths()
     signed, integers = signed_layers(layers), {INPUT: torch.round(inputs / input_scale) + input_zero}
     _require_signed_scores(layers[-1].name, signed)
@@ -68,6 +72,7 @@ def quantize(
     for layer in layers:
         given = read_by(layer, integers, zeros)
         quantized.append(job.quantized(layer, scales, signed, given).eval())
+        _require_range(quantized[-1], job.target)
         scales[layer.name] = quantized[-1].s_out
         with torch.no_grad():
             integers[layer.name] = quantized[-1](*given)
@@ -87,6 +92,15 @@ def expressible(layers: Sequence[Layer], target: str) -> list[Layer]:
 def _as_convolution(layer: Layer) -> Layer:
     kind: Op = "depthwise_conv2d" if len(layer.weight) > 1 else "conv2d"
     return replace(layer, kind=kind, weight=layer.weight.view(-1, 1, 1, 1))
+
+
+def _require_range(layer: QuantizedLayer, target: ModuleType) -> None:
+    """Graph.check requires it too, but without the way out."""
+    is_scaled = layer.float_layer.operation.is_scaled
+    if is_scaled and target.RULE == "offset-scale-shift" and (layer.lo, layer.hi) not in (SIGNED, UNSIGNED):
+        expected = f"{layer.name}: {target.NAME} clips results to all of its 8 bits, {SIGNED} or {UNSIGNED}"
+        got = f"{layer.lo}..{layer.hi}, for limits of {layer.float_layer.low:g} and {layer.float_layer.high:g}"
+        raise TargetError(expected, got=got, hint="choose the target int8, or use ReLU or ReLU6")
 
 
 def _require_signed_scores(last: str, signed: dict[str, bool]) -> None:
@@ -122,10 +136,13 @@ class _Job:
             kind = Product if layer.kind == "mul" else RescaledSum
             return kind(layer, (s_in, scales[layer.inputs[1]]), scales[layer.name], signed)
         if not layer.operation.is_scaled:
-            return UnscaledLayer(layer, s_in, signed)
+            return (WindowMean if layer.operation.sums and layer.operation.is_windowed else UnscaledLayer)(
+                layer, s_in, signed
+            )
         if layer.operation.is_global_pool:
             area = self.real[layer.inputs[0]][0, 0].numel()
-            return ScaledLayer(layer, s_in, pool_scale(s_in, area, self.target), signed, self.target, channels, area)
+            s_out = scales.get(layer.name, pool_scale(s_in, area, self.target))
+            return ScaledLayer(layer, s_in, s_out, signed, self.target, channels, area)
         if not layer.operation.is_weighted:
             return ScaledLayer(layer, s_in, scales[layer.name], signed, self.target, channels, 1)
         x = given[0]

@@ -75,7 +75,9 @@ def _windows(layer: Layer, x: torch.Tensor) -> torch.Tensor:
     positions = x.shape[2] * x.shape[3] // (layer.stride[0] * layer.stride[1])
     step = max(1, len(x) * positions // _ROWS)
     padded = functional.pad(x[::step], (left, right, top, bottom))
-    columns = functional.unfold(padded, layer.kernel, stride=layer.stride)  # [n, c_in * k_h * k_w, positions]
+    columns = functional.unfold(
+        padded, layer.kernel, layer.dilation, stride=layer.stride
+    )  # [n, c_in * k_h * k_w, positions]
     if not layer.operation.is_depthwise:
         return columns.transpose(1, 2).flatten(0, 1)[None]
     by_channel = columns.view(len(columns), x.shape[1], -1, columns.shape[2])  # [n, c, k_h * k_w, positions]

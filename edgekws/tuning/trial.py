@@ -89,7 +89,7 @@ def size_of(recipe: Recipe, labels: tuple[str, ...]) -> tuple[int, int]:
     clips = np.random.default_rng(0).normal(size=(_SIZING_CLIPS, 1, *spec.shape)).astype(np.float32)
     with torch.random.fork_rng(devices=[]):
         network = build_network(recipe, len(labels)).eval()
-        quantized = ptq.quantize(torch_fx.trace(network), torch.from_numpy(clips), plan)
+        quantized = ptq.quantize(torch_fx.trace(network, spec.shape), torch.from_numpy(clips), plan)
     graph = lower.lower(quantized, spec, labels, recipe.name)
     return graph.parameter_bytes, graph.macs
 

@@ -160,7 +160,7 @@ class _Trial:
 
         self.trained, self.inputs, self.progress = trained, inputs, progress
         self.plan = trained.recipe.quant.model_copy(update={"method": "ptq"})
-        self.layers = ptq.expressible(torch_fx.trace(trained.network), self.plan.target)
+        self.layers = ptq.expressible(torch_fx.trace(trained.network, trained.features.shape), self.plan.target)
         self.features = cache.features_of(data, "validation", trained.features)
         self.truth: np.ndarray = data.splits["validation"].labels
         self.names: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ def least(
     """
     from edgekws.quant.frontends import torch_fx
 
-    layers = torch_fx.trace(trained.network)
+    layers = torch_fx.trace(trained.network, trained.features.shape)
     given = {name: bits for name, bits in layer_bits(layers, 0, pinned).items() if bits}
     graphs = {bits: _graph(trained, layers, bits) for bits in target.WEIGHT_BITS}
     total = 0

@@ -1,7 +1,7 @@
 """Float ONNX file -> float layers, the same as `torch_fx.trace` gives for the module that was exported.
 
 Operations on constants alone (padding amounts, shapes, transposed weights) are folded by onnx's reference evaluator;
-each remaining operation has one small reader. The batch size is 1 while reading.
+each remaining operation has one small reader.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ import torch
 from edgekws.errors import ArtifactError, TargetError
 from edgekws.files import read_content
 from edgekws.quant.float_layers import Layer
-from edgekws.quant.frontends.onnx.reader import HINT, LARGEST, Reader, first_line
+from edgekws.quant.frontends.onnx.reader import HINT, LARGEST, MALFORMED, Entry, Reader, first_line
+
+_AXES = 2
+"""Frames and coefficients; maps have one more, of channels."""
+_MAX_BATCH = 4096
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,9 @@ def read(path: Path) -> FloatNetwork:
     Raises ArtifactError for a damaged or foreign file, TargetError for an operation that no Graph node can express.
     """
     model = _checked_model(path)
-    height, width = _require_one_input(model, path)
+    entry = _entry(model, path)
     with torch.no_grad():
-        return FloatNetwork(Reader(model, path, (height, width)).layers(), height, width)
+        return FloatNetwork(Reader(model, path, entry).layers(), entry.frames, entry.coefficients)
 
 
 def _checked_model(path: Path) -> Any:  # noqa: ANN401  (onnx has no types)
@@ -50,10 +54,7 @@ def _checked_model(path: Path) -> Any:  # noqa: ANN401  (onnx has no types)
         raise ArtifactError(
             f"{path} should be a float ONNX file", got="a damaged or foreign file", hint=HINT
         ) from error
-    outside = [each.name for each in _tensors(model) if each.data_location == onnx.TensorProto.EXTERNAL]
-    if outside:
-        hint = "save it in one file: onnx.save_model(model, path, save_as_external_data=False)"
-        raise ArtifactError(f"{path} should hold its weights itself", got=f"external data: {outside[0]}", hint=hint)
+    _load_outside(model, path)
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, UnicodeError) as error:
@@ -61,13 +62,28 @@ def _checked_model(path: Path) -> Any:  # noqa: ANN401  (onnx has no types)
     return model
 
 
+def _load_outside(model: Any, path: Path) -> None:  # noqa: ANN401
+    """Read the weights that are in files beside this one."""
+    from onnx import TensorProto, checker, external_data_helper
+
+    outside = [each for each in _tensors(model) if each.data_location == TensorProto.EXTERNAL]
+    try:
+        for each in outside:
+            external_data_helper.load_external_data_for_tensor(each, str(path.parent))
+            each.ClearField("external_data")
+            each.data_location = TensorProto.DEFAULT
+    except (*MALFORMED, OSError, checker.ValidationError) as error:
+        hint = "keep the file of weights beside it, or save one file: onnx.save_model(model, path)"
+        expected = f"{path}: the weights of {each.name} should be in the file beside it that it names"
+        raise ArtifactError(expected, got=first_line(error), hint=hint) from error
+
+
 def _tensors(model: Any) -> list[Any]:  # noqa: ANN401
     constants = [a.t for node in model.graph.node for a in node.attribute if a.HasField("t")]
     return [*model.graph.initializer, *constants]
 
 
-def _require_one_input(model: Any, path: Path) -> tuple[int, int]:  # noqa: ANN401
-    """(frames, coefficients)"""
+def _entry(model: Any, path: Path) -> Entry:  # noqa: ANN401
     from onnx import TensorProto
 
     stored = {each.name for each in model.graph.initializer}
@@ -79,9 +95,13 @@ def _require_one_input(model: Any, path: Path) -> tuple[int, int]:  # noqa: ANN4
     if kind.elem_type != TensorProto.FLOAT:
         got = TensorProto.DataType.Name(kind.elem_type)
         raise TargetError(f"{path}: {inputs[0].name} should be FLOAT", got=got, hint="give the float network")
-    sizes = [dim.dim_value for dim in kind.shape.dim]
-    if len(sizes) != 4 or sizes[0] > 1 or sizes[1] != 1 or min(sizes[2:]) < 1 or math.prod(sizes[1:]) > LARGEST:
+    batch, *sizes = [dim.dim_value for dim in kind.shape.dim] or [0]
+    counts = [size for size in sizes if size != 1]
+    whole = len(counts) <= _AXES <= len(sizes) <= _AXES + 1
+    if not whole or min(sizes) < 1 or not 0 <= batch <= _MAX_BATCH or math.prod(sizes) > LARGEST:
         shown = ", ".join(str(dim.dim_value or dim.dim_param or "?") for dim in kind.shape.dim)
-        expected = f"{path}: {inputs[0].name} should have the shape [n, 1, frames, coefficients], n open or 1"
-        raise TargetError(expected, got=f"[{shown}]", hint="export with the channels before rows and columns (NCHW)")
-    return sizes[2], sizes[3]
+        expected = f"{path}: {inputs[0].name} should have the shape [n, 1, frames, coefficients], n open or a number"
+        hint = "other orders of these axes are read too: [n, frames, coefficients, 1] and [n, frames, coefficients]"
+        raise TargetError(expected, got=f"[{shown}]", hint=hint)
+    frames, coefficients = sizes if len(sizes) == _AXES else sizes[1:] if sizes[0] == 1 else sizes[:_AXES]
+    return Entry(inputs[0].name, frames, coefficients, torch.arange(math.prod(sizes)).view(sizes), batch)

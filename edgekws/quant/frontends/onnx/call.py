@@ -11,9 +11,6 @@ import torch
 from edgekws.errors import TargetError
 from edgekws.quant.frontends.assemble import Assembler, Value
 
-UNPADDED = (b"NOTSET", b"VALID")
-"""The values of auto_pad that add no zeros."""
-
 
 def named(node: Any) -> str:  # noqa: ANN401  (onnx has no types)
     """How messages refer to a node."""
@@ -23,15 +20,16 @@ def named(node: Any) -> str:  # noqa: ANN401  (onnx has no types)
 class State(Protocol):
     """What is known before a node is read.
 
-    constants: tensors that do not depend on the network's input. values: those that do.
+    constants: tensors that do not depend on the network's input. values: those that do. output: the network's.
     """
 
     assembler: Assembler
     constants: dict[str, np.ndarray]
     values: dict[str, Value]
+    output: str
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Of a value, at batch 1."""
+        """Of a value, with the batch."""
 
     def evaluated(self, node: Any, given: dict[str, np.ndarray]) -> list[np.ndarray]:  # noqa: ANN401
         """The outputs of a node."""
@@ -98,19 +96,12 @@ class Call:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of `x`, at batch 1."""
+        """Of `x`, with the batch."""
         return self.state.shape(self.inputs[0])
 
     def refuse(self, expected: str, got: str) -> TargetError:
         """The error to raise, with the node's name."""
         return TargetError(f"{self.name}: {expected}", got=got)
-
-    def pair(self, attribute: str, default: tuple[int, int]) -> tuple[int, int]:
-        """An attribute of two numbers."""
-        pair = self.attributes.get(attribute, default)
-        if len(pair) != 2:
-            raise self.refuse(f"{attribute} should be two numbers", str(list(pair)))
-        return int(pair[0]), int(pair[1])
 
 
 def unchanged(call: Call) -> Value:
@@ -118,5 +109,5 @@ def unchanged(call: Call) -> Value:
     return call.x
 
 
-Readers = dict[str, Callable[[Call], Value]]
+Readers = dict[str, Callable[[Call], Value | list[Value]]]
 """By the name of the operation."""

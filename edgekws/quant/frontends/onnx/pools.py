@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 from edgekws.quant.frontends.assemble import Value
-from edgekws.quant.frontends.onnx.call import UNPADDED, Call, Readers
+from edgekws.quant.frontends.onnx.call import Call, Readers
+from edgekws.quant.frontends.onnx.windows import numbers, padding
 
 
 def _max_pool(call: Call) -> Value:
-    defaults = {"pads": [0, 0, 0, 0], "dilations": [1, 1], "ceil_mode": 0, "storage_order": 0}
-    given = {key: call.attributes.get(key, default) for key, default in defaults.items()}
-    unsupported = {key: value for key, value in given.items() if value != defaults[key]}
-    if unsupported or call.attributes.get("auto_pad", b"NOTSET") not in UNPADDED:
-        got = str(unsupported or call.attributes["auto_pad"].decode())
-        raise call.refuse("should pool without padding, dilation and ceil_mode", got)
-    window = call.pair("kernel_shape", (0, 0))
-    return call.assembler.max_pool(call.x, window, call.pair("strides", (1, 1)), call.name)
-
-
-def _mean(call: Call) -> Value:
-    axes = call.numbers("axes", 1, None)
-    if axes is None or {axis % 4 for axis in axes} != {2, 3}:
-        raise call.refuse("should be a mean over axes (2, 3)", f"axes {axes}")
-    return call.assembler.mean(call.x, call.name, keep=bool(call.attributes.get("keepdims", 1)))
+    if set(call.attributes.get("dilations", [1])) != {1} or call.attributes.get("storage_order", 0):
+        got = f"dilations {call.attributes.get('dilations')}, storage_order {call.attributes.get('storage_order', 0)}"
+        raise call.refuse("should pool without dilation and by rows", got)
+    window, stride = numbers(call, "kernel_shape", None), numbers(call, "strides", 1)
+    sides, ceil = padding(call, window, stride), bool(call.attributes.get("ceil_mode", 0))
+    return call.assembler.max_pool(call.x, window, stride, call.name, sides, ceil)
 
 
 def _average_pool(call: Call) -> Value:
-    kernel, pads = call.pair("kernel_shape", (0, 0)), call.attributes.get("pads", [0])
-    if kernel != call.shape[2:] or any(pads) or call.attributes.get("auto_pad", b"NOTSET") not in UNPADDED:
-        raise call.refuse(f"should average all positions, {list(call.shape[2:])}", f"a window of {list(kernel)}")
-    return call.assembler.mean(call.x, call.name, keep=True)
+    if set(call.attributes.get("dilations", [1])) != {1}:
+        raise call.refuse("should pool without dilation", f"dilations {call.attributes['dilations']}")
+    window, stride = numbers(call, "kernel_shape", None), numbers(call, "strides", 1)
+    sides, ceil = padding(call, window, stride), bool(call.attributes.get("ceil_mode", 0))
+    counts = bool(call.attributes.get("count_include_pad", 0))
+    return call.assembler.average_pool(call.x, window, stride, call.name, sides, ceil, counts)
+
+
+def _global_max_pool(call: Call) -> Value:
+    positions = (*call.shape[2:], 1)[:2]
+    return call.assembler.max_pool(call.x, (positions[0], positions[1]), (1, 1), call.name)
+
+
+def _global_average_pool(call: Call) -> Value:
+    return call.assembler.mean(call.x, tuple(range(1, len(call.shape) - 1)), call.name, keep=True)
+
+
+def _mean(call: Call) -> Value:
+    axes, rank = call.numbers("axes", 1, None), len(call.shape)
+    found = sorted({axis % rank for axis in axes or ()})
+    if not found or found[0] == 0:
+        raise call.refuse("should be a mean over other axes than the batch", f"axes {axes}")
+    keep = bool(call.attributes.get("keepdims", 1))
+    return call.assembler.mean(call.x, tuple(axis - 1 for axis in found), call.name, keep=keep)
 
 
 READERS: Readers = {
     "MaxPool": _max_pool,
     "AveragePool": _average_pool,
-    "GlobalAveragePool": lambda call: call.assembler.mean(call.x, call.name, keep=True),
+    "GlobalAveragePool": _global_average_pool,
+    "GlobalMaxPool": _global_max_pool,
     "ReduceMean": _mean,
 }

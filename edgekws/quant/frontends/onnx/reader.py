@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,43 +12,58 @@ import numpy as np
 import torch
 
 from edgekws.errors import ArtifactError, TargetError
-from edgekws.graph.ir import INPUT
 from edgekws.quant.float_layers import Layer
 from edgekws.quant.frontends.assemble import Assembler, Value
-from edgekws.quant.frontends.onnx import moves, pointwise, pools, weighted
+from edgekws.quant.frontends.onnx import joins, moves, pointwise, pools, weighted
 from edgekws.quant.frontends.onnx.call import Call, Readers, named
 
 SUPPORTED = (
-    "Conv, BatchNormalization, Relu, MaxPool, GlobalAveragePool, ReduceMean over (2, 3), Pad, Add, Flatten, "
-    "Reshape to [n, -1], Gemm, MatMul, Dropout, Identity"
+    "Conv, BatchNormalization, Relu, Clip, MaxPool, AveragePool, GlobalAveragePool, ReduceMean, Pad, Add, Sub, Mul, "
+    "Div, Concat, Split, Slice, Flatten, Reshape, Transpose, Squeeze, Unsqueeze, Gemm, MatMul, Dropout, Identity"
 )
-_READERS: Readers = {name: read for each in (weighted, pools, pointwise, moves) for name, read in each.READERS.items()}
+_KINDS = (weighted, pools, pointwise, joins, moves)
+_READERS: Readers = {name: read for each in _KINDS for name, read in each.READERS.items()}
 _FOLDED = (
-    "Constant", "ConstantOfShape", "Shape", "Identity", "Cast", "Concat", "Gather", "Reshape", "Slice", "Squeeze",
-    "Transpose", "Unsqueeze", "Add", "Sub", "Mul", "Div",
+    "Constant", "ConstantOfShape", "Shape", "Size", "Identity", "Cast", "Concat", "Gather", "Reshape", "Slice",
+    "Squeeze", "Transpose", "Unsqueeze", "Flatten", "Expand", "Tile", "Split", "Range", "Add", "Sub", "Mul", "Div",
+    "Neg", "Sqrt", "Reciprocal", "Pow", "Exp", "Max", "Min", "Floor", "Ceil", "Mod", "Abs", "Equal", "Where",
+    "ReduceProd", "ReduceSum", "QuantizeLinear", "DequantizeLinear",
 )  # fmt: skip
 """Operations that are folded where all of their inputs are constants."""
 LARGEST = 1 << 24
-_SOFTMAX = ("Softmax", "LogSoftmax")
 MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError)
 """Raised for lists of a wrong length and numbers of a wrong type; onnx's checker checks neither."""
-HINT = "export the network again, into one file: torch.onnx.export(network.eval(), example, path)"
+HINT = "export the network again: torch.onnx.export(network.eval(), example, path)"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The network's input. index: its arrangement of the clip's values, [frames, coefficients] in any shape.
+
+    batch: clips at once; 0 for any.
+    """
+
+    name: str
+    frames: int
+    coefficients: int
+    index: torch.Tensor
+    batch: int
 
 
 class Reader:
-    """constants: tensors that do not depend on the input; values: those that do; outputs: of layers, for shapes."""
+    """constants: tensors that do not depend on the input; values: those that do."""
 
-    def __init__(self, model: Any, path: Path, in_shape: tuple[int, int]) -> None:  # noqa: ANN401
-        self.graph, self.path, self.assembler = model.graph, path, Assembler()
-        self.opsets = {each.domain: each.version for each in model.opset_import}
+    def __init__(self, model: Any, path: Path, entry: Entry) -> None:  # noqa: ANN401
+        self.graph, self.path = model.graph, path
+        self.assembler = Assembler((entry.frames, entry.coefficients), entry.batch)
+        self.opsets = list(model.opset_import)
         self.constants = {each.name: array_of(each, path) for each in model.graph.initializer}
         self.output = model.graph.output[0].name
         self.nodes = self._needed()
         self.users = Counter(name for node in self.nodes if node.op_type != "Shape" for name in node.input)
         self.users[self.output] += 1
-        source = next(each.name for each in self.graph.input if each.name not in self.constants)
-        self.values: dict[str, Value] = {source: Value(INPUT, users=self.users[source])}
-        self.outputs = {INPUT: torch.zeros(1, 1, *in_shape)}
+        source = self.assembler.input(self.users[entry.name], entry.index)
+        self.values: dict[str, Value] = {entry.name: source}
 
     def layers(self) -> list[Layer]:
         for node in self.nodes:
@@ -59,18 +74,19 @@ class Reader:
         return self.assembler.finished(self.values.get(self.output), f"{self.path}: {self.output}")
 
     def shape(self, name: str) -> tuple[int, ...]:
-        value = self.values[name]
-        rows_first = tuple(self.outputs[value.source].shape)
-        if value.flat:
-            return 1, math.prod(rows_first)
-        top, bottom, left, right = value.pad
-        return *rows_first[:2], rows_first[2] + top + bottom, rows_first[3] + left + right
+        return self.assembler.batch, *self.values[name].shape
 
     def evaluated(self, node: Any, given: dict[str, np.ndarray]) -> list[np.ndarray]:  # noqa: ANN401
+        """By the file's own version of each operation, which a lone node would not have."""
+        from onnx import helper
         from onnx.reference import ReferenceEvaluator
 
+        inputs = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(each.dtype), each.shape)
+                  for name, each in given.items()]  # fmt: skip
+        outputs = [helper.make_empty_tensor_value_info(name) for name in node.output if name]
         try:
-            results = ReferenceEvaluator(node, opsets=self.opsets).run(None, given)
+            graph = helper.make_graph([node], "node", inputs, outputs)
+            results = ReferenceEvaluator(helper.make_model(graph, opset_imports=self.opsets)).run(None, given)
         except Exception as error:  # onnx raises anything for attributes and shapes that do not match
             expected = f"{self.path}: {named(node)} should be computable"
             raise ArtifactError(expected, got=first_line(error), hint=HINT) from error
@@ -89,18 +105,18 @@ class Reader:
         """Whether all inputs are constants; the shape of any tensor is one."""
         if node.domain or node.op_type not in _FOLDED:
             return False
-        known = self.constants.keys() | (self.values.keys() if node.op_type == "Shape" else ())
+        known = self.constants.keys() | (self.values.keys() if node.op_type in ("Shape", "Size") else ())
         return all(name in known for name in node.input if name)
 
     def _fold(self, node: Any) -> None:  # noqa: ANN401
         given = {name: self.constants[name] for name in node.input if name in self.constants}
         shaped = [name for name in node.input if name in self.values]
         of_values = {name: np.broadcast_to(np.float32(0), self.shape(name)) for name in shaped}
-        if node.op_type == "ConstantOfShape":
-            self._require_small(node, math.prod(self.constants[node.input[0]].tolist()))
+        if node.op_type in ("ConstantOfShape", "Expand"):
+            self._require_small(node, math.prod(self.constants[node.input[-1]].tolist()))
         results = self.evaluated(node, {**given, **of_values})
         self._require_small(node, sum(value.size for value in results))
-        self.constants.update(zip(node.output, results, strict=True))
+        self.constants.update(zip((name for name in node.output if name), results, strict=True))
 
     def _require_small(self, node: Any, size: int) -> None:  # noqa: ANN401
         if size > LARGEST:
@@ -109,31 +125,19 @@ class Reader:
 
     def _read(self, node: Any) -> None:  # noqa: ANN401
         if node.domain or node.op_type not in _READERS:
-            hint = "export the network without it: scores are compared, not their softmax"
-            raise TargetError(
-                f"{named(node)} should be one of: {SUPPORTED}",
-                got=f"{node.domain}.{node.op_type}".lstrip("."),
-                hint=hint if node.op_type in _SOFTMAX else "",
-            )
-        if any(node.output[1:]):
-            raise TargetError(f"{named(node)} should have one output", got=", ".join(node.output))
+            got = f"{node.domain}.{node.op_type}".lstrip(".")
+            raise TargetError(f"{named(node)} should be one of: {SUPPORTED}", got=got)
         try:
-            value = _READERS[node.op_type](Call(self, node))
+            result = _READERS[node.op_type](Call(self, node))
         except MALFORMED as error:
             expected = f"{self.path}: {named(node)} should have the inputs and attributes of its kind"
             raise ArtifactError(expected, got=first_line(error), hint=HINT) from error
-        users = self.users[node.output[0]]
-        self.values[node.output[0]] = replace(value, users=max(value.users, users))
-        self._run_new_layers(node)
-
-    def _run_new_layers(self, node: Any) -> None:  # noqa: ANN401
-        for layer in self.assembler.layers:
-            if layer.name not in self.outputs:
-                try:
-                    self.outputs[layer.name] = layer.forward(*(self.outputs[name] for name in layer.inputs))
-                except RuntimeError as error:
-                    expected = f"{self.path}: {named(node)} should fit its input"
-                    raise ArtifactError(expected, got=first_line(error), hint=HINT) from error
+        results = [result] if isinstance(result, Value) else result
+        if len(results) < sum(map(bool, node.output)):
+            raise TargetError(f"{named(node)} should have one output", got=", ".join(node.output))
+        users = sum(self.users[name] for name in node.output)
+        for name, value in zip(node.output, results, strict=False):
+            self.values[name] = replace(value, users=max(value.users, users))
 
 
 def array_of(tensor: Any, path: Path) -> np.ndarray:  # noqa: ANN401

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
-from edgekws.quant.frontends.assemble import NO_PAD, Sides, Value, batch_norm
+from edgekws.quant.frontends.assemble import Value, batch_norm
 from edgekws.quant.frontends.onnx.call import Call, Readers
+from edgekws.quant.frontends.onnx.windows import numbers, padding
 
 
 def _conv(call: Call) -> Value:
-    weight, dilations = call.weight(1), tuple(call.attributes.get("dilations", (1, 1)))
-    if weight.ndim != 4 or dilations != (1, 1):
-        raise call.refuse("should be a 2-D convolution without dilation", f"{list(weight.shape)}, {dilations}")
-    stride, groups = call.pair("strides", (1, 1)), int(call.attributes.get("group", 1))
-    pad = _conv_padding(call, (weight.shape[2], weight.shape[3]), stride)
-    return call.assembler.conv(call.x, weight, call.floats(2), stride, pad, groups, call.name)
-
-
-def _conv_padding(call: Call, kernel: tuple[int, int], stride: tuple[int, int]) -> Sides:
-    kind = call.attributes.get("auto_pad", b"NOTSET").decode()
-    if kind == "NOTSET":
-        top, left, bottom, right = call.attributes.get("pads", (0, 0, 0, 0))
-        return top, bottom, left, right
-    if kind == "VALID":
-        return NO_PAD
-    sizes = call.shape[2:]
-    rows, columns = (_same(*each) for each in zip(sizes, kernel, stride, strict=True))
-    smaller, larger = (rows // 2, columns // 2), (rows - rows // 2, columns - columns // 2)
-    first, last = (smaller, larger) if kind == "SAME_UPPER" else (larger, smaller)
-    return first[0], last[0], first[1], last[1]
-
-
-def _same(size: int, kernel: int, stride: int) -> int:
-    """Number of zeros with which the output has ceil(size / stride) positions."""
-    return max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+    weight, rank = call.weight(1), len(call.shape)
+    if weight.ndim != rank or rank not in (3, 4):
+        raise call.refuse("should be a convolution of one or two axes", f"weights of {list(weight.shape)}")
+    stride, dilation = numbers(call, "strides", 1), numbers(call, "dilations", 1)
+    taps = (*weight.shape[2:], 1)[:2]
+    pad = padding(call, (taps[0], taps[1]), stride, dilation)
+    groups = int(call.attributes.get("group", 1))
+    return call.assembler.conv(call.x, weight, call.floats(2), stride, pad, groups, call.name, dilation)
 
 
 def _batch_norm(call: Call) -> Value:

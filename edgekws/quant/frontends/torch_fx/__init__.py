@@ -13,27 +13,50 @@ import torch
 from torch import fx, nn
 
 from edgekws.errors import TargetError
+from edgekws.features.spec import FeatureSpec
 from edgekws.quant.float_layers import Layer
 from edgekws.quant.frontends.torch_fx.reader import Reader
 
 
 @torch.no_grad()
-def trace(network: nn.Module) -> list[Layer]:
+def trace(network: nn.Module, shape: tuple[int, int] | None = None) -> list[Layer]:
     """The layers of `network` in its order of execution, as in eval mode; weights are copied, float32 on the CPU.
 
-    Raises TargetError that names the first operation that no Graph node can express.
+    shape: (frames, coefficients) of its input [n, 1, frames, coefficients]; those of MLPerf Tiny by default. Raises
+    TargetError that names the first operation that no Graph node can express.
     """
+    shape = shape or FeatureSpec().shape
+    network = getattr(network, "_orig_mod", network)  # of what torch.compile returns
     with evaluating(network):
-        try:
-            traced = fx.symbolic_trace(network)
-        except Exception as error:  # a forward may raise anything when it is given a symbolic tensor
-            hint = "write the forward without branches or loops that depend on values"
-            raise TargetError("the network should be traceable by torch.fx", got=str(error), hint=hint) from error
+        traced = _traced(network, shape)
     traced.graph.eliminate_dead_code()
-    reader = Reader(traced)
+    reader = Reader(traced, shape)
     for node in traced.graph.nodes:
         reader.read(node)
     return reader.finished()
+
+
+def _traced(network: nn.Module, shape: tuple[int, int]) -> fx.GraphModule:
+    """By torch.fx; where the forward has branches or loops over shapes, by torch.export."""
+    if isinstance(network, fx.GraphModule):
+        return network
+    try:
+        return fx.symbolic_trace(network)
+    except Exception as error:  # a forward may raise anything when it is given a symbolic tensor
+        exported = _exported(network, shape)
+        if exported is None:
+            hint = "write the forward without branches or loops that depend on values"
+            raise TargetError("the network should be traceable by torch.fx", got=str(error), hint=hint) from error
+        return exported
+
+
+def _exported(network: nn.Module, shape: tuple[int, int]) -> fx.GraphModule | None:
+    parameter = next(network.parameters(), torch.zeros(()))
+    try:
+        module = torch.export.export(network, (torch.zeros(2, 1, *shape).to(parameter),)).module()
+    except Exception:
+        return None
+    return module if isinstance(module, fx.GraphModule) else None
 
 
 @contextmanager

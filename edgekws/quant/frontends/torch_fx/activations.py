@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from edgekws.errors import TargetError
 from edgekws.quant import curves
 from edgekws.quant.curves import Curve
 from edgekws.quant.frontends.assemble import Value, float32
 from edgekws.quant.frontends.torch_fx.call import Call, Functions, Modules
+from edgekws.quant.frontends.torch_fx.pointwise import constant_of, operands
 
 _NO_SLOPES = torch.zeros(0)
 
@@ -92,12 +92,12 @@ def _prelu_function(call: Call) -> Value:
 
 
 def _mul(call: Call) -> Value:
-    node, sources = call.node, call.sources
-    if len(node.all_input_nodes) == 1 and len(node.args) == 2 and node.args[0] is node.args[1]:
-        return call.assembler.curve(sources[0], curves.SQUARE, _NO_SLOPES, call.name)
-    if len(sources) != 2:
-        raise TargetError(f"{call.name} should multiply two tensors of the network", got=str(node.args))
-    return call.assembler.mul(sources[0], sources[1], call.name)
+    x, y = operands(call)
+    if x is y:
+        return call.assembler.curve(call.x, curves.SQUARE, _NO_SLOPES, call.name)
+    if isinstance(x, Value) and isinstance(y, Value):
+        return call.assembler.mul(x, y, call.name)
+    return call.assembler.affine(call.x, constant_of(x, y), 0.0, call.name)
 
 
 MODULES: Modules = {**dict.fromkeys(_OF_MODULES, _module), nn.PReLU: _prelu_module}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,11 +12,13 @@ from torch import fx, nn
 from edgekws.errors import TargetError
 from edgekws.quant.frontends.assemble import Assembler, Value, float32
 
+Result = Value | list[Value]
+
 
 class State(Protocol):
     """What is known before an operation is read.
 
-    values: tensors that depend on the network's input. tensors: parameters. sizes: nodes that hold shapes.
+    values: tensors that depend on the network's input. constants: everything that does not: parameters, sizes.
     """
 
     @property
@@ -23,9 +26,7 @@ class State(Protocol):
     @property
     def values(self) -> dict[fx.Node, Value]: ...
     @property
-    def tensors(self) -> dict[fx.Node, torch.Tensor]: ...
-    @property
-    def sizes(self) -> set[fx.Node]: ...
+    def constants(self) -> dict[fx.Node, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,16 @@ class Call:
         """The first tensor that depends on the input."""
         return self.sources[0]
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the network returns the result as it is."""
+        return all(user.op == "output" for user in self.node.users)
+
+    def known(self, argument: Any) -> Any:  # noqa: ANN401  (arguments are of any type)
+        """An argument with constants and values instead of nodes."""
+        constants, values = self.state.constants, self.state.values
+        return fx.node.map_arg(argument, lambda node: constants.get(node, values.get(node, node)))
+
     def arguments(self, *names: str, **defaults: object) -> list[Any]:
         """The values of a call's arguments after the tensor, by position or by name."""
         node = self.node
@@ -61,16 +72,22 @@ class Call:
         missing = [name for name in names if name not in given and name not in defaults]
         if missing or len(node.args) > len(names) + 1:
             raise TargetError(f"{node.name} should be called with {', '.join(names)}", got=f"{node.args} {node.kwargs}")
-        return [given.get(name, defaults.get(name)) for name in names]
+        return [self.known(given.get(name, defaults.get(name))) for name in names]
 
     def parameters(self, weight: object, bias: object) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The tensors behind two arguments. Raises TargetError for those that are computed."""
-        given = self.state.tensors
-        tensors = [given.get(each) if isinstance(each, fx.Node) else None for each in (weight, bias)]
-        if tensors[0] is None or (bias is not None and tensors[1] is None):
+        """Two arguments as float32 tensors. Raises TargetError for those that are computed."""
+        if not isinstance(weight, torch.Tensor) or not isinstance(bias, torch.Tensor | None):
             expected = f"{self.name} should use parameters of the network"
             raise TargetError(expected, got="a weight or bias that is computed")
-        return tensors[0], tensors[1]
+        return float32(weight), copied(bias)
+
+    def moved(self, move: Callable[[torch.Tensor], Any]) -> Result:
+        """The result of an operation on x that only moves values; a list where there are several."""
+        try:
+            results = self.assembler.moved(self.x, move, self.name)
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            raise TargetError(f"{self.name} should fit its input", got=str(error).partition("\n")[0]) from error
+        return results
 
 
 def unchanged(call: Call) -> Value:
@@ -88,5 +105,11 @@ def pair(value: object) -> tuple[int, int]:
     return int(numbers[0]), int(numbers[-1])
 
 
-Modules = dict[type[nn.Module], Any]
-Functions = dict[object, Any]
+def along(value: object, rank: int) -> tuple[int, int]:
+    """Sizes along rows and columns; for one axis of positions (rank 2) they are the rows, and columns are 1."""
+    numbers: Any = (value,) if isinstance(value, int) else tuple(value)  # type: ignore[arg-type]
+    return (int(numbers[0]), 1) if rank == 2 else pair(value)
+
+
+Modules = dict[type[nn.Module], Callable[[Call], Result]]
+Functions = dict[object, Callable[[Call], Result]]

@@ -1,68 +1,89 @@
-"""Operations that move values and leave them as they are: padding, flattening, reshaping."""
+"""Operations that move values and leave them as they are: padding, flattening, transposing, reshaping, slicing.
+
+torch itself runs them, on the positions of the values.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import operator
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import nn
 from torch.nn import functional
 
 from edgekws.errors import TargetError
-from edgekws.quant.frontends.assemble import Value
-from edgekws.quant.frontends.torch_fx.call import Call, Functions, Modules, unchanged
+from edgekws.quant.frontends.assemble.value import ZERO
+from edgekws.quant.frontends.torch_fx.call import Call, Functions, Modules, Result, unchanged
+
+_NAMES = (
+    "adjoint", "channel_shuffle", "chunk", "detach", "expand", "expand_as", "flatten", "flip", "movedim", "moveaxis",
+    "narrow", "permute", "pixel_shuffle", "pixel_unshuffle", "reshape", "reshape_as", "roll", "select", "slice",
+    "split", "split_with_sizes", "squeeze", "swapaxes", "swapdims", "t", "tensor_split", "tile", "transpose", "unbind",
+    "unflatten", "unsafe_chunk", "unsafe_split", "unsqueeze", "view", "_unsafe_view",
+)  # fmt: skip
+_OF_FUNCTIONS = (torch, functional)
 
 
-def _flatten_function(call: Call) -> Value:
-    start, end = call.arguments("start_dim", "end_dim", start_dim=0, end_dim=-1)
-    return _flattened(call, start, end)
+def _move(call: Call) -> Result:
+    """The node itself, for positions instead of values."""
+    node = call.node
+    args, kwargs = call.known((node.args[1:], node.kwargs))
+    target: Any = getattr(torch.Tensor, node.target) if isinstance(node.target, str) else node.target
+    return _one_or_list(call, lambda index: target(index, *args, **kwargs))
 
 
-def _flattened(call: Call, start: object, end: object) -> Value:
-    if start != 1 or end not in (-1, 3):
-        raise TargetError(f"{call.name} should flatten all axes but the first", got=f"axes {start} to {end}")
-    return replace(call.x, flat=True)
+def _move_module(call: Call) -> Result:
+    return _one_or_list(call, call.module)
 
 
-def _pad_module(call: Call) -> Value:
-    if call.module.value:
-        raise TargetError(f"{call.name} should pad with zeros", got=str(call.module.value))
-    left, right, top, bottom = call.module.padding
-    return call.x.padded((top, bottom, left, right), call.name)
+def _one_or_list(call: Call, move: Any) -> Result:  # noqa: ANN401
+    several = False
+
+    def run(index: torch.Tensor) -> Any:  # noqa: ANN401
+        nonlocal several
+        result = move(index)
+        several = not isinstance(result, torch.Tensor)
+        return result
+
+    results = call.moved(run)
+    assert isinstance(results, list)
+    return results if several else results[0]
 
 
-def _pad_function(call: Call) -> Value:
+def _pad_module(call: Call) -> Result:
+    return _padded(call, call.module.padding, "constant", call.module.value)
+
+
+def _pad_function(call: Call) -> Result:
     sides, mode, value = call.arguments("pad", "mode", "value", mode="constant", value=None)
-    all_sides: list[int] = [*sides, 0, 0]
-    left, right, top, bottom, *others = all_sides
-    if mode != "constant" or value or any(others):
-        raise TargetError(f"{call.name} should pad rows and columns with zeros", got=f"{sides}, {mode}, {value}")
-    return call.x.padded((top, bottom, left, right), call.name)
+    return _padded(call, sides, mode, value)
 
 
-def _reshape(call: Call) -> Value:
-    """To (n, anything): a count other than the layer's size is refused when the linear layer runs."""
-    node, sizes = call.node, call.state.sizes
-    given: Any = node.kwargs.get("shape", node.args[1:])
-    shape = given[0] if len(given) == 1 and isinstance(given[0], list | tuple) else given
-    batch_is_kept = len(shape) == 2 and (shape[0] in sizes if isinstance(shape[0], fx.Node) else shape[0] == -1)
-    if not batch_is_kept:
-        raise TargetError(f"{node.name} should flatten all axes but the first", got=f"a reshape to {tuple(shape)}")
-    return replace(call.x, flat=True)
+def _padded(call: Call, sides: Any, mode: str, value: float | None) -> Result:  # noqa: ANN401
+    if mode != "constant" or value:
+        raise TargetError(f"{call.name} should pad with zeros", got=f"{sides}, {mode}, {value}")
+    return _one_or_list(call, lambda index: functional.pad(index, tuple(sides), value=ZERO))
 
 
 MODULES: Modules = {
-    nn.Flatten: lambda call: _flattened(call, call.module.start_dim, call.module.end_dim),
+    nn.Flatten: _move_module,
+    nn.Unflatten: _move_module,
+    nn.ChannelShuffle: _move_module,
+    nn.PixelShuffle: _move_module,
+    nn.PixelUnshuffle: _move_module,
+    nn.ConstantPad1d: _pad_module,
     nn.ConstantPad2d: _pad_module,
+    nn.ZeroPad1d: _pad_module,
 }
 
 FUNCTIONS: Functions = {
+    **{getattr(owner, name): _move for owner in _OF_FUNCTIONS for name in _NAMES if hasattr(owner, name)},
+    **dict.fromkeys(_NAMES, _move),
+    operator.getitem: _move,
     functional.pad: _pad_function,
-    torch.flatten: _flatten_function,
-    "flatten": _flatten_function,
-    torch.reshape: _reshape,
-    "reshape": _reshape,
-    "view": _reshape,
+    "constant_pad_nd": _pad_function,
     "contiguous": unchanged,
+    "clone": unchanged,
+    "float": unchanged,
 }

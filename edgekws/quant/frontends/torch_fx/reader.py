@@ -3,88 +3,136 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import fx
 
 from edgekws.errors import TargetError
-from edgekws.graph.ir import INPUT
 from edgekws.quant.float_layers import Layer
-from edgekws.quant.frontends.assemble import Assembler, Value, float32
-from edgekws.quant.frontends.torch_fx import activations, moves, pointwise, pools, weighted
-from edgekws.quant.frontends.torch_fx.call import Call, Functions, Modules
+from edgekws.quant.frontends.assemble import Assembler, Value
+from edgekws.quant.frontends.torch_fx import activations, joins, moves, pointwise, pools, weighted
+from edgekws.quant.frontends.torch_fx.call import Call, Functions, Modules, Result
 
 SUPPORTED = (
-    "Conv2d, Linear, BatchNorm2d, BatchNorm1d after Linear, ReLU, activations of one value (Sigmoid, Tanh, Hardswish, "
-    "SiLU, GELU, PReLU and their like), products, MaxPool2d, AdaptiveAvgPool2d(1), mean over (2, 3), zero padding, "
-    "additions, Flatten, Dropout, Identity"
+    "Conv1d, Conv2d, Linear, BatchNorm, ReLU, ReLU6, Hardtanh, clamp, activations of one value (Sigmoid, Tanh, "
+    "Hardswish, SiLU, GELU, PReLU and their like), sums, products, concatenations, MaxPool, AvgPool, "
+    "AdaptiveAvgPool to 1, means, zero padding, operations that move values (Flatten, permute, reshape, chunk, "
+    "slices), Dropout, Identity"
 )
-_KINDS = (weighted, pools, pointwise, activations, moves)
+_KINDS = (weighted, pools, pointwise, activations, joins, moves)
 _MODULES: Modules = {kind: read for each in _KINDS for kind, read in each.MODULES.items()}
 _FUNCTIONS: Functions = {target: read for each in _KINDS for target, read in each.FUNCTIONS.items()}
-_SHAPE_NAMES = ("shape", "ndim")
+_BY_NAME = {str(getattr(target, "__name__", target)): read for target, read in _FUNCTIONS.items()}
+"""For operators of torch.ops.aten, of which torch.export makes its graphs."""
+_SHAPE_NAMES = ("shape", "ndim", "dtype", "device")
+_SHAPE_METHODS = ("size", "dim", "numel", "ndimension")
 
 
 class Reader:
     """assembler: where the layers go; the others as call.State explains them."""
 
-    def __init__(self, traced: fx.GraphModule) -> None:
-        self.modules, self.assembler = dict(traced.named_modules()), Assembler()
+    def __init__(self, traced: fx.GraphModule, shape: tuple[int, int] | None) -> None:
+        self.modules, self.assembler = dict(traced.named_modules()), Assembler(shape)
         self.owner = traced
         self.values: dict[fx.Node, Value] = {}
-        self.tensors: dict[fx.Node, torch.Tensor] = {}
-        self.sizes: set[fx.Node] = set()
-        """nodes that hold shapes, not tensors; only reshape uses them, and checks them itself"""
+        self.lists: dict[fx.Node, list[Value]] = {}
+        """results of operations that give several tensors"""
+        self.constants: dict[fx.Node, Any] = {}
         self.output: fx.Node | None = None
 
     def read(self, node: fx.Node) -> None:
         if node.op == "placeholder":
             self._read_input(node)
         elif node.op == "get_attr":
-            self.tensors[node] = float32(operator.attrgetter(str(node.target))(self.owner))
+            self.constants[node] = operator.attrgetter(str(node.target))(self.owner)
         elif node.op == "output":
             self.output = node
-        elif self._is_size(node):
-            self.sizes.add(node)
+        elif self._is_constant(node):
+            self.constants[node] = self._evaluated(node)
         else:
-            value = self._operation(node)
-            users = sum(not _reads_size(user) for user in node.users)
-            self.values[node] = replace(value, users=max(value.users, users))
+            self._keep(node, self._picked(node) or self._operation(node))
 
     def finished(self) -> list[Layer]:
         assert self.output is not None
-        returned = self.output.args[0]
+        returned: Any = self.output.args[0]
+        if isinstance(returned, tuple | list) and len(returned) == 1:
+            (returned,) = returned
         value = self.values.get(returned) if isinstance(returned, fx.Node) else None
         return self.assembler.finished(value, str(returned))
 
     def _read_input(self, node: fx.Node) -> None:
         if self.values:
             raise TargetError("the network should have one input", got=f"another one, {node.name}")
-        self.values[node] = Value(INPUT, users=len(node.users))
+        self.values[node] = self.assembler.input(_users(node))
 
-    def _is_size(self, node: fx.Node) -> bool:
-        sources = node.all_input_nodes
-        return _reads_size(node) or (bool(sources) and all(source in self.sizes for source in sources))
+    def _keep(self, node: fx.Node, result: Result) -> None:
+        users = _users(node)
+        if isinstance(result, Value):
+            self.values[node] = replace(result, users=max(result.users, users))
+        else:
+            self.lists[node] = [replace(each, users=max(each.users, users)) for each in result]
 
-    def _operation(self, node: fx.Node) -> Value:
+    def _is_constant(self, node: fx.Node) -> bool:
+        """Whether it needs no more than shapes and parameters."""
+        if _reads_size(node):
+            return True
+        return node.op != "call_module" and all(source in self.constants for source in node.all_input_nodes)
+
+    def _evaluated(self, node: fx.Node) -> Any:  # noqa: ANN401  (a size, a tensor, anything)
+        def known(source: fx.Node) -> Any:  # noqa: ANN401
+            if source in self.constants:
+                return self.constants[source]
+            return torch.empty(self.assembler.batch, *self.values[source].shape)
+
+        args, kwargs = fx.node.map_arg((node.args, node.kwargs), known)
+        target: Any = node.target
+        try:
+            return (
+                getattr(args[0], target)(*args[1:], **kwargs) if node.op == "call_method" else target(*args, **kwargs)
+            )
+        except Exception as error:
+            raise TargetError(f"{node.name} should be computable from shapes and parameters", got=str(error)) from error
+
+    def _picked(self, node: fx.Node) -> Value | None:
+        """One of several results."""
+        if node.target is not operator.getitem or node.args[0] not in self.lists:
+            return None
+        results, place = self.lists[node.args[0]], node.args[1]  # type: ignore[index]
+        if not isinstance(place, int) or not -len(results) <= place < len(results):
+            raise TargetError(f"{node.name} should take one of {len(results)} tensors", got=str(place))
+        return results[place]
+
+    def _operation(self, node: fx.Node) -> Result:
         sources = [self.values[source] for source in node.all_input_nodes if source in self.values]
         if node.op == "call_module":
             call = Call(self, node, sources, self.modules[str(node.target)])
             for kind, read_module in _MODULES.items():
                 if isinstance(call.module, kind) and len(sources) == 1:
-                    return read_module(call)  # type: ignore[no-any-return]
+                    return read_module(call)
             raise _unsupported(call.name, type(call.module).__name__)
-        read_function = _FUNCTIONS.get(node.target if callable(node.target) else str(node.target))
+        read_function = _reader_of(node.target)
         if read_function is None or not sources:
             raise _unsupported(node.name, str(getattr(node.target, "__name__", node.target)))
-        return read_function(Call(self, node, sources))  # type: ignore[no-any-return]
+        return read_function(Call(self, node, sources))
+
+
+def _reader_of(target: Any) -> Callable[[Call], Result] | None:  # noqa: ANN401
+    if isinstance(target, torch._ops.OpOverload):  # torch has no public name for it
+        return _BY_NAME.get(target._schema.name.partition("::")[2])
+    return _FUNCTIONS.get(target if callable(target) else str(target))
+
+
+def _users(node: fx.Node) -> int:
+    return sum(not _reads_size(user) for user in node.users)
 
 
 def _reads_size(node: fx.Node) -> bool:
     if node.op == "call_function" and node.target is getattr:
         return node.args[1] in _SHAPE_NAMES
-    return node.op == "call_method" and node.target in ("size", "dim")
+    return node.op == "call_method" and node.target in _SHAPE_METHODS
 
 
 def _unsupported(name: str, got: str) -> TargetError:

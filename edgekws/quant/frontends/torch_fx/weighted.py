@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from edgekws.errors import TargetError
 from edgekws.quant.frontends.assemble import Sides, Value, batch_norm, float32
-from edgekws.quant.frontends.torch_fx.call import Call, Functions, Modules, copied, pair
+from edgekws.quant.frontends.torch_fx.call import Call, Functions, Modules, along, copied
 
 
 def _conv_module(call: Call) -> Value:
@@ -30,19 +30,20 @@ def _conv_function(call: Call) -> Value:
 def _conv(call: Call, weight: torch.Tensor, bias: torch.Tensor | None, given: tuple[Any, ...]) -> Value:
     """given: (stride, padding, dilation, groups) as torch takes them."""
     stride, padding, dilation, groups = given
-    if pair(dilation) != (1, 1):
-        expected = f"{call.name} should be a convolution without dilation"
-        raise TargetError(expected, got=f"a dilation of {dilation}")
-    pad = _own_padding(padding, (weight.shape[2], weight.shape[3]))
-    return call.assembler.conv(call.x, weight, bias, pair(stride), pad, int(groups), call.name)
+    rank = weight.ndim - 1
+    steps = along(dilation, rank)
+    extent = [(taps - 1) * step for taps, step in zip((*weight.shape[2:], 1)[:2], steps, strict=True)]
+    pad = _own_padding(padding, (extent[0], extent[1]), rank)
+    return call.assembler.conv(call.x, weight, bias, along(stride, rank), pad, int(groups), call.name, steps)
 
 
-def _own_padding(padding: object, kernel: tuple[int, int]) -> Sides:
-    """torch's "same" allows strides of 1 only; with an even kernel the extra zeros go below and to the right."""
+def _own_padding(padding: Any, extent: tuple[int, int], rank: int) -> Sides:  # noqa: ANN401
+    """extent: positions from the first to the last tap. torch's "same" puts odd zeros below and to the right."""
     if padding == "same":
-        rows, columns = kernel[0] - 1, kernel[1] - 1
+        rows, columns = extent
         return rows // 2, rows - rows // 2, columns // 2, columns - columns // 2
-    vertical, horizontal = (0, 0) if padding == "valid" else pair(padding)
+    vertical, horizontal = (0, 0) if padding == "valid" else along(padding, rank)
+    horizontal = 0 if rank == 2 else horizontal
     return vertical, vertical, horizontal, horizontal
 
 
@@ -60,20 +61,42 @@ def _batch_norm_module(call: Call) -> Value:
     module = call.module
     if module.running_var is None or module.running_mean is None:
         raise TargetError(f"{call.name} should keep running statistics", got=str(module))
-    statistics = float32(module.running_mean), float32(module.running_var)
-    gain, shift = batch_norm(copied(module.weight), copied(module.bias), *statistics, module.eps)
+    return _batch_norm(call, module.running_mean, module.running_var, module.weight, module.bias, module.eps)
+
+
+def _batch_norm_function(call: Call) -> Value:
+    """functional.batch_norm, or the operator of torch.ops, which has the parameters before the statistics."""
+    names = ["running_mean", "running_var", "weight", "bias"]
+    names = names if call.node.target is functional.batch_norm else names[2:] + names[:2]
+    defaults = {"weight": None, "bias": None, "training": False, "momentum": 0.1, "eps": 1e-5, "cudnn_enabled": True}
+    order = (*names, "training", "momentum", "eps", "cudnn_enabled")
+    given = dict(zip(order, call.arguments(*order, **defaults), strict=True))
+    if given["training"]:
+        raise TargetError(f"{call.name} should normalize by running statistics", got="training=True")
+    return _batch_norm(call, *(given[name] for name in ("running_mean", "running_var", "weight", "bias", "eps")))
+
+
+def _batch_norm(call: Call, mean: Any, variance: Any, weight: Any, bias: Any, eps: float) -> Value:  # noqa: ANN401
+    if not isinstance(mean, torch.Tensor) or not isinstance(variance, torch.Tensor):
+        raise TargetError(f"{call.name} should keep running statistics", got=f"{mean}, {variance}")
+    gain, shift = batch_norm(copied(weight), copied(bias), float32(mean), float32(variance), eps)
     return call.assembler.normalize(call.x, gain, shift, call.name)
 
 
 MODULES: Modules = {
+    nn.Conv1d: _conv_module,
     nn.Conv2d: _conv_module,
     nn.Linear: _linear_module,
-    nn.BatchNorm2d: _batch_norm_module,
     nn.BatchNorm1d: _batch_norm_module,
+    nn.BatchNorm2d: _batch_norm_module,
 }
 
 FUNCTIONS: Functions = {
+    functional.conv1d: _conv_function,
+    torch.conv1d: _conv_function,
     functional.conv2d: _conv_function,
     torch.conv2d: _conv_function,
     functional.linear: _linear_function,
+    functional.batch_norm: _batch_norm_function,
+    torch.batch_norm: _batch_norm_function,
 }

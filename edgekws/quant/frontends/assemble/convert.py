@@ -1,0 +1,33 @@
+"""Parameters of a user's network -> those of layers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from edgekws.graph.ops import Op
+from edgekws.quant.float_layers import Layer
+
+
+def as_convolution(layer: Layer) -> Layer:
+    """A layer of gains as a 1x1 depthwise convolution."""
+    return replace(layer, kind=convolution(len(layer.weight) > 1), weight=layer.weight.view(-1, 1, 1, 1))
+
+
+def convolution(depthwise: bool) -> Op:
+    return "depthwise_conv2d" if depthwise else "conv2d"
+
+
+def float32(values: torch.Tensor) -> torch.Tensor:
+    """A copy that training the original does not change."""
+    return values.detach().to("cpu", torch.float32, copy=True)
+
+
+def batch_norm(
+    gain: torch.Tensor | None, shift: torch.Tensor | None, mean: torch.Tensor, variance: torch.Tensor, eps: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The (gain, shift) of a normalization by running statistics; all [c]."""
+    factor = torch.ones_like(variance) if gain is None else gain
+    factor = factor / torch.sqrt(variance + eps)
+    return factor, (torch.zeros_like(mean) if shift is None else shift) - mean * factor
