@@ -59,6 +59,16 @@ class Layer:
         """The row of the op table."""
         return OPS[self.kind]
 
+    def shape_after(self, in_shapes: Sequence[Shape]) -> Shape:
+        """The output's shape; both in the order of Node: rows, columns, channels."""
+        row, first = self.operation, in_shapes[0]
+        if row.shape_of is not None:
+            return row.shape_of(_Moved(first, tuple(in_shapes), self.out_shape or first, self.axes))  # type: ignore[arg-type]
+        if row.input_count > 1:
+            rows, columns, channels = (max(sizes) for sizes in zip(*in_shapes, strict=True))
+            return rows, columns, channels
+        return row.out_shape(first, len(self.weight), self.kernel, self.stride, self.pad, self.dilation)
+
     @property
     def kernel(self) -> tuple[int, int]:
         """Rows and columns of a filter or a window; (0, 0) where that has no meaning."""
@@ -98,6 +108,16 @@ class Layer:
         if self.operation.is_dense:
             return functional.linear(x.flatten(1), weight)
         return _convolve(self, in_four(x), weight)
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """What the shape of moved values depends on."""
+
+    in_shape: Shape
+    in_shapes: tuple[Shape, ...]
+    out_shape: Shape
+    axes: tuple[int, ...]
 
 
 def _add(_: Layer, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -88,8 +88,7 @@ def _node(layer: QuantizedLayer, in_shapes: tuple[Shape, ...], lowest: int) -> N
     """lowest: the smallest value that the first input may have."""
     source, shape = layer.float_layer, in_shapes[0]
     weight = _ordered(layer, shape) if isinstance(layer, Weighted) else None
-    c_out = shape[2] if weight is None else len(weight)
-    out_shape = source.out_shape or _out_shape(source, in_shapes, c_out)
+    out_shape = source.shape_after(in_shapes)
     node = Node(
         layer.name, source.kind, layer.inputs, _requant(layer, out_shape[2]), shape, out_shape, weight,
         weight_bits=layer.bits if isinstance(layer, Weighted) else 8,
@@ -99,18 +98,6 @@ def _node(layer: QuantizedLayer, in_shapes: tuple[Shape, ...], lowest: int) -> N
         other_shapes=in_shapes[1:] if len(set(in_shapes)) > 1 else (),
     )  # fmt: skip
     return replace(node, **layer.node_fields()) if isinstance(layer, ExactLayer) else node
-
-
-def _out_shape(layer: Layer, in_shapes: tuple[Shape, ...], c_out: int) -> Shape:
-    if layer.kind == "concat":
-        sizes, (axis,) = list(in_shapes[0]), layer.axes
-        sizes[axis] = sum(shape[axis] for shape in in_shapes)
-        return sizes[0], sizes[1], sizes[2]
-    if layer.kind == "transpose":
-        height, width, channels = (in_shapes[0][axis] for axis in layer.axes)
-        return height, width, channels
-    operation = layer.operation
-    return operation.out_shape(in_shapes[0], c_out, layer.kernel, layer.stride, layer.pad, layer.dilation)
 
 
 def _is_padded_maximum(layer: Layer) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -46,7 +48,7 @@ class _TCResNet(nn.Module):
     def __init__(self, labels: int, widths: tuple[int, ...]) -> None:
         super().__init__()
         self.stem = nn.Conv2d(COEFFICIENTS, widths[0], (3, 1), padding=(1, 0), bias=False)
-        blocks = [_tc_block(c_in, c_out) for c_in, c_out in zip(widths, widths[1:], strict=False)]
+        blocks = [_tc_block(c_in, c_out) for c_in, c_out in itertools.pairwise(widths)]
         self.blocks, self.fc = nn.Sequential(*blocks), nn.Conv2d(widths[-1], labels, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -21,8 +21,6 @@ from edgekws.quant.frontends.assemble.value import Moved, Shape, Value, moved, w
 _EMPTY = torch.zeros(0)
 _UNNUMBERED = ("pool", "fc")
 """Prefixes whose first layer gets no number."""
-_PREFIXES = {"max_pool": "skip"}
-"""Of layers that bring values into place; others are called as their kind."""
 _MANY = 2
 """A batch in which clips that are mixed are noticed."""
 
@@ -60,7 +58,8 @@ class Builder:
         number = "" if prefix in _UNNUMBERED and self._counts[prefix] == 1 else str(self._counts[prefix])
         given: Any = {"weight": _EMPTY, "bias": _EMPTY, **fields}
         layer = Layer(f"{prefix}{number}", kind, inputs, **given)
-        shape = self._out_shape(layer)
+        rows, columns, channels = layer.shape_after([_rows_first(self.shapes[each]) for each in inputs])
+        shape = channels, rows, columns
         if min(shape) < 1:
             expected = f"{name} should fit its input, {list(self.shapes[inputs[0]])}"
             raise TargetError(expected, got=f"a result of {list(shape)}")
@@ -68,28 +67,6 @@ class Builder:
         self.layers.append(layer)
         self.shapes[layer.name] = shape
         return Value(layer.name, whole(shape))
-
-    def _out_shape(self, layer: Layer) -> Shape:
-        channels, height, width = self.shapes[layer.inputs[0]]
-        if layer.out_shape is not None:
-            rows, columns, depth = layer.out_shape
-        elif layer.kind == "transpose":
-            rows, columns, depth = ((height, width, channels)[axis] for axis in layer.axes)
-        elif layer.kind == "concat":
-            sizes = [[height, width, channels] for channels, height, width in (self.shapes[x] for x in layer.inputs)]
-            (axis,) = layer.axes
-            sizes[0][axis] = sum(each[axis] for each in sizes)
-            rows, columns, depth = sizes[0]
-        elif layer.operation.broadcasts or layer.kind == "add":
-            channels, height, width = (
-                max(sizes) for sizes in zip(*map(self.shapes.__getitem__, layer.inputs), strict=True)
-            )
-            rows, columns, depth = height, width, channels
-        else:
-            rows, columns, depth = layer.operation.out_shape(
-                (height, width, channels), len(layer.weight), layer.kernel, layer.stride, layer.pad, layer.dilation
-            )
-        return depth, rows, columns
 
     def _require_weights(self, layer: Layer, name: str) -> None:
         channels, height, width = self.shapes[layer.inputs[0]]
@@ -129,10 +106,7 @@ class Builder:
             raise TargetError(expected, got=f"another arrangement, {list(index.shape)} of {x.source}")
         sole, source = self.fusible(x) is not None, x.source
         for step in found:
-            window = {"window": (1, 1), "stride": step.stride} if step.kind == "max_pool" else {}
-            fixed = {"out_shape": step.out_shape} if step.kind in ("slice", "reshape") else {}
-            prefix = _PREFIXES.get(step.kind, step.kind)
-            new = self.layer(step.kind, prefix, (source,), name, axes=step.axes, begin=step.begin, **window, **fixed)
+            new = self.layer(step.kind, step.prefix, (source,), name, **step.fields)
             if sole:
                 self.sole_readers.add(new.source)
             source = new.source
@@ -160,3 +134,8 @@ class Builder:
         """Replace a layer by itself with these fields."""
         numbers = {each.name: number for number, each in enumerate(self.layers)}
         self.layers[numbers[layer.name]] = replace(layer, **changes)  # type: ignore[arg-type]
+
+
+def _rows_first(shape: Shape) -> Shape:
+    channels, rows, columns = shape
+    return rows, columns, channels

@@ -12,6 +12,7 @@ from edgekws.errors import TargetError
 from edgekws.graph.ops import Op
 from edgekws.quant.curves import Curve
 from edgekws.quant.frontends.assemble.builder import Builder
+from edgekws.quant.frontends.assemble.place import MAXIMUM
 from edgekws.quant.frontends.assemble.value import Value, in_three, whole
 
 _RANK = 3
@@ -33,7 +34,7 @@ class Joins(Builder):
         if x.has_zeros and not low <= 0 <= high:
             raise TargetError(f"{name} should keep the zeros of the padding before it", got=f"{low} to {high}")
         if self.fusible(x) is None:
-            source = self._pointwise("max_pool", "clip", (x,), name, window=(1, 1))
+            source = self._pointwise(MAXIMUM, "clip", (x,), name, window=(1, 1))
             x = replace(source, users=1)
         self._clip(x.source, low, high)
         return replace(x, users=1)

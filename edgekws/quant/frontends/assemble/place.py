@@ -6,12 +6,14 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ops import Op
 
+MAXIMUM: Op = "max_pool"
 _AXES = 3
 _MAX_FACTORS = 6
 Loop = tuple[int, int]
@@ -20,13 +22,30 @@ Loop = tuple[int, int]
 
 @dataclass(frozen=True)
 class Step:
-    """One node. out_shape: rows, columns, channels. stride: of a max_pool with a window of one value, which skips."""
+    """One layer. out_shape: rows, columns, channels. prefix: of its name. fields: further ones of the Layer."""
 
     kind: Op
     out_shape: Shape
-    axes: tuple[int, ...] = ()
-    begin: tuple[int, ...] = ()
-    stride: tuple[int, int] = (1, 1)
+    prefix: str
+    fields: dict[str, Any]
+
+
+def _reshape(shape: Shape) -> Step:
+    return Step("reshape", shape, "reshape", {"out_shape": shape})
+
+
+def _slice(shape: Shape, begin: Shape) -> Step:
+    return Step("slice", shape, "slice", {"out_shape": shape, "begin": begin})
+
+
+def _skip(shape: Shape, stride: tuple[int, int]) -> Step:
+    """Some of the rows and columns: maxima of single values."""
+    return Step(MAXIMUM, shape, "skip", {"window": (1, 1), "stride": stride})
+
+
+def _transpose(shape: Shape, axes: tuple[int, ...]) -> Step:
+    """shape: before it."""
+    return Step("transpose", (shape[axes[0]], shape[axes[1]], shape[axes[2]]), "transpose", {"axes": axes})
 
 
 def steps(index: torch.Tensor, source: tuple[int, int, int]) -> list[Step] | None:
@@ -48,7 +67,7 @@ def steps(index: torch.Tensor, source: tuple[int, int, int]) -> list[Step] | Non
     found += order
     target = (index.shape[1], index.shape[2], index.shape[0])
     if (found[-1].out_shape if found else (height, width, channels)) != target:
-        found.append(Step("reshape", target))
+        found.append(_reshape(target))
     return found
 
 
@@ -59,9 +78,9 @@ def _cut(places: list[torch.Tensor], source: Shape) -> tuple[list[Step], torch.T
         return None
     starts, counts, strides = zip(*(each for each in ranges if each is not None), strict=True)
     spans = tuple((count - 1) * stride + 1 for count, stride in zip(counts, strides, strict=True))
-    found = [Step("slice", spans, begin=starts)] if spans != source else []
+    found = [_slice(spans, starts)] if spans != source else []
     if spans != counts:
-        found.append(Step("max_pool", counts, stride=strides[:2]))
+        found.append(_skip(counts, (strides[0], strides[1])))
     row, column, channel = (
         (each - start) // stride for each, start, stride in zip(places, starts, strides, strict=True)
     )
@@ -70,22 +89,19 @@ def _cut(places: list[torch.Tensor], source: Shape) -> tuple[list[Step], torch.T
 
 def _progression(places: torch.Tensor) -> tuple[int, int, int] | None:
     """(start, count, stride) of the places that are read along an axis."""
-    used = places.unique()
-    gaps = used.diff().unique()
-    if len(gaps) > 1:
-        return None
-    return int(used[0]), len(used), int(gaps[0]) if len(gaps) else 1
+    used = sorted(set(places.flatten().tolist()))
+    gaps = {after - before for before, after in itertools.pairwise(used)}
+    return (used[0], len(used), min(gaps, default=1)) if len(gaps) < 2 else None
 
 
 def _reordered(positions: torch.Tensor, shape: Shape) -> list[Step] | None:
     """Reshapes and transpositions that put the values of a box in this order."""
-    if len(positions) != math.prod(shape) or len(positions.unique()) != len(positions):
+    if len(positions) != math.prod(shape) or bool((positions.sort().values.diff() == 0).any()):
         return None
     stored = torch.arange(len(positions)).view(shape)
     for axes in itertools.permutations(range(_AXES)):
         if torch.equal(stored.permute(axes).flatten(), positions):
-            turned = (shape[axes[0]], shape[axes[1]], shape[axes[2]])
-            return [] if axes == tuple(range(_AXES)) else [Step("transpose", turned, axes=axes)]
+            return [] if axes == tuple(range(_AXES)) else [_transpose(shape, axes)]
     loops = _loops(positions)
     if loops is None or len(loops) > _MAX_FACTORS:
         return None
@@ -97,9 +113,8 @@ def _reordered(positions: torch.Tensor, shape: Shape) -> list[Step] | None:
         sizes = [math.prod(counts[factor] for factor in before[slice(*block)]) for block in blocks.spans]
         cut = (sizes[0], sizes[1], sizes[2])
         if (found[-1].out_shape if found else shape) != cut:
-            found.append(Step("reshape", cut))
-        a, b, c = blocks.axes
-        found.append(Step("transpose", (cut[a], cut[b], cut[c]), axes=blocks.axes))
+            found.append(_reshape(cut))
+        found.append(_transpose(cut, blocks.axes))
     return found
 
 

@@ -9,6 +9,7 @@ import torch
 
 from edgekws.errors import TargetError
 from edgekws.quant.float_layers import Sides
+from edgekws.quant.frontends.assemble.place import MAXIMUM
 from edgekws.quant.frontends.assemble.value import NO_PAD, Value, in_three, whole, without_border
 from edgekws.quant.frontends.assemble.weights import Weights
 
@@ -30,7 +31,7 @@ class Pools(Weights):
         sides = _added(border, pad)
         sides = _ceiled(x, window, stride, sides, pad) if ceil else sides
         sole, source = self.fusible(x) is not None, self.placed(x, x.index, name)
-        pooled = self.layer("max_pool", "max", (source,), name, window=window, stride=stride, pad=sides)
+        pooled = self.layer(MAXIMUM, "max", (source,), name, window=window, stride=stride, pad=sides)
         if sole:
             self.sole_readers.add(pooled.source)
         return pooled

@@ -57,11 +57,8 @@ def moved(x: Value, move: Callable[[torch.Tensor], Moved], batch: int, name: str
     span = int(x.index.max()) + 1
     clips = torch.stack([_of_clip(x.index, number * span) for number in range(batch)])
     results = move(clips)
-    return [_unstacked(x, each, batch, span, name) for each in ([results] if _is_one(results) else results)]
-
-
-def _is_one(results: Moved) -> bool:
-    return isinstance(results, torch.Tensor)
+    several = [results] if isinstance(results, torch.Tensor) else list(results)
+    return [_unstacked(x, each, batch, span, name) for each in several]
 
 
 def _of_clip(index: torch.Tensor, offset: int) -> torch.Tensor:
@@ -73,6 +70,8 @@ def _unstacked(x: Value, result: torch.Tensor, batch: int, span: int, name: str)
     if first is None or any(not torch.equal(result[number], _of_clip(first, number * span)) for number in range(batch)):
         expected = f"{name} should keep the axis of the batch, the first one, as it is"
         raise TargetError(expected, got=f"a result of {list(result.shape)} for a batch of {batch}")
+    if not first.numel():
+        raise TargetError(f"{name} should fit its input, {list(x.shape)}", got=f"an empty result, {list(first.shape)}")
     return replace(x, index=first.contiguous())
 
 

@@ -78,7 +78,7 @@ class Weights(Joins):
                 for each in range(multiple)
             ]
             joined = self.concat(parts, 0, name)
-            index = joined.index.unflatten(0, (multiple, groups)).transpose(0, 1).flatten(0, 1)
+            index = joined.index.view(multiple, groups, *joined.shape[1:]).transpose(0, 1).flatten(0, 1)
             return replace(joined, index=index)
         parts = []
         for group in range(groups):
@@ -158,7 +158,7 @@ class Weights(Joins):
         layer = self.made(name)
         if layer is None or layer.relu or layer.is_limited:
             return False
-        joins = layer.kind == "concat" and layer.axes == (_CHANNELS,) and name in self.sole_readers
+        joins = len(layer.inputs) > 1 and layer.axes == (_CHANNELS,) and name in self.sole_readers
         return layer.operation.is_weighted or (joins and all(self._folds(each) for each in layer.inputs))
 
     def _fold(self, name: str, gain: torch.Tensor, shift: torch.Tensor) -> None:
@@ -169,7 +169,7 @@ class Weights(Joins):
             self.changed(layer, weight=weight, bias=layer.bias * gain + shift)
             return
         sizes = [self.shapes[each][0] for each in layer.inputs]
-        for each, *parameters in zip(layer.inputs, gain.split(sizes), shift.split(sizes), strict=True):
+        for each, *parameters in zip(layer.inputs, torch.split(gain, sizes), torch.split(shift, sizes), strict=True):
             self._fold(each, *parameters)
 
 

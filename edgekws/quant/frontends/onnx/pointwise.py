@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 
+import numpy as np
 import torch
 
 from edgekws.errors import TargetError
@@ -26,11 +27,10 @@ def _bound(call: Call, attribute: str, number: int) -> float | None:
     return None if array is None else _number(call, array)
 
 
-def _number(call: Call, array: object) -> float:
-    tensor = torch.as_tensor(array)
-    if tensor.numel() != 1:
-        raise call.refuse("a limit should be one number", f"shape {list(tensor.shape)}")
-    return float(tensor)
+def _number(call: Call, array: np.ndarray | torch.Tensor) -> float:
+    if math.prod(array.shape) != 1:
+        raise call.refuse("a limit should be one number", f"shape {list(array.shape)}")
+    return float(array)
 
 
 def _limit(call: Call) -> Value:
