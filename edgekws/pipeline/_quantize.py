@@ -69,7 +69,9 @@ def _quantize_together(trained: Trained, data: Dataset, out: Path, progress: Pro
             cache.features_of(data, name, trained.features)
     inputs, clip_ids = _calibration(trained, data)
     spec = trained.features
-    network = ptq.quantize(torch_fx.trace(trained.network, spec.shape), inputs, plan, spec.network_scale, spec.network_zero)
+    network = ptq.quantize(
+        torch_fx.trace(trained.network, spec.shape), inputs, plan, spec.network_scale, spec.network_zero
+    )
     if plan.method == "qat":
         lower.lower(
             network, trained.features, trained.labels, trained.recipe.name

@@ -34,7 +34,8 @@ class Layer:
     slopes of a PReLU), else empty.
     bias: float [c_out], empty where there is no weight. pad: (top, bottom, left, right).
     relu: whether negative results become 0. low, high: further limits of the results, as of a ReLU6. curve: the
-    function of a table. axes, begin, out_shape: of ops that move values, in the order of Node: rows, columns, channels.
+    function of a table. channels: of a mean of windows. axes, begin, out_shape: of ops that move values, in the order
+    of Node: rows, columns, channels.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Layer:
     axes: tuple[int, ...] = ()
     begin: tuple[int, ...] = ()
     out_shape: Shape | None = None
+    channels: int = 0
 
     @property
     def operation(self) -> Operation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -80,18 +81,32 @@ def quantize(
 
 
 def expressible(layers: Sequence[Layer], target: str) -> list[Layer]:
-    """With the fixed-point rule, layers of gains become 1x1 depthwise convolutions.
+    """Layers of gains become 1x1 depthwise convolutions, and on an NPU means of windows become depthwise ones.
 
-    Fixed-point multipliers are below 1 and positive; weights may have any size and sign.
+    Fixed-point multipliers are below 1 and positive; weights may have any size and sign. An NPU multiplies single
+    values of its input only, and has convolutions but no means of windows.
     """
-    if plugins.load("targets", target).RULE != "fixed-point":
-        return list(layers)
-    return [_as_convolution(layer) if layer.has_gains else layer for layer in layers]
+    on_npu = plugins.load("targets", target).RULE != "fixed-point"
+    return [_expressible(layer, on_npu) for layer in layers]
+
+
+def _expressible(layer: Layer, on_npu: bool) -> Layer:
+    if layer.has_gains and not (on_npu and layer.inputs == (INPUT,)):
+        return _as_convolution(layer)
+    if on_npu and layer.operation.is_window_pool and layer.operation.sums and not any(layer.pad):
+        weight = torch.full((layer.channels, 1, *layer.window), 1 / math.prod(layer.window))
+        kind = _by_channel(layer.channels)
+        return replace(layer, kind=kind, weight=weight, bias=torch.zeros(layer.channels), window=(0, 0))
+    return layer
 
 
 def _as_convolution(layer: Layer) -> Layer:
-    kind: Op = "depthwise_conv2d" if len(layer.weight) > 1 else "conv2d"
-    return replace(layer, kind=kind, weight=layer.weight.view(-1, 1, 1, 1))
+    return replace(layer, kind=_by_channel(len(layer.weight)), weight=layer.weight.view(-1, 1, 1, 1))
+
+
+def _by_channel(channels: int) -> Op:
+    """The convolution with a filter for each channel."""
+    return "depthwise_conv2d" if channels > 1 else "conv2d"
 
 
 def _require_range(layer: QuantizedLayer, target: ModuleType) -> None:

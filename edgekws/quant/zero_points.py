@@ -37,7 +37,8 @@ def zero_points(layers: Sequence[Layer], input_zero: int) -> dict[str, int]:
 
 
 def _require_expressible(layer: Layer, given: set[int]) -> None:
-    moves, sums = _moves(layer.operation), layer.operation.is_scaled and "operands" not in layer.operation.attributes
+    moves = _moves(layer.operation) and not layer.relu and not layer.is_limited  # limits are real numbers
+    sums = layer.operation.is_scaled and "operands" not in layer.operation.attributes
     if len(given) > 1 or not (moves or (sums and not layer.operation.is_table)):
         raise TargetError(
             f"{layer.name}: an input with a zero point should be read by convolutions, normalizations or linear layers",

@@ -139,10 +139,26 @@ def _layers(model: object, x: torch.Tensor) -> list[Layer]:
     if not isinstance(model, nn.Module) or isinstance(model, QuantNet):
         expected = "model should be a float torch.nn.Module or the path of a float ONNX file"
         raise ConfigError(expected, got=type(model).__name__)
+    few = x[:_COMPARED_CLIPS]
+    expected = _scores(model, few)
     layers = torch_fx.trace(model, (x.shape[2], x.shape[3]))
     require_valid_weights(layers)
-    _require_equal_scores(model, layers, x[:_COMPARED_CLIPS])
+    _require_equal_scores(expected, layers, few)
     return layers
+
+
+@torch.no_grad()
+def _scores(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Raises DataError where the network does not take clips of this shape."""
+    parameter = next(model.parameters(), x)
+    try:
+        with torch_fx.evaluating(model):
+            scores = model(x.to(parameter))
+    except RuntimeError as error:
+        raise DataError("the network should take the calibration", got=str(error)) from error
+    except TypeError:  # it has other arguments, which the tracing names
+        return x.flatten(1)
+    return scores.to(x).flatten(1) if isinstance(scores, torch.Tensor) else x.flatten(1)
 
 
 def _layers_of_file(path: Path, shape: tuple[int, int]) -> list[Layer]:
@@ -156,14 +172,8 @@ def _layers_of_file(path: Path, shape: tuple[int, int]) -> list[Layer]:
 
 
 @torch.no_grad()
-def _require_equal_scores(model: nn.Module, layers: Sequence[Layer], x: torch.Tensor) -> None:
+def _require_equal_scores(expected: torch.Tensor, layers: Sequence[Layer], x: torch.Tensor) -> None:
     """Catches what tracing cannot see: operations in place on a tensor that is read again, and hooks."""
-    parameter = next(model.parameters(), x)
-    try:
-        with torch_fx.evaluating(model):
-            expected = model(x.to(parameter)).to(x).flatten(1)
-    except RuntimeError as error:
-        raise DataError("the network should take the calibration", got=str(error)) from error
     try:
         scores = run_layers(layers, x)[layers[-1].name].flatten(1)
     except RuntimeError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgekws.quant.float_layers import Sides
 from edgekws.quant.frontends.assemble.assembler import Assembler
-from edgekws.quant.frontends.assemble.convert import as_convolution, batch_norm, float32
+from edgekws.quant.frontends.assemble.convert import batch_norm, float32
 from edgekws.quant.frontends.assemble.value import NO_PAD, Value
 
-__all__ = ["NO_PAD", "Assembler", "Sides", "Value", "as_convolution", "batch_norm", "float32"]
+__all__ = ["NO_PAD", "Assembler", "Sides", "Value", "batch_norm", "float32"]

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from edgekws.graph.ops import Op
-from edgekws.quant.float_layers import Layer
-
-
-def as_convolution(layer: Layer) -> Layer:
-    """A layer of gains as a 1x1 depthwise convolution."""
-    return replace(layer, kind=convolution(len(layer.weight) > 1), weight=layer.weight.view(-1, 1, 1, 1))
 
 
 def convolution(depthwise: bool) -> Op:

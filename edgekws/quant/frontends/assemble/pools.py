@@ -57,7 +57,8 @@ class Pools(Weights):
         if counts:
             return self._mean_with_zeros(x, window, stride, sides, name)
         source = self.placed(x, x.index, name)
-        return self.layer("average_pool", "avg", (source,), name, window=window, stride=stride, pad=sides)
+        given = {"window": window, "stride": stride, "pad": sides, "channels": x.shape[0]}
+        return self.layer("average_pool", "avg", (source,), name, **given)
 
     def _mean_with_zeros(self, x: Value, window: Pair, stride: Pair, sides: Sides, name: str) -> Value:
         """A depthwise convolution by one over the area of the window."""
