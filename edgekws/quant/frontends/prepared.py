@@ -140,10 +140,10 @@ def _layers(model: object, x: torch.Tensor) -> list[Layer]:
         expected = "model should be a float torch.nn.Module or the path of a float ONNX file"
         raise ConfigError(expected, got=type(model).__name__)
     few = x[:_COMPARED_CLIPS]
-    expected = _scores(model, few)
+    real = _scores(model, few)
     layers = torch_fx.trace(model, (x.shape[2], x.shape[3]))
     require_valid_weights(layers)
-    _require_equal_scores(expected, layers, few)
+    _require_equal_scores(real, layers, few)
     return layers
 
 
