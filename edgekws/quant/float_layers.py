@@ -194,19 +194,23 @@ def _table(layer: Layer, x: torch.Tensor) -> torch.Tensor:
     return layer.curve(x, along_channels(slopes, x) if len(slopes) > 1 else slopes)
 
 
+CONCAT: Op = "concat"
+RESHAPE: Op = "reshape"
+SLICE: Op = "slice"
+TRANSPOSE: Op = "transpose"
 _WEIGHTLESS: dict[Op, Callable[..., torch.Tensor]] = {
     "add": _add,
     "average_pool": _average_pool,
-    "concat": _concat,
+    CONCAT: _concat,
     "global_sum_pool": _global_sum_pool,
     "max_pool": _max_pool,
     "mul": _mul,
     "rescaled_add": _add,
-    "reshape": _reshape,
+    RESHAPE: _reshape,
     "scale": _scale,
-    "slice": _slice,
+    SLICE: _slice,
     "table": _table,
-    "transpose": _transpose,
+    TRANSPOSE: _transpose,
 }
 """The sums in torch of the ops without weights that front ends make."""
 

@@ -11,6 +11,7 @@ import torch
 from edgekws.errors import TargetError
 from edgekws.graph.ops import Op
 from edgekws.quant.curves import Curve
+from edgekws.quant.float_layers import CONCAT
 from edgekws.quant.frontends.assemble.builder import Builder
 from edgekws.quant.frontends.assemble.place import MAXIMUM
 from edgekws.quant.frontends.assemble.value import Value, in_three, whole
@@ -119,7 +120,7 @@ class Joins(Builder):
         if any(each != others[0] for each in others):
             got = " and ".join(str(list(each.shape)) for each in values)
             raise TargetError(f"{name} should fit its inputs", got=got)
-        result = self.layer("concat", "concat", sources, name, axes=(_AXES[axis],))
+        result = self.layer(CONCAT, CONCAT, sources, name, axes=(_AXES[axis],))
         if sole:
             self.sole_readers.add(result.source)
         if rank == 1:

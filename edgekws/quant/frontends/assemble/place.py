@@ -12,6 +12,7 @@ import torch
 
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ops import Op
+from edgekws.quant.float_layers import RESHAPE, SLICE, TRANSPOSE
 
 MAXIMUM: Op = "max_pool"
 _AXES = 3
@@ -31,11 +32,11 @@ class Step:
 
 
 def _reshape(shape: Shape) -> Step:
-    return Step("reshape", shape, "reshape", {"out_shape": shape})
+    return Step(RESHAPE, shape, RESHAPE, {"out_shape": shape})
 
 
 def _slice(shape: Shape, begin: Shape) -> Step:
-    return Step("slice", shape, "slice", {"out_shape": shape, "begin": begin})
+    return Step(SLICE, shape, SLICE, {"out_shape": shape, "begin": begin})
 
 
 def _skip(shape: Shape, stride: tuple[int, int]) -> Step:
@@ -45,7 +46,7 @@ def _skip(shape: Shape, stride: tuple[int, int]) -> Step:
 
 def _transpose(shape: Shape, axes: tuple[int, ...]) -> Step:
     """shape: before it."""
-    return Step("transpose", (shape[axes[0]], shape[axes[1]], shape[axes[2]]), "transpose", {"axes": axes})
+    return Step(TRANSPOSE, (shape[axes[0]], shape[axes[1]], shape[axes[2]]), TRANSPOSE, {"axes": axes})
 
 
 def steps(index: torch.Tensor, source: tuple[int, int, int]) -> list[Step] | None:
