@@ -16,13 +16,12 @@ from edgekws.errors import TargetError
 from edgekws.quant.frontends.assemble.value import ZERO
 from edgekws.quant.frontends.torch_fx.call import Call, Functions, Modules, Result, unchanged
 
-_NAMES = tuple(
-    """
-    adjoint channel_shuffle chunk detach expand expand_as flatten flip movedim moveaxis narrow permute pixel_shuffle
-    pixel_unshuffle reshape reshape_as roll select slice split split_with_sizes squeeze swapaxes swapdims t tensor_split
-    tile transpose unbind unflatten unsafe_chunk unsafe_split unsqueeze view _unsafe_view
-    """.split()
-)
+_NAMES = (
+    "adjoint", "channel_shuffle", "chunk", "detach", "expand", "expand_as", "flatten", "flip", "movedim", "moveaxis",
+    "narrow", "permute", "pixel_shuffle", "pixel_unshuffle", torch.reshape.__name__, "reshape_as", "roll", "select",
+    slice.__name__, "split", "split_with_sizes", "squeeze", "swapaxes", "swapdims", "t", "tensor_split", "tile",
+    "transpose", "unbind", "unflatten", "unsafe_chunk", "unsafe_split", "unsqueeze", "view", "_unsafe_view",
+)  # fmt: skip
 """Of functions and methods."""
 _OF_FUNCTIONS = (torch, functional)
 
