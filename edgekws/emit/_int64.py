@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgekws.emit._onnx import Builder
+from edgekws.errors import TargetError
 from edgekws.graph import exponential
 from edgekws.graph.attributes import Operand
 from edgekws.graph.ir import FIXED_POINT_BITS, Node, Requant, accumulator_bounds
@@ -104,8 +105,8 @@ def _rounded_once(steps: Steps, product: str, sums: _Sums) -> str:
 
 
 def _rounded_twice(steps: Steps, product: str, sums: _Sums) -> str:
-    """floor((floor((p + 2^30) / 2^31) + half) / 2^shift) with a half less one for negative numbers: one division by
-    2^(31 + shift), or, where that could leave 64 bits, two.
+    """floor((floor((p + 2^30) / 2^31) + half) / 2^shift), with a half less one for negative numbers, as one division by
+    2^(31 + shift). Raises TargetError for sums of so many values that their range has more than 32 bits.
     """
     right = np.maximum(_exact(sums.requant.shift), 0)
     half, nudge = (1 << right) >> 1, 1 << (FIXED_POINT_BITS - 1)
@@ -113,12 +114,11 @@ def _rounded_twice(steps: Steps, product: str, sums: _Sums) -> str:
     above = near + (half << FIXED_POINT_BITS)
     below = above - ((right > 0).astype(object) << FIXED_POINT_BITS if sums.has_negatives else 0)
     divisor = 1 << (right + FIXED_POINT_BITS)
-    lift = _lift(sums, below, divisor)
-    if (sums.high + above + lift * divisor <= _LARGEST).all():
-        return _floor_quotient(steps, product, sums, above, below, divisor, -near)
-    first = _floor_quotient(steps, product, sums, near, near, 0 * divisor + (1 << FIXED_POINT_BITS))
-    less = half if sums.has_negatives else -half
-    return _divided(steps, _by_sign(steps, first, 0 * half, -less, half), 1 << right)
+    largest = (sums.high + above + _lift(sums, below, divisor) * divisor).max()
+    if largest > _LARGEST:
+        expected, hint = f"{steps.name}: what is divided should fit 64 bits", "export c"
+        raise TargetError(expected, got=f"{largest} is possible", hint=hint)
+    return _floor_quotient(steps, product, sums, above, below, divisor, -near)
 
 
 _RULES = {"offset-scale-shift": _floor, "fixed-point": _rounded_twice, "fixed-point-once": _rounded_once}
