@@ -111,6 +111,7 @@ EXTRAS = {
     "wandb": ("wandb",),
     "mlflow": ("mlflow",),
     "tune": ("optuna",),
+    "torchaudio": ("torchaudio",),
     "wav2vec2": ("transformers",),
     "joulescope": ("pyjoulescope_driver",),
     "otii": ("otii_tcp_client",),

@@ -9,7 +9,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekws.data import dataset, decoding, listing
+from edgekws.data import dataset, decoding, download, listing
 from edgekws.data.sources import folder, speech_commands
 from edgekws.errors import ArtifactError, DataError
 
@@ -177,3 +177,11 @@ def test_every_length_becomes_one_second_that_holds_the_loudest_part(tmp_path_fa
     soundfile.write(path, samples, RATE)
     clip = decoding.decode(listing.Recording("x", "x", "x", path), RATE, LENGTH)
     assert clip.shape == (LENGTH,) and clip.max() == 30_000
+
+
+def test_the_folder_that_torchaudio_downloads_is_found(recordings, tmp_path):
+    """torchaudio.datasets.SPEECHCOMMANDS(root) makes root/SpeechCommands/speech_commands_v0.02."""
+    (tmp_path / "SpeechCommands").symlink_to(recordings)
+    assert speech_commands.is_here(tmp_path)
+    listed, direct = (speech_commands.scan(root, LENGTH) for root in (tmp_path, recordings / download.MAIN))
+    assert [item.id for item in listed.splits["train"]] == [item.id for item in direct.splits["train"]]

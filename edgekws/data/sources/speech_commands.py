@@ -32,22 +32,32 @@ LABELS = (*KEYWORDS, SILENCE, UNKNOWN)
 OFFICIAL_CLIPS = {"train": 85_511, "validation": 10_102, "test": 4_890}
 """Silence included, as TensorFlow Datasets counts them."""
 
+TORCHAUDIO = "SpeechCommands"
+"""The folder in which torchaudio keeps the data set."""
 VALIDATION_NOISE = "running_tap"
 
 
 def is_here(root: Path) -> bool:
     """Whether `root` has the layout of Speech Commands: the data set's folder in it, or its lists of splits."""
-    return (root / MAIN).is_dir() or all((root / name).is_file() for name in LISTS)
+    return _main(root) != root or all((root / name).is_file() for name in LISTS)
+
+
+def _main(root: Path) -> Path:
+    """The data set's folder below `root`, also where torchaudio puts it; `root` itself where there is none."""
+    places = (root / MAIN, root / TORCHAUDIO / MAIN)
+    return next((place for place in places if place.is_dir()), root)
 
 
 def scan(root: Path, clip_samples: int) -> Listing:
     """List the splits below `root`, which holds speech_commands_v0.02/ or is that folder itself.
 
+    torchaudio.datasets.SPEECHCOMMANDS(root) puts it into a folder SpeechCommands, which is looked into, too.
+
     The test archive speech_commands_test_set_v0.02/ is expected beside the main folder.
     Raises DataError for missing folders, lists or words.
     """
     root = root.resolve()
-    main = root / MAIN if (root / MAIN).is_dir() else root
+    main = _main(root)
     archive = main.parent / TEST_ARCHIVE
     words = word_folders(main)
     _require_words(main, {folder.name for folder in words})
