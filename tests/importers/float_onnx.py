@@ -19,7 +19,7 @@ class Net:
 
     def constant(self, value: np.ndarray) -> str:
         name = f"constant{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        self.constants.append(numpy_helper.from_array(np.array(value, order="C"), name))
         return name
 
     def add(self, op: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:

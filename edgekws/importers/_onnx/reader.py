@@ -228,7 +228,8 @@ class Reader:
         name = self.name_of(total.call)
         if total.op == nodes.MAX_POOL and not total.is_clipped and not self.in_integers:
             (tensor,), (zero,) = total.tensors, total.zeros
-            form = Form(float(total.factor[0]), zero - tensor.raised, *SIGNED, tensor.raised)
+            lo, hi = tensor.lo - tensor.raised, tensor.hi - tensor.raised
+            form = Form(float(total.factor[0]), zero - tensor.raised, lo, hi, tensor.raised)
             return Real(self.build.settle(total, form, name), total.view, form.scale, zero)
         if not self.in_integers:
             hint = "quantize every layer: QuantizeLinear, DequantizeLinear after it"
