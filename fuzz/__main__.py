@@ -23,7 +23,8 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("what", choices=["protocol", "answers", "graph", "import-tflite", "faults", "starts"])
+    kinds = ["protocol", "answers", "graph", "import-tflite", "import-onnx", "faults", "starts"]
+    parser.add_argument("what", choices=kinds)
     parser.add_argument(
         "--inputs", "--runs", type=int, help="default: 500 runs of faults, 5,000 starts, 100,000 inputs of the others"
     )

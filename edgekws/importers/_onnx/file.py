@@ -120,9 +120,22 @@ def _parsed(content: bytes, name: str) -> Any:  # noqa: ANN401  (onnx has no typ
         model = onnx.load_model_from_string(content)
     except (DecodeError, *MALFORMED) as error:
         raise ArtifactError(f"{name} should be an ONNX file", got="a damaged or foreign file", hint=_HINT) from error
+    _require_text(model, name)
     if not model.graph.node:
         raise ArtifactError(f"{name} should be an ONNX file with nodes", got="none", hint=_HINT)
     return model
+
+
+def _require_text(model: Any, name: str) -> None:  # noqa: ANN401
+    """protobuf gives text that is no UTF-8 as bytes."""
+    graph = model.graph
+    texts = [text for node in graph.node for text in (node.name, node.op_type, node.domain, *node.input, *node.output)]
+    texts += [each.name for each in (*graph.initializer, *graph.input, *graph.output)]
+    texts += [text for each in model.metadata_props for text in (each.key, each.value)]
+    texts += [each.domain for each in model.opset_import] + [model.producer_name, model.producer_version]
+    wrong = next((text for text in texts if not isinstance(text, str)), None)
+    if wrong is not None:
+        raise ArtifactError(f"{name} should have names in UTF-8", got=ascii(wrong)[:40], hint=_HINT)
 
 
 def _require_supported(model: Any, name: str) -> None:  # noqa: ANN401
@@ -195,7 +208,7 @@ def _require_order(model: Any, name: str) -> None:  # noqa: ANN401
                 raise ArtifactError(f"{label} should read what is made before it", got=got, hint=_HINT)
         known.update(node.output)
     for each in model.graph.output:
-        if each.name not in known:
+        if each.name not in made or not each.name:
             raise ArtifactError(f"{name}: a node should make the output {each.name}", got="none", hint=_HINT)
 
 

@@ -23,6 +23,8 @@ def weight_of(reader: Reader, call: Call, number: int) -> Quantized:
     """The weights, as integers with their scale. Raises TargetError unless they are quantized constants."""
     value = reader.value(call, number)
     if isinstance(value, np.ndarray) and reader.in_integers:
+        if value.dtype.kind != "f" or not (np.isfinite(value) & (np.abs(value) < 1 << 31)).all():
+            raise call.refusal("weights should be floats that hold integers", str(value.dtype))
         if not (value == np.round(value)).all():
             raise call.refusal("weights should be integers", f"{value.ravel()[:1]}")
         value = Quantized(value.astype(np.int64), np.ones(()), np.zeros((), np.int64), 0, 8)
@@ -41,7 +43,11 @@ def weight_of(reader: Reader, call: Call, number: int) -> Quantized:
 
 def _is_uniform(value: np.ndarray) -> bool:
     """Whether these are equal numbers above 0: the weights of a sum."""
-    return value.size > 0 and value.dtype.kind == "f" and bool((value == value.flat[0]).all() and value.flat[0] > 0)
+    return (
+        value.size > 0
+        and value.dtype.kind == "f"
+        and bool((value == value.flat[0]).all() and 0 < value.flat[0] < np.inf)
+    )
 
 
 def with_bias(total: Sum, reader: Reader, call: Call, number: int) -> Sum:

@@ -54,16 +54,21 @@ def _parameters(reader: Reader, call: Call, scale_input: int, zero_input: int) -
     if zero.size != numbers.size:
         got = f"{zero.size} and {numbers.size}"
         raise call.damage("there should be as many zero points as scales", got)
+    if zero.dtype.kind not in "iu" and zero.dtype.name not in _WIDTHS:
+        raise call.damage("zero points should be integers", str(zero.dtype))
     return numbers, np.asarray(zero, np.int64), zero.dtype.name
 
 
 def _quantized_constant(reader: Reader, call: Call, value: np.ndarray) -> np.ndarray:
     scale, zero, kind = _parameters(reader, call, 1, 2)
-    if kind not in _BYTES:
-        raise call.refusal("constants should be quantized to int8 or uint8", kind)
+    if kind not in _BYTES or value.dtype.kind != "f" or not np.isfinite(value).all():
+        raise call.refusal(
+            "constants should be finite floats that are quantized to int8 or uint8", f"{value.dtype}, {kind}"
+        )
     axis = int(call.attributes.get("axis", 1)) % max(value.ndim, 1)
     spread = [-1 if each == axis else 1 for each in range(value.ndim)] if scale.size > 1 else [1] * value.ndim
-    steps = value.astype(np.float32) / scale.astype(np.float32).reshape(spread)
+    with np.errstate(all="ignore"):  # beyond float32: clipped below
+        steps = value.astype(np.float32) / scale.astype(np.float32).reshape(spread)
     limits = np.iinfo(kind)
     return np.asarray(np.clip(np.round(steps) + zero.reshape(spread), limits.min, limits.max).astype(kind))
 

@@ -99,6 +99,8 @@ class Reader:
         if attribute in call.attributes:
             return tuple(int(each) for each in call.attributes[attribute])
         array = self.array(call, number)
+        if array is not None and array.dtype.kind not in "iu":
+            raise call.damage(f"{attribute} should be integers", str(array.dtype))
         return None if array is None else tuple(int(each) for each in array.ravel())
 
     def real(self, call: Call, number: int = 0) -> Real:
@@ -287,6 +289,12 @@ class Reader:
 
     def _read(self, call: Call) -> tuple[Value | Raw, ...]:
         try:
+            return self._read_checked(call)
+        except MALFORMED as error:
+            raise call.damage("inputs and attributes should be those of its kind", first_line(error)) from error
+
+    def _read_checked(self, call: Call) -> tuple[Value | Raw, ...]:
+        with np.errstate(all="ignore"):  # what overflows is infinite, and is refused where it matters
             if self._is_constant(call):
                 return self._folded(call)
             handler = self.handlers.get((call.domain, call.op))
@@ -295,8 +303,6 @@ class Reader:
                 got = f"{call.domain}.{call.op}".lstrip(".")
                 raise call.refusal("this operation should have an exact integer form", got, f"known are {known}")
             value = handler(self, call)
-        except MALFORMED as error:
-            raise call.damage("inputs and attributes should be those of its kind", first_line(error)) from error
         return value if isinstance(value, tuple) else (value,)
 
     def _is_constant(self, call: Call) -> bool:

@@ -129,6 +129,7 @@ class Sum:
 
     def added(self, constant: np.ndarray) -> Sum:
         """constant: float64 [] or [channels]"""
+        self._require_finite(constant)
         self._require(not self.floored and not self.is_clipped, "be added to before it is rounded and clipped")
         if (self.factor == 1).all():
             return replace(self, offset=self.offset + constant)
@@ -136,6 +137,7 @@ class Sum:
 
     def scaled(self, constant: np.ndarray) -> Sum:
         """constant: float64 [] or [channels]"""
+        self._require_finite(constant)
         if self.floored:
             self._require(bool((constant == constant.flat[0]).all() and constant.flat[0] > 0), "have one step above 0")
             step = float(constant.flat[0])
@@ -154,6 +156,10 @@ class Sum:
         """Within lo..hi, after the bounds that it has already."""
         self._require(lo <= hi, "have a range that is not empty")
         return replace(self, lo=float(np.clip(self.lo, lo, hi)), hi=float(np.clip(self.hi, lo, hi)))
+
+    def _require_finite(self, constant: np.ndarray) -> None:
+        if not np.isfinite(constant).all():
+            raise self.call.refusal("constants should be finite numbers", f"{constant.ravel()[:4]}")
 
     def _require(self, holds: bool, expected: str) -> None:
         if not holds:
