@@ -87,6 +87,7 @@ fuzz: setup
 	.venv/bin/python -m fuzz answers --inputs $(INPUTS) --seed $(SEED)
 	.venv/bin/python -m fuzz graph --inputs $(INPUTS) --seed $(SEED)
 	.venv/bin/python -m fuzz import-tflite --inputs $(INPUTS) --seed $(SEED)
+	.venv/bin/python -m fuzz import-onnx --inputs $(shell expr $(INPUTS) / 10) --seed $(SEED)
 	.venv/bin/python -m fuzz faults --seed $(SEED)
 
 lint: setup

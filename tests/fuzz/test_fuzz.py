@@ -104,7 +104,10 @@ def test_libfuzzer_runs_the_same_harness(sanitizers: None, tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr[-2000:].decode()
 
 
-@pytest.mark.parametrize(("what", "inputs"), [("answers", 20_000), ("graph", 12_000)])
+@pytest.mark.parametrize(
+    ("what", "inputs"),
+    [("answers", 20_000), ("graph", 12_000), pytest.param("import_onnx", 5_000, marks=pytest.mark.slow)],
+)
 def test_no_input_breaks_a_reader(what: str, inputs: int) -> None:
     lines: list[str] = []
     assert campaign.run(f"fuzz.{what}", inputs, 1, 1, lines.append), lines

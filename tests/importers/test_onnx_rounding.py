@@ -22,7 +22,7 @@ def rounded(factor, bias):
     return np.array([half_to_even(Fraction(factor) * int(acc) + Fraction(bias)) for acc in SUMS])
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_floor_equals_the_rounding_or_there_is_none(seed):
     rng, equal = np.random.default_rng(seed), 0
     for _ in range(60):
