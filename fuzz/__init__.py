@@ -11,5 +11,5 @@ Each is one command with a seed, and the same seed gives the same inputs:
     python -m fuzz faults   --runs 10_000 --device fake     the same with a device in Python, in virtual time
     python -m fuzz starts   --runs 5000 --processes 3       boot banners of the emulated boards, through the ports
 
-answers, graph, import-onnx and faults derive each input from its number: `--first 96882 --inputs 1` repeats input 96882.
+The readers in Python and faults derive each input from its number: `--first 96882 --inputs 1` repeats input 96882.
 """
