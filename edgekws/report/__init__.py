@@ -12,7 +12,7 @@ build        status (verified, unverified, unknown), id (of the device), expecte
              board
 warnings     sentences that qualify the figures
 figures      measurements: name, value, unit, how, n, interval {low, high} | null, board, artifact_sha256
-graph        name, target, sha256, labels, macs, parameter_bytes, peak_activation_bytes
+graph        name, target, sha256, labels, macs, parameter_bytes, peak_activation_bytes; imported_from, where it was
 layers       name, op, out_shape, weight_bits, macs, macs_share, parameter_bytes, activation_bytes,
              us (null for an emulated board), instructions (null for any other; both null when the board does not
              report its layers), estimated_instructions (null without a cost model)
@@ -190,7 +190,16 @@ def _graph(graph: Graph) -> Row:
         "macs": graph.macs,
         "parameter_bytes": graph.parameter_bytes,
         "peak_activation_bytes": cost.peak_activation_bytes(graph),
+        **_imported(graph.provenance),
     }
+
+
+def _imported(provenance: Mapping[str, str]) -> Row:
+    """The foreign file that the graph was made of; nothing for our own."""
+    if "imported_from" not in provenance:
+        return {}
+    form, digest_of_file = (provenance.get(f"imported_{key}", "unknown") for key in ("format", "sha256"))
+    return {"imported_from": f"{provenance['imported_from']}, {form}, SHA-256 {digest_of_file}"}
 
 
 def _layers(graph: Graph, run: Row) -> list[Row]:

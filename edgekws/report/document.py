@@ -260,6 +260,7 @@ class GraphSummary(_Own):
     macs: int
     parameter_bytes: int
     peak_activation_bytes: int
+    imported_from: str = ""
 
 
 class Layer(_Own):

@@ -48,7 +48,8 @@ def _head(report: Row) -> list[str]:
     lines += [f"- **warning: {warning}**" for warning in report["warnings"]]
     board = f"Board: {report['board']['title']}. " if report["board"] else ""
     graph = report["graph"]
-    lines += ["", f"{board}Graph: {graph['name']}, target {graph['target']}, sha256 {graph['sha256']}.", ""]
+    source = f" Imported from {graph['imported_from']}." if graph.get("imported_from") else ""
+    lines += ["", f"{board}Graph: {graph['name']}, target {graph['target']}, sha256 {graph['sha256']}.{source}", ""]
     return [*lines, *_device(report)]
 
 

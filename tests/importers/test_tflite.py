@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 import edgekws
 from edgekws import importers
@@ -79,4 +80,21 @@ def test_ends_of_another_type_are_left_to_the_reader(kind, name):
     content = build.pack([first], [last])
     graph = tflite.read({"m.tflite": content})
     assert (graph.input_zero, round(graph.input_scale, 6), len(graph.nodes) <= 2) == (-3, 0.05, True)
+    assert differing(content, 20) == 0
+
+
+def test_the_flattening_of_keras_is_folded():
+    """SHAPE, STRIDED_SLICE and PACK compute a shape that is known."""
+    build = tflite_models.Random(np.random.default_rng(2))
+    build.start((1, 5, 4, 2))
+    shape, batch, sizes = (build.tensor(size, "INT32") for size in ((4,), (), (2,)))
+    build.operator("SHAPE", [0], [shape], schema.ShapeOptionsT(outType=schema.TensorType.INT32))
+    bounds = [build.integers([value]) for value in (0, 1, 1)]
+    build.operator("STRIDED_SLICE", [shape, *bounds], [batch], schema.StridedSliceOptionsT(shrinkAxisMask=1))
+    build.operator("PACK", [batch, build.integers(-1)], [sizes], schema.PackOptionsT(valuesCount=2, axis=0))
+    build.value = build.activation((1, 40), build.quant(0))
+    build.operator("RESHAPE", [0, sizes], [build.value], schema.ReshapeOptionsT(newShape=[-1, 40]))
+    build.finish()
+    content = build.pack([0], [build.value])
+    assert len(tflite.read({"m.tflite": content}).nodes) <= 2
     assert differing(content, 20) == 0

@@ -1,0 +1,64 @@
+"""`edgekws import`: the folder that it makes, what it prints, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgekws.cli.line import import_ as command
+from edgekws.errors import ConfigError
+from edgekws.graph import io
+from firmware_io.bench import vectors
+from tests.importers.tflite_models import random_model
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "their_model.tflite"
+    path.write_bytes(random_model(3))
+    return path
+
+
+def imported(model, out, **options):
+    defaults = {"labels": None, "features": None, "form": None, "inputs": 9, "seed": 0}
+    command.import_(model, out, **{**defaults, **options})
+
+
+def test_the_folder_has_the_graph_and_inputs_for_it(model, tmp_path, capsys):
+    out = tmp_path / "kws"
+    imported(model, out)
+    graph = io.load(out / "graph.npz")
+    assert (graph.name, graph.provenance["imported_from"]) == ("their_model", "their_model.tflite")
+    golden = vectors.read(out / "golden.npz", graph)
+    assert (len(golden.ids), golden.labels) == (9, None)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"LiteRT reference 9 0 of {9 * len(graph.labels)} 0 of 9 0" in printed
+    assert f"edgekws check {out}" in printed
+
+
+def test_labels_are_names_or_a_file(model, tmp_path):
+    count = len(io.load(_made(model, tmp_path / "plain")).labels)
+    names = [f"word{number}" for number in range(count)]
+    (tmp_path / "labels.txt").write_text("\n".join(names) + "\n")
+    for number, text in enumerate((",".join(names), str(tmp_path / "labels.txt"))):
+        graph = io.load(_made(model, tmp_path / str(number), labels=text))
+        assert list(graph.labels) == names
+
+
+def _made(model, out, **options):
+    imported(model, out, **options)
+    return out / "graph.npz"
+
+
+@pytest.mark.parametrize("options", [{"labels": " , "}, {"labels": "a,b"}, {"form": "tflight"}])
+def test_wrong_options_are_refused_before_anything_is_written(model, tmp_path, options):
+    with pytest.raises(ConfigError):
+        imported(model, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_inputs_are_those_of_the_seed(model, tmp_path):
+    first, again, other = (_made(model, tmp_path / str(number), seed=seed) for number, seed in enumerate((1, 1, 2)))
+    features = [np.load(path.with_name("golden.npz"))["features"] for path in (first, again, other)]
+    assert (features[0] == features[1]).all()
+    assert (features[0] != features[2]).any()
