@@ -66,7 +66,7 @@ def test_the_compiler_gives_the_same_sizes(core: str, options: tuple[str, ...], 
 
 def host_size(node: Node, macros: Macros) -> int:
     if node.operation.is_depthwise:
-        return macros.value("EKW_PLANE_BYTES", scratch.c_node(node))
+        return macros.value("EKW_PLANE_BYTES", scratch.c_node(node), *node.extent)
     return macros.value("EKW_CONV2D_BYTES", macros.value("EKW_TAPS", scratch.c_node(node)), node.weight_bits, 8, 4, 12)
 
 
@@ -77,6 +77,7 @@ def program(nodes: list[Node]) -> str:
         fields = {name: getattr(node, name) for name in ("in_shape", "out_shape", "kernel", "stride", "pad")}
         values = ", ".join(f".{name} = {{{', '.join(map(str, each))}}}" for name, each in fields.items())
         conv2d = f"EKW_CONV2D_BYTES(EKW_TAPS(&node), {node.weight_bits}, 8, 4, 12)"
-        size = "EKW_PLANE_BYTES(&node)" if node.operation.is_depthwise else conv2d
+        plane = f"EKW_PLANE_BYTES(&node, {node.extent[0]}, {node.extent[1]})"
+        size = plane if node.operation.is_depthwise else conv2d
         text += f'    {{ const ekw_node node = {{{values}}}; printf("%d\\n", (int){size}); }}\n'
     return text + "    return 0;\n}\n"

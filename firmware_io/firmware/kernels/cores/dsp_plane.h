@@ -10,6 +10,9 @@
 #ifndef EKW_CORE_DSP_PLANE_H
 #define EKW_CORE_DSP_PLANE_H
 
+#include "kernels/cores/dsp_strips.h"
+
+#define EKW_SWEEP_SHIFT_MAX 22 /* beyond, zero points would leave their word */
 #define EKW_STRIP 5
 #define EKW_STRIP_PITCH 8
 
@@ -106,127 +109,6 @@ EKW_BODY void ekw_plane_weights(const ekw_plane *plane, const int8_t *filter, in
     (void)plane, (void)filter, (void)taps, (void)kind;
 }
 
-/* The assembly below reads these fields. */
-typedef struct {
-    int32_t factor;        /* 0 */
-    int32_t output_step;   /* 4 from a row to the next one */
-    const int16_t *end;    /* 8 of the rows above the last window */
-    const int16_t *values; /* 12 */
-    uint8_t *output;       /* 16 */
-    int32_t offset;        /* 20 */
-    uint32_t weights[6];   /* 24 (w1, w0), (w2, w1) of each row */
-} ekw_strip3x3;
-
-/* A row of seven values x in four words, two weights in each of r6 and r7. */
-#define EKW_ASM_THREE_TAPS(weights, acc0, acc1, acc2, acc3, acc4)                                            \
-    "ldmia r0!, {r2, r3, r4, r5}\n"                                                                          \
-    "ldrd r6, r7, [sp, #" weights "]\n"                                                                      \
-    "smlad r8, r2, r6, " acc0 "\n"   /* x0 w0 + x1 w1 */                                                     \
-    "smlatb r9, r2, r6, " acc1 "\n"  /* x1 w0 */                                                             \
-    "smlad r10, r3, r6, " acc2 "\n"  /* x2 w0 + x3 w1 */                                                     \
-    "smlatb r11, r3, r6, " acc3 "\n" /* x3 w0 */                                                             \
-    "smlad r12, r4, r6, " acc4 "\n"  /* x4 w0 + x5 w1 */                                                     \
-    "smlabt r8, r3, r7, r8\n"        /* x2 w2 */                                                             \
-    "smlad r9, r3, r7, r9\n"         /* x2 w1 + x3 w2 */                                                     \
-    "smlabt r10, r4, r7, r10\n"      /* x4 w2 */                                                             \
-    "smlad r11, r4, r7, r11\n"       /* x4 w1 + x5 w2 */                                                     \
-    "smlabt r12, r5, r7, r12\n"      /* x6 w2 */
-
-/* Five uint8 outputs of each row. */
-__attribute__((naked)) EKW_SHARED void ekw_strip3x3_run(__attribute__((unused)) const ekw_strip3x3 *strip) {
-    __asm volatile(
-        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-        "ldmia r0, {r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"
-        "push {r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"
-        "mov r0, r3\n"
-        "mov r1, r4\n"
-        "mov lr, r5\n"
-        ".balign 4\n"
-        "1:\n" EKW_ASM_THREE_TAPS("24", "lr", "lr", "lr", "lr", "lr")
-            EKW_ASM_THREE_TAPS("32", "r8", "r9", "r10", "r11", "r12")
-                EKW_ASM_THREE_TAPS("40", "r8", "r9", "r10", "r11", "r12")
-        "ldmia sp, {r2, r3, r4}\n"
-        "sub r0, r0, #32\n"
-        "smmul r8, r8, r2\n"
-        "smmul r9, r9, r2\n"
-        "smmul r10, r10, r2\n"
-        "smmul r11, r11, r2\n"
-        "smmul r12, r12, r2\n"
-        "usat r8, #8, r8\n"
-        "usat r9, #8, r9\n"
-        "usat r10, #8, r10\n"
-        "usat r11, #8, r11\n"
-        "usat r12, #8, r12\n"
-        "strb r9, [r1, #1]\n"
-        "strb r10, [r1, #2]\n"
-        "strb r11, [r1, #3]\n"
-        "strb r12, [r1, #4]\n"
-        "strb r8, [r1]\n"
-        "add r1, r1, r3\n"
-        "cmp r0, r4\n"
-        "bne 1b\n"
-        "add sp, sp, #48\n"
-        "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n" ::
-            : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
-}
-
-/* The same for EKW_FIXED: y = (2 acc * mult / 2^32 rounded, + half) >> shift. */
-typedef struct {
-    int32_t mult;         /* 0 */
-    int32_t output_step;  /* 4 */
-    const int16_t *end;   /* 8 */
-    int32_t half;         /* 12 */
-    int32_t shift;        /* 16 */
-    int32_t offset;       /* 20 */
-    uint32_t weights[6];  /* 24 */
-} ekw_strip3x3_fixed;
-
-__attribute__((naked)) EKW_SHARED void ekw_strip3x3_fixed_run(__attribute__((unused)) const ekw_strip3x3_fixed *strip,
-                                                              __attribute__((unused)) const int16_t *values,
-                                                              __attribute__((unused)) uint8_t *output) {
-    __asm volatile(
-        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-        "mov r12, r1\n"
-        "mov lr, r2\n"
-        "ldmia r0, {r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"
-        "push {r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"
-        "mov r0, r12\n"
-        "mov r1, lr\n"
-        "mov lr, r5\n"
-        ".balign 4\n"
-        "1:\n" EKW_ASM_THREE_TAPS("24", "lr", "lr", "lr", "lr", "lr")
-            EKW_ASM_THREE_TAPS("32", "r8", "r9", "r10", "r11", "r12")
-                EKW_ASM_THREE_TAPS("40", "r8", "r9", "r10", "r11", "r12")
-        "ldmia sp, {r2, r3, r4, r5, r6}\n"
-        "sub r0, r0, #32\n"
-        "smmlar r8, r8, r2, r5\n"
-        "smmlar r9, r9, r2, r5\n"
-        "smmlar r10, r10, r2, r5\n"
-        "smmlar r11, r11, r2, r5\n"
-        "smmlar r12, r12, r2, r5\n"
-        "asr r8, r8, r6\n"
-        "asr r9, r9, r6\n"
-        "asr r10, r10, r6\n"
-        "asr r11, r11, r6\n"
-        "asr r12, r12, r6\n"
-        "usat r8, #8, r8\n"
-        "usat r9, #8, r9\n"
-        "usat r10, #8, r10\n"
-        "usat r11, #8, r11\n"
-        "usat r12, #8, r12\n"
-        "strb r9, [r1, #1]\n"
-        "strb r10, [r1, #2]\n"
-        "strb r11, [r1, #3]\n"
-        "strb r12, [r1, #4]\n"
-        "strb r8, [r1]\n"
-        "add r1, r1, r3\n"
-        "cmp r0, r4\n"
-        "bne 1b\n"
-        "add sp, sp, #48\n"
-        "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n" ::
-            : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
-}
-
 EKW_BODY void ekw_plane_strips_run(const ekw_node *node, const ekw_plane *plane, ekw_strip3x3 *strip,
                                      uint8_t *output) {
     strip->output_step = node->out_shape.width;
@@ -239,8 +121,25 @@ EKW_BODY void ekw_plane_strips_run(const ekw_node *node, const ekw_plane *plane,
     }
 }
 
-EKW_BODY int32_t ekw_plane_scaled(int32_t acc, int32_t factor) {
-    return factor == 0 ? acc : (int32_t)((int64_t)acc * factor >> 32);
+/* The requantization of one channel. factor: 0 where ekw_requantize scales the sums; then there is no gain. */
+typedef struct {
+    int32_t gain;
+    int32_t factor;
+    int32_t offset;
+} ekw_plane_stage;
+
+EKW_BODY ekw_plane_stage ekw_plane_stage_of(const ekw_requant *requant, int32_t channel, ekw_case kind) {
+    if (ekw_gain_rule(kind.rule, kind.general) == EKW_FIXED && requant->shift[channel] <= EKW_SWEEP_SHIFT_MAX) {
+        const int32_t mult = ((const int32_t *)requant->mult)[channel];
+        return (ekw_plane_stage){1, mult, (int32_t)((uint32_t)requant->offset[channel] << 1)};
+    }
+    if (kind.rule != EKW_SHIFT) {
+        return (ekw_plane_stage){0, 0, 0};
+    }
+    const int32_t gain = ekw_gain(requant, channel, kind.weight_bits, kind.rule, 0);
+    const int32_t factor = ekw_factor(requant, channel, gain);
+    return factor == 0 ? (ekw_plane_stage){0, 0, 0}
+                       : (ekw_plane_stage){gain, factor, (int32_t)((uint32_t)requant->offset[channel] << gain)};
 }
 
 EKW_BODY uint8_t ekw_saturated(int32_t y, bool is_signed) {
@@ -252,7 +151,10 @@ EKW_BODY uint8_t ekw_saturated(int32_t y, bool is_signed) {
     return (uint8_t)y;
 }
 
-/* Outputs of a plane or strip by any kernel, [rows][columns]. */
+/* Outputs of a plane or strip by any kernel, [rows][columns]. Sums are scaled where there is a factor:
+ *
+ *     EKW_SHIFT   the high half of acc * factor
+ *     EKW_FIXED   (the high half of acc * factor, rounded; one less where it is negative; + added) >> shift, see dsp.h */
 typedef struct {
     const int16_t *values;
     int32_t pitch;
@@ -263,11 +165,24 @@ typedef struct {
     int32_t columns;
     int32_t offset; /* 0 where there is no factor */
     int32_t factor;
+    int32_t less; /* EKW_FIXED: 0 where a shift of 0 rounds nothing, else all ones */
+    int32_t added;
+    int32_t shift;
 } ekw_sweep;
 
+EKW_BODY int32_t ekw_sweep_scaled(int32_t acc, const ekw_sweep *sweep, bool is_fixed) {
+    if (is_fixed && sweep->factor != 0) {
+        int32_t high;
+        __asm("smmulr %0, %1, %2" : "=r"(high) : "r"(acc), "r"(sweep->factor));
+        return (high + ((high >> 31) & sweep->less) + sweep->added) >> sweep->shift;
+    }
+    return sweep->factor == 0 ? acc : (int32_t)((int64_t)acc * sweep->factor >> 32);
+}
+
 /* Four sums of windows that lie `step` bytes apart; scaled where there is a factor. */
-EKW_HOT void ekw_sweep_four(const ekw_sweep *sweep, const char *x, int32_t step, int32_t *sums) {
-    const int32_t *tap = sweep->weights, *end = sweep->end, factor = sweep->factor;
+EKW_HOT void ekw_sweep_four(const ekw_sweep *sweep, const char *x, int32_t step, int32_t *sums, ekw_rule rule) {
+    const bool is_fixed = rule == EKW_FIXED || rule == EKW_GENERAL;
+    const int32_t *tap = sweep->weights, *end = sweep->end;
     const char *x1 = x + step, *x2 = x1 + step, *x3 = x2 + step;
     int32_t acc0 = sweep->offset, acc1 = acc0, acc2 = acc0, acc3 = acc0;
     do {
@@ -277,8 +192,8 @@ EKW_HOT void ekw_sweep_four(const ekw_sweep *sweep, const char *x, int32_t step,
         acc2 += *(const int16_t *)(const void *)(x2 + at) * w;
         acc3 += *(const int16_t *)(const void *)(x3 + at) * w;
     } while (tap != end);
-    sums[0] = ekw_plane_scaled(acc0, factor), sums[1] = ekw_plane_scaled(acc1, factor);
-    sums[2] = ekw_plane_scaled(acc2, factor), sums[3] = ekw_plane_scaled(acc3, factor);
+    sums[0] = ekw_sweep_scaled(acc0, sweep, is_fixed), sums[1] = ekw_sweep_scaled(acc1, sweep, is_fixed);
+    sums[2] = ekw_sweep_scaled(acc2, sweep, is_fixed), sums[3] = ekw_sweep_scaled(acc3, sweep, is_fixed);
 }
 
 /* Four at a time along the longer side, then one by one. */
@@ -295,7 +210,7 @@ EKW_SMALL void ekw_sweep_run(const ekw_node *node, const ekw_sweep *sweep, int32
         for (int32_t left = length, some; left > 0; left -= some, x += some * step) {
             int32_t sums[4];
             some = left >= 4 ? 4 : 1;
-            ekw_sweep_four(sweep, x, some == 4 ? step : 0, sums);
+            ekw_sweep_four(sweep, x, some == 4 ? step : 0, sums, rule);
             for (int32_t i = 0; i < some; i++, output += out_step) {
                 if (sweep->factor != 0) {
                     *output = ekw_saturated(sums[i], is_signed);
@@ -307,21 +222,12 @@ EKW_SMALL void ekw_sweep_run(const ekw_node *node, const ekw_sweep *sweep, int32
     }
 }
 
-/* The requantization of one channel. factor: 0 where ekw_requantize scales the sums; then there is no gain. */
-typedef struct {
-    int32_t gain;
-    int32_t factor;
-    int32_t offset;
-} ekw_plane_stage;
-
-EKW_BODY ekw_plane_stage ekw_plane_stage_of(const ekw_requant *requant, int32_t channel, ekw_case kind) {
-    if (kind.rule != EKW_SHIFT) {
-        return (ekw_plane_stage){0, 0, 0};
+EKW_BODY void ekw_sweep_fixed(ekw_sweep *sweep, const ekw_requant *requant, int32_t channel, int32_t zero) {
+    if (sweep->factor != 0) {
+        sweep->shift = requant->shift[channel];
+        sweep->less = sweep->shift == 0 ? 0 : -1;
+        sweep->added = (int32_t)(((UINT32_C(1) << sweep->shift) >> 1) + ((uint32_t)zero << sweep->shift));
     }
-    const int32_t gain = ekw_gain(requant, channel, kind.weight_bits, kind.rule, 0);
-    const int32_t factor = ekw_factor(requant, channel, gain);
-    return factor == 0 ? (ekw_plane_stage){0, 0, 0}
-                       : (ekw_plane_stage){gain, factor, (int32_t)((uint32_t)requant->offset[channel] << gain)};
 }
 
 /* Strips without a factor, or with int8 outputs, are planes of five columns. */
@@ -335,7 +241,10 @@ EKW_BODY void ekw_plane_sweep(const ekw_node *node, const ekw_plane *plane, int3
         }
     }
     ekw_sweep sweep = {plane->values, plane->pitch, plane->weights, tap, output, node->out_shape.height, plane->width,
-                       stage.offset, stage.factor};
+                       stage.offset, stage.factor, 0, 0, 0};
+    if (kind.rule == EKW_FIXED || kind.rule == EKW_GENERAL) {
+        ekw_sweep_fixed(&sweep, &node->requant, channel, kind.general ? kind.general->zero : 0);
+    }
     for (int32_t s = 0; s < plane->strips; s++, sweep.values += plane->rows * plane->pitch) {
         sweep.output = output + ekw_strip_column(plane, s);
         ekw_sweep_run(node, &sweep, channel, kind.rule, kind.general);
