@@ -6,6 +6,7 @@ pool    ReduceSum Round Add Mul Mul Floor Clip             global_sum_pool
 max     MaxPool [Clip]
 add     Add [Relu] Clip                                    both inputs have one scale: nothing is rescaled
 moved   Concat, Slice, Transpose or Reshape [Clip]         for the CPU
+others  Cast, int64 arithmetic of `_integers`, Cast        for the CPU: tables, products, rescaled sums, averages
 linear  [Flatten] MatMul Add Mul Mul Floor Clip [Relu Clip]
 
 Weights of 8, 4 and 2 bits are all integers in float32; the widths of the narrow ones are in the metadata.
@@ -28,6 +29,7 @@ Why float32 computes all of it exactly, for z = acc + offset:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -36,6 +38,7 @@ import numpy as np
 from edgekws.emit import _onnx, _seal
 from edgekws.emit._common import Executor, entry, narrow_weights
 from edgekws.emit._int64 import Steps
+from edgekws.emit._integers import ENTRIES, Tensors, write
 from edgekws.emit._moves import moved
 from edgekws.emit._onnx import Builder, dilations, padded
 from edgekws.errors import TargetError
@@ -59,7 +62,7 @@ def emit(graph: Graph) -> dict[str, bytes]:
     from onnx import TensorProto, helper
 
     graph.check()
-    in_any_order = [_check_exact(node, lo, hi) for node, lo, hi in graph.ranges()]
+    in_any_order = [_is_for_cpu(node) or _check_exact(node, lo, hi) for node, lo, hi in graph.ranges()]
     height, width, channels = graph.in_shape
     build = Builder()
     tensor, rank = _layers(build, graph)
@@ -70,6 +73,8 @@ def emit(graph: Graph) -> dict[str, bytes]:
     )
     about = _seal.describe(graph, KIND, VERSION, NOTE) | narrow_weights(graph, lambda _: "float32")
     about["exact_sums"] = "in any order" if all(in_any_order) else "in the order of the file"
+    on_cpu = [node.name for node in graph.nodes if _is_for_cpu(node)]
+    about |= {"int64_layers": json.dumps(on_cpu)} if on_cpu else {}
     return {FILE: build.model(graph.name, OPSET, IR_VERSION, ends, about)}
 
 
@@ -90,6 +95,11 @@ def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
         "onnxruntime": _onnx.executor(content, np.float32, optimized=True, without=_FUSIONS if ordered else ()),
         "onnxruntime-unoptimized": _onnx.executor(content, np.float32, optimized=False),
     }
+
+
+def _is_for_cpu(node: Node) -> bool:
+    """Whether the NPU has no such layer, and int64 arithmetic stands for it."""
+    return node.op in ENTRIES and node.op not in _ENTRIES and node.operation.reach != "moved"
 
 
 def _check_exact(node: Node, lo: int, hi: int) -> bool:
@@ -136,12 +146,15 @@ def _refuse(node: Node, wrong: np.ndarray, values: np.ndarray, rule: str) -> Non
 
 def _layers(build: Builder, graph: Graph) -> tuple[str, int]:
     """Add all nodes; return the name and rank of the last tensor."""
-    tensors = _Tensors(build)
+    tensors = _Tensors(build, {node.name for node in graph.nodes if node.is_unsigned})
     readers: dict[str, list[bool]] = {}
     for node in graph.nodes:
         for name in node.inputs:
             readers.setdefault(name, []).append(node.operation.is_dense)
     for node, lo, hi in graph.ranges():
+        if _is_for_cpu(node):
+            tensors.compute(node, (lo, hi))
+            continue
         rank = tensors.rank_of(node, only_linear_follows=all(readers.get(node.name, [False])))
         sources = [tensors.source(name, node) for name in node.inputs]
         layer = _Layer(node, tuple(sources), rank, (lo, hi))
@@ -153,10 +166,22 @@ def _layers(build: Builder, graph: Graph) -> tuple[str, int]:
 class _Tensors:
     """The tensor of each node and its rank: [n, c, h, w], or [n, c] from where the compiler expects rows."""
 
-    def __init__(self, build: Builder) -> None:
+    def __init__(self, build: Builder, unsigned: set[str]) -> None:
         self.build = build
         self.made = {INPUT: ("features", 4)}
         self.flat: dict[str, str] = {}
+        self.integers = Tensors(build, {}, unsigned=unsigned)
+
+    def compute(self, node: Node, bounds: tuple[int, int]) -> None:
+        """Append a layer for the CPU, in int64 between float32 tensors [n, c, h, w]."""
+        for name in node.inputs:
+            tensor, rank = self.made[name]
+            if rank == 2:
+                shape = self.build.shared_constant("row_as_image", np.array([0, -1, 1, 1]))
+                self.made[name] = self.build.add("Reshape", [tensor, shape], self.build.free(f"{name}_image")), 4
+            self.integers.made[name] = self.made[name][0], np.float32
+        write(self.integers, node, bounds, np.float32)
+        self.made[node.name] = self.integers.made[node.name][0], 4
 
     def rank_of(self, node: Node, only_linear_follows: bool) -> int:
         """The rank of what `node` makes. Raises TargetError for an image op after a linear layer."""

@@ -1,5 +1,6 @@
 """What imported graphs have and plain networks have not, in both ONNX formats of fixed patterns."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from edgekws.graph.ir import INPUT, Graph, Node, Requant
 from edgekws.graph.ops import OPS
 from tests.general_graphs import random_general
 from tests.graphs import random_dag
+from tests.recurrent import gru_graph
 
 FILES = {"onnx_tinpu": "model.tinpu.onnx", "onnx_qdq": "model.qdq.onnx"}
 
@@ -63,8 +65,8 @@ class Chain:
         self.nodes.append(replace(node, out_shape=out, requant=requant))
         return self
 
-    def graph(self, **more):
-        self.add("linear", filters=6, shift=6)
+    def graph(self, shift=6, **more):
+        self.add("linear", filters=6, shift=shift)
         return Graph(tuple(self.nodes), tuple("abcdef"), UnknownFeatures((12, 9)), "tinpu", **more)
 
 
@@ -132,16 +134,42 @@ def test_graphs_of_imported_models_in_qdq():
     assert differing < 0.05 * values
 
 
-@pytest.mark.parametrize("op", ["rescaled_add", "mul"])
-def test_layers_without_a_form_are_refused_and_the_way_out_named(emitter, op):
-    chain = Chain().add("conv2d", filters=4, kernel=(3, 2))
-    shape, fixed = chain.nodes[-1].out_shape, np.full(4, 1 << 30, np.int32)
-    requant = Requant(0 * fixed, fixed, 9 + 0 * fixed.astype(np.int8), -128, 127, "fixed-point")
-    name = chain.nodes[-1].name
+def of_two(chain, op, first, second):
+    """A layer of two operands after the chain."""
+    shape, other = (next(n.out_shape for n in chain.nodes if n.name == name) for name in (first, second))
+    fixed = np.full(shape[2], 1 << 30, np.int32)
+    shift = np.full(shape[2], {"mul": 5, "rescaled_add": 18}[op], np.int8)
     operands = (Operand(0, 1 << 30, 0), Operand(3, 1 << 30, 1))
-    chain.nodes.append(Node("two", op, (name, name), requant, shape, shape, operands=operands))
-    with pytest.raises(TargetError, match=r"two: .*onnx-integer"):
-        emitter.emit(chain.graph())
+    more = {"operands": operands, "other_shapes": (other,)}
+    requant = Requant(0 * fixed, fixed, shift, -128, 127, "fixed-point")
+    chain.nodes.append(Node(op, op, (first, second), requant, shape, shape, **more))
+
+
+@pytest.mark.parametrize("op", ["rescaled_add", "mul"])
+def test_layers_without_a_form_are_refused_and_the_way_out_named(op):
+    chain = Chain().add("conv2d", filters=4, kernel=(3, 2))
+    of_two(chain, op, "conv2d0", "conv2d0")
+    with pytest.raises(TargetError, match=rf"{op}: .*onnx-integer"):
+        plugins.load("emitters", "onnx_qdq").emit(chain.graph())
+    with pytest.raises(TargetError, match=r"gru: .*onnx-integer"):
+        plugins.load("emitters", "onnx_qdq").emit(gru_graph())
+
+
+def test_layers_that_the_npu_has_not_are_int64_in_its_file():
+    """A gate of one value for each channel, made by linear layers; averages; a sum of two scales; a table."""
+    emitter = plugins.load("emitters", "onnx_tinpu")
+    chain = Chain().add("conv2d", filters=4, kernel=(3, 2), lo=0, hi=255)
+    chain.add("average_pool", window=(3, 2), stride=(2, 1), pad=(1, 2, 1, 0), lo=0, hi=255)
+    chain.add("global_sum_pool", lo=0, hi=255, shift=6).add("linear", filters=4, shift=3)
+    curve = np.roll(np.arange(-128, 128), 128).astype(np.int8)[None]
+    row, whole = (1, 1, 4), Requant.identity(4, -128, 127)
+    chain.nodes.append(Node("curve", "table", ("linear3",), whole, row, row, curve))
+    of_two(chain, "mul", "average_pool1", "curve")
+    of_two(chain, "rescaled_add", "mul", "curve")
+    graph = chain.graph(shift=1)
+    assert_equal(emitter, graph, FEATURES)
+    about = emitter.about(emitter.emit(graph))
+    assert json.loads(about["int64_layers"]) == ["average_pool1", "curve", "mul", "rescaled_add"]
 
 
 @pytest.mark.parametrize("name", FILES)
