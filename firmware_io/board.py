@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from edgekws import plugins
-from edgekws.errors import ConfigError
+from edgekws.errors import ConfigError, unknown
 from edgekws.types import How
+
+FULL = "-full"
+"""Ends the names of boards with all memory of their machines."""
+_SIZES = ("flash_bytes", "ram_bytes")
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Board:
     npu_macs_per_cycle: peak of an NPU on the chip, in multiplications a cycle of clock_hz; 0 without one. Metered
     energies may be of firmware that uses it.
     icount_shift: an emulated instruction takes 2^shift ns of virtual time; -1 without an emulator.
+    full: of an emulated board whose budgets are smaller than its machine's memories: flash_bytes and ram_bytes of the
+    board NAME-full, which has these, and linker symbols that differ there.
     """
 
     name: str
@@ -67,6 +73,7 @@ class Board:
     supply_v: tuple[float, ...] = ()
     active_current_ma: tuple[float, ...] = ()
     npu_macs_per_cycle: int = 0
+    full: dict[str, int] = field(default_factory=dict)
 
 
 def names() -> list[str]:
@@ -75,8 +82,37 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Board:
-    """Raises ConfigError for a board that is not there (lists those that are) or a malformed file."""
-    return read(plugins.find("boards", name).path)
+    """The board of this name, or with all memory of its machine where NAME-full is asked for.
+
+    Raises ConfigError for a board that is not there (lists those that are) or a malformed file.
+    """
+    entry = read(path_of(name))
+    return entry if entry.name == name else _full(entry, name)
+
+
+def path_of(name: str) -> Path:
+    """The file that describes a board. Raises ConfigError for a board that is not there."""
+    return plugins.find("boards", name if name in names() else name.removesuffix(FULL)).path
+
+
+def _full(entry: Board, name: str) -> Board:
+    if not entry.full:
+        able = [each + FULL for each in names() if load(each).full]
+        raise ConfigError(unknown("the board", name, able))
+    symbols = {key: value for key, value in entry.full.items() if key not in _SIZES}
+    return replace(
+        entry,
+        name=name,
+        title=f"{entry.title}, with all of its memory",
+        transport=entry.transport.replace(entry.name, name),
+        symbols={**entry.symbols, **symbols},
+        **{key: entry.full[key] for key in _SIZES},
+    )
+
+
+def larger(board: Board) -> str:
+    """What has more memory than `board`, in words."""
+    return f"{board.name}{FULL}, which has all of the emulated memory" if board.full else "a board with more memory"
 
 
 def read(path: Path) -> Board:

@@ -209,7 +209,7 @@ def _budget_error(board: Board, complaint: str) -> BoardError | None:
         f"{budgets[region] + excess} bytes of {region} where there are {budgets[region]} ({excess} too many)"
         for region, excess in over.items()
     ]
-    hint = "use a smaller network, or a board with more memory"
+    hint = f"use a smaller network, or {boards.larger(board)}"
     return BoardError(f"the firmware should fit the memories of {board.name}", got="; ".join(needs), hint=hint)
 
 

@@ -9,7 +9,7 @@ from edgekws.emit import c
 from edgekws.errors import BoardError
 from edgekws.graph.ir import Graph
 from firmware_io import build
-from firmware_io.board import Board
+from firmware_io.board import Board, larger
 
 _STACK = "EKW_STACK_BYTES"
 
@@ -65,4 +65,4 @@ def _hint(board: Board, graph: Graph, core: str, min_ram: bool) -> str:
     least = _needed(board, graph, core, min_ram=True)
     if not min_ram and least <= board.ram_bytes:
         return f"with --min-ram it needs {least:,} B and more instructions"
-    return "use a smaller network, or a board with more memory" + ("" if min_ram else f" (--min-ram: {least:,} B)")
+    return f"use a smaller network, or {larger(board)}" + ("" if min_ram else f" (--min-ram: {least:,} B)")

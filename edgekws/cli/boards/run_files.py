@@ -36,12 +36,12 @@ def write(
     about: arguments of build_report. options: of the command, by their names. dataset: whose test clips were sent.
     Raises ArtifactError when a file cannot be written.
     """
-    from edgekws import plugins
     from edgekws.files import write_bytes, write_json
     from edgekws.graph import io
     from edgekws.report import attached, build_report, origin, schema, write_report
     from edgekws.report.bundle import manifest, run_folder
     from edgekws.report.quality import details
+    from firmware_io.board import path_of
 
     document = details.added(run.to_json(), run.answer_rows())
     for figure in run.measurements():  # first: a full disk must not hide them
@@ -52,7 +52,7 @@ def write(
     title, now = f"{graph.name} on {board.title}", datetime.now().astimezone().isoformat(" ", "seconds")
     page = write_report(build_report(title, graph, document, **about, created=now), folder)[-1]
     write_json(folder / run_folder.BENCH, {**document, "answers": run.answer_rows()})
-    write_bytes(folder / "board.toml", plugins.find("boards", board.name).path.read_bytes())
+    write_bytes(folder / "board.toml", path_of(board.name).read_bytes())
     io.save(graph, folder / "graph.npz")
     write_bytes(folder / schema.SCHEMA.name, schema.SCHEMA.read_bytes())
     built = about.get("manifests", {}).get("firmware")
