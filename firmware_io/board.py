@@ -96,7 +96,7 @@ def path_of(name: str) -> Path:
 
 
 def _full(entry: Board, name: str) -> Board:
-    if not entry.full:
+    if not set(_SIZES) <= entry.full.keys():
         able = [each + FULL for each in names() if load(each).full]
         raise ConfigError(unknown("the board", name, able))
     symbols = {key: value for key, value in entry.full.items() if key not in _SIZES}
@@ -106,13 +106,18 @@ def _full(entry: Board, name: str) -> Board:
         title=f"{entry.title}, with all of its memory",
         transport=entry.transport.replace(entry.name, name),
         symbols={**entry.symbols, **symbols},
-        **{key: entry.full[key] for key in _SIZES},
+        flash_bytes=entry.full["flash_bytes"],
+        ram_bytes=entry.full["ram_bytes"],
     )
 
 
 def larger(board: Board) -> str:
     """What has more memory than `board`, in words."""
-    return f"{board.name}{FULL}, which has all of the emulated memory" if board.full else "a board with more memory"
+    return (
+        f"{board.name}{FULL}, which has all of the emulated memory"
+        if board.full and not board.name.endswith(FULL)
+        else "a board with more memory"
+    )
 
 
 def read(path: Path) -> Board:
