@@ -6,7 +6,7 @@ The front ends build it: frontends.torch_fx from a torch module, frontends.onnx 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from edgekws.errors import TargetError
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT
 from edgekws.graph.ops import OPS, Op, Operation
+from edgekws.graph.sums import STATE, step
 from edgekws.quant.curves import Curve
 
 Tensors = dict[str, torch.Tensor]
@@ -36,6 +37,7 @@ class Layer:
     relu: whether negative results become 0. low, high: further limits of the results, as of a ReLU6. curve: the
     function of a table. channels: of a mean of windows. axes, begin, out_shape: of ops that move values, in the order
     of Node: rows, columns, channels.
+    body: of a scan, the layers that compute the next state, [c], from a row of each input, [c], and the state.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Layer:
     begin: tuple[int, ...] = ()
     out_shape: Shape | None = None
     channels: int = 0
+    body: tuple[Layer, ...] = ()
 
     @property
     def operation(self) -> Operation:
@@ -64,6 +67,8 @@ class Layer:
     def shape_after(self, in_shapes: Sequence[Shape]) -> Shape:
         """The output's shape; both in the order of Node: rows, columns, channels."""
         row, first = self.operation, in_shapes[0]
+        if self.body:  # one state for each row
+            return self.out_shape or first
         if row.shape_of is not None:
             return row.shape_of(_Moved(first, tuple(in_shapes), self.out_shape or first, self.axes))  # type: ignore[arg-type]
         if row.input_count > 1:
@@ -194,6 +199,25 @@ def _table(layer: Layer, x: torch.Tensor) -> torch.Tensor:
     return layer.curve(x, along_channels(slopes, x) if len(slopes) > 1 else slopes)
 
 
+def _scan(layer: Layer, *inputs: torch.Tensor) -> torch.Tensor:
+    return torch.cat([_as_row(values[layer.body[-1].name]) for values in rows_of(layer, *inputs)], 2)
+
+
+def rows_of(layer: Layer, *inputs: torch.Tensor) -> Iterator[Tensors]:
+    """What the layers of a scan's body read and give, for each row of its inputs [n, c, rows, 1]."""
+    state = torch.zeros_like(inputs[0][:, :, :1])
+    for row in range(inputs[0].shape[2]):
+        values: Tensors = {step(number): x[:, :, row : row + 1] for number, x in enumerate(inputs)} | {STATE: state}
+        for each in layer.body:
+            values[each.name] = each.forward(*(values[name] for name in each.inputs))
+        yield values
+        state = _as_row(values[layer.body[-1].name])
+
+
+def _as_row(state: torch.Tensor) -> torch.Tensor:
+    return state.view(len(state), -1, 1, 1)
+
+
 CONCAT: Op = "concat"
 RESHAPE: Op = "reshape"
 SLICE: Op = "slice"
@@ -208,6 +232,7 @@ _WEIGHTLESS: dict[Op, Callable[..., torch.Tensor]] = {
     "rescaled_add": _add,
     RESHAPE: _reshape,
     "scale": _scale,
+    "scan": _scan,
     SLICE: _slice,
     "table": _table,
     TRANSPOSE: _transpose,
@@ -240,18 +265,27 @@ def run_layers(layers: Sequence[Layer], x: torch.Tensor) -> Tensors:
     return values
 
 
-def signed_layers(layers: Sequence[Layer]) -> dict[str, bool]:
-    """Whether each tensor is signed (-128..127) or unsigned (0..255).
+def with_bodies(layers: Sequence[Layer]) -> Iterator[Layer]:
+    """The layers, a scan followed by those of its body."""
+    for layer in layers:
+        yield layer
+        yield from layer.body
+
+
+def signed_layers(layers: Sequence[Layer], outside: Mapping[str, bool] | None = None) -> dict[str, bool]:
+    """Whether each tensor is signed (-128..127) or unsigned (0..255). outside: what the layers read; by default INPUT.
 
     A tensor is unsigned after a ReLU. Pools, sums and products without a ReLU pass on the sign of their inputs; that of
     a table is its function's.
     """
-    signed = {INPUT: True}
+    signed = {INPUT: True} if outside is None else dict(outside)
     for layer in layers:
         operation = layer.operation
         inherits = operation.is_global_pool or operation.broadcasts or not operation.is_scaled
         negative = not inherits or any(signed[name] for name in layer.inputs)
         signed[layer.name] = not layer.relu and (negative if layer.curve is None else layer.curve.signed)
+        if layer.body:
+            signed[layer.name] = True  # the state of a gated recurrent unit is within -1..1
     return signed
 
 
@@ -260,7 +294,7 @@ def require_valid_weights(layers: Sequence[Layer]) -> None:
 
     A filter of zeros is valid: its channel is the constant of its bias.
     """
-    for layer in layers:
+    for layer in with_bodies(layers):
         for field, values in (("weight", layer.weight), ("bias", layer.bias)):
             bad = (~torch.isfinite(values)).flatten(1).any(1) if values.ndim > 1 else ~torch.isfinite(values)
             if bad.any():

@@ -13,14 +13,14 @@ _SUM = "rescaled_add"
 
 
 def joined(layers: Sequence[Layer], values: Tensors) -> list[Layer]:
-    """The layers, with adds of unequal shapes and adds of a mean as `rescaled_add`: their inputs keep their scales.
+    """The layers, with `rescaled_add` for adds of unequal shapes, of means and of states: inputs keep their scales.
 
     The first input of every sum and product has the shape of the result. values: float outputs of every layer. Raises
     TargetError where both inputs would have to be repeated.
     """
     shaped = [_ordered(layer, values) for layer in layers]
-    means = {layer.name for layer in layers if layer.operation.is_global_pool}
-    tied = {name for group in observe.groups(shaped) if means & set(group) for name in group}
+    own = {layer.name for layer in layers if layer.operation.is_global_pool or layer.body}
+    tied = {name for group in observe.groups(shaped) if own & set(group) for name in group}
     return [replace(layer, kind=_SUM) if _is_plain_sum(layer) and layer.name in tied else layer for layer in shaped]
 
 

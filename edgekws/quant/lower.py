@@ -13,10 +13,12 @@ from edgekws.errors import TargetError
 from edgekws.features.spec import FeatureSpec, UnknownFeatures
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED, Graph, Node, Requant, accumulator_bounds
+from edgekws.graph.sums import STATE, step
 from edgekws.quant.elementwise import ExactLayer
 from edgekws.quant.float_layers import Layer
 from edgekws.quant.layers import QuantizedLayer, ScaledLayer
 from edgekws.quant.network import QuantNet
+from edgekws.quant.recurrent import Scan
 from edgekws.quant.weighted import EXACT_FLOAT32, Weighted
 from edgekws.quant.zero_points import folded
 
@@ -84,8 +86,26 @@ def _require_exact(node: Node, lo: int, hi: int) -> None:
         raise TargetError(f"{node.name}: products of the multiplier should stay exact in float32 or clip", got=got)
 
 
+def _scan(layer: Scan, in_shapes: tuple[Shape, ...]) -> Node:
+    rows, width, channels = in_shapes[0]
+    shapes: dict[str, Shape] = {step(number): (1, width, channels) for number in range(len(in_shapes))}
+    shapes[STATE] = (1, 1, channels)
+    body = []
+    for each in layer.layers():
+        body.append(_node(each, tuple(shapes[name] for name in each.inputs), SIGNED[0]))
+        shapes[each.name] = body[-1].out_shape
+    requant = Requant.identity(channels, layer.lo, layer.hi)
+    shape = (rows, 1, channels)
+    return Node(
+        layer.name, layer.float_layer.kind, layer.inputs, requant, in_shapes[0], shape, out_scale=layer.s_out,
+        body=tuple(body),
+    )  # fmt: skip
+
+
 def _node(layer: QuantizedLayer, in_shapes: tuple[Shape, ...], lowest: int) -> Node:
     """lowest: the smallest value that the first input may have."""
+    if isinstance(layer, Scan):
+        return _scan(layer, in_shapes)
     source, shape = layer.float_layer, in_shapes[0]
     weight = _ordered(layer, shape) if isinstance(layer, Weighted) else None
     out_shape = source.shape_after(in_shapes)

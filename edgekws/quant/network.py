@@ -80,12 +80,12 @@ class QuantNet(nn.Module):
 
     def before_step(self, done: float) -> None:
         """Freeze normalizations when it is time. done: the fraction of the training that is complete, 0..1."""
-        for layer in self:
+        for layer in self.modules():
             if isinstance(layer, Normalized):
                 layer.normalizes = done < self.freeze_at
 
     def after_step(self) -> None:
         """Bring weights and offsets back into their range."""
-        for layer in self:
+        for layer in self.modules():
             if isinstance(layer, Weighted):
                 layer.keep_in_range()

@@ -5,7 +5,7 @@ Tensors that are added share one scale, and so do the input and the output of a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED
 from edgekws.quant.float_layers import Layer, Tensors, signed_layers
 
+STATE_STEP = 1 / 128
+"""Of the state of a gated recurrent unit, which is within -1..1."""
 _CANDIDATES = 40
 _SMALLEST_RANGE = 0.3
 _MAX_SAMPLES = 200_000
@@ -29,18 +31,20 @@ Member = tuple[torch.Tensor, bool]
 def activation_scales(
     layers: Sequence[Layer], values: Tensors, method: str = "mse", input_scale: float = INPUT_SCALE,
     means_scale: bool = False,
+    outside: Mapping[str, bool] | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """Real value of one step of each tensor, by name.
 
     Means are omitted, and what only passes one on: their scale follows from that of their input.
 
     values: float outputs of every layer. method: see best_scale. means_scale: whether a mean that shares its scale with
-    another tensor may have any; else it raises TargetError.
+    another tensor may have any; else it raises TargetError. outside: see signed_layers.
     """
-    signed, scales = signed_layers(layers), {}
+    signed, scales = signed_layers(layers, outside), {}
     pools = {layer.name for layer in layers if layer.operation.is_global_pool}
     passing = {layer.name for layer in layers if _passes_on(layer)}
-    fixed = {INPUT: input_scale, **{layer.name: layer.curve.step for layer in layers if layer.curve}}
+    fixed: dict[str, float | None] = {INPUT: input_scale, **dict.fromkeys(_scans(layers), STATE_STEP)}
+    fixed |= {layer.name: layer.curve.step for layer in layers if layer.curve}
     for group in groups(layers):
         sources = [name for name in group if name not in passing]
         if set(sources) <= pools and len(sources) == 1:
@@ -49,10 +53,26 @@ def activation_scales(
             expected = f"{min(pools & set(group))}: a mean cannot be added to something, or joined with it"
             raise TargetError(expected, got=", ".join(group), hint="choose the target int8")
         members = [(_sample(values[name]), signed[name]) for name in group if name != INPUT]
-        scale = fixed.get(group[0]) if len(group) == 1 else input_scale if INPUT in group else None
+        scale = _given_scale(sources, fixed)
         scale = float(np.float32(best_scale(members, method))) if scale is None else scale
         scales.update(dict.fromkeys(group, scale))
     return scales
+
+
+def _scans(layers: Sequence[Layer]) -> list[str]:
+    return [layer.name for layer in layers if layer.body]
+
+
+def _given_scale(sources: Sequence[str], fixed: Mapping[str, float | None]) -> float | None:
+    """The scale of tensors that share one, where it does not depend on calibration.
+
+    sources: those of them that no other one determines. Raises TargetError where a state would need another scale.
+    """
+    steps = {fixed.get(name) for name in sources}
+    if len(steps) > 1 and STATE_STEP in steps:
+        expected = f"{', '.join(sources)}: the states of a recurrent layer may only be joined with their like"
+        raise TargetError(expected, got="tensors of other ranges", hint="put a layer with weights between")
+    return fixed[INPUT] if INPUT in sources else steps.pop() if len(steps) == 1 else None
 
 
 def groups(layers: Sequence[Layer]) -> list[list[str]]:

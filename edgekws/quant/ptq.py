@@ -15,6 +15,7 @@ from edgekws.errors import ConfigError, TargetError
 from edgekws.features.spec import INPUT_SCALE
 from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED
 from edgekws.graph.ops import Op
+from edgekws.graph.sums import STATE, step
 from edgekws.quant import equalize, observe, reconstruct
 from edgekws.quant.elementwise import Product, RescaledSum, Table
 from edgekws.quant.float_layers import Layer, Tensors, require_valid_weights, run_layers, signed_layers
@@ -30,6 +31,7 @@ from edgekws.quant.layers import (
     widest_step,
 )
 from edgekws.quant.network import QuantNet
+from edgekws.quant.recurrent import Scan, body_inputs
 from edgekws.quant.weighted import QuantParameters, Weighted, channel_moments, least_step, weighted_layer
 from edgekws.quant.widths import layer_bits
 from edgekws.quant.zero_points import read_by, zero_points
@@ -144,12 +146,10 @@ class _Job:
         self, layer: Layer, scales: dict[str, float], all_signed: dict[str, bool], given: Sequence[torch.Tensor]
     ) -> QuantizedLayer:
         """scales: of earlier tensors, and of this layer's output. given: the integers that this layer reads."""
+        exact = self._exact(layer, scales, all_signed)
+        if exact is not None:
+            return exact
         s_in, channels, signed = scales[layer.inputs[0]], self.real[layer.name].shape[1], all_signed[layer.name]
-        if layer.operation.is_table:
-            return Table(layer, s_in, scales[layer.name], all_signed[layer.inputs[0]], signed)
-        if layer.operation.broadcasts:
-            kind = Product if layer.kind == "mul" else RescaledSum
-            return kind(layer, (s_in, scales[layer.inputs[1]]), scales[layer.name], signed)
         if not layer.operation.is_scaled:
             return (WindowMean if layer.operation.sums and layer.operation.is_windowed else UnscaledLayer)(
                 layer, s_in, signed
@@ -165,6 +165,36 @@ class _Job:
         if self.plan.correct_bias:
             result.correct(channel_moments(layer.accumulate(self.real[layer.inputs[0]])), x)
         return result
+
+    def _exact(self, layer: Layer, scales: dict[str, float], all_signed: dict[str, bool]) -> QuantizedLayer | None:
+        """Scans, and layers that are computed in int64."""
+        s_in, signed = [scales[name] for name in layer.inputs], all_signed[layer.name]
+        if layer.body:
+            return self._scan(layer, scales, all_signed)
+        if layer.operation.is_table:
+            return Table(layer, s_in[0], scales[layer.name], all_signed[layer.inputs[0]], signed)
+        if layer.operation.broadcasts:
+            kind = Product if layer.kind == "mul" else RescaledSum
+            return kind(layer, (s_in[0], s_in[1]), scales[layer.name], signed)
+        return None
+
+    def _scan(self, layer: Layer, scales: dict[str, float], all_signed: dict[str, bool]) -> QuantizedLayer:
+        """All rows are calibrated at once, from the states of the float network."""
+        read = body_inputs(layer, [self.real[name] for name in layer.inputs])
+        outside = {step(number): all_signed[name] for number, name in enumerate(layer.inputs)} | {STATE: True}
+        within = {step(number): scales[name] for number, name in enumerate(layer.inputs)} | {STATE: observe.STATE_STEP}
+        within |= observe.activation_scales(layer.body, read, self.plan.calibration, outside=outside)
+        within[layer.body[-1].name] = observe.STATE_STEP
+        signed = signed_layers(layer.body, outside)
+        values = {name: _rounded(read[name] / within[name], signed[name]) for name in outside}
+        job, body = replace(self, real=read), []
+        for each in layer.body:
+            given = [values[name] for name in each.inputs]
+            body.append(job.quantized(each, within, signed, given).eval())
+            within[each.name] = body[-1].s_out
+            with torch.no_grad():
+                values[each.name] = body[-1](*given)
+        return Scan(layer, body)
 
     def _weighted(self, layer: Layer, x: torch.Tensor, s_in: float, s_out: float, signed: bool) -> Weighted:
         bits = self.bits[layer.name]
@@ -191,6 +221,10 @@ class _Job:
         """The steps nearest to `step` that the target's multipliers can express. ratio: s_in / s_out."""
         mult, shift = self.target.quantize_multiplier(step * ratio, bits)
         return np.asarray(factor_of(mult, shift, self.target) / ratio)
+
+
+def _rounded(values: torch.Tensor, signed: bool) -> torch.Tensor:
+    return torch.clamp(torch.round(values), *(SIGNED if signed else UNSIGNED))
 
 
 def best_step(weight: torch.Tensor, limit: int, shares: Sequence[float]) -> np.ndarray:

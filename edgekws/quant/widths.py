@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from edgekws.errors import ConfigError, unknown
-from edgekws.quant.float_layers import Layer
+from edgekws.quant.float_layers import Layer, with_bodies
 
 
 def layer_bits(layers: Sequence[Layer], default: int, patterns: Mapping[str, int]) -> dict[str, int]:
@@ -14,7 +14,7 @@ def layer_bits(layers: Sequence[Layer], default: int, patterns: Mapping[str, int
 
     Raises ConfigError for a pattern that matches no layer.
     """
-    names = [layer.name for layer in layers if layer.operation.is_weighted]
+    names = [layer.name for layer in with_bodies(layers) if layer.operation.is_weighted]
     bits = dict.fromkeys(names, default)
     for pattern, width in patterns.items():
         matching = [name for name in names if fnmatchcase(name, pattern)]

@@ -6,8 +6,11 @@ from torch import nn
 from torch.nn import functional
 
 from edgekws.errors import TargetError
+from edgekws.graph.ir import INPUT
 from edgekws.quant import ptq
+from edgekws.quant.float_layers import Layer
 from edgekws.quant.frontends import torch_fx
+from edgekws.quant.recurrent import gru_body
 from edgekws.recipe import QuantSection
 from tests.quant.test_quant import differing, inputs, lowered, train_a_little
 
@@ -85,3 +88,38 @@ def test_the_npu_leaves_gates_to_the_cpu():
     with pytest.raises(TargetError, match="sigmoid1 should be legal on tinpu"):
         lowered(quantized)
     assert not differing(quantized, lowered(quantized, strict=False), inputs(16, 1))
+
+
+def recurrent_layers(hidden=8):
+    """A convolution, a gated recurrent unit over its rows, the mean of its states and 12 scores; and the torch form."""
+    torch.manual_seed(3)
+    conv, gru = nn.Conv2d(1, 6, (9, 10), stride=(8, 1)), nn.GRU(6, hidden, batch_first=True)
+    scores, none = nn.Linear(hidden, 12), torch.zeros(0)
+    for value in (*conv.parameters(), *gru.parameters(), *scores.parameters()):
+        value.requires_grad_(False)
+    weight, bias = gru.weight_ih_l0.chunk(3), gru.bias_ih_l0.chunk(3)
+    steps = [Layer(f"x{k}", "conv2d", ("conv",), weight[k][:, :, None, None], bias[k]) for k in range(3)]
+    body = gru_body("gru", gru.weight_hh_l0, gru.bias_hh_l0)
+    return conv, gru, scores, [
+        Layer("conv", "conv2d", (INPUT,), conv.weight, conv.bias, stride=(8, 1), relu=True),
+        *steps,
+        Layer("gru", "scan", ("x0", "x1", "x2"), none, none, body=body),
+        Layer("pool", "global_sum_pool", ("gru",), none, none),
+        Layer("fc", "linear", ("pool",), scores.weight, scores.bias),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_a_gated_recurrent_unit_has_the_integers_of_its_scan(bits):
+    conv, gru, scores, layers = recurrent_layers()
+    x = inputs(32, 0)
+    with torch.no_grad():
+        rows = conv(x).relu()[..., 0].transpose(1, 2)
+        real = scores(gru(rows)[0].mean(1))
+        quantized = ptq.quantize(layers, x, QuantSection(target="int8", weight_bits=bits))
+        assert (real - quantized(x)).abs().mean() < 0.1 * real.std()
+    train_a_little(quantized, 0)
+    assert all(value.grad is not None for value in quantized.parameters())
+    graph = lowered(quantized)
+    assert not differing(quantized, graph, inputs(16, 1))
+    assert [node.weight_bits for node in graph.node("gru").body if node.op == "linear"] == [bits] * 3
