@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from edgekws.errors import TargetError
 from edgekws.quant.float_layers import Layer
-from edgekws.quant.frontends.assemble.pools import Pools
+from edgekws.quant.frontends.assemble.recurrent import Recurrent
 from edgekws.quant.frontends.assemble.value import Value
 
 
-class Assembler(Pools):
+class Assembler(Recurrent):
     """Fuses normalizations and activations into the layers before them, and moves values only where it has to."""
 
     def finished(self, output: Value | None, got: str) -> list[Layer]:

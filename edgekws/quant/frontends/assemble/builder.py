@@ -124,7 +124,8 @@ class Builder:
 
     def fusible(self, x: Value) -> Layer | None:
         """The layer that made `x`, if nothing else reads it, so that the next operation can be fused into it."""
-        return self.made(x.source) if x.users == 1 else None
+        layer = self.made(x.source) if x.users == 1 else None
+        return None if layer is None or layer.body else layer
 
     def made(self, name: str) -> Layer | None:
         """The layer of this name; None for the input."""

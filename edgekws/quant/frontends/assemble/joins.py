@@ -73,7 +73,7 @@ class Joins(Builder):
         for other, gate in ((x, y), (y, x)):
             layer = self.fusible(gate)
             same = torch.equal(other.index, gate.index) and layer is not None and layer.inputs == (other.source,)
-            if layer is not None and same and layer.curve is not None and not layer.relu:
+            if layer is not None and same and layer.curve and not (layer.relu or layer.is_limited or x.has_zeros):
                 self.layers = [each for each in self.layers if each is not layer]
                 return self.curve(other, layer.curve.times_input(), layer.weight, name)
         return self._of_two("mul", "mul", x, y, name)
@@ -93,7 +93,8 @@ class Joins(Builder):
     def curve(self, x: Value, curve: Curve, slopes: torch.Tensor, name: str) -> Value:
         """A function of each value; a function of a function becomes one. slopes: [1 or c], or empty."""
         layer = self.fusible(x)
-        if layer is None or layer.curve is None or layer.relu or (len(slopes) and len(layer.weight)):
+        limited = layer is not None and (layer.relu or layer.is_limited)
+        if layer is None or layer.curve is None or limited or x.has_zeros or (len(slopes) and len(layer.weight)):
             return self._table(x, curve, slopes, name)
         self.changed(layer, curve=curve.after(layer.curve), weight=slopes if len(slopes) else layer.weight)
         return x

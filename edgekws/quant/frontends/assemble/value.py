@@ -27,16 +27,22 @@ Moved = torch.Tensor | Sequence[torch.Tensor]
 class Value:
     """source: the layer, or INPUT. index: int64, in the tensor's shape without the batch: which of the source's values
     [c, h, w], counted in that order, stands at each place, or ZERO. users: number of operations that read the source.
+    batch: which axis is that of the clips, 0 but where recurrent layers want the rows first.
     """
 
     source: str
     index: torch.Tensor
     users: int = 1
+    batch: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Without the batch."""
         return tuple(self.index.shape)
+
+    def shape_of(self, clips: int) -> tuple[int, ...]:
+        """With the batch, of so many clips."""
+        return *self.shape[: self.batch], clips, *self.shape[self.batch :]
 
     @property
     def has_zeros(self) -> bool:
@@ -55,7 +61,7 @@ def moved(x: Value, move: Callable[[torch.Tensor], Moved], batch: int, name: str
     Raises TargetError where it mixes clips, and whatever `move` raises for a shape that does not fit.
     """
     span = int(x.index.max()) + 1
-    clips = torch.stack([_of_clip(x.index, number * span) for number in range(batch)])
+    clips = torch.stack([_of_clip(x.index, number * span) for number in range(batch)], x.batch)
     results = move(clips)
     several = [results] if isinstance(results, torch.Tensor) else list(results)
     return [_unstacked(x, each, batch, span, name) for each in several]
@@ -66,13 +72,14 @@ def _of_clip(index: torch.Tensor, offset: int) -> torch.Tensor:
 
 
 def _unstacked(x: Value, result: torch.Tensor, batch: int, span: int, name: str) -> Value:
-    first = result[0] if result.ndim and len(result) == batch else None
-    if first is None or any(not torch.equal(result[number], _of_clip(first, number * span)) for number in range(batch)):
-        expected = f"{name} should keep the axis of the batch, the first one, as it is"
-        raise TargetError(expected, got=f"a result of {list(result.shape)} for a batch of {batch}")
-    if not first.numel():
-        raise TargetError(f"{name} should fit its input, {list(x.shape)}", got=f"an empty result, {list(first.shape)}")
-    return replace(x, index=first.contiguous())
+    if not result.numel():
+        raise TargetError(f"{name} should fit its input, {list(x.shape)}", got=f"an empty result, {list(result.shape)}")
+    for axis in (axis for axis in range(result.ndim) if result.shape[axis] == batch):
+        first, *others = result.unbind(axis)
+        if all(torch.equal(each, _of_clip(first, (number + 1) * span)) for number, each in enumerate(others)):
+            return replace(x, index=first.contiguous(), batch=axis)
+    expected = f"{name} should keep the axis of the batch as it is"
+    raise TargetError(expected, got=f"a result of {list(result.shape)} for a batch of {batch}")
 
 
 def without_border(index: torch.Tensor) -> tuple[torch.Tensor, Sides]:

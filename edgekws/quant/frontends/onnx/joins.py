@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgekws.quant.frontends.assemble import Value
 from edgekws.quant.frontends.onnx.call import Call, Readers
 
 
 def _concat(call: Call) -> Value:
     values, rank = [call.value(number) for number in range(len(call.inputs))], len(call.shape)
-    axis = int(call.attributes.get("axis", 1))
-    if not -rank <= axis < rank or axis % rank == 0:
+    axis, batch = int(call.attributes.get("axis", 1)), values[0].batch
+    if not -rank <= axis < rank or axis % rank == batch or any(each.batch != batch for each in values):
         raise call.refuse("should join along another axis than the batch", f"axis {axis} of {rank}")
-    return call.assembler.concat(values, axis % rank - 1, call.name)
+    joined = call.assembler.concat(values, axis % rank - (axis % rank > batch), call.name)
+    return replace(joined, batch=batch)
 
 
 READERS: Readers = {"Concat": _concat}

@@ -14,15 +14,18 @@ import torch
 from edgekws.errors import ArtifactError, TargetError
 from edgekws.quant.float_layers import Layer
 from edgekws.quant.frontends.assemble import Assembler, Value
-from edgekws.quant.frontends.onnx import joins, moves, pointwise, pools, weighted
+from edgekws.quant.frontends.onnx import activations, joins, moves, pointwise, pools, recurrent, weighted
 from edgekws.quant.frontends.onnx.call import Call, Readers, named
 
 SUPPORTED = (
-    "Conv, BatchNormalization, Relu, Clip, MaxPool, AveragePool, GlobalAveragePool, ReduceMean, Pad, Add, Sub, Mul, "
+    "Conv, GRU, BatchNormalization, Relu, Clip, Sigmoid, Tanh, HardSwish, HardSigmoid, PRelu, LeakyRelu, Elu and other "
+    "functions of one value, MaxPool, AveragePool, GlobalAveragePool, ReduceMean, Pad, Add, Sub, Mul, "
     "Div, Concat, Split, Slice, Flatten, Reshape, Transpose, Squeeze, Unsqueeze, Gemm, MatMul, Dropout, Identity"
 )
-_KINDS = (weighted, pools, pointwise, joins, moves)
+_KINDS = (weighted, pools, pointwise, activations, joins, recurrent, moves)
 _READERS: Readers = {name: read for each in _KINDS for name, read in each.READERS.items()}
+_ANY_BATCH = {*moves.READERS, *recurrent.READERS, *joins.READERS, "Identity"}
+"""Operations for which the axis of the batch need not be the first one."""
 _FOLDED = (
     "Constant", "ConstantOfShape", "Shape", "Size", "Identity", "Cast", "Concat", "Gather", "Reshape", "Slice",
     "Squeeze", "Transpose", "Unsqueeze", "Flatten", "Expand", "Tile", "Split", "Range", "Add", "Sub", "Mul", "Div",
@@ -74,7 +77,7 @@ class Reader:
         return self.assembler.finished(self.values.get(self.output), f"{self.path}: {self.output}")
 
     def shape(self, name: str) -> tuple[int, ...]:
-        return self.assembler.batch, *self.values[name].shape
+        return self.values[name].shape_of(self.assembler.batch)
 
     def evaluated(self, node: Any, given: dict[str, np.ndarray]) -> list[np.ndarray]:  # noqa: ANN401
         """By the file's own version of each operation, which a lone node would not have."""
@@ -127,6 +130,9 @@ class Reader:
         if node.domain or node.op_type not in _READERS:
             got = f"{node.domain}.{node.op_type}".lstrip(".")
             raise TargetError(f"{named(node)} should be one of: {SUPPORTED}", got=got)
+        wrong = [name for name in node.input if name in self.values and self.values[name].batch]
+        if wrong and node.op_type not in _ANY_BATCH:
+            raise TargetError(f"{named(node)} should read clips along the first axis", got=str(self.shape(wrong[0])))
         try:
             result = _READERS[node.op_type](Call(self, node))
         except MALFORMED as error:

@@ -12,7 +12,8 @@ from torch import fx, nn
 from edgekws.errors import TargetError
 from edgekws.quant.frontends.assemble import Assembler, Value, float32
 
-Result = Value | list[Value]
+Result = Value | list[Any]
+"""What an operation gives: a value, or a list of values and such lists."""
 
 
 class State(Protocol):

@@ -13,18 +13,20 @@ from torch import fx
 from edgekws.errors import TargetError
 from edgekws.quant.float_layers import Layer
 from edgekws.quant.frontends.assemble import Assembler, Value
-from edgekws.quant.frontends.torch_fx import activations, joins, moves, pointwise, pools, weighted
+from edgekws.quant.frontends.torch_fx import activations, joins, moves, pointwise, pools, recurrent, weighted
 from edgekws.quant.frontends.torch_fx.call import Call, Functions, Modules, Result
 
 SUPPORTED = (
-    "Conv1d, Conv2d, Linear, BatchNorm, ReLU, ReLU6, Hardtanh, clamp, activations of one value (Sigmoid, Tanh, "
+    "Conv1d, Conv2d, Linear, GRU, BatchNorm, ReLU, ReLU6, Hardtanh, clamp, activations of one value (Sigmoid, Tanh, "
     "Hardswish, SiLU, GELU, PReLU and their like), sums, products, concatenations, MaxPool, AvgPool, "
     "AdaptiveAvgPool to 1, means, zero padding, operations that move values (Flatten, permute, reshape, chunk, "
     "slices), Dropout, Identity"
 )
-_KINDS = (weighted, pools, pointwise, activations, joins, moves)
+_KINDS = (weighted, pools, pointwise, activations, joins, recurrent, moves)
 _MODULES: Modules = {kind: read for each in _KINDS for kind, read in each.MODULES.items()}
 _FUNCTIONS: Functions = {target: read for each in _KINDS for target, read in each.FUNCTIONS.items()}
+_ANY_BATCH = {*moves.MODULES.values(), *moves.FUNCTIONS.values(), *recurrent.MODULES.values()}
+"""Readers of operations for which the axis of the batch need not be the first one."""
 _BY_NAME = {str(getattr(target, "__name__", target)): read for target, read in _FUNCTIONS.items()}
 """For operators of torch.ops.aten, of which torch.export makes its graphs."""
 _SHAPE_NAMES = ("shape", "ndim", "dtype", "device")
@@ -53,7 +55,8 @@ class Reader:
         elif self._is_constant(node):
             self.constants[node] = self._evaluated(node)
         else:
-            self._keep(node, self._picked(node) or self._operation(node))
+            picked = self._picked(node)
+            self._keep(node, self._operation(node) if picked is None else picked)
 
     def finished(self) -> list[Layer]:
         assert self.output is not None
@@ -69,11 +72,11 @@ class Reader:
         self.values[node] = self.assembler.input(_users(node))
 
     def _keep(self, node: fx.Node, result: Result) -> None:
-        users = _users(node)
-        if isinstance(result, Value):
-            self.values[node] = replace(result, users=max(result.users, users))
+        kept = _with_users(result, _users(node))
+        if isinstance(kept, Value):
+            self.values[node] = kept
         else:
-            self.lists[node] = [replace(each, users=max(each.users, users)) for each in result]
+            self.lists[node] = kept
 
     def _is_constant(self, node: fx.Node) -> bool:
         """Whether it needs no more than shapes and parameters."""
@@ -85,7 +88,7 @@ class Reader:
         def known(source: fx.Node) -> Any:  # noqa: ANN401
             if source in self.constants:
                 return self.constants[source]
-            return torch.empty(self.assembler.batch, *self.values[source].shape)
+            return torch.empty(self.values[source].shape_of(self.assembler.batch))
 
         args, kwargs = fx.node.map_arg((node.args, node.kwargs), known)
         target: Any = node.target
@@ -96,14 +99,15 @@ class Reader:
         except Exception as error:
             raise TargetError(f"{node.name} should be computable from shapes and parameters", got=str(error)) from error
 
-    def _picked(self, node: fx.Node) -> Value | None:
-        """One of several results."""
-        if node.target is not operator.getitem or node.args[0] not in self.lists:
+    def _picked(self, node: fx.Node) -> Result | None:
+        """One of several results; squeeze(0) is the only one."""
+        if node.target not in (operator.getitem, "squeeze", torch.squeeze) or node.args[0] not in self.lists:
             return None
-        results, place = self.lists[node.args[0]], node.args[1]  # type: ignore[index]
+        results: Any = self.lists[node.args[0]]  # type: ignore[index]
+        place = node.args[1] if node.target is operator.getitem or len(results) > 1 else 0
         if not isinstance(place, int) or not -len(results) <= place < len(results):
             raise TargetError(f"{node.name} should take one of {len(results)} tensors", got=str(place))
-        return results[place]
+        return results[place]  # type: ignore[no-any-return]
 
     def _operation(self, node: fx.Node) -> Result:
         sources = [self.values[source] for source in node.all_input_nodes if source in self.values]
@@ -111,12 +115,25 @@ class Reader:
             call = Call(self, node, sources, self.modules[str(node.target)])
             for kind, read_module in _MODULES.items():
                 if isinstance(call.module, kind) and len(sources) == 1:
-                    return read_module(call)
+                    return read_module(_checked(call, read_module))
             raise _unsupported(call.name, type(call.module).__name__)
         read_function = _reader_of(node.target)
         if read_function is None or not sources:
             raise _unsupported(node.name, str(getattr(node.target, "__name__", node.target)))
-        return read_function(Call(self, node, sources))
+        return read_function(_checked(Call(self, node, sources), read_function))
+
+
+def _checked(call: Call, read: Callable[[Call], Result]) -> Call:
+    if read not in _ANY_BATCH and any(each.batch for each in call.sources):
+        got = f"{list(call.x.shape)} without the batch, which is axis {call.x.batch}"
+        raise TargetError(f"{call.name} should read clips along the first axis", got=got)
+    return call
+
+
+def _with_users(result: Any, users: int) -> Any:  # noqa: ANN401  (a Value, or lists of them)
+    if isinstance(result, Value):
+        return replace(result, users=max(result.users, users))
+    return [_with_users(each, users) for each in result]
 
 
 def _reader_of(target: Any) -> Callable[[Call], Result] | None:  # noqa: ANN401
