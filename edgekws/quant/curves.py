@@ -40,7 +40,11 @@ class Curve:
 
     def scaled(self, factor: float, offset: float = 0.0) -> Curve:
         """self(x) * factor + offset."""
-        return Curve(self.name, partial(_affine, self, factor, offset))
+        return Curve(self.name, partial(_affine, self, factor, offset), self.signed or factor < 0 or offset < 0)
+
+    def of_scaled(self, factor: float, offset: float = 0.0) -> Curve:
+        """self(x * factor + offset)."""
+        return self.after(IDENTITY.scaled(factor, offset))
 
 
 def _chained(outer: Curve, inner: Curve, x: torch.Tensor, slopes: torch.Tensor) -> torch.Tensor:
@@ -100,6 +104,16 @@ def _prelu(x: torch.Tensor, slopes: torch.Tensor) -> torch.Tensor:
     return torch.where(x >= 0, x, x * slopes)
 
 
+def _one_minus_sigmoid(x: torch.Tensor) -> torch.Tensor:
+    return torch.sigmoid(-x)
+
+
+def _identity(x: torch.Tensor) -> torch.Tensor:
+    return x
+
+
+IDENTITY = plain("identity", _identity)
+ONE_MINUS_SIGMOID = plain("keep", _one_minus_sigmoid, signed=False, step=_STEP)
 SIGMOID = plain("sigmoid", torch.sigmoid, signed=False, step=_STEP)
 TANH = plain("tanh", torch.tanh, step=2 * _STEP)
 HARD_SWISH = plain("hardswish", functional.hardswish)

@@ -28,14 +28,13 @@ def gru_body(name: str, weight: torch.Tensor, bias: torch.Tensor) -> tuple[Layer
     parts = zip(_GATES, weight.chunk(3), bias.chunk(3), strict=True)
     layers = [_layer(f"{name}.h_{gate}", "linear", STATE, weight=w, bias=b) for gate, w, b in parts]
     h_reset, h_update, h_new = (layer.name for layer in layers)
-    one_minus = curves.SIGMOID.scaled(-1.0, 1.0)
     return (
         *layers,
         _layer(f"{name}.s_reset", "rescaled_add", step(0), h_reset),
         _layer(f"{name}.reset", "table", f"{name}.s_reset", curve=curves.SIGMOID),
         _layer(f"{name}.s_update", "rescaled_add", step(1), h_update),
         _layer(f"{name}.update", "table", f"{name}.s_update", curve=curves.SIGMOID),
-        _layer(f"{name}.keep", "table", f"{name}.s_update", curve=one_minus),
+        _layer(f"{name}.keep", "table", f"{name}.s_update", curve=curves.ONE_MINUS_SIGMOID),
         _layer(f"{name}.gated", "mul", h_new, f"{name}.reset"),
         _layer(f"{name}.s_new", "rescaled_add", step(2), f"{name}.gated"),
         _layer(f"{name}.new", "table", f"{name}.s_new", curve=curves.TANH),

@@ -1,5 +1,7 @@
 """Products, sums of unequal scales and tables: trained for a few steps, the torch forward is still the interpreter."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -8,8 +10,8 @@ from torch.nn import functional
 from edgekws.errors import TargetError
 from edgekws.graph.ir import INPUT
 from edgekws.quant import ptq
-from edgekws.quant.float_layers import Layer
-from edgekws.quant.frontends import torch_fx
+from edgekws.quant.float_layers import Layer, run_layers
+from edgekws.quant.frontends import onnx, torch_fx
 from edgekws.quant.recurrent import gru_body
 from edgekws.recipe import QuantSection
 from tests.quant.test_quant import differing, inputs, lowered, train_a_little
@@ -123,3 +125,30 @@ def test_a_gated_recurrent_unit_has_the_integers_of_its_scan(bits):
     graph = lowered(quantized)
     assert not differing(quantized, graph, inputs(16, 1))
     assert [node.weight_bits for node in graph.node("gru").body if node.op == "linear"] == [bits] * 3
+
+
+class ByHand(nn.Module):
+    """A GELU in pieces, as older exporters write it."""
+
+    def forward(self, x):
+        return x * (torch.erf(x / 2**0.5) + 1) * 0.5
+
+
+ACTIVATIONS = [
+    nn.Sigmoid(), nn.Tanh(), nn.Hardswish(), nn.Hardsigmoid(), nn.SiLU(), nn.Mish(), nn.Softplus(),
+    nn.GELU(), nn.ELU(0.5), nn.CELU(0.5), nn.LeakyReLU(0.3), nn.PReLU(8, 0.2), nn.PReLU(), ByHand(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda each: type(each).__name__)
+def test_an_activation_is_one_table_whether_it_comes_from_torch_or_onnx(activation, tmp_path):
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Conv2d(1, 8, 3, stride=3), activation, nn.Flatten(), nn.Linear(8 * 16 * 3, 12)).eval()
+    x, path = inputs(4, 0), tmp_path / "x.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(model, (x[:1],), str(path), dynamo=False, dynamic_axes={"x": {0: "n"}}, input_names=["x"])
+    for layers in (torch_fx.trace(model), onnx.read(path).layers):
+        assert [layer.kind for layer in layers] == ["conv2d", "table", "linear"]
+        with torch.no_grad():
+            assert torch.allclose(run_layers(layers, x)["fc"], model(x), atol=1e-5)

@@ -93,8 +93,13 @@ class Joins(Builder):
     def curve(self, x: Value, curve: Curve, slopes: torch.Tensor, name: str) -> Value:
         """A function of each value; a function of a function becomes one. slopes: [1 or c], or empty."""
         layer = self.fusible(x)
-        limited = layer is not None and (layer.relu or layer.is_limited)
-        if layer is None or layer.curve is None or limited or x.has_zeros or (len(slopes) and len(layer.weight)):
+        if layer is None or layer.relu or layer.is_limited or x.has_zeros:
+            return self._table(x, curve, slopes, name)
+        if layer.has_gains and bool((layer.weight == layer.weight[0]).all() and (layer.bias == layer.bias[0]).all()):
+            curve = curve.of_scaled(float(layer.weight[0]), float(layer.bias[0]))
+            self.changed(layer, kind="table", weight=slopes, bias=slopes[:0], curve=curve)
+            return x
+        if layer.curve is None or (len(slopes) and len(layer.weight)):
             return self._table(x, curve, slopes, name)
         self.changed(layer, curve=curve.after(layer.curve), weight=slopes if len(slopes) else layer.weight)
         return x

@@ -119,11 +119,22 @@ class Weights(Joins):
         if places is not None and x.users == 1 and self._folds(x.source):
             self._fold(x.source, gain[places], shift[places])
             return x
+        if self._scales_curve(x, gain, shift):
+            return x
         if places is None or not self.is_rearranged(x):
             x = self.output(self.placed(x, in_three(x.index), name), x)
             places = torch.arange(x.shape[0])
         result = self.layer("scale", "scale", (x.source,), name, weight=gain[places], bias=shift[places])
         return replace(result, index=x.index)
+
+    def _scales_curve(self, x: Value, gain: torch.Tensor, shift: torch.Tensor) -> bool:
+        """Whether a function before it takes one gain and one shift in, which it then has."""
+        layer = self.fusible(x)
+        uniform = bool((gain == gain[0]).all() and (shift == shift[0]).all())
+        if layer is None or layer.curve is None or layer.relu or layer.is_limited or x.has_zeros or not uniform:
+            return False
+        self.changed(layer, curve=layer.curve.scaled(float(gain[0]), float(shift[0])))
+        return True
 
     def affine(self, x: Value, gain: Constant, shift: Constant, name: str) -> Value:
         """x * gain + shift, which are repeated to the shape [n, *x.shape] and differ along one axis of x at most."""

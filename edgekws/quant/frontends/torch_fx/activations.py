@@ -47,6 +47,8 @@ _OF_FUNCTIONS: dict[object, tuple[Callable[..., Curve], tuple[str, ...]]] = {
     torch.tanh: (_constant(curves.TANH), ()),
     functional.tanh: (_constant(curves.TANH), ()),
     "tanh": (_constant(curves.TANH), ()),
+    torch.erf: (_constant(curves.ERF), ()),
+    "erf": (_constant(curves.ERF), ()),
     torch.abs: (_constant(curves.ABS), ()),
     "abs": (_constant(curves.ABS), ()),
     torch.sqrt: (_constant(curves.SQRT), ()),
