@@ -45,7 +45,11 @@ class _GatedResidual(nn.Module):
 
 def mobilenet_v3(labels: int, channels: int = 16, blocks: int = 2) -> nn.Module:
     """Inverted bottlenecks with Hardswish and hard gates (Howard et al., arXiv 1905.02244)."""
-    layers: list[nn.Module] = [nn.Conv2d(1, channels, 3, (2, 2), 1, bias=False), nn.BatchNorm2d(channels), nn.Hardswish()]
+    layers: list[nn.Module] = [
+        nn.Conv2d(1, channels, 3, (2, 2), 1, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.Hardswish(),
+    ]
     layers += [_InvertedGated(channels) for _ in range(blocks)]
     head = [nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, 2 * channels, 1), nn.Hardswish(), nn.Flatten()]
     return nn.Sequential(*layers, *head, nn.Dropout(), nn.Linear(2 * channels, labels))
