@@ -45,6 +45,13 @@ class Gated(nn.Module):
         return self.value(x).tanh() * torch.sigmoid(self.gate(x))
 
 
+class Difference(nn.Module):
+    """A tensor less its mean over frequency."""
+
+    def forward(self, x):
+        return x.tanh() - x.mean(3, keepdim=True)
+
+
 class Swish(nn.Module):
     def forward(self, x):
         return x * torch.sigmoid(x)
@@ -56,6 +63,7 @@ BLOCKS = {
     "broadcast": lambda: nn.Sequential(nn.SiLU(), MeanAdded()),
     "gated": lambda: Gated(8),
     "swish": Swish,
+    "difference": Difference,
     "prelu": lambda: nn.PReLU(8, 0.3),
     "shared_prelu": nn.PReLU,
     "leaky": lambda: nn.LeakyReLU(0.2),

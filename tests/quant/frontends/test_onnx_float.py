@@ -222,7 +222,7 @@ REFUSED = {
     "mean of clips": ([CONV, ("ReduceMean", ["c"], ["y"], {**NAMED, "axes": [0]})], r"here: should be a mean over"),
     "clips joined": ([CONV, ("Concat", ["c", "c"], ["y"], {**NAMED, "axis": 0})], "here: should join along another"),
     "limits": ([CONV, ("Clip", ["c", "row"], ["y"], NAMED)], "here: a limit should be one number"),
-    "difference": ([CONV, ("Sub", ["c", "c"], ["y"], NAMED)], "here: should subtract a constant"),
+    "ratio": ([CONV, ("Div", ["c", "c"], ["y"], NAMED)], "here: input 1 should be a constant"),
     "reflection": ([("Pad", ["x", "wide"], ["y"], {**NAMED, "mode": "reflect"})], "here: should pad with.*reflect"),
     "filled": ([("Pad", ["x", "wide", "two"], ["y"], NAMED)], "here: should pad with zeros.*value 2"),
     "padded channels": ([("Pad", ["x", "batch"], ["y"], NAMED)], "here: should pad other axes than the batch"),

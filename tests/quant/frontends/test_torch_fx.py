@@ -237,7 +237,7 @@ REFUSED = {
     "pattern": (form(lambda m, x: m.conv(x) + torch.ones(47, 8).triu()), "^add: constants should differ along one"),
     "misfit added": (form(lambda m, x: m.conv(x) + torch.ones(3)), "^add: constants should fit the tensor"),
     "weighted sum": (form(lambda m, x: torch.add(m.conv(x), m.conv(x), alpha=2)), "^add should add two tensors"),
-    "difference": (form(lambda m, x: m.conv(x) - m.conv(x)), "^sub should subtract a constant"),
+    "ratio": (form(lambda m, x: m.conv(x) / m.conv(x)), "^truediv should divide by a constant"),
     "quotient": (form(lambda m, x: 1 / m.conv(x)), "^truediv should divide by a constant"),
     "flat and not": (form(lambda m, x: m.conv(x) + m.conv(x).flatten(1)), "^add should join tensors of one shape"),
     "reshape": (form(lambda m, x: m.conv(x).reshape(-1, 16, 1)), "^reshape should keep the axis of the batch"),

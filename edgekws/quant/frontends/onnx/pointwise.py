@@ -62,7 +62,8 @@ def _add(call: Call) -> Value:
 
 def _sub(call: Call) -> Value:
     if not _has_constant(call):
-        raise call.refuse("should subtract a constant", "two tensors")
+        negative = call.assembler.affine(call.value(1), -1.0, 0.0, call.name)
+        return call.assembler.add(call.value(0), negative, call.name)
     x, shift = _with_constant(call)
     first = call.inputs[0] in call.state.constants
     return call.assembler.affine(x, *((-1.0, shift) if first else (1.0, -shift)), call.name)

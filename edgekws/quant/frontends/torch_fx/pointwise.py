@@ -48,8 +48,9 @@ def _add(call: Call) -> Value:
 def _sub(call: Call) -> Value:
     x, y = operands(call)
     if isinstance(x, Value) and isinstance(y, Value):
-        got, hint = str(call.node.args), "negate the weights of the layer before, and add"
-        raise TargetError(f"{call.name} should subtract a constant", got=got, hint=hint)
+        if call.node.kwargs.get("alpha", 1) != 1:
+            raise TargetError(f"{call.name} should subtract a tensor as it is", got=str(call.node.kwargs))
+        return call.assembler.add(x, call.assembler.affine(y, -1.0, 0.0, call.name), call.name)
     constant = constant_of(x, y)
     gain, shift = (1.0, -constant) if isinstance(x, Value) else (-1.0, constant)
     return call.assembler.affine(call.x, gain, shift, call.name)
