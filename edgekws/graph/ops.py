@@ -235,3 +235,5 @@ _ROWS = (
 )  # fmt: skip
 OPS = {row.name: row for row in _ROWS}
 """Rows by name; the op of every node is one of them."""
+DENSE: Op = next(name for name, row in OPS.items() if row.is_dense)
+"""The matrix times the whole input."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from edgekws.graph.ir import FIXED_POINT_BITS, Graph, Node, Requant
+from edgekws.graph.ops import DENSE
 from edgekws.graph.sums import STATE, step
 
 _ROWS = 0
@@ -68,6 +69,6 @@ def _zeros(node: Node, row: Node) -> Node:
     )  # fmt: skip
     weight = np.zeros((channels, size), np.int8)
     return Node(
-        f"{node.name}.first", "linear", (row.name,), requant, row.out_shape, shape, weight,
+        f"{node.name}.first", DENSE, (row.name,), requant, row.out_shape, shape, weight,
         out_scale=node.out_scale, out_zero=node.out_zero,
     )  # fmt: skip

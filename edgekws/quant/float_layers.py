@@ -219,6 +219,7 @@ def _as_row(state: torch.Tensor) -> torch.Tensor:
 
 
 CONCAT: Op = "concat"
+MUL: Op = "mul"
 RESHAPE: Op = "reshape"
 SLICE: Op = "slice"
 TRANSPOSE: Op = "transpose"
@@ -228,7 +229,7 @@ _WEIGHTLESS: dict[Op, Callable[..., torch.Tensor]] = {
     CONCAT: _concat,
     "global_sum_pool": _global_sum_pool,
     "max_pool": _max_pool,
-    "mul": _mul,
+    MUL: _mul,
     "rescaled_add": _add,
     RESHAPE: _reshape,
     "scale": _scale,

@@ -18,7 +18,7 @@ from edgekws.graph.ops import Op
 from edgekws.graph.sums import STATE, step
 from edgekws.quant import equalize, observe, reconstruct
 from edgekws.quant.elementwise import Product, RescaledSum, Table
-from edgekws.quant.float_layers import Layer, Tensors, require_valid_weights, run_layers, signed_layers
+from edgekws.quant.float_layers import MUL, Layer, Tensors, require_valid_weights, run_layers, signed_layers
 from edgekws.quant.joining import joined
 from edgekws.quant.layers import (
     QuantizedLayer,
@@ -174,7 +174,7 @@ class _Job:
         if layer.operation.is_table:
             return Table(layer, s_in[0], scales[layer.name], all_signed[layer.inputs[0]], signed)
         if layer.operation.broadcasts:
-            kind = Product if layer.kind == "mul" else RescaledSum
+            kind = Product if layer.kind == MUL else RescaledSum
             return kind(layer, (s_in[0], s_in[1]), scales[layer.name], signed)
         return None
 

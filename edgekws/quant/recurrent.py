@@ -14,9 +14,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from edgekws.graph.ops import DENSE
 from edgekws.graph.sums import STATE, step
 from edgekws.quant import curves
-from edgekws.quant.float_layers import Layer, Tensors, rows_of
+from edgekws.quant.float_layers import MUL, Layer, Tensors, rows_of
 from edgekws.quant.layers import QuantizedLayer
 
 _EMPTY = torch.zeros(0)
@@ -26,7 +27,7 @@ _GATES = ("reset", "update", "new")
 def gru_body(name: str, weight: torch.Tensor, bias: torch.Tensor) -> tuple[Layer, ...]:
     """weight: [3 * c, c], bias: [3 * c], of the state, in the order reset, update, new. name: prefix of the layers."""
     parts = zip(_GATES, weight.chunk(3), bias.chunk(3), strict=True)
-    layers = [_layer(f"{name}.h_{gate}", "linear", STATE, weight=w, bias=b) for gate, w, b in parts]
+    layers = [_layer(f"{name}.h_{gate}", DENSE, STATE, weight=w, bias=b) for gate, w, b in parts]
     h_reset, h_update, h_new = (layer.name for layer in layers)
     return (
         *layers,
@@ -35,11 +36,11 @@ def gru_body(name: str, weight: torch.Tensor, bias: torch.Tensor) -> tuple[Layer
         _layer(f"{name}.s_update", "rescaled_add", step(1), h_update),
         _layer(f"{name}.update", "table", f"{name}.s_update", curve=curves.SIGMOID),
         _layer(f"{name}.keep", "table", f"{name}.s_update", curve=curves.ONE_MINUS_SIGMOID),
-        _layer(f"{name}.gated", "mul", h_new, f"{name}.reset"),
+        _layer(f"{name}.gated", MUL, h_new, f"{name}.reset"),
         _layer(f"{name}.s_new", "rescaled_add", step(2), f"{name}.gated"),
         _layer(f"{name}.new", "table", f"{name}.s_new", curve=curves.TANH),
-        _layer(f"{name}.from_new", "mul", f"{name}.new", f"{name}.keep"),
-        _layer(f"{name}.from_old", "mul", STATE, f"{name}.update"),
+        _layer(f"{name}.from_new", MUL, f"{name}.new", f"{name}.keep"),
+        _layer(f"{name}.from_old", MUL, STATE, f"{name}.update"),
         _layer(f"{name}.next", "rescaled_add", f"{name}.from_new", f"{name}.from_old"),
     )
 
