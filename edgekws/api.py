@@ -53,6 +53,7 @@ def prepare(
     *,
     features: FeatureSpec | None = None,
     input_scale: float | None = None,
+    strict: bool = True,
     **options: Any,  # noqa: ANN401
 ) -> Prepared:
     """Quantize a float network with calibration data; train the result further or lower it at once.
@@ -66,6 +67,7 @@ def prepare(
                  takes int8 inputs, and no recordings
     input_scale  real value of one int8 step of the input; by default that of `features` when its coefficients have one
                  scale and zero point, else 1/32 (a range of +-4, for standardized features)
+    strict       refuse layers that the NPU would leave to the CPU; False keeps them
     options      method ("ptq" to lower at once; "qat", to train, starts from the float weights), calibration_method
                  ("mse", "minmax", "percentile", "entropy"), headroom_bits, equalize, correct_bias, reconstruct,
                  freeze_at: see edgekws.recipe.QuantSection
@@ -78,12 +80,12 @@ def prepare(
     moves weights that left their range back into it.
 
     Raises ConfigError for wrong arguments, DataError for unusable calibration data, ArtifactError for a damaged file,
-    and TargetError, with the layer's name, for a layer that the integer graph cannot express.
+    and TargetError, with the layer's name, for a layer that the integer graph cannot express or the target cannot run.
     """
     from edgekws.quant.frontends import prepared
 
     plan = _plan(target, bits, dict(layers or {}), options)
-    return prepared.prepare(model, calibration, plan, features, input_scale)
+    return prepared.prepare(model, calibration, plan, features, input_scale, strict)
 
 
 def _plan(target: str, bits: int, layers: dict[str, int], options: dict[str, Any]) -> QuantSection:
@@ -104,13 +106,13 @@ def lower(
     features: FeatureSpec | None = None,
     name: str = "model",
     *,
-    strict: bool = True,
+    strict: bool | None = None,
 ) -> Graph:
     """Convert the result of `prepare`, trained or not, to the integer graph that its forward pass computes.
 
     labels: names of the classes; class0, class1, ... by default. features: the front end that computes the input on a
     device; by default the one given to `prepare`, else unknown. strict: refuse layers that the NPU would leave to the
-    CPU.
+    CPU; by default as `prepare` was told.
 
     graph.run(features) takes int8 [n, frames, coefficients] and returns int8 scores [n, labels]. graph.input_scale and
     graph.score_scale are the real values of their steps. Raises TargetError, with the layer's name and the rule that it
@@ -134,6 +136,8 @@ def lower(
             hint="give features= to prepare, whose network then gets their coefficients",
         )
     network = _on_cpu(model)
+    if strict is None:
+        strict = not isinstance(model, Prepared) or model.strict
     return lowering.lower(network, spec, _labels(network, spec, labels), name, strict=strict)
 
 

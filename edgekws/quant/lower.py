@@ -61,7 +61,9 @@ def lower(
 def _require_legal(node: Node, graph: Graph, target: ModuleType) -> None:
     reason = target.legal(node, graph)
     if reason:
-        raise TargetError(f"{node.name} should be legal on {target.NAME}", got=reason)
+        hint = "change the layer (channels, say, to the next multiple), give strict=False, which leaves it to the CPU"
+        hint = f"{hint}, or choose the target int8"
+        raise TargetError(f"{node.name} should be legal on {target.NAME}", got=reason, hint=hint)
 
 
 def _require_exact(node: Node, lo: int, hi: int) -> None:

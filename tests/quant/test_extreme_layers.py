@@ -99,11 +99,12 @@ def test_calibration_that_fills_little_of_the_range_is_warned_of():
 
 def test_channels_of_very_different_ranges_have_a_way_out():
     far = nn.Sequential(
-        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-        nn.Linear(8, CLASSES),
+        nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3, groups=16), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(16, CLASSES),
     ).eval()  # fmt: skip
     with torch.no_grad():
-        gains = torch.logspace(-1.5, 1.5, 8)
+        gains = torch.logspace(-1.5, 1.5, 16)
         far[0].weight.mul_(gains.view(-1, 1, 1, 1)), far[0].bias.mul_(gains)
         far[2].weight.div_(gains.view(-1, 1, 1, 1))
     with pytest.raises(edgekws.errors.TargetError, match="equalize=True"):

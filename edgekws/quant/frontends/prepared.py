@@ -12,7 +12,7 @@ from torch import nn
 
 from edgekws.errors import ConfigError, DataError, TargetError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec, UnknownFeatures
-from edgekws.quant import ptq
+from edgekws.quant import lower, ptq
 from edgekws.quant.float_layers import Layer, require_valid_weights, run_layers
 from edgekws.quant.frontends import onnx, torch_fx
 from edgekws.quant.network import QuantNet
@@ -40,9 +40,10 @@ class Prepared(QuantNet):
 
     features: FeatureSpec | UnknownFeatures
 
-    def __init__(self, network: QuantNet, features: FeatureSpec | UnknownFeatures) -> None:
+    def __init__(self, network: QuantNet, features: FeatureSpec | UnknownFeatures, strict: bool = True) -> None:
+        """strict: whether every layer has to run on the target's hardware."""
         super().__init__(list(network), network.target, network.freeze_at, network.input_scale, network.input_zero)
-        self.features = features
+        self.features, self.strict = features, strict
 
     def steps(self, x: torch.Tensor) -> torch.Tensor:
         if isinstance(self.features, FeatureSpec) and self.features.rounding == "toward-zero":
@@ -59,6 +60,7 @@ def prepare(
     plan: QuantSection,
     features: FeatureSpec | None = None,
     input_scale: float | None = None,
+    strict: bool = True,
 ) -> Prepared:
     """See edgekws.prepare."""
     scale, zero = (INPUT_SCALE, 0) if features is None else (features.network_scale, features.network_zero)
@@ -72,7 +74,15 @@ def prepare(
         raise ConfigError(f"features of {spec.shape} should fit the calibration", got=f"{shape}")
     layers = _layers(model, x)
     clipped = torch.clamp(x / scale + zero, INPUT_MIN, INPUT_MAX)
-    return Prepared(ptq.quantize(layers, (clipped - zero) * scale, plan, scale, zero), spec).eval()
+    network = ptq.quantize(layers, (clipped - zero) * scale, plan, scale, zero)
+    _require_legal(network, spec, strict)
+    return Prepared(network, spec, strict).eval()
+
+
+def _require_legal(network: QuantNet, spec: FeatureSpec | UnknownFeatures, strict: bool) -> None:
+    """What a training cannot change is refused before it, not after."""
+    labels = tuple(f"class{number}" for number in range(network.score_count(spec.shape)))
+    lower.lower(network, spec, labels, "model", strict=strict)
 
 
 def calibration_tensor(calibration: Calibration | None, input_scale: float, input_zero: int = 0) -> torch.Tensor:
@@ -153,7 +163,7 @@ def _scores(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     parameter = next(model.parameters(), x)
     try:
         with torch_fx.evaluating(model):
-            scores = model(x.to(parameter))
+            scores = torch_fx.run(model, x.to(parameter))
     except RuntimeError as error:
         raise DataError("the network should take the calibration", got=str(error)) from error
     except TypeError:  # it has other arguments, which the tracing names

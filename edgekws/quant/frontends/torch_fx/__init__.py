@@ -7,7 +7,7 @@ a method; a reader takes a Call and returns the Value that the operation gives.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import fx, nn
@@ -15,7 +15,7 @@ from torch import fx, nn
 from edgekws.errors import TargetError
 from edgekws.features.spec import FeatureSpec
 from edgekws.quant.float_layers import Layer
-from edgekws.quant.frontends.torch_fx.reader import Reader
+from edgekws.quant.frontends.torch_fx.reader import Reader, batch_of
 
 
 @torch.no_grad()
@@ -32,7 +32,8 @@ def trace(network: nn.Module, shape: tuple[int, int] | None = None) -> list[Laye
     traced.graph.eliminate_dead_code()
     reader = Reader(traced, shape)
     for node in traced.graph.nodes:
-        reader.read(node)
+        if node.users or node.op in ("placeholder", "output"):  # else a guard of torch.export
+            reader.read(node)
     return reader.finished()
 
 
@@ -59,11 +60,21 @@ def _exported(network: nn.Module, shape: tuple[int, int]) -> fx.GraphModule | No
     return module if isinstance(module, fx.GraphModule) else None
 
 
+def run(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """The network's result for x [n, 1, frames, coefficients], whatever batch an exported module takes."""
+    size = batch_of(network) if isinstance(network, fx.GraphModule) else 0
+    if not size:
+        return network(x)  # type: ignore[no-any-return]
+    filled = torch.cat([x, x[:1].expand(-len(x) % size, *x.shape[1:])])
+    return torch.cat([network(part) for part in filled.split(size)])[: len(x)]  # type: ignore[no-untyped-call]
+
+
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
     """Eval mode within the block; each module then returns to its own mode: some may be frozen while others train."""
     modes = {module: module.training for module in network.modules()}
-    network.eval()
+    with suppress(NotImplementedError):  # of exported modules, which have the mode that they were exported in
+        network.eval()
     try:
         yield
     finally:

@@ -37,7 +37,7 @@ class Reader:
     """assembler: where the layers go; the others as call.State explains them."""
 
     def __init__(self, traced: fx.GraphModule, shape: tuple[int, int] | None) -> None:
-        self.modules, self.assembler = dict(traced.named_modules()), Assembler(shape)
+        self.modules, self.assembler = dict(traced.named_modules()), Assembler(shape, batch_of(traced))
         self.owner = traced
         self.values: dict[fx.Node, Value] = {}
         self.lists: dict[fx.Node, list[Value]] = {}
@@ -140,6 +140,13 @@ def _reader_of(target: Any) -> Callable[[Call], Result] | None:  # noqa: ANN401
     if isinstance(target, torch._ops.OpOverload):  # torch has no public name for it
         return _BY_NAME.get(target._schema.name.partition("::")[2])
     return _FUNCTIONS.get(target if callable(target) else str(target))
+
+
+def batch_of(traced: fx.GraphModule) -> int:
+    """How many clips an exported module takes at once; 0 for any."""
+    inputs = [node.meta.get("val") for node in traced.graph.nodes if node.op == "placeholder"]
+    sizes = [each.shape[0] for each in inputs if isinstance(each, torch.Tensor) and each.ndim]
+    return sizes[0] if sizes and isinstance(sizes[0], int) else 0
 
 
 def _users(node: fx.Node) -> int:
