@@ -9,6 +9,7 @@ from edgekws.cli.line import import_ as command
 from edgekws.errors import ConfigError
 from edgekws.graph import io
 from firmware_io.bench import vectors
+from tests.graphs import random_dag
 from tests.importers.tflite_models import random_model
 
 
@@ -55,6 +56,14 @@ def test_wrong_options_are_refused_before_anything_is_written(model, tmp_path, o
     with pytest.raises(ConfigError):
         imported(model, tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_of_our_own_is_not_replaced(model, tmp_path):
+    graph = random_dag(1)
+    io.save(graph, tmp_path / "graph.npz")
+    with pytest.raises(ConfigError, match="new folder"):
+        imported(model, tmp_path)
+    assert io.digest(io.load(tmp_path / "graph.npz")) == io.digest(graph)
 
 
 def test_the_inputs_are_those_of_the_seed(model, tmp_path):

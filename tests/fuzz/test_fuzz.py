@@ -106,7 +106,12 @@ def test_libfuzzer_runs_the_same_harness(sanitizers: None, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("what", "inputs"),
-    [("answers", 20_000), ("graph", 12_000), pytest.param("import_onnx", 5_000, marks=pytest.mark.slow)],
+    [
+        ("answers", 20_000),
+        ("graph", 12_000),
+        pytest.param("import_onnx", 5_000, marks=pytest.mark.slow),
+        pytest.param("import_tflite", 5_000, marks=pytest.mark.slow),
+    ],
 )
 def test_no_input_breaks_a_reader(what: str, inputs: int) -> None:
     lines: list[str] = []

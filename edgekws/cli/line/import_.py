@@ -50,6 +50,7 @@ def import_(
     options = importers.Options(_labels(labels), _features(features), model.stem)
     name, content = importers.find(model, form or "")
     graph = importers.load(model, name, options)
+    _require_free(out)
     height, width, channels = graph.in_shape
     clips = np.random.default_rng(seed).integers(-128, 128, (inputs, height, width * channels)).astype(np.int8)
     scores = graph.run(clips)
@@ -62,6 +63,19 @@ def import_(
     console.next_step("check", out)
     console.next_step("flash", "--board", BOARD, "--out", out)
     console.next_step("bench", "--board", BOARD, "--out", out)
+
+
+def _require_free(out: Path) -> None:
+    """Raises ConfigError for a folder with a model that was not imported."""
+    from edgekws import models
+    from edgekws.graph import io
+    from edgekws.models import memory
+
+    graph = out / models.GRAPH
+    own = (out / memory.NETWORK).exists() or (graph.exists() and "imported_from" not in io.load(graph).provenance)
+    if own or out.is_file():
+        hint = "give a new folder with --out"
+        raise ConfigError(f"{out} should be a new folder, or one that was imported before", got="another", hint=hint)
 
 
 def _labels(text: str | None) -> tuple[str, ...]:
@@ -107,6 +121,9 @@ def _compare(name: str, files: dict[str, bytes], clips: np.ndarray, scores: np.n
         runtimes = importer.executors(files)
     except ModuleNotFoundError as error:
         console.warn(f"not compared: {error.name} is not installed")
+        return
+    except (ValueError, RuntimeError) as error:
+        console.warn(f"not compared: the runtime refuses the file: {error}")
         return
     table = Table("runtime", "random inputs", "differing scores", "inputs that differ", "largest", box=None)
     for runtime, run in runtimes.items():

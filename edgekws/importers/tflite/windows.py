@@ -17,7 +17,7 @@ from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import Requant, Rule
 from edgekws.importers.tflite import scales
 from edgekws.importers.tflite.builder import ACROSS, DEPTHWISE, MAXIMUM, Builder, Value, laid_out
-from edgekws.importers.tflite.schema import Operator
+from edgekws.importers.tflite.schema import ELEMENTS_MAX, Operator
 
 _SAME, _VALID = 0, 1
 _WEIGHTS = ("INT8", "INT4", "INT2")
@@ -266,6 +266,10 @@ def _window(
             raise ArtifactError(f"{operator.place}: windows should fit the input", got=f"{extent} in {size}")
         out.append(count)
         pad += [ends[0] + total // 2, ends[1] + total - total // 2]
+    padded = (shape[0] + sum(pad[:2])) * (shape[1] + sum(pad[2:])) * shape[2]
+    if padded > ELEMENTS_MAX:
+        got = f"{padded} with its padding"
+        raise ArtifactError(f"{operator.place}: at most {ELEMENTS_MAX} values were expected", got=got)
     fields: dict[str, Any] = {"stride": stride, "pad": tuple(pad), "pad_value": pad_value if any(pad) else 0}
     if dilation != (1, 1):
         fields["dilation"] = dilation
