@@ -105,6 +105,9 @@ def _about(graph: Graph, layers: list[Layer]) -> dict[str, str]:
     plain = (Form.INSIDE, Form.OUTSIDE, Form.UNSCALED)
     if "narrow_weights" in about or any(layer.form not in plain for layer in layers):
         about["forms"] = json.dumps({layer.node.name: layer.form.value for layer in layers})
+    once = [layer.node.name for layer in layers if layer.node.requant.rule == "fixed-point-once"]
+    if once:
+        about["rounded_once"] = json.dumps(once)
     return about | ({"layers_without_proof": json.dumps(without_proof)} if without_proof else {})
 
 

@@ -13,11 +13,11 @@ class Net:
 
     def __init__(self, seed: int, shape: tuple[int, ...] = (1, 49, 10)) -> None:
         self.rng = np.random.default_rng(seed)
-        self.shape, self.nodes, self.constants = shape, [], []
-        self.nodes: list[Any]
-        self.constants: list[Any]
+        self.shape = shape
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
 
-    def constant(self, value: np.ndarray) -> str:
+    def constant(self, value: Any) -> str:
         name = f"constant{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.array(value, order="C"), name))
         return name

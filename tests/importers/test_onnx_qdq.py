@@ -11,9 +11,10 @@ from onnxruntime.quantization import QuantFormat, QuantType
 
 from edgekws import plugins
 from edgekws.emit import onnx_qdq as emitter
+from edgekws.errors import TargetError
 from edgekws.features.spec import UnknownFeatures
 from edgekws.importers import onnx_qdq
-from tests.graphs import random_dag
+from tests.graphs import random_dag, random_general
 from tests.importers import float_onnx, qdq_onnx
 from tests.importers.qdq_onnx import QdqNet
 
@@ -134,6 +135,26 @@ def test_our_own_files_keep_their_integers(target):
 def test_two_hundred_of_our_own_files_keep_their_integers(target):
     for seed in range(200):
         assert_same(seed, target)
+
+
+NOT_IN_QDQ = ("rescaled_add", "mul", "table", "softmax")
+
+
+@pytest.mark.parametrize("count", [12, pytest.param(200, marks=pytest.mark.slow)])
+def test_general_graphs_that_we_export_keep_their_integers(count):
+    """Zero points, parts of ranges, padding values, dilation, one rounding, values that are moved."""
+    exported = 0
+    for seed in range(count):
+        graph = random_general(seed, without=NOT_IN_QDQ)
+        try:
+            files = emitter.emit(graph)
+        except TargetError:
+            continue
+        height, width, channels = graph.in_shape
+        features = inputs((height, width * channels), 5, seed)
+        assert (onnx_qdq.read(files).run(features) == graph.run(features)).all(), seed
+        exported += 1
+    assert exported > count / 3
 
 
 def assert_same(seed, target):

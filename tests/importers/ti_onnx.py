@@ -20,7 +20,7 @@ class TiNet(Net):
         super().__init__(seed, shape)
         self.raw, self.merged = raw, merged
 
-    def constant(self, value: np.ndarray) -> str:
+    def constant(self, value: Any) -> str:
         if not self.raw:
             return super().constant(value)
         name = f"constant{len(self.nodes)}"
@@ -37,7 +37,7 @@ class TiNet(Net):
     def clip(self, x: str, lo: float, hi: float) -> str:
         return self.add("Clip", x, self.floats(lo), self.floats(hi))
 
-    def stage(self, x: str, shape: tuple[int, ...], spread: float, bits: int, lo: int, hi: int) -> str:
+    def stage(self, x: str, shape: tuple[int, ...], spread: int, bits: int, lo: int, hi: int) -> str:
         """Add, Mul, Mul or Div, Floor, Clip. spread: about what the sums reach."""
         shift = self.rng.integers(-2, 1, shape) + max(int(np.log2(spread / 60)), 2)
         mult = np.ones(shape) if bits == 8 else self.rng.integers(64, 256, shape)
@@ -45,7 +45,7 @@ class TiNet(Net):
         x = self.add("Add", x, self.floats(self.rng.integers(-spread // 9, spread // 9, shape)))
         return self.scaled(x, mult, shift, lo, hi)
 
-    def scaled(self, x: str, mult: np.ndarray, shift: np.ndarray, lo: int, hi: int) -> str:
+    def scaled(self, x: str, mult: Any, shift: Any, lo: int, hi: int) -> str:
         if self.merged:
             x = self.add("Mul", x, self.floats(mult * 2.0**-shift))
         elif self.raw:
@@ -69,7 +69,7 @@ class TiNet(Net):
         weight = self.integers(limit, c_out, c_in // more.get("group", 1), *kernel)
         x = self.add("Conv", x, weight, kernel_shape=list(kernel), **more)
         lo, hi = (-255, 255) if relu else (-128, 127)
-        x = self.stage(x, (1, c_out, 1, 1), limit * 60 * np.sqrt(fan_in), bits, lo, hi)
+        x = self.stage(x, (1, c_out, 1, 1), int(limit * 60 * np.sqrt(fan_in)), bits, lo, hi)
         return self.clip(self.add("Relu", x), 0, 255) if relu else x
 
     def mean(self, x: str, area: int, channels: int) -> str:
@@ -83,7 +83,7 @@ class TiNet(Net):
     def linear(self, x: str, c_in: int, c_out: int, bits: int = 8, scale: float = 0.0, gain: int = 3) -> str:
         """MatMul and Add, or Gemm with the offset; scale: of the outputs, where they are real numbers."""
         limit = {8: 127, 4: 7, 2: 1}[bits]
-        weight, spread = self.integers(limit, c_in, c_out), limit * 60 * np.sqrt(c_in)
+        weight, spread = self.integers(limit, c_in, c_out), int(limit * 60 * np.sqrt(c_in))
         offset = self.floats(self.rng.integers(-spread // 9, spread // 9, (c_out,)))
         x = (
             self.add("Gemm", x, weight, offset)
@@ -118,7 +118,7 @@ def pools(seed: int, raw: bool) -> bytes:
     y = net.block(x, 4, 4, (3, 3), relu=False, pads=[1, 1, 1, 1])
     z = net.block(x, 4, 4, (1, 1), relu=False)
     total = net.clip(net.add("Relu", net.add("Add", y, z)), 0, 255)
-    both = net.stage(net.add("Add", y, z), (1, 4, 1, 1), 120.0, 4, -128, 127)
+    both = net.stage(net.add("Add", y, z), (1, 4, 1, 1), 120, 4, -128, 127)
     x = net.block(total, 4, 4, (1, 1), bits=4)
     x = net.add("AveragePool", x, kernel_shape=[3, 2], strides=[3, 2])
     x = net.add("Round", net.add("Mul", x, net.floats(6.0)))

@@ -12,11 +12,11 @@ import numpy as np
 from edgekws.graph.attributes import Operand
 from edgekws.graph.ir import FIXED_POINT_BITS
 from edgekws.graph.sums import ADD_SHIFT
-from edgekws.importers._onnx import nodes, views
+from edgekws.importers._onnx import rows, views
 from edgekws.importers._onnx.file import Call
 from edgekws.importers._onnx.layers import plus
 from edgekws.importers._onnx.reader import Handler, Raw, Reader
-from edgekws.importers._onnx.values import Quantized, Real, Sized, Softmax, Sum, Value
+from edgekws.importers._onnx.values import Quantized, Real, Sized, Softmax, Stored, Sum, Value
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -51,9 +51,11 @@ def _with_constant(
 ) -> Value:
     assert array is not None
     if isinstance(value, Real) and reader.in_integers:
-        value = replace(Sum.of(call, nodes.SCALE, (value,), value.tensor.shape, value.view, 1.0), view=value.view)
+        value = replace(Sum.of(call, rows.SCALE, (value,), value.tensor.shape, value.view, 1.0), view=value.view)
     if not isinstance(value, Sum):
         return _curved(reader, call, value, array, _FUNCTIONS[call.op])
+    if call.op == "Sub" and array.ndim == 4 and array.shape[:2] == (1, 1) and array.size > 1:
+        return value.without(np.asarray(array[0, 0], np.float64))
     constant = channel_constant(call, array, value.view, value.shape)
     if not np.isfinite(constant).all() or (call.op == "Div" and not constant.all()):
         raise call.damage("constants should be finite, divisors not 0")
@@ -107,15 +109,15 @@ def combined(reader: Reader, call: Call, first: Real, second: Real) -> Sum:
         operands = (Operand(first.zero), Operand(second.zero))
         factor = first.scale * second.scale
         return Sum.of(
-            call, nodes.MUL, (first, second), first.tensor.shape, first.view, factor, fields={"operands": operands}
+            call, rows.MUL, (first, second), first.tensor.shape, first.view, factor, fields={"operands": operands}
         )
     if reader.in_integers:
-        return Sum.of(call, nodes.ADD, (first, second), first.tensor.shape, first.view, 1.0)
+        return Sum.of(call, rows.ADD, (first, second), first.tensor.shape, first.view, 1.0)
     twice = 2 * max(first.scale, second.scale)
     operands = tuple(_operand(each.zero, each.scale / twice) for each in (first, second))  # type: ignore[assignment]
     factor = twice / 2.0**ADD_SHIFT
     return Sum.of(
-        call, nodes.RESCALED_ADD, (first, second), first.tensor.shape, first.view, factor, fields={"operands": operands}
+        call, rows.RESCALED_ADD, (first, second), first.tensor.shape, first.view, factor, fields={"operands": operands}
     )
 
 
@@ -176,13 +178,23 @@ def _clip(reader: Reader, call: Call, lo: float, hi: float) -> Value:
     value = reader.value(call)
     if isinstance(value, Sum):
         return value.clipped(lo, hi)
+    if isinstance(value, Stored):
+        return _clip_integers(reader, call, value, lo, hi)
     real = reader.as_real(value, call)
     if reader.in_integers:
         if lo <= real.tensor.lo - real.tensor.raised and hi >= real.tensor.hi - real.tensor.raised:
             return real
-        total = replace(Sum.of(call, nodes.SCALE, (real,), real.tensor.shape, real.view, 1.0), floored=True)
+        total = replace(Sum.of(call, rows.SCALE, (real,), real.tensor.shape, real.view, 1.0), floored=True)
         return total.clipped(lo, hi)
     return replace(real, curve=np.clip(real.line(), np.float32(lo), np.float32(hi)))
+
+
+def _clip_integers(reader: Reader, call: Call, value: Stored, lo: float, hi: float) -> Stored:
+    """Clip of the integers that QuantizeLinear made."""
+    raised = value.tensor.raised
+    ends = [int(np.clip(end, -(1 << 20), 1 << 20)) + raised for end in (np.ceil(lo), np.floor(hi))]
+    alone = sum(each.inputs.count(call.inputs[0]) for each in reader.file.calls) == 1
+    return replace(value, tensor=reader.build.clipped(value.tensor, ends[0], ends[1], alone, reader.name_of(call)))
 
 
 def floor(reader: Reader, call: Call) -> Value:
@@ -300,34 +312,62 @@ def _sized(reader: Reader, call: Call) -> Value:
 def _of_sized(call: Call, first: Value | Raw, second: Value | Raw) -> Value:
     if isinstance(first, Sized) and isinstance(second, Sized):
         return _mean(call, first, second)
-    if not isinstance(first, Sized) or not isinstance(second, np.ndarray) or second.size != 1 or first.floored:
-        raise call.refusal("should be the rounding of a mean that edgekws writes")
-    number = float(second.ravel()[0])
+    if not isinstance(first, Sized) or not isinstance(second, np.ndarray) or first.floored or call.op == "Sub":
+        raise call.refusal(_OWN_MEAN)
+    number = positions(second)
+    if number is None or not (np.isfinite(number) & (number > 0)).all():
+        raise call.refusal(_OWN_MEAN)
     if call.op == "Add":
         return replace(first, bias=first.bias + number)
-    if call.op == "Sub" or number <= 0:
-        raise call.refusal("should be the rounding of a mean that edgekws writes")
     part = number if call.op == "Mul" else 1 / number
     return replace(first, factor=first.factor * part, bias=first.bias * part)
 
 
+_OWN_MEAN = "should be the rounding of a mean that edgekws writes"
+
+
+def positions(array: np.ndarray) -> np.ndarray | None:
+    """float64 [] or [height, width] of a constant that is alike in all channels; None for others."""
+    values = np.asarray(array, np.float64)
+    if values.size == 1 or (values.size and (values == values.flat[0]).all()):
+        return np.asarray(values.ravel()[0])
+    return np.asarray(values[0, 0]) if values.ndim == 4 and values.shape[:2] == (1, 1) else None
+
+
 def _mean(call: Call, first: Sized, second: Sized) -> Sum:
-    """A mean, halves away from where the sum's offset says that 0 is stored."""
+    """A mean of the positions inside, halves away from where the constant before says that 0 is stored."""
     size, sign = (second, first) if first.is_sign else (first, second)
-    total = size.source
-    count = 0 if total.weight is None else math.prod(total.weight.shape[1:])
-    stride, zero = total.fields.get("stride", (1, 1)), 128 if total.tensors[0].lo >= 0 else 0
-    whole = count > 0 and total.op == nodes.DEPTHWISE and total.weight is not None and bool((total.weight == 1).all())
-    is_mean = size.floored and sign.is_sign and sign.source is total and size.bias == 0.5 and call.op == "Mul"
-    factors = total.factor * size.factor * count if whole else np.zeros(1)
-    centred = bool((total.offset + total.bias == -zero * count).all()) and not any(total.zeros)
-    if not (whole and is_mean and centred and np.allclose(factors, 1, rtol=1e-6) and not any(total.fields["pad"])):
-        raise call.refusal("should be the rounding of a mean that edgekws writes")
+    total, weight = size.source, size.source.weight
+    ones = total.op == rows.DEPTHWISE and weight is not None and bool((weight == 1).all())
+    is_mean = (
+        size.floored and sign.is_sign and sign.source is total and call.op == "Mul" and bool(np.all(size.bias == 0.5))
+    )
+    if not (ones and is_mean and not total.bias.any()):
+        raise call.refusal(_OWN_MEAN)
+    assert weight is not None
+    count, taken = _inside(total), total.offset[0] if total.taken is None else -total.taken
+    zero = -np.unique(np.round(np.broadcast_to(taken, count.shape) / count, 9))
+    equal = bool(
+        np.allclose(total.factor[0] * size.factor * count, 1, rtol=1e-6) and (total.factor == total.factor[0]).all()
+    )
+    if not equal or zero.size != 1 or zero[0] + total.zeros[0] not in (0, 128):
+        raise call.refusal(_OWN_MEAN)
+    stored = int(zero[0]) + total.zeros[0]
+    fields = {"window": weight.shape[1:], "stride": total.fields["stride"], "pad": total.fields["pad"], "zero": stored}
+    source = Real(total.tensors[0], (), 1.0, total.zeros[0])
+    made = Sum.of(total.call, rows.MEAN_POOL, (source,), total.shape, total.view, 1.0, fields=fields)
+    return replace(made, offset=np.full(total.shape[2], -float(zero[0])))
+
+
+def _inside(total: Sum) -> np.ndarray:
+    """float64 [height, width]: how many positions of each window lie inside the input."""
     assert total.weight is not None
-    fields = {"window": total.weight.shape[1:], "stride": stride}
-    source = Real(total.tensors[0], (), 1.0, 0)
-    made = Sum.of(total.call, nodes.MEAN_POOL, (source,), total.shape, total.view, 1.0, fields=fields)
-    return replace(made, offset=np.full(total.shape[2], -float(zero)))
+    height, width, _ = total.tensors[0].shape
+    top, bottom, left, right = total.fields["pad"]
+    padded = np.pad(np.ones((height, width)), ((top, bottom), (left, right)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, total.weight.shape[1:3])
+    down, across = total.fields["stride"]
+    return np.asarray(windows[::down, ::across].sum(axis=(2, 3)))
 
 
 HANDLERS: dict[tuple[str, str], Handler] = {

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgekws.errors import ArtifactError
+from edgekws.errors import ArtifactError, TargetError
 from edgekws.features.spec import FeatureSpec, UnknownFeatures, from_json
-from edgekws.graph.ir import Graph, Node
+from edgekws.graph.ir import INPUT, Graph, Node
 from edgekws.importers._onnx import elementwise, layers, moves, quantized
 from edgekws.importers._onnx.file import File
 from edgekws.importers._onnx.reader import Reader
@@ -72,6 +72,7 @@ def _read(
     reader.build.rounded_twice, reader.build.in_floors = _rounded_twice(own), in_floors
     last = reader.scores()
     nodes = _needed(reader.build.nodes, last.name)
+    _require_means(nodes, reader.build.mean_zeros)
     nodes[-1] = replace(nodes[-1], out_scale=nodes[-1].out_scale * reader.step)
     graph = Graph(
         nodes=tuple(_with_scales(nodes, own)), labels=_labels(request.labels, own, last.shape[2]),
@@ -104,7 +105,8 @@ def _narrow(own: Mapping[str, str]) -> dict[str, int]:
 
 def _rounded_twice(own: Mapping[str, str]) -> frozenset[str]:
     forms = _json(own, "forms", dict) if "forms" in own else {}
-    return frozenset(name for name, form in forms.items() if form == "standard")
+    once = _json(own, "rounded_once", list) if "rounded_once" in own else []
+    return frozenset(name for name, form in forms.items() if form == "standard" and name not in once)
 
 
 def _needed(nodes: list[Node], last: str) -> list[Node]:
@@ -117,13 +119,23 @@ def _needed(nodes: list[Node], last: str) -> list[Node]:
     return kept[::-1]
 
 
+def _require_means(nodes: list[Node], zeros: Mapping[str, int]) -> None:
+    """A mean rounds halves away from the zero of its stored bytes: the file's has to be that of the node."""
+    for node in nodes:
+        if zeros.get(node.name, 128 * node.is_unsigned) != 128 * node.is_unsigned:
+            raise TargetError(f"{node.name}: a mean should round halves as its stored bytes say", got="another zero")
+
+
 def _with_scales(nodes: list[Node], own: Mapping[str, str]) -> list[Node]:
     """Our own files have scales that are powers of two; the true ones are in the metadata."""
     scales = _json(own, "output_scales", dict) if own else {}
-    return [
-        replace(node, out_scale=float(scales[node.name])) if isinstance(scales.get(node.name), float) else node
-        for node in nodes
-    ]
+    known = {INPUT: float(own["input_scale"])} if own else {}
+    for number, node in enumerate(nodes):
+        kept = own and not node.operation.is_scaled and node.inputs[0] in known  # nodes that only the import has
+        scale = scales.get(node.name, known[node.inputs[0]] if kept else node.out_scale)
+        nodes[number] = replace(node, out_scale=float(scale) if isinstance(scale, float) else node.out_scale)
+        known[node.name] = nodes[number].out_scale
+    return nodes
 
 
 def _labels(given: tuple[str, ...], own: Mapping[str, str], count: int) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from edgekws.graph.attributes import Shape
-from edgekws.importers._onnx import nodes, views
+from edgekws.importers._onnx import rows, views
 from edgekws.importers._onnx.file import LARGEST, Call
+from edgekws.importers._onnx.forms import Form
 from edgekws.importers._onnx.reader import Handler, Reader
 from edgekws.importers._onnx.values import Quantized, Real, Stored, Sum
 from edgekws.importers._onnx.views import LABELS
@@ -91,9 +92,9 @@ def convolved(call: Call, x: Real, weight: Quantized) -> Sum:
     stride, dilation = pair(call, "strides"), pair(call, "dilations")
     pad = padding(call, x.tensor.shape, kernel, stride, dilation)
     depthwise = groups == channels == len(integers) and groups > 1
-    op = nodes.DEPTHWISE if depthwise else nodes.CONV
+    op = rows.DEPTHWISE if depthwise else rows.CONV
     stored = integers[:, 0] if depthwise else _ungrouped(integers, groups, call).transpose(0, 2, 3, 1)
-    shape = nodes.out_shape(op, x.tensor.shape, len(integers), kernel, stride, pad, dilation)
+    shape = rows.out_shape(op, x.tensor.shape, len(integers), kernel, stride, pad, dilation)
     if min(shape) < 1:
         raise call.damage("windows should fit the input", f"an output of {shape}")
     fields = {"stride": stride, "pad": pad} | ({"dilation": dilation} if dilation != (1, 1) else {})
@@ -190,7 +191,7 @@ def multiplied(reader: Reader, call: Call, x: Real, weight: Quantized, transpose
     stored = _reordered(integers, views.order(x.view), x.tensor.shape)
     shape = (1, 1, len(integers))
     view = (*((),) * (len(inputs) - 1), ("c",))
-    return Sum.of(call, nodes.LINEAR, (x,), shape, view, factor, weight=stored, bits=weight.bits)
+    return Sum.of(call, rows.LINEAR, (x,), shape, view, factor, weight=stored, bits=weight.bits)
 
 
 def _reordered(integers: np.ndarray, labels: tuple[str, ...], shape: Shape) -> np.ndarray:
@@ -206,14 +207,14 @@ def _each_position(reader: Reader, call: Call, x: Real, integers: np.ndarray, fa
     *outer, last = x.view
     if len(outer) > 2:
         raise call.refusal("should have at most 4 dimensions", str(len(x.view) + 1))
-    rows, columns = (*outer, (), ())[:2]
-    sizes = views.sizes((rows, columns, last), x.tensor.shape)
-    order = [label for axis in (rows, columns, last) for label in axis]
+    down, columns = (*outer, (), ())[:2]
+    sizes = views.sizes((down, columns, last), x.tensor.shape)
+    order = [label for axis in (down, columns, last) for label in axis]
     tensor = reader.build.arranged(x.tensor, order, (sizes[0], sizes[1], sizes[2]), reader.name_of(call))
     shape = (sizes[0], sizes[1], len(integers))
     view = (*(("h",), ("w",))[: len(outer)], ("c",))
     weight = integers[:, None, None, :]
-    return Sum.of(call, nodes.CONV, (replace(x, tensor=tensor),), shape, view, factor, weight=weight, bits=bits)
+    return Sum.of(call, rows.CONV, (replace(x, tensor=tensor),), shape, view, factor, weight=weight, bits=bits)
 
 
 # Pools
@@ -225,7 +226,7 @@ def max_pool(reader: Reader, call: Call) -> Sum | Stored:
     if isinstance(value, Stored):
         total = _maxima(call, reader.channels_first_of(value, call))
         raised = value.tensor.raised
-        form = nodes.Form(1.0, -raised, value.tensor.lo - raised, value.tensor.hi - raised, raised)
+        form = Form(1.0, -raised, value.tensor.lo - raised, value.tensor.hi - raised, raised)
         return Stored(
             reader.build.settle(replace(total, zeros=(form.graph_zero,)), form, reader.name_of(call)), total.view
         )
@@ -237,7 +238,7 @@ def _maxima(call: Call, x: Real) -> Sum:
     if pair(call, "dilations") != (1, 1):
         raise call.refusal("maxima should not be dilated", str(call.attributes["dilations"]))
     fields = {"window": kernel, "stride": stride, "pad": pad, "pad_value": x.tensor.lo if any(pad) else 0}
-    return Sum.of(call, nodes.MAX_POOL, (x,), shape, views.of_chw(len(x.view) + 1, shape), x.scale, fields=fields)
+    return Sum.of(call, rows.MAX_POOL, (x,), shape, views.of_chw(len(x.view) + 1, shape), x.scale, fields=fields)
 
 
 def average_pool(reader: Reader, call: Call) -> Sum:
@@ -251,7 +252,7 @@ def averaged(call: Call, x: Real) -> Sum:
     view = views.of_chw(len(x.view) + 1, shape)
     if any(pad) and not call.attributes.get("count_include_pad", 0):
         fields = {"window": kernel, "stride": stride, "pad": pad}
-        return Sum.of(call, nodes.MEAN_POOL, (x,), shape, view, x.scale, fields=fields)
+        return Sum.of(call, rows.MEAN_POOL, (x,), shape, view, x.scale, fields=fields)
     if any(pad) and call.attributes.get("ceil_mode", 0):
         raise call.refusal("windows beyond the padding should not count", "ceil_mode with count_include_pad")
     return _ones(call, x, kernel, {"stride": stride, "pad": pad}, shape, view, math.prod(kernel))
@@ -261,7 +262,7 @@ def _ones(
     call: Call, x: Real, kernel: tuple[int, int], fields: dict[str, object], shape: Shape, view: views.View, count: int
 ) -> Sum:
     weight = np.ones((x.tensor.shape[2], *kernel), np.int64)
-    return Sum.of(call, nodes.DEPTHWISE, (x,), shape, view, x.scale / count, weight=weight, fields=fields)
+    return Sum.of(call, rows.DEPTHWISE, (x,), shape, view, x.scale / count, weight=weight, fields=fields)
 
 
 def _window(call: Call, x: Real) -> tuple[tuple[int, int], tuple[int, int], Sides, Shape]:
@@ -275,7 +276,7 @@ def _window(call: Call, x: Real) -> tuple[tuple[int, int], tuple[int, int], Side
         bottom += _beyond(shape[0] + top + bottom, kernel[0], stride[0], shape[0] + top)
         right += _beyond(shape[1] + left + right, kernel[1], stride[1], shape[1] + left)
     pad = (top, bottom, left, right)
-    out = nodes.out_shape(nodes.MAX_POOL, shape, 0, kernel, stride, pad, (1, 1))
+    out = rows.out_shape(rows.MAX_POOL, shape, 0, kernel, stride, pad, (1, 1))
     if min(out) < 1:
         raise call.damage("windows should fit the input", f"an output of {out}")
     return kernel, stride, pad, out
@@ -315,7 +316,7 @@ def reduced(reader: Reader, call: Call, x: Real, axes: tuple[int, ...], keep: bo
     factor = x.scale / count if mean else x.scale
     spatial = [label for label in ("h", "w") if views.size_of(label, x.tensor.shape) > 1]
     if "c" not in gone and sorted(gone) == spatial:
-        return Sum.of(call, nodes.SUM_POOL, (x,), (1, 1, x.tensor.shape[2]), shown, factor)
+        return Sum.of(call, rows.SUM_POOL, (x,), (1, 1, x.tensor.shape[2]), shown, factor)
     if len(kept) > 2 or not gone:
         raise call.refusal("one or two axes of three should be reduced", str(axes))
     first, last = (((), *kept)[-2:]) if kept else ((), ())

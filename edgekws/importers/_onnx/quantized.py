@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekws.importers._onnx import elementwise, layers, moves
 from edgekws.importers._onnx.file import Call
-from edgekws.importers._onnx.nodes import Form
+from edgekws.importers._onnx.forms import Form
 from edgekws.importers._onnx.reader import Handler, Reader
 from edgekws.importers._onnx.values import Quantized, Real, Softmax, Stored, Sum, Value
 

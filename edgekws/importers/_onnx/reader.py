@@ -11,9 +11,10 @@ import numpy as np
 from edgekws.errors import ArtifactError
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED
-from edgekws.importers._onnx import nodes, source, views
+from edgekws.importers._onnx import rows, source, views
 from edgekws.importers._onnx.file import LARGEST, MALFORMED, Call, File, first_line
-from edgekws.importers._onnx.nodes import Builder, Form
+from edgekws.importers._onnx.forms import Form
+from edgekws.importers._onnx.nodes import Builder
 from edgekws.importers._onnx.values import Joined, Quantized, Real, Softmax, Stored, Sum, Tensor, Value
 from edgekws.importers._onnx.views import View
 
@@ -195,7 +196,7 @@ class Reader:
 
     def quantize(self, value: Value | Raw, form: Form, call: Call) -> Stored:
         """The integers of `value`."""
-        name = call.outputs[0] if self.own else ""
+        name = call.outputs[0].removesuffix("_whole") if self.own else ""
         if isinstance(value, Raw):
             return Stored(self._quantized_input(form, call), value.view)
         if isinstance(value, Sum):
@@ -228,7 +229,7 @@ class Reader:
 
     def _of_sum(self, total: Sum, call: Call) -> Real:
         name = self.name_of(total.call)
-        if total.op == nodes.MAX_POOL and not total.is_clipped and not self.in_integers:
+        if total.op == rows.MAX_POOL and not total.is_clipped and not self.in_integers:
             (tensor,), (zero,) = total.tensors, total.zeros
             lo, hi = tensor.lo - tensor.raised, tensor.hi - tensor.raised
             form = Form(float(total.factor[0]), zero - tensor.raised, lo, hi, tensor.raised)
@@ -236,7 +237,7 @@ class Reader:
         if not self.in_integers:
             hint = "quantize every layer: QuantizeLinear, DequantizeLinear after it"
             raise call.refusal("should read a quantized tensor", f"the real numbers of {total.call.label}", hint)
-        if not self.own and total.op == nodes.SCALE and total.tensors[0].name == INPUT:
+        if not self.own and total.op == rows.SCALE and total.tensors[0].name == INPUT:
             return self._input_stage(total)
         tensor = self.build.settle_floor(total, name)
         return Real(tensor, total.view, 1.0, tensor.raised)

@@ -84,7 +84,8 @@ class Sum:
 
     acc: the sum of products of a node with its inputs less their zero points. factor, offset, bias: float64 [channels];
     parts: the factors of `factor` in the order of the file. zeros: of the inputs. weight: int64 as in Node, or None.
-    fields: what else the node has. call: of the file, for names and messages.
+    taken: float64 [height, width], subtracted at each position; only a mean may have it. fields: what else the node
+    has. call: of the file, for names and messages.
     """
 
     call: Call
@@ -104,6 +105,7 @@ class Sum:
     step: float = 1.0
     lo: float = -np.inf
     hi: float = np.inf
+    taken: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -126,6 +128,12 @@ class Sum:
     @property
     def is_clipped(self) -> bool:
         return bool(np.isfinite(self.lo) or np.isfinite(self.hi))
+
+    def without(self, constant: np.ndarray) -> Sum:
+        """Less a constant for each position, float64 [height, width]; `Sized` takes it up."""
+        fits = constant.shape == self.shape[:2] and (self.factor == 1).all() and not (self.offset.any() or self.floored)
+        self._require(bool(fits) and not self.is_clipped and self.taken is None, "have one constant for each channel")
+        return replace(self, taken=constant)
 
     def added(self, constant: np.ndarray) -> Sum:
         """constant: float64 [] or [channels]"""
@@ -188,8 +196,8 @@ class Sized:
     """|sum| or its sign, of the rounding that edgekws writes for a mean: floor(factor * |sum| + bias) and its sign."""
 
     source: Sum
-    factor: float = 1.0
-    bias: float = 0.0
+    factor: np.ndarray | float = 1.0
+    bias: np.ndarray | float = 0.0
     floored: bool = False
     is_sign: bool = False
 
