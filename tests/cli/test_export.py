@@ -12,11 +12,12 @@ import pytest
 from edgekws.cli.boards import flash as boards_cli
 from edgekws.cli.line import export
 from edgekws.data.dataset import Dataset
-from edgekws.errors import BoardError, ConfigError
+from edgekws.errors import BoardError, ConfigError, TargetError
 from edgekws.files import read_json
 from edgekws.graph import io
 from firmware_io import board, build
 from tests.conftest import random_graph
+from tests.graphs import random_dag
 
 
 @pytest.fixture
@@ -46,6 +47,13 @@ def test_one_format_is_written_alone_and_leaves_the_others(
     assert {"model.qdq.onnx", "c/model.c", "c/kernels/kernels.h", "c/README.md"} <= set(manifest(out))
     assert artifacts(out) == {"c", "onnx_qdq"}
     assert all((out / "export" / name).exists() for name in manifest(out))
+
+
+def test_a_format_that_was_asked_for_and_cannot_express_the_graph_is_an_error(out: Path, prepared: Dataset) -> None:
+    io.save(replace(random_dag(3, "int8", (8, 4)), labels=prepared.labels), out / "graph.npz")
+    with pytest.raises(TargetError, match=r"fixed-point.*onnx-integer"):
+        export.run(prepared.folder, out, ["onnx-tinpu", "onnx-integer"])
+    assert artifacts(out) == {"onnx_integer"} and set(manifest(out)) == {"model.integer.onnx"}
 
 
 def test_files_of_another_graph_do_not_stay(out: Path, prepared: Dataset) -> None:

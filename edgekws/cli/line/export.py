@@ -16,7 +16,7 @@ from edgekws.cli._model import data_for, model_folder, require_graph, vectors_fo
 from edgekws.cli._options import BOARD, DATA, OUT, MinRamOption, ModelDataOption, ModelOption
 from edgekws.cli.line import vendor
 from edgekws.data.labels import require_equal
-from edgekws.errors import ConfigError
+from edgekws.errors import ConfigError, TargetError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +74,10 @@ def export(
 def run(
     data: Path, out: Path, formats: list[str] | None = None, min_ram: bool = False, vectors: Path | None = None
 ) -> None:
-    """Write artifacts of the graph in `out`, by default every one, and compare each with the interpreter."""
+    """Write artifacts of the graph in `out`, by default every one, and compare each with the interpreter.
+
+    Raises TargetError, after the others are written, where one of `formats` cannot express the graph.
+    """
     from edgekws import pipeline
     from edgekws.graph import golden, io
 
@@ -88,8 +91,10 @@ def run(
     if (not formats or "c" in formats) and "c" not in exported.refused:
         results += _compiled(graph, clips.features, min_ram)
     pipeline.write_parity(out / "export" / "parity.json", graph, results)
-    _show(results, exported.refused)
+    _show(results, {} if formats else exported.refused)
     pipeline.require_parity(results)
+    for reason in exported.refused.values() if formats else ():
+        raise TargetError(reason)  # who asked for this one format gets no other in its place
 
 
 _UNLABELLED = 12
