@@ -11,6 +11,7 @@ from edgekws.errors import ArtifactError, TargetError
 from edgekws.graph import interp, io, softmax
 from edgekws.graph.ir import Requant, accumulator_bounds
 from tests.conftest import random_graph
+from tests.graphs import random_general
 
 
 def changed(graph, number, requant=None, **changes):
@@ -102,6 +103,14 @@ def test_a_possible_overflow_is_refused_with_the_number(graph):
 def test_malformed_graphs_are_refused(graph, number, requant, more, message):
     with pytest.raises((ArtifactError, TargetError), match=message):
         changed(graph, number, requant, **more).check()
+
+
+def test_scores_of_a_softmax_are_the_probabilities():
+    graph = next(graph for graph in map(random_general, range(99)) if graph.gives_probabilities)
+    scores = np.array([[-128, 127, 0], [-128, -128, -128]], np.int8)
+    assert graph.permille(scores).tolist() == [[0, 996, 500], [0, 0, 0]]
+    shares = softmax.normalized(scores)
+    assert shares[0].tolist() == [0, 255 / 383, 128 / 383] and shares[1].tolist() == [1 / 3] * 3
 
 
 def test_features_of_another_shape_are_refused(graph):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import edgekws
 from edgekws import models
 from edgekws.errors import ArtifactError, ConfigError
+from edgekws.features.spec import FeatureSpec
 from edgekws.graph import io
-from edgekws.inference import model
+from edgekws.graph.softmax import normalized
+from edgekws.inference import classifier, model
 from tests.conftest import random_graph
+from tests.graphs import random_general
 
 RELEASED = models.folder("dscnn")
 
@@ -43,6 +47,20 @@ def test_a_file_under_another_name_and_a_folder(tmp_path: Path) -> None:
     io.save(graph, tmp_path / "model" / models.GRAPH)
     assert model.read(tmp_path / "my words.onnx").kind == "onnx_qdq"
     assert model.read(tmp_path / "model").path == tmp_path / "model" / models.GRAPH
+
+
+def test_probabilities_of_a_softmax_are_not_taken_for_logits(tmp_path: Path) -> None:
+    graphs = (random_general(seed, channels=(1,)) for seed in range(300))
+    graph = next(g for g in graphs if g.gives_probabilities and isinstance(g.features, FeatureSpec))
+    io.save(graph, tmp_path / models.GRAPH)
+    (tmp_path / "model.onnx").write_bytes(next(iter(edgekws.export(graph, "onnx-integer").values())))
+    mfcc = np.random.default_rng(0).normal(0, 20, (5, *graph.features.shape))
+    for path in (tmp_path, tmp_path / "model.onnx"):
+        read = model.read(path)
+        on = "interp" if path == tmp_path else ""
+        probabilities, scores = classifier.classifier(read, on).answer(mfcc)
+        np.testing.assert_array_equal(probabilities, normalized(scores))
+        assert read.gives_probabilities
 
 
 def test_the_folder_of_results(tmp_path: Path) -> None:
