@@ -175,8 +175,12 @@ def test_scales_that_are_no_scales(scale):
         ({"last": lambda net, x: net.add("Relu", net.add("Sin", x))}, "known are"),
         ({"last": lambda net, x: net.add("Add", x, net.weights(41, 1))}, "one for each channel"),
         ({"last": lambda net, x: net.add("Transpose", x, perm=[1, 0, 2, 3])}, "batch should stay"),
+        (
+            {"last": lambda net, x: net.add("MaxPool", x, kernel_shape=[8999] * 2, pads=[8998] * 4)},
+            "should have at most",
+        ),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_layers_that_are_not_quantized_or_have_no_integer_form(changes, reason):
     message = refusal(onnx_qdq, net_with(**changes))

@@ -362,12 +362,13 @@ def _mean(call: Call, first: Sized, second: Sized) -> Sum:
 def _inside(total: Sum) -> np.ndarray:
     """float64 [height, width]: how many positions of each window lie inside the input."""
     assert total.weight is not None
-    height, width, _ = total.tensors[0].shape
-    top, bottom, left, right = total.fields["pad"]
-    padded = np.pad(np.ones((height, width)), ((top, bottom), (left, right)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, total.weight.shape[1:3])
-    down, across = total.fields["stride"]
-    return np.asarray(windows[::down, ::across].sum(axis=(2, 3)))
+    top, _, left, _ = total.fields["pad"]
+    inside = []
+    for axis, before in enumerate((top, left)):
+        begin = np.arange(total.shape[axis]) * total.fields["stride"][axis] - before
+        end = np.minimum(begin + total.weight.shape[1 + axis], total.tensors[0].shape[axis])
+        inside.append(np.maximum(end - np.maximum(begin, 0), 0).astype(np.float64))
+    return np.asarray(inside[0][:, None] * inside[1])
 
 
 HANDLERS: dict[tuple[str, str], Handler] = {

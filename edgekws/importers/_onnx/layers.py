@@ -269,7 +269,7 @@ def _window(call: Call, x: Real) -> tuple[tuple[int, int], tuple[int, int], Side
     """(kernel, stride, pad, output shape); rounded up, the last windows leave the input."""
     kernel, stride = pair(call, "kernel_shape"), pair(call, "strides")
     shape = x.tensor.shape
-    if math.prod(kernel) > LARGEST or max(kernel[0] - shape[0], kernel[1] - shape[1]) > LARGEST:
+    if math.prod(kernel) * shape[2] > LARGEST or max(kernel[0] - shape[0], kernel[1] - shape[1]) > LARGEST:
         raise call.damage("the window should fit the input", str(kernel))
     top, bottom, left, right = padding(call, shape, kernel, stride, (1, 1))
     if call.attributes.get("ceil_mode", 0):

@@ -13,6 +13,7 @@ from edgekws.errors import TargetError
 from edgekws.graph.attributes import Operand, Shape
 from edgekws.graph.ir import FIXED_POINT_BITS, INPUT, SIGNED, UNSIGNED, Node, Requant
 from edgekws.importers._onnx import forms, rounding, rows, views
+from edgekws.importers._onnx.file import LARGEST
 from edgekws.importers._onnx.forms import Form
 from edgekws.importers._onnx.values import Real, Sum, Tensor
 from edgekws.importers._onnx.views import LABELS
@@ -236,7 +237,8 @@ class Builder:
     ) -> Tensor:  # fmt: skip
         """A node whose integers are those of its input."""
         like = like or tensors[0]
-        requant = Requant.identity(shape[2], *(SIGNED if like.lo < 0 else UNSIGNED))
+        channels = min(shape[2], LARGEST)  # more are refused below
+        requant = Requant.identity(channels, *(SIGNED if like.lo < 0 else UNSIGNED))
         form = replace(self._form_of(tensors[0]), raised=like.raised)
         made = self._add(name, op, tensors, requant, shape, form, **fields)
         return replace(made, lo=like.lo, hi=like.hi)
@@ -258,6 +260,8 @@ class Builder:
     def _add(
         self, name: str, op: str, tensors: tuple[Tensor, ...], requant: Requant, shape: Shape, form: Form, **fields: Any  # noqa: ANN401
     ) -> Tensor:  # fmt: skip
+        if math.prod(shape) > LARGEST:
+            raise TargetError(f"{name}: tensors should have at most {LARGEST} numbers", got=f"{shape}")
         name = self.free_name(name)
         shapes = tuple(each.shape for each in tensors)
         others = shapes[1:] if any(each != shapes[0] for each in shapes[1:]) else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from edgekws.graph.attributes import Shape
 from edgekws.importers._onnx import views
-from edgekws.importers._onnx.file import Call
+from edgekws.importers._onnx.file import LARGEST, Call
 from edgekws.importers._onnx.views import View
 
 
@@ -119,6 +120,8 @@ class Sum:
         **more: Any,  # noqa: ANN401
     ) -> Sum:
         """Without bias and clipping. factor: of all channels, or one for each."""
+        if math.prod(shape) > LARGEST:
+            raise call.refusal(f"tensors should have at most {LARGEST} numbers", f"{shape}")
         nothing = np.zeros(shape[2])
         return cls(
             call, op, tuple(real.tensor for real in reals), tuple(real.zero for real in reals), shape,
