@@ -36,7 +36,7 @@ import numpy as np
 from edgekws.emit import _seal
 from edgekws.emit._common import NEAR, Executor, checked_features, entry, narrow_weights
 from edgekws.emit._rounding import DOUBLED_LIMIT
-from edgekws.emit.tflite import flatbuffer, quiet
+from edgekws.emit.tflite import flatbuffer, native, native_ops, quiet
 from edgekws.emit.tflite.flatbuffer import Model, Storage
 from edgekws.emit.tflite.plan import Filter, Plan, filter_of, plans_of, reads_raised
 from edgekws.emit.tflite.scales import scales_of, unit_of
@@ -52,6 +52,9 @@ NOTE = (
 SEARCHED_NOTE = (
     "TFLite int8 rounding of accumulators whose steps are those of the graph, but for the accumulators counted in "
     "searched_channels; narrow_weights names the type that carries weights of 4 and 2 bits"
+)
+NATIVE_NOTE = (
+    "TFLite's own numbers: LiteRT's reference kernels compute the integers of the graph; other kernels may not"
 )
 MAY_DIFFER = {
     f"litert-reference{NEAR}": "no float32 scale gives all steps of some channels",
@@ -69,6 +72,8 @@ def emit(graph: Graph) -> dict[str, bytes]:
     Raises TargetError where numbers do not fit, or where a scale cannot be near that of the graph.
     """
     graph.check()
+    if native.is_needed(graph):
+        return _native(graph)
     plans = plans_of(graph)
     scales = scales_of(graph, plans)
     builder, filters = _ModelBuilder(graph, scales[INPUT]), dict[str, Filter]()
@@ -83,6 +88,18 @@ def emit(graph: Graph) -> dict[str, bytes]:
     tensor, storage = builder.tensors[graph.nodes[-1].name]
     last = builder.model.reshape(tensor, len(graph.labels), storage)
     return {FILE: _seal.with_hash(builder.model.pack(last, _about(graph, filters)))}
+
+
+def _native(graph: Graph) -> dict[str, bytes]:
+    """A graph with TFLite's own numbers, each written as it is."""
+    writer = native.Writer(graph)
+    for node in graph.nodes:
+        native_ops.write(writer, node)
+    last = graph.nodes[-1].name
+    output = writer.model.reshape(writer.tensors[last], len(graph.labels), writer.storage[last])
+    about = _seal.describe(graph, KIND, VERSION, NATIVE_NOTE)
+    about |= narrow_weights(graph, lambda node: "int4" if node.weight_bits < 8 else "int8")
+    return {FILE: _seal.with_hash(writer.model.pack(output, about))}
 
 
 def _about(graph: Graph, filters: Mapping[str, Filter]) -> dict[str, str]:
@@ -130,6 +147,8 @@ def executors(files: Mapping[str, bytes]) -> dict[str, Executor]:
 
 
 def _near_runtimes(about: Mapping[str, str]) -> set[str]:
+    if "tie_free_channels" not in about:  # a graph with TFLite's own numbers
+        return {"litert-builtin", "litert-xnnpack"}
     searched = json.loads(about.get("searched_channels", "{}"))
     free, proven = about["tie_free_channels"].split(" of ")
     twice = searched.get("exact_rounding_twice") == searched.get("all")

@@ -39,13 +39,12 @@ class Model:
     operators: list[Any] = field(default_factory=list)
     codes: list[tuple[int, int]] = field(default_factory=list)
 
-    def _tensor(
-        self, name: str, shape: tuple[int, ...], kind: str, data: np.ndarray | None, quantization: object
-    ) -> int:
+    def tensor(self, name: str, shape: tuple[int, ...], kind: str, data: np.ndarray | None, scales: object) -> int:
+        """scales: what `quantization` made, or None."""
         from ai_edge_litert import schema_py_generated as schema
 
         tensor = schema.TensorT(shape=list(shape), type=getattr(schema.TensorType, kind), name=name)
-        tensor.quantization = quantization
+        tensor.quantization = scales
         if data is not None:
             tensor.buffer = len(self.buffers)
             self.buffers.append(np.ascontiguousarray(data).tobytes())
@@ -54,7 +53,7 @@ class Model:
 
     def activation(self, name: str, shape: Shape, storage: Storage) -> int:
         scale = np.array([storage.scale], np.float32)
-        return self._tensor(name, (1, *shape), "INT8", None, _quantization(scale, storage.zero_point))
+        return self.tensor(name, (1, *shape), "INT8", None, quantization(scale, storage.zero_point))
 
     def operator(self, name: str, version: int, inputs: list[int], output: int, options: object) -> int:
         from ai_edge_litert import schema_py_generated as schema
@@ -63,22 +62,23 @@ class Model:
         if code not in self.codes:
             self.codes.append(code)
         operator = schema.OperatorT(opcodeIndex=self.codes.index(code), inputs=inputs, outputs=[output])
-        operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__[:-1])
-        operator.builtinOptions = options
+        if options is not None:
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__[:-1])
+            operator.builtinOptions = options
         self.operators.append(operator)
         return output
 
     def constant(self, name: str, value: np.ndarray, storage: Storage) -> int:
         scale = np.array([storage.scale], np.float32)
-        return self._tensor(name, value.shape, "INT8", value, _quantization(scale, storage.zero_point))
+        return self.tensor(name, value.shape, "INT8", value, quantization(scale, storage.zero_point))
 
     def convolution(self, node: Node, filters: Filter, source: int, before: Storage, after: Storage, same: bool) -> int:
         axis, weight = (0, filters.weight) if filters.weight.ndim == 4 else (3, filters.weight.transpose(1, 2, 0)[None])
         data = packed(weight, 4) if filters.stored == "INT4" else weight
-        quantization = _quantization(filters.scale, 0, axis)
-        kernel = self._tensor(f"{node.name}_weight", weight.shape, filters.stored, data, quantization)
-        bias_scale = _quantization(filters.scale * before.scale, 0)
-        bias = self._tensor(f"{node.name}_bias", filters.bias.shape, "INT32", filters.bias.astype(np.int32), bias_scale)
+        scales = quantization(filters.scale, 0, axis)
+        kernel = self.tensor(f"{node.name}_weight", weight.shape, filters.stored, data, scales)
+        bias_scale = quantization(filters.scale * before.scale, 0)
+        bias = self.tensor(f"{node.name}_bias", filters.bias.shape, "INT32", filters.bias.astype(np.int32), bias_scale)
         output = self.activation(node.name, node.out_shape, after)
         options, name = _convolution_options(node, same, depthwise=axis == 3)
         version = _INT4_VERSIONS[name] if filters.stored == "INT4" else _VERSION
@@ -104,26 +104,42 @@ class Model:
         )
         return self.operator(operator, 2, [source], self.activation(node.name, node.out_shape, storage), options)
 
-    def pad(self, node: Node, source: int, storage: Storage) -> int:
+    def pad(self, node: Node, source: int, storage: Storage, value: int | None = None) -> int:
+        """value: the int8 of the padding; by default that of zero."""
         from ai_edge_litert import schema_py_generated as schema
 
         top, bottom, left, right = node.pad
         amounts = np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32)
-        sizes = self._tensor(f"{node.name}_padding", amounts.shape, "INT32", amounts, None)
+        sizes = self.tensor(f"{node.name}_padding", amounts.shape, "INT32", amounts, None)
         height, width, channels = node.in_shape
         output = self.activation(
             f"{node.name}_padded", (height + top + bottom, width + left + right, channels), storage
         )
-        return self.operator("PAD", 2, [source, sizes], output, schema.PadOptionsT())
+        if value is None:
+            return self.operator("PAD", 2, [source, sizes], output, schema.PadOptionsT())
+        filling = self.constant(f"{node.name}_pad_value", np.array([value], np.int8), storage)
+        return self.operator("PADV2", 2, [source, sizes, filling], output, schema.PadV2OptionsT())
 
     def reshape(self, source: int, labels: int, storage: Storage) -> int:
+        return self.reshape_to("scores", source, (1, labels), storage)
+
+    def reshape_to(self, name: str, source: int, shape: tuple[int, ...], storage: Storage) -> int:
         from ai_edge_litert import schema_py_generated as schema
 
-        shape = np.array([1, labels], np.int32)
-        sizes = self._tensor("scores_shape", shape.shape, "INT32", shape, None)
+        wanted = np.array(shape, np.int32)
+        sizes = self.tensor(f"{name}_shape", wanted.shape, "INT32", wanted, None)
+        output = self.flat_activation(name, shape, storage)
+        return self.operator("RESHAPE", 1, [source, sizes], output, schema.ReshapeOptionsT(newShape=wanted))
+
+    def flat_activation(self, name: str, shape: tuple[int, ...], storage: Storage) -> int:
+        """An activation of any number of axes, the batch among them."""
         scale = np.array([storage.scale], np.float32)
-        output = self._tensor("scores", (1, labels), "INT8", None, _quantization(scale, storage.zero_point))
-        return self.operator("RESHAPE", 1, [source, sizes], output, schema.ReshapeOptionsT(newShape=shape))
+        return self.tensor(name, shape, "INT8", None, quantization(scale, storage.zero_point))
+
+    def integers(self, name: str, values: np.ndarray) -> int:
+        """A constant of int32."""
+        data = values.astype(np.int32)
+        return self.tensor(name, data.shape, "INT32", data, None)
 
     def pack(self, output: int, about: dict[str, str]) -> bytes:
         """The bytes of the file, with `about` as JSON in its metadata."""
@@ -156,7 +172,7 @@ def metadata(content: bytes) -> dict[str, str]:
     return {str(key): str(value) for key, value in about.items()}
 
 
-def _quantization(scale: np.ndarray, zero_point: int, axis: int = 0) -> object:
+def quantization(scale: np.ndarray, zero_point: int, axis: int = 0) -> object:
     from ai_edge_litert import schema_py_generated as schema
 
     return schema.QuantizationParametersT(
