@@ -21,6 +21,9 @@ m / 2^n              `steps` searches multiples of the weights, a bias and a sca
 Layers of 4-bit weights of a fixed-point graph are INT4 tensors. Other layers of 4 and 2 bits are carried in
 int8, multiplied by the factor that `steps` chose (LiteRT has no 2-bit convolution); the metadata names both.
 
+Graphs with zero points, fused activations or operators of several inputs, as imported models have them, are written by
+`native`, without any search.
+
 A signed output that had to be raised by 128 is lowered again, by adding a constant, where its reader pads, adds
 or takes a maximum. Where not all steps could be met, the metadata says so and the executors have names of their own
 (`MAY_DIFFER`), so that their differences are counted separately.
