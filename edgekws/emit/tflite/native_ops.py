@@ -17,15 +17,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgekws.emit._common import entry, packed
+from edgekws.emit._common import packed
 from edgekws.emit.tflite import lookup
 from edgekws.emit.tflite.flatbuffer import quantization
 from edgekws.emit.tflite.native import Writer, filter_scale, multiplier, near_float32, refused
+from edgekws.errors import TargetError
+from edgekws.graph import sums
 from edgekws.graph.ir import SIGNED, UNSIGNED, Node
-from edgekws.graph.ops import Op
+from edgekws.graph.ops import Accumulate
 from edgekws.graph.sums import ADD_SHIFT
 
-KIND = "tflite"
 _FILTER_TYPES = {8: "INT8", 4: "INT4", 2: "INT4"}
 _CONV_VERSIONS = {"INT8": 3, "INT4": 8}
 _DEPTHWISE_VERSIONS = {"INT8": 3, "INT4": 6}
@@ -34,7 +35,10 @@ _DENSE_VERSIONS = {"INT8": 4, "INT4": 10}
 
 def write(writer: Writer, node: Node) -> None:
     """Append one node. Raises TargetError where no operator gives its integers."""
-    entry(_NODES, node, KIND)(writer, node)
+    if node.operation.accumulate not in _NODES:
+        hint = "export another format, such as c or onnx-integer"
+        raise TargetError(f"{node.name}: TFLite should have an operator for {node.op}", got="none", hint=hint)
+    _NODES[node.operation.accumulate](writer, node)
 
 
 def _is_same(node: Node) -> bool:
@@ -224,7 +228,7 @@ def _sum(writer: Writer, node: Node) -> None:
     """ADD scales its inputs to twice the larger scale; a sum of one scale only clips."""
     from ai_edge_litert import schema_py_generated as schema
 
-    if node.op == "add":
+    if not node.operands:
         writer.require_same(node)
     else:
         scales = [writer.scale(name) for name in node.inputs]
@@ -324,21 +328,22 @@ def _reshape(writer: Writer, node: Node) -> None:
     writer.tensors[node.name] = tensor
 
 
-_NODES: dict[Op, Callable[[Writer, Node], None]] = {
-    "conv2d": _convolution,
-    "depthwise_conv2d": _depthwise,
-    "linear": _linear,
-    "global_sum_pool": _mean,
-    "scale": _scale_node,
-    "max_pool": _pool("MAX_POOL_2D"),
-    "average_pool": _pool("AVERAGE_POOL_2D"),
-    "add": _sum,
-    "rescaled_add": _sum,
-    "mul": _product,
-    "table": _table,
-    "softmax": _softmax,
-    "concat": _concat,
-    "slice": _slice,
-    "transpose": _transpose,
-    "reshape": _reshape,
+_NODES: dict[Accumulate, Callable[[Writer, Node], None]] = {
+    sums.conv2d: _convolution,
+    sums.depthwise_conv2d: _depthwise,
+    sums.linear: _linear,
+    sums.global_sum_pool: _mean,
+    sums.scale: _scale_node,
+    sums.max_pool: _pool("MAX_POOL_2D"),
+    sums.average_pool: _pool("AVERAGE_POOL_2D"),
+    sums.add: _sum,
+    sums.rescaled_add: _sum,
+    sums.mul: _product,
+    sums.table: _table,
+    sums.softmax: _softmax,
+    sums.concat: _concat,
+    sums.slice_: _slice,
+    sums.transpose: _transpose,
+    sums.reshape: _reshape,
 }
+"""By the definition of the sum, which names each row of the op table once."""
