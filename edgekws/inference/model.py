@@ -140,7 +140,7 @@ def _exported(file: Path) -> Model:
         raise ArtifactError(
             f"{file} should be a file that edgekws export wrote",
             got=f"another one, SHA-256 {sha256(content)[:12]}, whose labels and front end are not known",
-            hint="give a file that edgekws export wrote, or the graph.npz",
+            hint="run edgekws import on it first, or give a file that edgekws export wrote, or the graph.npz",
         )
     emitter = plugins.load("emitters", kinds[0])
     files = {emitter.FILE: content}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from edgekws.cli.line import import_ as command
-from edgekws.errors import ConfigError
+from edgekws.emit import tflite as emitter
+from edgekws.errors import ConfigError, DataError
 from edgekws.graph import io
 from firmware_io.bench import vectors
 from tests.graphs import random_dag
@@ -21,7 +24,7 @@ def model(tmp_path):
 
 
 def imported(model, out, **options):
-    defaults = {"labels": None, "features": None, "form": None, "inputs": 9, "seed": 0}
+    defaults = {"labels": None, "features": None, "form": None, "inputs": 9, "seed": 0, "data": None}
     command.import_(model, out, **{**defaults, **options})
 
 
@@ -49,6 +52,23 @@ def test_labels_are_names_or_a_file(model, tmp_path):
 def _made(model, out, **options):
     imported(model, out, **options)
     return out / "graph.npz"
+
+
+def test_clips_of_a_data_set_become_the_golden_vectors(prepared, tmp_path):
+    graph = replace(random_dag(3, "int8"), labels=prepared.labels)
+    if len(prepared.labels) != graph.nodes[-1].out_shape[2]:
+        pytest.skip("the data set has another number of labels")
+    path = tmp_path / "model.tflite"
+    path.write_bytes(emitter.emit(graph)["model.tflite"])
+    imported(path, tmp_path / "out", data=prepared.folder)
+    golden = vectors.read(tmp_path / "out" / "golden.npz", io.load(tmp_path / "out" / "graph.npz"))
+    assert set(golden.ids) <= set(prepared.splits["test"].ids)
+    assert golden.labels is not None
+
+
+def test_clips_need_a_known_front_end(model, prepared, tmp_path):
+    with pytest.raises(DataError, match="front end should be known"):
+        imported(model, tmp_path / "out", data=prepared.folder)
 
 
 @pytest.mark.parametrize("options", [{"labels": " , "}, {"labels": "a,b"}, {"form": "tflight"}])

@@ -39,30 +39,67 @@ def import_(
     ] = None,
     inputs: Annotated[int, typer.Option(help="Random inputs on which runtimes are compared.", min=1)] = 200,
     seed: Annotated[int, typer.Option(help="Of these inputs.", min=0)] = 0,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Prepared data set whose test clips become golden vectors, instead of inputs."),
+    ] = None,
 ) -> None:
     """Make a model folder of an int8 model of another tool: TFLite, or ONNX; the integers stay the same."""
     import numpy as np
 
     from edgekws import importers, models
-    from edgekws.graph import golden, io
+    from edgekws.graph import io
 
     model, out = model.expanduser(), out.expanduser()
     options = importers.Options(_labels(labels), _features(features), model.stem)
     name, content = importers.find(model, form or "")
     graph = importers.load(model, name, options)
     _require_free(out)
+    recorded = None if data is None else _recorded(data, graph)
     height, width, channels = graph.in_shape
     clips = np.random.default_rng(seed).integers(-128, 128, (inputs, height, width * channels)).astype(np.int8)
     scores = graph.run(clips)
     io.save(graph, out / models.GRAPH)
-    some = clips[:_GOLDEN]
-    ids = [f"random {number}, seed {seed}" for number in range(len(some))]
-    golden.write(out / models.GOLDEN, graph, some, np.zeros(0, np.int64), ids)
+    _write_golden(out, graph, recorded or _random(clips, seed))
     _describe(graph, model, name)
     _compare(name, {model.name: content}, clips, scores)
     console.next_step("check", out)
     console.next_step("flash", "--board", BOARD, "--out", out)
     console.next_step("bench", "--board", BOARD, "--out", out)
+
+
+_Clips = tuple["np.ndarray", "np.ndarray", list[str]]
+"""int8 [n, height, width * channels]; labels int64 [n], or [0] where there are none; names."""
+
+
+def _random(clips: np.ndarray, seed: int) -> _Clips:
+    import numpy as np
+
+    some = clips[:_GOLDEN]
+    return some, np.zeros(0, np.int64), [f"random {number}, seed {seed}" for number in range(len(some))]
+
+
+def _recorded(data: Path, graph: Graph) -> _Clips:
+    """Some test clips of each label. Raises DataError for an unknown front end, and for a data set of other labels."""
+    from edgekws.data import dataset
+    from edgekws.data.labels import require_equal
+    from edgekws.features import cache
+    from edgekws.graph import golden
+
+    loaded, front_end = dataset.load(data), graph.front_end
+    require_equal(graph.labels, loaded.labels, f"the data set {loaded.name}")
+    test = loaded.splits["test"]
+    chosen = golden.choose(test.labels)
+    features = cache.int8_features(loaded, "test", front_end)
+    return features[chosen], test.labels[chosen], [test.ids[int(at)] for at in chosen]
+
+
+def _write_golden(out: Path, graph: Graph, clips: _Clips) -> None:
+    from edgekws import models
+    from edgekws.graph import golden
+
+    features, labels, ids = clips
+    golden.write(out / models.GOLDEN, graph, features, labels, ids)
 
 
 def _require_free(out: Path) -> None:
