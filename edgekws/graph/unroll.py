@@ -13,7 +13,7 @@ from edgekws.graph.sums import STATE, step
 
 _ROWS = 0
 """The axis of concat that rows are on."""
-_SHIFT = 31
+_FACTOR = 0.3
 
 
 def unrolled(graph: Graph) -> Graph:
@@ -60,12 +60,14 @@ def _row(node: Node, number: int, row: int, source: Node) -> Node:
 
 
 def _zeros(node: Node, row: Node) -> Node:
-    """The first state: a linear layer whose weights are zero."""
+    """The first state: a linear layer whose weights are zero. Its multiplier is one that TFLite makes of scales."""
     shape, size = node.body[-1].out_shape, int(np.prod(row.out_shape))
-    channels = shape[2]
+    channels, weight_scale = shape[2], float(np.float32(_FACTOR * node.out_scale / row.out_scale))
+    fraction, exponent = np.frexp(row.out_scale * weight_scale / node.out_scale)
     requant = Requant(
-        np.zeros(channels, np.int32), np.full(channels, 1 << (FIXED_POINT_BITS - 1), np.int32),
-        np.full(channels, _SHIFT, np.uint8), node.requant.lo, node.requant.hi, "fixed-point",
+        np.zeros(channels, np.int32),
+        np.full(channels, np.floor(np.ldexp(fraction, FIXED_POINT_BITS) + 0.5), np.int32),
+        np.full(channels, -exponent, np.uint8), node.requant.lo, node.requant.hi, "fixed-point",
     )  # fmt: skip
     weight = np.zeros((channels, size), np.int8)
     return Node(

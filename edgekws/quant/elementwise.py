@@ -54,10 +54,10 @@ class _OfTwo(ExactLayer):
     """mul and rescaled_add. s_in: real values of one step of both inputs."""
 
     def __init__(self, layer: Layer, s_in: tuple[float, float], s_out: float, signed: bool) -> None:
-        """s_out: requested step; larger where the factor would be above 1."""
+        """s_out: requested step; larger where the factor would be above 1. A float32, as TFLite files hold scales."""
         super().__init__(layer, signed)
         self.s_in = s_in
-        self.s_out = max(s_out, self._unit() / _MAX_FACTOR)
+        self.s_out = float(np.float32(max(s_out, self._unit() / _MAX_FACTOR)))
         self.mult, self.shift = fixed_point(self._unit() / self.s_out)
 
     def _unit(self) -> float:
