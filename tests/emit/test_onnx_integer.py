@@ -52,7 +52,7 @@ def test_general_graphs():
 
 @pytest.mark.slow
 def test_two_hundred_general_graphs_of_every_op():
-    assert assert_general_equal(range(100, 300)) == set(OPS)
+    assert assert_general_equal(range(100, 300)) == {name for name, row in OPS.items() if not row.is_recurrent}
 
 
 def test_another_runtime_computes_the_same():
