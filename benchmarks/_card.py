@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekws.files import sha256_file
-from edgekws.stats import half_of_mean
+from edgekws.stats import half_of_mean, wilson
 
 TITLES = {
     "w8-ptq": "8-bit weights, PTQ", "w8-qat": "8-bit weights, QAT", "w4-ptq": "4-bit weights, PTQ",
@@ -39,6 +39,7 @@ def card(table: dict[str, Any], files: list[Path]) -> str:
         "",
         *board_lines(table["boards"]),
         "",
+        *(official_lines(table["official"]) if "official" in table else []),
         "## Exports against the interpreter (all test clips; of each width the seed that is best on validation)",
         "",
         *parity_lines(table["parity"]),
@@ -53,8 +54,9 @@ def card(table: dict[str, Any], files: list[Path]) -> str:
 def accuracy_lines(table: dict[str, Any]) -> list[str]:
     runs, clips, plans = table["runs"], table["clips"], list(table["best"])
     rows = [("float", None, "float"), *((TITLES[plan], plan, "graph") for plan in plans)]
+    how = f"mean of {len(runs)} seeds +- 95 % interval of the mean" if len(runs) > 1 else "one seed, 95 % interval"
     lines = [
-        f"## Accuracy (computed; mean of {len(runs)} seeds +- 95 % interval of the mean)",
+        f"## Accuracy (computed; {how})",
         "",
         f"| network | parameters, B | validation, n = {clips['validation']} | test, n = {clips['test']} "
         "| drop on test, points | each seed, test |",
@@ -65,8 +67,11 @@ def accuracy_lines(table: dict[str, Any]) -> list[str]:
         source = plan or plans[0]
         size = f"{max(run[source]['parameter_bytes'] for run in runs):,}" if plan else "-"
         validation, test = (mean_row(runs, source, key, split) for split in ("validation", "test"))
+        if len(runs) == 1:
+            shown = [one_row(runs[0][source]["scores"][split][key]) for split in ("validation", "test")]
+        else:
+            shown = [f"{mean:.2f} +- {half:.2f} %" for mean, half in (validation, test)]
         each = ", ".join(f"{100 * run[source]['scores']['test'][key]['accuracy']:.2f}" for run in runs)
-        shown = [f"{mean:.2f} +- {half:.2f} %" for mean, half in (validation, test)]
         lines.append(f"| {title} | {size} | {shown[0]} | {shown[1]} | {real - test[0]:.2f} | {each} |")
     scores = [run[plan]["scores"][split] for run in runs for plan in plans for split in clips]
     differing, total = (sum(score[key] for score in scores) for key in ("differing_integers", "integers"))
@@ -77,7 +82,26 @@ def accuracy_lines(table: dict[str, Any]) -> list[str]:
 def mean_row(runs: list[dict[str, Any]], plan: str, key: str, split: str) -> tuple[float, float]:
     """(mean, half width of its 95 % interval) over seeds, in percent."""
     values = [100 * run[plan]["scores"][split][key]["accuracy"] for run in runs]
-    return statistics.mean(values), half_of_mean(values)
+    return statistics.mean(values), half_of_mean(values) if len(values) > 1 else 0.0
+
+
+def one_row(score: dict[str, Any]) -> str:
+    low, high = (100 * bound for bound in score["interval"])
+    return f"{100 * score['accuracy']:.2f} ({low:.2f} to {high:.2f}) %"
+
+
+def official_lines(table: dict[str, Any]) -> list[str]:
+    """MLPerf Tiny's own files, through the firmware."""
+    score = table["accuracy"]
+    interval = wilson(score["correct"], score["n"])
+    low, high = 100 * interval.low, 100 * interval.high
+    return [
+        "## MLPerf Tiny's own input files",
+        "",
+        f"{score['dataset']}: {score['correct']} of {score['n']} are right, {100 * score['correct'] / score['n']:.2f} % "
+        f"(95 % interval {low:.2f} to {high:.2f} %), on {table['board']} (emulated); {table['verdict']['text']}.",
+        "",
+    ]
 
 
 def board_lines(boards: dict[str, Any]) -> list[str]:

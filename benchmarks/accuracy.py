@@ -2,7 +2,7 @@
 
     python benchmarks/accuracy.py --data work/data --work work/accuracy/dscnn [--seeds 0 1 2] [--recipe ...]
         [--plans w8-ptq w8-qat ...] [--boards host ...] [--clips 0] [--keep]
-        [--float "models/dsresnet/teachers/dscnn-seed{seed}.safetensors"]
+        [--official kws01] [--float "models/dsresnet/teachers/dscnn-seed{seed}.safetensors"]
 
 Resumes each seed's folder. --float uses trained networks instead of training them; --keep uses existing quantized
 networks, so that only exports, benches and the card are made again. Writes results/<model>.json beside this script, and
@@ -22,7 +22,7 @@ from typing import Any
 
 from _card import card
 
-from edgekws import pipeline, recipe
+from edgekws import pipeline, plugins, recipe
 from edgekws.cli import console
 from edgekws.data import dataset
 from edgekws.files import write_bytes, write_json, write_text
@@ -43,6 +43,8 @@ PLANS: dict[str, dict[str, Any]] = {
 REPORT = "quantize.json"
 MIXED_BUDGET = "flash=16kB"
 RELEASED = ("graph.npz", "export/golden.npz", "export/model.tinpu.onnx", "export/model.qdq.onnx", "export/model.tflite")
+OPTIONAL = ("export/model.integer.onnx",)
+OFFICIAL_BOARD = "qemu-an386"
 BOARDS = ("host", "qemu-an385-v6m", "qemu-an385", "qemu-an386", "qemu-an547", "qemu-riscv32")
 
 
@@ -68,8 +70,10 @@ def main() -> None:
         "clips": {split: len(data.splits[split]) for split in ("validation", "test")}, "main": main_plan,
         "runs": runs, "best": best, "parity": parity, "boards": boards,
     }  # fmt: skip
+    if options.official:
+        table["official"] = official(options.official, folders[main_plan])
     write_json(HERE / "results" / f"{chosen.name}.json", table)
-    files = release(folders, main_plan, best[main_plan], options.work, options.recipe.parent)
+    files = release(folders, main_plan, best[main_plan], options.work, options.recipe.parent, parity[main_plan])
     write_text(options.recipe.parent / "card.md", card(table, files))
     print((options.recipe.parent / "card.md").read_text())
 
@@ -81,6 +85,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--recipe", type=Path, default=Path("models/dscnn/recipe.toml"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--plans", nargs="+", choices=PLANS, default=list(PLANS))
+    parser.add_argument("--official", type=Path, help="MLPerf Tiny's official input files, to score them too")
     parser.add_argument("--float", default="", help="trained float networks to use, with {seed} in the name")
     parser.add_argument("--boards", nargs="+", default=list(BOARDS))
     parser.add_argument(
@@ -140,13 +145,33 @@ def bench(board: str, data: Path, out: Path, clips: int) -> dict[str, Any]:
     return {**{key: report[key] for key in keys}, "figures": [row for row in report["figures"] if row["board"]]}
 
 
+def official(vectors: Path, out: Path) -> dict[str, Any]:
+    """Score MLPerf Tiny's own input files on an emulated board; gives its section of the report."""
+    arguments = ["--board", OFFICIAL_BOARD, "--vectors", vectors, "--out", out, "--mode", "accuracy"]
+    subprocess.run([command(), "bench", *arguments], check=True)
+    report = json.loads((out / "bench" / OFFICIAL_BOARD / "latest" / "report.json").read_text())
+    return {
+        "board": OFFICIAL_BOARD,
+        "verdict": report["verdict"],
+        "accuracy": {key: report["accuracy"][key] for key in ("dataset", "n", "correct")},
+    }
+
+
 def command() -> Path:
     return Path(sys.executable).with_name("edgekws")
 
 
-def release(folders: dict[str, Path], main_plan: str, seed: int, work: Path, target: Path) -> list[Path]:
-    """Copy the artifacts of the main plan, the float network below it and the graph of every other plan."""
-    files = {target / Path(name).name: folders[main_plan] / name for name in RELEASED}
+def release(
+    folders: dict[str, Path], main_plan: str, seed: int, work: Path, target: Path, parity: list[dict[str, Any]]
+) -> list[Path]:
+    """Copy the artifacts of the main plan, the float network below it and the graph of every other plan.
+
+    An artifact whose runtime gave other integers, by `parity`, stays behind.
+    """
+    differing = {plugins.load("emitters", row["artifact"]).FILE for row in parity if row["differing"]}
+    made = [name for name in (*RELEASED, *OPTIONAL) if (folders[main_plan] / name).exists()]
+    made = [name for name in made if Path(name).name not in differing]
+    files = {target / Path(name).name: folders[main_plan] / name for name in made}
     files[target / "float.safetensors"] = work / f"seed{seed}" / "float" / BEST
     others = {plan: folder for plan, folder in folders.items() if plan != main_plan}
     files |= {target / f"graph-{plan}.npz": folder / "graph.npz" for plan, folder in others.items()}

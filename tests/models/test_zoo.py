@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edgekws import pipeline, plugins
+from edgekws.errors import TargetError
 from edgekws.graph import golden, interp, io
 from firmware_io.build import host_cc, host_library
 
@@ -30,11 +31,15 @@ def test_there_is_a_released_model():
 def test_emitters_still_give_the_released_bytes(folder, released):
     compared = 0
     for kind in plugins.names("emitters"):
-        for name, content in plugins.load("emitters", kind).emit(released).items():
+        try:
+            emitted = plugins.load("emitters", kind).emit(released)
+        except TargetError:  # of a graph that this format cannot express
+            continue
+        for name, content in emitted.items():
             if (folder / name).exists():
                 assert (folder / name).read_bytes() == content, f"{name} changed: release it again, or undo the change"
                 compared += 1
-    assert compared == 3
+    assert compared == len([*folder.glob("model.*")]) > 0
     assert (folder / "graph.npz").read_bytes() == io.to_bytes(released)
 
 
@@ -48,7 +53,7 @@ def test_golden_vectors_hold_in_the_interpreter_in_c_and_in_every_runtime(folder
         assert np.array_equal(compiled(vectors["features"]), vectors["scores"]), options
     for kind in plugins.names("emitters"):
         emitter = plugins.load("emitters", kind)
-        if not hasattr(emitter, "executors"):
+        if not hasattr(emitter, "executors") or not (folder / emitter.FILE).exists():
             continue
         files = {emitter.FILE: (folder / emitter.FILE).read_bytes()}
         for runtime, execute in emitter.executors(files).items():
