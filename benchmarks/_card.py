@@ -94,11 +94,11 @@ def official_lines(table: dict[str, Any]) -> list[str]:
     """MLPerf Tiny's own files, through the firmware."""
     score = table["accuracy"]
     interval = wilson(score["correct"], score["n"])
-    low, high = 100 * interval.low, 100 * interval.high
+    share, low, high = (100 * value for value in (score["correct"] / score["n"], interval.low, interval.high))
     return [
         "## MLPerf Tiny's own input files",
         "",
-        f"{score['dataset']}: {score['correct']} of {score['n']} are right, {100 * score['correct'] / score['n']:.2f} % "
+        f"{score['dataset']}: {score['correct']} of {score['n']} are right, {share:.2f} % "
         f"(95 % interval {low:.2f} to {high:.2f} %), on {table['board']} (emulated); {table['verdict']['text']}.",
         "",
     ]

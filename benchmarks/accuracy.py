@@ -168,7 +168,7 @@ def release(
 
     An artifact whose runtime gave other integers, by `parity`, stays behind.
     """
-    differing = {plugins.load("emitters", row["artifact"]).FILE for row in parity if row["differing"]}
+    differing = {plugins.load("emitters", row["artifact"]).FILE for row in parity if row["differences"]}
     made = [name for name in (*RELEASED, *OPTIONAL) if (folders[main_plan] / name).exists()]
     made = [name for name in made if Path(name).name not in differing]
     files = {target / Path(name).name: folders[main_plan] / name for name in made}
