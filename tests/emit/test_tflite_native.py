@@ -77,3 +77,17 @@ def test_a_multiplier_that_no_scale_gives_is_refused_with_its_channel():
     nodes = (*graph.nodes[:number], changed, *graph.nodes[number + 1 :])
     with pytest.raises(TargetError, match=rf"{node.name}: .*float32 scale.* in channel {len(mult) - 1}"):
         tflite.emit(replace(graph, nodes=nodes))
+
+
+def test_recurrent_layers_are_unrolled_with_their_weights_once():
+    import torch
+
+    from tests.quant.networks.gated import crnn
+    from tests.quant.test_quant import as_int8, inputs, lowered, quantized
+
+    torch.manual_seed(0)
+    graph = lowered(quantized(crnn(12, 2, 4, 1).eval(), 16, target="int8"))
+    files, x = tflite.emit(graph), as_int8(inputs(4, 1))
+    assert np.array_equal(tflite.executors(files)["litert-reference"](x), graph.run(x))
+    weight = next(node.weight for node in graph.node("gru1").body if node.operation.is_dense)
+    assert files["model.tflite"].count(weight.tobytes()) == 1

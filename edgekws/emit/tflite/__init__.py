@@ -46,6 +46,7 @@ from edgekws.emit.tflite.scales import scales_of, unit_of
 from edgekws.errors import TargetError
 from edgekws.graph.ir import INPUT, Graph, Node
 from edgekws.graph.ops import Op
+from edgekws.graph.unroll import unrolled
 
 FILE, KIND, VERSION = "model.tflite", "tflite", 1
 NOTE = (
@@ -94,14 +95,15 @@ def emit(graph: Graph) -> dict[str, bytes]:
 
 
 def _native(graph: Graph) -> dict[str, bytes]:
-    """A graph with TFLite's own numbers, each written as it is."""
-    writer = native.Writer(graph)
-    for node in graph.nodes:
+    """A graph with TFLite's own numbers, each written as it is; scans are unrolled and their weights stored once."""
+    flat = unrolled(graph)
+    writer = native.Writer(flat, is_unrolled=flat is not graph)
+    for node in flat.nodes:
         native_ops.write(writer, node)
     last = graph.nodes[-1].name
     output = writer.model.reshape(writer.tensors[last], len(graph.labels), writer.storage[last])
     about = _seal.describe(graph, KIND, VERSION, NATIVE_NOTE)
-    about |= narrow_weights(graph, lambda node: "int4" if node.weight_bits < 8 else "int8")
+    about |= narrow_weights(flat, lambda node: "int4" if node.weight_bits < 8 else "int8")
     return {FILE: _seal.with_hash(writer.model.pack(output, about))}
 
 

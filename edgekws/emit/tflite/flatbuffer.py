@@ -32,12 +32,17 @@ class Storage:
 
 @dataclass
 class Model:
-    """A flatbuffer model under construction. Methods that add an operator return the index of its output tensor."""
+    """A flatbuffer model under construction. Methods that add an operator return the index of its output tensor.
 
+    shares: whether equal constants are stored once.
+    """
+
+    shares: bool = False
     buffers: list[bytes] = field(default_factory=lambda: [b""])
     tensors: list[Any] = field(default_factory=list)
     operators: list[Any] = field(default_factory=list)
     codes: list[tuple[int, int]] = field(default_factory=list)
+    _known: dict[bytes, int] = field(default_factory=dict)
 
     def tensor(self, name: str, shape: tuple[int, ...], kind: str, data: np.ndarray | None, scales: object) -> int:
         """scales: what `quantization` made, or None."""
@@ -46,10 +51,16 @@ class Model:
         tensor = schema.TensorT(shape=list(shape), type=getattr(schema.TensorType, kind), name=name)
         tensor.quantization = scales
         if data is not None:
-            tensor.buffer = len(self.buffers)
-            self.buffers.append(np.ascontiguousarray(data).tobytes())
+            tensor.buffer = self._buffer(np.ascontiguousarray(data).tobytes())
         self.tensors.append(tensor)
         return len(self.tensors) - 1
+
+    def _buffer(self, content: bytes) -> int:
+        if self.shares and content in self._known:
+            return self._known[content]
+        self.buffers.append(content)
+        self._known[content] = len(self.buffers) - 1
+        return self._known[content]
 
     def activation(self, name: str, shape: Shape, storage: Storage) -> int:
         scale = np.array([storage.scale], np.float32)

@@ -24,12 +24,17 @@ Found = tuple[str, int, object]
 
 def as_int8(node: Node, in_unsigned: bool, out_unsigned: bool) -> np.ndarray | None:
     """int64 [256], the file's output for each of its inputs -128..127; None where channels have tables of their own."""
+    entries = all_as_int8(node, in_unsigned, out_unsigned)
+    return entries[0].astype(np.int64) if len(entries) == 1 else None
+
+
+def all_as_int8(node: Node, in_unsigned: bool, out_unsigned: bool) -> np.ndarray:
+    """int8 [1 or c, 256], the file's output for each of its inputs -128..127, of every table."""
     weight = np.asarray(node.weight)
-    if len(weight) > 1:
-        return None
-    entries = weight[0].view(np.uint8) if node.is_unsigned else weight[0]
+    entries = (weight.view(np.uint8) if node.is_unsigned else weight).astype(np.int64)
     index = (_CODES + (128 if in_unsigned else 0)) & 255
-    return np.asarray(entries[index].astype(np.int64) - (128 if out_unsigned else 0))
+    limited = np.clip(entries[:, index], node.requant.lo, node.requant.hi)
+    return np.asarray(limited - (128 if out_unsigned else 0), np.int8)
 
 
 def operator_of(entries: np.ndarray, before: Storage, after: Storage) -> Found | None:

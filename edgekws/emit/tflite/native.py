@@ -55,8 +55,11 @@ def multiplier(real: float) -> tuple[int, int]:
 class Writer:
     """Writes one graph. tensors: the number of each node's tensor; storage: how it holds the node's integers."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.model = Model()
+    def __init__(self, graph: Graph, is_unrolled: bool = False) -> None:
+        """is_unrolled: whether it has copies of nodes; then equal constants are stored once, and tables may be
+        gathered: no importer reads such files back.
+        """
+        self.is_unrolled, self.model = is_unrolled, Model(shares=is_unrolled)
         first = Storage(np.float32(graph.input_scale), graph.input_zero, 0)
         self.storage = {INPUT: first}
         self.tensors = {INPUT: self.model.activation("features", graph.in_shape, first)}

@@ -272,10 +272,31 @@ def _table(writer: Writer, node: Node) -> None:
     before, after = writer.storage[name], writer.storage[node.name]
     entries = lookup.as_int8(node, writer.lifted[name], writer.lifted[node.name])
     found = None if entries is None else lookup.operator_of(entries, before, after)
+    if found is None and writer.is_unrolled:
+        _gathered(writer, node)
+        return
     if found is None:
         raise refused(node, "the entries of QUANTIZE, LOGISTIC, TANH, RELU or RELU6", "other entries")
     operator, version, options = found
     writer.operator(node, operator, version, writer.sources(node), options)
+
+
+def _gathered(writer: Writer, node: Node) -> None:
+    """CAST to int32, ADD of the table's begin, and GATHER from the tables of all channels."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    (name,) = node.inputs
+    entries = lookup.all_as_int8(node, writer.lifted[name], writer.lifted[node.name])
+    shape, kind = (1, *node.out_shape), schema.TensorType
+    cast = writer.model.tensor(f"{node.name}_cast", shape, "INT32", None, None)
+    options = schema.CastOptionsT(inDataType=kind.INT8, outDataType=kind.INT32)
+    writer.model.operator("CAST", 1, writer.sources(node), cast, options)
+    begins = writer.model.integers(f"{node.name}_begins", 128 + 256 * np.arange(len(entries)))
+    index = writer.model.tensor(f"{node.name}_index", shape, "INT32", None, None)
+    writer.model.operator("ADD", 1, [cast, begins], index, schema.AddOptionsT())
+    table = writer.model.constant(f"{node.name}_table", entries.reshape(-1), writer.storage[node.name])
+    output = writer.model.activation(node.name, node.out_shape, writer.storage[node.name])
+    writer.tensors[node.name] = writer.model.operator("GATHER", 2, [table, index], output, schema.GatherOptionsT())
 
 
 def _softmax(writer: Writer, node: Node) -> None:
