@@ -34,5 +34,5 @@ def test_the_released_network_is_right_on_most(official):
 
 
 def test_a_network_of_other_features_refuses_them(official):
-    with pytest.raises(ArtifactError, match="MLPerf Tiny's features.*or bench dscnn_mlperf"):
+    with pytest.raises(ArtifactError, match=r"MLPerf Tiny's features.*or bench dscnn_mlperf"):
         vectors.read(official, io.load(Path(models.home() / "dscnn" / models.GRAPH)))
