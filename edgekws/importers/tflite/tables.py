@@ -21,6 +21,7 @@ from edgekws.importers.tflite import scales
 from edgekws.importers.tflite.builder import Builder, laid_out
 from edgekws.importers.tflite.schema import Operator
 
+_SLOPE_MAX = 16
 CODES = np.arange(-128, 128, dtype=np.int64)
 """The int8 of the file, in the order of tables that are not stored yet."""
 
@@ -106,8 +107,8 @@ def leaky_relu(build: Builder, operator: Operator) -> None:
     output = build.output(operator)
     build.require_int8(operator, number, output)
     alpha = np.float32(operator.options["alpha"])
-    if not np.isfinite(alpha) or alpha < 0:
-        raise TargetError(f"{operator.place}: a slope of 0 or more was expected", got=str(alpha))
+    if not 0 <= alpha <= _SLOPE_MAX:
+        raise TargetError(f"{operator.place}: a slope of 0 to {_SLOPE_MAX} was expected", got=str(alpha))
     above = build.scale(number) / build.scale(output)
     below = build.scale(number) * alpha / build.scale(output)
     positive, negative = (_rescaled(build, number, output, real) for real in (above, below))
