@@ -1,4 +1,4 @@
-"""Networks with gates, broadcast sums and recurrence, trained for a few steps: one set of integers everywhere.
+"""Networks with moves, windows, gates, broadcast sums and recurrence, trained for a few steps: the same integers.
 
 Torch, the interpreter, C on this computer and on emulated Cortex-M, and ONNX.
 """
@@ -23,6 +23,7 @@ from edgekws.recipe import QuantSection
 from firmware_io import board, tools
 from firmware_io.bench import executor
 from tests.quant.networks.gated import NETWORKS
+from tests.quant.networks.zoo import ZOO
 from tests.quant.test_quant import as_int8, differing, inputs, lowered, train_a_little
 
 pytestmark = pytest.mark.slow
@@ -38,11 +39,11 @@ def clips(count: int, seed: int) -> torch.Tensor:
     return (x / INPUT_SCALE).round().clamp(-128, 127) * INPUT_SCALE
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module", params=[*NETWORKS, *ZOO])
 def network(request: pytest.FixtureRequest) -> QuantNet:
     """After quantization-aware training of 3 steps, from statistics of a few batches."""
     torch.manual_seed(0)
-    model = NETWORKS[request.param](12)
+    model = {**NETWORKS, **ZOO}[request.param](12)
     with torch.no_grad():
         for seed in range(5):
             model(clips(32, seed))

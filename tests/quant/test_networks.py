@@ -1,4 +1,7 @@
-"""Published networks of other shapes: trained for some steps, they are the same integers everywhere."""
+"""Published networks of other shapes: trained for some steps, they are the same integers everywhere.
+
+tests/conformance has ONNX and emulated boards.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from edgekws.quant import float_layers
 from edgekws.quant.frontends import torch_fx
 from tests.quant.networks.zoo import ZOO
 
+LABELS = 12
 FAST = ("matchboxnet", "sparknet", "sub-bands", "svdf")
 """Together they have every operation of the zoo."""
 
@@ -25,7 +29,7 @@ def clips(count, seed):
 
 def trained_like(name):
     torch.manual_seed(0)
-    network = ZOO[name]().train()
+    network = ZOO[name](LABELS).train()
     with torch.no_grad():
         for seed in range(3):
             network(clips(8, seed))
@@ -77,26 +81,6 @@ def test_every_network_is_the_same_integers_in_torch_the_interpreter_and_c(name,
     assert not differing(quantized, graph, x)
     ints = (x[:, 0] / INPUT_SCALE).numpy().astype(np.int8)
     assert np.array_equal(graph.compile("c")(ints), graph.run(ints))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ZOO)
-def test_every_network_is_the_same_integers_in_onnx(name):
-    import onnxruntime
-
-    graph = edgekws.lower(prepared(name))
-    files = edgekws.export(graph, "onnx-integer")
-    (content,) = [data for file, data in files.items() if file.endswith(".onnx")]
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    ints = (clips(8, 7)[:, 0] / INPUT_SCALE).numpy().astype(np.int8)
-    given = session.get_inputs()[0]
-    shaped = ints.reshape(len(ints), *[size for size in given.shape[1:] if isinstance(size, int)])
-    (scores,) = session.run(None, {given.name: shaped.astype(_dtype(given.type))})
-    assert np.array_equal(scores.reshape(len(ints), -1).astype(np.int8), graph.run(ints))
-
-
-def _dtype(kind):
-    return {"tensor(int8)": np.int8, "tensor(float)": np.float32}[kind]
 
 
 def test_plugins_are_not_in_the_zoo_twice():

@@ -120,7 +120,9 @@ CONSTANTS = {
     "channel": weights(1, 8, 1, 1), "flat": np.array([0, -1]), "row": weights(10), "positive": np.ones(8, np.float32),
     "wide": np.array([0, 0, 1, 2, 0, 0, 3, 4]), "sides": np.array([1, 2, 3, 4]), "axes": np.array([2, 3]),
     "two": np.array(2.0, np.float32), "batch": np.array([1, 0, 0, 0, 0, 0, 0, 0]), "ints": np.ones((8, 5), np.int64),
-    "cube": weights(1, 8, 5), "shape": np.array([1, 8]),
+    "steep": 3 * np.ones((8, 1, 1), np.float32), "low": np.array(0, np.float32), "fine": np.array(0.01, np.float32), "cross": weights(8, 4, 3, 3),
+    "time": weights(8, 10, 3), "last": np.array([3]), "bytes": np.arange(-32, 32).astype(np.int8),
+    "square": np.array([8, 8, 1, 1]), "cube": weights(1, 8, 5), "shape": np.array([1, 8]),
     "long": np.array([1 << 40]),
 }  # fmt: skip
 CONV = ("Conv", ["x", "w", "b"], ["c"], {})
@@ -180,6 +182,41 @@ FILES = {
         ("Transpose", ["fc"], ["turned"], {"perm": [1, 0]}),
         ("Gemm", ["f", "turned"], ["y"], {"transB": 1}),
     ],
+    "keras batch norm": [
+        CONV,
+        ("Mul", ["c", "channel"], ["d"], {}),
+        ("Sub", ["d", "channel"], ["e"], {}),
+        ("Div", ["e", "steep"], ["g"], {}),
+        ("Max", ["g", "low"], ["h"], {}),
+        ("Min", ["two", "h"], ["c2"], {}),
+        ("GlobalAveragePool", ["c2"], ["p"], {}),
+        *HEAD[1:],
+    ],
+    "windows": [
+        CONV,
+        ("MaxPool", ["c"], ["d"], {"kernel_shape": [3, 3], "strides": [2, 2], "auto_pad": "SAME_UPPER"}),
+        ("Clip", ["d", "low", "two"], ["e"], {}),
+        ("AveragePool", ["e"], ["g"], {"kernel_shape": [3, 2], "pads": [1, 0, 1, 1], "count_include_pad": 1}),
+        ("AveragePool", ["g"], ["h"], {"kernel_shape": [4, 2], "strides": [3, 1], "ceil_mode": 1}),
+        ("Conv", ["h", "cross"], ["i"], {"group": 2, "dilations": [2, 1], "pads": [2, 1, 2, 1]}),
+        ("ReduceMean", ["i"], ["j"], {"axes": [3]}),
+        ("ReduceMean", ["j"], ["p"], {"axes": [2, 3], "keepdims": 0}),
+        ("Gemm", ["p", "fc", "fcb"], ["y"], {}),
+    ],
+    "moves": [
+        ("Transpose", ["x"], ["t"], {"perm": [0, 3, 2, 1]}),
+        ("Squeeze", ["t", "last"], ["u"], {}),
+        ("Conv", ["u", "time"], ["v"], {"pads": [1, 1], "strides": [2]}),
+        ("Split", ["v"], ["v1", "v2"], {"axis": 1}),
+        ("Concat", ["v2", "v1"], ["a"], {"axis": 1}),
+        ("Relu", ["a"], ["b2"], {}),
+        ("Unsqueeze", ["b2", "last"], ["c"], {}),
+        ("DequantizeLinear", ["bytes", "fine"], ["big"], {}),
+        ("Reshape", ["big", "square"], ["pointwise"], {}),
+        ("Conv", ["c", "pointwise"], ["d"], {}),
+        ("GlobalAveragePool", ["d"], ["p"], {}),
+        *HEAD[1:],
+    ],
     "dead ends": [("Sigmoid", ["x"], ["unused"], {}), CONV, *HEAD],
 }
 
@@ -189,6 +226,30 @@ def test_every_operation_is_that_of_onnxruntime(nodes, tmp_path):
     path = written(model(*nodes, constants=CONSTANTS), tmp_path / "model.onnx")
     x = clips(4, 2)
     assert np.abs(by_layers(path, x) - by_runtime(path, x)).max() < 1e-4
+
+
+def test_channels_last_as_tf2onnx_writes_them(tmp_path):
+    """The first transposition costs no layer."""
+    nodes = [("Transpose", ["x"], ["t"], {"perm": [0, 3, 1, 2]}), ("Conv", ["t", "w", "b"], ["c"], {}), *HEAD]
+    path = written(model(*nodes, constants=CONSTANTS, shape=("n", 49, 10, 1)), tmp_path / "model.onnx")
+    x = clips(3)
+    assert [layer.name for layer in onnx_float.read(path).layers] == ["conv1", "pool", "fc"]
+    assert np.abs(by_layers(path, x) - by_runtime(path, x.permute(0, 2, 3, 1))).max() < 1e-4
+
+
+@pytest.mark.parametrize("opset", [9, 11, 12])
+def test_attributes_of_older_opsets(opset, tmp_path):
+    nodes = [CONV, HEAD[0], ("Squeeze", ["p"], ["f"], {"axes": [2, 3]}), HEAD[2]]
+    path = written(model(*nodes, constants=CONSTANTS, opset=opset), tmp_path / "model.onnx")
+    assert np.abs(by_layers(path, clips(2)) - by_runtime(path, clips(2))).max() < 1e-4
+
+
+def test_a_softmax_at_the_end_is_left_out_with_a_warning(tmp_path):
+    nodes = [CONV, *HEAD[:2], ("Gemm", ["f", "fc", "fcb"], ["z"], {}), ("Softmax", ["z"], ["y"], {})]
+    path, x = written(model(*nodes, constants=CONSTANTS), tmp_path / "model.onnx"), clips(2)
+    with pytest.warns(UserWarning, match="the softmax at the end is left out; scores are logits"):
+        scores = by_layers(path, x)
+    assert np.abs(torch.from_numpy(scores).softmax(1).numpy() - by_runtime(path, x)).max() < 1e-5
 
 
 def test_pads_of_some_axes(tmp_path):

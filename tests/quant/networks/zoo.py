@@ -8,17 +8,15 @@ from torch import nn
 
 from tests.quant.networks import images, temporal
 
-LABELS = 12
-
-ZOO: dict[str, Callable[[], nn.Module]] = {
-    "tc-resnet": lambda: temporal.tc_resnet(LABELS, (8, 8, 12)),
-    "matchboxnet": lambda: temporal.matchboxnet(LABELS, blocks=1, channels=8),
-    "tenet": lambda: temporal.tenet(LABELS, channels=8, blocks=1),
-    "sparknet": lambda: temporal.sparknet(LABELS),
-    "svdf": lambda: temporal.svdf(LABELS, units=8),
-    "mobilenet-v2": lambda: images.mobilenet_v2(LABELS, channels=8, blocks=2),
-    "res8": lambda: images.res8(LABELS, channels=8),
-    "res15": lambda: images.res15(LABELS, channels=8),
-    "sub-bands": lambda: images.banded(LABELS, channels=8),
+ZOO: dict[str, Callable[[int], nn.Module]] = {
+    "tc-resnet": lambda labels: temporal.tc_resnet(labels, (8, 8, 12)),
+    "matchboxnet": lambda labels: temporal.matchboxnet(labels, blocks=1, channels=8),
+    "tenet": lambda labels: temporal.tenet(labels, channels=8, blocks=1),
+    "sparknet": temporal.sparknet,
+    "svdf": lambda labels: temporal.svdf(labels, units=8),
+    "mobilenet-v2": lambda labels: images.mobilenet_v2(labels, channels=8, blocks=2),
+    "res8": lambda labels: images.res8(labels, channels=8),
+    "res15": lambda labels: images.res15(labels, channels=8),
+    "sub-bands": lambda labels: images.banded(labels, channels=8),
 }
-"""Builders of random weights; res15 is the slowest, its layers have the full resolution."""
+"""By the number of labels; res15 is the slowest, its layers have the full resolution."""
