@@ -93,6 +93,8 @@ class Reader:
             return value.real()
         if not isinstance(value, np.ndarray):
             raise call.refusal(f"input {number} should be a constant", call.inputs[number])
+        if value.dtype.kind in "cOSUM":
+            raise call.damage(f"input {number} should be real numbers", str(value.dtype))
         return value
 
     def numbers(self, call: Call, attribute: str, number: int) -> tuple[int, ...] | None:
