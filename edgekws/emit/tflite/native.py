@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from edgekws.emit.tflite import steps
 from edgekws.emit.tflite.flatbuffer import Model, Storage
 from edgekws.errors import TargetError
-from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED, Graph, Node
+from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED, Graph, Node, accumulator_bounds
 
 ACTIVATIONS: dict[str, tuple[float | None, float | None]] = {
     "NONE": (None, None),
@@ -53,7 +55,11 @@ def multiplier(real: float) -> tuple[int, int]:
 
 
 class Writer:
-    """Writes one graph. tensors: the number of each node's tensor; storage: how it holds the node's integers."""
+    """Writes one graph.
+
+    tensors: the number of each node's tensor. storage: how it holds the node's integers. bounds: the lowest and highest
+    integer of each node's inputs.
+    """
 
     def __init__(self, graph: Graph, is_unrolled: bool = False) -> None:
         """is_unrolled: whether it has copies of nodes; then equal constants are stored once, and tables may be
@@ -64,6 +70,7 @@ class Writer:
         self.storage = {INPUT: first}
         self.tensors = {INPUT: self.model.activation("features", graph.in_shape, first)}
         self.zero = {INPUT: graph.input_zero, **{node.name: node.out_zero for node in graph.nodes}}
+        self.bounds = {node.name: (lo, hi) for node, lo, hi in graph.ranges()}
         self.lifted = {INPUT: False}
         """Whether a tensor holds 0..255 as int8 less 128."""
         for node in graph.nodes:
@@ -97,7 +104,8 @@ class Writer:
         """What moves values stores them as its input does. Values that int8 holds as they are may be stored either way;
         then the way that a fused activation explains is taken.
         """
-        if not node.operation.is_scaled and not node.operation.own_scale:
+        moves = not node.operation.is_scaled and not node.operation.own_scale
+        if moves and not (node.operation.sums and len(node.inputs) > 1):
             return self.lifted[node.inputs[0]]
         if node.requant.hi > SIGNED[1] or node.requant.lo < 0:
             return node.requant.hi > SIGNED[1]
@@ -137,30 +145,61 @@ def refused(node: Node, expected: str, got: str) -> TargetError:
     return TargetError(f"{node.name}: TFLite's form of {node.op} should have {expected}", got=got, hint=hint)
 
 
-def filter_scale(node: Node, s_in: float, s_out: float) -> np.ndarray:
-    """float32 [c]: scales of the weights with which TFLite has the multipliers of the node.
+def filter_scale(node: Node, bounds: tuple[int, int], s_in: float, s_out: float) -> np.ndarray:
+    """float32 [c]: scales of the weights with which TFLite has the multipliers of the node, or others with its steps.
 
-    Raises TargetError, with the channel, where no float32 number has.
+    bounds: lowest and highest integer of the inputs. Raises TargetError, with the channel, where no float32 number has.
     """
     real = node.requant.factor * s_out / s_in
-    pairs = zip(node.requant.mult.tolist(), node.requant.shift.astype(int).tolist(), real, strict=True)
-    return np.array([_scale(node, channel, s_in, s_out, *pair) for channel, pair in enumerate(pairs)], np.float32)
+    low, high = accumulator_bounds(node, *bounds)
+    pairs = zip(node.requant.mult.tolist(), node.requant.shift.astype(int).tolist(), strict=True)
+    wanted = [
+        _Steps(mult, shift, *ends) for (mult, shift), *ends in zip(pairs, low.tolist(), high.tolist(), strict=True)
+    ]
+    return np.array(
+        [_scale(node, *each, s_in, s_out) for each in enumerate(zip(wanted, real, strict=True))], np.float32
+    )
 
 
-def _scale(node: Node, channel: int, s_in: float, s_out: float, mult: int, shift: int, real: float) -> np.float32:
-    found = near_float32(real, lambda scale: multiplier(s_in * scale / s_out), (mult, shift))
+@dataclass(frozen=True)
+class _Steps:
+    """The multiplier of one channel, and the lowest and highest sum that it gets."""
+
+    mult: int
+    shift: int
+    low: int
+    high: int
+
+    def agree(self, node: Node, mult: int, shift: int) -> bool:
+        """Whether another multiplier gives the same output for every sum."""
+        if (mult, shift) == (self.mult, self.shift):
+            return True
+        requant = node.requant
+        if requant.rule != "fixed-point" or min(shift, self.shift) < 0 or not mult:
+            return False
+        levels = np.arange(requant.lo - requant.zero + 1, requant.hi - requant.zero + 1)
+        mine, theirs = (
+            np.clip(steps.fixed_point(*each, levels), self.low, self.high + 1)
+            for each in ((self.mult, self.shift), (mult, shift))
+        )
+        return bool((mine == theirs).all())
+
+
+def _scale(node: Node, channel: int, wanted: tuple[_Steps, float], s_in: float, s_out: float) -> np.float32:
+    (one, real) = wanted
+    found = near_float32(real, lambda scale: one.agree(node, *multiplier(s_in * scale / s_out)))
     if found is None:
-        got = f"{mult} / 2^31 / 2^{shift} in channel {channel}"
+        got = f"{one.mult} / 2^31 / 2^{one.shift} in channel {channel}"
         raise refused(node, "a float32 scale for every multiplier", got)
     return found
 
 
-def near_float32(real: float, made: Callable[[float], tuple[int, int]], wanted: tuple[int, int]) -> np.float32 | None:
-    """A float32 number near `real` of which TFLite makes the wanted multiplier; None where there is none."""
+def near_float32(real: float, fits: Callable[[float], bool]) -> np.float32 | None:
+    """A float32 number near `real` that fits; None where there is none."""
     above = below = np.float32(real)
     for _ in range(_ULPS):
         for candidate in (below, above):
-            if candidate > 0 and made(float(candidate)) == wanted:
+            if candidate > 0 and fits(float(candidate)):
                 return candidate
         below, above = np.nextafter(below, np.float32(0)), np.nextafter(above, np.float32(np.inf))
     return None

@@ -69,7 +69,7 @@ def _filters(writer: Writer, node: Node, weight: np.ndarray, axis: int) -> list[
     (name,), model = node.inputs, writer.model
     if node.requant.zero != node.out_zero:
         raise refused(node, "its zero point added after rounding", f"{node.requant.zero}, not {node.out_zero}")
-    scale = filter_scale(node, writer.scale(name), writer.scale(node.name))
+    scale = filter_scale(node, writer.bounds[node.name], writer.scale(name), writer.scale(node.name))
     kind = _FILTER_TYPES[node.weight_bits]
     data = packed(weight, 4) if kind == "INT4" else weight
     filters = model.tensor(f"{node.name}_weight", weight.shape, kind, data, quantization(scale, 0, axis))
@@ -229,7 +229,8 @@ def _sum(writer: Writer, node: Node) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
     if not node.operands:
-        writer.require_same(node)
+        if any(writer.scale(name) != writer.scale(node.name) for name in node.inputs):
+            raise refused(node, "the scale of its inputs", f"{writer.scale(node.name):.9g}")
     else:
         scales = [writer.scale(name) for name in node.inputs]
         twice = 2 * max(scales)
@@ -304,9 +305,8 @@ def _softmax(writer: Writer, node: Node) -> None:
 
     (name,), (operand,) = node.inputs, node.operands
     wanted, scale = (operand.mult, operand.shift), writer.scale(name)
-    beta = near_float32(
-        operand.mult * 2.0 ** (-57 - operand.shift) / scale, lambda each: _softmax_steps(each, scale), wanted
-    )
+    real = operand.mult * 2.0 ** (-57 - operand.shift) / scale
+    beta = near_float32(real, lambda each: _softmax_steps(each, scale) == wanted)
     if beta is None:
         raise refused(node, "a float32 beta for its multiplier", str(operand))
     writer.operator(node, "SOFTMAX", 2, writer.sources(node), schema.SoftmaxOptionsT(beta=float(beta)))
