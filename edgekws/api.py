@@ -119,7 +119,7 @@ def lower(
     breaks.
     """
     from edgekws.quant import lower as lowering
-    from edgekws.quant.frontends.prepared import Prepared
+    from edgekws.quant.frontends.prepared import TOLERATED, Prepared
     from edgekws.quant.network import QuantNet
 
     if not isinstance(model, QuantNet):
@@ -136,9 +136,10 @@ def lower(
             hint="give features= to prepare, whose network then gets their coefficients",
         )
     network = _on_cpu(model)
+    tolerated = () if strict else TOLERATED
     if strict is None:
         strict = not isinstance(model, Prepared) or model.strict
-    return lowering.lower(network, spec, _labels(network, spec, labels), name, strict=strict)
+    return lowering.lower(network, spec, _labels(network, spec, labels), name, strict=strict, tolerated=tolerated)
 
 
 def _on_cpu(model: QuantNet) -> QuantNet:

@@ -31,10 +31,12 @@ def lower(
     name: str,
     provenance: dict[str, str] | None = None,
     strict: bool = True,
+    tolerated: tuple[str, ...] = (),
 ) -> Graph:
     """The integer graph of a quantized network.
 
-    strict: refuse layers that the target's hardware would leave to the CPU.
+    strict: refuse layers that the target's hardware would leave to the CPU, but for those that break only rules of
+    these names in `tolerated`.
 
     Raises TargetError with the node's name, the rule and the number when a node is not legal.
     """
@@ -53,14 +55,14 @@ def lower(
     target = plugins.load("targets", network.target)
     for node, lo, hi in graph.ranges():
         if strict:
-            _require_legal(node, graph, target)
+            _require_legal(node, graph, target, tolerated)
         _require_exact(node, lo, hi)
     return graph
 
 
-def _require_legal(node: Node, graph: Graph, target: ModuleType) -> None:
+def _require_legal(node: Node, graph: Graph, target: ModuleType, tolerated: tuple[str, ...]) -> None:
     reason = target.legal(node, graph)
-    if reason:
+    if reason and not reason.startswith(tolerated):
         hint = "change the layer (channels, say, to the next multiple), give strict=False, which leaves it to the CPU"
         hint = f"{hint}, or choose the target int8"
         raise TargetError(f"{node.name} should be legal on {target.NAME}", got=reason, hint=hint)

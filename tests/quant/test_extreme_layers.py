@@ -110,3 +110,14 @@ def test_channels_of_very_different_ranges_have_a_way_out():
     with pytest.raises(edgekws.errors.TargetError, match="equalize=True"):
         edgekws.prepare(far, "tinpu", 8, clips(), method="ptq")
     assert edgekws.prepare(far, "tinpu", 8, clips(), method="ptq", equalize=True)
+
+
+def test_a_linear_layer_too_small_for_the_npu_is_left_to_the_cpu_with_a_warning():
+    network = nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES)
+    ).eval()  # fmt: skip
+    with pytest.warns(UserWarning, match="fc is left to the CPU: linear-inputs: at least 16 inputs"):
+        quantized = edgekws.prepare(network, "tinpu", 8, clips(), method="ptq")
+    assert edgekws.lower(quantized).nodes[-1].name == "fc"
+    with pytest.raises(edgekws.errors.TargetError, match="linear-inputs"):
+        edgekws.lower(quantized, strict=True)

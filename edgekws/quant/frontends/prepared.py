@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from edgekws import plugins
 from edgekws.errors import ConfigError, DataError, TargetError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec, UnknownFeatures
 from edgekws.quant import lower, ptq
@@ -21,6 +22,8 @@ from edgekws.recipe import QuantSection
 _COMPARED_CLIPS = 16
 """Clips on which the traced layers must give the module's scores."""
 _TOLERANCE = 1e-3
+TOLERATED = ("linear-inputs",)
+"""Rules of an NPU that are no reason to refuse a network: a linear layer that is too small for it is small."""
 _NARROW = 1 / 16
 """Of the input's range; calibration that fills less is warned of."""
 _MAX_CLIPPED = 0.01
@@ -80,9 +83,14 @@ def prepare(
 
 
 def _require_legal(network: QuantNet, spec: FeatureSpec | UnknownFeatures, strict: bool) -> None:
-    """What a training cannot change is refused before it, not after."""
+    """What a training cannot change is refused before it, not after; what costs next to nothing is warned of."""
     labels = tuple(f"class{number}" for number in range(network.score_count(spec.shape)))
-    lower.lower(network, spec, labels, "model", strict=strict)
+    graph = lower.lower(network, spec, labels, "model", strict=strict, tolerated=TOLERATED)
+    target = plugins.load("targets", network.target)
+    reasons = {node.name: target.legal(node, graph) for node in graph.nodes} if strict else {}
+    for name, reason in reasons.items():
+        if reason:
+            warnings.warn(f"{name} is left to the CPU: {reason}", UserWarning, stacklevel=4)
 
 
 def calibration_tensor(calibration: Calibration | None, input_scale: float, input_zero: int = 0) -> torch.Tensor:

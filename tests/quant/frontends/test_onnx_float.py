@@ -262,13 +262,13 @@ def test_pads_of_some_axes(tmp_path):
 
 NAMED = {"name": "here"}
 REFUSED = {
-    "sigmoid": ([CONV, ("Sigmoid", ["c"], ["y"], NAMED)], "here should be one of: Conv, .*Got: Sigmoid"),
+    "sine": ([CONV, ("Sin", ["c"], ["y"], NAMED)], "here should be one of: Conv, .*Got: Sin"),
     "softmax": (
         [CONV, *HEAD[:2], ("Softmax", ["f"], ["s"], NAMED), ("Gemm", ["s", "fc", "fcb"], ["y"], {})],
         "here: a softmax should be the end of the network",
     ),
     "foreign": ([("Conv", ["x", "w"], ["y"], {**NAMED, "domain": "else"})], "here should.*Got: else.Conv"),
-    "nameless": ([("Sigmoid", ["x"], ["y"], {})], "the node that makes y should be one of"),
+    "nameless": ([("Sin", ["x"], ["y"], {})], "the node that makes y should be one of"),
     "one axis": ([("Conv", ["x", "cube"], ["y"], NAMED)], "here: should be a convolution of one or two axes"),
     "dilations": ([("Conv", ["x", "w"], ["y"], {**NAMED, "dilations": [2]})], "here: dilations should be a number"),
     "computed weight": ([CONV, ("Conv", ["x", "c"], ["y"], NAMED)], "here: input 1 should be a constant"),

@@ -104,4 +104,19 @@ def _entry(model: Any, path: Path) -> Entry:  # noqa: ANN401
         hint = "other orders of these axes are read too: [n, frames, coefficients, 1] and [n, frames, coefficients]"
         raise TargetError(expected, got=f"[{shown}]", hint=hint)
     frames, coefficients = sizes if len(sizes) == _AXES else sizes[1:] if sizes[0] == 1 else sizes[:_AXES]
+    if sizes[-1] == 1 and _is_convolved(model, inputs[0].name):
+        sizes = [1, frames, coefficients]
     return Entry(inputs[0].name, frames, coefficients, torch.arange(math.prod(sizes)).view(sizes), batch)
+
+
+def _is_convolved(model: Any, name: str) -> bool:  # noqa: ANN401
+    """Whether a convolution of one channel reads the input as it is.
+
+    A declared shape with the channel last is then only that of the tool that wrote the file: ONNX has channels first.
+    """
+    weights = {each.name: each.dims for each in model.graph.initializer}
+    readers = [node for node in model.graph.node if name in node.input]
+    return bool(readers) and all(
+        node.op_type == "Conv" and len(weights.get(node.input[1], ())) == 4 and weights[node.input[1]][1] == 1
+        for node in readers
+    )
