@@ -58,7 +58,8 @@ def prepare(
 ) -> Prepared:
     """Quantize a float network with calibration data; train the result further or lower it at once.
 
-    model        torch.nn.Module or path of a float ONNX file; reads float32 [n, 1, frames, coefficients]. Not changed
+    model        torch.nn.Module, or path of a float ONNX or Keras file; reads float32 [n, 1, frames, coefficients]. Not
+                 changed
     target       "tinpu" (TI's NPU) or "int8" (TFLite, CMSIS-NN): a file of edgekws/targets
     bits         of the weights: 8, 4 or 2. Activations have 8 bits
     calibration  a few hundred training clips: float, in the network's input format, or int8 [n, frames, coefficients]
@@ -178,7 +179,7 @@ def load(path: str | Path) -> Graph:
 
     Of another tool's model (.tflite, .onnx) the labels are class0, class1, ... and the front end is unknown; `edgekws
     import` states them. Raises ArtifactError for other files, and TargetError for a model that no graph can express
-    exactly.
+    exactly. A float Keras model is refused: its int8 scales need calibration clips.
     """
     found = models.find(Path(path))
     if found.suffix.lower() in importers.suffixes():

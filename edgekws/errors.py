@@ -117,6 +117,7 @@ EXTRAS = {
     "otii": ("otii_tcp_client",),
     "ppk2": ("ppk2_api",),
     "flash": ("pyocd",),
+    "tensorflow": ("tensorflow", "tf2onnx"),
 }
 """Extra of pyproject.toml -> the modules that are imported of its packages."""
 _MORE = {

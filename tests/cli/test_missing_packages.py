@@ -10,6 +10,7 @@ import wave
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgekws import errors
@@ -43,6 +44,7 @@ REFUSED = [
     (["data", "prepare", "--source", "folder", "--root", "recordings"], "soundfile", "train"),
     (["check", "models/dscnn/float.safetensors"], "torch", "train"),
     (["embed", "recordings", "--out", "vectors"], "pyarrow", "select"),
+    (["import", "their.keras", "--out", "their", "--calibration", "clips.npy"], "tensorflow", "tensorflow"),
     (["select", "convert", "train.yaml", "train.json"], "yaml", "select"),
 ]
 
@@ -82,6 +84,8 @@ def test_a_missing_extra_is_named_in_one_paragraph(
     for number in range(12):  # enough for a clip in each split
         record(tmp_path / "recordings" / "yes" / f"{number}_nohash_0.wav")
     (tmp_path / "train.yaml").write_text("targets: {}")
+    (tmp_path / "their.keras").write_bytes(b"PK\x03\x04")
+    np.save(tmp_path / "clips.npy", np.zeros((1, 49, 10), np.float32))
     done = run(tmp_path, arguments)
     message = " ".join(done.stderr.split())
     assert done.returncode == errors.ConfigError.exit_code, message
@@ -115,7 +119,8 @@ def test_the_table_of_modules_is_that_of_the_extras() -> None:
             assert distributions & listed, f"edgekws[{extra}] lacks {module}"
 
 
-def test_all_has_every_extra_but_the_gpl_one() -> None:
+def test_all_has_every_extra_but_the_gpl_one_and_the_largest() -> None:
+    left_out = {"ppk2", "joulescope", "otii", "tensorboard", "wandb", "mlflow", "tensorflow"}
     named = set(EXTRAS["all"][0].removeprefix("edgekws[").removesuffix("]").split(","))
-    assert named == set(EXTRAS) - {"all", "dev", "docs", "ppk2", "joulescope", "otii", "tensorboard", "wandb", "mlflow"}
+    assert named == set(EXTRAS) - {"all", "dev", "docs"} - left_out
     assert not any("ppk2" in text for extra in named for text in EXTRAS[extra])

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from edgekws.cli import console
 from edgekws.cli._options import BOARD
-from edgekws.errors import ConfigError
+from edgekws.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,9 @@ _GOLDEN = 48
 
 
 def import_(
-    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file of int8 integers.")],
+    model: Annotated[
+        Path, typer.Argument(help="A .tflite or .onnx file of int8 integers, or a float Keras model: .keras, .h5.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="New folder for the model, or one that was imported before.")],
     labels: Annotated[
         str | None,
@@ -43,26 +45,33 @@ def import_(
         Path | None,
         typer.Option("--data", help="Prepared data set whose test clips become golden vectors, instead of inputs."),
     ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Of a Keras model: .npy of float clips [n, ...], in the units that it was trained on."),
+    ] = None,
 ) -> None:
     """Make a model folder of an int8 model of another tool: TFLite, or ONNX; the integers stay the same."""
     import numpy as np
 
-    from edgekws import importers, models
+    from edgekws import files, importers, models
     from edgekws.graph import io
 
     model, out = model.expanduser(), out.expanduser()
-    options = importers.Options(_labels(labels), _features(features), model.stem)
-    name, content = importers.find(model, form or "")
-    graph = importers.load(model, name, options)
     _require_free(out)
+    options = importers.Options(_labels(labels), _features(features), model.stem, _clips(calibration))
+    file, name, content = importers.converted(model, *importers.find(model, form or ""), options)
+    graph = importers.read(name, {file.name: content}, options)
     recorded = None if data is None else _recorded(data, graph)
     height, width, channels = graph.in_shape
     clips = np.random.default_rng(seed).integers(-128, 128, (inputs, height, width * channels)).astype(np.int8)
     scores = graph.run(clips)
     io.save(graph, out / models.GRAPH)
     _write_golden(out, graph, recorded or _random(clips, seed))
-    _describe(graph, model, name)
-    _compare(name, {model.name: content}, clips, scores)
+    if file != model:
+        files.write_bytes(out / file.name, content)
+        console.out.print(f"{model.name} is converted to {out / file.name}", markup=False)
+    _describe(graph, file, name)
+    _compare(name, {file.name: content}, clips, scores)
     console.next_step("check", out)
     console.next_step("flash", "--board", BOARD, "--out", out)
     console.next_step("bench", "--board", BOARD, "--out", out)
@@ -133,6 +142,18 @@ def _features(text: str | None) -> FeatureSpec | None:
     from edgekws.features import presets
 
     return None if text is None else presets.stated(text)
+
+
+def _clips(path: Path | None) -> np.ndarray | None:
+    """Raises DataError for what is not a .npy file of numbers."""
+    import numpy as np
+
+    if path is None:
+        return None
+    try:
+        return np.asarray(np.load(path.expanduser(), allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"--calibration {path} should be a .npy file of float clips", got=str(error)[:200]) from error
 
 
 def _describe(graph: Graph, model: Path, name: str) -> None:

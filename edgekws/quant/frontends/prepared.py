@@ -15,7 +15,7 @@ from edgekws.errors import ConfigError, DataError, TargetError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, INPUT_SCALE, FeatureSpec, UnknownFeatures
 from edgekws.quant import lower, ptq
 from edgekws.quant.float_layers import Layer, require_valid_weights, run_layers
-from edgekws.quant.frontends import onnx, torch_fx
+from edgekws.quant.frontends import keras, onnx, torch_fx
 from edgekws.quant.network import QuantNet
 from edgekws.recipe import QuantSection
 
@@ -155,7 +155,7 @@ def _layers(model: object, x: torch.Tensor) -> list[Layer]:
     if isinstance(model, str | Path):
         return _layers_of_file(Path(model), (x.shape[2], x.shape[3]))
     if not isinstance(model, nn.Module) or isinstance(model, QuantNet):
-        expected = "model should be a float torch.nn.Module or the path of a float ONNX file"
+        expected = "model should be a float torch.nn.Module or the path of a float ONNX or Keras file"
         raise ConfigError(expected, got=type(model).__name__)
     few = x[:_COMPARED_CLIPS]
     real = _scores(model, few)
@@ -180,7 +180,7 @@ def _scores(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def _layers_of_file(path: Path, shape: tuple[int, int]) -> list[Layer]:
-    network = onnx.read(path)
+    network = keras.read(path) if path.suffix.lower() in keras.SUFFIXES else onnx.read(path)
     if (network.frames, network.coefficients) != shape:
         expected = (
             f"calibration should have the input's shape of {path}, [n, 1, {network.frames}, {network.coefficients}]"
