@@ -91,3 +91,17 @@ def test_recurrent_layers_are_unrolled_with_their_weights_once():
     assert np.array_equal(tflite.executors(files)["litert-reference"](x), graph.run(x))
     weight = next(node.weight for node in graph.node("gru1").body if node.operation.is_dense)
     assert files["model.tflite"].count(weight.tobytes()) == 1
+
+
+@pytest.mark.parametrize("bits", [4, 2])
+def test_narrow_weights_of_a_linear_layer_are_tensors_of_their_type(bits):
+    graph = imported(9)
+    limit = 1 << (bits - 1)
+    nodes = tuple(
+        replace(node, weight=np.clip(node.weight, -limit, limit - 1), weight_bits=bits) if node.op == "linear" else node
+        for node in graph.nodes
+    )
+    narrow = replace(graph, nodes=nodes)
+    assert differing(narrow, 10) == (0, 0)
+    back = importer.read(tflite.emit(narrow))
+    assert [node.weight_bits for node in back.nodes if node.op == "linear"] == [bits]

@@ -28,9 +28,11 @@ from edgekws.graph.ops import Accumulate
 from edgekws.graph.sums import ADD_SHIFT
 
 _FILTER_TYPES = {8: "INT8", 4: "INT4", 2: "INT4"}
+_DENSE_TYPES = {8: "INT8", 4: "INT4", 2: "INT2"}
+"""Only FULLY_CONNECTED reads two bits."""
 _CONV_VERSIONS = {"INT8": 3, "INT4": 8}
 _DEPTHWISE_VERSIONS = {"INT8": 3, "INT4": 6}
-_DENSE_VERSIONS = {"INT8": 4, "INT4": 10}
+_DENSE_VERSIONS = {"INT8": 4, "INT4": 10, "INT2": 14}
 
 
 def write(writer: Writer, node: Node) -> None:
@@ -70,8 +72,8 @@ def _filters(writer: Writer, node: Node, weight: np.ndarray, axis: int) -> list[
     if node.requant.zero != node.out_zero:
         raise refused(node, "its zero point added after rounding", f"{node.requant.zero}, not {node.out_zero}")
     scale = filter_scale(node, writer.bounds[node.name], writer.scale(name), writer.scale(node.name))
-    kind = _FILTER_TYPES[node.weight_bits]
-    data = packed(weight, 4) if kind == "INT4" else weight
+    kind = _FILTER_TYPES[node.weight_bits] if weight.ndim > 2 else _DENSE_TYPES[node.weight_bits]
+    data = weight if kind == "INT8" else packed(weight, int(kind[-1]))
     filters = model.tensor(f"{node.name}_weight", weight.shape, kind, data, quantization(scale, 0, axis))
     total = np.moveaxis(weight, axis, 0).reshape(len(scale), -1).astype(np.int64).sum(1)
     bias = node.requant.offset.astype(np.int64) + writer.zero[name] * total
@@ -171,7 +173,7 @@ def _dense(writer: Writer, node: Node, weight: np.ndarray) -> None:
     storage = writer.storage[node.name]
     flat = writer.model.flat_activation(f"{node.name}_flat", (rows, columns), storage)
     inputs = [*writer.sources(node), *_filters(writer, node, weight, 0)]
-    version = _DENSE_VERSIONS[_FILTER_TYPES[node.weight_bits]]
+    version = _DENSE_VERSIONS[_DENSE_TYPES[node.weight_bits]]
     writer.model.operator("FULLY_CONNECTED", version, inputs, flat, options)
     writer.tensors[node.name] = writer.model.reshape_to(node.name, flat, (1, *node.out_shape), storage)
 
