@@ -15,14 +15,18 @@ import pytest
 from edgekws.emit.c import emit
 from edgekws.errors import ArtifactError
 from edgekws.graph import interp
+from edgekws.graph.ir import Graph
 from edgekws.graph.ops import OPS
 from firmware_io import board, build
 from firmware_io.build import FIRMWARE
 from fuzz import campaign, model, protocol, sanitized
 from tests.firmware_io.firmware.lines import needs
+from tests.general_graphs import random_general
 from tests.graphs import LIMITS, TARGETS, random_dag
+from tests.recurrent import gru_graph
 
-EVERY = {(name, bits) for name, op in OPS.items() for bits in (LIMITS if op.is_weighted else (8,))}
+EVERY = {(name, bits) for name, op in OPS.items() if op.is_basic for bits in (LIMITS if op.is_weighted else (8,))}
+FOREIGN = {name for name, op in OPS.items() if not op.is_basic}
 """Each op at each width of its weights."""
 
 
@@ -147,16 +151,15 @@ def test_a_seeded_fault_of_a_reader_is_found(monkeypatch: pytest.MonkeyPatch) ->
     assert campaign.chunk(("broken", 0, 7, 33)).outcomes == again
 
 
-def parity_under_sanitizers(seed: int, target: str, folder: Path, *options: str) -> set[tuple[str, int]]:
+def parity_under_sanitizers(graph: Graph, called: str, folder: Path, *options: str) -> set[tuple[str, int]]:
     """Compare a random graph with the interpreter. Returns the ops and weight widths that it holds."""
-    graph = random_dag(seed, target)
-    features = np.random.default_rng(seed).integers(-128, 128, (4, 49, 10)).astype(np.int8)
+    features = np.random.default_rng(0).integers(-128, 128, (4, *graph.clip_shape)).astype(np.int8)
     features[0], features[1] = -128, 127
     try:
         scores = model.scores(graph, features, folder, *options)
     except subprocess.CalledProcessError as error:
-        pytest.fail(f"{target} {seed}: {error.stderr[-3000:]}")
-    np.testing.assert_array_equal(scores, interp.run(graph, features), err_msg=f"{target} {seed}")
+        pytest.fail(f"{called}: {error.stderr[-3000:]}")
+    np.testing.assert_array_equal(scores, interp.run(graph, features), err_msg=called)
     return {(node.op, node.weight_bits) for node in graph.nodes}
 
 
@@ -175,15 +178,24 @@ def test_kernels_are_clean_under_sanitizers(sanitizers: None, tmp_path: Path) ->
     """Every layer at every width; the slow test takes many more."""
     seen = set[tuple[str, int]]()
     for seed, target in covering():
-        seen |= parity_under_sanitizers(seed, target, tmp_path, "-O0")
+        seen |= parity_under_sanitizers(random_dag(seed, target), f"{target} {seed}", tmp_path, "-O0")
     assert seen == EVERY
+
+
+@pytest.mark.slow
+def test_kernels_of_imported_models_are_clean_under_sanitizers(sanitizers: None, tmp_path: Path) -> None:
+    """Zero points, parts of ranges, and the ops that only imported models and gated networks have."""
+    seen = parity_under_sanitizers(gru_graph(), "gru", tmp_path)
+    for seed in range(20):
+        seen |= parity_under_sanitizers(random_general(seed), f"general {seed}", tmp_path)
+    assert {name for name, _ in seen} >= FOREIGN
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_kernels_of_many_graphs_are_clean_under_sanitizers(target: str, sanitizers: None, tmp_path: Path) -> None:
     for seed in range(40):
-        parity_under_sanitizers(seed, target, tmp_path)
+        parity_under_sanitizers(random_dag(seed, target), f"{target} {seed}", tmp_path)
 
 
 ANALYZED = [(name, energy) for name in board.names() for energy in (False, True)]

@@ -77,7 +77,7 @@ MISTAKES = [
     ("flash --board lp-mspm0g5187 --out dscnn --port seral:/dev/x", CONFIG, "did you mean serial?"),
     ("flash --board lp-mspm0g5187 --out dscnn --tool openocdd", CONFIG, "did you mean openocd?"),
     ("flash --board lp-mspm0g5187 --image gone.elf", ARTIFACT, "there is no file gone.elf"),
-    ("bench --out dscnn --board host --vectors sounds", ARTIFACT, "a folder of recordings, yes/one.wav for one"),
+    ("bench --out dscnn --board host --vectors sounds", DATA, "sounds should hold recordings that can be read"),
     ("bench --out dscnn --board host --vectors gone.npz", ARTIFACT, "there is no file gone.npz"),
     ("bench --out dscnn --board host --mlperf x --windows 1", CONFIG, "a session of MLPerf Tiny has"),
     ("compare gone one", ARTIFACT, "there is no file gone"),
