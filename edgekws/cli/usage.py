@@ -73,6 +73,9 @@ def _no_option(name: str, context: Any) -> tuple[str]:  # noqa: ANN401 (Click's 
     known = [option for parameter in context.command.params for option in parameter.opts if option.startswith("--")]
     expected = unknown("the option", name, known).partition(" There are:")[0]
     others = "" if "did you mean" in expected else ", ".join(_commands_with(name))
+    arguments = {parameter.name for parameter in context.command.params if not parameter.opts[0].startswith("--")}
+    if name.removeprefix("--").replace("-", "_") in arguments:
+        return (f"{context.command_path} takes {name.removeprefix('--').upper()} without an option's name",)
     if others:
         return (f"{context.command_path} has no option {name}; these commands have it: {others}",)
     return (expected,)

@@ -16,9 +16,21 @@ def words(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(label for label in labels if label not in REJECT)
 
 
+def are_numbers(labels: Sequence[str]) -> bool:
+    """Whether these are the names that an imported model has whose scores nobody named: class0, class1, ..."""
+    return bool(labels) and all(label == f"class{number}" for number, label in enumerate(labels))
+
+
 def reject_note(labels: Iterable[str]) -> str:
-    """The sentence that every report and prediction of a model without a complete reject class says; "" with one."""
-    missing = [label for label in REJECT if label not in set(labels)]
+    """The sentence that every report and prediction of a model without a complete reject class says; "" with one.
+
+    "Silence" and "unknown" in any case are one too: other tools write them so. Of scores without names nobody knows.
+    """
+    given = tuple(labels)
+    if are_numbers(given):
+        return "the scores of this model have no names: edgekws import --labels gives them"
+    found = {label.strip("_").lower() for label in given}
+    missing = [label for label in REJECT if label.strip("_") not in found]
     if not missing:
         return ""
     means = {SILENCE: "silence and noise", UNKNOWN: "other words"}
@@ -33,6 +45,8 @@ def require_equal(model: Sequence[str], data: Sequence[str], source: str, hint: 
     """Raises DataError unless clips have the labels of the model, in its order. source: what the clips are from."""
     if tuple(model) == tuple(data):
         return
+    if are_numbers(model):
+        hint = "name the scores: edgekws import MODEL --labels " + ",".join(data)
     raise DataError(
         f"{source} should have the labels of the model: {', '.join(model)}",
         got=", ".join(data) if set(model) != set(data) else f"the same in another order, {', '.join(data)}",

@@ -84,7 +84,10 @@ def find(path: Path, form: str = "") -> tuple[str, bytes]:
     for name in plugins.names("importers"):
         if _reads(name, path, content):
             return name, content
-    raise ArtifactError(f"{path} should be a model that can be imported", got="another kind of file", hint=hint)
+    hint += "; a float model goes to edgekws.prepare" if path.suffix.lower() in suffixes() else ""
+    raise ArtifactError(
+        f"{path} should be an int8 model that can be imported", got="another kind of file, or a damaged one", hint=hint
+    )
 
 
 def converted(path: Path, form: str, content: bytes, options: Options) -> tuple[Path, str, bytes]:

@@ -46,10 +46,17 @@ def _check_graph(folder: Path, graph: Graph) -> None:
         raise ArtifactError(
             f"{folder} holds inputs for a graph with MLPerf Tiny's {what}",
             got=f"{graph.name}, whose front end is unknown" if unknown else f"{graph.name}, which has others",
-            hint="state it, if it is MLPerf Tiny's: edgekws import MODEL --features mlperf"
-            if unknown
-            else "bench it with clips of its own features: --data, or a file of --save-vectors; or bench dscnn_mlperf",
+            hint=_way_out(graph, fit),
         )
+
+
+def _way_out(graph: Graph, fit: bool) -> str:
+    if fit and "imported_from" in graph.provenance and len(graph.labels) == len(LABELS):
+        names = ",".join((*LABELS[:-2], "_silence_", "_unknown_"))
+        return f"if its scores are these, name them: edgekws import MODEL --features mlperf --labels {names}"
+    if isinstance(graph.features, UnknownFeatures):
+        return "state it, if it is MLPerf Tiny's: edgekws import MODEL --features mlperf"
+    return "bench it with clips of its own features: --data, or a file of --save-vectors; or bench dscnn_mlperf"
 
 
 def has_its_labels(graph: Graph) -> bool:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from edgekws.cli.line import import_ as command
+from edgekws.data.labels import reject_note, require_equal
 from edgekws.emit import tflite as emitter
-from edgekws.errors import ConfigError, DataError
+from edgekws.errors import ConfigError, DataError, TargetError
 from edgekws.graph import io
 from firmware_io.bench import vectors
 from tests.graphs import random_dag
@@ -91,3 +92,31 @@ def test_the_inputs_are_those_of_the_seed(model, tmp_path):
     features = [np.load(path.with_name("golden.npz"))["features"] for path in (first, again, other)]
     assert (features[0] == features[1]).all()
     assert (features[0] != features[2]).any()
+
+
+def test_scores_without_names_are_called_so(model, tmp_path):
+    graph = io.load(_made(model, tmp_path / "plain"))
+    assert reject_note(graph.labels) == "the scores of this model have no names: edgekws import --labels gives them"
+    with pytest.raises(DataError, match="edgekws import MODEL --labels yes,no"):
+        require_equal(graph.labels, ("yes", "no"), "a data set")
+
+
+def test_silence_and_unknown_of_other_tools_are_the_reject_class():
+    assert reject_note(("yes", "Silence", "Unknown")) == ""
+    assert "no _unknown_" in reject_note(("yes", "Silence"))
+
+
+def test_a_runtime_that_cannot_run_the_file_is_said_and_no_reason_to_stop(model, tmp_path, capsys, monkeypatch):
+    def refuse(files):
+        raise TargetError("onnxruntime should run it", got="no kernel")
+
+    monkeypatch.setattr("edgekws.importers.tflite.executors", refuse)
+    imported(model, tmp_path / "kws")
+    printed = capsys.readouterr()
+    assert "not compared: onnxruntime should run it" in " ".join(printed.err.split())
+    assert f"edgekws check {tmp_path / 'kws'}" in " ".join(printed.out.split())
+
+
+def test_a_missing_file_of_labels_is_named(model, tmp_path):
+    with pytest.raises(ConfigError, match=r"no file gone\.txt"):
+        imported(model, tmp_path / "kws", labels="gone.txt")

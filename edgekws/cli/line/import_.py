@@ -11,7 +11,7 @@ from rich.table import Table
 
 from edgekws.cli import console
 from edgekws.cli._options import BOARD
-from edgekws.errors import ConfigError, DataError
+from edgekws.errors import ConfigError, DataError, TargetError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,6 +130,8 @@ def _labels(text: str | None) -> tuple[str, ...]:
         return ()
     path = Path(text).expanduser()
     is_file = path.is_file()
+    if not is_file and "," not in text and (path.suffix or len(path.parts) > 1):
+        raise ConfigError("--labels should be names with commas, or a file with a name a line", got=f"no file {text}")
     names = path.read_text(encoding="utf-8", errors="replace").splitlines() if is_file else text.split(",")
     labels = tuple(name.strip() for name in names if name.strip())
     if not labels:
@@ -179,6 +181,9 @@ def _compare(name: str, files: dict[str, bytes], clips: np.ndarray, scores: np.n
         runtimes = importer.executors(files)
     except ModuleNotFoundError as error:
         console.warn(f"not compared: {error.name} is not installed")
+        return
+    except TargetError as error:
+        console.warn(f"not compared: {error}")
         return
     except (ValueError, RuntimeError) as error:
         console.warn(f"not compared: the runtime refuses the file: {error}")

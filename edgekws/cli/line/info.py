@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -12,6 +12,9 @@ from rich.table import Column, Table
 
 from edgekws.cli import console
 from edgekws.cli.line.predict import ModelArgument
+
+if TYPE_CHECKING:
+    from edgekws.graph.ir import Graph
 
 _KINDS = {"graph": "integer graph", "float": "float network"}
 
@@ -29,7 +32,7 @@ def info(
     if as_json:
         typer.echo(json.dumps(document, indent=1))
         return
-    for key, text in _lines(document):
+    for key, text in _lines(document, subject.graph):
         console.out.print(f"[bold]{key:12}[/] {escape(text)}")
     console.out.print(_layers(document))
     if document["exports"]:
@@ -42,7 +45,7 @@ def info(
         console.next_step("check", subject.folder)
 
 
-def _lines(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _lines(document: dict[str, Any], graph: Graph | None) -> Iterator[tuple[str, str]]:
     """(what, value) of everything that is no table."""
     model = document["model"]
     kind = _KINDS.get(model["kind"], f"{model['kind'].replace('_', '-')} file")
@@ -51,7 +54,7 @@ def _lines(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "sha256", model["sha256"]
     yield "labels", f"{len(document['labels'])}: {', '.join(document['labels'])}"
     yield "front end", _front_end(document["front_end"])
-    yield "input", _input(document["front_end"])
+    yield "input", _input(document["front_end"], graph)
     if document["totals"]:
         named = {"macs": "multiplications", "parameter_bytes": "bytes of parameters", "parameters": "parameters"}
         yield "size", ", ".join(f"{value:,} {named[key]}" for key, value in document["totals"].items())
@@ -69,13 +72,15 @@ def _front_end(spec: dict[str, Any]) -> str:
     )
 
 
-def _input(spec: dict[str, Any]) -> str:
+def _input(spec: dict[str, Any], graph: Graph | None) -> str:
+    zero = f", zero point {graph.input_zero}" if graph and graph.input_zero else ""
     if "unknown" in spec:
-        return f"int8 {' x '.join(map(str, [*spec['shape'], spec['channels']]))}"
+        step = f"; one step is {graph.input_scale:.3g}{zero}" if graph else ""
+        return f"int8 {' x '.join(map(str, [*spec['shape'], spec['channels']]))}{step}"
     scales = [f"{value:.3g}" for value in spec["input_scale"]]
     shown = scales[0] if len(set(scales)) == 1 else f"{', '.join(scales)} by coefficient"
     truncated = ", truncated toward zero" if spec.get("rounding") == "toward-zero" else ""
-    return f"int8 {spec['shape'][0]} x {spec['shape'][1]}; one step is {shown}{truncated}"
+    return f"int8 {spec['shape'][0]} x {spec['shape'][1]}; one step is {shown}{zero}{truncated}"
 
 
 def _origins(document: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -126,7 +126,10 @@ def _input_shape(build: Builder, start: int, shape: tuple[int, ...], features: F
     if features is not None:
         if math.prod(features.shape) != math.prod(shape):
             got = f"{features.frames} frames of {features.coefficients}"
-            raise ConfigError(f"the features should have the {math.prod(shape)} values of the input", got=got)
+            hint = "leave --features out, or state the front end of this model in a file"
+            raise ConfigError(
+                f"the features should have the {math.prod(shape)} values of the input", got=got, hint=hint
+            )
         return (*features.shape, 1)
     readers = [each for each in build.model.operators if start in each.inputs]
     if len(shape) < 3 and len(readers) == 1 and readers[0].name == "RESHAPE":
@@ -148,7 +151,8 @@ def _graph(build: Builder, start: int, name: str, content: bytes, options: Optio
     value = build.source(writer, last, (1, 1, count))
     labels = options.labels or tuple(f"class{number}" for number in range(count))
     if len(labels) != count or len(set(labels)) != count:
-        raise ConfigError(f"{count} different labels were expected", got=", ".join(labels[:20]))
+        hint = "give one name for each score, in their order"
+        raise ConfigError(f"{count} different labels were expected", got=", ".join(labels[:20]), hint=hint)
     shape = build.values[start].shape
     graph = Graph(
         nodes=read_nodes(build.nodes, value.name),

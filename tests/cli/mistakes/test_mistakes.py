@@ -18,6 +18,7 @@ MISTAKES = [
     ("train --recip x", USAGE, "--recip is not known; did you mean --recipe?"),
     ("--versoin", USAGE, "did you mean --version?"),
     ("models --board host", USAGE, "edgekws models has no option --board; these commands have it: demo, flash, bench"),
+    ("info --model x", USAGE, "edgekws info takes MODEL without an option's name"),
     ("ports --colour", USAGE, "the option --colour is not known"),
     ("models dscnn", USAGE, "this command takes no argument dscnn"),
     ("check", USAGE, "MODEL is missing"),

@@ -55,7 +55,7 @@ def test_graphs_with_other_features_or_labels_are_refused(official, folder):
     scaled = replace(official.features, input_scale=(0.5,) * 10)
     with pytest.raises(ArtifactError, match="MLPerf Tiny's features"):
         vectors.read(folder, replace(official, features=scaled))
-    with pytest.raises(ArtifactError, match="MLPerf Tiny's labels"):
+    with pytest.raises(ArtifactError, match=r"MLPerf Tiny's labels"):
         vectors.read(folder, replace(official, labels=tuple(reversed(official.labels))))
 
 
@@ -82,3 +82,13 @@ def test_a_wrong_table_or_clip_is_named(official, folder, text, message):
 def test_a_folder_without_the_table_is_refused(official, tmp_path):
     with pytest.raises(ArtifactError, match=r"y_labels\.csv should list"):
         vectors.read(tmp_path, official)
+
+
+def test_unnamed_scores_of_an_imported_model_are_to_be_named(tmp_path):
+    from edgekws import api
+
+    graph = api.load("dscnn_mlperf")
+    labels = tuple(f"class{number}" for number in range(12))
+    imported = replace(graph, labels=labels, provenance={**graph.provenance, "imported_from": "their.tflite"})
+    with pytest.raises(ArtifactError, match=r"MLPerf Tiny's labels.* --labels down,go,left"):
+        mlperf_inputs.read(tmp_path, imported)
