@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -12,9 +12,6 @@ from rich.table import Column, Table
 
 from edgekws.cli import console
 from edgekws.cli.line.predict import ModelArgument
-
-if TYPE_CHECKING:
-    from edgekws.graph.ir import Graph
 
 _KINDS = {"graph": "integer graph", "float": "float network"}
 
@@ -32,7 +29,8 @@ def info(
     if as_json:
         typer.echo(json.dumps(document, indent=1))
         return
-    for key, text in _lines(document, subject.graph):
+    integers = (subject.graph.input_scale, subject.graph.input_zero) if subject.graph else None
+    for key, text in _lines(document, integers):
         console.out.print(f"[bold]{key:12}[/] {escape(text)}")
     console.out.print(_layers(document))
     if document["exports"]:
@@ -45,7 +43,7 @@ def info(
         console.next_step("check", subject.folder)
 
 
-def _lines(document: dict[str, Any], graph: Graph | None) -> Iterator[tuple[str, str]]:
+def _lines(document: dict[str, Any], integers: tuple[float, int] | None) -> Iterator[tuple[str, str]]:
     """(what, value) of everything that is no table."""
     model = document["model"]
     kind = _KINDS.get(model["kind"], f"{model['kind'].replace('_', '-')} file")
@@ -54,7 +52,7 @@ def _lines(document: dict[str, Any], graph: Graph | None) -> Iterator[tuple[str,
     yield "sha256", model["sha256"]
     yield "labels", f"{len(document['labels'])}: {', '.join(document['labels'])}"
     yield "front end", _front_end(document["front_end"])
-    yield "input", _input(document["front_end"], graph)
+    yield "input", _input(document["front_end"], integers)
     if document["totals"]:
         named = {"macs": "multiplications", "parameter_bytes": "bytes of parameters", "parameters": "parameters"}
         yield "size", ", ".join(f"{value:,} {named[key]}" for key, value in document["totals"].items())
@@ -72,10 +70,11 @@ def _front_end(spec: dict[str, Any]) -> str:
     )
 
 
-def _input(spec: dict[str, Any], graph: Graph | None) -> str:
-    zero = f", zero point {graph.input_zero}" if graph and graph.input_zero else ""
+def _input(spec: dict[str, Any], integers: tuple[float, int] | None) -> str:
+    """integers: a graph's (value of one step, zero point); None for a float network."""
+    zero = f", zero point {integers[1]}" if integers and integers[1] else ""
     if "unknown" in spec:
-        step = f"; one step is {graph.input_scale:.3g}{zero}" if graph else ""
+        step = f"; one step is {integers[0]:.3g}{zero}" if integers else ""
         return f"int8 {' x '.join(map(str, [*spec['shape'], spec['channels']]))}{step}"
     scales = [f"{value:.3g}" for value in spec["input_scale"]]
     shown = scales[0] if len(set(scales)) == 1 else f"{', '.join(scales)} by coefficient"
