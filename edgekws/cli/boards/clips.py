@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def chosen(vectors: Path | None, data: Path, limit: int, graph: Graph) -> tuple[Vectors, Dataset | None]:
     """Clips of a file, or of the test split in `data`: at most `limit` of them (0: all), spread over all labels.
 
-    Raises DataError for a data set with other labels than the graph's, ArtifactError for a damaged file.
+    Raises DataError for a graph whose front end is unknown, then for a data set with other labels than the graph's,
+    and ArtifactError for a damaged file.
     """
     import numpy as np
 
@@ -32,11 +33,11 @@ def chosen(vectors: Path | None, data: Path, limit: int, graph: Graph) -> tuple[
         labels = None if read.labels is None else read.labels[indices]
         ids = tuple(read.ids[at] for at in indices)
         return Vectors(read.dataset, ids, np.ascontiguousarray(read.features[indices]), labels), None
-    loaded = dataset.load(data)
+    loaded, spec = dataset.load(data), graph.front_end
     require_equal(graph.labels, loaded.labels, f"the data set {loaded.name}")
     test = loaded.splits["test"]
     indices = spread(len(test), limit)
-    features = cache.int8_features(loaded, "test", graph.front_end)[indices]
+    features = cache.int8_features(loaded, "test", spec)[indices]
     ids = tuple(test.ids[at] for at in indices)
     named = f"{loaded.name} test, data set {loaded.sha256[:8]}"  # two data sets may have one name
     return Vectors(named, ids, features, test.labels[indices]), loaded
