@@ -95,6 +95,7 @@ def test_a_damaged_file_is_named(script, save, tmp_path, content):
         script.comparison(script.saved(tmp_path))
 
 
+@pytest.mark.slow
 def test_what_pytest_benchmark_saves_is_read(script, tmp_path):
     """The real plug-in, on a benchmark of nothing, twice."""
     import os
