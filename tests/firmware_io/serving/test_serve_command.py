@@ -147,7 +147,6 @@ def test_the_terminal_is_plain_for_pyserial_too(tmp_path):
                 assert port.read_until(b"m-ready\r\n") == b"m-name-dut-[edgekws-host]\r\nm-ready\r\n"
 
 
-@pytest.mark.slow
 def test_the_energy_set_up(tmp_path, clips):
     """Short windows: the host program's joules are the nominal current times the time between its edges."""
     with served(tmp_path, BOARD, "--out", "dscnn", "--energy", "--link", tmp_path / "rig") as server:
