@@ -56,10 +56,12 @@ def decode_all(
                 raise
             return DataError(f"{called or item.path} should have a decoder", got=containers.needs(error))
 
-    with ThreadPoolExecutor(_READERS) as pool:
-        items = iter(recordings)
+    pool, items = ThreadPoolExecutor(_READERS), iter(recordings)
+    try:
         while batch := list(islice(items, 256)):  # bounded: a map over all would hold every clip at once
             yield from pool.map(attempt, batch)
+    finally:  # without waiting: whoever drops this half-read may be a thread of the pool
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def is_silent(samples: np.ndarray) -> bool:
