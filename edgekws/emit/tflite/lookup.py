@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from edgekws.emit.tflite.flatbuffer import Storage
-from edgekws.emit.tflite.native import multiplier
+from edgekws.graph.fixed_point import multiplier
 from edgekws.graph.ir import Node
 from edgekws.graph.sums import rounded_twice
 

@@ -19,6 +19,7 @@ import numpy as np
 from edgekws.emit.tflite import steps
 from edgekws.emit.tflite.flatbuffer import Model, Storage
 from edgekws.errors import TargetError
+from edgekws.graph.fixed_point import multiplier
 from edgekws.graph.ir import INPUT, SIGNED, UNSIGNED, Graph, Node, accumulator_bounds
 
 ACTIVATIONS: dict[str, tuple[float | None, float | None]] = {
@@ -43,15 +44,6 @@ def _is_native(node: Node) -> bool:
     pooled = node.operation.is_window_pool and any(node.pad)
     other_rule = requant.rule == "fixed-point-once" or bool((requant.shift.astype(int) < 0).any())
     return bool(moved or narrow or pooled or other_rule or not node.operation.is_basic)
-
-
-def multiplier(real: float) -> tuple[int, int]:
-    """(mult, shift) that TFLite makes of a real multiplier: mult / 2^31 / 2^shift; (0, 0) for one below 2^-32."""
-    fraction, exponent = math.frexp(real)
-    mult = math.floor(fraction * (1 << 31) + 0.5)
-    if mult == 1 << 31:
-        mult, exponent = mult // 2, exponent + 1
-    return (0, 0) if exponent < -31 else (mult, -exponent)
 
 
 class Writer:

@@ -20,9 +20,10 @@ import numpy as np
 from edgekws.emit._common import packed
 from edgekws.emit.tflite import lookup
 from edgekws.emit.tflite.flatbuffer import quantization
-from edgekws.emit.tflite.native import Writer, filter_scale, multiplier, near_float32, refused
+from edgekws.emit.tflite.native import Writer, filter_scale, near_float32, refused
 from edgekws.errors import TargetError
 from edgekws.graph import sums
+from edgekws.graph.fixed_point import multiplier
 from edgekws.graph.ir import SIGNED, UNSIGNED, Node
 from edgekws.graph.ops import Accumulate
 from edgekws.graph.sums import ADD_SHIFT

@@ -9,20 +9,12 @@ import math
 
 import numpy as np
 
-MULT_BITS = 31
+from edgekws.graph.fixed_point import multiplier
+
+__all__ = ["ACTIVATIONS", "activation_range", "multiplier", "multipliers", "quantized"]
+
 ACTIVATIONS = {0: (None, None), 1: (0.0, None), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
 """NONE, RELU, RELU_N1_TO_1 and RELU6: lowest and highest real value."""
-
-
-def multiplier(real: float) -> tuple[int, int]:
-    """(mult, shift): real is near mult / 2^31 / 2^shift, mult within 2^30..2^31-1; (0, 0) for one that is too small."""
-    fraction, exponent = math.frexp(real)
-    mult = math.floor(fraction * (1 << MULT_BITS) + 0.5)
-    if mult == 1 << MULT_BITS:
-        mult, exponent = mult // 2, exponent + 1
-    if exponent < -31:
-        return 0, 0
-    return ((1 << MULT_BITS) - 1, -30) if exponent > 30 else (mult, -exponent)
 
 
 def multipliers(real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
