@@ -64,3 +64,18 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One keyword that was heard. time_samples: samples of the stream that were read when it was; score: the smoothed
+    probability in thousandths.
+    """
+
+    keyword: str
+    time_samples: int
+    score: int
+    model_sha256: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)

@@ -29,7 +29,7 @@ def mfcc(spec: FeatureSpec, samples: np.ndarray, dtype: str = "float32") -> np.n
     """
     if samples.ndim != 2 or samples.shape[1] != spec.clip_samples:
         raise DataError(f"clips should have shape [n, {spec.clip_samples}]", got=str(list(samples.shape)))
-    loud = normalize(samples.astype(dtype))
+    loud = normalize(spec, samples.astype(dtype))
     frames = np.lib.stride_tricks.sliding_window_view(loud, spec.window_samples, axis=1)[:, :: spec.hop_samples]
     cosine, sine, mel, dct = tables(spec, dtype)
     rows = frames.reshape(-1, spec.window_samples)
@@ -38,11 +38,14 @@ def mfcc(spec: FeatureSpec, samples: np.ndarray, dtype: str = "float32") -> np.n
     return np.asarray(log_mel @ dct).reshape(len(samples), spec.frames, spec.coefficients)
 
 
-def normalize(samples: np.ndarray) -> np.ndarray:
-    """Divide each clip [n, clip_samples] by its highest sample; like the reference, not by its highest magnitude.
+def normalize(spec: FeatureSpec, samples: np.ndarray) -> np.ndarray:
+    """Divide samples [n, clip_samples], in int16 steps, by the level that the specification states.
 
-    A clip without a positive sample, for which the reference gives NaN, is not changed.
+    level "clip": by the highest sample of each clip; like the reference, not by its highest magnitude. A clip without
+    a positive sample, for which the reference gives NaN, is not changed.
     """
+    if spec.level == "stream":
+        return np.asarray(samples / samples.dtype.type(spec.stream_peak))
     peak = samples.max(axis=1, keepdims=True)
     return np.asarray(samples / np.where(peak > 0, peak, 1).astype(samples.dtype))
 

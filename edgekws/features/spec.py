@@ -11,6 +11,8 @@ from edgekws.errors import ArtifactError, DataError
 from edgekws.files import fields
 
 Rounding = Literal["nearest", "toward-zero"]
+Arithmetic = Literal["float", "fixed"]
+Level = Literal["clip", "stream"]
 INPUT_MIN, INPUT_MAX = -128, 127
 INPUT_SCALE = 1.0 / 32
 """The float network gets int8 steps of standardized features times this: they are +-4 standard deviations wide."""
@@ -27,6 +29,9 @@ class FeatureSpec:
     is the input normalization, which the firmware computes with the features.
 
     rounding: "nearest", halves to even; or "toward-zero", as the official input files of MLPerf Tiny were made.
+    arithmetic: "float", or the integers of edgekws.features.fixed, which boards compute too.
+    level: what samples are divided by: "clip", the highest sample of the clip, as MLPerf Tiny does it, which needs the
+    whole clip; or "stream", `stream_peak`, an int16 value that is the same at all times.
     """
 
     rate_hz: int = 16_000
@@ -42,6 +47,9 @@ class FeatureSpec:
     input_scale: tuple[float, ...] = (0.5847029089927673,) * 10
     input_zero_point: tuple[int, ...] = (83,) * 10
     rounding: Rounding = "nearest"
+    arithmetic: Arithmetic = "float"
+    level: Level = "clip"
+    stream_peak: int = 8_192
 
     @property
     def channels(self) -> int:
@@ -82,11 +90,11 @@ class FeatureSpec:
         return replace(self, input_scale=tuple(map(float, scale)), input_zero_point=tuple(map(int, zero_point)))
 
     def to_json(self) -> dict[str, Any]:
-        """The fields with lists for tuples, as `from_json` takes them; without the rounding where it is "nearest"."""
+        """The fields with lists for tuples, as `from_json` takes them; those of _LATER only where they are not the
+        default: older files and hashes stay as they are.
+        """
         written = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-        if self.rounding == "nearest":  # the key came later: older files and hashes stay as they are
-            del written["rounding"]
-        return written
+        return {key: value for key, value in written.items() if key not in _LATER or value != _DEFAULTS[key]}
 
     def require(self, other: FeatureSpec | UnknownFeatures, source: str) -> None:
         """Raises ArtifactError, with the fields that differ, unless `other` is the same. source: what has `other`."""
@@ -95,8 +103,8 @@ class FeatureSpec:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> FeatureSpec:
         """Raises ArtifactError for unknown, missing or impossible fields."""
-        rounding = {"rounding": _ROUNDING} if isinstance(value, dict) and "rounding" in value else {}
-        fields.require("a feature specification", value, {**_KINDS, **rounding})
+        later = {key: kind for key, kind in _LATER.items() if isinstance(value, dict) and key in value}
+        fields.require("a feature specification", value, {**_KINDS, **later})
         known: dict[str, Any] = {key: tuple(x) if isinstance(x, list) else x for key, x in value.items()}
         spec = cls(**known)
         if spec.clip_samples < spec.window_samples:
@@ -165,7 +173,18 @@ def _brief(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-_ROUNDING = fields.Kind(" or ".join(map(repr, get_args(Rounding))), lambda value: value in get_args(Rounding))
+def _one_of(names: tuple[str, ...]) -> fields.Kind:
+    return fields.Kind(" or ".join(map(repr, names)), lambda value: value in names)
+
+
+_LATER = {
+    "rounding": _one_of(get_args(Rounding)),
+    "arithmetic": _one_of(get_args(Arithmetic)),
+    "level": _one_of(get_args(Level)),
+    "stream_peak": fields.COUNT,
+}
+"""Fields that were added later."""
+_DEFAULTS = asdict(FeatureSpec())
 _KINDS = {
     **dict.fromkeys(("rate_hz", "clip_samples", "window_samples", "hop_samples", "fft_samples"), fields.COUNT),
     **dict.fromkeys(("mel_bands", "coefficients"), fields.COUNT),
