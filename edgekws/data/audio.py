@@ -67,13 +67,13 @@ def load(path: Path, rate_hz: int, called: str = "") -> Sound:
         mono, mixed = _resampled(mono, own_rate, rate_hz), (*mixed, f"resampled from {own_rate:,} Hz")
     if not len(mono):
         raise DataError(f"{called} should hold sound", got="0 samples", hint="record it again or remove it")
-    return Sound(_int16(mono), (*changed, *mixed), own_rate, channels, kind)
+    return Sound(int16(mono), (*changed, *mixed), own_rate, channels, kind)
 
 
 def convert(samples: np.ndarray, own_rate_hz: int, rate_hz: int) -> np.ndarray:
     """int16, or floats in +-1, [n, channels] at one rate -> int16 [m], one channel at another."""
     mono, _ = _mixed_down(samples)
-    return _int16(mono if own_rate_hz == rate_hz else _resampled(mono, own_rate_hz, rate_hz))
+    return int16(mono if own_rate_hz == rate_hz else _resampled(mono, own_rate_hz, rate_hz))
 
 
 def length(path: Path, rate_hz: int, called: str = "") -> int | None:
@@ -178,7 +178,8 @@ def as_floats(samples: np.ndarray) -> np.ndarray:
     return samples.astype(np.float32) / 32_768 if samples.dtype == np.int16 else samples
 
 
-def _int16(samples: np.ndarray) -> np.ndarray:
+def int16(samples: np.ndarray) -> np.ndarray:
+    """int16 samples as they are; floats in +-1 rounded and limited."""
     if samples.dtype == np.int16:
         return samples
     return np.clip(np.round(samples * 32_768), -32_768, 32_767).astype(np.int16)

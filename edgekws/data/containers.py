@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ _MAGICS = {
 """Format -> where its first bytes are, and what they may be."""
 _GUESSED = frozenset({"amr", "amrnb", "amrwb", "aac", "mp3"})
 """Formats that are a stream without a container: of these FFmpeg estimates the duration from the first bit rate."""
-_MISSING_S = 0.3
+MISSING_S = 0.3
 """Encoders add some tens of milliseconds before and after the sound, and round the duration that they declare."""
 
 
@@ -50,8 +50,51 @@ def decode(path: Path, called: str) -> tuple[int, np.ndarray, str]:
         with av.open(str(path)) as container:
             return _track(container, called)
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        reason = str(getattr(error, "strerror", "") or error)
-        raise DataError(f"{called} should be a recording", got=f"something unreadable ({reason})") from error
+        raise _unreadable(called, error) from error
+
+
+class Track(NamedTuple):
+    """The first sound track of a file. blocks: float32 [n, channels] in +-1; DataError where it cannot be decoded.
+
+    declared_s: the duration that the file states, 0 where it states none.
+    """
+
+    rate_hz: int
+    channels: int
+    declared_s: float
+    blocks: Iterator[np.ndarray]
+
+
+def track(path: Path, called: str) -> Track:
+    """A file of any length, to be decoded block by block. Raises as `decode` does, but never for a truncated file."""
+    try:
+        import av
+    except ModuleNotFoundError as error:
+        raise missing_package(error) or error from error
+    try:
+        container = av.open(str(path))
+        if not container.streams.audio:
+            raise DataError(f"{called} should hold sound", got=f"{container.format.name} without a sound track")
+        stream = container.streams.audio[0]
+        return Track(int(stream.rate or 0), stream.channels, _declared_s(container), _decoded(container, called))
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise _unreadable(called, error) from error
+
+
+def _decoded(container: InputContainer, called: str) -> Iterator[np.ndarray]:
+    import av
+
+    with closing(container):
+        try:
+            for frame in container.decode(audio=0):
+                yield _floats(frame.to_ndarray(), frame.format.is_planar, len(frame.layout.channels))
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise _unreadable(called, error) from error
+
+
+def _unreadable(called: str, error: Exception) -> DataError:
+    reason = str(getattr(error, "strerror", "") or error)
+    return DataError(f"{called} should be a recording", got=f"something unreadable ({reason})")
 
 
 def is_optional(error: MissingPackageError) -> bool:
@@ -72,7 +115,7 @@ def _track(container: InputContainer, called: str) -> tuple[int, np.ndarray, str
     rate = int(stream.rate or 0)
     samples = np.concatenate(blocks) if blocks else np.zeros((0, 1), np.float32)
     declared = _declared_s(container)
-    if rate and len(samples) / rate < declared - _MISSING_S:
+    if rate and len(samples) / rate < declared - MISSING_S:
         got = f"{len(samples) / rate:.2f} of {declared:.2f} s: it is cut off"
         raise DataError(f"{called} should be complete", got=got)
     return rate, samples, f"{container.format.name.partition(',')[0]} {stream.codec_context.name}"
