@@ -75,13 +75,15 @@ class Conversion:
     def _count_clipped(self, block: np.ndarray) -> None:
         """Samples at full scale whose neighbour is there too: one alone may be a peak."""
         limit = _FULL_SCALE if block.dtype == np.int16 else _FULL_SCALE / 32_768
-        full = (block >= limit).any(axis=1) | (block <= -limit).any(axis=1)
-        pairs = np.flatnonzero(full & np.concatenate([[self._was_full], full[:-1]])) if len(full) else full
+        full = np.asarray((block >= limit).any(axis=1) | (block <= -limit).any(axis=1))
+        if not len(full):
+            return
+        pairs = np.flatnonzero(full & np.concatenate([[self._was_full], full[:-1]]))
         if len(pairs) and self._first_clipped < 0:
             self._first_clipped = self._samples + int(pairs[0])
         self._clipped += len(pairs)
         self._samples += len(block)
-        self._was_full = bool(full[-1]) if len(full) else self._was_full
+        self._was_full = bool(full[-1])
 
     def _mixed(self, scaled: np.ndarray) -> np.ndarray:
         mean = scaled.mean(axis=1)
