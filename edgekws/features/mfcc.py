@@ -87,13 +87,14 @@ def tables(spec: FeatureSpec, dtype: str = "float32") -> tuple[np.ndarray, ...]:
 def mel_weights(spec: FeatureSpec) -> np.ndarray:
     """Triangular HTK mel bands, [fft / 2 + 1, bands]; the DC bin is omitted, as in tf.signal."""
     bins_hz = np.linspace(0, spec.rate_hz / 2, spec.fft_samples // 2 + 1)
-    bins = _mel(bins_hz)[:, None]
-    edges = np.linspace(_mel(np.array(spec.low_hz)), _mel(np.array(spec.high_hz)), spec.mel_bands + 2)
+    bins = mel_of_hz(bins_hz)[:, None]
+    edges = np.linspace(mel_of_hz(np.array(spec.low_hz)), mel_of_hz(np.array(spec.high_hz)), spec.mel_bands + 2)
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     triangles = np.maximum(0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
     triangles[0] = 0
     return np.asarray(triangles)
 
 
-def _mel(hz: np.ndarray) -> np.ndarray:
+def mel_of_hz(hz: np.ndarray) -> np.ndarray:
+    """The mel scale of HTK (Young et al., The HTK Book, section 5.4)."""
     return np.asarray(1127.0 * np.log1p(hz / 700.0))
