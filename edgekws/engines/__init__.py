@@ -3,5 +3,6 @@
 interp     the interpreter: the definition of a graph, and the fallback
 c          the C that boards run, compiled for this computer (firmware_io/engines/c.py)
 
-`Graph.compile` finds them.
+An engine that can also run streams has `stream(graph) -> edgekws.graph.executor.Stream`. `Graph.compile` and
+`Graph.stream` find them.
 """

@@ -7,6 +7,7 @@ import numpy as np
 from edgekws.graph import interp
 from edgekws.graph.executor import Executor
 from edgekws.graph.ir import Graph
+from edgekws.graph.stream.incremental import Stream
 
 
 def compile(graph: Graph) -> Executor:
@@ -14,3 +15,7 @@ def compile(graph: Graph) -> Executor:
         return interp.run(graph, features)
 
     return run
+
+
+def stream(graph: Graph) -> Stream:
+    return Stream(graph)

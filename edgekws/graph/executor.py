@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -38,6 +38,24 @@ class Compiled:
         return self.run(features)
 
 
+class Stream(Protocol):
+    """A graph that runs over rows as they come; edgekws.graph.stream.definition says what its scores are."""
+
+    @property
+    def step_rows(self) -> int:
+        """Rows between two scores."""
+
+    @property
+    def first_rows(self) -> int:
+        """Rows until the first scores: scores j, from 0, are complete after first_rows + j * step_rows rows."""
+
+    def push(self, rows: np.ndarray) -> np.ndarray:
+        """rows int8 [k, coefficients], any k -> scores int8 [steps, labels]. ArtifactError for others."""
+
+    def reset(self) -> None:
+        """Begin a new stream."""
+
+
 def checked_features(features: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """`features` as int8. Raises ArtifactError unless they are integers within int8 of shape [n, *shape]."""
     expected = f"features should be int8 [n, {', '.join(map(str, shape))}]"
@@ -58,6 +76,12 @@ def compile(graph: Graph, engine: str | None = None) -> Compiled:
     except (BoardError, SystemFaultError) as error:  # no compiler, or no room to build
         _warn(str(error))
     return Compiled(FALLBACK, _executor(graph, FALLBACK))
+
+
+def stream(graph: Graph, engine: str | None = None) -> Stream:
+    """See Graph.stream. Raises ConfigError that lists the engines, and TargetError where a layer forbids it."""
+    opened: Stream = plugins.load("engines", engine or FALLBACK).stream(graph)
+    return opened
 
 
 def _executor(graph: Graph, engine: str) -> Executor:

@@ -39,7 +39,7 @@ from edgekws.graph.ops import OPS, Op, Operation
 from edgekws.graph.sums import FRACTION_BITS, STATE, step
 
 if TYPE_CHECKING:
-    from edgekws.graph.executor import Compiled
+    from edgekws.graph.executor import Compiled, Stream
 
 Rule = Literal["offset-scale-shift", "fixed-point", "fixed-point-once"]
 ACCUMULATOR_BITS = 32
@@ -278,6 +278,17 @@ class Graph:
         from edgekws.graph import executor
 
         return executor.compile(self, engine)
+
+    def stream(self, engine: str | None = None) -> Stream:
+        """The graph over an endless stream of rows: each push computes only what is new.
+
+        engine: "interp", NumPy. The scores are those of edgekws.graph.stream.definition, and a stream of one clip ends
+        with the scores of `run`. Raises TargetError with the layer that forbids a stream, such as one with padding
+        after the last row.
+        """
+        from edgekws.graph import executor
+
+        return executor.stream(self, engine)
 
     def check(self) -> None:
         """Prove that shapes fit, that scores are int8 and that no accumulator can overflow, whatever the input.

@@ -80,9 +80,18 @@ def average_pool(node: Attributes, inputs: Inputs) -> np.ndarray:
     bytes: (sum +- n / 2) / n toward zero.
     """
     (x,) = inputs
-    zero = 128 if node.is_unsigned else 0
     total = np.asarray(_windows(node, x, 0).sum(axis=(4, 5)), np.int64)
     count = np.asarray(_windows(node, np.ones((1, *x.shape[1:3], 1)), 0).sum(axis=(4, 5)), np.int64)
+    return rounded_mean(total, count, mean_zero(node))
+
+
+def mean_zero(node: Attributes) -> int:
+    """The value from which `average_pool` rounds halves away."""
+    return 128 if node.is_unsigned else 0
+
+
+def rounded_mean(total: np.ndarray, count: Integers, zero: int) -> np.ndarray:
+    """total / count rounded, halves away from `zero`. int64."""
     floor, rest = np.divmod(total, count)
     return np.asarray(floor + ((2 * rest > count) | ((2 * rest == count) & (floor >= zero))))
 
@@ -156,17 +165,21 @@ def reshape(node: Attributes, inputs: Inputs) -> np.ndarray:
 
 def scan(node: Attributes, inputs: Inputs) -> np.ndarray:
     """The states after each row; a row's state is what the body computes of the row and the state before (of 0s)."""
+    return states(node, inputs, np.zeros((len(inputs[0]), *node.body[-1].out_shape), np.int32))
+
+
+def states(node: Attributes, inputs: Inputs, state: np.ndarray) -> np.ndarray:
+    """What `scan` gives, from another state before the first row: int32 [n, 1, width, channels]."""
     from edgekws.graph import interp
 
-    state = np.zeros((len(inputs[0]), *node.body[-1].out_shape), np.int32)
-    states = []
+    after = [state[:, :0]]
     for row in range(node.in_shape[0]):
         values = {step(number): x[:, row : row + 1] for number, x in enumerate(inputs)} | {STATE: state}
         for each in node.body:
             values[each.name] = interp.run_node(each, *(values[name] for name in each.inputs))
         state = values[node.body[-1].name]
-        states.append(state)
-    return np.concatenate(states, axis=1).astype(np.int64)
+        after.append(state)
+    return np.concatenate(after, axis=1).astype(np.int64)
 
 
 def _windows(node: Attributes, x: np.ndarray, pad_value: int | None = None) -> np.ndarray:
