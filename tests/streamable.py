@@ -61,7 +61,7 @@ class _Network(Nodes):
 
     def residual(self) -> None:
         """With the shortcut cropped to the rows that the branch has; where in it is free: a centred or older row."""
-        source, (rows, width, channels) = self.at, self.shape
+        source, (rows, _, channels) = self.at, self.shape
         self.conv("depthwise_conv2d", (min(int(self.rng.integers(1, 5)), rows), 1), 0)
         self.conv("conv2d", (1, 1), channels)
         branch, left = self.at, self.shape[0]
