@@ -1,10 +1,10 @@
-"""The statistics of a classifier: confusion, recall, interval, AUC; the interval of a mean. NumPy only."""
+"""The statistics of a classifier: confusion, recall, AUC; intervals of shares, means, counts and groups. NumPy only."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,51 @@ def wilson(successes: int, n: int, z: float = Z_95) -> Interval:
     low = 0.0 if successes == 0 else centre - half  # exact at the ends, where rounding leaves 1e-17
     high = 1.0 if successes == n else centre + half
     return Interval(low, high)
+
+
+def poisson(count: int) -> Interval:
+    """Exact 95 % interval of the mean of a Poisson count (F. Garwood, Biometrika 28, 1936): 0 gives [0, 3.69].
+
+    Raises ValueError for a negative count.
+    """
+    if count < 0:
+        raise ValueError(f"a count should be 0 or more, got {count}")
+    top = count + 8 * math.sqrt(count + 1) + 8
+    low = 0.0 if count == 0 else _bisected(lambda mean: 1 - _poisson_cdf(count - 1, mean) > _TAIL, 0.0, float(count))
+    return Interval(low, _bisected(lambda mean: _poisson_cdf(count, mean) < _TAIL, float(count), top))
+
+
+_TAIL = 0.025
+
+
+def _poisson_cdf(count: int, mean: float) -> float:
+    """P(X <= count)."""
+    if mean <= 0:
+        return 1.0
+    numbers = np.arange(count + 1)
+    logs = numbers * math.log(mean) - mean - np.array([math.lgamma(number + 1) for number in numbers.tolist()])
+    return min(1.0, float(np.exp(logs).sum()))
+
+
+def _bisected(is_beyond: Callable[[float], bool], low: float, high: float) -> float:
+    """The least value within low..high of which `is_beyond` holds, to 50 bits."""
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if is_beyond(middle) else (middle, high)
+    return high
+
+
+def bootstrap(hits: np.ndarray, sizes: np.ndarray, draws: int = 4_000) -> Interval:
+    """95 % percentile interval of sum(hits) / sum(sizes), by drawing whole groups with replacement, always the same.
+
+    For answers that depend on each other within a group, such as a speaker (B. Efron, R. Tibshirani, An Introduction
+    to the Bootstrap, 1993, chapter 13). hits, sizes: int [groups]; at least one group with a size above 0.
+    """
+    drawn = np.random.default_rng(0).integers(0, len(hits), (draws, len(hits)))
+    totals = sizes[drawn].sum(axis=1)
+    shares = hits[drawn].sum(axis=1)[totals > 0] / totals[totals > 0]
+    low, high = np.percentile(shares, [2.5, 97.5])
+    return Interval(float(low), float(high))
 
 
 def difference(
