@@ -1,0 +1,95 @@
+/* The fixed-point front end: int16 samples -> int8 rows, the input of the network. edgekws/features/fixed.py defines its
+ * integers, which are the same on every core; edgekws/emit/c/front_end.py writes what must be defined before this is
+ * included: sizes (EKW_FRONTEND_...) and tables (ekw_frontend_...).
+ *
+ *     ekw_frontend state;
+ *     ekw_frontend_start(&state, EKW_FRONTEND_PEAK);
+ *     while (ekw_frontend_push(&state, &samples, &count, work, row)) {
+ *         a row is complete
+ *     }
+ *
+ * Nothing is allocated. `work` is scratch memory between two calls' rows: the arena of a network may serve. */
+#ifndef EKW_FRONTEND_H
+#define EKW_FRONTEND_H
+
+#include "kernels/frontend/cepstrum.h"
+
+typedef struct {
+    _Alignas(8) int16_t samples[EKW_FRONTEND_WINDOW];
+    int32_t held;    /* samples of the next window that are there */
+    int32_t skipped; /* samples before it that are still to come, where windows do not touch */
+    int32_t peak, peak_log2;
+} ekw_frontend;
+
+typedef struct {
+    _Alignas(8) ekw_fe_complex spectrum[EKW_FRONTEND_POINTS];
+} ekw_frontend_work;
+
+/* peak: what samples are divided by, 1 to 32768; EKW_FRONTEND_PEAK in a stream, else the clip's largest sample. */
+static inline void ekw_frontend_start(ekw_frontend *state, int32_t peak) {
+    state->held = 0;
+    state->skipped = 0;
+    state->peak = peak;
+    state->peak_log2 = ekw_fe_log2(peak, ekw_frontend_curve);
+}
+
+/* The largest sample of a clip, at least 1. */
+static inline int32_t ekw_frontend_peak(const int16_t *samples, int32_t count) {
+    int32_t peak = 1;
+    for (const int16_t *end = samples + count; samples != end; samples++) {
+        peak = *samples > peak ? *samples : peak;
+    }
+    return peak;
+}
+
+/* The floor of a band: the peak times the specification's, in units of a band. */
+EKW_BODY int32_t ekw_frontend_floor(int32_t peak, int32_t exponent) {
+    const int32_t shift = EKW_FRONTEND_FLOOR_SHIFT - exponent;
+    const uint32_t floor = shift > 31 ? 0 : (uint32_t)peak * EKW_FRONTEND_FLOOR_FACTOR >> shift;
+    return floor > 0 ? (int32_t)floor : 1;
+}
+
+/* The row of the window that is held. */
+static inline void ekw_frontend_window_row(const ekw_frontend *state, ekw_frontend_work *work, int8_t *row) {
+    int32_t logarithms[EKW_FRONTEND_BANDS];
+    const int32_t exponent = ekw_frontend_exponent(state->samples);
+    ekw_frontend_first(state->samples, exponent, work->spectrum);
+    ekw_frontend_stages(work->spectrum);
+    ekw_frontend_bands(work->spectrum, ekw_frontend_floor(state->peak, exponent),
+                       ((exponent + EKW_FRONTEND_UNIT) * 65536) + state->peak_log2, logarithms);
+    ekw_frontend_row(logarithms, row);
+}
+
+EKW_SHARED void ekw_frontend_copy(int16_t *to, const int16_t *from, int32_t count) {
+    for (const int16_t *end = from + count; from != end;) {
+        *to++ = *from++;
+    }
+}
+
+/* Reads samples until a row is complete or none is left; *samples and *count become those that are not yet read. row:
+ * int8 [EKW_FRONTEND_COEFFICIENTS], written when this returns true. */
+static inline bool ekw_frontend_push(ekw_frontend *state, const int16_t **samples, int32_t *count,
+                                     ekw_frontend_work *work, int8_t *row) {
+    const int32_t skip = *count < state->skipped ? *count : state->skipped;
+    const int32_t missing = EKW_FRONTEND_WINDOW - state->held, there = *count - skip;
+    const int32_t read = there < missing ? there : missing;
+    ekw_frontend_copy(state->samples + state->held, *samples + skip, read);
+    state->skipped -= skip;
+    state->held += read;
+    *samples += skip + read;
+    *count -= skip + read;
+    if (state->held < EKW_FRONTEND_WINDOW) {
+        return false;
+    }
+    ekw_frontend_window_row(state, work, row);
+#if EKW_FRONTEND_HOP < EKW_FRONTEND_WINDOW
+    state->held = EKW_FRONTEND_WINDOW - EKW_FRONTEND_HOP;
+    ekw_frontend_copy(state->samples, state->samples + EKW_FRONTEND_HOP, state->held);
+#else
+    state->held = 0;
+    state->skipped = EKW_FRONTEND_HOP - EKW_FRONTEND_WINDOW;
+#endif
+    return true;
+}
+
+#endif
