@@ -34,7 +34,7 @@ from _phone import CODINGS, encode
 
 from edgekws.data import audio
 from edgekws.data.labels import words
-from edgekws.features import mfcc
+from edgekws.features import extract
 from edgekws.files import write_json, write_text
 from edgekws.graph import interp, io
 from edgekws.machine import cores
@@ -189,7 +189,7 @@ def next_of(printed: str) -> list[str]:
 def judge(graph_file: Path, judges: Judges) -> list[dict[str, Any]]:
     """Recall of the own words and the share of each other group that is taken for one of them."""
     graph = io.load(graph_file)
-    features = mfcc.quantize(graph.features, mfcc.mfcc(graph.features, judges.samples))
+    features = extract.quantized(graph.front_end, judges.samples)
     chosen = [graph.labels[index] for index in interp.run(graph, features).reshape(len(features), -1).argmax(axis=1)]
     own = set(words(graph.labels))
     rows = [row("recall of own words", [c == t for c, t in zip(chosen, judges.truth, strict=True) if t])]

@@ -27,7 +27,10 @@ from edgekws.files.os_errors import unreadable
 _HINT = "see the recipe of a released model: edgekws models says where they are"
 
 
-_LATER = ("slots", "precision", "init", "patience", "tune", "features", "preset")
+_LATER = (
+    *("slots", "precision", "init", "patience", "tune", "features"),
+    *("preset", "arithmetic", "level", "stream_peak", "clip_samples"),
+)
 """Their default is None or empty."""
 
 
@@ -54,6 +57,14 @@ class FeaturesSection(_Section):
     preset: Literal["mlperf"] | None = None
     """A front end of edgekws/features/presets.py: "mlperf" makes the int8 inputs of MLPerf Tiny, of one scale and zero
     point. Without it, each coefficient gets a scale that suits the training clips."""
+    arithmetic: Literal["float", "fixed"] | None = None
+    """How features are computed: "fixed" in integers, the same on every computer and board; by default "float"."""
+    level: Literal["clip", "stream"] | None = None
+    """What samples are divided by: the highest of the clip, or "stream", a constant, as continuous listening needs."""
+    stream_peak: int | None = Field(None, ge=1, le=32_768)
+    """This constant, in steps of int16; by default 8192."""
+    clip_samples: int | None = Field(None, ge=1)
+    """What the network hears at once; by default 16000, one second."""
 
 
 class TrainSection(_Section):

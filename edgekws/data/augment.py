@@ -90,10 +90,14 @@ def draw(
 
 def mask_features(features: np.ndarray, spec: AugmentSpec, rng: np.random.Generator) -> np.ndarray:
     """Blank one run of frames and one of coefficients per clip with that clip's mean. [n, frames, coefficients]."""
-    fill = features.mean(axis=1, keepdims=True)
-    masks = draw_masks(spec, features.shape, rng)
-    masked = np.where(masks.frames[:, :, None], fill, features)
-    return np.asarray(np.where(masks.coefficients[:, None], fill, masked))
+    return masked(features, draw_masks(spec, features.shape, rng))
+
+
+def masked(features: np.ndarray, masks: Masks) -> np.ndarray:
+    """What `mask_features` makes of these random numbers; of the type of `features`."""
+    fill = features.mean(axis=1, keepdims=True).astype(features.dtype)
+    shown = np.where(masks.frames[:, :, None], fill, features)
+    return np.asarray(np.where(masks.coefficients[:, None], fill, shown))
 
 
 def draw_masks(spec: AugmentSpec, shape: tuple[int, ...], rng: np.random.Generator) -> Masks:

@@ -1,4 +1,4 @@
-"""MFCC of a whole split, computed once and cached beside the data set under a content hash."""
+"""Features of a whole split, computed once and cached beside the data set under a content hash."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ from pathlib import Path
 import numpy as np
 
 from edgekws.data.dataset import Dataset, Split
-from edgekws.features.mfcc import mfcc, quantize, to_network
+from edgekws.features import extract
 from edgekws.features.spec import FeatureSpec
 from edgekws.files import replacing, write_rows
 
 _BATCH = 64
 _STATISTICS_BATCH = 1024
 _LEAST_DEVIATION = 1e-3
-_ALGORITHM = 1
-"""Increment when the values of `mfcc` change, so that old cache files are not used."""
 
 
 def features_of(
     dataset: Dataset, split: str, spec: FeatureSpec, progress: Callable[[int, int], None] = lambda *_: None
 ) -> np.ndarray:
-    """float32 [n, frames, coefficients] of every clip of a split, memory-mapped from the cache."""
+    """`extract.features` of every clip of a split, [n, frames, coefficients], memory-mapped from the cache."""
     part = dataset.splits[split]
     path = _cache_path(dataset.folder, part, spec)
     if not path.exists():
@@ -36,14 +34,14 @@ def features_of(
 
 def int8_features(dataset: Dataset, split: str, spec: FeatureSpec) -> np.ndarray:
     """int8 [n, frames, coefficients]: the input of the network."""
-    return quantize(spec, features_of(dataset, split, spec))
+    return extract.quantize(spec, features_of(dataset, split, spec))
 
 
 def fit_spec(
     dataset: Dataset, spec: FeatureSpec, progress: Callable[[int, int], None] = lambda *_: None
 ) -> FeatureSpec:
     """`spec` with input scales fitted to the mean and deviation of the training clips."""
-    features = features_of(dataset, "train", spec, progress)
+    features = extract.values(spec, features_of(dataset, "train", spec, progress))
     mean, deviation = features.mean(axis=(0, 1), dtype=np.float64), features.std(axis=(0, 1), dtype=np.float64)
     return spec.with_statistics(mean, deviation)
 
@@ -53,7 +51,7 @@ def input_statistics(dataset: Dataset, spec: FeatureSpec) -> tuple[np.ndarray, n
     features, count = features_of(dataset, "train", spec), 0
     total, squares = np.zeros(spec.coefficients), np.zeros(spec.coefficients)
     for at in range(0, len(features), _STATISTICS_BATCH):
-        part = to_network(spec, features[at : at + _STATISTICS_BATCH]).reshape(-1, spec.coefficients)
+        part = extract.to_network(spec, features[at : at + _STATISTICS_BATCH]).reshape(-1, spec.coefficients)
         x = (part.astype(np.float64) - spec.network_zero) * spec.network_scale
         total, squares, count = total + x.sum(0), squares + np.square(x).sum(0), count + len(x)
     mean = total / max(count, 1)
@@ -64,17 +62,20 @@ def _extract(part: Split, spec: FeatureSpec, path: Path, progress: Callable[[int
     count = len(part)
     starts = range(0, count, _BATCH)
 
+    def block_at(start: int) -> np.ndarray:
+        return extract.features(spec, np.asarray(part.samples[start : start + _BATCH]))
+
     def blocks() -> Iterator[np.ndarray]:
         with ThreadPoolExecutor() as pool:  # NumPy's products release the interpreter lock
-            computed = pool.map(lambda start: mfcc(spec, np.asarray(part.samples[start : start + _BATCH])), starts)
+            computed = pool.map(block_at, starts)
             for start, block in zip(starts, computed, strict=True):
                 yield block
                 progress(min(start + _BATCH, count), count)
 
-    write_rows(path, blocks(), (count, *spec.shape), np.dtype(np.float32))
+    write_rows(path, blocks(), (count, *spec.shape), extract.feature_type(spec))
 
 
 def _cache_path(folder: Path, part: Split, spec: FeatureSpec) -> Path:
     shape = {k: v for k, v in spec.to_json().items() if not k.startswith("input_")}
-    content = json.dumps([_ALGORITHM, part.sha256, shape], sort_keys=True)
+    content = json.dumps([extract.VERSIONS[spec.arithmetic], part.sha256, shape], sort_keys=True)
     return folder / "features" / f"{part.name}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.npy"

@@ -60,7 +60,7 @@ def checked_features(features: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
     """`features` as int8. Raises ArtifactError unless they are integers within int8 of shape [n, *shape]."""
     expected = f"features should be int8 [n, {', '.join(map(str, shape))}]"
     if features.dtype.kind not in "iu" or features.shape[1:] != shape:
-        hint = "edgekws.features.mfcc.quantize makes them"
+        hint = "edgekws.features.extract.quantized makes them"
         raise ArtifactError(expected, got=f"{features.dtype} {list(features.shape)}", hint=hint)
     if features.size and (features.min() < INPUT_MIN or features.max() > INPUT_MAX):
         raise ArtifactError(expected, got=f"{features.min()}..{features.max()}")

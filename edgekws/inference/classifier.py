@@ -15,7 +15,7 @@ import numpy as np
 from edgekws import plugins
 from edgekws.errors import ConfigError, unknown
 from edgekws.evaluation.figures import softmax
-from edgekws.features.mfcc import mfcc, quantize
+from edgekws.features import extract
 from edgekws.graph.softmax import normalized
 from edgekws.inference.model import FLOAT, GRAPH, Model
 
@@ -29,7 +29,9 @@ BOARD = "board:"
 """`board:NAME` is an executor too; the command line starts the board and gives it here."""
 CHUNK = 64
 Answer = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
-"""MFCC [n, frames, coefficients] -> (probabilities float64 [n, labels], int8 scores or None for a float network)."""
+"""Features of `extract` [n, frames, coefficients] -> (probabilities float64 [n, labels], int8 scores or None for a
+float network).
+"""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Classifier:
 
     def clips(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """int16 [n, clip_samples] -> (probabilities float64 [n, labels], int8 scores [n, labels] or None)."""
-        features = [mfcc(self.model.features, samples[at : at + CHUNK]) for at in range(0, len(samples), CHUNK)]
+        features = [
+            extract.features(self.model.features, samples[at : at + CHUNK]) for at in range(0, len(samples), CHUNK)
+        ]
         return self.answer(np.concatenate(features))
 
 
@@ -115,7 +119,7 @@ def _in_runtime(model: Model, on: str, kind: str, files: Mapping[str, bytes]) ->
 
 def _integer(model: Model, executor: Executor) -> Answer:
     def answer(features: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        scores = executor(quantize(model.features, features))
+        scores = executor(extract.quantize(model.features, features))
         return normalized(scores) if model.gives_probabilities else softmax(scores, model.score_scale), scores
 
     return answer

@@ -20,8 +20,7 @@ from edgekws.data.labels import SILENCE, UNKNOWN, require_equal, words
 from edgekws.data.listing import NOISE_FOLDER, LeftOut, Recording
 from edgekws.errors import DataError
 from edgekws.evaluation.figures import OTHER, SILENT
-from edgekws.features import cache
-from edgekws.features.mfcc import mfcc
+from edgekws.features import cache, extract
 from edgekws.features.spec import FeatureSpec
 from edgekws.files import read_content
 from edgekws.inference import recordings
@@ -39,7 +38,7 @@ _OTHERS = "give recordings of the words of this model, or the model of these wor
 class Labelled:
     """Clips to evaluate a model by.
 
-    truth: int64 [n], labels of the model, SILENT or OTHER. features: MFCC, float32 [n, frames, coefficients]. ids: a
+    truth: int64 [n], labels of the model, SILENT or OTHER. features: of `extract`, [n, frames, coefficients]. ids: a
     file or a clip's name. root: what the ids are relative to, None for a prepared data set. sha256: of a prepared data
     set, else "". notes: what was counted as what.
     """
@@ -176,7 +175,7 @@ def _decoded(name: str, items: list[Recording], model: Model, root: Path, progre
             batch.append(clip.samples)
             kept.append(item)
         if batch and (len(batch) == _BATCH or number + 1 == len(items)):
-            parts.append(mfcc(spec, np.stack(batch)))
+            parts.append(extract.features(spec, np.stack(batch)))
             batch.clear()
     if not kept:
         first = left_out[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,11 +86,13 @@ def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress
 
 
 def _front_end(recipe: Recipe, data: Dataset, initial: Initial | None, progress: Progress) -> FeatureSpec:
+    given = recipe.features.model_dump(exclude={"preset"}, exclude_none=True)
     if recipe.features.preset:
-        return presets.PRESETS[recipe.features.preset]
+        return replace(presets.PRESETS[recipe.features.preset], **given)
     if initial:  # the weights suit these scales, and a few recordings could not give better ones
-        return initial.features
-    return cache.fit_spec(data, FeatureSpec(), lambda done, total: progress("features", done, total))
+        return replace(initial.features, **given)
+    spec = replace(FeatureSpec(), **given)
+    return cache.fit_spec(data, spec, lambda done, total: progress("features", done, total))
 
 
 def _standardize(network: nn.Module, data: Dataset, features: FeatureSpec) -> None:

@@ -12,7 +12,7 @@ import torch
 from edgekws.data.augment import augment_samples, mask_features
 from edgekws.data.dataset import Split
 from edgekws.errors import ConfigError
-from edgekws.features.mfcc import mfcc
+from edgekws.features import extract
 from edgekws.recipe import TrainSection
 from edgekws.training.device_batches import DeviceBatches
 from edgekws.training.prior import frequencies
@@ -44,7 +44,8 @@ def preparation(task: Task, device: torch.device) -> Prepare:
     def prepare(chosen: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         clips = np.stack([split.samples[index] for index in chosen])
         augmented = augment_samples(clips, task.dataset.noise, task.augment, task.features.rate_hz, rng)
-        features = mask_features(mfcc(task.features, augmented), task.augment, rng)
+        heard = extract.recorded(task.features, augmented)
+        features = mask_features(extract.features(task.features, heard), task.augment, rng)
         return network_input(features, task.features), torch.from_numpy(split.labels[chosen])
 
     return prepare

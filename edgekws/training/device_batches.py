@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from edgekws.data.augment import AugmentSpec, Draws, Masks, draw, draw_masks, resampling
+from edgekws.data.augment import AugmentSpec, Draws, Masks, draw, draw_masks, masked, resampling
+from edgekws.features import extract
 from edgekws.features.mfcc import tables
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, FeatureSpec
+from edgekws.training.scoring import network_input
 from edgekws.training.task import Task
 
 _LARGEST_SHARE = 0.5
@@ -36,8 +38,18 @@ class DeviceBatches:
         clips = self._clips(chosen, numbers)
         drawn = draw(self.augment, tuple(clips.shape), len(self.noise), self.rate_hz, rng)
         masks = draw_masks(self.augment, (len(chosen), *self.shape), rng)
-        features = _mask(self.features.mfcc(self._augmented(clips, drawn)), masks)
-        return self.features.network_input(features), self.labels[numbers]
+        augmented = self._augmented(clips, drawn)
+        if self.features.here:
+            inputs = self.features.network_input(_mask(self.features.mfcc(augmented), masks))
+        else:
+            inputs = self._on_the_host(augmented, masks)
+        return inputs, self.labels[numbers]
+
+    def _on_the_host(self, augmented: torch.Tensor, masks: Masks) -> torch.Tensor:
+        """Features in fixed point are defined in integers of the CPU, so the samples travel there and back."""
+        spec = self.features.spec
+        features = extract.features(spec, extract.recorded(spec, augmented.cpu().numpy()))
+        return network_input(masked(features, masks), spec).to(self.device)
 
     def _clips(self, chosen: np.ndarray, numbers: torch.Tensor) -> torch.Tensor:
         if self.on_device is not None:
@@ -70,10 +82,10 @@ class DeviceBatches:
 
 
 class _Features:
-    """edgekws.features.mfcc, in torch."""
+    """edgekws.features.mfcc of level "clip", in torch. here: whether that is what the front end states."""
 
     def __init__(self, spec: FeatureSpec, device: torch.device) -> None:
-        self.spec = spec
+        self.spec, self.here = spec, spec.arithmetic == "float" and spec.level == "clip"
         self.cosine, self.sine, self.mel, self.dct = (torch.from_numpy(t).to(device) for t in tables(spec, "float32"))
         self.scale = torch.tensor(spec.input_scale, dtype=torch.float32, device=device)
         self.zero_point = torch.tensor(spec.input_zero_point, dtype=torch.float32, device=device)

@@ -82,7 +82,7 @@ def require_front_end(network: nn.Module, initial: Initial, features: FeatureSpe
         raise ConfigError(
             f"train.init {initial.path} should be trained on the features of the recipe",
             got="one with other scales",
-            hint="omit features.preset, or set net.options.standardize where the network has it",
+            hint="omit the keys of [features], or set net.options.standardize where the network has it",
         )
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from edgekws.features.mfcc import to_network
+from edgekws.features.extract import to_network
 from edgekws.features.spec import FeatureSpec
 from edgekws.training.processes import ALONE, Group
 
@@ -24,7 +24,7 @@ class Score:
 
 
 def network_input(features: np.ndarray, spec: FeatureSpec) -> torch.Tensor:
-    """MFCC [n, frames, coefficients] -> float32 [n, 1, frames, coefficients] for the network."""
+    """`extract.features` [n, frames, coefficients] -> float32 [n, 1, frames, coefficients] for the network."""
     steps = to_network(spec, features)
     if spec.network_zero:
         steps -= np.float32(spec.network_zero)
@@ -35,7 +35,7 @@ def network_input(features: np.ndarray, spec: FeatureSpec) -> torch.Tensor:
 def logits_of(
     model: nn.Module, features: np.ndarray, spec: FeatureSpec, batch: int = 256, group: Group = ALONE
 ) -> torch.Tensor:
-    """Logits float32 [n, labels] on the CPU, in eval mode. features: MFCC [n, frames, coefficients].
+    """Logits float32 [n, labels] on the CPU, in eval mode. features: of `extract`, [n, frames, coefficients].
 
     The processes of `group` share the work; the batches, and so the bits, do not depend on their number.
     """
@@ -58,7 +58,7 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 def score(model: nn.Module, features: np.ndarray, labels: np.ndarray, spec: FeatureSpec, group: Group = ALONE) -> Score:
-    """features: MFCC [n, frames, coefficients]; labels: int [n]. The processes of `group` share the work."""
+    """features: of `extract`, [n, frames, coefficients]; labels: int [n]. The processes of `group` share the work."""
     logits, truth = logits_of(model, features, spec, group=group), torch.from_numpy(labels)
     hits = (logits.argmax(1) == truth).double()
     losses = functional.cross_entropy(logits, truth, reduction="none").double()

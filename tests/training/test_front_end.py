@@ -36,6 +36,16 @@ def test_the_float_network_gets_the_truncated_coefficients():
     assert (np.abs(x - features()) < 0.5848).mean() > 0.99 and np.array_equal(steps, np.trunc(steps))
 
 
+@pytest.mark.parametrize("change", [{"arithmetic": "fixed"}, {"arithmetic": "fixed", "level": "stream"}])
+def test_a_device_gets_the_integers_of_the_boards(change, prepared):
+    task = Task(prepared, replace(OWN, **change), Recipe().augment, Recipe().train, 0)
+    chosen = np.arange(4)
+    for_cpu, _ = preparation(task, torch.device("cpu"))(chosen, np.random.default_rng(5))
+    for_device, _ = DeviceBatches(task, torch.device("cpu"))(chosen, np.random.default_rng(5))
+    different = (for_cpu - for_device).abs() > 1e-3
+    assert different.float().mean() < 0.05  # a sample may round to the other side
+
+
 def test_a_device_prepares_the_same_inputs(prepared):
     task = Task(
         prepared, MLPERF, replace(Recipe().augment, noise_probability=0, shift_ms=0, speed_percent=0), Recipe().train, 0

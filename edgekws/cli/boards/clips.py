@@ -50,7 +50,7 @@ def _recordings(folder: Path, graph: Graph) -> Vectors | None:
     """
     import numpy as np
 
-    from edgekws.features.mfcc import quantize
+    from edgekws.features import extract
     from edgekws.inference import labelled
     from edgekws.inference.model import of_graph
     from firmware_io.bench import Vectors, mlperf_inputs
@@ -75,7 +75,7 @@ def _recordings(folder: Path, graph: Graph) -> Vectors | None:
         console.warn(note)
     ids = tuple(name for name, keep in zip(read.ids, kept, strict=True) if keep)
     title = f"recordings in {folder.name}"
-    return Vectors(title, ids, quantize(spec, np.asarray(read.features))[kept], read.truth[kept])
+    return Vectors(title, ids, extract.quantize(spec, np.asarray(read.features))[kept], read.truth[kept])
 
 
 def _labels_of_table(table: Path, graph: Graph) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from torch import nn
 from edgekws import models
 from edgekws.curate.embed.windows import centred, cover, times_ms
 from edgekws.errors import ArtifactError
-from edgekws.features.mfcc import mfcc, quantize
+from edgekws.features import extract
 from edgekws.graph import io
 from edgekws.graph.ir import SIGNED, Graph, Node, Requant
 
@@ -45,7 +45,7 @@ class Model(nn.Module):
     def clips(self, audio: np.ndarray) -> np.ndarray:
         """float32 [n, clip_samples] -> float32 [n, size]"""
         chunks = [audio[start : start + _CHUNK] for start in range(0, len(audio), _CHUNK)]
-        scores = [self.run(quantize(self.spec, mfcc(self.spec, chunk))) for chunk in chunks]
+        scores = [self.run(extract.quantized(self.spec, extract.recorded(self.spec, chunk))) for chunk in chunks]
         steps = np.concatenate(scores).astype(np.int32) - self.zero
         return steps.astype(np.float32) * self.scale
 
