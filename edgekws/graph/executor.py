@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from edgekws import plugins
-from edgekws.errors import ArtifactError, BoardError, SystemFaultError
+from edgekws.errors import ArtifactError, BoardError, SystemFaultError, TargetError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN
 
 if TYPE_CHECKING:
@@ -79,8 +79,22 @@ def compile(graph: Graph, engine: str | None = None) -> Compiled:
 
 
 def stream(graph: Graph, engine: str | None = None) -> Stream:
-    """See Graph.stream. Raises ConfigError that lists the engines, and TargetError where a layer forbids it."""
-    opened: Stream = plugins.load("engines", engine or FALLBACK).stream(graph)
+    """See Graph.stream. Raises ConfigError that lists the engines, TargetError where a layer forbids it, and the errors
+    of a named engine.
+    """
+    if engine is not None:
+        return _stream(graph, engine)
+    try:
+        return _stream(graph, DEFAULT)
+    except (BoardError, SystemFaultError) as error:
+        _warn(str(error))
+    except TargetError:  # of a layer that C cannot stream, or that nothing can
+        pass
+    return _stream(graph, FALLBACK)
+
+
+def _stream(graph: Graph, engine: str) -> Stream:
+    opened: Stream = plugins.load("engines", engine).stream(graph)
     return opened
 
 

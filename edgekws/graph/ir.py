@@ -282,9 +282,9 @@ class Graph:
     def stream(self, engine: str | None = None) -> Stream:
         """The graph over an endless stream of rows: each push computes only what is new.
 
-        engine: "interp", NumPy. The scores are those of edgekws.graph.stream.definition, and a stream of one clip ends
-        with the scores of `run`. Raises TargetError with the layer that forbids a stream, such as one with padding
-        after the last row.
+        engine: "c" or "interp", as for `compile`; by default C, where there is a compiler and C can stream each layer.
+        The scores are those of edgekws.graph.stream.definition, and a stream of one clip ends with the scores of
+        `run`. Raises TargetError with the layer that forbids a stream, such as one with padding after the last row.
         """
         from edgekws.graph import executor
 

@@ -48,8 +48,13 @@ class Arena:
 
 def plan(graph: Graph) -> Arena:
     """The smallest of six plans; for a chain the least possible, its largest pair of neighbours or less."""
+    return smallest(_shared(graph), _tensors(graph))
+
+
+def smallest(*choices: Sequence[Tensor]) -> Arena:
+    """The smallest plan of any of these lists of tensors."""
     candidates: list[Arena | None] = []
-    for tensors in (_shared(graph), _tensors(graph)):
+    for tensors in choices:
         candidates += [_from_both_ends(tensors), _in_order(_largest_first(tensors)), _in_order(tensors)]
     return min((arena for arena in candidates if arena is not None), key=lambda arena: arena.size)
 

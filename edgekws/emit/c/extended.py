@@ -108,6 +108,13 @@ def channels_first(shape: Shape) -> Call:
     return _copy(loops, 0, 0, (-128, 127), Requant.identity(channels, -128, 127))
 
 
+def rows_to_planes(shape: Shape, values: Range) -> Call:
+    """[height][channels][width], the rows of a stream, to [channels][height][width]."""
+    _, width, channels = shape
+    requant = Requant.identity(channels, *values)
+    return _moved(shape, (channels * width, 1, width), _steps(shape), 0, 0, values, requant)
+
+
 def begins_with_input(node: Node) -> bool:
     """Whether the output may begin where the first input does: kernels read what they overwrite first, and bytes that
     stay in their place are not copied.

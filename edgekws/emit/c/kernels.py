@@ -23,13 +23,16 @@ _PLAIN_LIMIT = 1 << 30
 @dataclass(frozen=True, order=True)
 class Kernel:
     """An op for one case: the sign of each input, the bits of a weight, the rule of the requantization (clip, shift
-    or fixed); or for every case of general nodes, which have the rule GENERAL and no other field.
+    or fixed); or for every case of general nodes, which have the rule GENERAL and no such field.
+
+    form: "_row" for the kernel that computes one row of a stream, in kernels/stream.
     """
 
     op: str
     signed: tuple[bool, ...]
     bits: int = 8
     rule: str = "clip"
+    form: str = ""
 
     @property
     def is_general(self) -> bool:
@@ -40,21 +43,31 @@ class Kernel:
     def name(self) -> str:
         """ekw_conv2d_u8_w4_shift, ekw_scale_s8_fixed, ekw_add_u8_s8, ekw_max_pool_u8, ekw_linear_general."""
         if self.is_general:
-            return f"ekw_{self.op}_{GENERAL}"
-        parts = [f"ekw_{self.op}", *("s8" if signed else "u8" for signed in self.signed)]
+            return f"{self.body}_{GENERAL}"
+        parts = [self.body, *("s8" if signed else "u8" for signed in self.signed)]
         parts += [f"w{self.bits}"] if OPS[self.op].is_weighted else []
         return "_".join(parts + ([self.rule] if OPS[self.op].is_scaled else []))
+
+    @property
+    def body(self) -> str:
+        """The function of C that it is compiled from."""
+        return f"ekw_{self.op}{self.form}"
+
+    @property
+    def header(self) -> str:
+        """kernels/<header>.h has the body."""
+        return f"stream/{self.op}{self.form}" if self.form else self.op
 
     @property
     def definition(self) -> str:
         """The line of C that makes it."""
         if self.is_general:
-            return f"EKW_KERNEL_GENERAL({self.name}, ekw_{self.op})\n"
+            return f"EKW_KERNEL_GENERAL({self.name}, {self.body})\n"
         case = [f".is_signed = {_flag(self.signed[0])}"]
         case += [f".is_second_signed = {_flag(signed)}" for signed in self.signed[1:]]
         case += [f".weight_bits = {self.bits}", f".rule = EKW_{self.rule.upper()}"]
         macro = "EKW_KERNEL" if len(self.signed) == 1 else "EKW_KERNEL_OF_TWO"
-        return f"{macro}({self.name}, ekw_{self.op}, {', '.join(case)})\n"
+        return f"{macro}({self.name}, {self.body}, {', '.join(case)})\n"
 
 
 def kernel(node: Node, signed: tuple[bool, ...]) -> Kernel:
@@ -133,7 +146,7 @@ def filters(node: Node) -> np.ndarray:
 
 def definitions(kernels: set[Kernel], bodies: Collection[Body] = ()) -> str:
     """The headers and definitions of `kernels` and `bodies` in C."""
-    names = {kernel.op for kernel in kernels} | {body.header for body in bodies}
+    names = {kernel.header for kernel in kernels} | {body.header for body in bodies}
     headers = "".join(f'#include "kernels/{name}.h"\n' for name in sorted(names))
     lines = [kernel.definition for kernel in sorted(kernels)] + [body.definition for body in sorted(bodies)]
     return headers + "\n" + "".join(lines)

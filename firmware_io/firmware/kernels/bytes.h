@@ -9,15 +9,15 @@
 
 /* Defines a kernel from its body in kernels/<op>.h, for nodes of one type. */
 #define EKW_KERNEL_AS(type, name, body)                                                                      \
-    void name(const type *node, const void *input, void *output);                                             \
-    __attribute__((noinline)) void name(const type *node, const void *input, void *output) {                  \
+    EKW_LINKAGE void name(const type *node, const void *input, void *output);                                             \
+    __attribute__((noinline)) EKW_LINKAGE void name(const type *node, const void *input, void *output) {                  \
         body(node, input, output);                                                                            \
     }
 
 /* The same for two inputs. */
 #define EKW_KERNEL_OF_TWO_AS(type, name, body)                                                               \
-    void name(const type *node, const void *first, const void *second, void *output);                         \
-    __attribute__((noinline)) void name(const type *node, const void *first, const void *second,              \
+    EKW_LINKAGE void name(const type *node, const void *first, const void *second, void *output);                         \
+    __attribute__((noinline)) EKW_LINKAGE void name(const type *node, const void *first, const void *second,              \
                                         void *output) {                                                       \
         body(node, first, second, output);                                                                    \
     }

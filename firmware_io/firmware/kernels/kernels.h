@@ -88,19 +88,30 @@ typedef struct {
 
 #define EKW_ALIGNMENT 8
 
+/* EKW_STATIC where a program has several models, whose kernels would have the same names. gcc 12 warns of loops that it
+ * would compile for the sizes of one call. */
+#ifndef EKW_LINKAGE
+#define EKW_LINKAGE
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#define EKW_STATIC static __attribute__((noipa))
+#else
+#define EKW_STATIC static
+#endif
+
 /* Defines a kernel from its body in kernels/<op>.h. A model defines only those that it needs; every case is
  * compiled separately, without branches on it at run time. */
 #define EKW_KERNEL(name, body, ...)                                                                          \
-    void name(const ekw_node *node, const void *input, void *output, ekw_scratch scratch);                    \
-    __attribute__((noinline)) void name(const ekw_node *node, const void *input, void *output,                \
+    EKW_LINKAGE void name(const ekw_node *node, const void *input, void *output, ekw_scratch scratch);                    \
+    __attribute__((noinline)) EKW_LINKAGE void name(const ekw_node *node, const void *input, void *output,                \
                                         ekw_scratch scratch) {                                                \
         body(node, input, output, scratch, (ekw_case){__VA_ARGS__});                                          \
     }
 
 /* One kernel for every case of a general node. */
 #define EKW_KERNEL_GENERAL(name, body)                                                                       \
-    void name(const ekw_general *node, const void *input, void *output, ekw_scratch scratch);                 \
-    __attribute__((noinline)) void name(const ekw_general *node, const void *input, void *output,             \
+    EKW_LINKAGE void name(const ekw_general *node, const void *input, void *output, ekw_scratch scratch);                 \
+    __attribute__((noinline)) EKW_LINKAGE void name(const ekw_general *node, const void *input, void *output,             \
                                         ekw_scratch scratch) {                                                \
         body(&node->node, input, output, scratch,                                                             \
              (ekw_case){.is_signed = node->is_signed != 0,                                                    \
@@ -111,8 +122,8 @@ typedef struct {
 
 /* The same for two inputs. */
 #define EKW_KERNEL_OF_TWO(name, body, ...)                                                                   \
-    void name(const ekw_node *node, const void *first, const void *second, void *output);                     \
-    __attribute__((noinline)) void name(const ekw_node *node, const void *first, const void *second,          \
+    EKW_LINKAGE void name(const ekw_node *node, const void *first, const void *second, void *output);                     \
+    __attribute__((noinline)) EKW_LINKAGE void name(const ekw_node *node, const void *first, const void *second,          \
                                         void *output) {                                                       \
         body(node, first, second, output, (ekw_case){__VA_ARGS__});                                           \
     }
