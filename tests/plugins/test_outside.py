@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = Path(__file__).with_name("outside")
 NAMES = {
     "sources": "every_tenth",
+    "speech_engines": "whistle",
     "networks": "one_layer",
     "targets": "bytes_only",
     "emitters": "graph_file",
