@@ -7,14 +7,22 @@ input_scale, and go through `to_network`, `quantize` and `values` here.
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+from functools import lru_cache
+
 import numpy as np
 
+from edgekws import plugins
+from edgekws.errors import BoardError, SystemFaultError
 from edgekws.features import fixed, mfcc
 from edgekws.features.spec import FeatureSpec
 
 VERSIONS = {"float": 1, "fixed": 1}
 """Increment when the values of an arithmetic change, so that old cache files are not used."""
 _FULL_SCALE = 32_768
+_ENGINE = "c"
+"""A plugin of edgekws/engines or firmware_io/engines that computes features in fixed point too."""
 
 
 def steps(spec: FeatureSpec, samples: np.ndarray) -> np.ndarray:
@@ -35,7 +43,32 @@ def features(spec: FeatureSpec, samples: np.ndarray) -> np.ndarray:
 
     With arithmetic "float", the samples may be float32 too: of any level for level "clip", else in int16 steps.
     """
-    return fixed.cepstra(spec, samples) if spec.arithmetic == "fixed" else mfcc.mfcc(spec, samples)
+    if spec.arithmetic == "float":
+        return mfcc.mfcc(spec, samples)
+    return fixed.cepstra(spec, samples, _sums(_without_scales(spec)))
+
+
+def front_end(spec: FeatureSpec) -> fixed.FrontEnd:
+    """A stream of samples -> int8 rows, by the C of the boards. Raises ConfigError as fixed.FrontEnd."""
+    return fixed.FrontEnd(spec, _sums(_without_scales(spec)))
+
+
+def _without_scales(spec: FeatureSpec) -> FeatureSpec:
+    """What the sums do not depend on is that of all, so that one library serves every model of these features."""
+    ones, zeros = (1.0,) * spec.coefficients, (0,) * spec.coefficients
+    scaled = replace(spec, input_scale=ones, input_zero_point=zeros, rounding="nearest")
+    return replace(scaled, clip_samples=spec.window_samples, level="stream", stream_peak=1)
+
+
+@lru_cache(maxsize=16)
+def _sums(spec: FeatureSpec) -> fixed.Sums:
+    fixed.check(spec)
+    try:
+        compiled: fixed.Sums = plugins.load("engines", _ENGINE).front_end(spec)
+    except (BoardError, SystemFaultError) as error:  # no compiler, or no room to build
+        warnings.warn(f"features are computed in NumPy, which is slow: {error}", RuntimeWarning, stacklevel=4)
+        return fixed.sums(spec)
+    return compiled
 
 
 def feature_type(spec: FeatureSpec) -> np.dtype[np.generic]:

@@ -18,6 +18,8 @@ halves round up, not to even; and a stream's or a clip's peak counts as 1 where 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from edgekws.errors import ConfigError, DataError
@@ -28,6 +30,8 @@ from edgekws.features.integer.arithmetic import bits, log2, magnitude, mul, ones
 from edgekws.features.integer.ranges import Range
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, FeatureSpec
 
+Sums = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(int16 [n, k], k at least a window; peaks int [n], 1 to 32768) -> the DCT's sums, int32 [n, frames, coefficients]"""
 _FRAMES_AT_ONCE = 512
 
 
@@ -47,18 +51,27 @@ def quantized(spec: FeatureSpec, samples: np.ndarray) -> np.ndarray:
     return quantize(spec, cepstra(spec, samples))
 
 
-def cepstra(spec: FeatureSpec, samples: np.ndarray) -> np.ndarray:
+def cepstra(spec: FeatureSpec, samples: np.ndarray, sums_of: Sums | None = None) -> np.ndarray:
     """int16 [n, clip_samples] -> the sums of the DCT, int32 [n, frames, coefficients]; they do not depend on
-    input_scale. Raises as `quantized`.
+    input_scale. sums_of: what computes; by default the definition. Raises as `quantized`.
     """
     samples = np.asarray(samples)
     if samples.ndim != 2 or samples.shape[1] != spec.clip_samples or samples.dtype != np.int16:
         got = f"{samples.dtype} {list(samples.shape)}"
         raise DataError(f"clips should be int16 [n, {spec.clip_samples}]", got=got)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, spec.window_samples, axis=1)[:, :: spec.hop_samples]
-    peaks = np.repeat(_peaks(spec, samples), spec.frames)
-    rows = _in_parts(plan(spec), frames.reshape(-1, spec.window_samples), peaks)
-    return rows.reshape(len(samples), spec.frames, spec.coefficients)
+    return (sums_of or sums(spec))(samples, peaks(spec, samples))
+
+
+def peaks(spec: FeatureSpec, samples: np.ndarray) -> np.ndarray:
+    """What each of these clips, int16 [n, clip_samples], is divided by: int64 [n], at least 1."""
+    if spec.level == "stream":
+        return np.full(len(samples), spec.stream_peak)
+    return np.asarray(np.maximum(samples.max(axis=1), 1), np.int64)
+
+
+def frames_in(spec: FeatureSpec, samples: int) -> int:
+    """Windows that fit into so many samples."""
+    return max(0, 1 + (samples - spec.window_samples) // spec.hop_samples)
 
 
 def quantize(spec: FeatureSpec, cepstra: np.ndarray) -> np.ndarray:
@@ -92,12 +105,12 @@ def values(spec: FeatureSpec, cepstra: np.ndarray) -> np.ndarray:
 class FrontEnd:
     """A stream of samples, in blocks of any size -> rows. level "stream" only: a clip's level needs the whole clip."""
 
-    def __init__(self, spec: FeatureSpec) -> None:
-        """Raises ConfigError for level "clip", and as `check`."""
+    def __init__(self, spec: FeatureSpec, sums_of: Sums | None = None) -> None:
+        """sums_of: what computes; by default the definition. Raises ConfigError for level "clip", and as `check`."""
         if spec.level != "stream":
             hint = 'use a model whose [features] have level = "stream"'
             raise ConfigError("a stream needs a level that does not change", got=f'level = "{spec.level}"', hint=hint)
-        self.spec, self._plan = spec, plan(spec)
+        self.spec, self._sums = spec, sums_of or sums(spec)
         self._held = np.zeros(0, np.int16)
         self._skip = 0
 
@@ -112,27 +125,27 @@ class FrontEnd:
         spec = self.spec
         held = np.concatenate([self._held, samples[self._skip :]])
         self._skip -= min(self._skip, len(samples))
-        count = max(0, 1 + (len(held) - spec.window_samples) // spec.hop_samples)
+        count = frames_in(spec, len(held))
         used = count * spec.hop_samples
         self._held, self._skip = held[used:], self._skip + max(0, used - len(held))
         if not count:
             return np.zeros((0, spec.coefficients), np.int8)
-        frames = np.lib.stride_tricks.sliding_window_view(held, spec.window_samples)[:: spec.hop_samples]
-        return quantize(spec, _in_parts(self._plan, frames, np.full(count, spec.stream_peak)))
+        return quantize(spec, self._sums(held[None], np.full(1, spec.stream_peak))[0])
 
 
-def _peaks(spec: FeatureSpec, samples: np.ndarray) -> np.ndarray:
-    """What each clip is divided by, int [n], at least 1."""
-    if spec.level == "stream":
-        return np.full(len(samples), spec.stream_peak)
-    return np.asarray(np.maximum(samples.max(axis=1), 1), np.int64)
+def sums(spec: FeatureSpec) -> Sums:
+    """The definition, in NumPy."""
+    p = plan(spec)
 
+    def run(samples: np.ndarray, peaks: np.ndarray) -> np.ndarray:
+        windows = np.lib.stride_tricks.sliding_window_view(samples, spec.window_samples, axis=1)[:, :: spec.hop_samples]
+        rows, divided_by = windows.reshape(-1, spec.window_samples), np.repeat(peaks, windows.shape[1])
+        starts = range(0, len(rows), _FRAMES_AT_ONCE)
+        parts = [_rows(p, rows[at : at + _FRAMES_AT_ONCE], divided_by[at : at + _FRAMES_AT_ONCE]) for at in starts]
+        made = np.concatenate([np.zeros((0, spec.coefficients), np.int32), *parts])
+        return made.reshape(*windows.shape[:2], spec.coefficients)
 
-def _in_parts(p: Plan, frames: np.ndarray, peaks: np.ndarray) -> np.ndarray:
-    """int16 [rows, window] and the peak of each row -> int32 [rows, coefficients]."""
-    parts = [_rows(p, frames[at : at + _FRAMES_AT_ONCE], peaks[at : at + _FRAMES_AT_ONCE])
-             for at in range(0, len(frames), _FRAMES_AT_ONCE)]  # fmt: skip
-    return np.concatenate(parts) if parts else np.zeros((0, p.dct.shape[1]), np.int32)
+    return run
 
 
 def _rows(p: Plan, frames: np.ndarray, peaks: np.ndarray) -> np.ndarray:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from edgekws.emit import c
 from edgekws.emit.c import stream as c_stream
+from edgekws.features.fixed import Sums
+from edgekws.features.spec import FeatureSpec
 from edgekws.files import cache_folder
 from edgekws.graph.executor import Executor, Stream
 from edgekws.graph.ir import Graph
-from firmware_io.build import host_library
+from firmware_io.build import host_front_end, host_library
 from firmware_io.build.host_stream import HostStream
 
 
@@ -16,8 +20,17 @@ def compile(graph: Graph) -> Executor:
 
     Raises BoardError without a compiler, or when the C does not compile.
     """
+    return host_library.compile_model(c.emit(graph), _libraries())
+
+
+def front_end(spec: FeatureSpec) -> Sums:
+    """`fixed.sums` of a front end. Raises BoardError as `compile`, and ConfigError as fixed.check."""
+    return host_front_end.compile_sums(spec, _libraries())
+
+
+def _libraries() -> Path | None:
     caches = cache_folder()
-    return host_library.compile_model(c.emit(graph), caches and caches / "host")
+    return caches and caches / "host"
 
 
 def stream(graph: Graph) -> Stream:
