@@ -41,6 +41,7 @@ def describe(model: Model) -> dict[str, Any]:
         "front_end": {**model.inputs.to_json(), "shape": list(model.inputs.shape)},
         "layers": _layers(model, graph),
         "totals": _totals(model, graph),
+        "streaming": None if graph is None else _streaming(graph),
         "provenance": graph.provenance if graph else {},
         "data": _data(model),
         "recipe": _recipe(model),
@@ -88,6 +89,18 @@ def _totals(model: Model, graph: Graph | None) -> dict[str, int]:
     if model.trained is not None:
         return {"parameters": sum(value.numel() for value in model.trained.network.parameters())}
     return {}
+
+
+def _streaming(graph: Graph) -> dict[str, Any]:
+    """What a stream of the graph costs, or the layers that forbid it; `edgekws check --streaming` says more."""
+    from edgekws.graph.stream import facts, rules
+
+    obstacles = rules.study(graph).obstacles
+    if obstacles:
+        return {"streams": False, "layers": list(dict.fromkeys(each.layer for each in obstacles))}
+    found = facts.facts(graph)
+    kept = ("step_rows", "first_rows", "look_ahead_rows", "state_bytes", "macs")
+    return {"streams": True, "step_ms": found.rows_ms(found.step_rows), **{key: getattr(found, key) for key in kept}}
 
 
 def _data(model: Model) -> dict[str, Any] | None:

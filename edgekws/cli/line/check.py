@@ -42,14 +42,24 @@ def check(
     ] = None,
     strict: Annotated[bool, typer.Option(help="Also fail when a layer would run on the CPU.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
+    over_streams: Annotated[
+        bool, typer.Option("--streaming", help="Instead: cost and delay over a stream, or the layers that forbid one.")
+    ] = False,
+    convert: Annotated[
+        Path | None,
+        typer.Option(help="With --streaming: a folder for the model without padding in time, for longer clips."),
+    ] = None,
 ) -> None:
     """Show where each layer would run and what it costs; fail (exit code 5) when the model does not fit.
 
     Bytes and multiplications follow from the model; cycles, time and energy are estimated.
     """
     from edgekws import cost, targets
+    from edgekws.cli.line import streaming
 
     is_float = model.suffix in _FLOAT
+    if convert is not None and not over_streams:
+        raise ConfigError("--convert goes with --streaming", got="--convert alone")
     if bits is not None and not is_float:
         raise ConfigError("--bits goes with a float network: the widths of a graph are its own", got=f"--bits {bits}")
     graph = read_model(model, (target or "tinpu").partition(":")[0], 8 if bits is None else bits)
@@ -57,6 +67,9 @@ def check(
         console.err.print(
             "[yellow]float network:[/] quantized with random inputs, so its offsets are only typical values"
         )
+    if over_streams:
+        streaming.check(graph, convert, as_json)
+        return
     estimate = cost.estimate(graph, *targets.load(target or graph.target))
     if as_json:
         typer.echo(json.dumps(to_json(graph, estimate), indent=1))

@@ -13,6 +13,7 @@ from rich.table import Column, Table
 from edgekws.cli import console
 from edgekws.cli.line.predict import ModelArgument
 
+_SHOWN_LAYERS = 3
 _KINDS = {"graph": "integer graph", "float": "float network"}
 
 
@@ -56,7 +57,18 @@ def _lines(document: dict[str, Any], integers: tuple[float, int] | None) -> Iter
     if document["totals"]:
         named = {"macs": "multiplications", "parameter_bytes": "bytes of parameters", "parameters": "parameters"}
         yield "size", ", ".join(f"{value:,} {named[key]}" for key, value in document["totals"].items())
+    if document["streaming"]:
+        yield "streaming", _streaming(document["streaming"])
     yield from _origins(document)
+
+
+def _streaming(facts: dict[str, Any]) -> str:
+    if not facts["streams"]:
+        shown = ", ".join(facts["layers"][:_SHOWN_LAYERS])
+        more = " and others" if len(facts["layers"]) > _SHOWN_LAYERS else ""
+        return f"no: {shown}{more} look ahead past the end of a clip, or mix rows; see edgekws check --streaming"
+    step = f"{facts['step_rows']} rows" if facts["step_ms"] is None else f"{facts['step_ms']:g} ms"
+    return f"yes: every {step} {facts['macs']:,} multiplications, {facts['state_bytes']:,} bytes of state"
 
 
 def _front_end(spec: dict[str, Any]) -> str:

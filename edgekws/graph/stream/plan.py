@@ -139,16 +139,20 @@ def plan(graph: Graph) -> StreamPlan:
 
 
 class _Planner:
-    """Counts of rows at the time of scores 0: tensor X has `counts[X]` of them, and `new[X]` more at each step."""
+    """Counts of rows at the time of scores 0: tensor X has `counts[X]` of them, and `new[X]` more at each step.
+
+    Nodes run as late as their readers allow: delays are then views of rows that windows keep anyway.
+    """
 
     def __init__(self, graph: Graph, facts: Study) -> None:
         self.graph, self.facts = graph, facts
         last = facts.timings[graph.nodes[-1].name]
         self.step_rows, self.first_rows, self.clip_steps = last.stride, last.first, last.aligned + 1
         self.new = {name: self.step_rows // each.stride for name, each in facts.timings.items()}
-        self.counts = {
-            name: (self.first_rows - each.first) // each.stride + 1 for name, each in facts.timings.items()
-        }  # fmt: skip
+        self.counts = dict.fromkeys(facts.timings, 0) | {graph.nodes[-1].name: 1, INPUT: self.first_rows}
+        for node in reversed(graph.nodes):
+            for name, delay in zip(node.inputs, facts.delays[node.name], strict=True):
+                self.counts[name] = max(self.counts[name], self._newest(node, delay) + 1)
         self.steps = -(-self.first_rows // self.step_rows)
 
     def plan(self) -> StreamPlan:
@@ -172,13 +176,15 @@ class _Planner:
     def _views(self, node: Node) -> list[tuple[str, int, int]]:
         """(tensor, rows from the first one read to the end of its buffer, rows read) of each input."""
         own, delays = self.facts.readings[node.name], self.facts.delays[node.name]
-        extent, top = (1, 0) if own.way == "pool" else (own.extent, own.top)
-        views = []
-        for name, delay in zip(node.inputs, delays, strict=True):
-            newest = (self.counts[node.name] - 1) * own.stride - top + extent - 1 + delay
-            count = extent + (self.new[node.name] - 1) * own.stride
-            views.append((name, self.counts[name] - 1 - newest + count, count))
-        return views
+        count = (1 if own.way == "pool" else own.extent) + (self.new[node.name] - 1) * own.stride
+        pairs = zip(node.inputs, delays, strict=True)
+        return [(name, self.counts[name] - 1 - self._newest(node, delay) + count, count) for name, delay in pairs]
+
+    def _newest(self, node: Node, delay: int) -> int:
+        """The newest row of an input that the node has read by scores 0."""
+        own, rows = self.facts.readings[node.name], self.counts[node.name]
+        ahead = 0 if own.way == "pool" else own.extent - 1 - own.top
+        return (rows - 1) * own.stride + ahead + delay
 
     def _fills(self) -> dict[str, int]:
         read = [(node.inputs[0], fill(node, self.facts.readings[node.name])) for node in self.graph.nodes]

@@ -161,7 +161,7 @@ def _padded(node: Node, own: Reading) -> Iterator[Obstacle]:
     if own.way != "window":
         return
     if below > 0:
-        hint = "train it without padding in time (edgekws check --streaming --convert), or pad only before the stream"
+        hint = "train it without padding in time, or with padding before the first row only"
         yield Obstacle(node.name, f"{below} {_rows(below)} of padding after the last row", hint)
     if own.top and is_mean(node):
         hint = "leave the padding in time out"
