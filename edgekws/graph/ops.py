@@ -237,3 +237,5 @@ OPS = {row.name: row for row in _ROWS}
 """Rows by name; the op of every node is one of them."""
 DENSE: Op = next(name for name, row in OPS.items() if row.is_dense)
 """The matrix times the whole input."""
+CROP: Op = next(name for name, row in OPS.items() if "begin" in row.attributes)
+"""The part of a tensor that begins somewhere in it."""

@@ -13,6 +13,7 @@ from edgekws.errors import TargetError
 from edgekws.features.spec import FeatureSpec, UnknownFeatures
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import INPUT, SIGNED, Graph, Node, Requant
+from edgekws.graph.ops import CROP
 from edgekws.graph.stream.rules import reading, study
 
 _MORE_ROWS = 2000
@@ -31,7 +32,7 @@ def streamable(graph: Graph) -> Graph:
     other = [each for each in facts.obstacles if each.layer not in padded]
     if other:
         raise other[0].error
-    cropped = [node.name for node in graph.nodes if "begin" in node.operation.attributes and _crops_rows(node)]
+    cropped = [node.name for node in graph.nodes if node.op == CROP and _crops_rows(node)]
     if cropped:
         raise _impossible(graph, f"{cropped[0]} crops rows")
     built = _longer_clip(graph, _rows_before(graph))
@@ -162,7 +163,7 @@ class _Rebuilt:
         scale, zero = (made.out_scale, made.out_zero) if made else (self.graph.input_scale, self.graph.input_zero)
         requant = Requant.identity(shape[2], lo, hi)
         self.nodes.append(
-            Node(cropped, "slice", (source,), requant, shape, out, begin=(begin, 0, 0), out_scale=scale, out_zero=zero)
+            Node(cropped, CROP, (source,), requant, shape, out, begin=(begin, 0, 0), out_scale=scale, out_zero=zero)
         )
         self.shapes[cropped], self.shifts[cropped] = out, self.shifts[source] + begin
         return cropped

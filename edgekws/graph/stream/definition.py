@@ -55,7 +55,7 @@ def _run(node: Node, own: Reading, inputs: list[Rows]) -> Rows:
     if own.way == "window":
         over_all = replace(node, pad=(own.top, 0, *node.pad[2:]), stride=(own.stride, node.stride[1]))
         return np.asarray(interp.run_node(over_all, inputs[0][None])[0])
-    if own.way == "scan":
+    if own.way == "state":
         return np.asarray(interp.run_node(with_rows(node, len(inputs[0])), *(rows[None] for rows in inputs))[0])
     if own.way == "rows":
         return np.asarray(interp.run_node(with_rows(node, 1), *(rows[:, None] for rows in inputs))[:, 0])

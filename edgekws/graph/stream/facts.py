@@ -105,7 +105,7 @@ def _oldest(graph: Graph, times: Study) -> dict[str, int | None]:
             for name, delay in zip(node.inputs, times.delays[node.name], strict=True)
         ]
         known = [begin for begin in begins if begin is not None]
-        found[node.name] = None if own.way == "scan" or len(known) < len(begins) else min(known)
+        found[node.name] = None if own.way == "state" or len(known) < len(begins) else min(known)
     return found
 
 

@@ -87,7 +87,7 @@ class Stream:
         way, node = each.reading.way, each.node
         if way == "pool":
             return self._pooled(each, views[0], blank)
-        if way == "scan":
+        if way == "state":
             return self._scanned(each, views, blank)
         if way == "whole":
             clips = np.moveaxis(np.lib.stride_tricks.sliding_window_view(views[0], each.reading.extent, axis=0), 3, 1)

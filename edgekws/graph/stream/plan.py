@@ -191,7 +191,7 @@ class _Planner:
         return {name: value for name, value in read if value is not None}
 
     def _blank_rows(self, node: Node, own: Reading, fills: dict[str, int]) -> int:
-        matters = node.name in fills or own.way in ("pool", "scan")
+        matters = node.name in fills or own.way in ("pool", "state")
         return self.new[node.name] * self.steps - self.counts[node.name] if matters else 0
 
     def _step_node(self, node: Node, reads: tuple[Read, ...]) -> StepNode:

@@ -13,8 +13,9 @@ from typing import Literal
 
 from edgekws.errors import TargetError
 from edgekws.graph.ir import INPUT, Graph, Node
+from edgekws.graph.ops import CROP
 
-Way = Literal["rows", "window", "whole", "pool", "scan"]
+Way = Literal["rows", "window", "whole", "pool", "state"]
 """How a node reads: each row apart; a window that moves on by `stride`; all rows of a clip, once for each new row;
 likewise, with rows before the stream counting as nothing; each row and the state that the rows before left.
 """
@@ -91,7 +92,7 @@ def reading(node: Node) -> Reading:
     """How `node` reads rows, whether or not something forbids it."""
     op, rows = node.operation, node.in_shape[0]
     if op.is_recurrent:
-        return Reading("scan")
+        return Reading("state")
     if op.is_windowed:
         return _window(node, rows)
     if op.is_global_pool and rows > 1:
@@ -125,7 +126,7 @@ def _is_reshape(node: Node) -> bool:
 
 def _delays(node: Node, sources: list[Timing]) -> tuple[int, ...]:
     """Rows of each input that pass before row 0 of the output."""
-    if "begin" in node.operation.attributes:
+    if node.op == CROP:
         return (node.begin[0],)
     aligned = min(source.aligned for source in sources)
     return tuple(source.aligned - aligned for source in sources)
@@ -177,7 +178,7 @@ def _joined(node: Node, own: Reading, sources: list[Timing]) -> Iterator[Obstacl
     strides = sorted({source.stride for source in sources})
     if len(strides) > 1:
         yield Obstacle(node.name, f"inputs every {' and every '.join(map(str, strides))} rows", ALIGN_HINT)
-    if sources[0].aligned and (own.top or own.way == "scan"):
+    if sources[0].aligned and (own.top or own.way == "state"):
         yield Obstacle(node.name, "layers after the pool that look back further", "leave them out")
 
 

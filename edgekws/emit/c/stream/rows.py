@@ -51,7 +51,7 @@ class RowNode:
 def row_node(graph: Graph, step: StepNode, values: Range) -> RowNode:
     """values: range of the first input. Raises TargetError for a node without a kernel that keeps its state."""
     own, node = step.reading, step.node
-    if own.way == "scan":
+    if own.way == "state":
         hint = "use Graph.stream() in NumPy, or a network without recurrent layers"
         raise TargetError(f"{node.name}: C has no recurrent layers in streams yet", got=node.op, hint=hint)
     if own.way == "pool":
