@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 from edgekws.errors import ProtocolError
-from firmware_io.protocol.parser import MAX_LINE_BYTES, Message, Parser
+from firmware_io.protocol.message import Message
+from firmware_io.protocol.parser import MAX_LINE_BYTES, Parser
 from fuzz.npz_inputs import damaged
 
 _LINES = (

@@ -20,10 +20,13 @@ from firmware_io import tools
 from firmware_io.board import Board
 from firmware_io.build import build_id, model_id
 from firmware_io.build import elf as elf_files
+from firmware_io.build.build_id import STREAM_FILE
 
 FIRMWARE = Path(__file__).parents[1] / "firmware"
 CFLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 MODEL_FILES = ("model.h", "model.c")
+_SHARED = ("build_id", "check", "crc32", "image", "memory", "protocol", "shared", "text")
+"""What firmware/listen takes from firmware/app."""
 _BARE_METAL_CFLAGS = (
     "-ffreestanding",
     "-fno-tree-loop-distribute-patterns",  # or memcpy would be compiled into a call of memcpy
@@ -31,6 +34,8 @@ _BARE_METAL_CFLAGS = (
     "-fdata-sections",
 )
 _BARE_METAL_LDFLAGS = ("-nostdlib", "-lgcc", "-Wl,--gc-sections", "-Wl,--fatal-warnings")
+_STREAM_OPTIONS = ("-DEKW_LAPS", "-DEKW_RING_BYTES=2048u")
+"""The stages of a stream are timed; and the receive buffer holds all frames that may be on their way."""
 _OVERFLOW = re.compile(r"region `(FLASH|RAM)' overflowed by (\d+) bytes")
 
 
@@ -121,10 +126,11 @@ def write_model(model: Mapping[str, bytes], folder: Path) -> None:
     Raises ArtifactError when a file is missing, BoardError on failure.
     """
     missing = [name for name in MODEL_FILES if name not in model]
-    if missing:
+    if missing and not listens(model):
         raise ArtifactError(f"a C model consists of {' and '.join(MODEL_FILES)}", got=f"no {missing[0]}")
-    for name, content in {model_id.FILE: model_id.header(), **model}.items():
-        if name not in (model_id.FILE, *MODEL_FILES):
+    own = model_id.STREAM if listens(model) else model_id.BENCHMARK
+    for name, content in {model_id.FILE: model_id.header(own), **model}.items():
+        if name not in (model_id.FILE, *MODEL_FILES) and not listens(model):
             continue
         try:
             (folder / name).write_bytes(content)
@@ -141,12 +147,31 @@ def commands(board: Board, folder: Path, elf: Path, energy: bool = False, plan: 
     if energy:
         require_energy_mode(board)
     symbols = {"EKW_FLASH_BYTES": board.flash_bytes, "EKW_RAM_BYTES": board.ram_bytes, **board.symbols}
-    model, around = folder / "model.o", [*map(str, sources(("app", *board.port)))]
+    fast, around = _fast_and_around(board, folder)
+    objects = [str(folder / f"{path.stem}.o") for path in fast]
     link = [*([f'-DEKW_PLAN_SHA256="{plan}"'] if plan else []), "-Os", f"-I{folder}", "-o", str(elf)]
+    options = _STREAM_OPTIONS if (folder / STREAM_FILE).exists() else ()
     return [
-        [*compile_line(board, [str(folder / "model.c")], None, energy), f"-I{folder}", "-c", "-o", str(model)],
-        [*compile_line(board, [*around, str(model)], symbols, energy), *link],
+        *(
+            [*compile_line(board, [str(path)], None, energy), *options, f"-I{folder}", "-c", "-o", written]
+            for path, written in zip(fast, objects, strict=True)
+        ),
+        [*compile_line(board, [*map(str, around), *objects], symbols, energy), *options, *link],
     ]
+
+
+def listens(model: Mapping[str, bytes]) -> bool:
+    """Whether the C is that of a model which listens to a stream."""
+    return STREAM_FILE in model
+
+
+def _fast_and_around(board: Board, folder: Path) -> tuple[list[Path], list[Path]]:
+    """The C files that are compiled for speed, and the others."""
+    port = sources(board.port)
+    if not (folder / STREAM_FILE).exists():
+        return [folder / "model.c"], [*sources(("app",)), *port]
+    shared = [FIRMWARE / "app" / f"{name}.c" for name in _SHARED]
+    return [*sorted(folder.glob("*.c")), *sources(("stream",))], [*sources(("listen",)), *shared, *port]
 
 
 def core_of(board: Board) -> str:

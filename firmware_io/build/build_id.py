@@ -23,13 +23,19 @@ from firmware_io.build import elf
 
 MARKER = b"edgekws-buildid\0"
 ID_BYTES = 16
+STREAM_FILE = "ekw_config.h"
+"""Only a model that listens to a stream has it: its firmware is another one, firmware/listen."""
 _NONE = bytes(ID_BYTES)
 _MACH_O = b"\xcf\xfa\xed\xfe"
 
 
 def plan_sha256(model: Mapping[str, bytes]) -> str:
-    """The hash of the generated C, which depends on the graph and the memory plan: of model.h, then model.c."""
-    return hashlib.sha256(model["model.h"] + model["model.c"]).hexdigest()
+    """The hash of the generated C, which depends on the graph and the memory plan: of model.h, then model.c.
+
+    Of a model that listens to a stream: of all its files, by name.
+    """
+    names = sorted(model) if STREAM_FILE in model else ("model.h", "model.c")
+    return hashlib.sha256(b"".join(model[name] for name in names)).hexdigest()
 
 
 def write(image: Path) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from firmware_io.protocol import parser as msg
 from firmware_io.protocol.line import COMMAND_CHARACTERS, Line, first
+from firmware_io.protocol.message import Message
 from firmware_io.protocol.values import Identity
 
 CHUNK_BYTES = (COMMAND_CHARACTERS - len("db ")) // 2
@@ -149,5 +150,5 @@ def layers(line: Line, iterations: int, wait_s: float) -> tuple[float, ...] | No
     return tuple(row.ticks * 1e6 / head.ticks_per_s / iterations for row in rows)
 
 
-def _unknown(answer: list[msg.Message], command: str) -> bool:
+def _unknown(answer: list[Message], command: str) -> bool:
     return isinstance(answer[0], msg.DeviceError) and answer[0].unknown(command)

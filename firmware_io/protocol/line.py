@@ -15,7 +15,8 @@ from typing import NoReturn, TypeVar
 
 from edgekws.errors import BoardError, ProtocolError
 from firmware_io.protocol import parser as msg
-from firmware_io.protocol.parser import Message, Parser, shown
+from firmware_io.protocol.message import Message
+from firmware_io.protocol.parser import Parser, shown
 from firmware_io.protocol.values import Timeouts
 from firmware_io.transport import Transport
 
@@ -123,9 +124,7 @@ class Line:
         return damage
 
     def _end_of_check(self, command: str) -> None:
-        ready = self.next(command, self._timeouts.line_s)
-        if not isinstance(ready, msg.Ready):
-            self.unexpected(command, "m-ready in the end", type(ready).__name__)
+        self.expect_ready(command)
         self._sent, self._received, self._answers = b"", 0, 0
 
     def write(self, command: str) -> None:
@@ -136,28 +135,56 @@ class Line:
         self.busy_s = 0.0
         self._transport.write(content)
 
+    def poll(self, command: str, quiet_s: float) -> Message | None:
+        """The next message; None when the line is quiet for `quiet_s` seconds."""
+        message = self._parsed(command)
+        while message is None:
+            content = self._transport.read(quiet_s)
+            if not content:
+                return None
+            self._take_in(content)
+            message = self._parsed(command)
+        return message
+
+    def expect_ready(self, command: str) -> None:
+        """Raises ProtocolError unless the next message is m-ready."""
+        ready = self.next(command, self._timeouts.line_s)
+        if not isinstance(ready, msg.Ready):
+            self.unexpected(command, "m-ready in the end", type(ready).__name__)
+
+    def send(self, content: bytes) -> None:
+        """Send bytes that are no command, and that no checksum of `check` includes."""
+        self._transport.write(content)
+
     def next(self, command: str, timeout_s: float, prose: bool = False) -> Message:
         """The next message; `timeout_s` is for its whole line. prose: it may be a line of any text.
 
         Raises BoardError for silence and ProtocolError for a line that is no message.
         """
         deadline = self._clock() + timeout_s
-        while True:
-            try:
-                message = self._parser.take(prose)
-            except ProtocolError as error:
-                raise ProtocolError(
-                    f"after `{short(command)}`: {error.expected}", got=error.got, hint=error.hint
-                ) from error
-            if message is not None:
-                self._count(len(self._parser.line))
-                self._answers += isinstance(message, msg.Check)
-                return message
+        while (message := self._parsed(command, prose)) is None:
             content = self._transport.read(max(0.0, deadline - self._clock()))
             if not content:
                 self._silent(command, timeout_s)
-            self._pending += content
-            self._parser.feed(content)
+            self._take_in(content)
+        return message
+
+    def _take_in(self, content: bytes) -> None:
+        self._pending += content
+        self._parser.feed(content)
+
+    def _parsed(self, command: str, prose: bool = False) -> Message | None:
+        """The next message of what has been received; None when it is not complete."""
+        try:
+            message = self._parser.take(prose)
+        except ProtocolError as error:
+            raise ProtocolError(
+                f"after `{short(command)}`: {error.expected}", got=error.got, hint=error.hint
+            ) from error
+        if message is not None:
+            self._count(len(self._parser.line))
+            self._answers += isinstance(message, msg.Check)
+        return message
 
     def drain(self) -> bytes:
         """Discard what arrives until the line is quiet; return it for inspection."""

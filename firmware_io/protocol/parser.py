@@ -2,8 +2,8 @@
 
 A device sends lines of printable ASCII ended by CR LF. A lone LF is accepted, for the reference firmware sends it
 after some errors. The literals are those of mlcommons/tiny, benchmark/api/{internally,submitter}_implemented;
-`m-raw-`, `m-input-crc32-`, `m-check-`, `m-build-`, `m-image-crc32-`, `m-layer` and `m-memory-stack-` are extensions of
-our own firmware.
+`m-raw-`, `m-input-crc32-`, `m-check-`, `m-build-`, `m-image-crc32-`, `m-layer`, `m-memory-stack-` and all of
+stream_lines.py are extensions of our own firmware.
 """
 
 from __future__ import annotations
@@ -13,17 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgekws.errors import ProtocolError
+from firmware_io.protocol import stream_lines
+from firmware_io.protocol.message import COUNT, Message
 
 MAX_LINE_BYTES = 1024
 """Longest line, without its line ending; the scores of 128 labels need 650."""
 BUILD_DIGITS = 8
 """Hexadecimal digits of the build id that the answer to `check` has."""
 _SHOWN = 60
-
-
-@dataclass(frozen=True)
-class Message:
-    """One line of a device."""
 
 
 @dataclass(frozen=True)
@@ -234,39 +231,37 @@ def _said(build: str) -> str:
 
 _INT8 = r"(?:-(?:12[0-8]|1[01]\d|[1-9]\d?)|12[0-7]|1[01]\d|[1-9]?\d)"
 _PROBABILITY = r"(?:0\.\d{3}|1\.000)"
-_COUNT = r"(\d{1,19})"
-_LINES: tuple[tuple[re.Pattern[str], Callable[..., Message]], ...] = tuple(
-    (re.compile(pattern), build)
-    for pattern, build in (
-        (r"m-ready", Ready),
-        (r"m-timestamp-mode-(performance|energy)", TimestampMode),
-        (r"m-init-done", InitDone),
-        (r"m-name-dut-\[([^\]]+)\]", Name),
-        (r"m-profile-\[([^\]]+)\]", Profile),
-        (r"m-model-\[([^\]]+)\]", Model),
-        (rf"m-lap-us-{_COUNT}", lambda text: LapUs(int(text))),
-        (rf"m-\[Expecting {_COUNT} bytes\]", lambda text: Expecting(int(text))),
-        (r"m-load-done", LoadDone),
-        (r"m-buffer-([0-9a-fA-F]{2}(?:-[0-9a-fA-F]{2})*)", lambda text: Buffer(bytes.fromhex(text.replace("-", "")))),
-        (rf"m-warmup-start-{_COUNT}", lambda text: WarmupStart(int(text))),
-        (r"m-warmup-done", WarmupDone),
-        (rf"m-infer-start-{_COUNT}", lambda text: InferStart(int(text))),
-        (r"m-infer-done", InferDone),
-        (rf"m-results-\[({_PROBABILITY}(?:,{_PROBABILITY})*)\]", lambda text: Results(_thousandths(text))),
-        (rf"m-raw-\[({_INT8}(?:,{_INT8})*)\]", lambda text: Raw(_scores(text))),
-        (r"m-input-crc32-\[([0-9a-fA-F]{8})\]", lambda text: InputCrc(int(text, 16))),
-        (r"m-check-\[([0-9a-f]{8}),([0-9a-f]{8})(?:,([0-9a-f]{8}))?\]", _check),
-        (r"m-build-\[([0-9a-f]{32})\]", lambda number: Build(_said(number))),
-        (r"m-image-crc32-\[([0-9a-f]{8})\]", lambda text: ImageCrc(int(text, 16))),
-        (r"m-image-crc32-\[unknown\]", ImageUnknown),
-        (rf"m-layers-\[{_COUNT},{_COUNT},{_COUNT}\]", lambda *counts: Layers(*map(int, counts))),
-        (rf"m-layer-\[{_COUNT},{_COUNT}\]", lambda number, ticks: Layer(int(number), int(ticks))),
-        (rf"m-memory-stack-\[{_COUNT},{_COUNT}\]", lambda used, size: StackUse(int(used), int(size))),
-        (r"m-memory-stack-\[unknown\]", StackUnknown),
-        (r"e-\[(.*)\]", DeviceError),
-        (r"(Supplied buffer size .*|Input db has .*)", DeviceError),  # the reference forgets the e-[]
-    )
+_SOURCES: tuple[tuple[str, Callable[..., Message]], ...] = (
+    (r"m-ready", Ready),
+    (r"m-timestamp-mode-(performance|energy)", TimestampMode),
+    (r"m-init-done", InitDone),
+    (r"m-name-dut-\[([^\]]+)\]", Name),
+    (r"m-profile-\[([^\]]+)\]", Profile),
+    (r"m-model-\[([^\]]+)\]", Model),
+    (rf"m-lap-us-{COUNT}", lambda text: LapUs(int(text))),
+    (rf"m-\[Expecting {COUNT} bytes\]", lambda text: Expecting(int(text))),
+    (r"m-load-done", LoadDone),
+    (r"m-buffer-([0-9a-fA-F]{2}(?:-[0-9a-fA-F]{2})*)", lambda text: Buffer(bytes.fromhex(text.replace("-", "")))),
+    (rf"m-warmup-start-{COUNT}", lambda text: WarmupStart(int(text))),
+    (r"m-warmup-done", WarmupDone),
+    (rf"m-infer-start-{COUNT}", lambda text: InferStart(int(text))),
+    (r"m-infer-done", InferDone),
+    (rf"m-results-\[({_PROBABILITY}(?:,{_PROBABILITY})*)\]", lambda text: Results(_thousandths(text))),
+    (rf"m-raw-\[({_INT8}(?:,{_INT8})*)\]", lambda text: Raw(_scores(text))),
+    (r"m-input-crc32-\[([0-9a-fA-F]{8})\]", lambda text: InputCrc(int(text, 16))),
+    (r"m-check-\[([0-9a-f]{8}),([0-9a-f]{8})(?:,([0-9a-f]{8}))?\]", _check),
+    (r"m-build-\[([0-9a-f]{32})\]", lambda number: Build(_said(number))),
+    (r"m-image-crc32-\[([0-9a-f]{8})\]", lambda text: ImageCrc(int(text, 16))),
+    (r"m-image-crc32-\[unknown\]", ImageUnknown),
+    (rf"m-layers-\[{COUNT},{COUNT},{COUNT}\]", lambda *counts: Layers(*map(int, counts))),
+    (rf"m-layer-\[{COUNT},{COUNT}\]", lambda number, ticks: Layer(int(number), int(ticks))),
+    (rf"m-memory-stack-\[{COUNT},{COUNT}\]", lambda used, size: StackUse(int(used), int(size))),
+    (r"m-memory-stack-\[unknown\]", StackUnknown),
+    (r"e-\[(.*)\]", DeviceError),
+    (r"(Supplied buffer size .*|Input db has .*)", DeviceError),  # the reference forgets the e-[]
+    *stream_lines.LINES,
 )
+_LINES = tuple((re.compile(pattern), build) for pattern, build in _SOURCES)
 
 
 class Parser:

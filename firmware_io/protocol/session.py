@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -144,6 +144,16 @@ class Session:
             return commands.layers(self._line, iterations, wait_s)
 
         return self._verified(exchange)[0]
+
+    def exchange(self, command: Callable[[Line], T]) -> T:
+        """What `command` gives, which asks something of the device, verified and retried as all commands are."""
+        return self._verified(lambda _: command(self._line))[0]
+
+    def streamed(self, conversation: Callable[[Line], Iterator[T]]) -> Iterator[T]:
+        """What `conversation` gives, as it goes; verified at its end. Not retried: damage raises ProtocolError."""
+        yield from conversation(self._line)
+        self._verify()
+        self._verify_build()
 
     def classify(self, features: np.ndarray) -> Answer:
         """Load int8 features [frames, coefficients], infer once, read the answer; all of it again after damage.

@@ -183,7 +183,7 @@ def test_troubleshooting_has_every_exit_code():
 
 
 def test_the_page_of_the_protocol_has_every_command_of_the_firmware():
-    source = (HOME / "firmware_io" / "firmware" / "app" / "protocol.c").read_text()
+    source = (HOME / "firmware_io" / "firmware" / "app" / "clip_commands.c").read_text()
     names = re.findall(r'^    \{"(\w+)", ', source, re.MULTILINE)
     page = (HOME / "docs" / "reference" / "protocol.md").read_text()
     assert len(names) > 10 and not [name for name in names if f"| `{name}" not in page]

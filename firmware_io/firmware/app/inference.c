@@ -5,6 +5,7 @@
 
 #include "app/crc32.h"
 #include "app/input.h"
+#include "app/shared.h"
 #include "app/softmax.h"
 #include "app/text.h"
 #include "model.h"
@@ -12,30 +13,12 @@
 
 #define DEFAULT_ITERATIONS 1
 #define DEFAULT_WARMUPS 10
-#define TICKS_PER_US (EKW_TIMER_HZ / 1000000u)
-_Static_assert(TICKS_PER_US * 1000000u == EKW_TIMER_HZ && TICKS_PER_US >= 1 && TICKS_PER_US < 65536,
-               "clocks of whole ticks in a microsecond can be divided by ekw_divide");
 
 static int8_t scores[EKW_MODEL_LABELS];
 static bool has_scores;
 
 void ekw_inference_forget(void) {
     has_scores = false;
-}
-
-static void print_microseconds(uint64_t ticks) {
-    uint32_t rest;
-    ekw_put("m-lap-us-");
-    ekw_put_unsigned(ekw_divide(ticks, TICKS_PER_US, &rest));
-    ekw_put_line("");
-}
-
-void ekw_inference_stamp(void) {
-    if (EKW_ENERGY_MODE) {
-        ekw_port_edge();
-    } else {
-        print_microseconds(ekw_port_ticks());
-    }
 }
 
 static bool refuse_without_scores(void) {
@@ -94,11 +77,11 @@ static void run(int32_t times) {
  * second one is the first plus the duration of the inferences alone. */
 static void run_between_laps(int32_t times) {
     const uint64_t lap = ekw_port_ticks();
-    print_microseconds(lap);
+    ekw_put_microseconds(lap);
     const uint64_t start = ekw_port_ticks();
     run(times);
     const uint64_t duration = ekw_port_ticks() - start;
-    print_microseconds(lap + duration);
+    ekw_put_microseconds(lap + duration);
 }
 
 /* The meter measures the energy between the two edges, so all text must have been sent before the first. */

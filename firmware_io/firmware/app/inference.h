@@ -4,9 +4,6 @@
 
 void ekw_inference_command(const char *iterations, const char *warmups);
 
-/* A time stamp: a line with the microseconds since boot, or in energy mode an edge of a pin. */
-void ekw_inference_stamp(void);
-
 void ekw_inference_print_results(void);
 void ekw_inference_print_raw(void);
 

@@ -3,14 +3,16 @@
 #include "port/common/core.h"
 #include "port/port.h"
 
-#define RING_BYTES 512u
+#ifndef EKW_RING_BYTES
+#define EKW_RING_BYTES 512u
+#endif
 
-static volatile uint8_t ring[RING_BYTES];
+static volatile uint8_t ring[EKW_RING_BYTES];
 static volatile uint32_t written, taken;
 
 void ekw_ring_put(uint8_t byte) {
-    if (written - taken < RING_BYTES) {
-        ring[written % RING_BYTES] = byte;
+    if (written - taken < EKW_RING_BYTES) {
+        ring[written % EKW_RING_BYTES] = byte;
         written++;
     }
 }
@@ -23,7 +25,7 @@ int ekw_port_getc(void) {
         ekw_interrupts_on();
         ekw_interrupts_off();
     }
-    const int byte = ring[taken % RING_BYTES];
+    const int byte = ring[taken % EKW_RING_BYTES];
     taken++;
     ekw_interrupts_on();
     return byte;

@@ -1,0 +1,95 @@
+"""ekw_config.h and ekw_config.c: what firmware/stream needs to know of a model besides its network and front end.
+
+Names of the keywords, thresholds and smoothing from the detector's settings, rates, and two ids by which a host finds
+out whether a board holds the model that it means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+from edgekws.detect.settings import Settings
+from edgekws.emit.c.text import braced, comment
+from edgekws.features.spec import FeatureSpec
+from edgekws.graph.io import digest
+from edgekws.graph.ir import Graph
+
+FILES = ("ekw_config.h", "ekw_config.c")
+ID_DIGITS = 8
+VERSION = 1
+"""Of the arithmetic of the front end; another one gives other integers."""
+MOST_EVENTS = 4
+"""Events that wait to be taken."""
+_UNSAFE = re.compile(r"[^ -+\--Z^-~]")
+
+
+def front_end_id(spec: FeatureSpec) -> str:
+    """Eight hexadecimal digits that differ between front ends which give other integers."""
+    text = json.dumps({"version": VERSION, **spec.to_json()}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
+
+
+def graph_id(graph: Graph) -> str:
+    """Eight hexadecimal digits of the graph's hash."""
+    return digest(graph)[:ID_DIGITS]
+
+
+def keyword_names(settings: Settings) -> tuple[str, ...]:
+    """The keywords as a board writes them: printable ASCII without backslash, comma and square brackets."""
+    return tuple(_UNSAFE.sub("_", word) for word in settings.keywords)
+
+
+def emit(graph: Graph, spec: FeatureSpec, settings: Settings, step_rows: int) -> dict[str, bytes]:
+    """The two files. step_rows: rows of features from one score to the next.
+
+    Raises ConfigError for a keyword that is no label of the graph.
+    """
+    return dict(zip(FILES, (_header(graph, spec, settings, step_rows), _source(graph, settings)), strict=True))
+
+
+def _header(graph: Graph, spec: FeatureSpec, settings: Settings, step_rows: int) -> bytes:
+    numbers = {
+        "EKW_RATE_HZ": spec.rate_hz,
+        "EKW_WINDOW_SAMPLES": spec.window_samples,
+        "EKW_HOP_SAMPLES": spec.hop_samples,
+        "EKW_COEFFICIENTS": spec.coefficients,
+        "EKW_STEP_ROWS": step_rows,
+        "EKW_LABELS": len(graph.labels),
+        "EKW_DETECTOR_KEYWORDS": len(settings.keywords),
+        "EKW_SMOOTHING_STEPS": settings.smoothing_steps,
+        "EKW_REFRACTORY_STEPS": settings.refractory_steps,
+        "EKW_MOST_EVENTS": MOST_EVENTS,
+    }
+    lines = "".join(f"#define {name} {value}\n" for name, value in numbers.items())
+    return f"""\
+/* {comment(graph.name)}, listening: written by edgekws, do not edit. */
+#ifndef EKW_CONFIG_H
+#define EKW_CONFIG_H
+
+#include <stdint.h>
+
+{lines}
+/* First digits of the hashes of the front end and of the graph. */
+#define EKW_FRONT_END_ID "{front_end_id(spec)}"
+#define EKW_GRAPH_ID "{graph_id(graph)}"
+
+extern const char *const ekw_keywords[EKW_DETECTOR_KEYWORDS];
+extern const uint8_t ekw_keyword_labels[EKW_DETECTOR_KEYWORDS]; /* index of each among the labels of the model */
+extern const uint16_t ekw_thresholds[EKW_DETECTOR_KEYWORDS];    /* thousandths, those of the model */
+
+#endif
+""".encode()
+
+
+def _source(graph: Graph, settings: Settings) -> bytes:
+    names = ", ".join(f'"{name}"' for name in keyword_names(settings))
+    return "".join(
+        (
+            f'/* {comment(graph.name)}, listening: written by edgekws, do not edit. */\n#include "ekw_config.h"\n\n',
+            f"const char *const ekw_keywords[EKW_DETECTOR_KEYWORDS] = {{{names}}};\n",
+            braced("const uint8_t ekw_keyword_labels[EKW_DETECTOR_KEYWORDS]", settings.indices(graph.labels)),
+            braced("const uint16_t ekw_thresholds[EKW_DETECTOR_KEYWORDS]", list(settings.thresholds_permille)),
+        )
+    ).encode()

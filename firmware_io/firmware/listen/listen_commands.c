@@ -1,0 +1,38 @@
+/* The commands of the firmware that listens to a stream. */
+#include "app/check.h"
+#include "app/commands.h"
+#include "app/shared.h"
+#include "app/text.h"
+#include "listen/cost.h"
+#include "listen/listen.h"
+#include "listen/settings.h"
+#include "model_id.h"
+
+static void answer_profile(const char *first, const char *second) {
+    (void)first, (void)second;
+    ekw_put_line("m-profile-[edgekws stream 1]");
+    ekw_put_line("m-model-[" EKW_MODEL_ID "]");
+}
+
+const ekw_command ekw_commands[] = {
+    {"help", "this list", ekw_answer_help},
+    {"name", "vendor and board", ekw_answer_name},
+    {"profile", "protocol of the stream, and model", answer_profile},
+    {"timestamp", EKW_STAMP_HELP, ekw_answer_timestamp},
+#define FIRST_EXTENSION 4 /* this one */
+    {"check", "CRC-32 of what was received and sent since, build", ekw_check_command},
+    {"image", "CRC-32 of the flash", ekw_answer_image},
+    {"memory", "bytes of stack used at most, and its size", ekw_answer_memory},
+    {"stream", "front end, graph, Hz, hop, rows a step, frame, frames in flight", ekw_answer_stream},
+    {"listen", "FRONTEND: frames of samples follow, an end frame is the last", ekw_listen_command},
+    {"settings", "smoothing, refractory steps, thresholds", ekw_answer_settings},
+    {"threshold", "K P: keyword K at P thousandths, 1001 is never", ekw_threshold_command},
+    {"smoothing", "N: mean of N steps", ekw_smoothing_command},
+    {"refractory", "N: steps between two events", ekw_refractory_command},
+    {"histogram", "posteriors by keyword; reset: and forget them", ekw_histogram_command},
+#if !EKW_ENERGY_MODE /* no clock runs */
+    {"cost", "laps and clock ticks of each stage; reset: and forget them", ekw_cost_command},
+#endif
+};
+const int32_t ekw_command_count = sizeof ekw_commands / sizeof ekw_commands[0];
+const int32_t ekw_first_extension = FIRST_EXTENSION;
