@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from edgekws.detect.clock import Clock
 from edgekws.detect.detector import Event
-from edgekws.detect.evaluation.streams import Clock, Word
+from edgekws.detect.evaluation.streams import Word
 
 
 class Matched(NamedTuple):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edgekws.detect import runs
+from edgekws.detect.clock import Clock
 from edgekws.detect.detector import Event
 from edgekws.detect.settings import Settings
 
@@ -27,18 +28,6 @@ class Word(NamedTuple):
     clip: str = ""
     snr_db: float | None = None
     room: str = ""
-
-
-class Clock(NamedTuple):
-    """Which samples a step has heard: `first` before the first step is complete, then `step` for each further one."""
-
-    first: int
-    step: int
-    rate_hz: int
-
-    def samples(self, step: int) -> int:
-        """Samples that were read when this step was complete."""
-        return self.first + step * self.step
 
 
 class Piece(NamedTuple):

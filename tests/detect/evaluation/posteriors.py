@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgekws.detect.evaluation.streams import Clock, Heard, Piece, Word
+from edgekws.detect.clock import Clock
+from edgekws.detect.evaluation.streams import Heard, Piece, Word
 
 CLOCK = Clock(480 + 320, 640, 16_000)
 """A step of 40 ms."""
