@@ -185,6 +185,12 @@ ROOT = Group(
             LINE,
         ),
         Command(
+            "detect",
+            "edgekws.cli.detect.detect:detect",
+            "Detect the words in sound of any length: an event for each word that is heard, with its time.",
+            LINE,
+        ),
+        Command(
             "info",
             "edgekws.cli.line.info:info",
             "Show a model: layers, sizes, front end, labels, where it comes from, and its exports.",
