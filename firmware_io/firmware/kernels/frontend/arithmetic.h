@@ -16,10 +16,21 @@
 #include "kernels/cores/core.h"
 #include "kernels/inner.h"
 
+#if defined(__arm__) && __ARM_ARCH_ISA_THUMB == 2
+#define EKW_FRONTEND_THUMB2 1 /* RBIT; loads of words at any even address */
+#endif
 #if EKW_CORE == EKW_DSP
 #define EKW_FRONTEND_DSP 1
 #elif defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
 #define EKW_FRONTEND_SHORT 1
+#endif
+
+#if defined(EKW_FRONTEND_SHORT)
+#define EKW_FRONTEND_UNROLL /* its registers are too few */
+#elif defined(__clang__)
+#define EKW_FRONTEND_UNROLL _Pragma("unroll 16")
+#else
+#define EKW_FRONTEND_UNROLL _Pragma("GCC unroll 16")
 #endif
 
 /* Of an array that is aligned to 4 bytes. */

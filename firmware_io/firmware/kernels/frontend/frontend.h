@@ -51,16 +51,28 @@ EKW_BODY int32_t ekw_frontend_floor(int32_t peak, int32_t exponent) {
 
 /* The row of the window that is held. */
 static inline void ekw_frontend_window_row(const ekw_frontend *state, ekw_frontend_work *work, int8_t *row) {
-    int32_t logarithms[EKW_FRONTEND_BANDS];
+    int32_t bands[1 + EKW_FRONTEND_BANDS];
     const int32_t exponent = ekw_frontend_exponent(state->samples);
     ekw_frontend_first(state->samples, exponent, work->spectrum);
     ekw_frontend_stages(work->spectrum);
-    ekw_frontend_bands(work->spectrum, ekw_frontend_floor(state->peak, exponent),
-                       ((exponent + EKW_FRONTEND_UNIT) * 65536) + state->peak_log2, logarithms);
-    ekw_frontend_row(logarithms, row);
+    ekw_frontend_bands(work->spectrum, bands);
+    ekw_frontend_logarithms(bands + 1, ekw_frontend_floor(state->peak, exponent),
+                            (exponent + EKW_FRONTEND_UNIT) * 65536 + state->peak_log2);
+    ekw_frontend_row(bands + 1, row);
 }
 
+typedef struct {
+    uint32_t words[4];
+} ekw_fe_eight;
+
 EKW_SHARED void ekw_frontend_copy(int16_t *to, const int16_t *from, int32_t count) {
+    if ((((uintptr_t)to | (uintptr_t)from) & 3) == 0) {
+        for (; count >= 8; count -= 8, to += 8, from += 8) {
+            ekw_fe_eight eight;
+            __builtin_memcpy(&eight, __builtin_assume_aligned(from, 4), sizeof eight);
+            __builtin_memcpy(__builtin_assume_aligned(to, 4), &eight, sizeof eight);
+        }
+    }
     for (const int16_t *end = from + count; from != end;) {
         *to++ = *from++;
     }

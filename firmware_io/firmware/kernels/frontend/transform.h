@@ -32,14 +32,17 @@ EKW_BODY ekw_fe_complex ekw_fe_halved(ekw_fe_complex a) {
 }
 
 #if defined(EKW_FRONTEND_DSP)
+/* The compiler forms addresses of 64 bits as LDRD and STRD have them. */
+typedef int64_t __attribute__((may_alias)) ekw_fe_both;
+
 EKW_BODY ekw_fe_complex ekw_fe_load(const ekw_fe_complex *at) {
     ekw_fe_complex value;
-    __asm("ldrd %0, %1, %2" : "=r"(value.re), "=r"(value.im) : "m"(*at));
+    __asm("ldrd %0, %1, %2" : "=r"(value.re), "=r"(value.im) : "m"(*(const ekw_fe_both *)at));
     return value;
 }
 
 EKW_BODY void ekw_fe_store(ekw_fe_complex *at, ekw_fe_complex value) {
-    __asm("strd %1, %2, %0" : "=m"(*at) : "r"(value.re), "r"(value.im));
+    __asm("strd %1, %2, %0" : "=m"(*(ekw_fe_both *)at) : "r"(value.re), "r"(value.im));
 }
 #else
 EKW_BODY ekw_fe_complex ekw_fe_load(const ekw_fe_complex *at) {
@@ -84,38 +87,38 @@ EKW_SHARED int32_t ekw_frontend_exponent(const int16_t *samples) {
     return ekw_fe_zeros((differing | differing >> 16) & 0xFFFE) - 16;
 }
 
-typedef struct {
-    int32_t exponent;
-    uint32_t kept; /* of two samples that are shifted as one word: without what comes from the lower to the upper */
-} ekw_fe_shift;
-
 #define EKW_FRONTEND_WINDOW_SHIFT (16 - EKW_FRONTEND_DATA_SHIFT)
 
-/* Samples 2 place and 2 place + 1 under the window, shifted; `first` is a constant, that of the segment that place is
+/* product * 2^exponent, which fits, then in the unit of the FFT */
+EKW_BODY int32_t ekw_fe_scaled(int32_t product, int32_t exponent) {
+    return (int32_t)((uint32_t)product << exponent) >> EKW_FRONTEND_WINDOW_SHIFT;
+}
+
+/* Samples 2 place and 2 place + 1 under the window, scaled; `first` is a constant, that of the segment that place is
  * in, for which it is known whether the window rises, falls or has ended. */
-EKW_BODY ekw_fe_complex ekw_fe_windowed(const int16_t *samples, ekw_fe_shift shift, int32_t place, int32_t first) {
+EKW_BODY ekw_fe_complex ekw_fe_windowed(const int16_t *samples, int32_t exponent, int32_t place, int32_t first) {
     if (2 * first >= EKW_FRONTEND_WINDOW) {
         return (ekw_fe_complex){0, 0};
     }
-    const uint32_t two = (ekw_fe_two(samples + 2 * place) << shift.exponent) & shift.kept;
     const bool falls = 2 * first >= EKW_FRONTEND_HALF_WINDOW;
-    const int16_t *w = ekw_frontend_window + (falls ? EKW_FRONTEND_WINDOW - 2 * place : 2 * place);
+    const int16_t *x = samples + 2 * place;
+    const int16_t *w = falls ? ekw_frontend_window + EKW_FRONTEND_WINDOW - 1 - 2 * place : ekw_frontend_window + 2 * place;
 #if defined(EKW_FRONTEND_DSP)
+    const uint32_t two = ekw_fe_two(x);
+    uint32_t weights;
+    __builtin_memcpy(&weights, w, sizeof weights);
     int32_t re, im;
     if (falls) {
-        uint32_t weights;
-        __builtin_memcpy(&weights, w - 1, sizeof weights);
         __asm("smulbt %0, %1, %2" : "=r"(re) : "r"(two), "r"(weights));
         __asm("smultb %0, %1, %2" : "=r"(im) : "r"(two), "r"(weights));
     } else {
-        const uint32_t weights = ekw_fe_two(w);
         __asm("smulbb %0, %1, %2" : "=r"(re) : "r"(two), "r"(weights));
         __asm("smultt %0, %1, %2" : "=r"(im) : "r"(two), "r"(weights));
     }
 #else
-    const int32_t re = ekw_fe_low_half(two) * w[0], im = ekw_fe_high_half(two) * (falls ? w[-1] : w[1]);
+    const int32_t re = x[0] * w[falls ? 1 : 0], im = x[1] * w[falls ? 0 : 1];
 #endif
-    return (ekw_fe_complex){re >> EKW_FRONTEND_WINDOW_SHIFT, im >> EKW_FRONTEND_WINDOW_SHIFT};
+    return (ekw_fe_complex){ekw_fe_scaled(re, exponent), ekw_fe_scaled(im, exponent)};
 }
 
 typedef struct {
@@ -192,33 +195,33 @@ EKW_BODY void ekw_fe_last_stage(ekw_fe_complex *z) {
     }
 }
 
-EKW_BODY ekw_fe_legs ekw_fe_windowed_legs(const int16_t *samples, ekw_fe_shift shift, int32_t j, int32_t first) {
+EKW_BODY ekw_fe_legs ekw_fe_windowed_legs(const int16_t *samples, int32_t exponent, int32_t j, int32_t first) {
     const int32_t leg = EKW_FRONTEND_POINTS / 4;
     return ekw_fe_radix4(
-        ekw_fe_windowed(samples, shift, j, first), ekw_fe_windowed(samples, shift, j + leg, first + leg),
-        ekw_fe_windowed(samples, shift, j + 2 * leg, first + 2 * leg),
-        ekw_fe_windowed(samples, shift, j + 3 * leg, first + 3 * leg));
+        ekw_fe_windowed(samples, exponent, j, first), ekw_fe_windowed(samples, exponent, j + leg, first + leg),
+        ekw_fe_windowed(samples, exponent, j + 2 * leg, first + 2 * leg),
+        ekw_fe_windowed(samples, exponent, j + 3 * leg, first + 3 * leg));
 }
 
 /* The first stage, places `first` to `last` - 1, both constants: for these, each leg rises, falls or has ended. */
-EKW_BODY void ekw_fe_first_stage(const int16_t *samples, ekw_fe_shift shift, ekw_fe_complex *z, int32_t first, int32_t last) {
+EKW_BODY void ekw_fe_first_stage(const int16_t *samples, int32_t exponent, ekw_fe_complex *z, int32_t first, int32_t last) {
     int32_t j = first;
     if (first == 0 && last > 0) {
-        ekw_fe_store_halved(z, EKW_FRONTEND_POINTS / 4, ekw_fe_windowed_legs(samples, shift, 0, 0));
+        ekw_fe_store_halved(z, EKW_FRONTEND_POINTS / 4, ekw_fe_windowed_legs(samples, exponent, 0, 0));
         j++;
     }
     for (; j < last; j++) {
-        ekw_fe_store_turned(z + j, EKW_FRONTEND_POINTS / 4, ekw_fe_windowed_legs(samples, shift, j, first),
+        ekw_fe_store_turned(z + j, EKW_FRONTEND_POINTS / 4, ekw_fe_windowed_legs(samples, exponent, j, first),
                          ekw_fe_twiddles_at(j, EKW_FRONTEND_POINTS / 4));
     }
 }
 
 /* The first stage where it is of radix 2. */
-EKW_BODY void ekw_fe_first_pairs(const int16_t *samples, ekw_fe_shift shift, ekw_fe_complex *z, int32_t first, int32_t last) {
+EKW_BODY void ekw_fe_first_pairs(const int16_t *samples, int32_t exponent, ekw_fe_complex *z, int32_t first, int32_t last) {
     const int32_t leg = EKW_FRONTEND_POINTS / 2;
     for (int32_t j = first; j < last; j++) {
-        const ekw_fe_complex a = ekw_fe_windowed(samples, shift, j, first);
-        const ekw_fe_complex b = ekw_fe_windowed(samples, shift, j + leg, first + leg);
+        const ekw_fe_complex a = ekw_fe_windowed(samples, exponent, j, first);
+        const ekw_fe_complex b = ekw_fe_windowed(samples, exponent, j + leg, first + leg);
         const ekw_fe_complex difference = ekw_fe_minus(a, b);
         ekw_fe_store(z + j, ekw_fe_halved(ekw_fe_plus(a, b)));
         ekw_fe_store(z + leg + j,
@@ -235,15 +238,14 @@ EKW_BODY void ekw_fe_first_pairs(const int16_t *samples, ekw_fe_shift shift, ekw
 
 /* Window and FFT: frequencies in bit-reversed order, the DFT divided by 2 once for every stage but the last. */
 EKW_SHARED void ekw_frontend_first(const int16_t *samples, int32_t exponent, ekw_fe_complex *z) {
-    const ekw_fe_shift shift = {exponent, (0xFFFF0000u << exponent) | 0xFFFF};
 #if EKW_FRONTEND_IS_ODD
-    ekw_fe_first_pairs(samples, shift, z, 0, EKW_FRONTEND_FIRST_CUT);
-    ekw_fe_first_pairs(samples, shift, z, EKW_FRONTEND_FIRST_CUT, EKW_FRONTEND_SECOND_CUT);
-    ekw_fe_first_pairs(samples, shift, z, EKW_FRONTEND_SECOND_CUT, EKW_FRONTEND_FIRST_LEG);
+    ekw_fe_first_pairs(samples, exponent, z, 0, EKW_FRONTEND_FIRST_CUT);
+    ekw_fe_first_pairs(samples, exponent, z, EKW_FRONTEND_FIRST_CUT, EKW_FRONTEND_SECOND_CUT);
+    ekw_fe_first_pairs(samples, exponent, z, EKW_FRONTEND_SECOND_CUT, EKW_FRONTEND_FIRST_LEG);
 #else
-    ekw_fe_first_stage(samples, shift, z, 0, EKW_FRONTEND_FIRST_CUT);
-    ekw_fe_first_stage(samples, shift, z, EKW_FRONTEND_FIRST_CUT, EKW_FRONTEND_SECOND_CUT);
-    ekw_fe_first_stage(samples, shift, z, EKW_FRONTEND_SECOND_CUT, EKW_FRONTEND_FIRST_LEG);
+    ekw_fe_first_stage(samples, exponent, z, 0, EKW_FRONTEND_FIRST_CUT);
+    ekw_fe_first_stage(samples, exponent, z, EKW_FRONTEND_FIRST_CUT, EKW_FRONTEND_SECOND_CUT);
+    ekw_fe_first_stage(samples, exponent, z, EKW_FRONTEND_SECOND_CUT, EKW_FRONTEND_FIRST_LEG);
 #endif
 }
 
