@@ -24,6 +24,8 @@ FFT_SIZES = (64, 128, 256, 512, 1024, 2048)
 EXPONENT_MAX = 15
 _PEAK_MAX = 1 << 15
 _INT32 = 1 << 31
+_BINS_MAX, _ZERO_MAX = 255, 32_767
+_HINT = 'choose other [features], or arithmetic = "float"'
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,20 +89,22 @@ def plan(spec: FeatureSpec) -> Plan:
 
 
 def _require(spec: FeatureSpec) -> None:
-    hint = 'choose other [features], or arithmetic = "float"'
     if spec.fft_samples not in FFT_SIZES:
-        raise ConfigError(f"fft_samples should be one of {FFT_SIZES}", got=str(spec.fft_samples), hint=hint)
+        raise ConfigError(f"fft_samples should be one of {FFT_SIZES}", got=str(spec.fft_samples), hint=_HINT)
     if spec.window_samples % 2 or not 2 <= spec.window_samples <= spec.fft_samples:
         expected = f"window_samples should be even, and at most fft_samples, {spec.fft_samples}"
-        raise ConfigError(expected, got=str(spec.window_samples), hint=hint)
+        raise ConfigError(expected, got=str(spec.window_samples), hint=_HINT)
     if not 0 <= spec.low_hz < spec.high_hz <= spec.rate_hz / 2:
         expected = f"low_hz and high_hz should rise within 0 to {spec.rate_hz / 2:g} Hz"
-        raise ConfigError(expected, got=f"{spec.low_hz:g} to {spec.high_hz:g}", hint=hint)
+        raise ConfigError(expected, got=f"{spec.low_hz:g} to {spec.high_hz:g}", hint=_HINT)
     if not 1 <= spec.coefficients <= spec.mel_bands:
         expected = f"coefficients should be 1 to mel_bands, {spec.mel_bands}"
-        raise ConfigError(expected, got=str(spec.coefficients), hint=hint)
+        raise ConfigError(expected, got=str(spec.coefficients), hint=_HINT)
     if not 1 <= spec.stream_peak <= _PEAK_MAX:
-        raise ConfigError("stream_peak should be 1 to 32768", got=str(spec.stream_peak), hint=hint)
+        raise ConfigError("stream_peak should be 1 to 32768", got=str(spec.stream_peak), hint=_HINT)
+    if max(map(abs, spec.input_zero_point)) > _ZERO_MAX:
+        got = f"{min(spec.input_zero_point)} to {max(spec.input_zero_point)}"
+        raise ConfigError(f"input_zero_point should be within +-{_ZERO_MAX}", got=got, hint=_HINT)
 
 
 def _prove(ranges: tuple[Range, ...]) -> None:
@@ -125,13 +129,18 @@ def _data_shift(transform: fft.Transform, window: np.ndarray) -> tuple[int, Spec
 
 def _mel(spec: FeatureSpec) -> tuple[int, np.ndarray, np.ndarray]:
     """First bin; the band whose rising side each bin is on, int [bins]; and its weight, int16 [bins]."""
-    used = np.flatnonzero(mel_weights(spec).any(axis=1))
-    if not len(used):
-        raise ConfigError("a mel band should hold a bin of the FFT", got=f"{spec.low_hz:g} to {spec.high_hz:g} Hz")
+    weights = mel_weights(spec)
+    empty = np.flatnonzero(~weights.any(axis=0))
+    if len(empty):  # it would show how coarse the floor is, and nothing else
+        hint = "choose fewer mel_bands, a wider range, or a larger fft_samples"
+        raise ConfigError("each mel band should hold a bin of the FFT", got=f"none in band {empty[0]}", hint=hint)
+    used = np.flatnonzero(weights.any(axis=1))
     bins = np.arange(used[0], used[-1] + 1)
     edges = np.linspace(mel_of_hz(np.array(spec.low_hz)), mel_of_hz(np.array(spec.high_hz)), spec.mel_bands + 2)
     mel = mel_of_hz(np.linspace(0, spec.rate_hz / 2, spec.fft_samples // 2 + 1)[bins])
     band = np.searchsorted(edges, mel, side="right") - 1
+    if (most := int(np.bincount(band).max())) > _BINS_MAX:
+        raise ConfigError(f"half a mel band should hold at most {_BINS_MAX} bins", got=str(most), hint=_HINT)
     return int(used[0]), band, q15((mel - edges[band]) / np.diff(edges)[band])
 
 
@@ -142,7 +151,7 @@ def _floor(log_floor: float, unit: int) -> tuple[int, int]:
     shift = 16 - math.frexp(log_floor)[1] - unit
     if not EXPONENT_MAX <= shift <= 46:
         expected = "log_floor should suit int32 bands, for example 1e-6"
-        raise ConfigError(expected, got=f"{log_floor:g}", hint='choose another, or arithmetic = "float"')
+        raise ConfigError(expected, got=f"{log_floor:g}", hint=_HINT)
     return min(round(math.ldexp(log_floor, shift + unit)), 0xFFFF), shift
 
 

@@ -22,6 +22,10 @@ OTHERS = (
 )  # fmt: skip
 
 
+def scales(count):
+    return {"input_scale": (1.0,) * count, "input_zero_point": (0,) * count}
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(17)
@@ -60,7 +64,7 @@ def test_steps_stay_near_the_float_features(spec, rng):
 
 @pytest.mark.parametrize("spec", [STREAM, *OTHERS])
 def test_every_value_of_extreme_samples_fits_into_int32(spec, rng):
-    samples = shapes(spec.clip_samples, rng)
+    samples = shapes(spec.clip_samples, rng)[:: 1 if spec == STREAM else 3]
     found = fixed.cepstra(spec, samples)
     for clip, rows in zip(samples, found, strict=True):
         at = (spec.frames // 3) * spec.hop_samples
@@ -97,12 +101,14 @@ def test_every_stage_is_proved_to_fit(spec):
         ({"fft_samples": 500}, "fft_samples"),
         ({"window_samples": 481}, "window_samples"),
         ({"high_hz": 9_000.0}, "high_hz"),
-        ({"coefficients": 41, "input_scale": (1.0,) * 41, "input_zero_point": (0,) * 41}, "coefficients"),
+        ({"coefficients": 41, **scales(41)}, "coefficients"),
         ({"log_floor": 0.0}, "log_floor"),
         ({"log_floor": 1e9}, "log_floor"),
         ({"stream_peak": 40_000}, "stream_peak"),
         ({"input_scale": (1e-9,) * 10}, "input_scale"),
         ({"low_hz": 101.0, "high_hz": 102.0}, "mel band"),
+        ({"fft_samples": 2048, "mel_bands": 2, "coefficients": 2, **scales(2)}, "bins"),
+        ({"input_zero_point": (40_000,) * 10}, "input_zero_point"),
     ],
 )
 def test_what_it_cannot_do_is_refused_by_name(change, name):
