@@ -17,7 +17,7 @@ from edgekws.detect.clock import Clock
 from edgekws.detect.detector import Detector, Event
 from edgekws.detect.settings import Settings
 from edgekws.errors import TargetError
-from edgekws.features import fixed, mfcc
+from edgekws.features import extract, mfcc
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
@@ -104,7 +104,7 @@ def front_end(spec: FeatureSpec) -> FrontEnd:
             got=f'level = "{spec.level}", which divides by the loudest sample of a whole clip',
             hint='train with level = "stream" under [features] of the recipe',
         )
-    return fixed.FrontEnd(spec) if spec.arithmetic == "fixed" else _FloatFrontEnd(spec)
+    return extract.front_end(spec) if spec.arithmetic == "fixed" else _FloatFrontEnd(spec)
 
 
 class _FloatFrontEnd:
