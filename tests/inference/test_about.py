@@ -16,6 +16,7 @@ from edgekws.inference import about, model
 from edgekws.models import memory
 from edgekws.recipe import Recipe
 from tests.conftest import random_graph
+from tests.streamable import valid_dscnn
 
 RELEASED = models.folder("dscnn")
 
@@ -38,6 +39,7 @@ def test_a_graph_with_all_that_lies_beside_it(tmp_path: Path, capsys: pytest.Cap
     assert [layer["name"] for layer in document["layers"]] == [node.name for node in graph.nodes]
     assert document["totals"] == {"macs": graph.macs, "parameter_bytes": graph.parameter_bytes}
     assert document["data"]["name"] == "my words" and document["scores"] == scores
+    assert document["streaming"] == {"streams": False, "layers": [node.name for node in graph.nodes if node.pad[1]]}
     assert [(row["file"], row["state"]) for row in document["exports"]] == [
         ("export/model.qdq.onnx", "unchanged"),
         ("export/model.tflite", "missing"),
@@ -47,6 +49,7 @@ def test_a_graph_with_all_that_lies_beside_it(tmp_path: Path, capsys: pytest.Cap
     info(folder)
     captured = capsys.readouterr()
     assert "my words (abababababab)" in captured.out and "float 90.00 %, graph 90.00 % of 120 clips" in captured.out
+    assert "no: conv1, dw1 look ahead past the end of a clip" in captured.out
     assert f"next: edgekws check {folder}" in captured.out and "no _silence_" in captured.err
 
 
@@ -70,3 +73,11 @@ def test_exported_files_and_checkpoints(name: str, tmp_path: Path, capsys: pytes
     shown = capsys.readouterr().out
     assert "conv1" in shown or "1.weight" in shown
     assert "next:" not in shown  # there is no graph to check beside it
+
+
+def test_a_graph_that_streams_says_what_a_step_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    io.save(valid_dscnn(), tmp_path / models.GRAPH)
+    streaming = about.describe(model.read(tmp_path))["streaming"]
+    assert (streaming["streams"], streaming["step_ms"], streaming["macs"]) == (True, 40, 107_008)
+    info(tmp_path)
+    assert "every 40 ms 107,008 multiplications, 7,396 bytes of state" in capsys.readouterr().out
