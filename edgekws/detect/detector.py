@@ -22,6 +22,11 @@ BINS = 32
 _BIN_BITS = 5
 
 
+def bins_of(posteriors: np.ndarray) -> np.ndarray:
+    """Thousandths -> bins, of the same shape."""
+    return posteriors >> _BIN_BITS
+
+
 class Event(NamedTuple):
     """keyword: index into Settings.keywords. step: from 0. score: the mean posterior in thousandths, rounded down."""
 
@@ -53,7 +58,7 @@ class Detector:
         slot = self._recent[self.steps % len(self._recent)]
         self._sums += posteriors - slot
         slot[:] = posteriors
-        self.histogram[np.arange(len(posteriors)), posteriors >> _BIN_BITS] += 1
+        self.histogram[np.arange(len(posteriors)), bins_of(posteriors)] += 1
         return self._event(self._sums >= self._levels)
 
     def push(self, posteriors: np.ndarray) -> list[Event]:
