@@ -31,7 +31,7 @@ from firmware_io.protocol.session import Session
 from firmware_io.transport import Transport
 
 STAGES = ("front end", "network", "detector")
-"""ekw_stage of firmware/stream/laps.h."""
+"""ekw_stream_stage of firmware/stream/laps.h."""
 
 
 @dataclass(frozen=True)

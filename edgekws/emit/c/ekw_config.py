@@ -11,11 +11,16 @@ import json
 import re
 
 from edgekws.detect.settings import Settings
+from edgekws.emit import c
+from edgekws.emit.c import front_end, stream
 from edgekws.emit.c.text import braced, comment
+from edgekws.errors import TargetError
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph.io import digest
 from edgekws.graph.ir import Graph
+from edgekws.graph.stream.plan import plan
 
+FRONT_END = "ekw_front_end.h"
 FILES = ("ekw_config.h", "ekw_config.c")
 ID_DIGITS = 8
 VERSION = 1
@@ -39,6 +44,29 @@ def graph_id(graph: Graph) -> str:
 def keyword_names(settings: Settings) -> tuple[str, ...]:
     """The keywords as a board writes them: printable ASCII without backslash, comma and square brackets."""
     return tuple(_UNSAFE.sub("_", word) for word in settings.keywords)
+
+
+def files(graph: Graph, settings: Settings, min_ram: bool = False) -> dict[str, bytes]:
+    """All C of a model that listens: what firmware/stream takes, and firmware_io.build for a board.
+
+    Raises TargetError for a graph that cannot run over a stream or whose level rule needs the whole clip, ConfigError
+    for a front end that has no integers or a keyword that is no label, DataError where the front end is not known.
+    """
+    spec = graph.front_end
+    if spec.level != "stream" or spec.arithmetic != "fixed":
+        raise TargetError(
+            "a board that listens needs a front end in fixed point whose level does not change",
+            got=f'arithmetic = "{spec.arithmetic}", level = "{spec.level}"',
+            hint='train with arithmetic = "fixed" and level = "stream" under [features] of the recipe',
+        )
+    steps = plan(graph).step_rows
+    guarded = f"#ifndef EKW_FRONT_END_H\n#define EKW_FRONT_END_H\n\n{front_end.definitions(spec)}\n#endif\n"
+    return {
+        **c.emit(graph, min_ram),
+        **stream.emit(graph, min_ram),
+        FRONT_END: f"/* {comment(graph.name)}: its front end, written by edgekws, do not edit. */\n{guarded}".encode(),
+        **emit(graph, spec, settings, steps),
+    }
 
 
 def emit(graph: Graph, spec: FeatureSpec, settings: Settings, step_rows: int) -> dict[str, bytes]:

@@ -22,7 +22,7 @@ void ekw_lap_begin(void) {
     begun = ekw_port_ticks();
 }
 
-void ekw_lap_end(ekw_stage stage) {
+void ekw_lap_end(ekw_stream_stage stage) {
     stages[stage].ticks += ekw_port_ticks() - begun;
     stages[stage].laps++;
 }

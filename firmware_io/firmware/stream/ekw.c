@@ -12,6 +12,7 @@ ekw_detector ekw_listener;
 
 static bool has_settings;
 static ekw_frontend front_end;
+static ekw_frontend_work work;
 static uint64_t rows;
 static uint32_t steps;
 static int8_t scores[EKW_LABELS];
@@ -61,7 +62,7 @@ void ekw_begin(void) {
         take_settings();
     }
     ekw_detector_forget(&ekw_listener);
-    ekw_frontend_start(&front_end);
+    ekw_frontend_start(&front_end, EKW_FRONTEND_PEAK);
     ekw_stream_reset();
     rows = 0;
     steps = 0;
@@ -96,12 +97,9 @@ static void take_row(const int8_t *row) {
 void ekw_push(const int16_t *samples, int32_t count) {
     int8_t row[EKW_COEFFICIENTS];
     while (count > 0) {
-        bool has_row;
         ekw_lap_begin();
-        const int32_t taken = ekw_frontend_push(&front_end, samples, count, row, &has_row);
+        const bool has_row = ekw_frontend_push(&front_end, &samples, &count, &work, row);
         ekw_lap_end(EKW_STAGE_FRONT_END);
-        samples += taken;
-        count -= taken;
         if (has_row) {
             take_row(row);
         }

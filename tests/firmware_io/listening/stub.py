@@ -27,25 +27,27 @@ _FRONT_END = """
 #include <stdbool.h>
 #include <stdint.h>
 #include "ekw_config.h"
+#define EKW_FRONTEND_PEAK 0
 typedef struct { int32_t have; int16_t samples[EKW_WINDOW_SAMPLES]; } ekw_frontend;
-static inline void ekw_frontend_start(ekw_frontend *state) { state->have = 0; }
-static inline int32_t ekw_frontend_push(ekw_frontend *state, const int16_t *samples, int32_t count, int8_t *row,
-                                        bool *has_row) {
-    int32_t taken = 0;
-    while (taken < count && state->have < EKW_WINDOW_SAMPLES) {
-        state->samples[state->have++] = samples[taken++];
+typedef struct { int32_t unused; } ekw_frontend_work;
+static inline void ekw_frontend_start(ekw_frontend *state, int32_t peak) { state->have = peak; }
+static inline bool ekw_frontend_push(ekw_frontend *state, const int16_t **samples, int32_t *count,
+                                     ekw_frontend_work *work, int8_t *row) {
+    (void)work;
+    for (; *count > 0 && state->have < EKW_WINDOW_SAMPLES; --*count) {
+        state->samples[state->have++] = *(*samples)++;
     }
-    *has_row = state->have == EKW_WINDOW_SAMPLES;
-    if (*has_row) {
-        for (int32_t i = 0; i < EKW_COEFFICIENTS; i++) {
-            row[i] = (int8_t)(state->samples[i * 100] >> 8);
-        }
-        for (int32_t i = EKW_HOP_SAMPLES; i < EKW_WINDOW_SAMPLES; i++) {
-            state->samples[i - EKW_HOP_SAMPLES] = state->samples[i];
-        }
-        state->have = EKW_WINDOW_SAMPLES - EKW_HOP_SAMPLES;
+    if (state->have < EKW_WINDOW_SAMPLES) {
+        return false;
     }
-    return taken;
+    for (int32_t i = 0; i < EKW_COEFFICIENTS; i++) {
+        row[i] = (int8_t)(state->samples[i * 100] >> 8);
+    }
+    for (int32_t i = EKW_HOP_SAMPLES; i < EKW_WINDOW_SAMPLES; i++) {
+        state->samples[i - EKW_HOP_SAMPLES] = state->samples[i];
+    }
+    state->have = EKW_WINDOW_SAMPLES - EKW_HOP_SAMPLES;
+    return true;
 }
 #endif
 """

@@ -37,12 +37,12 @@ typedef int64_t __attribute__((may_alias)) ekw_fe_both;
 
 EKW_BODY ekw_fe_complex ekw_fe_load(const ekw_fe_complex *at) {
     ekw_fe_complex value;
-    __asm("ldrd %0, %1, %2" : "=r"(value.re), "=r"(value.im) : "m"(*(const ekw_fe_both *)at));
+    __asm("ldrd %0, %1, %2" : "=r"(value.re), "=r"(value.im) : "Uv"(*(const ekw_fe_both *)at));
     return value;
 }
 
 EKW_BODY void ekw_fe_store(ekw_fe_complex *at, ekw_fe_complex value) {
-    __asm("strd %1, %2, %0" : "=m"(*(ekw_fe_both *)at) : "r"(value.re), "r"(value.im));
+    __asm("strd %1, %2, %0" : "=Uv"(*(ekw_fe_both *)at) : "r"(value.re), "r"(value.im));
 }
 #else
 EKW_BODY ekw_fe_complex ekw_fe_load(const ekw_fe_complex *at) {
