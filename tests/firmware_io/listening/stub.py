@@ -11,7 +11,7 @@ import numpy as np
 
 from edgekws.detect.detector import Detector
 from edgekws.detect.settings import Settings
-from edgekws.emit.c import ekw_config, emit
+from edgekws.emit.c import emit, listening
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import softmax
 from edgekws.graph.ir import INPUT, Graph, Node, Requant
@@ -26,7 +26,7 @@ _FRONT_END = """
 #define STUB_FRONT_END_H
 #include <stdbool.h>
 #include <stdint.h>
-#include "ekw_config.h"
+#include "listening.h"
 #define EKW_FRONTEND_PEAK 0
 typedef struct { int32_t have; int16_t samples[EKW_WINDOW_SAMPLES]; } ekw_frontend;
 typedef struct { int32_t unused; } ekw_frontend_work;
@@ -93,7 +93,7 @@ def model(settings: Settings = SETTINGS) -> dict[str, bytes]:
     """The C of the stub, for firmware_io.build.build."""
     return {
         **emit(graph()),
-        **ekw_config.emit(graph(), SPEC, settings, STEP_ROWS),
+        **listening.emit(graph(), SPEC, settings, STEP_ROWS),
         "ekw_front_end.h": _FRONT_END.encode(),
         "model_stream.h": _HEADER.encode(),
         "model_stream.c": _SOURCE.encode(),

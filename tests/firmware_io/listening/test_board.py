@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekws.emit.c import ekw_config
+from edgekws.emit.c import listening
 from edgekws.errors import BoardError, ProtocolError
 from firmware_io import board as boards
 from firmware_io import build
@@ -21,7 +21,7 @@ from firmware_io.transport import Transport, open_transport
 from tests.firmware_io.firmware.lines import EMULATED, needs_for
 from tests.firmware_io.listening import stub
 
-IDS = (ekw_config.front_end_id(stub.SPEC), ekw_config.graph_id(stub.graph()))
+IDS = (listening.front_end_id(stub.SPEC), listening.graph_id(stub.graph()))
 
 
 class Noisy:

@@ -1,4 +1,4 @@
-"""ekw_config.h and ekw_config.c: what firmware/stream needs to know of a model besides its network and front end.
+"""C of a model that listens: its network over a stream, its front end, and ekw_config.h, which firmware/stream needs.
 
 Names of the keywords, thresholds and smoothing from the detector's settings, rates, and two ids by which a host finds
 out whether a board holds the model that it means.
