@@ -24,6 +24,8 @@ from edgekws.graph.stream.plan import plan as plan_of
 __all__ = ["FILES", "StreamMemory", "emit", "memory"]
 FILES = ("model_stream.h", "model_stream.c")
 _INPUT_ORDER = "input_order"
+_ALIGNED = ("static const int8_t", "static const _Alignas(4) int8_t")
+"""Kernels of rows read weights in words."""
 
 
 def emit(graph: Graph, min_ram: bool = False) -> dict[str, bytes]:
@@ -116,7 +118,7 @@ bool ekw_stream_rows(const int8_t *rows, int8_t *scores);
         return extended.channels_first((1, width, channels)) if channels > 1 and width > 1 else None
 
     def _constants(self, number: int, part: _Part) -> str:
-        text = part.layer.constants(str(number))
+        text = part.layer.constants(str(number)).replace(*_ALIGNED)
         if part.row.gathered:
             text += extended.constants(f"node{number}_rows", part.row.gathered)
         if part.step.pool_rows:

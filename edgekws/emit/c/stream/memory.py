@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekws.emit.c.arena import ALIGNMENT, Tensor, smallest
-from edgekws.emit.c.scratch import cores, node_bytes
+from edgekws.emit.c.scratch import cores, node_bytes, row_bytes
 from edgekws.emit.c.stream.rows import RowNode
 from edgekws.graph.ir import INPUT
 from edgekws.graph.stream.plan import StepNode, StreamPlan
@@ -70,9 +70,7 @@ def _tensors(plan: StreamPlan, rows: Sequence[RowNode], kept: Sequence[str]) -> 
 
 
 def _scratch(row: RowNode, core: str, min_ram: bool) -> int:
-    if not row.form:
-        return node_bytes(row.node, core, min_ram)
-    return 0
+    return (row_bytes if row.form else node_bytes)(row.node, core, min_ram)
 
 
 def _up(size: int) -> int:

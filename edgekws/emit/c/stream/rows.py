@@ -21,6 +21,8 @@ from edgekws.graph.stream.plan import StepNode
 
 ROW = "_row"
 """The form of kernels in firmware/kernels/stream."""
+_ROW_TAPS, _LINEAR_TAPS = 4, 8
+"""conv2d_row.h and linear_row.h take filters of multiples of them."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,28 @@ def row_node(graph: Graph, step: StepNode, values: Range) -> RowNode:
     if own.way == "pool":
         return RowNode(graph.node(node.name), ROW)
     if own.way == "rows":
-        return RowNode(with_rows(node, 1))
+        one = with_rows(node, 1)
+        return RowNode(one, _form(one))
     if own.way == "whole":
-        return RowNode(
-            _flat_linear(node) if node.operation.is_dense else node, rows=own.extent, gathered=_planes(node, values)
-        )
+        flat = _flat_linear(node) if node.operation.is_dense else node
+        return RowNode(flat, _form(flat), own.extent, gathered=_planes(node, values))
     one = _one_window(node, own.extent)
     if one.operation.is_depthwise:
         return RowNode(one, ROW, own.extent, own.stride)
     if one.operation.is_convolution:
-        return RowNode(_flat_convolution(one), "", own.extent, own.stride, dilation=one.dilation[0])
+        flat = _flat_convolution(one)
+        return RowNode(flat, _form(flat), own.extent, own.stride, dilation=one.dilation[0])
     return RowNode(one, "", own.extent, own.stride, _planes(one, values))
+
+
+def _form(node: Node) -> str:
+    """Of the kernel of a layer that gives one row: what conv2d_row.h and linear_row.h compute is left to them."""
+    if node.weight is None or node.weight_bits != 8:
+        return ""
+    taps, (_, width, _) = node.weight[0].size, node.in_shape
+    if node.op == "linear":
+        return ROW if width == 1 and taps % _LINEAR_TAPS == 0 else ""
+    return ROW if node.op == "conv2d" and taps % _ROW_TAPS == 0 else ""
 
 
 def _one_window(node: Node, extent: int) -> Node:

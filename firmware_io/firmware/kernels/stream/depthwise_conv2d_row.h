@@ -4,6 +4,10 @@
 
 #include "kernels/cores/select.h"
 
+#if EKW_CORE == EKW_DSP
+#include "kernels/cores/dsp_row3x3.h"
+#endif
+
 /* left: where the window begins, which may be in the padding. */
 EKW_BODY int32_t ekw_row_window(const ekw_node *node, const uint8_t *input, const int8_t *filter, int32_t left,
                                 ekw_case kind) {
@@ -23,6 +27,11 @@ EKW_BODY int32_t ekw_row_window(const ekw_node *node, const uint8_t *input, cons
 EKW_BODY void ekw_depthwise_conv2d_row(const ekw_node *node, const uint8_t *input, uint8_t *output,
                                        ekw_scratch scratch, ekw_case kind) {
     (void)scratch;
+#if EKW_CORE == EKW_DSP
+    if (ekw_row_shortcut(node, input, output, kind)) {
+        return;
+    }
+#endif
     const int32_t stride = ekw_filter_stride(node->kernel[0] * node->kernel[1], kind.weight_bits);
     const int8_t *filter = node->weight;
     for (int32_t c = 0; c < node->in_shape.channels; c++, input += node->in_shape.width, filter += stride) {
