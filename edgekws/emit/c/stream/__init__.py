@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from edgekws.emit.c import extended
 from edgekws.emit.c.extended import Body, Call, Range
-from edgekws.emit.c.kernels import Kernel, definitions, kernel
+from edgekws.emit.c.kernels import definitions, kernel
 from edgekws.emit.c.layers import Layer
 from edgekws.emit.c.scratch import cores
 from edgekws.emit.c.stream.memory import StreamMemory, plan_memory
-from edgekws.emit.c.stream.rows import RowNode, row_node
+from edgekws.emit.c.stream.rows import RowNode, is_separable, row_node
 from edgekws.emit.c.text import comment
 from edgekws.graph.ir import INPUT, SIGNED, Graph
 from edgekws.graph.stream.plan import Buffer, StepNode, StreamPlan
@@ -24,6 +25,10 @@ from edgekws.graph.stream.plan import plan as plan_of
 __all__ = ["FILES", "StreamMemory", "emit", "memory"]
 FILES = ("model_stream.h", "model_stream.c")
 _INPUT_ORDER = "input_order"
+_SEPARABLE = "separable_row"
+_FUSED_KERNEL = f"ekw_{_SEPARABLE}_u8_w8_shift"
+_FUSED = ["ekw_depthwise_conv2d_row_u8_w8_shift", "ekw_conv2d_row_u8_w8_shift"]
+"""Kernels of neighbours that _FUSED_KERNEL replaces."""
 _ALIGNED = ("static const int8_t", "static const _Alignas(4) int8_t")
 """Kernels of rows read weights in words."""
 
@@ -56,6 +61,7 @@ class _Writer:
     def __init__(self, graph: Graph, min_ram: bool) -> None:
         self.graph, self.plan = graph, plan_of(graph)
         self.parts = list(_parts(graph, self.plan))
+        self.fused = set(self._fused())
         self.memory = plan_memory(self.plan, [part.row for part in self.parts], min_ram)
 
     def header(self) -> str:
@@ -97,11 +103,12 @@ bool ekw_stream_rows(const int8_t *rows, int8_t *scores);
         bodies: set[Body] = {order.kernel} if order else set()
         for part in self.parts:
             bodies |= part.layer.bodies | ({part.row.gathered.kernel} if part.row.gathered else set())
-        used: set[Kernel] = set().union(*(part.layer.kernels for part in self.parts))
+        used = {each for number, part in enumerate(self.parts) for each in part.layer.kernels if self._alone(number)}
         head = f"/* {comment(self.graph.name)} over a stream: written by edgekws, do not edit. */\n{_INCLUDES}"
         return "".join(
             (
                 head,
+                f'#include "kernels/stream/{_SEPARABLE}.h"\n' if self.fused else "",
                 definitions(used, bodies),
                 _MEMORY,
                 extended.constants(_INPUT_ORDER, order) if order else "",
@@ -111,6 +118,20 @@ bool ekw_stream_rows(const int8_t *rows, int8_t *scores);
                 self._row(order),
             )
         )
+
+    def _fused(self) -> Iterator[int]:
+        """Numbers of depthwise layers that are computed together with the next layer, their only reader."""
+        readers = [read.tensor for part in self.parts for read in part.step.reads]
+        for number, (one, other) in enumerate(pairwise(self.parts)):
+            name = one.step.node.name
+            is_alone = readers.count(name) == 1 and other.step.reads[0].tensor == name
+            is_kept = self.plan.buffers[name].is_state or one.step.blank_rows or other.step.blank_rows
+            kernels = [part.layer.kernel.name if part.layer.kernel else "" for part in (one, other)]
+            if is_alone and not is_kept and kernels == _FUSED and is_separable(one.row, other.row):
+                yield number
+
+    def _alone(self, number: int) -> bool:
+        return number not in self.fused and number - 1 not in self.fused
 
     def _input_order(self) -> Call | None:
         """Channels first, for inputs of several."""
@@ -140,6 +161,8 @@ bool ekw_stream_rows(const int8_t *rows, int8_t *scores);
                 yield f"{array} + {start}, {buffer.new_rows * buffer.row_bytes}, {buffer.bytes}"
 
     def _statements(self, number: int, part: _Part) -> Iterator[str]:
+        if number in self.fused:
+            return
         output = self.plan.buffers[part.step.node.name]
         lines, many = list(self._calls(number, part, output)), output.new_rows > 1
         if part.step.blank_rows:
@@ -154,6 +177,9 @@ bool ekw_stream_rows(const int8_t *rows, int8_t *scores);
     def _calls(self, number: int, part: _Part, output: Buffer) -> Iterator[str]:
         """The calls that compute one row."""
         many, node = output.new_rows > 1, part.row.node
+        if number - 1 in self.fused:
+            yield self._separable(number, self.parts[number - 1], output)
+            return
         read = [self._input(each.tensor, each.first, part.row.stride, many) for each in part.step.reads]
         if part.row.gathered_bytes:
             copy = f"arena + {self.memory.gathered[node.name]}"
@@ -166,6 +192,13 @@ bool ekw_stream_rows(const int8_t *rows, int8_t *scores);
         for name, call in zip(part.layer.names, part.layer.calls, strict=False):
             tensors = [*(read[at] for at in call.inputs), self._output(output)]
             yield f"{call.kernel.name}(&node{number}{name}, {', '.join(tensors)});"
+
+    def _separable(self, number: int, before: _Part, output: Buffer) -> str:
+        many, (read,) = output.new_rows > 1, before.step.reads
+        source = self._input(read.tensor, read.first, before.row.stride, many)
+        between = self._input(before.step.node.name, 0, 1, many)
+        places = f"{source}, {between}, {self._output(output)}"
+        return f"{_FUSED_KERNEL}(&node{number - 1}, &node{number}, {places}, scratch);"
 
     def _gather(self, number: int, part: _Part, read: str, copy: str) -> Iterator[str]:
         if part.row.gathered:

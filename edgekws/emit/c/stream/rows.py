@@ -21,6 +21,7 @@ from edgekws.graph.stream.plan import StepNode
 
 ROW = "_row"
 """The form of kernels in firmware/kernels/stream."""
+_SEPARABLE_COLUMNS = 5
 _ROW_TAPS, _LINEAR_TAPS = 4, 8
 """conv2d_row.h and linear_row.h take filters of multiples of them."""
 
@@ -75,12 +76,31 @@ def row_node(graph: Graph, step: StepNode, values: Range) -> RowNode:
 
 def _form(node: Node) -> str:
     """Of the kernel of a layer that gives one row: what conv2d_row.h and linear_row.h compute is left to them."""
-    if node.weight is None or node.weight_bits != 8:
+    if node.weight is None or node.weight_bits != 8 or not _has_factors(node):
         return ""
     taps, (_, width, _) = node.weight[0].size, node.in_shape
     if node.op == "linear":
         return ROW if width == 1 and taps % _LINEAR_TAPS == 0 else ""
     return ROW if node.op == "conv2d" and taps % _ROW_TAPS == 0 else ""
+
+
+def _has_factors(node: Node) -> bool:
+    """Whether mult * 2^(32 - shift) has 31 bits in every channel; other rules have no such factor."""
+    requant = node.requant
+    if requant.is_identity or requant.is_fixed_point:
+        return True
+    return bool((requant.mult.astype(int) << 1 < 1 << requant.shift.astype(int)).all())
+
+
+def is_separable(depthwise: RowNode, pointwise: RowNode) -> bool:
+    """Whether separable_row.h computes both: a depthwise 3x3 convolution and the 1x1 convolution that reads it."""
+    first, second, channels = depthwise.node, pointwise.node, depthwise.node.in_shape[2]
+    shapes = first.kernel == (3, 3) and first.stride[1] == 1 and first.pad == (0, 0, 1, 1) and first.dilation == (1, 1)
+    sizes = first.in_shape[1] == first.out_shape[1] == _SEPARABLE_COLUMNS and channels % _ROW_TAPS == 0
+    plain = second.kernel == (1, 1) and second.stride[1] == 1 and not any(second.pad)
+    is_first = first.op == "depthwise_conv2d" and first.weight_bits == 8 and first.requant.lo == 0
+    is_second = second.op == "conv2d" and pointwise.form == ROW
+    return is_first and is_second and shapes and sizes and plain and _has_factors(first)
 
 
 def _one_window(node: Node, extent: int) -> Node:

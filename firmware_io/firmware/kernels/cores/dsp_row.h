@@ -40,26 +40,32 @@ typedef struct {
     "smlad r6, r11, " weights ", r6\n"                                                                       \
     "smlad r7, r12, " weights ", r7\n"                                                                       \
     "smlad r8, lr, " weights ", r8\n"
+/* The same for the first taps: the initial value of all sums is in r4. */
+#define EKW_ASM_FIRST_PIXELS(weights)                                                                        \
+    "ldmia.w r0!, {r9, r10, r11, r12, lr}\n"                                                                 \
+    "smlad r5, r10, " weights ", r4\n"                                                                       \
+    "smlad r6, r11, " weights ", r4\n"                                                                       \
+    "smlad r7, r12, " weights ", r4\n"                                                                       \
+    "smlad r8, lr, " weights ", r4\n"                                                                        \
+    "smlad r4, r9, " weights ", r4\n"
 #define EKW_ASM_ROW_FOUR_TAPS                                                                                \
     "ldr.w r2, [r1], #4\n"                                                                                   \
     "sxtb16 r3, r2, ror #8\n"                                                                                \
     "sxtb16 r2, r2\n" EKW_ASM_FIVE_PIXELS("r2") EKW_ASM_FIVE_PIXELS("r3")
 
+/* (acc * mult) >> shift is the high half of acc * factor, factor = mult * 2^(32 - shift). */
 #define EKW_ASM_ROW_SCALE(clip)                                                                              \
     "ldmia sp, {r0, r2, r3, r9, r10, r11}\n"                                                                 \
     "ldrb r12, [r2], #1\n"                                                                                   \
     "ldrb lr, [r3], #1\n"                                                                                    \
-    "mul r4, r4, r12\n"                                                                                      \
-    "mul r5, r5, r12\n"                                                                                      \
-    "mul r6, r6, r12\n"                                                                                      \
-    "mul r7, r7, r12\n"                                                                                      \
-    "mul r8, r8, r12\n"                                                                                      \
-    "asr r4, r4, lr\n"                                                                                       \
-    "asr r5, r5, lr\n"                                                                                       \
-    "asr r6, r6, lr\n"                                                                                       \
-    "asr r7, r7, lr\n"                                                                                       \
-    "asr r8, r8, lr\n" clip " r4, #8, r4\n" clip " r5, #8, r5\n" clip " r6, #8, r6\n" clip " r7, #8, r7\n"  \
-    clip " r8, #8, r8\n"
+    "rsb lr, lr, #32\n"                                                                                      \
+    "lsl r12, r12, lr\n"                                                                                     \
+    "smmul r4, r4, r12\n"                                                                                    \
+    "smmul r5, r5, r12\n"                                                                                    \
+    "smmul r6, r6, r12\n"                                                                                    \
+    "smmul r7, r7, r12\n"                                                                                    \
+    "smmul r8, r8, r12\n" clip " r4, #8, r4\n" clip " r5, #8, r5\n" clip " r6, #8, r6\n" clip              \
+    " r7, #8, r7\n" clip " r8, #8, r8\n"
 
 /* What follows the taps is at 36 of the stack. */
 __attribute__((naked)) EKW_SHARED void ekw_row5_run(__attribute__((unused)) const ekw_row5 *row) {
@@ -81,16 +87,15 @@ __attribute__((naked)) EKW_SHARED void ekw_row5_run(__attribute__((unused)) cons
         "ldr r4, [r5], #4\n"
         "str r5, [sp, #12]\n"
         "4:\n"
-        "mov r5, r4\n"
-        "mov r6, r4\n"
-        "mov r7, r4\n"
-        "mov r8, r4\n"
+        "ldr r2, [r1], #4\n"
+        "sxtb16 r3, r2, ror #8\n"
+        "sxtb16 r2, r2\n" EKW_ASM_FIRST_PIXELS("r2") EKW_ASM_FIVE_PIXELS("r3")
         "ldr pc, [sp, #32]\n"
 
         ".balign 4\n"
         "1:\n"
         ".rept 16\n" EKW_ASM_ROW_FOUR_TAPS ".endr\n"
-        ".org 1b + 16 * 60\n"
+        ".org 1b + 16 * 60\n" /* where the first taps are all */
         "ldr r9, [sp, #28]\n"
         "cmp r0, r9\n"
         "bne 1b\n"
@@ -299,7 +304,8 @@ EKW_BODY void ekw_row_five(const ekw_node *node, const uint8_t *packed, uint8_t 
     int32_t sums[EKW_ROW_PIXELS];
     ekw_row5 row = {.output = (uint8_t *)sums, .offset = none, .step = width, .pixels = packed,
                     .last = packed + taps * 2 * EKW_ROW_PIXELS, .finish = 2, .weights = node->weight};
-    row.skip = (-(taps >> 2) & (EKW_ROW_ROUND - 1)) * EKW_ROW_FOUR_TAPS;
+    const int32_t after = (taps >> 2) - 1; /* those of the first taps */
+    row.skip = (after == 0 ? EKW_ROW_ROUND : -after & (EKW_ROW_ROUND - 1)) * EKW_ROW_FOUR_TAPS;
     if (kind.rule == EKW_SHIFT && count == EKW_ROW_PIXELS) {
         row.output = output;
         row.mult = (const uint8_t *)node->requant.mult;

@@ -2,11 +2,11 @@
 #ifndef EKW_CORE_DSP_ROW3X3_H
 #define EKW_CORE_DSP_ROW3X3_H
 
-#include "kernels/cores/select.h"
+#include "kernels/cores/dsp_row.h"
 
 /* The assembly below reads these fields. */
 typedef struct {
-    uint8_t *output;       /* 0 */
+    uint8_t *output;       /* 0: packed pixels */
     const uint8_t *mult;   /* 4 */
     const uint8_t *shift;  /* 8 */
     const int32_t *offset; /* 12 */
@@ -36,7 +36,52 @@ typedef struct {
     "smlatt r8, r12, " w ", r8\n"                                                                            \
     "smlab" half " r8, r10, " m ", r8\n"
 
-/* Outputs of 0 to 255. The columns beside a row are padding of 0. */
+/* The windows of one channel; its outputs are in r4 to r8. The columns beside a row are padding of 0. */
+#define EKW_ASM_ROW3X3                                                                                       \
+    "ldr r2, [sp, #12]\n"                                                                                    \
+    "ldr lr, [r2], #4\n"                                                                                     \
+    "str r2, [sp, #12]\n" /* (w2, w0), (w3, w1) */                                                           \
+    "ldr r2, [r1], #4\n"                                                                                     \
+    "sxtb16 r3, r2, ror #8\n"                                                                                \
+    "sxtb16 r2, r2\n" EKW_ASM_ROW_OF_FIVE                                                                    \
+    "smlabb r4, r11, r3, lr\n"                                                                               \
+    "smlabt r4, r12, r2, r4\n"                                                                               \
+    "smlad r5, r11, r2, lr\n"                                                                                \
+    "smlabb r5, r12, r3, r5\n"                                                                               \
+    "smlad r6, r12, r2, lr\n"                                                                                \
+    "smlatb r6, r11, r3, r6\n"                                                                               \
+    "smladx r7, r9, r2, lr\n"                                                                                \
+    "smlatb r7, r12, r3, r7\n"                                                                               \
+    "smlatb r8, r12, r2, lr\n"                                                                               \
+    "smlabb r8, r10, r3, r8\n" /* r3 (w3, w5), r2 (w6, w4), lr (w7, w5) */                                   \
+    "ldr r2, [r1], #4\n"                                                                                     \
+    "ldr r9, [sp, #20]\n"                                                                                    \
+    "sxtb16 lr, r2, ror #8\n"                                                                                \
+    "sxtb16 r2, r2\n"                                                                                        \
+    "pkhbt r3, lr, r3\n"                                                                                     \
+    "add r0, r0, r9\n" EKW_ASM_ROW_OF_FIVE EKW_ASM_ROW_TAPS("r3", "r2", "b") /* r2 (w6, w8) */               \
+    "ldrsb r3, [r1], #1\n"                                                                                   \
+    "ldr r9, [sp, #20]\n"                                                                                    \
+    "pkhbt r2, r3, r2\n"                                                                                     \
+    "add r0, r0, r9\n" EKW_ASM_ROW_OF_FIVE EKW_ASM_ROW_TAPS("r2", "lr", "t")                                 \
+    "ldmia sp, {r2, r3, r9}\n"                                                                               \
+    "ldrb r10, [r3], #1\n"                                                                                   \
+    "ldrb r11, [r9], #1\n"                                                                                   \
+    "rsb r11, r11, #32\n"                                                                                    \
+    "lsl r10, r10, r11\n"                                                                                    \
+    "smmul r4, r4, r10\n"                                                                                    \
+    "smmul r5, r5, r10\n"                                                                                    \
+    "smmul r6, r6, r10\n"                                                                                    \
+    "smmul r7, r7, r10\n"                                                                                    \
+    "smmul r8, r8, r10\n"                                                                                    \
+    "usat r4, #8, r4\n"                                                                                      \
+    "usat r5, #8, r5\n"                                                                                      \
+    "usat r6, #8, r6\n"                                                                                      \
+    "usat r7, #8, r7\n"                                                                                      \
+    "usat r8, #8, r8\n"
+
+/* Two channels a round, as pixels of four taps: the next convolution reads them (dsp_row.h). The second channel's words
+ * follow those of the first; every other pair is in the high halves. */
 __attribute__((naked)) EKW_SHARED void ekw_row3x3_run(__attribute__((unused)) const ekw_row3x3 *row,
                                                       __attribute__((unused)) const uint8_t *input,
                                                       __attribute__((unused)) const int8_t *weights) {
@@ -47,59 +92,24 @@ __attribute__((naked)) EKW_SHARED void ekw_row3x3_run(__attribute__((unused)) co
         "mov r0, r1\n"
         "mov r1, r2\n"
         ".balign 4\n"
-        "1:\n"
-        "ldr r2, [sp, #12]\n"
-        "ldr lr, [r2], #4\n"
-        "str r2, [sp, #12]\n"
-        /* (w2, w0), (w3, w1) */
-        "ldr r2, [r1], #4\n"
-        "sxtb16 r3, r2, ror #8\n"
-        "sxtb16 r2, r2\n" EKW_ASM_ROW_OF_FIVE
-        "smlabb r4, r11, r3, lr\n"
-        "smlabt r4, r12, r2, r4\n"
-        "smlad r5, r11, r2, lr\n"
-        "smlabb r5, r12, r3, r5\n"
-        "smlad r6, r12, r2, lr\n"
-        "smlatb r6, r11, r3, r6\n"
-        "smladx r7, r9, r2, lr\n"
-        "smlatb r7, r12, r3, r7\n"
-        "smlatb r8, r12, r2, lr\n"
-        "smlabb r8, r10, r3, r8\n"
-        /* r3 (w3, w5), r2 (w6, w4), lr (w7, w5) */
-        "ldr r2, [r1], #4\n"
-        "ldr r9, [sp, #20]\n"
-        "sxtb16 lr, r2, ror #8\n"
-        "sxtb16 r2, r2\n"
-        "pkhbt r3, lr, r3\n"
-        "add r0, r0, r9\n" EKW_ASM_ROW_OF_FIVE EKW_ASM_ROW_TAPS("r3", "r2", "b")
-        /* r2 (w6, w8) */
-        "ldrsb r3, [r1], #1\n"
-        "ldr r9, [sp, #20]\n"
-        "pkhbt r2, r3, r2\n"
-        "add r0, r0, r9\n" EKW_ASM_ROW_OF_FIVE EKW_ASM_ROW_TAPS("r2", "lr", "t")
-        "ldmia sp, {r2, r3, r9}\n"
-        "ldrb r10, [r3], #1\n"
-        "ldrb r11, [r9], #1\n"
-        "mul r4, r4, r10\n"
-        "mul r5, r5, r10\n"
-        "mul r6, r6, r10\n"
-        "mul r7, r7, r10\n"
-        "mul r8, r8, r10\n"
-        "asr r4, r4, r11\n"
-        "asr r5, r5, r11\n"
-        "asr r6, r6, r11\n"
-        "asr r7, r7, r11\n"
-        "asr r8, r8, r11\n"
-        "usat r4, #8, r4\n"
-        "usat r5, #8, r5\n"
-        "usat r6, #8, r6\n"
-        "usat r7, #8, r7\n"
-        "usat r8, #8, r8\n"
-        "strb r5, [r2, #1]\n"
-        "strb r6, [r2, #2]\n"
-        "strb r7, [r2, #3]\n"
-        "strb r8, [r2, #4]\n"
-        "strb r4, [r2], #5\n"
+        "1:\n" EKW_ASM_ROW3X3
+        "strh r4, [r2]\n"
+        "strh r5, [r2, #4]\n"
+        "strh r6, [r2, #8]\n"
+        "strh r7, [r2, #12]\n"
+        "strh r8, [r2, #16]\n"
+        "strd r3, r9, [sp, #4]\n"
+        "ldr r9, [sp, #24]\n"
+        "add r0, r0, r9\n" EKW_ASM_ROW3X3
+        "strh r4, [r2, #20]\n"
+        "strh r5, [r2, #24]\n"
+        "strh r6, [r2, #28]\n"
+        "strh r7, [r2, #32]\n"
+        "strh r8, [r2, #36]\n"
+        "tst r2, #2\n"
+        "ite eq\n"
+        "addeq r2, r2, #2\n"
+        "addne r2, r2, #38\n"
         "stmia sp, {r2, r3, r9}\n"
         "ldr r9, [sp, #24]\n"
         "ldrd r2, r3, [sp, #12]\n"
@@ -111,24 +121,23 @@ __attribute__((naked)) EKW_SHARED void ekw_row3x3_run(__attribute__((unused)) co
             : "r0", "r1", "r2", "r3", "r12", "memory", "cc");
 }
 
-/* False where the row is no such one. */
-EKW_BODY bool ekw_row_shortcut(const ekw_node *node, const uint8_t *input, uint8_t *output, ekw_case kind) {
-    const int32_t width = node->in_shape.width, step = width * node->in_shape.channels;
-    if (kind.rule != EKW_SHIFT || kind.weight_bits != 8 || kind.is_signed || node->requant.lo < 0 || width != 5 ||
-        node->out_shape.width != 5 || !ekw_is_3x3(node, kind) || node->pad[2] != 1) {
-        return false;
-    }
+/* A depthwise 3x3 convolution of uint8 rows of five columns, and the 1x1 convolution that reads its output; both scale by
+ * factors of 31 bits, and channels are a multiple of four. edgekws/emit/c/stream/rows.py says where this is so. */
+EKW_BODY void ekw_separable_row(const ekw_node *depthwise, const ekw_node *pointwise, const uint8_t *input,
+                                uint8_t *between, uint8_t *output, ekw_scratch scratch) {
+    (void)between;
+    const int32_t step = 5 * depthwise->in_shape.channels;
     const ekw_row3x3 row = {
-        .output = output,
-        .mult = (const uint8_t *)node->requant.mult,
-        .shift = node->requant.shift,
-        .offset = node->requant.offset,
-        .end = node->requant.offset + node->out_shape.channels,
+        .output = scratch.bytes,
+        .mult = (const uint8_t *)depthwise->requant.mult,
+        .shift = depthwise->requant.shift,
+        .offset = depthwise->requant.offset,
+        .end = depthwise->requant.offset + depthwise->out_shape.channels,
         .step = step,
-        .back = width - 2 * step,
+        .back = 5 - 2 * step,
     };
-    ekw_row3x3_run(&row, input, node->weight);
-    return true;
+    ekw_row3x3_run(&row, input, depthwise->weight);
+    ekw_row_five(pointwise, scratch.bytes, output, EKW_ROW_PIXELS, (ekw_case){.weight_bits = 8, .rule = EKW_SHIFT});
 }
 
 #endif

@@ -37,6 +37,14 @@ EKW_BODY void ekw_pool_add(int32_t *totals, uint8_t *slots, const uint8_t *x, in
     }
 }
 
+/* A copy of the requantization: bytes that are stored might be it, as far as the compiler knows. */
+EKW_BODY void ekw_pool_scale(ekw_requant requant, const int32_t *totals, uint8_t *output, int32_t channels) {
+    const uint8_t *mult = (const uint8_t *)requant.mult;
+    for (int32_t c = 0; c < channels; c++) {
+        output[c] = ekw_clip(&requant, ((totals[c] + requant.offset[c]) * mult[c]) >> requant.shift[c]);
+    }
+}
+
 /* One row [channels][width]. is_mean: of the whole ring, halves as average_pool.h rounds them. */
 EKW_BODY void ekw_pool_row(const ekw_node *node, const uint8_t *input, uint8_t *output, uint8_t *state, bool is_mean,
                            ekw_case kind) {
@@ -49,6 +57,10 @@ EKW_BODY void ekw_pool_row(const ekw_node *node, const uint8_t *input, uint8_t *
         ekw_pool_add(totals, slots, input, channels, width, true, kind);
     } else {
         ekw_pool_add(totals, slots, input, channels, width, false, kind);
+    }
+    if (kind.rule == EKW_SHIFT && !is_mean) {
+        ekw_pool_scale(node->requant, totals, output, channels);
+        return;
     }
     for (int32_t c = 0; c < channels; c++) {
         output[c] = is_mean ? ekw_clip(&node->requant, ekw_rounded_mean(totals[c], rows * width, zero))
