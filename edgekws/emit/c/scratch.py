@@ -21,7 +21,6 @@ from edgekws.graph.ir import Graph, Node
 _INCLUDE_ROOT = Path(__file__).resolve().parents[3] / "firmware_io" / "firmware"
 """Both packages are in one distribution; edgekws imports nothing of firmware_io."""
 _CORES, _CONV2D, _KERNELS = "kernels/cores/core.h", "kernels/conv2d.h", "kernels/kernels.h"
-_ROW_BYTES = {"conv2d": "EKW_CONV2D_ROW_BYTES", "linear": "EKW_LINEAR_ROW_BYTES"}
 _CONV2D_ROW, _SIZES = "kernels/stream/conv2d_row.h", "kernels/sizes.h"
 _INCLUDE = re.compile(r'^#include "(kernels/[^"]+)"', re.MULTILINE)
 _PREFIX = "EKW_"
@@ -72,12 +71,13 @@ def node_bytes(node: Node, core: str, min_ram: bool) -> int:
 
 def row_bytes(node: Node, core: str, min_ram: bool) -> int:
     """Of the kernel of a stream that gives one row: those of conv2d_row.h and linear_row.h, and of no other."""
-    if node.op not in _ROW_BYTES:
+    op = node.operation
+    if not op.is_weighted or op.is_depthwise:
         return 0
     if f"kernels/cores/{core}_row.h" not in _text(_CONV2D_ROW):
         return node_bytes(node, core, min_ram)
     macros = Macros([_text(header) for header in (_KERNELS, _SIZES, f"kernels/cores/{core}_row.h")])
-    return macros.value(_ROW_BYTES[node.op], c_node(node))
+    return macros.value("EKW_LINEAR_ROW_BYTES" if op.is_dense else "EKW_CONV2D_ROW_BYTES", c_node(node))
 
 
 def _conv2d_bytes(node: Node, macros: Macros, min_ram: bool) -> int:

@@ -78,10 +78,10 @@ def _form(node: Node) -> str:
     """Of the kernel of a layer that gives one row: what conv2d_row.h and linear_row.h compute is left to them."""
     if node.weight is None or node.weight_bits != 8 or not _has_factors(node):
         return ""
-    taps, (_, width, _) = node.weight[0].size, node.in_shape
-    if node.op == "linear":
+    taps, (_, width, _), op = node.weight[0].size, node.in_shape, node.operation
+    if op.is_dense:
         return ROW if width == 1 and taps % _LINEAR_TAPS == 0 else ""
-    return ROW if node.op == "conv2d" and taps % _ROW_TAPS == 0 else ""
+    return ROW if op.is_convolution and not op.is_depthwise and taps % _ROW_TAPS == 0 else ""
 
 
 def _has_factors(node: Node) -> bool:
@@ -98,8 +98,8 @@ def is_separable(depthwise: RowNode, pointwise: RowNode) -> bool:
     shapes = first.kernel == (3, 3) and first.stride[1] == 1 and first.pad == (0, 0, 1, 1) and first.dilation == (1, 1)
     sizes = first.in_shape[1] == first.out_shape[1] == _SEPARABLE_COLUMNS and channels % _ROW_TAPS == 0
     plain = second.kernel == (1, 1) and second.stride[1] == 1 and not any(second.pad)
-    is_first = first.op == "depthwise_conv2d" and first.weight_bits == 8 and first.requant.lo == 0
-    is_second = second.op == "conv2d" and pointwise.form == ROW
+    is_first = first.operation.is_depthwise and first.weight_bits == 8 and first.requant.lo == 0
+    is_second = second.operation.is_convolution and pointwise.form == ROW
     return is_first and is_second and shapes and sizes and plain and _has_factors(first)
 
 
