@@ -10,37 +10,28 @@ from pathlib import Path
 import numpy as np
 
 from edgekws.emit.c import front_end
+from edgekws.emit.c.text import array
 from edgekws.features.fixed import Sums, frames_in
+from edgekws.features.fixed_plan import plan
 from edgekws.features.spec import FeatureSpec
 from firmware_io.build import host_cc
 
 _HOST = """
-#include "kernels/sizes.h"
-
 void ekw_host_sums(const int16_t *samples, int32_t clips, int32_t clip_samples, int32_t frames, const int32_t *peaks,
                    int32_t *sums);
 
-/* The DCT as ekw_frontend_row has it, before the input scale. */
-static void ekw_host_cosines(int32_t *logarithms, int32_t *sums) {
-    const int16_t *cosine = ekw_frontend_cosines;
-    ekw_fe_pairs(logarithms);
-    for (int32_t c = 0; c < EKW_FRONTEND_COEFFICIENTS; c++, cosine += EKW_FRONTEND_COSINES) {
-        int32_t sum = 0;
-        for (int32_t b = 0; b < EKW_FRONTEND_PAIRS; b++) {
-            sum += ekw_fe_mul(logarithms[(c & 1) == 0 ? b : EKW_FRONTEND_BANDS - 1 - b], cosine[b]);
+/* The DCT before the input scale: sums over pairs of bands at equal distances from the middle. */
+static void ekw_host_cosines(const int32_t *logarithms, int32_t *sums) {
+    const int16_t *cosine = ekw_host_dct;
+    for (int32_t c = 0; c < EKW_FRONTEND_COEFFICIENTS; c++) {
+        int64_t sum = 0;
+        for (int32_t b = 0; b < (EKW_FRONTEND_BANDS + 1) / 2; b++) {
+            const int32_t first = logarithms[b], last = logarithms[EKW_FRONTEND_BANDS - 1 - b];
+            const int64_t pair = 2 * b + 1 == EKW_FRONTEND_BANDS ? first : (c & 1) == 0 ? first + last : first - last;
+            sum += (pair * (1 << EKW_FRONTEND_LOG_SHIFT) * *cosine++) >> 16;
         }
-        sums[c] = sum;
+        sums[c] = (int32_t)sum;
     }
-}
-
-static void ekw_host_window(ekw_frontend *state, ekw_frontend_work *work, int32_t *sums) {
-    int32_t logarithms[EKW_FRONTEND_BANDS];
-    const int32_t exponent = ekw_frontend_exponent(state->samples);
-    ekw_frontend_first(state->samples, exponent, work->spectrum);
-    ekw_frontend_stages(work->spectrum);
-    ekw_frontend_bands(work->spectrum, ekw_frontend_floor(state->peak, exponent),
-                       ((exponent + EKW_FRONTEND_UNIT) * 65536) + state->peak_log2, logarithms);
-    ekw_host_cosines(logarithms, sums);
 }
 
 /* samples [clips][clip_samples], peaks [clips] -> sums [clips][frames][coefficients] */
@@ -48,11 +39,13 @@ void ekw_host_sums(const int16_t *samples, int32_t clips, int32_t clip_samples, 
                    int32_t *sums) {
     ekw_frontend state;
     ekw_frontend_work work;
+    int32_t bands[1 + EKW_FRONTEND_BANDS];
     for (; clips > 0; clips--, samples += clip_samples) {
         ekw_frontend_start(&state, *peaks++);
         for (int32_t i = 0; i < frames; i++, sums += EKW_FRONTEND_COEFFICIENTS) {
             ekw_frontend_copy(state.samples, samples + i * EKW_FRONTEND_HOP, EKW_FRONTEND_WINDOW);
-            ekw_host_window(&state, &work, sums);
+            ekw_frontend_window_bands(&state, &work, bands);
+            ekw_host_cosines(bands + 1, sums);
         }
     }
 }
@@ -64,7 +57,8 @@ def compile_sums(spec: FeatureSpec, folder: Path | None, options: host_cc.Option
 
     Raises ConfigError as fixed.check, BoardError without a compiler or when the C does not compile.
     """
-    source = front_end.definitions(spec) + _HOST
+    half = plan(spec).dct[: (spec.mel_bands + 1) // 2].T
+    source = front_end.definitions(spec) + array("int16_t", "ekw_host_dct", half, half.shape) + _HOST
     library = host_cc.library({"front_end.c": source.encode()}, folder, options)
 
     def run(samples: np.ndarray, peaks: np.ndarray) -> np.ndarray:

@@ -49,15 +49,21 @@ EKW_BODY int32_t ekw_frontend_floor(int32_t peak, int32_t exponent) {
     return floor > 0 ? (int32_t)floor : 1;
 }
 
-/* The row of the window that is held. */
-static inline void ekw_frontend_window_row(const ekw_frontend *state, ekw_frontend_work *work, int8_t *row) {
-    int32_t bands[1 + EKW_FRONTEND_BANDS];
+/* The logarithms of the window that is held, bands + 1 on; [0] is scratch. The host calls this
+ * (firmware_io/build/host_front_end.py), and has the DCT without the input scale itself. */
+static inline void ekw_frontend_window_bands(const ekw_frontend *state, ekw_frontend_work *work, int32_t *bands) {
     const int32_t exponent = ekw_frontend_exponent(state->samples);
     ekw_frontend_first(state->samples, exponent, work->spectrum);
     ekw_frontend_stages(work->spectrum);
     ekw_frontend_bands(work->spectrum, bands);
     ekw_frontend_logarithms(bands + 1, ekw_frontend_floor(state->peak, exponent),
                             (exponent + EKW_FRONTEND_UNIT) * 65536 + state->peak_log2);
+}
+
+/* Its row. */
+static inline void ekw_frontend_window_row(const ekw_frontend *state, ekw_frontend_work *work, int8_t *row) {
+    int32_t bands[1 + EKW_FRONTEND_BANDS];
+    ekw_frontend_window_bands(state, work, bands);
     ekw_frontend_row(bands + 1, row);
 }
 
