@@ -18,6 +18,7 @@ from edgekws.graph import io as graphs
 from firmware_io.build import host_cc
 from tests.conftest import random_graph
 from tests.inference.sounds import write
+from tests.streamable import valid_dscnn
 
 DSCNN = Path("dscnn")
 
@@ -31,6 +32,13 @@ def test_one_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     shown = capsys.readouterr().out
     assert [f"{start:.2f}\u00a0s " in shown for start in (0, 0.4, 0.8, 1.2)] == [True] * 4
     assert "long.wav at " in shown and "next: edgekws info dscnn" in shown
+
+
+def test_a_long_recording_of_a_model_for_streams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graphs.save(valid_dscnn(), tmp_path / "graph.npz")
+    long = write(tmp_path / "long.wav", 2.2)
+    predict(tmp_path, [str(long)], on="interp")
+    assert f"next: edgekws detect {tmp_path} {long}" in capsys.readouterr().out
 
 
 def test_a_folder_as_json_and_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,4 +80,6 @@ def test_a_graph_that_streams_says_what_a_step_costs(tmp_path: Path, capsys: pyt
     streaming = about.describe(model.read(tmp_path))["streaming"]
     assert (streaming["streams"], streaming["step_ms"], streaming["macs"]) == (True, 40, 107_008)
     info(tmp_path)
-    assert "every 40 ms 107,008 multiplications, 7,396 bytes of state" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "every 40 ms 107,008 multiplications, 7,396 bytes of state" in shown
+    assert "samples divided by 8,192\n" in shown

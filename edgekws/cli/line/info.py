@@ -74,11 +74,17 @@ def _streaming(facts: dict[str, Any]) -> str:
 def _front_end(spec: dict[str, Any]) -> str:
     if "unknown" in spec:
         return "unknown: it takes int8 inputs, and no recordings"
+    from edgekws.features.spec import FeatureSpec
+
     rate = spec["rate_hz"]
+    peak = spec.get("stream_peak", FeatureSpec().stream_peak)
+    divisor = f"{peak:,}" if spec.get("level") == "stream" else "the highest of the clip"
+    integers = ", in fixed point" if spec.get("arithmetic") == "fixed" else ""
     window, hop, clip = (1000 * spec[f"{name}_samples"] / rate for name in ("window", "hop", "clip"))
     return (
         f"{rate:,} Hz, clips of {clip:g} ms; windows of {window:g} ms every {hop:g} ms, FFT of {spec['fft_samples']}; "
-        f"{spec['mel_bands']} mel bands, {spec['low_hz']:g} to {spec['high_hz']:g} Hz; {spec['coefficients']} MFCC"
+        f"{spec['mel_bands']} mel bands, {spec['low_hz']:g} to {spec['high_hz']:g} Hz; {spec['coefficients']} MFCC; "
+        f"samples divided by {divisor}{integers}"
     )
 
 

@@ -121,7 +121,19 @@ def predict(
         console.warn(warning)
     _report(failures, len(sources))
     if not (as_json or as_csv):
-        console.next_step("evaluate" if _has_data(subject) else "info", model)
+        long = next((result.file for result in results if len(result.windows) > 1), None)
+        if long is not None and _streams(subject):
+            console.next_step("detect", model, long)
+        else:
+            console.next_step("evaluate" if _has_data(subject) else "info", model)
+
+
+def _streams(model: Model) -> bool:
+    """Whether it hears words in sound of any length, rather than in clips."""
+    from edgekws.graph.stream import rules
+
+    streams_sound = model.graph is not None and model.features.level == "stream"
+    return streams_sound and model.graph is not None and not rules.study(model.graph).obstacles
 
 
 def _sources(recordings: list[str], rate_hz: int, raw: int | None) -> list[tuple[str, Callable[[], np.ndarray]]]:

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgekws import importers
 from edgekws.errors import ArtifactError
 from edgekws.graph.stream import definition
 from edgekws.graph.stream.plan import plan
+from tests.recordings import SHARED
 from tests.recurrent import gru_graph
 from tests.streamable import random_streamable, valid_dscnn
 
@@ -24,9 +26,23 @@ def pushed(graph, rows, cuts):
     return np.concatenate([stream.push(part) for part in np.split(rows, sorted(cuts))])
 
 
+SEEDS, CUTS = st.integers(0, 2**32 - 1), st.lists(st.integers(0, 90), max_size=6)
+
+
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), cuts=st.lists(st.integers(0, 90), max_size=6))
+@given(seed=SEEDS, cuts=CUTS)
 def test_pushes_equal_the_definition_and_a_clip_its_scores(seed, cuts):
+    check(seed, cuts)
+
+
+@pytest.mark.slow
+@settings(max_examples=500, deadline=None)
+@given(seed=SEEDS, cuts=CUTS)
+def test_many_graphs(seed, cuts):
+    check(seed, cuts)
+
+
+def check(seed, cuts):
     graph = random_streamable(seed)
     clip = graph.clip_shape[0]
     rows, steps = random_rows(graph, clip + 50, seed), plan(graph)
@@ -67,6 +83,18 @@ def test_the_dscnn_streams():
     scores = pushed(graph, rows, [74])
     assert np.array_equal(scores, definition.scores(graph, rows))
     assert np.array_equal(scores[24], graph.run(rows[None, :74])[0])
+
+
+def test_a_wake_word_network_of_mlperf_tiny():
+    path = SHARED / "mlperf_tiny" / "str_ww_ref_model.tflite"
+    if not path.is_file():
+        pytest.skip(f"needs {path}")
+    graph = importers.load(path)
+    steps, rows = plan(graph), random_rows(graph, 70)
+    assert (steps.step_rows, steps.macs) == (1, 46_040)
+    scores = pushed(graph, rows, [30, 31])
+    assert np.array_equal(scores, definition.scores(graph, rows))
+    assert np.array_equal(scores[0], graph.run(rows[None, :30])[0])
 
 
 def test_rows_of_another_width_are_refused():
