@@ -57,7 +57,10 @@ class Kind:
 KINDS = {
     "sources": Kind(("edgekws.data.sources",), "--source", ("scan",), "data"),
     "speech_engines": Kind(
-        ("edgekws.data.synthesis",), "--engine", ("HOW_TO_GET", "SAYS_PHONEMES", "SHARE", "available", "voices", "say")
+        ("edgekws.data.synthesis",),
+        "--engine",
+        ("HOW_TO_GET", "SAYS_PHONEMES", "SHARE", "available", "voices", "say"),
+        dashes=True,
     ),
     "networks": Kind(("edgekws.nets",), "the recipe's [net] name", ("build",), "nets"),
     "targets": Kind(

@@ -191,6 +191,13 @@ ROOT = Group(
             LINE,
         ),
         Command(
+            "keyword",
+            "edgekws.cli.detect.keyword:keyword",
+            "Make a model that detects a phrase of your own, from its text and 0 to 50 recordings; offline, in half an "
+            "hour.",
+            LINE,
+        ),
+        Command(
             "info",
             "edgekws.cli.line.info:info",
             "Show a model: layers, sizes, front end, labels, where it comes from, and its exports.",

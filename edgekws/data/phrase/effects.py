@@ -26,7 +26,7 @@ def active(samples: np.ndarray, rate_hz: int) -> tuple[int, int]:
     power = np.square(samples[: count * part].astype(np.float64)).reshape(count, part).mean(axis=1)
     smooth = np.convolve(power, np.ones(3) / 3, "same")
     floor = np.percentile(smooth, 10) * 4 if count > 20 else 0.0
-    loud = np.flatnonzero(smooth > max(smooth.max() * 10 ** (_FLOOR_DB / 10), min(floor, smooth.max() / 30)))
+    loud = np.flatnonzero(smooth >= max(smooth.max() * 10 ** (_FLOOR_DB / 10), min(floor, smooth.max() / 30)))
     return int(loud[0]) * part, (int(loud[-1]) + 1) * part
 
 

@@ -6,6 +6,7 @@ stress mark.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
 
@@ -19,6 +20,11 @@ _CONSONANTS = ("b", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", 
 """Replacements; no two of one list are variants of one sound in any accent of English."""
 _STRESS = "',"
 _WORD_END = ""
+
+
+def available() -> bool:
+    """Whether espeak-ng is installed."""
+    return shutil.which(_PROGRAM) is not None
 
 
 def of(texts: Sequence[str]) -> list[list[str]]:

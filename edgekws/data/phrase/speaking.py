@@ -15,7 +15,7 @@ from edgekws.data.phrase import effects
 from edgekws.data.phrase.bank import Bank
 from edgekws.data.phrase.utterance import Utterance
 from edgekws.data.reject.vocabulary import WORDS
-from edgekws.errors import ConfigError, DataError, EdgeKwsError, unknown
+from edgekws.errors import ConfigError, DataError, EdgeKwsError
 
 KIND = "speech_engines"
 _SPEEDS, _PITCHES, _VARIATIONS = (0.75, 1.25), (0.7, 1.4), (0.1, 1.0)
@@ -40,11 +40,8 @@ def engines(asked: Sequence[str] = ()) -> list[Engine]:
 
     Raises ConfigError, with what to install, when none is installed or one that was asked for is not.
     """
-    names = plugins.names(KIND)
-    for name in asked:
-        if name not in names:
-            raise ConfigError(unknown("--engine", name, names))
-    every = [Engine(name, plugins.load(KIND, name)) for name in (asked or names)]
+    names = [plugins.find(KIND, name).name for name in asked] or plugins.names(KIND)
+    every = [Engine(name, plugins.load(KIND, name)) for name in names]
     there = [engine for engine in every if engine.module.available()]
     missing = [engine for engine in every if engine not in there]
     if not there or (asked and missing):
