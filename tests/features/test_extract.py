@@ -8,7 +8,10 @@ import pytest
 from edgekws.data.augment import AugmentSpec, mask_features
 from edgekws.data.dataset import Dataset, Split
 from edgekws.features import cache, extract, fixed, mfcc
+from edgekws.features.presets import MLPERF
 from edgekws.features.spec import FeatureSpec
+from edgekws.pipeline._train import _front_end as front_end
+from edgekws.recipe import Recipe
 
 FLOAT = FeatureSpec()
 FIXED = replace(FLOAT, arithmetic="fixed")
@@ -49,6 +52,15 @@ def test_masks_keep_integers(clips):
     hidden = mask_features(features, AugmentSpec(), np.random.default_rng(0))
     assert hidden.dtype == np.int32
     assert extract.to_network(FIXED, hidden).shape == features.shape
+
+
+def test_a_recipe_states_the_front_end_key_by_key():
+    given = {"preset": "mlperf", "arithmetic": "fixed", "level": "stream", "stream_peak": 4096, "clip_samples": 23_840}
+    recipe = Recipe.model_validate({"features": given})
+    expected = replace(MLPERF, arithmetic="fixed", level="stream", stream_peak=4096, clip_samples=23_840)
+    assert front_end(recipe, None, None, lambda *_: None) == expected
+    assert Recipe.model_validate(recipe.to_json()) == recipe
+    assert set(Recipe.model_validate({"features": {"preset": "mlperf"}}).to_json()["features"]) == {"preset"}
 
 
 def test_the_cache_keeps_every_bit(clips, tmp_path):
