@@ -62,7 +62,7 @@ __attribute__((noinline)) static void all_rows(work *todo) {
 
 /* What ekw_frontend_push does with a window. */
 __attribute__((noinline)) static void stages(work *todo, const int16_t *samples, const int8_t *row) {
-    int32_t bands[1 + EKW_FRONTEND_BANDS];
+    int32_t bands[EKW_FRONTEND_BAND_PLACES];
     int8_t again[EKW_FRONTEND_COEFFICIENTS];
     uint32_t at[STAGES + 2];
     at[0] = now();

@@ -39,7 +39,7 @@ void ekw_host_sums(const int16_t *samples, int32_t clips, int32_t clip_samples, 
                    int32_t *sums) {
     ekw_frontend state;
     ekw_frontend_work work;
-    int32_t bands[1 + EKW_FRONTEND_BANDS];
+    int32_t bands[EKW_FRONTEND_BAND_PLACES];
     for (; clips > 0; clips--, samples += clip_samples) {
         ekw_frontend_start(&state, *peaks++);
         for (int32_t i = 0; i < frames; i++, sums += EKW_FRONTEND_COEFFICIENTS) {

@@ -35,6 +35,7 @@ def sizes(spec: FeatureSpec) -> Mapping[str, int]:
         "WINDOW": spec.window_samples,
         "HOP": spec.hop_samples,
         "POINTS": points,
+        "LOG2_POINTS": points.bit_length() - 1,
         "DATA_SHIFT": p.data_shift,
         "GUARD": p.guard,
         "FIRST_BIN": p.bins[0],
@@ -57,11 +58,11 @@ def tables(spec: FeatureSpec) -> Mapping[str, np.ndarray]:
     p = plan(spec)
     return {
         "window": p.window[: spec.window_samples // 2 + 1],
-        "turns": _angles(np.arange(p.transform.points // 2), 2 * p.transform.points),
+        "turns": _turns(p),
         "third": _third(p),
         "roots": SQRT.astype(np.uint16),
-        "rises": p.rise,
-        "counts": np.bincount(p.band, minlength=spec.mel_bands + 1).astype(np.uint8),
+        "rises": np.pad(p.rise, (0, -len(p.rise) % _VECTOR)),
+        "edges": _edges(p, spec.mel_bands),
         "curve": LOG.astype(np.int16),
         "cosines": _cosines(p),
         "mult": p.multiplier,
@@ -75,6 +76,8 @@ def table_bytes(spec: FeatureSpec) -> int:
     return sum(values.nbytes for values in tables(spec).values())
 
 
+_VECTOR = 4
+"""Bins and bands that one instruction may read."""
 _TYPES = {"int16": "int16_t", "uint16": "uint16_t", "uint8": "uint8_t"}
 
 
@@ -92,6 +95,20 @@ def _angles(number: np.ndarray, circle: int) -> np.ndarray:
     """Cosine and sine of 2 pi number / circle, int16 [n, 2]."""
     angle = 2 * np.pi * number / circle
     return np.stack([q15(np.cos(angle)), q15(np.sin(angle))], axis=1)
+
+
+def _turns(p: Plan) -> np.ndarray:
+    """Half a turn of the FFT, and what vectors read beyond the last bin."""
+    half, bins = p.transform.points // 2, len(p.band)
+    read = p.bins[0] + bins + -bins % _VECTOR
+    return _angles(np.arange(max(half, read if p.bins[1] < half else 0)), 2 * p.transform.points)
+
+
+def _edges(p: Plan, bands: int) -> np.ndarray:
+    """The first bin of each interval between the middles of two bands, and the end of the last; then that again."""
+    counts = np.bincount(p.band, minlength=bands + 1)
+    edges = p.bins[0] + np.concatenate([[0], np.cumsum(counts)])
+    return np.pad(edges, (0, -(bands + 1) % _VECTOR), mode="edge").astype(np.uint16)
 
 
 def _third(p: Plan) -> np.ndarray:

@@ -12,7 +12,18 @@
 #ifndef EKW_FRONTEND_H
 #define EKW_FRONTEND_H
 
+#include "kernels/cores/core.h"
+
+#if EKW_CORE == EKW_MVE
+#include "kernels/frontend/mve.h"
+#else
 #include "kernels/frontend/cepstrum.h"
+#include "kernels/frontend/spectrum.h"
+#include "kernels/frontend/transform.h"
+#endif
+
+/* One for what lies below the first band; vectors write four. */
+#define EKW_FRONTEND_BAND_PLACES EKW_ROUND_UP(1 + EKW_FRONTEND_BANDS, 4)
 
 typedef struct {
     _Alignas(8) int16_t samples[EKW_FRONTEND_WINDOW];
@@ -49,7 +60,7 @@ EKW_BODY int32_t ekw_frontend_floor(int32_t peak, int32_t exponent) {
     return floor > 0 ? (int32_t)floor : 1;
 }
 
-/* The logarithms of the window that is held, bands + 1 on; [0] is scratch. The host calls this
+/* The logarithms of the window that is held, bands + 1 on, of int32 [EKW_FRONTEND_BAND_PLACES]. The host calls this
  * (firmware_io/build/host_front_end.py), and has the DCT without the input scale itself. */
 static inline void ekw_frontend_window_bands(const ekw_frontend *state, ekw_frontend_work *work, int32_t *bands) {
     const int32_t exponent = ekw_frontend_exponent(state->samples);
@@ -62,7 +73,7 @@ static inline void ekw_frontend_window_bands(const ekw_frontend *state, ekw_fron
 
 /* Its row. */
 static inline void ekw_frontend_window_row(const ekw_frontend *state, ekw_frontend_work *work, int8_t *row) {
-    int32_t bands[1 + EKW_FRONTEND_BANDS];
+    int32_t bands[EKW_FRONTEND_BAND_PLACES];
     ekw_frontend_window_bands(state, work, bands);
     ekw_frontend_row(bands + 1, row);
 }

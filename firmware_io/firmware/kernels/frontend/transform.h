@@ -1,75 +1,11 @@
 /* Block exponent, window and FFT of the front end; the definition is edgekws/features/fixed.py and integer/fft.py.
  *
  * The window's even samples are real parts, the odd ones imaginary parts: int32 [points][2], in place. Of the legs of a
- * radix-4 butterfly, 1 and 2 change places, so that frequencies end in bit-reversed order.
- *
- * ekw_frontend_turns [points / 2] has the cosine and sine of pi * k / points, which the split of the spectrum needs.
- * Twiddle factors are every second (leg 1) and fourth (leg 2) of these, a quarter turn further beyond the table's end;
- * those of leg 3 have a table of their own, ekw_frontend_third [leg length]. */
+ * radix-4 butterfly, 1 and 2 change places, so that frequencies end in bit-reversed order. */
 #ifndef EKW_FRONTEND_TRANSFORM_H
 #define EKW_FRONTEND_TRANSFORM_H
 
-#include "kernels/frontend/arithmetic.h"
-
-#define EKW_FRONTEND_IS_ODD (EKW_FRONTEND_POINTS == 32 || EKW_FRONTEND_POINTS == 128 || EKW_FRONTEND_POINTS == 512)
-#define EKW_FRONTEND_BLOCK (EKW_FRONTEND_IS_ODD ? EKW_FRONTEND_POINTS / 2 : EKW_FRONTEND_POINTS)
-#define EKW_FRONTEND_HALF_WINDOW (EKW_FRONTEND_WINDOW / 2)
-
-typedef struct {
-    int32_t re, im;
-} ekw_fe_complex;
-
-EKW_BODY ekw_fe_complex ekw_fe_plus(ekw_fe_complex a, ekw_fe_complex b) {
-    return (ekw_fe_complex){a.re + b.re, a.im + b.im};
-}
-
-EKW_BODY ekw_fe_complex ekw_fe_minus(ekw_fe_complex a, ekw_fe_complex b) {
-    return (ekw_fe_complex){a.re - b.re, a.im - b.im};
-}
-
-EKW_BODY ekw_fe_complex ekw_fe_halved(ekw_fe_complex a) {
-    return (ekw_fe_complex){a.re >> 1, a.im >> 1};
-}
-
-#if defined(EKW_FRONTEND_DSP)
-/* The compiler forms addresses of 64 bits as LDRD and STRD have them. */
-typedef int64_t __attribute__((may_alias)) ekw_fe_both;
-
-EKW_BODY ekw_fe_complex ekw_fe_load(const ekw_fe_complex *at) {
-    ekw_fe_complex value;
-    __asm("ldrd %0, %1, %2" : "=r"(value.re), "=r"(value.im) : "Uv"(*(const ekw_fe_both *)at));
-    return value;
-}
-
-EKW_BODY void ekw_fe_store(ekw_fe_complex *at, ekw_fe_complex value) {
-    __asm("strd %1, %2, %0" : "=Uv"(*(ekw_fe_both *)at) : "r"(value.re), "r"(value.im));
-}
-#else
-EKW_BODY ekw_fe_complex ekw_fe_load(const ekw_fe_complex *at) {
-    return *at;
-}
-
-EKW_BODY void ekw_fe_store(ekw_fe_complex *at, ekw_fe_complex value) {
-    *at = value;
-}
-#endif
-
-/* value * (cos - i sin) / 2, w: (cos, sin) */
-EKW_BODY ekw_fe_complex ekw_fe_turned(ekw_fe_complex value, ekw_fe_halves w) {
-    const int32_t re = ekw_fe_add_mul_high(ekw_fe_mul_low(value.re, w), value.im, w);
-    return (ekw_fe_complex){re, ekw_fe_mul_low(value.im, w) - ekw_fe_mul_high(value.re, w)};
-}
-
-/* A quarter turn further: (-sin, cos). */
-EKW_BODY uint32_t ekw_fe_quarter_turned(uint32_t w) {
-    return ((uint32_t)-ekw_fe_high_half(w) & 0xFFFF) | w << 16;
-}
-
-EKW_BODY uint32_t ekw_fe_turn(int32_t number) {
-    return number < EKW_FRONTEND_POINTS / 2
-               ? ekw_fe_two(ekw_frontend_turns + 2 * number)
-               : ekw_fe_quarter_turned(ekw_fe_two(ekw_frontend_turns + 2 * (number - EKW_FRONTEND_POINTS / 2)));
-}
+#include "kernels/frontend/complex.h"
 
 /* How far samples can be shifted left: 15 less the bits of the largest, where negative ones count as their ones'
  * complement. Neighbouring bits of a sample differ at the end of its sign bits. */
@@ -85,13 +21,6 @@ EKW_SHARED int32_t ekw_frontend_exponent(const int16_t *samples) {
         differing |= ekw_fe_two(samples) ^ ekw_fe_two(samples) << 1;
     }
     return ekw_fe_zeros((differing | differing >> 16) & 0xFFFE) - 16;
-}
-
-#define EKW_FRONTEND_WINDOW_SHIFT (16 - EKW_FRONTEND_DATA_SHIFT)
-
-/* product * 2^exponent, which fits, then in the unit of the FFT */
-EKW_BODY int32_t ekw_fe_scaled(int32_t product, int32_t exponent) {
-    return (int32_t)((uint32_t)product << exponent) >> EKW_FRONTEND_WINDOW_SHIFT;
 }
 
 /* Samples 2 place and 2 place + 1 under the window, scaled; `first` is a constant, that of the segment that place is
