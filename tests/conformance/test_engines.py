@@ -6,7 +6,9 @@ import pytest
 from edgekws import plugins
 from edgekws.errors import ArtifactError, BoardError
 from edgekws.graph import interp
+from edgekws.graph.stream import definition
 from tests.graphs import TARGETS, random_dag
+from tests.streamable import valid_dscnn
 
 
 @pytest.fixture(params=plugins.names("engines"))
@@ -32,6 +34,22 @@ def test_equals_the_interpreter(compiled, target):
 def test_any_number_of_clips(compiled, graph, random_features, count):
     scores = compiled(graph)(random_features(count))
     assert (scores.shape, scores.dtype) == ((count, 12), np.int8)
+
+
+@pytest.mark.parametrize(
+    "engine", [name for name in plugins.names("engines") if hasattr(plugins.load("engines", name), "stream")]
+)
+def test_a_stream_equals_its_definition(engine):
+    graph = valid_dscnn(channels=8, blocks=1, rows=31)
+    rows = np.random.default_rng(2).integers(-128, 128, (90, 10)).astype(np.int8)
+    try:
+        stream = graph.stream(engine)
+    except BoardError as error:
+        pytest.skip(str(error))
+    scores = np.concatenate([stream.push(part) for part in np.split(rows, [1, 40])])
+    assert np.array_equal(scores, definition.scores(graph, rows))
+    with pytest.raises(ArtifactError, match="features should"):
+        stream.push(rows[:, :9])
 
 
 def test_refuses_features_of_another_kind(compiled, graph, random_features):

@@ -44,7 +44,8 @@ class Stream:
         self._sums = {each.node.name: np.zeros((each.pool_rows, each.node.in_shape[2]), np.int64) for each in pools}
         scans = [each.node for each in self.plan.nodes if each.node.body]
         self._states = {node.name: np.zeros((1, *node.body[-1].out_shape), np.int32) for node in scans}
-        self._pending = np.full((self.plan.lead_rows, *self._graph.in_shape[1:]), self.plan.buffers[INPUT].fill)
+        lead = (self.plan.lead_rows, *self._graph.in_shape[1:])
+        self._pending = np.full(lead, self.plan.buffers[INPUT].fill, np.int32)
 
     def push(self, rows: np.ndarray) -> np.ndarray:
         """rows int8 [k, coefficients], any k -> scores int8 [steps, labels] of the steps that they complete.

@@ -61,6 +61,6 @@ def test_two_rates_and_two_paddings_of_one_tensor():
 
 
 def test_every_graph_is_studied():
-    for seed in range(30):
+    for seed in range(12):
         for each in study(random_general(seed)).obstacles:
             assert each.reason and each.hint
