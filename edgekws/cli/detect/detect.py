@@ -15,7 +15,7 @@ from rich.table import Column, Table
 
 from edgekws.cli import console
 from edgekws.cli.detect import subject
-from edgekws.cli.detect.subject import EngineOption, ModelArgument, ThresholdOption
+from edgekws.cli.detect.subject import DetectorOption, EngineOption, ModelArgument, ThresholdOption
 from edgekws.cli.paths import user_path
 from edgekws.errors import ConfigError, DataError
 
@@ -58,6 +58,7 @@ def detect(
     ],
     on: EngineOption = "",
     threshold: ThresholdOption = None,
+    detector: DetectorOption = None,
     raw: Annotated[
         int | None, typer.Option(help="Standard input is raw int16 samples, little-endian, of this rate.", min=1)
     ] = None,
@@ -83,7 +84,7 @@ def detect(
     if raw is not None and recordings != ["-"]:
         raise ConfigError("--raw belongs to standard input", got=f"--raw {raw}", hint="give - for it")
     read, graph = subject.graph_of(model)
-    settings = subject.settings_of(read, graph, threshold)
+    settings = subject.settings_of(read, graph, threshold, detector)
     sources = sources_of(recordings, graph.front_end.rate_hz, raw, channels)
     is_json = as_json or not console.out.is_terminal
     results, failures = [], list[tuple[str, DataError]]()
@@ -104,7 +105,7 @@ def detect(
         _draw(timeline, results, read.name)
     _report(failures, len(sources))
     if not is_json:
-        console.next_step("detect-eval", model)
+        console.next_step("detect-eval", model, "--positives", "WORDS", "--negatives", "SOUND")
 
 
 def sources_of(recordings: list[str], rate_hz: int, raw: int | None, channels: int) -> list[tuple[str, Opener]]:

@@ -29,6 +29,9 @@ ThresholdOption = Annotated[
         help="Of every word, instead of those of detector.json.", min=0.001, max=1, show_default="detector.json"
     ),
 ]
+DetectorOption = Annotated[
+    Path | None, typer.Option(help="A detector.json of this model.", show_default="the one beside the graph")
+]
 
 
 def graph_of(path: Path) -> tuple[Model, Graph]:
@@ -45,18 +48,27 @@ def graph_of(path: Path) -> tuple[Model, Graph]:
     return subject, subject.graph
 
 
-def settings_of(model: Model, graph: Graph, threshold: float | None = None) -> Settings:
-    """The detector beside the model; without one the default, which is said. threshold: of all words, 0..1.
+def step_ms(graph: Graph) -> float:
+    """From one score to the next. Raises TargetError where the graph cannot run over a stream."""
+    from edgekws.detect import listener
 
-    Raises ArtifactError for a detector of another graph, TargetError where the graph cannot run over a stream.
+    return listener.clock(graph).step_ms
+
+
+def settings_of(model: Model, graph: Graph, threshold: float | None = None, detector: Path | None = None) -> Settings:
+    """The detector beside the model; without one the default, which is said.
+
+    threshold: of all words, 0..1. detector: another file. Raises ArtifactError for a detector of another graph, and
+    TargetError where the graph cannot run over a stream.
     """
-    from edgekws.detect import listener, settings
+    from edgekws.detect import settings
 
-    path = model.folder / settings.FILE
-    if path.exists():
+    every_ms = step_ms(graph)
+    path = detector or model.folder / settings.FILE
+    if detector is not None or path.exists():
         chosen = settings.load(path, model.sha256)
     else:
-        chosen = settings.default(graph.labels, listener.clock(graph).step_ms)
+        chosen = settings.default(graph.labels, every_ms)
         if threshold is None:
             percent = chosen.thresholds_permille[0] / settings.ONE
             console.warn(
