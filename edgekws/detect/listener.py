@@ -21,6 +21,7 @@ from edgekws.features import extract, mfcc
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
+from edgekws.graph.stream.plan import plan
 from edgekws.types import Detection
 
 
@@ -44,8 +45,7 @@ class Scorer:
         self._graph, self._stream = graph, graph.stream(engine)
         self._front_end = front_end(spec)
         self._columns = [graph.labels.index(label) for label in labels]
-        first = spec.window_samples + (self._stream.first_rows - 1) * spec.hop_samples
-        self.clock = Clock(first, self._stream.step_rows * spec.hop_samples, spec.rate_hz)
+        self.clock = clock(graph)
         self.samples = 0
         """Samples so far."""
 
@@ -92,8 +92,10 @@ class Listener:
 
 
 def clock(graph: Graph) -> Clock:
-    """Of the steps of a graph. Raises as Scorer."""
-    return Scorer(graph, (), "interp").clock
+    """Of the steps of a graph. Raises TargetError with the layer that forbids a stream."""
+    spec, steps = graph.front_end, plan(graph)
+    first = spec.window_samples + (steps.first_rows - 1) * spec.hop_samples
+    return Clock(first, steps.step_rows * spec.hop_samples, spec.rate_hz)
 
 
 def front_end(spec: FeatureSpec) -> FrontEnd:

@@ -33,7 +33,7 @@ def to_html(document: doc.Document, streams: Iterable[Heard]) -> str:
         "detection/page.html.j2",
         report=document,
         test=test,
-        passed=_within(document),
+        verdict=_verdict(document),
         lines=list(texts.lines(test)),
         validation=list(texts.lines(document.validation)) if document.validation else [],
         keyword_heads=texts.KEYWORD_HEADS,
@@ -48,10 +48,19 @@ def to_html(document: doc.Document, streams: Iterable[Heard]) -> str:
     )
 
 
-def _within(document: doc.Document) -> bool | None:
-    """Whether the observed rate is within the budget; None without a budget or without sound."""
-    rate = document.test.false_accepts.per_hour
-    return None if rate is None or document.budget_per_hour is None else rate <= document.budget_per_hour
+def _verdict(document: doc.Document) -> Row:
+    """What the observed rate and its interval say about the budget."""
+    rate, budget = document.test.false_accepts, document.budget_per_hour
+    if rate.interval is None or budget is None:
+        return {"level": "uncertain", "text": ""}
+    if rate.interval.high <= budget:
+        return {"level": "good", "text": "The rate is within the budget, and so is all of its interval."}
+    if rate.interval.low > budget:
+        return {"level": "poor", "text": "The rate is above the budget, and so is all of its interval."}
+    return {
+        "level": "uncertain",
+        "text": "The interval of the rate holds the budget: these hours are too few to tell whether it is kept.",
+    }
 
 
 def _plots(document: doc.Document) -> list[Row]:

@@ -28,6 +28,7 @@ def det_svg(parts: Sequence[tuple[str, doc.Evaluation]], budget_per_hour: float 
     if budget_per_hour:
         axes.axvline(budget_per_hour, color=BAD, lw=1, ls=":", label="budget")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_ylim(0, 100)
     axes.set_xlabel("false accepts per hour", color=INK)
     axes.set_ylabel("missed words, %", color=INK)

@@ -27,10 +27,10 @@ def audible(stream: Heard) -> Heard:
     return replace(stream, read=lambda start, stop: (np.arange(start, stop) // 1_600).astype(np.int16))
 
 
-def made(with_validation: bool = True, accepts: float = 30.0) -> tuple[doc.Document, list[Heard]]:
-    streams = [audible(background(0.5, 1, rate=accepts)), audible(scene(90, 2, level=0.8))]
+def made(with_validation: bool = True, accepts: float = 200.0) -> tuple[doc.Document, list[Heard]]:
+    streams = [audible(background(0.1, 1, rate=accepts)), audible(scene(90, 2, level=0.8))]
     test = figures.evaluate(streams[:1], streams[1:], CHOSEN, 500)
-    before = figures.evaluate([background(0.5, 3)], [scene(60, 4)], CHOSEN, 500)
+    before = figures.evaluate([background(0.05, 3)], [scene(60, 4)], CHOSEN, 500)
     detector = doc.Detector(
         smoothing_steps=2, refractory_steps=20, step_ms=40, tau_ms=500, thresholds_from="edgekws detect-eval"
     )
@@ -60,7 +60,7 @@ def test_the_page_needs_nothing_else_and_names_everything(page: tuple[doc.Docume
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", html) and "<script" not in html
     assert "Detection with &lt;small&gt;" in html and "a &amp; b" in html
     assert f"{document.test.false_accepts.per_hour:.2f} false accepts an hour" in html
-    assert "above the budget" in html and "optimistic" in html
+    assert "above the budget, and so is all of its interval" in html and "optimistic" in html
     for keyword in KEYWORDS:
         assert f"<td>{keyword}</td>" in html
 
@@ -85,3 +85,12 @@ def test_without_validation_streams_it_says_so_and_without_sound_it_plays_nothin
 def test_the_document_is_json_that_reads_back(tmp_path: Path) -> None:
     document, _ = made()
     assert doc.Document.model_validate_json(document.model_dump_json()) == document
+
+
+@pytest.mark.parametrize(
+    ("budget", "level"), [(0.5, "above the budget"), (50, "too few to tell"), (500, "within the budget")]
+)
+def test_the_verdict_is_about_the_whole_interval(budget: float, level: str) -> None:
+    document, _ = made()
+    judged = document.model_copy(update={"budget_per_hour": budget})
+    assert level in pages.to_html(judged, [])
