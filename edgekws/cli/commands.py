@@ -195,6 +195,9 @@ ROOT = Group(
             "edgekws.cli.detect.keyword:keyword",
             "Make a model that detects a phrase of your own, from its text and 0 to 50 recordings; offline, in half an "
             "hour.",
+            LINE,
+        ),
+        Command(
             "detect-eval",
             "edgekws.cli.detect.evaluate:detect_eval",
             "Judge a detector on streams, and choose its thresholds for a budget of false accepts per hour.",
