@@ -95,7 +95,7 @@ def streams(draw: st.DrawFn) -> tuple[Settings, np.ndarray]:
     return chosen, np.where(rng.random(held.shape) < 0.02, 1000, held)
 
 
-@settings(max_examples=80)
+@settings(max_examples=30)
 @given(streams())
 def test_runs_give_the_events_of_the_definition(stream: tuple[Settings, np.ndarray]) -> None:
     chosen, posteriors = stream
@@ -110,7 +110,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.skipif(not host_cc.has_compiler(), reason="there is no C compiler")
 def test_the_c_detector_gives_the_events_and_histogram_of_the_definition(libraries: Path) -> None:
-    @settings(max_examples=60)
+    @settings(max_examples=25)
     @given(streams(), st.integers(0, 300))
     def compare(stream: tuple[Settings, np.ndarray], cut: int) -> None:
         chosen, posteriors = stream

@@ -33,7 +33,7 @@ def to_html(document: doc.Document, streams: Iterable[Heard]) -> str:
         "detection/page.html.j2",
         report=document,
         test=test,
-        verdict=_verdict(document),
+        verdict=verdict(document),
         lines=list(texts.lines(test)),
         validation=list(texts.lines(document.validation)) if document.validation else [],
         keyword_heads=texts.KEYWORD_HEADS,
@@ -48,7 +48,7 @@ def to_html(document: doc.Document, streams: Iterable[Heard]) -> str:
     )
 
 
-def _verdict(document: doc.Document) -> Row:
+def verdict(document: doc.Document) -> Row:
     """What the observed rate and its interval say about the budget."""
     rate, budget = document.test.false_accepts, document.budget_per_hour
     if rate.interval is None or budget is None:

@@ -19,13 +19,13 @@ def test_the_budget_holds_on_other_streams() -> None:
     for seed in range(4):
         chosen = choice.choose([background(1, seed)], [scene(60, seed)], KEYWORDS, 20, 1.0, 500, smoothings=(1,))
         assert chosen.observed <= 1
-        others = background(10, 100 + seed)
+        others = background(8, 100 + seed)
         rates.append(len(others.events(chosen.settings)) / others.hours)
     assert 0.2 < float(np.mean(rates)) < 2.5
 
 
 def test_a_larger_budget_misses_less() -> None:
-    streams = ([background(2, 1)], [scene(90, 2, level=2)])
+    streams = ([background(1, 1)], [scene(60, 2, level=2)])
     misses = [choice.choose(*streams, KEYWORDS, 20, budget, 500, (1,)).missed for budget in (0.1, 1, 10, 100)]
     assert misses == sorted(misses, reverse=True)
     assert misses[0] > misses[-1]

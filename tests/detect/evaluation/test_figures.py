@@ -67,9 +67,9 @@ def test_the_interval_of_a_rate_is_exact() -> None:
 
 
 def test_misses_are_resampled_by_speaker_where_speakers_are_known() -> None:
-    known = figures.evaluate([background(0.1, 1)], [scene(90, 2, level=0.5)], AT, 500)
+    known = figures.evaluate([background(0.03, 1)], [scene(90, 2, level=0.5)], AT, 500)
     unknown_speakers = scene(90, 2, level=0.5, speakers=3)
-    few = figures.evaluate([background(0.1, 1)], [unknown_speakers], AT, 500)
+    few = figures.evaluate([background(0.03, 1)], [unknown_speakers], AT, 500)
     assert (known.missed.method, known.speakers) == ("bootstrap by speaker", 12)
     assert few.missed.method == "Wilson"
     assert known.missed.count == few.missed.count > 0
@@ -77,12 +77,12 @@ def test_misses_are_resampled_by_speaker_where_speakers_are_known() -> None:
 
 
 def test_latency_is_from_the_end_of_the_word() -> None:
-    got = figures.evaluate([background(0.1, 1)], [scene(30, 2, level=9, late=5)], AT, 500)
+    got = figures.evaluate([background(0.03, 1)], [scene(30, 2, level=9, late=5)], AT, 500)
     assert (got.latency.median_ms, got.latency.p95_ms, got.latency.n) == (200, 200, 30)
 
 
 def test_words_by_condition_add_up() -> None:
-    got = figures.evaluate([background(0.1, 1)], [scene(90, 2, level=0.5)], AT, 500)
+    got = figures.evaluate([background(0.03, 1)], [scene(90, 2, level=0.5)], AT, 500)
     assert [each.snr_db for each in got.by_snr] == [None, 20, 10]
     assert [each.room for each in got.by_room] == ["", "hall"]
     for part in (got.by_snr, got.by_room, got.keywords):
@@ -91,16 +91,16 @@ def test_words_by_condition_add_up() -> None:
 
 
 def test_false_accepts_say_where_they_are_and_which_hours_are_synthetic() -> None:
-    streams = [background(0.5, 1), background(0.25, 2, synthetic=True)]
+    streams = [background(0.2, 1, rate=90), background(0.1, 2, rate=90, synthetic=True)]
     got = figures.evaluate(streams, [scene(3, 3)], AT, 500)
     assert got.false_accepts_real.events + got.false_accepts_synthetic.events == got.false_accepts.events > 0
-    assert got.synthetic_hours == pytest.approx(0.25, rel=1e-3)
+    assert got.synthetic_hours == pytest.approx(0.1, rel=1e-3)
     assert {each.recording for each in got.wrong_accepts} == {"a.wav", "b.wav"}
     assert [each.score for each in got.wrong_accepts] == sorted((e.score for e in got.wrong_accepts), reverse=True)
 
 
 def test_the_det_curve_falls_and_holds_the_figures() -> None:
-    got = figures.evaluate([background(1, 1)], [scene(90, 2, level=1)], AT, 500)
+    got = figures.evaluate([background(0.3, 1, rate=90)], [scene(60, 2, level=1)], AT, 500)
     rates = [point.false_accepts_per_hour for point in got.det]
     misses = [point.missed for point in got.det]
     assert rates == sorted(rates, reverse=True)
@@ -114,7 +114,7 @@ def test_events_in_scenes_that_are_no_hits_are_told_apart() -> None:
     posteriors = np.zeros((200, 3), np.int16)
     posteriors[[20, 50, 60, 80, 120], [0, 1, 0, 0, 0]] = 900
     stream = Heard("x", posteriors, CLOCK.samples(199), CLOCK, (word(10, 30), word(45, 85)))
-    got = figures.evaluate([background(0.1, 1)], [stream], replace(AT, refractory_steps=0), 0)
+    got = figures.evaluate([background(0.03, 1)], [stream], replace(AT, refractory_steps=0), 0)
     assert got.extra == document.Extra(wrong=1, repeated=1, between=1)
     assert got.missed.count == 0
 

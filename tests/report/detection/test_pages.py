@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def audible(stream: Heard) -> Heard:
     return replace(stream, read=lambda start, stop: (np.arange(start, stop) // 1_600).astype(np.int16))
 
 
+@cache
 def made(with_validation: bool = True, accepts: float = 200.0) -> tuple[doc.Document, list[Heard]]:
     streams = [audible(background(0.1, 1, rate=accepts)), audible(scene(90, 2, level=0.8))]
     test = figures.evaluate(streams[:1], streams[1:], CHOSEN, 500)
@@ -87,10 +89,8 @@ def test_the_document_is_json_that_reads_back(tmp_path: Path) -> None:
     assert doc.Document.model_validate_json(document.model_dump_json()) == document
 
 
-@pytest.mark.parametrize(
-    ("budget", "level"), [(0.5, "above the budget"), (50, "too few to tell"), (500, "within the budget")]
-)
+@pytest.mark.parametrize(("budget", "level"), [(50, "too few to tell"), (500, "within the budget")])
 def test_the_verdict_is_about_the_whole_interval(budget: float, level: str) -> None:
     document, _ = made()
     judged = document.model_copy(update={"budget_per_hour": budget})
-    assert level in pages.to_html(judged, [])
+    assert level in pages.verdict(judged)["text"]
