@@ -84,7 +84,7 @@ def run(
     graph = io.load(out / "graph.npz")
     clips = _clips(data, vectors, graph)
     golden.write(out / "export" / "golden.npz", graph, *clips.some(golden.PER_LABEL))
-    emitters = {"c": lambda given: _c_files(given, clips, min_ram)}
+    emitters = {"c": lambda given: {**_c_files(given, clips, min_ram), **_listener_files(given, out, min_ram)}}
     with console.progress() as report:
         exported = pipeline.export(graph, out / "export", clips.features, report, formats, emitters)
     results = exported.results
@@ -147,6 +147,30 @@ def _c_files(graph: Graph, clips: _Clips, min_ram: bool) -> dict[str, bytes]:
     if not len(labels):  # the project names a label of each clip: here the graph's own answer
         labels, ids = scores.argmax(axis=1), [f"{name}, without a label: the answer of the graph" for name in ids]
     return c_project.files(graph, c_project.Golden(features, scores, labels, tuple(ids)), min_ram)
+
+
+def _listener_files(graph: Graph, out: Path, min_ram: bool) -> dict[str, bytes]:
+    """The C that listens, for models of streams; with the detector beside the graph, or one that nobody has chosen."""
+    from edgekws.detect import listener, settings
+    from edgekws.features.spec import FeatureSpec
+    from edgekws.graph import io
+    from firmware_io.build import c_listener
+
+    spec = graph.features
+    if not isinstance(spec, FeatureSpec) or spec.level != "stream" or spec.arithmetic != "fixed":
+        return {}
+    try:
+        path, step_ms = out / settings.FILE, listener.clock(graph).step_ms
+        if path.exists():
+            chosen = settings.load(path, io.digest(graph))
+        else:
+            console.warn(f"there is no {settings.FILE}: the C that listens has thresholds that nobody has chosen")
+            chosen = settings.default(graph.labels, step_ms)
+        files = c_listener.files(graph, chosen, min_ram)
+    except TargetError as error:
+        console.warn(f"the C has no program that listens: {error}")
+        return {}
+    return {f"{c_listener.FOLDER}/{name}": content for name, content in files.items()}
 
 
 def _compiled(graph: Graph, features: np.ndarray, min_ram: bool) -> list[Parity]:

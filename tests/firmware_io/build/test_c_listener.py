@@ -1,0 +1,90 @@
+"""The exported C project that listens: complete, strict, and equal to Python on sound of any format."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import wave
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgekws.detect.listener import Listener
+from edgekws.detect.settings import Settings
+from edgekws.graph.ir import Graph
+from firmware_io import tools
+from firmware_io.build import c_listener
+from tests.streamable import valid_dscnn
+
+SETTINGS = Settings(("word1", "word7"), (60, 80), 3, 10)
+COMPILE = ("make", "-s", "CFLAGS=-O1", "listen")
+
+
+def small_graph() -> Graph:
+    graph = valid_dscnn(channels=8, blocks=1, rows=31)
+    return replace(graph, features=replace(graph.front_end, arithmetic="fixed"))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    for program in ("make", "cc"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is missing: {tools.install_hint(program)}")
+    folder = tmp_path_factory.mktemp("listen")
+    for name, content in c_listener.files(small_graph(), SETTINGS).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    subprocess.run(COMPILE, cwd=folder, check=True)
+    return folder
+
+
+def wav(samples: np.ndarray, rate_hz: int = 16_000) -> bytes:
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return content.getvalue()
+
+
+def heard(project: Path, sound: bytes) -> list[dict[str, object]]:
+    done = subprocess.run(["./listen"], cwd=project, input=sound, capture_output=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def expected(samples: np.ndarray) -> list[dict[str, object]]:
+    events = Listener(small_graph(), SETTINGS, "interp").push(samples)
+    return [{"time_samples": each.time_samples, "word": each.keyword, "score": each.score} for each in events]
+
+
+def test_the_golden_test_passes_and_can_fail(project: Path) -> None:
+    done = subprocess.run(["./listen", "--golden"], cwd=project, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "all scores and events are equal\n")
+    golden = (project / "golden.h").read_text()
+    assert int(golden.split("EKW_GOLDEN_EVENTS ")[1].split()[0]) > 2
+
+
+def test_samples_with_and_without_a_header_give_the_events_of_python(project: Path) -> None:
+    samples = c_listener.noise(60_000)
+    events = expected(samples)
+    assert len(events) > 1
+    assert heard(project, samples.astype("<i2").tobytes()) == events
+    assert heard(project, wav(samples)) == events
+
+
+def test_sound_of_another_rate_is_refused(project: Path) -> None:
+    sound = wav(np.zeros(100, np.int16), 44_100)
+    done = subprocess.run(["./listen"], cwd=project, input=sound, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (2, b"the sound should have one channel of 16 bits at 16000 Hz\n")
+
+
+@pytest.mark.slow
+def test_it_compiles_for_the_cores(project: Path) -> None:
+    if shutil.which("arm-none-eabi-gcc") is None:
+        pytest.skip(f"arm-none-eabi-gcc is missing: {tools.install_hint('arm-none-eabi-gcc')}")
+    subprocess.run(["make", "-s", "arm"], cwd=project, check=True)
