@@ -77,6 +77,7 @@ check-wheel: setup
 # Instructions, flash and RAM of the DS-CNN on every emulated board against benchmarks/results/instructions.json.
 check-instructions: setup
 	.venv/bin/python benchmarks/instructions.py --check
+	.venv/bin/python -m benchmarks.stream_instructions --check
 
 # The reference is made from the code, and a broken link is an error. work/site/index.html opens without a server.
 docs: setup

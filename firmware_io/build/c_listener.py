@@ -56,11 +56,11 @@ def noise(count: int = SAMPLES) -> np.ndarray:
 
 def _golden(graph: Graph, settings: Settings) -> str:
     rows = listener.front_end(graph.front_end).push(noise())
-    scores = graph.stream().push(rows)
+    scores = graph.stream("interp").push(rows)
     posteriors = graph.permille(scores)[:, settings.indices(graph.labels)]
     low = replace(settings, thresholds_permille=_crossed(posteriors))
     events = Detector(low).push(np.asarray(posteriors, np.int64))
-    rate = listener.Listener(graph, low)
+    rate = listener.Listener(graph, low, "interp")
     named = [rate.detection(event) for event in events]
     lines = "".join(
         f"    {{{each.time_samples}, {settings.keywords.index(each.keyword)}, {event.score}}},\n"
@@ -112,7 +112,7 @@ def _readme(graph: Graph, settings: Settings, min_ram: bool) -> str:
         f"| {core} | `{cores()[core]}` | {memory.total(core):,} | {memory.state:,} | {memory.tensors:,} | {scratch:,} |"
         for core, scratch in memory.scratch.items()
     )
-    step = graph.stream().step_rows * spec.hop_samples
+    step_ms = listener.clock(graph).step_ms
     values = {
         "name": comment(graph.name),
         "digest": digest(graph),
@@ -121,7 +121,7 @@ def _readme(graph: Graph, settings: Settings, min_ram: bool) -> str:
         "hop": spec.hop_samples,
         "sources": _SOURCES,
         "words": ", ".join(listening.keyword_names(settings)),
-        "step_ms": f"{1000 * step / spec.rate_hz:g}",
+        "step_ms": f"{step_ms:g}",
         "memory": rows,
     }
     return Template((_TEXTS / "README.md").read_text()).substitute(values)
