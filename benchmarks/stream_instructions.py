@@ -1,11 +1,11 @@
 """Instructions of one step of a streamed network on every emulated board.
 
-    python benchmarks/stream_instructions.py              measure, print the table, write results/stream.json
-    python benchmarks/stream_instructions.py --check      measure and compare: exit 1 when instructions or RAM grew by more
-                                                          than 2 %, or a bar is exceeded
+    python benchmarks/stream_instructions.py            measure, print the table, write results/stream.json
+    python benchmarks/stream_instructions.py --check    measure and compare: exit 1 when instructions or RAM grew by
+                                                        more than 2 %, or a bar is exceeded
     ... [--boards qemu-an386 ...] [--seconds 60] [--layers] [--model FOLDER_OR_TFLITE]
 
-By default the DS-CNN without padding in time (64 channels, 4 blocks; one step is two frames, 40 ms) with random weights.
+By default the DS-CNN without padding in time (64 channels, 4 blocks; a step is two frames, 40 ms), random weights.
 Emulated: exact counts under QEMU; only the network, without front end and detector. Every score of every board is
 compared with the definition. --seconds: of rows, 20 ms each. --layers: what each node takes.
 """
