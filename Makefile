@@ -74,10 +74,12 @@ coverage: setup
 check-wheel: setup
 	.venv/bin/python scripts/check_wheel.py
 
-# Instructions, flash and RAM of the DS-CNN on every emulated board against benchmarks/results/instructions.json.
+# Instructions, flash and RAM of the DS-CNN, and instructions of the front end and of streams, on every emulated board against
+# benchmarks/results.
 check-instructions: setup
 	.venv/bin/python benchmarks/instructions.py --check
 	.venv/bin/python -m benchmarks.stream_instructions --check
+	.venv/bin/python benchmarks/front_end_instructions.py --check
 
 # The reference is made from the code, and a broken link is an error. work/site/index.html opens without a server.
 docs: setup

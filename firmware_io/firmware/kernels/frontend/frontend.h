@@ -78,16 +78,15 @@ static inline void ekw_frontend_window_row(const ekw_frontend *state, ekw_fronte
     ekw_frontend_row(bands + 1, row);
 }
 
-typedef struct {
-    uint32_t words[4];
-} ekw_fe_eight;
-
+/* Eight samples at a time where they are aligned to words. `to` may be part of what is copied, at least eight before. */
 EKW_SHARED void ekw_frontend_copy(int16_t *to, const int16_t *from, int32_t count) {
-    if ((((uintptr_t)to | (uintptr_t)from) & 3) == 0) {
+    if (EKW_FRONTEND_HOP >= 8 && (((uintptr_t)to | (uintptr_t)from) & 3) == 0) {
         for (; count >= 8; count -= 8, to += 8, from += 8) {
-            ekw_fe_eight eight;
-            __builtin_memcpy(&eight, __builtin_assume_aligned(from, 4), sizeof eight);
-            __builtin_memcpy(__builtin_assume_aligned(to, 4), &eight, sizeof eight);
+#if EKW_CORE == EKW_MVE
+            vst1q_s16(to, vld1q_s16(from));
+#else
+            __builtin_memcpy(__builtin_assume_aligned(to, 4), __builtin_assume_aligned(from, 4), 16);
+#endif
         }
     }
     for (const int16_t *end = from + count; from != end;) {

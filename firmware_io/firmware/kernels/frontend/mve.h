@@ -64,13 +64,14 @@ EKW_BODY ekw_fe_angles4 ekw_fe_exact(ekw_fe_angles4 w, int32_t j) {
 }
 
 EKW_SHARED int32_t ekw_frontend_exponent(const int16_t *samples) {
-    int16_t highest = 0, lowest = -1;
+    int16x8_t most = vdupq_n_s16(0), least = vdupq_n_s16(-1);
     int32_t i = 0;
     for (; i + 8 <= EKW_FRONTEND_WINDOW; i += 8, samples += 8) {
         const int16x8_t x = vld1q_s16(samples);
-        highest = vmaxvq_s16(highest, x);
-        lowest = vminvq_s16(lowest, x);
+        most = vmaxq_s16(most, x);
+        least = vminq_s16(least, x);
     }
+    int16_t highest = vmaxvq_s16(0, most), lowest = vminvq_s16(-1, least);
     for (; i < EKW_FRONTEND_WINDOW; i++, samples++) {
         highest = *samples > highest ? *samples : highest;
         lowest = *samples < lowest ? *samples : lowest;
@@ -131,11 +132,23 @@ typedef struct {
     ekw_fe_angles4 leg[3];
 } ekw_fe_twiddles4;
 
+/* Of leg 2: where four of them are all on one side of the middle of a leg, all are a quarter turn further or none is. */
+EKW_BODY ekw_fe_angles4 ekw_fe_second(uint32x4_t numbers, int32_t j, int32_t leg) {
+    if (leg < 8) {
+        return ekw_fe_turns4(numbers);
+    }
+    if (j < leg / 2) {
+        return ekw_fe_angles(ekw_frontend_turns, numbers);
+    }
+    const ekw_fe_angles4 w = ekw_fe_angles(ekw_frontend_turns, vsubq_n_u32(numbers, EKW_FRONTEND_POINTS / 2));
+    return (ekw_fe_angles4){vnegq_s32(w.sine), w.cosine};
+}
+
 EKW_BODY ekw_fe_twiddles4 ekw_fe_twiddles4_at(int32_t j, int32_t leg) {
     const int32_t step = EKW_FRONTEND_BLOCK / 4 / leg, turns = 2 * EKW_FRONTEND_POINTS / EKW_FRONTEND_BLOCK;
     const uint32x4_t k = vmulq_n_u32(vaddq_n_u32(vidupq_n_u32(0, 1), (uint32_t)j), (uint32_t)step);
     const ekw_fe_angles4 one = ekw_fe_angles(ekw_frontend_turns, vmulq_n_u32(k, (uint32_t)turns));
-    const ekw_fe_angles4 two = ekw_fe_turns4(vmulq_n_u32(k, (uint32_t)(2 * turns)));
+    const ekw_fe_angles4 two = ekw_fe_second(vmulq_n_u32(k, (uint32_t)(2 * turns)), j, leg);
     const ekw_fe_angles4 three = ekw_fe_angles(ekw_frontend_third, k);
     return (ekw_fe_twiddles4){{ekw_fe_exact(one, j), ekw_fe_exact(two, j), ekw_fe_exact(three, j)}};
 }
@@ -153,11 +166,50 @@ EKW_BODY void ekw_fe_butterfly4(int32_t *z, int32_t leg, const ekw_fe_twiddles4 
     ekw_fe_store4(z + 3 * leg, ekw_fe_turned4(three, w->leg[2]));
 }
 
+/* ekw_fe_butterfly4 in the registers that there are: compiled, it would keep a third of its values on the stack. The
+ * pointers are to the middle between the legs, which then are at -6, -2, 2 and 6 times `leg` bytes. */
+#define EKW_FRONTEND_TURN(re, im, angles, to)                                                                      \
+    "vldrw.u32 q1, [%[w], #" angles "]\n\tvqdmulh.s32 q7, " re ", q1\n\tvqdmulh.s32 q1, " im ", q1\n\t"              \
+    "vldrw.u32 q0, [%[w], #" angles " + 16]\n\tvqdmulh.s32 " re ", " re ", q0\n\tvqdmulh.s32 " im ", " im ", q0\n\t" \
+    "vadd.i32 q7, q7, " im "\n\tvsub.i32 q1, q1, " re "\n\t"                                                       \
+    "vstrw.32 q7, [%[re], #" to "]\n\tvstrw.32 q1, [%[im], #" to "]\n\t"
+
+EKW_BODY void ekw_fe_butterfly_at(int32_t *re, int32_t *im, int32_t leg, const ekw_fe_twiddles4 *w) {
+    __asm volatile(
+        "vldrw.u32 q0, [%[re], #%c[a]]\n\tvldrw.u32 q1, [%[re], #%c[c]]\n\t"
+        "vadd.i32 q2, q0, q1\n\tvsub.i32 q0, q0, q1\n\t"
+        "vldrw.u32 q1, [%[re], #%c[b]]\n\tvldrw.u32 q3, [%[re], #%c[d]]\n\t"
+        "vadd.i32 q4, q1, q3\n\tvsub.i32 q1, q1, q3\n\t"
+        "vadd.i32 q3, q2, q4\n\tvsub.i32 q2, q2, q4\n\t"
+        "vshr.s32 q3, q3, #1\n\tvstrw.32 q3, [%[re], #%c[a]]\n\t"
+        "vldrw.u32 q3, [%[im], #%c[a]]\n\tvldrw.u32 q4, [%[im], #%c[c]]\n\t"
+        "vadd.i32 q5, q3, q4\n\tvsub.i32 q3, q3, q4\n\t"
+        "vldrw.u32 q4, [%[im], #%c[b]]\n\tvldrw.u32 q6, [%[im], #%c[d]]\n\t"
+        "vadd.i32 q7, q4, q6\n\tvsub.i32 q4, q4, q6\n\t"
+        "vadd.i32 q6, q5, q7\n\tvsub.i32 q5, q5, q7\n\t"
+        "vshr.s32 q6, q6, #1\n\tvstrw.32 q6, [%[im], #%c[a]]\n\t"
+        "vadd.i32 q6, q0, q4\n\tvsub.i32 q0, q0, q4\n\t" /* real parts of legs 1 and 3 */
+        "vsub.i32 q4, q3, q1\n\tvadd.i32 q3, q3, q1\n\t" /* imaginary parts */
+        "vstrw.32 q0, [%[re], #%c[d]]\n\t"
+        EKW_FRONTEND_TURN("q2", "q5", "32", "%c[b]")
+        EKW_FRONTEND_TURN("q6", "q4", "0", "%c[c]")
+        "vldrw.u32 q2, [%[re], #%c[d]]\n\t"
+        EKW_FRONTEND_TURN("q2", "q3", "64", "%c[d]")
+        :
+        : [re] "r"(re), [im] "r"(im), [w] "r"(w), [a] "i"(-6 * leg), [b] "i"(-2 * leg), [c] "i"(2 * leg), [d] "i"(6 * leg)
+        : "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "memory");
+}
+
 EKW_BODY void ekw_fe_stage4(int32_t *z, int32_t leg) {
     for (int32_t j = 0; j < leg; j += 4) {
         const ekw_fe_twiddles4 w = ekw_fe_twiddles4_at(j, leg);
-        for (int32_t at = j; at < EKW_FRONTEND_POINTS; at += 4 * leg) {
-            ekw_fe_butterfly4(z + at, leg, &w);
+        if (leg > 64) { /* too far apart for the assembly */
+            ekw_fe_butterfly4(z + j, leg, &w);
+            continue;
+        }
+        int32_t *re = z + j + leg + leg / 2, *im = re + EKW_FRONTEND_POINTS;
+        for (int32_t i = 0; i < EKW_FRONTEND_POINTS / 4 / leg; i++, re += 4 * leg, im += 4 * leg) {
+            ekw_fe_butterfly_at(re, im, leg, &w);
         }
     }
 }
@@ -212,15 +264,15 @@ EKW_SHARED void ekw_frontend_stages(ekw_fe_complex *spectrum) {
 EKW_BODY void ekw_fe_shares(int32_t *re) {
     int32_t *im = re + EKW_FRONTEND_POINTS;
     const int16_t *turn = ekw_frontend_turns + 2 * EKW_FRONTEND_FIRST_BIN, *rise = ekw_frontend_rises;
-    uint32x4_t k = vaddq_n_u32(vidupq_n_u32(0, 1), EKW_FRONTEND_FIRST_BIN);
-    for (int32_t i = 0; i < EKW_FRONTEND_BINS; i += 4, turn += 8, rise += 4, k = vaddq_n_u32(k, 4)) {
-        const uint32x4_t place = vbrsrq_n_u32(k, EKW_FRONTEND_PLACE_BITS);
-        const uint32x4_t partner = vbrsrq_n_u32(vsubq_u32(vdupq_n_u32(EKW_FRONTEND_POINTS), k), EKW_FRONTEND_PLACE_BITS);
+    uint32_t up = EKW_FRONTEND_FIRST_BIN, down = EKW_FRONTEND_POINTS - EKW_FRONTEND_FIRST_BIN;
+    for (int32_t i = 0; i < EKW_FRONTEND_BINS; i += 4, turn += 8, rise += 4) {
+        const uint32x4_t place = vbrsrq_n_u32(vidupq_wb_u32(&up, 1), EKW_FRONTEND_PLACE_BITS);
+        const uint32x4_t partner = vbrsrq_n_u32(vddupq_wb_u32(&down, 1), EKW_FRONTEND_PLACE_BITS);
         const int32x4_t a = vldrwq_gather_shifted_offset_s32(re, place), b = vldrwq_gather_shifted_offset_s32(im, place);
         const int32x4_t c = vldrwq_gather_shifted_offset_s32(re, partner);
         const int32x4_t d = vldrwq_gather_shifted_offset_s32(im, partner);
         const int32x4_t both = vld1q_s32((const int32_t *)(const void *)turn);
-        const int32x4_t cosine = vshlq_n_s32(both, 16), sine = vandq_s32(both, vdupq_n_s32((int32_t)0xFFFF0000));
+        const int32x4_t cosine = vshlq_n_s32(both, 16), sine = vbicq_n_s32(vbicq_n_s32(both, 0xFF), 0xFF00);
         const int32x4_t x = vaddq_s32(b, d), y = vsubq_s32(c, a);
         int32x4_t real = vaddq_s32(vmulhq_s32(x, cosine), vmulhq_s32(y, sine));
         int32x4_t imaginary = vsubq_s32(vmulhq_s32(y, cosine), vmulhq_s32(x, sine));
@@ -228,7 +280,7 @@ EKW_BODY void ekw_fe_shares(int32_t *re) {
         imaginary = vaddq_s32(imaginary, vshrq_n_s32(vsubq_s32(b, d), 1));
         real = veorq_s32(real, vshrq_n_s32(real, 31));
         imaginary = veorq_s32(imaginary, vshrq_n_s32(imaginary, 31));
-        const int32x4_t zeros = vclzq_s32(vorrq_s32(vorrq_s32(real, imaginary), vdupq_n_s32(1)));
+        const int32x4_t zeros = vclzq_s32(vorrq_s32(real, imaginary));
         const uint32x4_t p = vshrq_n_u32(vreinterpretq_u32_s32(vshlq_s32(real, zeros)), 17);
         const uint32x4_t q = vshrq_n_u32(vreinterpretq_u32_s32(vshlq_s32(imaginary, zeros)), 17);
         const uint32x4_t square = vaddq_u32(vmulq_u32(p, p), vmulq_u32(q, q));
@@ -240,6 +292,7 @@ EKW_BODY void ekw_fe_shares(int32_t *re) {
         rest = EKW_FRONTEND_GUARD > 0 ? vshlq_r_u32(rest, -EKW_FRONTEND_GUARD) : rest;
         const uint32x4_t high = vaddq_u32(vshlq_n_u32(root, 16 - EKW_FRONTEND_GUARD), rest);
         const int32x4_t magnitude = vreinterpretq_s32_u32(vshlq_u32(high, vnegq_s32(zeros)));
+        __asm("" : "+r"(rise) : "w"(magnitude)); /* not before: registers are few */
         const int32x4_t share = vmulhq_s32(magnitude, vshlq_n_s32(vldrhq_s32(rise), 16));
         vstrwq_scatter_shifted_offset_s32(re, place, share);
         vstrwq_scatter_shifted_offset_s32(im, place, vsubq_s32(vshrq_n_s32(magnitude, 1), share));
@@ -316,12 +369,19 @@ EKW_BODY int32_t ekw_fe_cosine_sum4(const int32_t *pair, const int16_t *cosine) 
 }
 
 EKW_SHARED void ekw_frontend_row(int32_t *logarithms, int8_t *row) {
-    int32_t sums[EKW_FRONTEND_PAIRS], differences[EKW_FRONTEND_PAIRS];
-    for (int32_t b = 0; b < EKW_FRONTEND_PAIRS; b++) {
-        const int32_t first = logarithms[b] * (1 << EKW_FRONTEND_LOG_SHIFT);
-        const int32_t last = logarithms[EKW_FRONTEND_BANDS - 1 - b] * (1 << EKW_FRONTEND_LOG_SHIFT);
-        sums[b] = 2 * b + 1 == EKW_FRONTEND_BANDS ? first : first + last;
-        differences[b] = first - last;
+    int32_t sums[EKW_FRONTEND_PAIRS], differences[EKW_FRONTEND_PAIRS], b = 0;
+    const int32_t *last = logarithms + EKW_FRONTEND_BANDS - 1;
+    const uint32x4_t backwards = vsubq_u32(vdupq_n_u32(3), vidupq_n_u32(0, 1));
+    for (; b + 4 <= EKW_FRONTEND_BANDS / 2; b += 4, last -= 4) {
+        const int32x4_t x = vshlq_n_s32(vld1q_s32(logarithms + b), EKW_FRONTEND_LOG_SHIFT);
+        const int32x4_t y = vshlq_n_s32(vldrwq_gather_shifted_offset_s32(last - 3, backwards), EKW_FRONTEND_LOG_SHIFT);
+        vst1q_s32(sums + b, vaddq_s32(x, y));
+        vst1q_s32(differences + b, vsubq_s32(x, y));
+    }
+    for (; EKW_FRONTEND_BANDS % 8 != 0 && b < EKW_FRONTEND_PAIRS; b++, last--) {
+        const int32_t x = logarithms[b] * (1 << EKW_FRONTEND_LOG_SHIFT), y = *last * (1 << EKW_FRONTEND_LOG_SHIFT);
+        sums[b] = 2 * b + 1 == EKW_FRONTEND_BANDS ? x : x + y;
+        differences[b] = x - y;
     }
     const int16_t *cosine = ekw_frontend_cosines;
     for (int32_t c = 0; c < EKW_FRONTEND_COEFFICIENTS; c++, cosine += EKW_FRONTEND_COSINES) {
