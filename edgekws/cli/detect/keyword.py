@@ -75,6 +75,7 @@ def keyword(
         seed=seed,
     )
     out = out.expanduser()
+    console.out.print("about half an hour on two cores; a run that is stopped goes on with the same command")
     with console.progress() as report:
         document = pipeline.make(plan, Folder(out), report)
     _write_page(document, out)

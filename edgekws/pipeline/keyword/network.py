@@ -70,10 +70,10 @@ def integers(
 
     windows = _windows(pools, spec.frames, np.random.default_rng(plan.seed))
     inputs = fit.network_input(windows, spec)
-    section = QuantSection(method="ptq")
+    section = QuantSection(method="ptq", equalize=True)
     layers = torch_fx.trace(network, spec.shape)
     quantized = ptq.quantize(layers, inputs, section, spec.network_scale, spec.network_zero)
-    name = "".join(letter if letter.isalnum() else "_" for letter in plan.phrase.lower())
+    name = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in plan.phrase.lower())
     return lower.lower(quantized, spec, labels(plan.phrase), name, provenance)
 
 

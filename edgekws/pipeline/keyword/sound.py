@@ -17,7 +17,7 @@ from edgekws.pipeline.keyword.plan import RATE_HZ
 TRAINING, VALIDATION, TEST = "training", "validation", "test"
 _SHARES = ((60, TRAINING), (80, VALIDATION), (100, TEST))
 _MOST_HOURS = 4.0
-_PIECE_S = 60
+_PIECE_S, _PAUSE_S = 60, 0.15
 
 Progress = Callable[[str, int, int], None]
 
@@ -47,7 +47,8 @@ def phrases(paths: Sequence[Path]) -> Bank:
 def long_audio(roots: Sequence[Path], option: str, seed: int, progress: Progress) -> dict[str, Bank]:
     """Sound below the folders by part: 60 % of the files train, 20 % choose the threshold, 20 % test it.
 
-    A file's part follows from its path below its folder. Of more than four hours a part is drawn by the seed.
+    A file's part follows from its path below its folder. Of more than four hours a part is drawn by the seed. Short
+    recordings of a part are joined, with pauses between them.
     """
     named = [(path, path.relative_to(root).as_posix()) for root in roots for path in listed(root, option)]
     order = np.random.default_rng(seed).permutation(len(named))
@@ -57,16 +58,21 @@ def long_audio(roots: Sequence[Path], option: str, seed: int, progress: Progress
         path, name = named[number]
         sound = audio.read(path, RATE_HZ)
         samples += len(sound)
-        for start in range(0, len(sound), _PIECE_S * RATE_HZ):
-            piece = sound[start : start + _PIECE_S * RATE_HZ]
-            if len(piece) > RATE_HZ // 4:
-                parts[_part(name)].append((str(path), piece))
+        parts[_part(name)].append((str(path), sound))
         progress("background", done, len(named))
         if samples > _MOST_HOURS * 3600 * RATE_HZ:
             break
-    return {
-        part: Bank(tuple(piece for _, piece in each), tuple(name for name, _ in each)) for part, each in parts.items()
-    }
+    return {part: _pieces(each) for part, each in parts.items()}
+
+
+def _pieces(named: Sequence[tuple[str, np.ndarray]]) -> Bank:
+    """Recordings end to end with pauses, in pieces of a minute that have the name of the recording they begin in."""
+    pause, length = np.zeros(int(_PAUSE_S * RATE_HZ), np.int16), _PIECE_S * RATE_HZ
+    whole = np.concatenate([np.zeros(0, np.int16), *(part for _, sound in named for part in (sound, pause))])
+    edges = np.cumsum([len(sound) + len(pause) for _, sound in named])
+    starts = range(0, len(whole), length)
+    names = tuple(named[int(np.searchsorted(edges, start, side="right"))][0] for start in starts)
+    return Bank(tuple(whole[start : start + length] for start in starts), names)
 
 
 def clips(roots: Sequence[Path], option: str) -> Bank:
