@@ -66,6 +66,10 @@ class FeaturesSection(_Section):
     clip_samples: int | None = Field(None, ge=1)
     """What the network hears at once; by default 16000, one second."""
 
+    def given(self) -> dict[str, Any]:
+        """The fields of a FeatureSpec that the recipe states, by name; those of a preset are not among them."""
+        return self.model_dump(exclude={"preset"}, exclude_none=True)
+
 
 class TrainSection(_Section):
     epochs: int = Field(36, ge=1)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekws.data.dataset import Dataset, Split
+from edgekws.errors import DataError
 from edgekws.features import extract
 from edgekws.features.spec import FeatureSpec
 from edgekws.files import replacing, write_rows
@@ -23,8 +24,15 @@ _LEAST_DEVIATION = 1e-3
 def features_of(
     dataset: Dataset, split: str, spec: FeatureSpec, progress: Callable[[int, int], None] = lambda *_: None
 ) -> np.ndarray:
-    """`extract.features` of every clip of a split, [n, frames, coefficients], memory-mapped from the cache."""
+    """`extract.features` of every clip of a split, [n, frames, coefficients], memory-mapped from the cache.
+
+    Raises DataError when the clips are not as long as those of `spec`, and ConfigError as `extract.features`.
+    """
     part = dataset.splits[split]
+    if part.samples.shape[1] != spec.clip_samples:
+        hint = "leave clip_samples out of the recipe's [features], or give clips of this length"
+        expected = f"the clips of {dataset.name} should have {spec.clip_samples} samples, as the front end takes them"
+        raise DataError(expected, got=str(part.samples.shape[1]), hint=hint)
     path = _cache_path(dataset.folder, part, spec)
     if not path.exists():
         with replacing(path) as partial:

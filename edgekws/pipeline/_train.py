@@ -86,7 +86,7 @@ def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress
 
 
 def _front_end(recipe: Recipe, data: Dataset, initial: Initial | None, progress: Progress) -> FeatureSpec:
-    given = recipe.features.model_dump(exclude={"preset"}, exclude_none=True)
+    given = recipe.features.given()
     if recipe.features.preset:
         return replace(presets.PRESETS[recipe.features.preset], **given)
     if initial:  # the weights suit these scales, and a few recordings could not give better ones

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,7 +85,7 @@ def size_of(recipe: Recipe, labels: tuple[str, ...]) -> tuple[int, int]:
     from edgekws.recipe import QuantSection
     from edgekws.training.trained import build_network
 
-    spec = FeatureSpec()
+    spec = replace(FeatureSpec(), **recipe.features.given())
     plan = QuantSection.model_validate({**recipe.quant.model_dump(), "method": "ptq", "reconstruct": False})
     clips = np.random.default_rng(0).normal(size=(_SIZING_CLIPS, 1, *spec.shape)).astype(np.float32)
     with torch.random.fork_rng(devices=[]):

@@ -7,6 +7,7 @@ import pytest
 
 from edgekws.data.augment import AugmentSpec, mask_features
 from edgekws.data.dataset import Dataset, Split
+from edgekws.errors import DataError
 from edgekws.features import cache, extract, fixed, mfcc
 from edgekws.features.presets import MLPERF
 from edgekws.features.spec import FeatureSpec
@@ -68,4 +69,6 @@ def test_the_cache_keeps_every_bit(clips, tmp_path):
     data = Dataset(tmp_path, "three", ("x",), 16_000, {"train": split}, np.zeros(0, np.int16), "0", (), "1")
     spec = cache.fit_spec(data, FIXED)
     assert np.array_equal(cache.int8_features(data, "train", spec), fixed.quantized(spec, clips))
+    with pytest.raises(DataError, match=r"23840 samples.*Got: 16000.*clip_samples"):
+        cache.features_of(data, "train", replace(FIXED, clip_samples=23_840))
     assert np.allclose(spec.input_scale, cache.fit_spec(data, FLOAT).input_scale, rtol=1e-3)
