@@ -32,7 +32,8 @@ class Board:
     flash_options: settings of the flash tool, by the names of its OPTIONS.
     qemu_program, qemu_machine, qemu_args: the emulator and its machine; empty without an emulator.
     energy_edge: the output of the time stamps in energy mode, in words; "" for a board without energy mode.
-    energy_baud: baud rate of the serial line in energy mode.
+    energy_baud: baud rate of the serial line in energy mode. stream_baud: of the firmware that listens; 16 kHz need
+    320,000 at least in real time.
     supply_v: lowest and highest supply by the data sheet, in volts; empty when unknown.
     active_current_ma: lowest and highest current while it computes at clock_hz, by data sheet and publications, in mA;
     empty when unknown. firmware_io/bench/plausible.py compares metered energies with both.
@@ -70,6 +71,7 @@ class Board:
     icount_shift: int = -1
     energy_edge: str = ""
     energy_baud: int = 9600
+    stream_baud: int = 921_600
     supply_v: tuple[float, ...] = ()
     active_current_ma: tuple[float, ...] = ()
     npu_macs_per_cycle: int = 0

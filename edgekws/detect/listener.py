@@ -8,6 +8,7 @@ event. Float features are the exception: see FeatureSpec.arithmetic.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from typing import Protocol
 
@@ -48,11 +49,14 @@ class Scorer:
         self.clock = clock(graph)
         self.samples = 0
         """Samples so far."""
+        self.scores_crc32 = 0
+        """CRC-32 (as zlib computes it) of the int8 scores of all steps so far; boards compute it too."""
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """int16 [k], any k -> int64 [steps, labels], thousandths, of the steps that they complete."""
         self.samples += len(samples)
         scores = self._stream.push(self._front_end.push(samples))
+        self.scores_crc32 = zlib.crc32(np.ascontiguousarray(scores).tobytes(), self.scores_crc32)
         return np.asarray(self._graph.permille(scores)[:, self._columns], np.int64)
 
 

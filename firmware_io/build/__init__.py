@@ -146,6 +146,8 @@ def commands(board: Board, folder: Path, elf: Path, energy: bool = False, plan: 
     """
     if energy:
         require_energy_mode(board)
+    if (folder / STREAM_FILE).exists():
+        board = replace(board, baud=board.stream_baud)
     symbols = {"EKW_FLASH_BYTES": board.flash_bytes, "EKW_RAM_BYTES": board.ram_bytes, **board.symbols}
     fast, around = _fast_and_around(board, folder)
     objects = [str(folder / f"{path.stem}.o") for path in fast]

@@ -304,8 +304,10 @@ def _require_labels(job: _Job, clips: Vectors) -> None:
         raise ConfigError("an MLPerf Tiny session needs the label of each clip", got="clips without", hint=hint)
 
 
-def port_of(options: Options, board: Board, energy: bool = False) -> str:
+def port_of(options: Options, board: Board, energy: bool = False, stream: bool = False) -> str:
     """The URL of the device; a serial line gets the baud rate of the firmware when none is given.
+
+    energy: of energy mode; stream: the one that listens.
 
     Raises ConfigError for a URL that starts another board: its figures would carry the wrong name.
     """
@@ -323,7 +325,7 @@ def port_of(options: Options, board: Board, energy: bool = False) -> str:
         hint = f"give --board {boards.load(started).name}, or leave out --port"
         raise ConfigError(f"--port should be one of the board {board.name}", got=got, hint=hint)
     serial = re.match(r"(spy:.*:)?serial:", port) and "baud=" not in port
-    baud = board.energy_baud if energy else board.baud
+    baud = board.energy_baud if energy else board.stream_baud if stream else board.baud
     return f"{port}{'&' if '?' in port else '?'}baud={baud}" if serial else port
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,14 +15,16 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from edgekws.cli import console
-from edgekws.cli.detect import subject
+from edgekws.cli._options import PortOption
+from edgekws.cli.detect import on_board, subject
 from edgekws.cli.detect.subject import DetectorOption, EngineOption, ModelArgument, ThresholdOption
 from edgekws.cli.paths import user_path
 from edgekws.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from edgekws.data.streams.source import Source
-    from edgekws.detect.listener import Listener
     from edgekws.detect.settings import Settings
     from edgekws.detect.timeline import Envelope
     from edgekws.graph.ir import Graph
@@ -31,6 +34,8 @@ _PICTURES = (".svg", ".html")
 _WIDTH = 64
 _SHOWN_FAILURES = 5
 Opener = Callable[[], "Source"]
+Hearing = Callable[[Iterable["np.ndarray"], "Heard"], Iterator["Detection"]]
+"""Blocks of int16 samples -> events as they are heard; adds what a timeline draws."""
 
 
 @dataclass
@@ -67,6 +72,16 @@ def detect(
         bool, typer.Option("--json", help="Print JSON lines, as it does where the output is no terminal.")
     ] = False,
     timeline: Annotated[Path | None, typer.Option(help="Draw a timeline into this .svg or .html file.")] = None,
+    board: Annotated[
+        str, typer.Option(help="Stream to the firmware of this board, and check that it hears what is heard here.")
+    ] = "",
+    port: PortOption = "",
+    real_time: Annotated[
+        bool, typer.Option("--real-time", help="Of --board: no faster than the sound; otherwise as fast as it goes.")
+    ] = False,
+    histogram: Annotated[
+        bool, typer.Option("--histogram", help="Of --board: compare its posteriors with those of the validation.")
+    ] = False,
 ) -> None:
     """Detect the words in sound of any length: an event for each word that is heard, with its time.
 
@@ -78,7 +93,14 @@ def detect(
     - events for another program: `edgekws detect work/my_words/model evening.flac --json > events.jsonl`
     - live, from a pipe: `arecord -f S16_LE -r 16000 -t wav | edgekws detect work/my_words/model -`
     - a timeline: `edgekws detect work/my_words/model evening.flac --timeline evening.html`
+    - on a board, emulated or real: `edgekws detect work/my_words/model evening.flac --board qemu-an386`
+
+    With --board the board's events are printed. It ends with exit code 9 when the board's events, or the hash of all
+    its scores, differ from those of this computer.
     """
+    if not board and (port or real_time or histogram):
+        got = "--port" if port else "--real-time" if real_time else "--histogram"
+        raise ConfigError("--port, --real-time and --histogram belong to --board", got=got, hint="name a board")
     if timeline is not None and timeline.suffix.lower() not in _PICTURES:
         raise ConfigError("--timeline should be a .svg or .html file", got=str(timeline))
     if raw is not None and recordings != ["-"]:
@@ -88,7 +110,8 @@ def detect(
     sources = sources_of(recordings, graph.front_end.rate_hz, raw, channels)
     is_json = as_json or not console.out.is_terminal
     results, failures = [], list[tuple[str, DataError]]()
-    with console.progress() as report:
+    hearing = on_board.hearing(board, port, graph, settings, on, real_time, histogram) if board else None
+    with hearing or nullcontext(here(graph, settings, on)) as hear, console.progress() as report:
         for number, (name, open_source) in enumerate(sources):
             try:
                 source = open_source()
@@ -97,7 +120,7 @@ def detect(
                 continue
             heard = new_heard(name, graph, settings)
             show = report if recordings != ["-"] else _no_report
-            for event in _events(graph, settings, on, source, heard, show, f"({number + 1} of {len(sources)})"):
+            for event in _events(hear, source, heard, show, f"({number + 1} of {len(sources)})"):
                 _print_event(event, heard, is_json, live=recordings == ["-"])
             results.append(heard)
             _say(heard, is_json)
@@ -143,32 +166,39 @@ def new_heard(name: str, graph: Graph, settings: Settings) -> Heard:
     return Heard(name, settings.keywords, graph.front_end.rate_hz, Envelope(len(settings.keywords)))
 
 
-def _events(
-    graph: Graph,
-    settings: Settings,
-    on: str,
-    source: Source,
-    heard: Heard,
-    report: Callable[[str, int, int], None],
-    which: str,
-) -> Iterator[Detection]:
-    """The events of a recording as they are heard; fills `heard`."""
+def here(graph: Graph, settings: Settings, on: str) -> Hearing:
+    """Streams through this computer. on: the engine of the graph, "" for the fastest."""
     from edgekws.detect.listener import Listener
 
-    listener: Listener = Listener(graph, settings, on or None)
+    def hear(blocks: Iterable[np.ndarray], heard: Heard) -> Iterator[Detection]:
+        listener = Listener(graph, settings, on or None)
+        for block in blocks:
+            yield from listener.push(block)
+            heard.envelope.push(listener.posteriors)
+
+    return hear
+
+
+def _events(
+    hear: Hearing, source: Source, heard: Heard, report: Callable[[str, int, int], None], which: str
+) -> Iterator[Detection]:
+    """The events of a recording as they are heard; fills `heard`."""
     heard.changes = source.changes
-    for block in source:
-        events = listener.push(block)
-        heard.envelope.push(listener.posteriors)
-        heard.events += events
-        heard.samples = listener.samples
-        if source.total:
-            total = max(source.total // heard.rate_hz, 1)
-            report(f"detect {which}, seconds", min(heard.samples // heard.rate_hz, total), total)
-        yield from events
+    for event in hear(_counted(source, heard, report, which), heard):
+        heard.events.append(event)
+        yield event
     heard.faults += source.faults
     if not heard.samples:
         heard.faults.append("no sound in it")
+
+
+def _counted(source: Source, heard: Heard, report: Callable[[str, int, int], None], which: str) -> Iterator[np.ndarray]:
+    for block in source:
+        heard.samples += len(block)
+        if source.total:
+            total = max(source.total // heard.rate_hz, 1)
+            report(f"detect {which}, seconds", min(heard.samples // heard.rate_hz, total), total)
+        yield block
 
 
 def _no_report(what: str, done: int, total: int) -> None:
