@@ -103,6 +103,11 @@ class BenchRun:
             for mode in self.others.values()
             for name, value, unit, n in mode.rows
         ]
+        others += [
+            _measurement(self, each.name, each.value, each.unit, 1, "estimated", each.interval)
+            for mode in self.others.values()
+            for each in mode.estimates
+        ]
         return (*figures, *_memory_figures(self), *others)
 
     def to_json(self) -> dict[str, Any]:

@@ -212,7 +212,8 @@ def _meter_clock_reasons(energy: Energy) -> Iterator[str]:
 
 
 def _run_warnings(run: BenchRun, plan: Plan) -> Iterator[str]:
-    if run.identity is not None and run.identity.model not in (model_id.BENCHMARK, model_id.OWN_INPUTS):
+    known = (model_id.BENCHMARK, model_id.OWN_INPUTS, model_id.STREAM)
+    if run.identity is not None and run.identity.model not in known:
         yield f"the device reports the model {run.identity.model}, not {model_id.BENCHMARK}"
     if run.identity is None and run.energy is not None:
         yield "a recorded trace: it is not proven that the board ran this graph, or this number of inferences"

@@ -36,7 +36,7 @@ class Drift:
     @property
     def verdict(self) -> str:
         if self.steps < FEWEST_STEPS:
-            return "too few steps to say"
+            return "too few steps"
         return "no drift" if self.psi < SOME else "some drift" if self.psi < MUCH else "DRIFT"
 
 

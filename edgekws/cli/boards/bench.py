@@ -12,7 +12,7 @@ from edgekws.cli.boards import measure
 
 ModeOption = Annotated[
     list[str],
-    typer.Option("--mode", help="performance, accuracy, energy; several with commas, or the option again."),
+    typer.Option("--mode", help="performance, accuracy, energy; several with commas, or again. Or stream, alone."),
 ]
 SpyOption = Annotated[Path | None, typer.Option("--spy", help="Record the traffic; `--port replay:FILE` plays it.")]
 MeterOption = Annotated[
@@ -80,6 +80,7 @@ def bench(
     - five windows of 10 s: `edgekws bench --board nucleo-l4r5zi --mode performance --port serial:/dev/ttyACM0`
     - every answer against the interpreter: `edgekws bench --board nucleo-l4r5zi --mode accuracy --spy traffic.jsonl`
     - joules: `edgekws bench --board nucleo-l4r5zi --mode energy --meter lpm01a:/dev/ttyACM1 --voltage 3`
+    - the cost of listening, by stage: `edgekws bench --board qemu-an386 --mode stream --out my_stream_model`
     - what another meter wrote: `edgekws bench --board nucleo-l4r5zi --mode energy --meter csv:t.csv --iterations 230`
     - estimated from published currents: `edgekws bench --mode energy --meter model:`
 

@@ -43,6 +43,15 @@ def chosen(vectors: Path | None, data: Path, limit: int, graph: Graph) -> tuple[
     return Vectors(named, ids, features, test.labels[indices]), loaded
 
 
+def none(graph: Graph) -> Vectors:
+    """In place of clips, for a bench that sends none: one that is silent."""
+    import numpy as np
+
+    from firmware_io.bench import Vectors
+
+    return Vectors("no clips", ("none",), np.zeros((1, *graph.clip_shape), np.int8))
+
+
 def _recordings(folder: Path, graph: Graph) -> Vectors | None:
     """The clips of a folder of recordings, by the model's own front end: in word folders, or listed in y_labels.csv.
 

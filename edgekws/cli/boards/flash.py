@@ -208,6 +208,25 @@ def emitted_model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[s
     return graph, model_id.model(graph, min_ram)
 
 
+def listening_model(out: Path) -> tuple[Graph, dict[str, bytes]]:
+    """The graph, and the C with which a board listens; thresholds are those beside it, else the defaults.
+
+    Raises TargetError for a graph that cannot run over a stream or whose front end has no integers.
+    """
+    from edgekws.detect import listener, settings
+    from edgekws.emit.c import listening
+    from edgekws.graph import io
+
+    graph = io.load(out / "graph.npz")
+    path = out / settings.FILE
+    chosen = (
+        settings.load(path, io.digest(graph))
+        if path.exists()
+        else settings.default(graph.labels, listener.clock(graph).step_ms)
+    )
+    return graph, listening.files(graph, chosen)
+
+
 def _print_identity(board: Board, transport: str, elf: Path, written: str, crc32: int | None) -> None:
     """Print who answers and which build it runs. written: the build id of the image, "" if it has none.
 

@@ -14,7 +14,7 @@ from edgekws.cli._model import data_for, model_folder, require_graph, vectors_fo
 from edgekws.cli._options import BOARD, DATA, OUT
 from edgekws.cli.boards import clips as clips_of
 from edgekws.cli.boards import locks, run_files
-from edgekws.cli.boards.flash import emitted_model
+from edgekws.cli.boards.flash import emitted_model, listening_model
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from firmware_io.board import Board
     from firmware_io.build import Firmware
     from firmware_io.energy.meter import Meter
+
+
+STREAM = "stream"
+"""The mode with a firmware of its own."""
+_NOT_OF_STREAMS = ("meter", "voltage", "iterations", "vectors", "save_vectors", "mlperf", "image", "min_ram", "clips")
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,11 @@ class _Job:
     port: str = ""
     model: dict[str, bytes] = field(default_factory=dict)
 
+    @property
+    def streams(self) -> bool:
+        """Whether the firmware is the one that listens."""
+        return self.plan.modes == (STREAM,)
+
 
 def measure(options: Options) -> None:
     """Measure, print the figures, write the report; then raise the error that stopped the run or made it invalid."""
@@ -96,8 +106,12 @@ def measure(options: Options) -> None:
 
     board, out = boards.load(options.board), model_folder(options.out)
     require_graph(out)
-    options = replace(options, out=out, vectors=vectors_for(options.vectors, options.data, out))
+    options = replace(options, out=out)
     plan, meter = _plan(options), _meter(options)
+    if STREAM in plan.modes:
+        _measure_stream(options, board, plan)
+        return
+    options = replace(options, vectors=vectors_for(options.vectors, options.data, out))
     if options.image is not None:
         _require_a_board_with_it(options, board, meter)
     if options.mlperf is not None:
@@ -113,6 +127,19 @@ def measure(options: Options) -> None:
         return
     graph, model = emitted_model(board, options.out, options.min_ram)
     _run(_Job(options, board, graph, plan, meter, port, model))
+
+
+def _measure_stream(options: Options, board: Board, plan: Plan) -> None:
+    """Raises ConfigError for other modes beside it, which need another firmware, and for options without a meaning."""
+    given = [f"--{name.replace('_', '-')}" for name in _NOT_OF_STREAMS if getattr(options, name)]
+    if plan.modes != (STREAM,) or given:
+        got = f"--mode {','.join(plan.modes)}" if plan.modes != (STREAM,) else f"{given[0]}"
+        hint = "run --mode stream alone: its firmware listens and classifies no clips"
+        raise ConfigError("stream mode should be the only one, with sound of its own", got=got, hint=hint)
+    _require_outputs(options)
+    graph, files = listening_model(options.out)
+    port = port_of(options, board, stream=True)
+    _run(_Job(options, board, graph, plan, None, port, files))
 
 
 def _plan(options: Options) -> Plan:
@@ -213,8 +240,11 @@ def _run(job: _Job) -> None:
     from firmware_io.protocol import probe
 
     options = job.options
-    data = DATA if options.vectors else data_for(options.data, options.out)
-    clips, dataset = clips_of.chosen(options.vectors, data, options.clips, job.graph)
+    if job.streams:
+        clips, dataset = clips_of.none(job.graph), None
+    else:
+        data = DATA if options.vectors else data_for(options.data, options.out)
+        clips, dataset = clips_of.chosen(options.vectors, data, options.clips, job.graph)
     _require_labels(job, clips)
     about = clips_of.origin(options.out, job.graph, dataset)  # a damaged file is reported before minutes of measurement
     if options.save_vectors is not None:
@@ -240,6 +270,7 @@ def _measured(job: _Job, url: str, source: Provenance, clips: Vectors, folder: P
     from firmware_io import transport as transports
     from firmware_io.bench import bench, provenance
     from firmware_io.build import memory_plan
+    from firmware_io.listening.board import wake
     from firmware_io.protocol.session import Session
     from firmware_io.transport import open_transport, spy
 
@@ -249,12 +280,14 @@ def _measured(job: _Job, url: str, source: Provenance, clips: Vectors, folder: P
     console.out.print(f"device at {job.port}", markup=False)
     traced = spy.url_of(record, url) if record else url
     with open_transport(traced, firmware.elf) as transport, console.progress() as report:
+        if job.streams:
+            wake(transport)
         run = bench(Session(transport), job.board, job.graph, clips, job.plan, firmware, report, meter)
     run_files.keep_traffic(folder, record, url)
     run = run_files.whole(run, folder, recorded=bool(record or transports.recording_of(url)))
     if run.firmware is None:
         firmware.elf.unlink(missing_ok=True)
-    known = run.firmware is not None and job.options.image is None  # of an image, the plan is not known
+    known = run.firmware is not None and job.options.image is None and not job.streams  # else it is not known
     arena = memory_plan.arena(job.board, job.graph, job.options.min_ram) if known else None
     return replace(run, provenance=replace(source, ended=provenance.now()), arena=arena)
 

@@ -21,7 +21,7 @@ from edgekws.errors import ConfigError
 from edgekws.graph import interp
 from edgekws.graph.ir import Graph
 from edgekws.mlperf import WINDOW_S, WINDOWS
-from edgekws.types import Progress
+from edgekws.types import Interval, Progress
 from firmware_io.board import Board
 from firmware_io.build import Firmware
 from firmware_io.energy.meter import Meter
@@ -97,6 +97,16 @@ class Setup:
 
 
 @dataclass(frozen=True)
+class Estimated:
+    """A figure from a cost model, between bounds that published constants allow; its name says what it stands for."""
+
+    name: str
+    value: float
+    unit: str
+    interval: Interval
+
+
+@dataclass(frozen=True)
 class Figures:
     """The section of a mode that the report has no place for. rows: (name, value, unit, n: values behind it).
 
@@ -105,6 +115,7 @@ class Figures:
 
     rows: tuple[tuple[str, float, str, int], ...]
     reasons: tuple[str, ...] = ()
+    estimates: tuple[Estimated, ...] = ()
 
 
 class Runner(Protocol):
