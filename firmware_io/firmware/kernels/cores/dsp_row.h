@@ -264,23 +264,38 @@ EKW_BODY void ekw_row_pack(const ekw_node *node, const uint8_t *input, uint8_t *
     }
 }
 
-/* acc: without the offset. Fixed-point rules with a gain of 1, as dsp.h explains it; others as all cores do it. */
-EKW_BODY uint8_t ekw_row_scaled(const ekw_node *node, int32_t acc, int32_t channel, ekw_case kind) {
-    const ekw_requant *requant = &node->requant;
-    if (ekw_gain_rule(kind.rule, kind.general) != EKW_FIXED || requant->shift[channel] > 15) {
+/* A requantization, copied: bytes that are stored might be it, as far as the compiler knows. is_fixed: fixed-point rules
+ * with a gain of 1, as dsp.h explains it; other rules are scaled as on all cores. */
+typedef struct {
+    ekw_requant requant;
+    int32_t zero;
+    bool is_fixed;
+} ekw_row_scale;
+
+EKW_BODY ekw_row_scale ekw_row_scale_of(const ekw_node *node, ekw_case kind) {
+    const bool is_fixed = ekw_gain_rule(kind.rule, kind.general) == EKW_FIXED;
+    return (ekw_row_scale){node->requant, is_fixed && kind.general ? kind.general->zero : 0, is_fixed};
+}
+
+/* acc: without the offset. */
+EKW_BODY uint8_t ekw_row_scaled(const ekw_row_scale *scale, int32_t acc, int32_t channel, ekw_case kind) {
+    const ekw_requant *requant = &scale->requant;
+    if (!scale->is_fixed) {
         return ekw_requantize(requant, acc, channel, kind);
     }
-    const int32_t shift = requant->shift[channel], zero = kind.general ? kind.general->zero : 0;
-    const int32_t total = acc + requant->offset[channel], mult = ((const int32_t *)requant->mult)[channel];
+    const int32_t shift = requant->shift[channel], mult = ((const int32_t *)requant->mult)[channel];
     int32_t high;
-    __asm("smmulr %0, %1, %2" : "=r"(high) : "r"((int32_t)((uint32_t)total << 1)), "r"(mult));
-    high = shift == 0 ? high : (high + (high >> 31) + (1 << (shift - 1))) >> shift;
-    return ekw_clip(requant, high + zero);
+    __asm("smmulr %0, %1, %2" : "=r"(high) : "r"((acc + requant->offset[channel]) * 2), "r"(mult));
+    if (shift > 0) {
+        high = (high + (high >> 31) + (int32_t)(UINT32_C(1) << (shift - 1))) >> shift;
+    }
+    return ekw_clip(requant, high + scale->zero);
 }
 
 EKW_BODY void ekw_row_single(const ekw_node *node, const uint8_t *packed, uint8_t *output, int32_t taps,
                              ekw_case kind) {
     const int32_t filters = node->out_shape.channels, eights = taps >> 3;
+    const ekw_row_scale scale = ekw_row_scale_of(node, kind);
     ekw_row1 row = {.skip = (-eights & (EKW_ROW1_ROUND - 1)) * EKW_ROW1_EIGHT_TAPS, .last = packed + taps * 2};
     const int8_t *weights = node->weight;
     for (int32_t f = 0; f < filters; f += 2, weights += 2 * taps) {
@@ -290,9 +305,9 @@ EKW_BODY void ekw_row_single(const ekw_node *node, const uint8_t *packed, uint8_
         row.second = has_second ? weights + taps : weights;
         row.sums[0] = row.sums[1] = 0;
         ekw_row1_run(&row);
-        output[f] = ekw_row_scaled(node, row.sums[0], f, kind);
+        output[f] = ekw_row_scaled(&scale, row.sums[0], f, kind);
         if (has_second) {
-            output[f + 1] = ekw_row_scaled(node, row.sums[1], f + 1, kind);
+            output[f + 1] = ekw_row_scaled(&scale, row.sums[1], f + 1, kind);
         }
     }
 }
@@ -316,10 +331,11 @@ EKW_BODY void ekw_row_five(const ekw_node *node, const uint8_t *packed, uint8_t 
         ekw_row5_run(&row);
         return;
     }
+    const ekw_row_scale scale = ekw_row_scale_of(node, kind);
     for (int32_t f = 0; f < filters; f++, output += width, row.weights += taps) {
         ekw_row5_run(&row);
         for (int32_t p = 0; p < count; p++) {
-            output[p] = ekw_row_scaled(node, sums[p], f, kind);
+            output[p] = ekw_row_scaled(&scale, sums[p], f, kind);
         }
     }
 }

@@ -1,0 +1,50 @@
+"""Streams on emulated boards: every score is that of the definition, a minute of the DS-CNN and random networks."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from benchmarks import _stream_board
+from edgekws.graph.ir import Graph
+from edgekws.graph.stream import definition
+from firmware_io import board as boards
+from firmware_io import tools
+from firmware_io.board import Board
+from tests.streamable import random_streamable, valid_dscnn
+
+BOARDS = ("qemu-an385", "qemu-an385-v6m", "qemu-an386", "qemu-an500", "qemu-an547", "qemu-riscv32")
+ROWS_OF_A_MINUTE = 3000
+SEEDS = range(6)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(params=BOARDS)
+def board(request: pytest.FixtureRequest) -> Board:
+    loaded = boards.load(request.param)
+    for tool in (loaded.compiler, loaded.qemu_program):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is missing: {tools.install_hint(tool)}")
+    return loaded
+
+
+def differences(board: Board, graph: Graph, count: int) -> int:
+    """Scores that differ from the definition, of `count` random rows."""
+    rows = np.random.default_rng(7).integers(-128, 128, (count, graph.clip_shape[1])).astype(np.int8)
+    expected = definition.scores(graph, rows)
+    scores = _stream_board.run(board, graph, rows).scores
+    assert scores.shape == expected.shape
+    return int((scores != expected).sum())
+
+
+def test_a_minute_of_the_dscnn(board: Board) -> None:
+    assert differences(board, valid_dscnn(), ROWS_OF_A_MINUTE) == 0
+
+
+def test_random_networks(board: Board) -> None:
+    for seed in SEEDS:
+        graph = random_streamable(seed)
+        assert differences(board, graph, graph.clip_shape[0] + 40) == 0, seed
