@@ -19,12 +19,14 @@ BOARDS = ("qemu-an385", "qemu-an385-v6m", "qemu-an386", "qemu-an500", "qemu-an54
 ROWS_OF_A_MINUTE = 3000
 SEEDS = range(6)
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(params=BOARDS)
 def board(request: pytest.FixtureRequest) -> Board:
-    loaded = boards.load(request.param)
+    return available(request.param)
+
+
+def available(name: str) -> Board:
+    loaded = boards.load(name)
     for tool in (loaded.compiler, loaded.qemu_program):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is missing: {tools.install_hint(tool)}")
@@ -40,10 +42,16 @@ def differences(board: Board, graph: Graph, count: int) -> int:
     return int((scores != expected).sum())
 
 
+def test_a_small_network_on_the_m4f() -> None:
+    assert differences(available("qemu-an386"), valid_dscnn(channels=8, blocks=1, rows=31), 60) == 0
+
+
+@pytest.mark.slow
 def test_a_minute_of_the_dscnn(board: Board) -> None:
     assert differences(board, valid_dscnn(), ROWS_OF_A_MINUTE) == 0
 
 
+@pytest.mark.slow
 def test_random_networks(board: Board) -> None:
     for seed in SEEDS:
         graph = random_streamable(seed)
