@@ -62,7 +62,7 @@ def main() -> None:
         test = hear("test", place, graph, base.keywords, how, report, options.most) if options.test else None
     rows = []
     for number, budget in enumerate(options.budgets):
-        chosen = run.chosen(validation[0], base, budget, how.tau_ms)
+        chosen = run.chosen(validation[0], base, budget, how.tau_ms, options.latency_ms)
         if number == 0 and options.save:
             settings.save(chosen, model.path.with_name(settings.FILE), model.sha256)
         judged = {"validation": (validation, validation[0].evaluate(chosen, how.tau_ms))}
@@ -84,6 +84,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--budgets", type=float, nargs="+", default=[0.5, 5.0], help="false accepts per hour")
     parser.add_argument("--snr", type=ratio, nargs="+", default=[None, 20.0, 10.0], help="dB, or clean")
     parser.add_argument("--tau-ms", type=float, default=500.0)
+    parser.add_argument("--latency-ms", type=float, default=300.0, help="p95 of the smoothing to choose, if any")
     parser.add_argument("--test", action="store_true", help="read the test streams too")
     parser.add_argument("--save", action="store_true", help="write detector.json beside the graph")
     parser.add_argument("--most", type=int, default=0, help="files of each kind, for a trial; 0 is all")

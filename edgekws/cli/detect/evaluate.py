@@ -48,6 +48,9 @@ def detect_eval(
         "clean,20,10"
     ),
     tau_ms: Annotated[float, typer.Option(help="How long after a word's end its event may come.", min=0)] = 500.0,
+    latency_ms: Annotated[
+        float, typer.Option(help="Choose a smoothing with which 95 % of the events come this soon, if any.", min=0)
+    ] = 300.0,
     seed: Annotated[int, typer.Option(help="Of the scenes that words are put into.", min=0)] = 0,
     on: EngineOption = "",
     out: Annotated[Path | None, typer.Option(help="Folder of the report.", show_default="MODEL/detect-eval")] = None,
@@ -75,7 +78,7 @@ def detect_eval(
         tuple(positives), tuple(negatives), tuple(synthetic or ()), tuple(noise or ()), tuple(rooms or ())
     )
     base = detectors.default(graph.labels, subject.step_ms(graph)) if validation else subject.settings_of(read, graph)
-    base, chosen_on = _chosen(graph, base, validation, per_hour, options)
+    base, chosen_on = _chosen(graph, base, validation, per_hour, latency_ms, options)
     test = _heard(graph, base, given, options)
     judged = (test, test.evaluate(base, tau_ms))
     before = (chosen_on, chosen_on.evaluate(base, tau_ms)) if chosen_on else None
@@ -114,7 +117,7 @@ def ratios(text: str) -> tuple[float | None, ...]:
 
 
 def _chosen(
-    graph: Graph, base: Settings, validation: Path | None, per_hour: float, options: Options
+    graph: Graph, base: Settings, validation: Path | None, per_hour: float, latency_ms: float, options: Options
 ) -> tuple[Settings, Part | None]:
     """The detector to judge, and the streams that it was chosen on."""
     from edgekws.detect.evaluation import run
@@ -123,7 +126,7 @@ def _chosen(
         return base, None
     part = _heard(graph, base, run.inputs_below(validation), replace(options, seed=options.seed + 1))
     with console.waiting("choosing thresholds"):
-        return run.chosen(part, base, per_hour, options.tau_ms), part
+        return run.chosen(part, base, per_hour, options.tau_ms, latency_ms), part
 
 
 def _heard(graph: Graph, base: Settings, given: Inputs, options: Options) -> Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -140,9 +141,17 @@ def compose(
     return scenes.compose(spoken, audible, each, rate_hz, options.seed)
 
 
-def chosen(part: Part, base: Settings, budget_per_hour: float, tau_ms: float) -> Settings:
-    """The detector for a budget, with how it was chosen. base: its keywords and refractory time."""
-    result = choice.choose(part.background, part.scenes, base.keywords, base.refractory_steps, budget_per_hour, tau_ms)
+def chosen(part: Part, base: Settings, budget_per_hour: float, tau_ms: float, latency_ms: float = math.inf) -> Settings:
+    """The detector for a budget, with how it was chosen: choice.choose. base: its keywords and refractory time."""
+    result = choice.choose(
+        part.background,
+        part.scenes,
+        base.keywords,
+        base.refractory_steps,
+        budget_per_hour,
+        tau_ms,
+        latency_ms=latency_ms,
+    )
     how: dict[str, Any] = {
         "by": "edgekws detect-eval",
         "budget_per_hour": budget_per_hour,
@@ -152,6 +161,7 @@ def chosen(part: Part, base: Settings, budget_per_hour: float, tau_ms: float) ->
         "expected_per_hour": round(result.expected_per_hour, 4),
         "validation_words": result.words,
         "validation_missed": result.missed,
+        "validation_p95_ms": round(result.p95_ms, 1) if math.isfinite(result.p95_ms) else None,
         "histogram": histogram(part.background, len(base.keywords)).tolist(),
     }
     return replace(result.settings, how=how)

@@ -57,3 +57,12 @@ def test_a_longer_smoothing_is_chosen_where_it_misses_less() -> None:
 def test_both_kinds_of_streams_are_needed() -> None:
     with pytest.raises(DataError, match="with and without keywords"):
         choice.choose([background(0.1, 1)], [], KEYWORDS, 20, 1.0, 500)
+
+
+def test_a_smoothing_that_is_quick_enough_is_chosen() -> None:
+    """The highest mean comes later with a longer smoothing."""
+    streams = ([background(1, 1)], [scene(60, 2, level=2)])
+    every = {limit: choice.choose(*streams, KEYWORDS, 20, 5.0, 500, (1, 4), limit) for limit in (0, 150, np.inf)}
+    assert every[150].p95_ms <= 150 < every[np.inf].p95_ms
+    assert every[np.inf].missed < every[150].missed
+    assert every[0] == every[150]
