@@ -1,4 +1,9 @@
-"""What a detector listens for: words, thresholds, smoothing and refractory time; detector.json beside graph.npz."""
+"""What a detector listens for: words, thresholds, smoothing and refractory time; detector.json beside graph.npz.
+
+edgekws-detector 1: graph_sha256 (of the graph that the thresholds belong to), keywords [labels], thresholds_permille
+[1..1000, or 1001 for a word that is switched off], smoothing_steps 1..32, refractory_steps, how {where the thresholds
+are from: by, budget_per_hour, figures of the validation streams, histogram [keywords][32 counts of posteriors]}
+"""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from rich.table import Column, Table
 from edgekws.cli import console
 from edgekws.cli._options import PortOption
 from edgekws.cli.detect import on_board, subject
+from edgekws.cli.detect.evaluate import require_report
 from edgekws.cli.detect.subject import DetectorOption, EngineOption, ModelArgument, ThresholdOption
 from edgekws.cli.paths import user_path
 from edgekws.errors import ConfigError, DataError
@@ -103,6 +104,8 @@ def detect(
         raise ConfigError("--port, --real-time and --histogram belong to --board", got=got, hint="name a board")
     if timeline is not None and timeline.suffix.lower() not in _PICTURES:
         raise ConfigError("--timeline should be a .svg or .html file", got=str(timeline))
+    if timeline is not None:
+        require_report()
     if raw is not None and recordings != ["-"]:
         raise ConfigError("--raw belongs to standard input", got=f"--raw {raw}", hint="give - for it")
     read, graph = subject.graph_of(model)

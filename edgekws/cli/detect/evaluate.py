@@ -68,22 +68,24 @@ def detect_eval(
     """
     from edgekws.detect import settings as detectors
     from edgekws.detect.evaluation import run
-    from edgekws.files import write_json, write_text
+    from edgekws.files import preflight, write_json, write_text
     from edgekws.report.detection import pages
 
+    require_report()
     per_hour = rate(budget)
     options = run.Options(ratios(snr), tau_ms, seed, on or None)
     read, graph = subject.graph_of(model)
     given = run.Inputs(
         tuple(positives), tuple(negatives), tuple(synthetic or ()), tuple(noise or ()), tuple(rooms or ())
     )
+    folder = out or read.folder / "detect-eval"
+    preflight.require_folder(folder)
     base = detectors.default(graph.labels, subject.step_ms(graph)) if validation else subject.settings_of(read, graph)
     base, chosen_on = _chosen(graph, base, validation, per_hour, latency_ms, options)
     test = _heard(graph, base, given, options)
     judged = (test, test.evaluate(base, tau_ms))
     before = (chosen_on, chosen_on.evaluate(base, tau_ms)) if chosen_on else None
     document = run.document(graph, read.name, on or "the fastest engine here", base, judged, before, tau_ms)
-    folder = out or read.folder / "detect-eval"
     write_json(folder / REPORT, document.model_dump(mode="json"))
     write_text(folder / PAGE, pages.to_html(document, (*test.background, *test.scenes)))
     detectors.save(base, folder / detectors.FILE, read.sha256)
@@ -93,6 +95,12 @@ def detect_eval(
         console.next_step("detect", model, "RECORDING", "--detector", folder / detectors.FILE)
     else:
         console.next_step("detect", model, "RECORDING")
+
+
+def require_report() -> None:
+    """Raises ModuleNotFoundError of a package that pages need, before long work rather than after it."""
+    import jinja2  # noqa: F401
+    import matplotlib as mpl  # noqa: F401
 
 
 def rate(text: str) -> float:
