@@ -21,6 +21,7 @@ from pydantic import (
 
 from edgekws import models
 from edgekws.data.augment import AugmentSpec
+from edgekws.data.scenes.compose import ComposeSpec
 from edgekws.errors import ConfigError, constraint, unknown
 from edgekws.files.os_errors import unreadable
 
@@ -28,8 +29,8 @@ _HINT = "see the recipe of a released model: edgekws models says where they are"
 
 
 _LATER = (
-    *("slots", "precision", "init", "patience", "tune", "features"),
-    *("preset", "arithmetic", "level", "stream_peak", "clip_samples"),
+    *("slots", "precision", "init", "patience", "tune", "features", "stream"),
+    *("preset", "arithmetic", "level", "stream_peak", "clip_samples", "log_floor"),
 )
 """Their default is None or empty."""
 
@@ -65,6 +66,9 @@ class FeaturesSection(_Section):
     """This constant, in steps of int16; by default 8192."""
     clip_samples: int | None = Field(None, ge=1)
     """What the network hears at once; by default 16000, one second."""
+    log_floor: float | None = Field(None, gt=0)
+    """What is added to each mel band before the logarithm, for samples divided by `level`; by default 1e-6. Higher, it
+    hides differences between quiet noises."""
 
     def given(self) -> dict[str, Any]:
         """The fields of a FeatureSpec that the recipe states, by name; those of a preset are not among them."""
@@ -115,6 +119,27 @@ class TrainSection(_Section):
     def teacher_files(self) -> list[Path]:
         """Files of the teachers; those of a released model are found wherever edgekws is installed."""
         return [models.find(Path(path)) for path in self.teachers]
+
+
+class StreamSection(_Section):
+    """The float network is trained on streams of words, speech, noise and rooms, which are composed as it trains."""
+
+    hours: float = Field(4.0, gt=0)
+    """Of an epoch."""
+    passes: int = Field(3, ge=1)
+    """How often each stream is trained on."""
+    piece_steps: int = Field(64, ge=1)
+    """Steps of the pieces that streams are cut into: train.batch pieces are a batch."""
+    keyword_weight: float = Field(4.0, gt=0)
+    """Of the loss, at steps where a keyword is the answer."""
+    unknown_weight: float = Field(0.6, gt=0)
+    """Where other speech is the answer."""
+    silence_weight: float = Field(0.5, gt=0)
+    """Where nothing is said."""
+    false_accept_weight: float = Field(4.0, ge=0)
+    """A step without a keyword counts 1 + this times the highest probability of a keyword."""
+    scenes: ComposeSpec = ComposeSpec()
+    """What streams are made of: the keys of edgekws/data/scenes/compose.py."""
 
 
 WeightBits = Literal[8, 4, 2]
@@ -170,6 +195,7 @@ class Recipe(_Section):
     features: FeaturesSection = FeaturesSection()
     train: TrainSection = TrainSection()
     augment: AugmentSpec = AugmentSpec()
+    stream: StreamSection | None = None
     quant: QuantSection = QuantSection()
     tune: dict[str, str | list[Any]] = Field(default_factory=dict)
     """Ranges of `edgekws tune`: key -> values, as edgekws/tuning/ranges.py reads them. No other step reads them."""

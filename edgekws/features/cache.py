@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekws.data.dataset import Dataset, Split
+from edgekws.data.scenes.context import in_context
 from edgekws.errors import DataError
 from edgekws.features import extract
 from edgekws.features.spec import FeatureSpec
@@ -26,13 +27,15 @@ def features_of(
 ) -> np.ndarray:
     """`extract.features` of every clip of a split, [n, frames, coefficients], memory-mapped from the cache.
 
-    Raises DataError when the clips are not as long as those of `spec`, and ConfigError as `extract.features`.
+    Clips shorter than those of a front end for streams are put into `edgekws.data.scenes.context.in_context`. Raises
+    DataError for clips of another length than the front end's otherwise, and ConfigError as `extract.features`.
     """
     part = dataset.splits[split]
-    if part.samples.shape[1] != spec.clip_samples:
+    own = part.samples.shape[1]
+    if own != spec.clip_samples and not (spec.level == "stream" and own < spec.clip_samples):
         hint = "leave clip_samples out of the recipe's [features], or give clips of this length"
         expected = f"the clips of {dataset.name} should have {spec.clip_samples} samples, as the front end takes them"
-        raise DataError(expected, got=str(part.samples.shape[1]), hint=hint)
+        raise DataError(expected, got=str(own), hint=hint)
     path = _cache_path(dataset.folder, part, spec)
     if not path.exists():
         with replacing(path) as partial:
@@ -71,7 +74,8 @@ def _extract(part: Split, spec: FeatureSpec, path: Path, progress: Callable[[int
     starts = range(0, count, _BATCH)
 
     def block_at(start: int) -> np.ndarray:
-        return extract.features(spec, np.asarray(part.samples[start : start + _BATCH]))
+        clips = in_context(np.asarray(part.samples[start : start + _BATCH]), spec.clip_samples)
+        return extract.features(spec, clips)
 
     def blocks() -> Iterator[np.ndarray]:
         with ThreadPoolExecutor() as pool:  # NumPy's products release the interpreter lock

@@ -82,7 +82,8 @@ def _prepared(path: Path, model: Model, split: str, progress: Progress) -> Label
         raise DataError(f"--split should be one of {', '.join(loaded.splits)}", got=split)
     part = loaded.splits[split]
     length = part.samples.shape[1]
-    if (loaded.rate_hz, length) != (spec.rate_hz, spec.clip_samples):
+    fits = length == spec.clip_samples or (spec.level == "stream" and length < spec.clip_samples)
+    if loaded.rate_hz != spec.rate_hz or not fits:
         expected = f"the clips of {path} should be {spec.clip_samples} samples at {spec.rate_hz} Hz, as the model's"
         raise DataError(expected, got=f"{length} at {loaded.rate_hz} Hz")
     features = cache.features_of(loaded, split, spec, lambda done, total: progress("features", done, total))

@@ -11,6 +11,7 @@ import numpy as np
 
 from edgekws import machine
 from edgekws.data.dataset import Dataset
+from edgekws.errors import ConfigError
 from edgekws.features import cache, presets
 from edgekws.features.spec import FeatureSpec
 from edgekws.files import sha256_file
@@ -23,9 +24,11 @@ from edgekws.types import Progress
 if TYPE_CHECKING:
     from torch import nn
 
+    from edgekws.data.scenes.compose import Sources
     from edgekws.training.init import Initial
     from edgekws.training.loop import Watch
     from edgekws.training.processes import Group
+    from edgekws.training.streaming.streams import Streams
 
 
 def train(
@@ -49,10 +52,12 @@ def train(
     with processes.joined(device.choose(options.device, place.local_rank)) as group:
         names = options.trackers if group.leads else ()
         with tracked(names, recipe, data, out / "float", watch) as follow:
-            return _train_together(recipe, data, out, progress, group, follow)
+            return _train_together(recipe, data, out, progress, group, follow, options)
 
 
-def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress, group: Group, watch: Watch) -> Path:
+def _train_together(
+    recipe: Recipe, data: Dataset, out: Path, progress: Progress, group: Group, watch: Watch, options: TrainOptions
+) -> Path:
     import torch
 
     from edgekws.quant import widths
@@ -61,8 +66,9 @@ def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress
     from edgekws.training.task import Task
 
     initial = init.load(recipe.train.init) if recipe.train.init else None
+    heard = _sources(recipe, data, options, progress, group)
     with group.leader_first():
-        features = _front_end(recipe, data, initial, progress)
+        features = _front_end(recipe, data, initial, progress, heard)
         cache.features_of(data, "validation", features)
     torch.manual_seed(recipe.seed)
     network = trained.build_network(recipe, len(data.labels))
@@ -73,8 +79,10 @@ def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress
         init.require_front_end(network, initial, features)
         init.apply(network, initial, data.labels)
     teacher = trained.load_teacher(recipe, data.labels, features)
-    task = Task(data, features, recipe.augment, recipe.train, recipe.seed, teacher)
+    source = _streams(recipe, data, features, network, teacher, heard)
+    task = Task(data, features, recipe.augment, recipe.train, recipe.seed, teacher, source)
     header = training_header(recipe, data, features) | ({"init": initial.sha256} if initial else {})
+    header |= {"long_recordings": heard[1]} if heard else {}
     about = (data.folder, data.name, data.sha256, data.labels, recipe.to_json())
     if group.leads and memory.origin(out) is None:  # a killed training knows its data set too
         memory.remember(out, *about)
@@ -85,13 +93,56 @@ def _train_together(recipe: Recipe, data: Dataset, out: Path, progress: Progress
     return best
 
 
-def _front_end(recipe: Recipe, data: Dataset, initial: Initial | None, progress: Progress) -> FeatureSpec:
+def _sources(
+    recipe: Recipe, data: Dataset, options: TrainOptions, progress: Progress, group: Group
+) -> tuple[Sources, str] | None:
+    """What streams are made of, where the recipe trains on them. Raises ConfigError for several processes."""
+    from edgekws.training.streaming import source
+
+    if recipe.stream is None:
+        given = [f"--{name}" for name, folder in options.folders.items() if folder]
+        if given:
+            hint = "give a recipe with [stream]: --recipe dscnn_stream"
+            raise ConfigError("long recordings need a recipe that trains on streams", got=", ".join(given), hint=hint)
+        return None
+    if group.count > 1 or recipe.train.slots:
+        hint = "omit --slots and torchrun"
+        raise ConfigError("streams are trained on in one process, without slots", got=str(group.count), hint=hint)
+    return source.sources(data, options, progress)
+
+
+def _streams(
+    recipe: Recipe,
+    data: Dataset,
+    features: FeatureSpec,
+    network: nn.Module,
+    teacher: nn.Module | None,
+    heard: tuple[Sources, str] | None,
+) -> Streams | None:
+    from edgekws.training.streaming import positions
+    from edgekws.training.streaming.streams import Streams
+
+    if recipe.stream is None or heard is None:
+        return None
+    step_rows = positions.slide(network, features.shape)
+    if teacher is not None:
+        positions.slide(teacher, features.shape)
+    return Streams(recipe.stream, heard[0], data.labels, features, recipe.train.batch, recipe.seed, step_rows)
+
+
+def _front_end(
+    recipe: Recipe, data: Dataset, initial: Initial | None, progress: Progress, heard: tuple[Sources, str] | None
+) -> FeatureSpec:
     given = recipe.features.given()
     if recipe.features.preset:
         return replace(presets.PRESETS[recipe.features.preset], **given)
     if initial:  # the weights suit these scales, and a few recordings could not give better ones
         return replace(initial.features, **given)
     spec = replace(FeatureSpec(), **given)
+    if recipe.stream and heard:
+        from edgekws.training.streaming.streams import fitted
+
+        return fitted(recipe.stream, heard[0], spec, recipe.seed)
     return cache.fit_spec(data, spec, lambda done, total: progress("features", done, total))
 
 

@@ -8,11 +8,13 @@ from types import ModuleType
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from edgekws.errors import TargetError
 from edgekws.graph.ir import SIGNED, UNSIGNED
 from edgekws.quant.float_layers import Layer, window_sums
 from edgekws.quant.requantize import requantize, through
+from edgekws.training.layers import Pooling, as_examples
 
 _TOLERANCE = 1.02
 """A factor that exceeds the target's largest by no more than this is replaced by it."""
@@ -80,7 +82,7 @@ class WindowMean(UnscaledLayer):
         return torch.clamp(through(total / count, rounded), self.lo, self.hi)
 
 
-class ScaledLayer(QuantizedLayer):
+class ScaledLayer(QuantizedLayer, Pooling):
     """global_sum_pool and scale: requantization of a sum without weights. Nothing here is trained."""
 
     factor: torch.Tensor
@@ -92,8 +94,8 @@ class ScaledLayer(QuantizedLayer):
         """area: positions that are summed. s_out: requested step; larger where the factor would be too large."""
         super().__init__(layer, signed)
         gain, bias = layer.weight.double().numpy(), layer.bias.double().numpy()
-        self.s_out = s_out
-        if layer.operation.is_global_pool:
+        self.s_out, self.is_pool = s_out, layer.operation.is_global_pool
+        if self.is_pool:
             gain, bias = np.full(channels, 1 / area), np.zeros(channels)
             exact = s_out == pool_scale(s_in, area, target)
             wanted = np.full(channels, target.pool_factor(area) if exact else s_in / (area * s_out))
@@ -111,9 +113,14 @@ class ScaledLayer(QuantizedLayer):
         self.register_buffer("offset", torch.from_numpy(offset.astype(np.float32)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        acc = self.float_layer.accumulate(x)
+        acc = self.float_layer.accumulate(x) if self.rows is None else _window_sums(x, self.rows)
         acc = acc.clone() if acc is x else acc
         return requantize(acc, self.offset, self.factor, self.lo, self.hi, self.rule)
+
+
+def _window_sums(x: torch.Tensor, rows: int) -> torch.Tensor:
+    """The sums of each window of `rows` rows, all columns: [n, c, h, w] -> [n * (h - rows + 1), c, 1, 1]."""
+    return as_examples(functional.avg_pool2d(x, (rows, x.shape[3]), 1, divisor_override=1))
 
 
 def _require_positive(name: str, gain: np.ndarray) -> None:

@@ -119,7 +119,8 @@ class _Run:
         self.model, self.task, self.folder, self.group = model, task, folder, group
         self.header = json.loads(json.dumps(header))  # as read from JSON: tuples are lists
         plan = task.plan
-        self.steps_per_epoch = max(1, len(task.dataset.splits["train"]) // plan.batch)
+        clips = len(task.dataset.splits["train"])
+        self.steps_per_epoch = task.source.steps_per_epoch if task.source else max(1, clips // plan.batch)
         self.average = copy.deepcopy(model)
         self.optimizer = torch.optim.AdamW(optimizer.parameter_groups(model, plan.weight_decay), lr=plan.learning_rate)
         self.best_loss = math.inf
@@ -171,14 +172,18 @@ class _Run:
         torch.manual_seed(self.task.seed * 100_003 + epoch)
         started, losses = time.monotonic(), Losses()
         self.model.train()
-        slots = self.group.share(self.task.plan.slots) if self.task.plan.slots else None
-        upcoming = batches(self.task, self.prepare, epoch, self.steps_per_epoch, slots)
-        for number, parts in enumerate(upcoming):
+        for number, parts in enumerate(self._batches(epoch)):
             step = epoch * self.steps_per_epoch + number
             losses.add(self._step(parts, step))
             done = {"epoch": epoch + 1, "loss": losses.recent()}
             progress(step + 1, self.steps_per_epoch * self.task.plan.epochs, done)
         self.rows.append({"epoch": epoch + 1, "loss": losses.mean(), "seconds": time.monotonic() - started})
+
+    def _batches(self, epoch: int) -> Iterator[list[Part]]:
+        if self.task.source:
+            return self.task.source.batches(epoch)
+        slots = self.group.share(self.task.plan.slots) if self.task.plan.slots else None
+        return batches(self.task, self.prepare, epoch, self.steps_per_epoch, slots)
 
     def finish_epoch(self, epoch: int) -> None:
         truth = self.task.dataset.splits["validation"].labels
@@ -242,7 +247,10 @@ class _Run:
 
     def _loss_on_device(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         logits = self.model(inputs)
-        loss = functional.cross_entropy(logits, labels, label_smoothing=self.task.plan.label_smoothing)
+        if self.task.source:
+            loss = self.task.source.loss(logits, labels)
+        else:
+            loss = functional.cross_entropy(logits, labels, label_smoothing=self.task.plan.label_smoothing)
         if self.task.teacher is None:
             return loss
         with torch.no_grad():

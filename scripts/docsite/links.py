@@ -17,7 +17,10 @@ COPIES = {
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "CHANGELOG.md": "changelog.md",
-    **{f"models/{name}/card.md": f"models/{name}.md" for name in ("dscnn", "dsresnet", "tcresnet", "dscnn_mlperf")},
+    **{
+        f"models/{name}/card.md": f"models/{name}.md"
+        for name in ("dscnn", "dsresnet", "tcresnet", "dscnn_mlperf", "dscnn_stream")
+    },
 }
 """File of the repository -> page of the site."""
 LINK = re.compile(r"(?P<picture>!?)\[(?P<text>[^]\n]*)\]\((?P<to>[^)\s]+)\)")

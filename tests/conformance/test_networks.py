@@ -7,6 +7,7 @@ import torch
 import edgekws
 from edgekws import plugins, targets
 from edgekws.errors import BoardError
+from edgekws.graph.stream import definition
 
 LABELS = [f"word{number}" for number in range(12)]
 
@@ -41,3 +42,19 @@ def test_lowers_to_a_legal_graph_whose_c_equals_the_interpreter(network, feature
 def test_gives_one_score_a_label(name):
     with torch.no_grad():
         assert plugins.load("networks", name).build(3).eval()(torch.zeros(2, 1, 49, 10)).shape == (2, 3)
+
+
+STREAMED = {"dscnn": 74, "dsresnet": 116, "tcresnet": 122}
+"""Networks with the option `stream`, and the rows of a clip that give the pool 25."""
+
+
+@pytest.mark.parametrize("name", STREAMED)
+def test_without_padding_in_time_a_stream_of_one_clip_has_its_scores(name):
+    torch.manual_seed(0)
+    network = plugins.load("networks", name).build(len(LABELS), stream=True).eval()
+    rows = np.random.default_rng(1).integers(-128, 128, (4, STREAMED[name], 10)).astype(np.int8)
+    prepared = edgekws.prepare(network, target="tinpu", calibration=rows, method="ptq")
+    graph = edgekws.lower(prepared, LABELS)
+    assert targets.problems(graph, targets.load("tinpu")[0]) == ()
+    for clip, expected in zip(rows, graph.run(rows), strict=True):
+        assert np.array_equal(definition.scores(graph, clip)[-1], expected)

@@ -27,6 +27,17 @@ TrackerOption = Annotated[
         "may be repeated. Default: tensorboard when it is installed. none: nowhere.",
     ),
 ]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(help="Long recordings without any of the words, for a recipe with [stream]: speech above all."),
+]
+NoiseOption = Annotated[
+    Path | None, typer.Option(help="Noises for a recipe with [stream].", show_default="those of the data set")
+]
+RoomsOption = Annotated[
+    Path | None,
+    typer.Option(help="Impulse responses of rooms for a recipe with [stream].", show_default="drawn at random"),
+]
 OWN_WORDS = "own_words"
 _TYPED = "command line"
 
@@ -65,6 +76,9 @@ def train(
         str | None,
         typer.Option(help="Fine-tune this network: a model's folder, a checkpoint, or a model of `edgekws models`."),
     ] = None,
+    background: FolderOption = None,
+    noise: NoiseOption = None,
+    rooms: RoomsOption = None,
     tracker: TrackerOption = None,
 ) -> None:
     """Train the float network. A killed run continues exactly where it was.
@@ -76,12 +90,14 @@ def train(
     `edgekws train --out work/dscnn --epochs 60` goes on with a training of 36 epochs, to 60 in all. The learning rate
     then follows the schedule of 60 epochs from epoch 36 on.
 
+    `edgekws train --recipe dscnn_stream --background talk --noise noises --rooms rooms` trains a network that listens.
+
     `edgekws train --patience 8 --tracker tensorboard --tracker wandb` ends early and logs to two trackers.
     """
     from edgekws.training.options import TrainOptions
     from edgekws.training.tracking import chosen
 
-    options = TrainOptions(device, chosen(tracker))
+    options = TrainOptions(device, chosen(tracker), background, noise, rooms)
     typed = {"epochs": epochs, "patience": patience, "slots": slots, "init": init}
     changes = {key: value for key, value in typed.items() if value is not None}
     data = data_for(data, out)
