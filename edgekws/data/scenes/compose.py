@@ -240,7 +240,7 @@ def _faded(samples: np.ndarray, fade: int = 160) -> np.ndarray:
 def _resampled(samples: np.ndarray, ratio: float) -> np.ndarray:
     """Played `ratio` times as fast, by linear interpolation."""
     places = np.arange(int(len(samples) / ratio)) * ratio
-    return np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
+    return np.asarray(np.interp(places, np.arange(len(samples)), samples), np.float32)
 
 
 Placed = tuple[np.ndarray, int, int]
