@@ -71,7 +71,7 @@ KINDS = {
             *("weight_limit", "quantize_multiplier", "offset_limit", "pool_factor", "legal", "cycles"),
         ),
     ),
-    "emitters": Kind(("edgekws.emit",), "--format", ("emit",), "emit", dashes=True),
+    "emitters": Kind(("edgekws.emit", "firmware_io.emit"), "--format", ("emit",), "emit", dashes=True),
     "importers": Kind(("edgekws.importers",), "the model format", ("read", "SUFFIXES", "recognizes"), dashes=True),
     "engines": Kind(("edgekws.engines", "firmware_io.engines"), "the engine", ("compile",)),
     "vendors": Kind(

@@ -14,7 +14,7 @@ from edgekws import plugins
 from edgekws.cli import console
 from edgekws.cli._model import data_for, model_folder, require_graph, vectors_for
 from edgekws.cli._options import BOARD, DATA, OUT, MinRamOption, ModelDataOption, ModelOption
-from edgekws.cli.line import vendor
+from edgekws.cli.line import page, vendor
 from edgekws.data.labels import require_equal
 from edgekws.errors import ConfigError, TargetError
 
@@ -33,7 +33,7 @@ FormatOption = Annotated[
     list[str] | None,
     typer.Option(
         "--format",
-        help="Only this: c, onnx-integer, onnx-qdq, onnx-tinpu or tflite; may be repeated.",
+        help="Only this: c, onnx-integer, onnx-qdq, onnx-tinpu, tflite or web; may be repeated.",
         metavar="FORMAT",
     ),
 ]
@@ -66,6 +66,9 @@ def export(
             plugins.load("emitters", kind)  # an unknown format is refused before anything is read or written
         folder = model_folder(out)
         require_graph(folder)
+        if formats and set(formats) == {page.FORMAT}:
+            page.run(folder)  # it needs no clips
+            return
         chosen = vectors_for(vectors, data, folder)
         run(DATA if chosen else data_for(data, folder), folder, formats, min_ram, chosen)
         console.next_step("flash", "--board", BOARD, "--out", folder)
@@ -84,7 +87,10 @@ def run(
     graph = io.load(out / "graph.npz")
     clips = _clips(data, vectors, graph)
     golden.write(out / "export" / "golden.npz", graph, *clips.some(golden.PER_LABEL))
-    emitters = {"c": lambda given: {**_c_files(given, clips, min_ram), **_listener_files(given, out, min_ram)}}
+    emitters = {
+        "c": lambda given: {**_c_files(given, clips, min_ram), **_listener_files(given, out, min_ram)},
+        page.FORMAT: lambda given: page.files(given, out),
+    }
     with console.progress() as report:
         exported = pipeline.export(graph, out / "export", clips.features, report, formats, emitters)
     results = exported.results
@@ -151,21 +157,14 @@ def _c_files(graph: Graph, clips: _Clips, min_ram: bool) -> dict[str, bytes]:
 
 def _listener_files(graph: Graph, out: Path, min_ram: bool) -> dict[str, bytes]:
     """The C that listens, for models of streams; with the detector beside the graph, or one that nobody has chosen."""
-    from edgekws.detect import listener, settings
     from edgekws.features.spec import FeatureSpec
-    from edgekws.graph import io
     from firmware_io.build import c_listener
 
     spec = graph.features
     if not isinstance(spec, FeatureSpec) or spec.level != "stream" or spec.arithmetic != "fixed":
         return {}
     try:
-        path, step_ms = out / settings.FILE, listener.clock(graph).step_ms
-        if path.exists():
-            chosen = settings.load(path, io.digest(graph))
-        else:
-            console.warn(f"there is no {settings.FILE}: the C that listens has thresholds that nobody has chosen")
-            chosen = settings.default(graph.labels, step_ms)
+        chosen = page.detector(graph, out)
         files = c_listener.files(graph, chosen, min_ram)
     except TargetError as error:
         console.warn(f"the C has no program that listens: {error}")
