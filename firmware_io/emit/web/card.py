@@ -12,7 +12,6 @@ from edgekws.detect.settings import NEVER, ONE, Settings
 from edgekws.emit.c import stream
 from edgekws.graph.io import digest
 from edgekws.graph.ir import Graph
-from edgekws.graph.stream.plan import plan
 
 Row = tuple[str, str, str]
 """What, its value, and how it was got."""
@@ -22,13 +21,13 @@ _CORE = "portable"
 def rows(graph: Graph, settings: Settings, module_bytes: int) -> list[Row]:
     """The rows of the card. module_bytes: of the WebAssembly."""
     spec, clock = graph.front_end, listener.clock(graph)
-    memory = stream.memory(graph).total(_CORE)
+    memory, hop_ms = stream.memory(graph).total(_CORE), 1000 * spec.hop_samples / spec.rate_hz
     return [
         ("Model", f"{graph.name}, graph {digest(graph)[:12]}", ""),
         ("Words", ", ".join(settings.keywords), ""),
         (
             "Sound",
-            f"{spec.rate_hz:,} Hz, features in fixed point every {1000 * spec.hop_samples / spec.rate_hz:g} ms",
+            f"{spec.rate_hz:,} Hz, features in fixed point every {hop_ms:g} ms",
             "",
         ),
         ("Network", f"{graph.parameter_bytes:,} bytes of parameters, a score every {clock.step_ms:g} ms", "computed"),

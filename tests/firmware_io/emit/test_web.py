@@ -91,7 +91,8 @@ const sine = Float32Array.from({ length: 44100 }, (_, i) => Math.sin(2 * Math.PI
 const resampler = new Resampler(44100, 16000), made = [];
 for (let at = 0; at < sine.length; at += 128) made.push(...resampler.push(sine.subarray(at, at + 128)));
 let error = 0;
-for (let i = 100; i < made.length; i++) error = Math.max(error, Math.abs(made[i] - Math.sin(2 * Math.PI * 440 * i / 16000)));
+const wanted = (i) => Math.sin(2 * Math.PI * 440 * i / 16000);
+for (let i = 100; i < made.length; i++) error = Math.max(error, Math.abs(made[i] - wanted(i)));
 console.log(JSON.stringify({ steps: engine.steps, hash: engine.fnv, events, made: made.length, error }));
 """
 

@@ -9,11 +9,11 @@ import shutil
 import threading
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import soundfile
 
 from edgekws.detect import listener, settings
+from edgekws.errors import BoardError
 from firmware_io.build import c_listener, wasm
 from firmware_io.emit import web
 from tests.detect import models
@@ -44,7 +44,7 @@ def detector(graph):
 def folder(graph, detector, tmp_path_factory):
     try:
         wasm.compiler()
-    except Exception as error:  # noqa: BLE001
+    except BoardError as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("page")
     (folder / web.FILE).write_bytes(web.emit(graph, detector)[web.FILE])
@@ -91,12 +91,8 @@ def page(request, browser, server, folder):
     page.errors = []
     page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.on(
-        "request",
-        lambda made: (
-            None if made.url == address or made.url.startswith(("data:", "blob:")) else page.errors.append(made.url)
-        ),
-    )
+    inside = (address, "data:", "blob:")
+    page.on("request", lambda made: None if made.url.startswith(inside) else page.errors.append(made.url))
     page.goto(address)
     yield page
     assert page.errors == []
