@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from fuzz import campaign, protocol, starts
+from fuzz import campaign, protocol, starts, stream
 
 _INPUTS = {"faults": 500, "starts": 5_000}
 
@@ -23,7 +23,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    kinds = ["protocol", "answers", "graph", "import-tflite", "import-onnx", "faults", "starts"]
+    kinds = ["protocol", "stream", "answers", "graph", "import-tflite", "import-onnx", "faults", "starts"]
     parser.add_argument("what", choices=kinds)
     parser.add_argument(
         "--inputs", "--runs", type=int, help="default: 500 runs of faults, 5,000 starts, 100,000 inputs of the others"
@@ -44,6 +44,8 @@ def _options() -> argparse.Namespace:
 def _run(options: argparse.Namespace) -> bool:
     if options.what == "starts":
         return starts.run(options.inputs, options.jobs, _print)
+    if options.what == "stream":
+        return stream.run(options.inputs, options.seed, _print)
     if options.what != "protocol":
         module = f"fuzz.{options.what.replace('-', '_')}" + (f"_{options.device}" if options.what == "faults" else "")
         return campaign.run(module, options.inputs, options.seed, options.jobs, _print, options.first)

@@ -25,7 +25,7 @@ from firmware_io.build.build_id import STREAM_FILE
 FIRMWARE = Path(__file__).parents[1] / "firmware"
 CFLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 MODEL_FILES = ("model.h", "model.c")
-_SHARED = ("build_id", "check", "crc32", "image", "memory", "protocol", "shared", "text")
+SHARED = ("build_id", "check", "crc32", "image", "memory", "protocol", "shared", "text")
 """What firmware/listen takes from firmware/app."""
 _BARE_METAL_CFLAGS = (
     "-ffreestanding",
@@ -172,7 +172,7 @@ def _fast_and_around(board: Board, folder: Path) -> tuple[list[Path], list[Path]
     port = sources(board.port)
     if not (folder / STREAM_FILE).exists():
         return [folder / "model.c"], [*sources(("app",)), *port]
-    shared = [FIRMWARE / "app" / f"{name}.c" for name in _SHARED]
+    shared = [FIRMWARE / "app" / f"{name}.c" for name in SHARED]
     return [*sorted(folder.glob("*.c")), *sources(("stream",))], [*sources(("listen",)), *shared, *port]
 
 

@@ -56,7 +56,7 @@ static bool is_command(uint8_t byte) {
     }
     text[letters++] = (char)byte;
     text[letters] = '\0';
-    return byte == '%';
+    return byte == '%' && letters > 1; /* frames begin with 2: the byte after their kind is 0 */
 }
 
 static uint32_t little_endian(const uint8_t *bytes, int32_t count) {
