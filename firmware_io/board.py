@@ -32,6 +32,8 @@ class Board:
     flash_options: settings of the flash tool, by the names of its OPTIONS.
     qemu_program, qemu_machine, qemu_args: the emulator and its machine; empty without an emulator.
     energy_edge: the output of the time stamps in energy mode, in words; "" for a board without energy mode.
+    capture: folders of firmware/ with the microphone of this board, for the firmware that listens; capture_irq: number
+    of its interrupt, -1 without one.
     energy_baud: baud rate of the serial line in energy mode. stream_baud: of the firmware that listens; 16 kHz need
     320,000 at least in real time.
     supply_v: lowest and highest supply by the data sheet, in volts; empty when unknown.
@@ -70,6 +72,8 @@ class Board:
     qemu_args: tuple[str, ...] = ()
     icount_shift: int = -1
     energy_edge: str = ""
+    capture: tuple[str, ...] = ("port/capture_none",)
+    capture_irq: int = -1
     energy_baud: int = 9600
     stream_baud: int = 921_600
     supply_v: tuple[float, ...] = ()

@@ -58,7 +58,8 @@ def build(folder: Path, listen: Path = LISTEN, options: tuple[str, ...] = ()) ->
     model = sorted(folder.glob("*.c"))
     own = [path for path in sorted(listen.glob("*.c")) if path.name != "main.c"]
     shared = [FIRMWARE / "app" / f"{name}.c" for name in builds.SHARED]
-    sources = [*own, *shared, FIRMWARE / "stream" / "ekw.c", *model, sanitized.HERE / "stream.c"]
+    none = FIRMWARE / "port" / "capture_none" / "capture.c"
+    sources = [*own, *shared, none, FIRMWARE / "stream" / "ekw.c", *model, sanitized.HERE / "stream.c"]
     return sanitized.compile_c(sources, folder, folder / "fuzz", *_DEFINITIONS, *options)
 
 

@@ -147,7 +147,8 @@ def commands(board: Board, folder: Path, elf: Path, energy: bool = False, plan: 
     if energy:
         require_energy_mode(board)
     if (folder / STREAM_FILE).exists():
-        board = replace(board, baud=board.stream_baud)
+        irq = {"EKW_CAPTURE_IRQ": board.capture_irq} if board.capture_irq >= 0 else {}
+        board = replace(board, baud=board.stream_baud, defines={**board.defines, **irq})
     symbols = {"EKW_FLASH_BYTES": board.flash_bytes, "EKW_RAM_BYTES": board.ram_bytes, **board.symbols}
     fast, around = _fast_and_around(board, folder)
     objects = [str(folder / f"{path.stem}.o") for path in fast]
@@ -173,7 +174,11 @@ def _fast_and_around(board: Board, folder: Path) -> tuple[list[Path], list[Path]
     if not (folder / STREAM_FILE).exists():
         return [folder / "model.c"], [*sources(("app",)), *port]
     shared = [FIRMWARE / "app" / f"{name}.c" for name in SHARED]
-    return [*sorted(folder.glob("*.c")), *sources(("stream",))], [*sources(("listen",)), *shared, *port]
+    return [*sorted(folder.glob("*.c")), *sources(("stream",))], [
+        *sources(("listen", *board.capture)),
+        *shared,
+        *port,
+    ]
 
 
 def core_of(board: Board) -> str:

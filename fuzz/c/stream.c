@@ -39,6 +39,10 @@ int ekw_port_getc(void) {
     abort();
 }
 
+bool ekw_port_byte_waits(void) {
+    return true;
+}
+
 void ekw_port_putc(char c) {
     if (written == TEXT_BYTES - 1) {
         abort(); /* no answer is that long */
@@ -281,6 +285,16 @@ static bool has_become_a_command(void) {
     return true;
 }
 
+/* Whether a whole frame, with its 0, follows the beginning or the end of another. */
+static bool contains(const uint8_t *wire, size_t size, const uint8_t *whole, size_t whole_size) {
+    for (size_t at = 0; at + whole_size <= size; at++) {
+        if ((at == 0 || wire[at - 1] == 0) && memcmp(wire + at, whole, whole_size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void damaged_frame(uint8_t *wire) {
     int16_t samples[EKW_FRAME_SAMPLES];
     char line[40];
@@ -306,8 +320,8 @@ static void damaged_frame(uint8_t *wire) {
         }
     }
     wire[size++] = 0;
-    if (size == whole_size && memcmp(wire, whole, size) == 0) {
-        return; /* the damage undid itself */
+    if (contains(wire, size, whole, whole_size)) {
+        return; /* the damage undid itself, or stands between frames */
     }
     feed(wire, size);
     damaged++;

@@ -14,7 +14,11 @@ FAULTS = {  # file, original, replacement
     "a frame is taken twice": ("listen.c", "stream.expected = (stream.expected + 1) & 0xFFFFu;", ""),
     "checksums are not compared": ("frames.c", "!= little_endian(decoded.bytes + body, EKW_FRAME_CRC)", "== 1"),
     "a frame that is too long": ("frames.c", "if (used < EKW_FRAME_BYTES)", "if (true)"),
-    "an event is printed twice": ("listen.c", "        put_event(&event);\n", "        put_event(&event), put_event(&event);\n"),
+    "an event is printed twice": (
+        "listen.c",
+        "        put_event(&event);\n",
+        "        put_event(&event), put_event(&event);\n",
+    ),
     "a stream keeps the state of the one before": ("listen.c", "    ekw_begin();\n", ""),
     "an index of a keyword that is not there": ("settings.c", "EKW_DETECTOR_KEYWORDS - 1, &k", "400, &k"),
 }

@@ -5,6 +5,7 @@
 #include "app/text.h"
 #include "listen/cost.h"
 #include "listen/listen.h"
+#include "listen/microphone.h"
 #include "listen/settings.h"
 #include "model_id.h"
 
@@ -25,6 +26,7 @@ const ekw_command ekw_commands[] = {
     {"memory", "bytes of stack used at most, and its size", ekw_answer_memory},
     {"stream", "front end, graph, Hz, hop, rows a step, frame, frames in flight", ekw_answer_stream},
     {"listen", "FRONTEND: frames of samples follow, an end frame is the last", ekw_listen_command},
+    {"microphone", "events of the board's own sound; off: and its sums", ekw_microphone_command},
     {"settings", "smoothing, refractory steps, thresholds", ekw_answer_settings},
     {"threshold", "K P: keyword K at P thousandths, 1001 is never", ekw_threshold_command},
     {"smoothing", "N: mean of N steps", ekw_smoothing_command},

@@ -1,5 +1,6 @@
 #include "app/protocol.h"
 #include "listen/listen.h"
+#include "listen/microphone.h"
 #include "port/port.h"
 #include "stream/ekw.h"
 
@@ -17,6 +18,11 @@ int main(void) {
     ekw_begin();
     ekw_protocol_boot();
     for (;;) {
-        take((uint8_t)ekw_port_getc());
+        if (ekw_microphone_is_on()) {
+            ekw_microphone_work();
+        }
+        if (!ekw_microphone_is_on() || ekw_port_byte_waits()) {
+            take((uint8_t)ekw_port_getc());
+        }
     }
 }

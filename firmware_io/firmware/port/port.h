@@ -2,12 +2,16 @@
 #ifndef EKW_PORT_H
 #define EKW_PORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 void ekw_port_init(void);
 
 /* The next byte from the host. Sleeps until it arrives. */
 int ekw_port_getc(void);
+
+/* Whether ekw_port_getc would not sleep. */
+bool ekw_port_byte_waits(void);
 
 /* Writes one byte to the host; may keep it until the end of the line. */
 void ekw_port_putc(char c);

@@ -26,7 +26,7 @@ _FRONT_END = """
 #define STUB_FRONT_END_H
 #include <stdbool.h>
 #include <stdint.h>
-#include "listening.h"
+#include "ekw_config.h"
 #define EKW_FRONTEND_PEAK 0
 typedef struct { int32_t have; int16_t samples[EKW_WINDOW_SAMPLES]; } ekw_frontend;
 typedef struct { int32_t unused; } ekw_frontend_work;

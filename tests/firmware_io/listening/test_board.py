@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -189,6 +190,56 @@ def test_a_stream_in_real_time_is_not_sent_early(transport: Transport, monkeypat
     made = Listener(session, lambda: now)
     require_equal(made, stub.sound(2, 6), real_time=True)
     assert now == pytest.approx(2) and made.sent.late_s == 0
+
+
+def test_a_board_without_a_microphone_says_so(transport: Transport) -> None:
+    listener(transport)
+    transport.write(b"microphone%")
+    assert b"e-[This board has no microphone]" in transport.read(20)
+    require_equal(listener(transport), stub.sound(0.5))
+
+
+def imitated_sound(count: int) -> np.ndarray:
+    """What port/capture_mps2 puts in place of a microphone, int16 [count]."""
+    state, values = 1, np.empty(count, np.int64)
+    for number in range(count):
+        state = (state * 1_664_525 + 1_013_904_223) & 0xFFFF_FFFF
+        values[number] = (((state >> 16) ^ 0x8000) - 0x8000) >> (number // stub.SPEC.hop_samples // 16 % 8)
+    return values.astype(np.int16)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in EMULATED if boards.load(name).capture_irq >= 0])
+def test_sound_of_the_board_itself(name: str, tmp_path: Path) -> None:
+    """From the interrupt of each half of the buffer to the events, while commands are answered."""
+    target = boards.load(name)
+    needs_for(target)
+    firmware = build.build(target, stub.model(), tmp_path / "a.elf")
+    with open_transport(target.transport, firmware.elf) as opened:
+        listener(opened)
+        opened.write(b"microphone%")
+        received = b""
+        while received.count(b"m-event-") < 3:
+            received += opened.read(60)
+        opened.write(b"settings%microphone off%")
+        while b"m-heard-" not in received or not received.endswith(b"m-ready\r\n"):
+            received += opened.read(60)
+    text = received.decode()
+    assert "m-detector-[4,6]" in text
+    runs = re.findall(r"m-heard-\[(\d+),(\d+),(\d+),([0-9a-f]{8}),0,0\]", text)
+    if "m-lost-" not in text:  # on a busy computer the emulator may be late
+        ((samples, steps, events, crc),) = runs
+        expected = stub.expected(imitated_sound(int(samples)))
+        assert (int(steps), int(events)) == (len(expected.scores), len(expected.events))
+        assert int(crc, 16) == zlib.crc32(expected.scores.tobytes())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", boards.names())
+def test_the_firmware_that_listens_compiles_for_every_board(name: str, tmp_path: Path) -> None:
+    target = boards.load(name)
+    needs_for(target)
+    build.build(target, stub.model(), tmp_path / "a.elf")
 
 
 def test_a_firmware_that_classifies_clips_does_not_listen(tmp_path: Path) -> None:

@@ -17,6 +17,10 @@ void ekw_ring_put(uint8_t byte) {
     }
 }
 
+bool ekw_port_byte_waits(void) {
+    return written != taken;
+}
+
 /* Interrupts are off between the check of the ring and the sleep, so that no byte is missed. */
 int ekw_port_getc(void) {
     ekw_interrupts_off();

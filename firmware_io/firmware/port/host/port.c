@@ -115,6 +115,11 @@ int ekw_port_getc(void) {
     return byte;
 }
 
+/* The listener of this computer has no microphone, so it never has to look before it reads. */
+bool ekw_port_byte_waits(void) {
+    return true;
+}
+
 static void write_all(const char *bytes, size_t count) {
     while (count > 0) {
         const ssize_t done = write(line.ours, bytes, count);

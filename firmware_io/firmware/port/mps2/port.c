@@ -6,6 +6,9 @@
 #include "port/common/uart.h"
 #include "port/common/wide.h"
 #include "port/cortexm/cortexm.h"
+#ifdef EKW_CAPTURE_IRQ
+#include "port/capture.h"
+#endif
 
 #define TIMER_CTRL EKW_REGISTER(0x40000000u)
 #define TIMER_VALUE EKW_REGISTER(0x40000004u)
@@ -15,6 +18,11 @@
 
 #define UART0_RECEIVE_IRQ 0
 #define TIMER0_IRQ 8
+#ifdef EKW_CAPTURE_IRQ /* of TIMER1, the next one */
+#define LAST_IRQ EKW_CAPTURE_IRQ
+#else
+#define LAST_IRQ TIMER0_IRQ
+#endif
 
 static volatile uint32_t wraps;
 
@@ -23,10 +31,13 @@ static void timer_interrupt(void) {
     wraps++;
 }
 
-__attribute__((section(".isr_vector"), used)) static const ekw_vector vectors[EKW_FIRST_IRQ + TIMER0_IRQ + 1] = {
+__attribute__((section(".isr_vector"), used)) static const ekw_vector vectors[EKW_FIRST_IRQ + LAST_IRQ + 1] = {
     EKW_SYSTEM_VECTORS,
     [EKW_FIRST_IRQ + UART0_RECEIVE_IRQ] = {.handler = ekw_uart_receive_interrupt},
     [EKW_FIRST_IRQ + TIMER0_IRQ] = {.handler = timer_interrupt},
+#ifdef EKW_CAPTURE_IRQ
+    [EKW_FIRST_IRQ + EKW_CAPTURE_IRQ] = {.handler = ekw_capture_interrupt},
+#endif
 };
 
 static void start_timer(void) {

@@ -8,6 +8,9 @@
 #include "port/common/uart.h"
 #include "port/common/wide.h"
 #include "port/cortexm/cortexm.h"
+#ifdef EKW_CAPTURE_IRQ
+#include "port/capture.h"
+#endif
 #include "port/stm32l4r5/clock.h"
 #include "port/stm32l4r5/registers.h"
 
@@ -28,6 +31,9 @@ __attribute__((section(".isr_vector"), used)) static const ekw_vector vectors[EK
     EKW_SYSTEM_VECTORS,
     [EKW_FIRST_IRQ + TIM2_IRQ] = {.handler = timer_interrupt},
     [EKW_FIRST_IRQ + LPUART1_IRQ] = {.handler = ekw_uart_receive_interrupt},
+#ifdef EKW_CAPTURE_IRQ
+    [EKW_FIRST_IRQ + EKW_CAPTURE_IRQ] = {.handler = ekw_capture_interrupt},
+#endif
 };
 
 /* PG2 to PG15 have a supply of their own, which has to be declared valid (RM0432, independent I/O supply rail). */
