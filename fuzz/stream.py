@@ -44,7 +44,7 @@ def small_graph() -> Graph:
         return rng.integers(-127, 128, shape).astype(np.int8)
 
     shape, conv, words = (*spec.shape, 1), (rows, 1, 4), ("silence", "yes", "no")
-    filters = weight(*OPS["conv2d"].weight_shape(shape, 4, (10, 10)))
+    filters = weight(*(OPS["conv2d"].weight_shape(shape, 4, (10, 10)) or ()))
     first = Node("conv", "conv2d", (INPUT,), requant(4, 9, 255), shape, conv, filters, stride=(2, 1))
     pool = Node("pool", "global_sum_pool", ("conv",), requant(4, 3, 255), conv, (1, 1, 4))
     last = Node("fc", "linear", ("pool",), requant(3, 6, 127), (1, 1, 4), (1, 1, 3), weight(3, 4), out_scale=1 / 64)
