@@ -20,6 +20,7 @@ from fuzz import sanitized
 from fuzz.protocol import watch
 
 LISTEN = FIRMWARE / "listen"
+_HARNESS = ("stream.c", "stream_line.c")
 _DEFINITIONS = (
     "-DEKW_TIMER_HZ=25000000u",
     '-DEKW_BOARD_NAME="fuzz"',
@@ -59,7 +60,14 @@ def build(folder: Path, listen: Path = LISTEN, options: tuple[str, ...] = ()) ->
     own = [path for path in sorted(listen.glob("*.c")) if path.name != "main.c"]
     shared = [FIRMWARE / "app" / f"{name}.c" for name in builds.SHARED]
     none = FIRMWARE / "port" / "capture_none" / "capture.c"
-    sources = [*own, *shared, none, FIRMWARE / "stream" / "ekw.c", *model, sanitized.HERE / "stream.c"]
+    sources = [
+        *own,
+        *shared,
+        none,
+        FIRMWARE / "stream" / "ekw.c",
+        *model,
+        *(sanitized.HERE / name for name in _HARNESS),
+    ]
     return sanitized.compile_c(sources, folder, folder / "fuzz", *_DEFINITIONS, *options)
 
 

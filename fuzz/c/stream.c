@@ -10,19 +10,14 @@
 
 #include "app/crc32.h"
 #include "app/protocol.h"
-#include "listen/frames.h"
 #include "listen/listen.h"
-#include "port/port.h"
 #include "stream/ekw.h"
+#include "stream_line.h"
 
-#define TEXT_BYTES 65536
 #define MOST_SAMPLES 40000
 #define MOST_EVENTS 1024
-#define WIRE_BYTES (2 * EKW_FRAME_BYTES + 64)
 #define REPORTS 100
 
-static char text[TEXT_BYTES]; /* what the firmware wrote since the last input */
-static size_t written;
 static uint64_t state; /* of the generator */
 static struct {
     int16_t samples[MOST_SAMPLES];
@@ -32,44 +27,6 @@ static struct {
     uint32_t printed;
 } stream;
 static uint64_t inputs, streams, frames, damaged, commands, events;
-
-void ekw_port_init(void) {}
-
-int ekw_port_getc(void) {
-    abort();
-}
-
-bool ekw_port_byte_waits(void) {
-    return true;
-}
-
-void ekw_port_putc(char c) {
-    if (written == TEXT_BYTES - 1) {
-        abort(); /* no answer is that long */
-    }
-    text[written++] = c;
-}
-
-void ekw_port_flush(void) {}
-
-void ekw_port_edge(void) {}
-
-uint64_t ekw_port_ticks(void) {
-    static uint64_t now;
-    return now += 7;
-}
-
-uint32_t ekw_port_stack_size(void) {
-    return 2048;
-}
-
-uint32_t ekw_port_stack_used(void) {
-    return 777;
-}
-
-void ekw_port_image(ekw_span parts[EKW_IMAGE_PARTS]) {
-    memset(parts, 0, EKW_IMAGE_PARTS * sizeof parts[0]);
-}
 
 static void stop(const char *finding) {
     text[written] = '\0';
@@ -93,33 +50,6 @@ static void feed(const uint8_t *bytes, size_t count) {
             ekw_protocol_feed((char)bytes[i]);
         }
     }
-}
-
-/* The whole frame, with the 0 at its end; bytes that are no 0 are stuffed by their definition, one block at a time. */
-static size_t encoded(uint32_t kind, uint32_t sequence, const int16_t *samples, int32_t count, uint8_t *wire) {
-    uint8_t plain[EKW_FRAME_BYTES + 8] = {(uint8_t)kind, 0, (uint8_t)sequence, (uint8_t)(sequence >> 8)};
-    size_t size = 4, used = 0, code = 0;
-    for (int32_t i = 0; i < count; i++) {
-        plain[size++] = (uint8_t)samples[i];
-        plain[size++] = (uint8_t)((uint16_t)samples[i] >> 8);
-    }
-    const uint32_t crc = ekw_crc32(0, plain, (int32_t)size);
-    for (int32_t shift = 0; shift < 32; shift += 8) {
-        plain[size++] = (uint8_t)(crc >> shift);
-    }
-    wire[used++] = 1;
-    for (size_t i = 0; i < size; i++) {
-        if (plain[i] != 0) {
-            wire[used++] = plain[i];
-            wire[code]++;
-        }
-        if (plain[i] == 0 || wire[code] == 255) {
-            code = used;
-            wire[used++] = 1;
-        }
-    }
-    wire[used++] = 0;
-    return used;
 }
 
 static int16_t sample(uint32_t kind, int32_t at) {

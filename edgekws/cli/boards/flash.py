@@ -52,6 +52,7 @@ def flash(
     energy: Annotated[
         bool, typer.Option("--energy", help="The firmware of energy mode: edges of a pin instead of times.")
     ] = False,
+    stream: Annotated[bool, typer.Option("--stream", help="The firmware that listens, for `detect --board`.")] = False,
 ) -> None:
     """Build the firmware with the model, load it onto the board and check that it answers.
 
@@ -60,6 +61,7 @@ def flash(
     - only show what would be run: `edgekws flash --board nucleo-l4r5zi --dry-run`
     - over TI's boot loader: `edgekws flash --board lp-mspm0g5187 --port /dev/ttyACM0`
     - for `bench --mode energy` with a meter: `edgekws flash --board nucleo-l4r5zi --energy`
+    - for `detect --board`: `edgekws flash --board nucleo-l4r5zi --stream --out my_stream_model`
     - another tool: `edgekws flash --board lp-mspm0g5187 --tool dslite --option config=MSPM0G5187.ccxml`
     - an existing image: `edgekws flash --board nucleo-l4r5zi --image firmware.elf`
     """
@@ -69,8 +71,11 @@ def flash(
 
     entry = boards.load(board)
     port = serial_part(port).partition("?")[0]  # the baud rate is the firmware's or the boot loader's own
-    if energy and image:
-        raise ConfigError("--energy chooses what is built, --image what is written", got="both", hint="leave out one")
+    if (energy or stream) and image:
+        got = f"{'--energy' if energy else '--stream'} and --image"
+        raise ConfigError("--energy and --stream choose what is built, --image what is written", got=got)
+    if energy and stream:
+        raise ConfigError("a firmware listens or is for energy mode", got="--stream and --energy", hint="leave out one")
     chosen = tool or entry.flash_tool
     if not tools.capabilities(chosen).persistent:
         if image or port or option or tool not in ("", entry.flash_tool):
@@ -80,9 +85,9 @@ def flash(
                 hint="name a physical board (edgekws boards) or one of its tools",
             )
         folder = _built_from(out)
-        load(board, folder, dry_run, min_ram, energy)
+        load(board, folder, dry_run, min_ram, energy, stream)
         if not dry_run:
-            _next(board, folder, "", energy)
+            _next(board, folder, "", energy, stream)
     elif image:
         with nullcontext() if dry_run else locks.device(port, entry.name):
             write(entry, chosen, image, port, _options(option), dry_run, verify)
@@ -90,9 +95,9 @@ def flash(
                 _identify_written(entry, port, image)
     else:
         folder = _built_from(out)
-        build_and_write(entry, folder, min_ram, chosen, port, _options(option), dry_run, verify, energy)
+        build_and_write(entry, folder, min_ram, chosen, port, _options(option), dry_run, verify, energy, stream)
         if not dry_run:
-            _next(board, folder, port, energy)
+            _next(board, folder, port, energy, stream)
 
 
 def _built_from(out: Path) -> Path:
@@ -101,19 +106,23 @@ def _built_from(out: Path) -> Path:
     return folder
 
 
-def _next(board: str, model: Path, port: str, energy: bool) -> None:
+def _next(board: str, model: Path, port: str, energy: bool, stream: bool) -> None:
     """Bench what was flashed. Energy needs a meter, whose port nobody knows here."""
     at = ("--port", port) if port else ()
-    if not energy:
+    if stream:
+        console.next_step("bench", "--mode", "stream", "--board", board, "--out", model, *at)
+    elif not energy:
         console.next_step("bench", "--board", board, "--out", model, *at)
 
 
-def image_path(out: Path, board: Board, energy: bool) -> Path:
+def image_path(out: Path, board: Board, energy: bool, stream: bool = False) -> Path:
     """Where the firmware of a board lies below the model's folder."""
-    return out / "firmware" / f"{board.name}{'-energy' if energy else ''}.elf"
+    return out / "firmware" / f"{board.name}{'-energy' if energy else '-stream' if stream else ''}.elf"
 
 
-def load(name: str, out: Path, dry_run: bool, min_ram: bool = False, energy: bool = False) -> None:
+def load(
+    name: str, out: Path, dry_run: bool, min_ram: bool = False, energy: bool = False, stream: bool = False
+) -> None:
     """Build the firmware, load it and print the board's answer to `name`. A physical board is written instead.
 
     dry_run: only print the commands.
@@ -124,10 +133,10 @@ def load(name: str, out: Path, dry_run: bool, min_ram: bool = False, energy: boo
 
     board = boards.load(name)
     if tools.capabilities(board.flash_tool).persistent:
-        build_and_write(board, out, min_ram, board.flash_tool, "", {}, dry_run, verify=True, energy=energy)
+        build_and_write(board, out, min_ram, board.flash_tool, "", {}, dry_run, True, energy, stream)
         return
-    elf = image_path(out, board, energy)
-    _, model = emitted_model(board, out, min_ram)
+    elf = image_path(out, board, energy, stream)
+    _, model = listening_model(out, min_ram) if stream else emitted_model(board, out, min_ram)
     if dry_run:
         dry.start(board, dry.image(board, model, energy))
         return
@@ -147,6 +156,7 @@ def build_and_write(
     dry_run: bool,
     verify: bool,
     energy: bool = False,
+    stream: bool = False,
 ) -> None:
     """Build the firmware, write it to a physical board, identify the board. A dry run builds in a folder of its own."""
     from firmware_io import build
@@ -155,8 +165,8 @@ def build_and_write(
         raise ConfigError(
             f"{tool} writes physical boards", got=f"the board {board.name}", hint="name one with --board, or an --image"
         )
-    elf = image_path(out, board, energy)
-    _, model = emitted_model(board, out, min_ram)
+    elf = image_path(out, board, energy, stream)
+    _, model = listening_model(out, min_ram) if stream else emitted_model(board, out, min_ram)
     if dry_run:
         elf = dry.image(board, model, energy)
         build.build(board, model, elf, energy)  # the plan of some tools depends on the image
@@ -165,7 +175,7 @@ def build_and_write(
     with locks.output(elf.parent), locks.device(port, board.name):
         firmware = build.build(board, model, elf, energy)
         write(board, tool, elf, port, options, False, verify)
-        _identify_written(board, port, elf)
+        _identify_written(board, port, elf, stream)
     _sizes(board, firmware)
 
 
@@ -208,7 +218,7 @@ def emitted_model(board: Board, out: Path, min_ram: bool) -> tuple[Graph, dict[s
     return graph, model_id.model(graph, min_ram)
 
 
-def listening_model(out: Path) -> tuple[Graph, dict[str, bytes]]:
+def listening_model(out: Path, min_ram: bool = False) -> tuple[Graph, dict[str, bytes]]:
     """The graph, and the C with which a board listens; thresholds are those beside it, else the defaults.
 
     Raises TargetError for a graph that cannot run over a stream or whose front end has no integers.
@@ -224,7 +234,7 @@ def listening_model(out: Path) -> tuple[Graph, dict[str, bytes]]:
         if path.exists()
         else settings.default(graph.labels, listener.clock(graph).step_ms)
     )
-    return graph, listening.files(graph, chosen)
+    return graph, listening.files(graph, chosen, min_ram)
 
 
 def _print_identity(board: Board, transport: str, elf: Path, written: str, crc32: int | None) -> None:
@@ -254,7 +264,7 @@ def _print_identity(board: Board, transport: str, elf: Path, written: str, crc32
         )
 
 
-def _identify_written(board: Board, port: str, image: Path) -> None:
+def _identify_written(board: Board, port: str, image: Path, stream: bool = False) -> None:
     """Print who answers on the port, if it is connected: a board can be written without its serial port.
 
     Raises BoardError when the board does not run the build in `image`, or has other bytes in its flash. An image of
@@ -266,7 +276,7 @@ def _identify_written(board: Board, port: str, image: Path) -> None:
     if not written.build_id:
         console.out.print(f"{image} has no build id, so the board was not asked what it runs", markup=False)
     elif _is_connected(path):
-        baud = board.energy_baud if written.energy else board.baud
+        baud = board.energy_baud if written.energy else board.stream_baud if stream else board.baud
         url = f"serial:{port}" if port else board.transport
         _print_identity(board, f"{url}?baud={baud}", image, written.build_id, written.flash_crc32)
     else:

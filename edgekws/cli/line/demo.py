@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from edgekws.data.dataset import Dataset
 
 
+_LISTENER, _STREAM_CLIPS = "dscnn_stream", 12
+
+
 def demo(
     root: RootOption = None,
     board: BoardOption = BOARD,
@@ -54,6 +57,27 @@ def demo(
     export.run(data.folder, model)
     flash.load(board, model, dry_run=False)
     measure.measure(measure.Options(board, data.folder, model, clips))
+    _listen(board, data, out)
+
+
+def _listen(board: str, data: Dataset, out: Path) -> None:
+    """Words one after the other, through the firmware that listens with the released model."""
+    import numpy as np
+
+    from edgekws import models
+    from edgekws.cli.detect.detect import detect
+    from edgekws.files import write_bytes
+    from edgekws.report import attached
+
+    if _LISTENER not in models.names():
+        console.warn(f"the demo ends without a stream: there is no released model {_LISTENER} in this version")
+        return
+    test = data.splits["test"]
+    chosen = np.linspace(0, len(test) - 1, _STREAM_CLIPS).astype(int)
+    path = out / "stream.wav"
+    sound = np.concatenate([test.samples[at] for at in chosen])
+    write_bytes(path, attached.wav_bytes(attached.ShownClip(0, sound, data.rate_hz)))
+    detect(models.folder(_LISTENER), [str(path)], board=board)
 
 
 def _data(root: Path | None, out: Path) -> Dataset:
