@@ -191,6 +191,12 @@ ROOT = Group(
             LINE,
         ),
         Command(
+            "listen",
+            "edgekws.cli.detect.listen:listen",
+            "Listen to the microphone: level, top words, and an event for each word that is heard, until Ctrl-C.",
+            LINE,
+        ),
+        Command(
             "keyword",
             "edgekws.cli.detect.keyword:keyword",
             "Make a model that detects a phrase of your own, from its text and 0 to 50 recordings; offline, in half an "

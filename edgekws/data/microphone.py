@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -63,6 +63,33 @@ def opened(name: str | None) -> Iterator[Source]:
     except (sounddevice.PortAudioError, ValueError) as error:
         hint = "edgekws data record --list shows the inputs; choose one with --input"
         raise ConfigError("there should be a microphone to record from", got=str(error), hint=hint) from error
+
+
+@contextmanager
+def given(
+    name: str | None, block_s: float, take: Callable[[np.ndarray, bool], None], end: Callable[[], None]
+) -> Iterator[tuple[str, int]]:
+    """Gives blocks as they come, on a thread of PortAudio's: (the input's name, its rate in Hz) while it is open.
+
+    take: float32 [n, 1] in +-1, and whether samples before it were lost. end: called when the input ends by itself, as
+    one that is unplugged does. Raises ConfigError as `devices`.
+    """
+    sounddevice = _sounddevice()
+    device: int | str | None = int(name) if name is not None and name.isdigit() else name
+
+    def callback(samples: Any, _count: int, _time: Any, status: Any) -> None:  # noqa: ANN401
+        take(np.array(samples), bool(status.input_overflow))
+
+    try:
+        about = sounddevice.query_devices(device, "input")
+        rate_hz = round(about["default_samplerate"])
+        options = {"samplerate": rate_hz, "channels": 1, "dtype": "float32", "device": device}
+        block = round(rate_hz * block_s)
+        with sounddevice.InputStream(**options, blocksize=block, callback=callback, finished_callback=end):
+            yield str(about["name"]), rate_hz
+    except (sounddevice.PortAudioError, ValueError) as error:
+        hint = "edgekws data record --list shows the inputs; choose one with --input"
+        raise ConfigError("there should be a microphone to listen to", got=str(error), hint=hint) from error
 
 
 class _Stream:

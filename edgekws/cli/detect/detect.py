@@ -124,9 +124,9 @@ def detect(
             heard = new_heard(name, graph, settings)
             show = report if recordings != ["-"] else _no_report
             for event in _events(hear, source, heard, show, f"({number + 1} of {len(sources)})"):
-                _print_event(event, heard, is_json, live=recordings == ["-"])
+                print_event(event, heard, is_json, live=recordings == ["-"])
             results.append(heard)
-            _say(heard, is_json)
+            say(heard, is_json)
     if timeline is not None:
         _draw(timeline, results, read.name)
     _report(failures, len(sources))
@@ -208,7 +208,7 @@ def _no_report(what: str, done: int, total: int) -> None:
     """A live stream has no end to count to."""
 
 
-def _print_event(event: Detection, heard: Heard, is_json: bool, live: bool) -> None:
+def print_event(event: Detection, heard: Heard, is_json: bool, live: bool) -> None:
     """JSON lines always at once; text at once only of a live stream, since a table follows."""
     from edgekws.detect.timeline import clock_text
 
@@ -220,7 +220,8 @@ def _print_event(event: Detection, heard: Heard, is_json: bool, live: bool) -> N
         console.out.print(f"{at}  {event.keyword}  {event.score / 1000:.2f}", markup=False)
 
 
-def _say(heard: Heard, is_json: bool) -> None:
+def say(heard: Heard, is_json: bool) -> None:
+    """The faults, and on a terminal the events and a timeline."""
     for fault in heard.faults:
         console.warn(f"{heard.name}: {fault}")
     if not is_json:
