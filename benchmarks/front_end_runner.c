@@ -72,10 +72,19 @@ __attribute__((noinline)) static void stages(work *todo, const int16_t *samples,
     at[2] = now();
     ekw_frontend_stages(scratch.spectrum);
     at[3] = now();
+#if defined(EKW_FRONTEND_LOG_MEL)
+    const int32_t up = (EKW_FRONTEND_SCALE_BITS - ekw_frontend_energy_bits(samples)) >> 1;
+    ekw_frontend_powers(scratch.spectrum, up - exponent - EKW_FRONTEND_UNIT, bands);
+#else
     ekw_frontend_bands(scratch.spectrum, bands);
+#endif
     at[4] = now();
+#if defined(EKW_FRONTEND_LOG_MEL)
+    ekw_frontend_levels(bands + 1, up * 131072 + EKW_FRONTEND_LEVEL + 2 * state.peak_log2);
+#else
     ekw_frontend_logarithms(bands + 1, ekw_frontend_floor(state.peak, exponent),
                             (exponent + EKW_FRONTEND_UNIT) * 65536 + state.peak_log2);
+#endif
     at[5] = now();
     ekw_frontend_row(bands + 1, again);
     at[6] = now();
@@ -97,9 +106,14 @@ int main(void) {
     todo->ticks = now() - start;
     static _Alignas(8) int16_t window[EKW_FRONTEND_WINDOW];
     for (int32_t t = 0; t < todo->made; t++) {
+        const int16_t *samples = todo->samples + t * EKW_FRONTEND_HOP;
+#if defined(EKW_FRONTEND_LOG_MEL)
+        ekw_frontend_emphasize(window, samples, EKW_FRONTEND_WINDOW, t > 0 ? samples[-1] : 0);
+#else
         for (int32_t i = 0; i < EKW_FRONTEND_WINDOW; i++) {
-            window[i] = todo->samples[t * EKW_FRONTEND_HOP + i];
+            window[i] = samples[i];
         }
+#endif
         stages(todo, window, todo->rows + t * EKW_FRONTEND_COEFFICIENTS);
     }
     const uint32_t open[3] = {(uint32_t)(uintptr_t)todo->file, 5 /* wb */, todo->file_characters};

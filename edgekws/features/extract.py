@@ -15,7 +15,7 @@ import numpy as np
 
 from edgekws import plugins
 from edgekws.errors import BoardError, SystemFaultError
-from edgekws.features import fixed, mfcc
+from edgekws.features import fixed, mfcc, sww01
 from edgekws.features.spec import FeatureSpec
 
 VERSIONS = {"float": 1, "fixed": 1}
@@ -44,7 +44,7 @@ def features(spec: FeatureSpec, samples: np.ndarray) -> np.ndarray:
     With arithmetic "float", the samples may be float32 too: of any level for level "clip", else in int16 steps.
     """
     if spec.arithmetic == "float":
-        return mfcc.mfcc(spec, samples)
+        return (mfcc.mfcc if spec.definition == "mfcc" else sww01.features)(spec, samples)
     return fixed.cepstra(spec, samples, _sums(_without_scales(spec)))
 
 

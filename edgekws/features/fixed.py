@@ -12,6 +12,8 @@ This is the definition; the C of firmware_io/firmware/kernels/frontend computes 
     DCT                    pairs (band b +- band B - 1 - b) times Q15 cosines
     steps                  (sum * multiplier / 2^16) >> shift, + zero point, clipped to int8
 
+Features of sww01 differ after the spectrum: sww01_fixed.py.
+
 mul is floor(a * c / 2^16). The values are those of features/mfcc.py but for the constants' 16 bits. Two rules differ:
 halves round up, not to even; and a stream's or a clip's peak counts as 1 where it is below.
 """
@@ -24,6 +26,7 @@ import numpy as np
 
 from edgekws.errors import ConfigError, DataError
 from edgekws.features import fixed_plan as planning
+from edgekws.features import sww01_fixed
 from edgekws.features.fixed_plan import EXPONENT_MAX, Plan, plan
 from edgekws.features.integer import fft
 from edgekws.features.integer.arithmetic import bits, log2, magnitude, mul, ones_magnitude
@@ -31,7 +34,9 @@ from edgekws.features.integer.ranges import Range
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, FeatureSpec
 
 Sums = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(int16 [n, k], k at least a window; peaks int [n], 1 to 32768) -> the DCT's sums, int32 [n, frames, coefficients]"""
+"""(int16 [n, k], k at least a window, pre-emphasized for sww01; peaks int [n], 1 to 32768) -> the DCT's sums, int32
+[n, frames, coefficients]
+"""
 _FRAMES_AT_ONCE = 512
 
 
@@ -59,7 +64,13 @@ def cepstra(spec: FeatureSpec, samples: np.ndarray, sums_of: Sums | None = None)
     if samples.ndim != 2 or samples.shape[1] != spec.clip_samples or samples.dtype != np.int16:
         got = f"{samples.dtype} {list(samples.shape)}"
         raise DataError(f"clips should be int16 [n, {spec.clip_samples}]", got=got)
-    return (sums_of or sums(spec))(samples, peaks(spec, samples))
+    sharp = _prepared(spec, samples, np.zeros(len(samples), np.int16))
+    return (sums_of or sums(spec))(sharp, peaks(spec, samples))
+
+
+def _prepared(spec: FeatureSpec, samples: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """What windows are cut from: int16 of the same shape. before: int16 [n], the samples in front."""
+    return samples if spec.definition == "mfcc" else sww01_fixed.emphasized(samples, before)
 
 
 def peaks(spec: FeatureSpec, samples: np.ndarray) -> np.ndarray:
@@ -111,7 +122,7 @@ class FrontEnd:
             hint = 'use a model whose [features] have level = "stream"'
             raise ConfigError("a stream needs a level that does not change", got=f'level = "{spec.level}"', hint=hint)
         self.spec, self._sums = spec, sums_of or sums(spec)
-        self._held = np.zeros(0, np.int16)
+        self._held, self._before = np.zeros(0, np.int16), np.zeros(1, np.int16)
         self._skip = 0
 
     def push(self, samples: np.ndarray) -> np.ndarray:
@@ -123,7 +134,9 @@ class FrontEnd:
         if samples.ndim != 1 or samples.dtype != np.int16:
             raise DataError("a block should be int16 [k]", got=f"{samples.dtype} {list(samples.shape)}")
         spec = self.spec
-        held = np.concatenate([self._held, samples[self._skip :]])
+        sharp = _prepared(spec, samples[None], self._before)[0]
+        self._before = np.concatenate([self._before, samples])[-1:]
+        held = np.concatenate([self._held, sharp[self._skip :]])
         self._skip -= min(self._skip, len(samples))
         count = frames_in(spec, len(held))
         used = count * spec.hop_samples
@@ -151,8 +164,18 @@ def sums(spec: FeatureSpec) -> Sums:
 def _rows(p: Plan, frames: np.ndarray, peaks: np.ndarray) -> np.ndarray:
     exponent = EXPONENT_MAX - bits(ones_magnitude(frames).max(axis=1))
     spectrum = fft.split(*fft.run(p.transform, *_windowed(p, frames, exponent)), np.arange(p.bins[0], p.bins[1] + 1))
+    if not p.dct.size:
+        return _levels(p, frames, exponent, spectrum, peaks)
     bands = _mel(p, magnitude(*spectrum, p.guard))
     return _dct(p, _logarithms(p, bands, exponent, peaks))
+
+
+def _levels(p: Plan, frames: np.ndarray, exponent: np.ndarray, spectrum: fft.Complex, peaks: np.ndarray) -> np.ndarray:
+    """Of sww01: the bands' powers above -52 dB, shifted left by log_shift, int32 [rows, bands]."""
+    up = (sww01_fixed.scale_bits(2 * p.transform.points) - sww01_fixed.energies(frames)) >> 1
+    bands = _mel(p, sww01_fixed.powers(*spectrum, up - exponent - p.mel_unit))
+    level = (up << 17) + p.floor_factor + 2 * log2(peaks)
+    return np.asarray(np.clip(log2(bands + 1) - level[:, None], 0, sww01_fixed.TOP) << p.log_shift, np.int32)
 
 
 def _windowed(p: Plan, frames: np.ndarray, exponent: np.ndarray) -> fft.Complex:

@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from edgekws.errors import ConfigError
+from edgekws.features import sww01, sww01_fixed
 from edgekws.features.integer import fft
 from edgekws.features.integer.arithmetic import q15
 from edgekws.features.integer.ranges import Range, SpectrumBounds, mel_bound, spectrum_bounds, sum_range
@@ -61,6 +62,8 @@ class Plan:
 def plan(spec: FeatureSpec) -> Plan:
     """The constants of `spec`. Raises ConfigError for what the fixed-point front end cannot do."""
     _require(spec)
+    if spec.definition == "sww01":
+        return _power_plan(spec)
     transform, window = fft.transform(spec.fft_samples // 2), _window(spec.window_samples)
     data_shift, spectrum = _data_shift(transform, window)
     first, band, rise = _mel(spec)
@@ -88,6 +91,24 @@ def plan(spec: FeatureSpec) -> Plan:
     )  # fmt: skip
 
 
+def _power_plan(spec: FeatureSpec) -> Plan:
+    """That of sww01_fixed.py: mel_unit is of the spectrum, floor_factor the offset of its level."""
+    sww01.require(spec)
+    transform, window = fft.transform(spec.fft_samples // 2), q15(sww01.window(spec.window_samples))
+    most = sww01_fixed.UNIT_MAX - spec.fft_samples.bit_length() + 1 + transform.halvings + 1
+    data_shift, spectrum = _data_shift(transform, window, most)
+    first, band, rise = _mel(spec)
+    unit, log_shift = data_shift - 1 - transform.halvings, 31 - sww01_fixed.TOP.bit_length()
+    ranges = (*spectrum.ranges, *sww01_fixed.ranges(spec, spectrum, unit, len(band)))
+    _prove(ranges)
+    multiplier, right = _output(spec, log_shift)
+    bins, none = (first, first + len(band) - 1), np.zeros((spec.mel_bands, 0), np.int16)
+    return Plan(
+        transform, window, data_shift, 0, bins, band, rise, unit, sww01_fixed.level_offset(spec), 0, none, log_shift,
+        multiplier, right, np.asarray(spec.input_zero_point), ranges,
+    )  # fmt: skip
+
+
 def _require(spec: FeatureSpec) -> None:
     if spec.fft_samples not in FFT_SIZES:
         raise ConfigError(f"fft_samples should be one of {FFT_SIZES}", got=str(spec.fft_samples), hint=_HINT)
@@ -100,6 +121,9 @@ def _require(spec: FeatureSpec) -> None:
     if not 1 <= spec.coefficients <= spec.mel_bands:
         expected = f"coefficients should be 1 to mel_bands, {spec.mel_bands}"
         raise ConfigError(expected, got=str(spec.coefficients), hint=_HINT)
+    if spec.definition == "sww01" and spec.window_samples != spec.fft_samples:
+        expected = f"the front end of sww01 should have window_samples = fft_samples, {spec.fft_samples}"
+        raise ConfigError(expected, got=str(spec.window_samples), hint=_HINT)
     if not 1 <= spec.stream_peak <= _PEAK_MAX:
         raise ConfigError("stream_peak should be 1 to 32768", got=str(spec.stream_peak), hint=_HINT)
     if max(map(abs, spec.input_zero_point)) > _ZERO_MAX:
@@ -119,8 +143,8 @@ def _window(samples: int) -> np.ndarray:
     return q15(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(samples) / samples))
 
 
-def _data_shift(transform: fft.Transform, window: np.ndarray) -> tuple[int, SpectrumBounds]:
-    for shift in range(16, -1, -1):
+def _data_shift(transform: fft.Transform, window: np.ndarray, most: int = 16) -> tuple[int, SpectrumBounds]:
+    for shift in range(min(most, 16), -1, -1):
         found = spectrum_bounds(transform, window, shift)
         if all(row.low >= -_INT32 and row.high < _INT32 for row in found.ranges):
             return shift, found
@@ -182,5 +206,9 @@ def _output(spec: FeatureSpec, log_shift: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cepstrum_unit(spec: FeatureSpec, log_shift: int) -> float:
-    """MFCC of 1 in the sums of the DCT: ln 2, sqrt(2 / bands), the shifts, and 32767 for 1 in the table."""
+    """MFCC of 1 in the sums of the DCT: ln 2, sqrt(2 / bands), the shifts, and 32767 for 1 in the table; of sww01,
+    which has no DCT, 1 is 64 dB.
+    """
+    if spec.definition == "sww01":
+        return math.ldexp(1 / (sww01.RANGE_DB * sww01_fixed.LOG2_PER_DB), -16 - log_shift)
     return math.ldexp(math.log(2) * math.sqrt(2 / spec.mel_bands) * 32768 / 32767, -15 - log_shift)

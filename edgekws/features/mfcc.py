@@ -18,15 +18,18 @@ from functools import lru_cache
 
 import numpy as np
 
-from edgekws.errors import DataError
+from edgekws.errors import ConfigError, DataError
 from edgekws.features.spec import INPUT_MAX, INPUT_MIN, FeatureSpec
 
 
 def mfcc(spec: FeatureSpec, samples: np.ndarray, dtype: str = "float32") -> np.ndarray:
     """samples int16 or float [n, clip_samples] -> float [n, frames, coefficients].
 
-    dtype: the precision computed in. Raises DataError for clips of another length.
+    dtype: the precision computed in. Raises DataError for clips of another length, ConfigError for other features.
     """
+    if spec.definition != "mfcc":
+        hint = 'give [features] arithmetic = "fixed"'
+        raise ConfigError("this needs a front end of MFCC", got=f'definition = "{spec.definition}"', hint=hint)
     if samples.ndim != 2 or samples.shape[1] != spec.clip_samples:
         raise DataError(f"clips should have shape [n, {spec.clip_samples}]", got=str(list(samples.shape)))
     loud = normalize(spec, samples.astype(dtype))

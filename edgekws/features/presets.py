@@ -16,7 +16,28 @@ MLPERF = FeatureSpec(rounding="toward-zero")
 """That of MLPerf Tiny's keyword-spotting benchmark (mlcommons/tiny, keyword_spotting/get_dataset.py and
 eval_quantized_model.py): int8 = MFCC / 0.5847 + 83, truncated toward zero.
 """
-PRESETS = {"mlperf": MLPERF}
+SWW01_FIXED_POINT = FeatureSpec(
+    clip_samples=15_872,
+    window_samples=1_024,
+    hop_samples=512,
+    fft_samples=1_024,
+    low_hz=0.0,
+    high_hz=8_000.0,
+    coefficients=40,
+    input_scale=(0.003701042616739869,) * 40,
+    input_zero_point=(-128,) * 40,
+    rounding="toward-zero",
+    arithmetic="fixed",
+    level="stream",
+    stream_peak=32_768,
+    definition="sww01",
+)
+"""MLPerf Tiny's streaming wake word: 30 frames of 40 log-mel powers, in the integers of edgekws.features.sww01_fixed.
+Scale and zero point are those of its reference network.
+"""
+SWW01_FLOAT = replace(SWW01_FIXED_POINT, arithmetic="float")
+"""The same in floating point, as the benchmark's own C and Python compute it."""
+PRESETS = {"mlperf": MLPERF, "sww01-fixed-point": SWW01_FIXED_POINT, "sww01-float": SWW01_FLOAT}
 _PER_COEFFICIENT = ("input_scale", "input_zero_point")
 _EXPECTED = f"--features should be {', '.join(PRESETS)}, or a .json or .toml file with the fields of a front end"
 

@@ -13,6 +13,7 @@ from edgekws.files import fields
 Rounding = Literal["nearest", "toward-zero"]
 Arithmetic = Literal["float", "fixed"]
 Level = Literal["clip", "stream"]
+Definition = Literal["mfcc", "sww01"]
 INPUT_MIN, INPUT_MAX = -128, 127
 INPUT_SCALE = 1.0 / 32
 """The float network gets int8 steps of standardized features times this: they are +-4 standard deviations wide."""
@@ -30,6 +31,8 @@ class FeatureSpec:
 
     rounding: "nearest", halves to even; or "toward-zero", as the official input files of MLPerf Tiny were made.
     arithmetic: "float", or the integers of edgekws.features.fixed, which boards compute too.
+    definition: "mfcc", or "sww01": the log-mel powers of MLPerf Tiny's streaming wake word (edgekws.features.sww01),
+    which have no DCT and no log_floor, and need level "stream".
     level: what samples are divided by: "clip", the highest sample of the clip, as MLPerf Tiny does it, which needs the
     whole clip; or "stream", `stream_peak`, an int16 value that is the same at all times.
     """
@@ -50,6 +53,7 @@ class FeatureSpec:
     arithmetic: Arithmetic = "float"
     level: Level = "clip"
     stream_peak: int = 8_192
+    definition: Definition = "mfcc"
 
     @property
     def channels(self) -> int:
@@ -182,6 +186,7 @@ _LATER = {
     "arithmetic": _one_of(get_args(Arithmetic)),
     "level": _one_of(get_args(Level)),
     "stream_peak": fields.COUNT,
+    "definition": _one_of(get_args(Definition)),
 }
 """Fields that were added later."""
 _DEFAULTS = asdict(FeatureSpec())

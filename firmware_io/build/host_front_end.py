@@ -22,6 +22,11 @@ void ekw_host_sums(const int16_t *samples, int32_t clips, int32_t clip_samples, 
 
 /* The DCT before the input scale: sums over pairs of bands at equal distances from the middle. */
 static void ekw_host_cosines(const int32_t *logarithms, int32_t *sums) {
+#if defined(EKW_FRONTEND_LOG_MEL)
+    for (int32_t b = 0; b < EKW_FRONTEND_BANDS; b++) {
+        sums[b] = logarithms[b] * (1 << EKW_FRONTEND_LOG_SHIFT);
+    }
+#else
     const int16_t *cosine = ekw_host_dct;
     for (int32_t c = 0; c < EKW_FRONTEND_COEFFICIENTS; c++) {
         int64_t sum = 0;
@@ -32,6 +37,7 @@ static void ekw_host_cosines(const int32_t *logarithms, int32_t *sums) {
         }
         sums[c] = (int32_t)sum;
     }
+#endif
 }
 
 /* samples [clips][clip_samples], peaks [clips] -> sums [clips][frames][coefficients] */
@@ -58,7 +64,8 @@ def compile_sums(spec: FeatureSpec, folder: Path | None, options: host_cc.Option
     Raises ConfigError as fixed.check, BoardError without a compiler or when the C does not compile.
     """
     half = plan(spec).dct[: (spec.mel_bands + 1) // 2].T
-    source = front_end.definitions(spec) + array("int16_t", "ekw_host_dct", half, half.shape) + _HOST
+    table = array("int16_t", "ekw_host_dct", half, half.shape) if half.size else ""
+    source = front_end.definitions(spec) + table + _HOST
     library = host_cc.library({"front_end.c": source.encode()}, folder, options)
 
     def run(samples: np.ndarray, peaks: np.ndarray) -> np.ndarray:

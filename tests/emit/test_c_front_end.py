@@ -11,6 +11,7 @@ import pytest
 
 from edgekws.emit.c import front_end
 from edgekws.features import fixed
+from edgekws.features.presets import SWW01_FIXED_POINT
 from edgekws.features.spec import FeatureSpec
 from firmware_io.build import host_cc
 from tests.features.test_fixed import OTHERS, STREAM, shapes
@@ -32,7 +33,8 @@ int32_t ekw_host_rows(const int16_t *samples, int32_t count, int32_t block, int8
     return number;
 }
 """
-SPECS = (STREAM, *OTHERS, replace(STREAM, window_samples=100, hop_samples=301, rounding="toward-zero"))
+APART = replace(STREAM, window_samples=100, hop_samples=301, rounding="toward-zero")
+SPECS = (STREAM, *OTHERS, APART, SWW01_FIXED_POINT)
 
 pytestmark = pytest.mark.skipif(not host_cc.has_compiler(), reason="no C compiler for this computer")
 
@@ -64,10 +66,16 @@ def test_every_integer_is_that_of_the_definition() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("core", ["", "-DEKW_FRONTEND_SHORT"], ids=["long", "short"])
-@pytest.mark.parametrize("spec", SPECS, ids=["512", "1024", "256", "apart"])
+@pytest.mark.parametrize("spec", SPECS, ids=["512", "1024", "256", "apart", "sww01"])
 def test_nothing_is_undefined_in_any_specification(spec: FeatureSpec, core: str) -> None:
     check(spec, ("-O1", "-fsanitize=undefined", "-fno-sanitize-recover", *host_cc.PORTABLE, *([core] if core else [])))
 
 
 def test_tables_fit_their_budget() -> None:
     assert front_end.table_bytes(FeatureSpec(arithmetic="fixed", level="stream")) <= 2_500
+
+
+def test_the_best_code_of_this_computer_has_the_integers_of_a_radix_2_stage() -> None:
+    samples = np.concatenate(shapes(SWW01_FIXED_POINT.clip_samples, np.random.default_rng(17)))[: 1 << 15]
+    run = rows_of(SWW01_FIXED_POINT, None)
+    np.testing.assert_array_equal(run(samples, 512), fixed.FrontEnd(SWW01_FIXED_POINT).push(samples))

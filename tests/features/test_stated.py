@@ -24,7 +24,7 @@ def test_a_preset_or_a_file_with_what_differs_from_it(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "error", "message"),
     [
-        ("mlperff", None, ConfigError, "should be mlperf, or a .json or .toml file"),
+        ("mlperff", None, ConfigError, "should be mlperf, sww01-fixed-point, sww01-float, or a"),
         ("a.json", None, ArtifactError, "there is no file"),
         ("a.toml", "coefficients = ", ArtifactError, "should be JSON or TOML"),
         ("a.json", "[3]", ArtifactError, "should hold the fields of a front end"),

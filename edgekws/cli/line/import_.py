@@ -34,7 +34,9 @@ def import_(
     ] = None,
     features: Annotated[
         str | None,
-        typer.Option(help="The front end of its inputs: mlperf, or a JSON or TOML file. Default: unknown."),
+        typer.Option(
+            help="The front end of its inputs: mlperf, sww01-fixed-point, or a JSON or TOML file. Default: unknown."
+        ),
     ] = None,
     form: Annotated[
         str | None, typer.Option("--format", help="The importer.", show_default="found out from the file")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgekws.emit.c.text import array
+from edgekws.features import sww01_fixed
 from edgekws.features.fixed_plan import Plan, plan
 from edgekws.features.integer.arithmetic import LOG, SQRT, q15
 from edgekws.features.spec import FeatureSpec
@@ -31,7 +32,7 @@ def sizes(spec: FeatureSpec) -> Mapping[str, int]:
     """The macros, without EKW_FRONTEND_."""
     p = plan(spec)
     points = p.transform.points
-    return {
+    shared = {
         "WINDOW": spec.window_samples,
         "HOP": spec.hop_samples,
         "POINTS": points,
@@ -51,12 +52,16 @@ def sizes(spec: FeatureSpec) -> Mapping[str, int]:
         "TRUNCATES": int(spec.rounding == "toward-zero"),
         "PEAK": spec.stream_peak,
     }
+    if spec.definition == "mfcc":
+        return shared
+    only = {"LOG_MEL": 1, "SCALE_BITS": sww01_fixed.scale_bits(spec.fft_samples), "TOP": sww01_fixed.TOP}
+    return {key: shared[key] for key in shared if key not in _OF_MFCC} | only | {"LEVEL": p.floor_factor}
 
 
 def tables(spec: FeatureSpec) -> Mapping[str, np.ndarray]:
     """The tables, without ekw_frontend_; integers of the C type that they have."""
     p = plan(spec)
-    return {
+    made = {
         "window": p.window[: spec.window_samples // 2 + 1],
         "turns": _turns(p),
         "third": _third(p),
@@ -69,6 +74,7 @@ def tables(spec: FeatureSpec) -> Mapping[str, np.ndarray]:
         "shift": p.right_shift.astype(np.uint8),
         "zero": p.zero_point.astype(np.int16),
     }
+    return made if spec.definition == "mfcc" else {key: made[key] for key in made if key not in _OF_MFCC}
 
 
 def table_bytes(spec: FeatureSpec) -> int:
@@ -76,6 +82,7 @@ def table_bytes(spec: FeatureSpec) -> int:
     return sum(values.nbytes for values in tables(spec).values())
 
 
+_OF_MFCC = {"GUARD", "FLOOR_FACTOR", "FLOOR_SHIFT", "roots", "cosines"}
 _VECTOR = 4
 """Bins and bands that one instruction may read."""
 _TYPES = {"int16": "int16_t", "uint16": "uint16_t", "uint8": "uint8_t"}
@@ -100,6 +107,8 @@ def _angles(number: np.ndarray, circle: int) -> np.ndarray:
 def _turns(p: Plan) -> np.ndarray:
     """Half a turn of the FFT, and what vectors read beyond the last bin."""
     half, bins = p.transform.points // 2, len(p.band)
+    if not p.dct.size:
+        return _angles(np.arange(2 * half), 4 * half)
     read = p.bins[0] + bins + -bins % _VECTOR
     return _angles(np.arange(max(half, read if p.bins[1] < half else 0)), 2 * p.transform.points)
 

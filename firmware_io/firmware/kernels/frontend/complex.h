@@ -1,6 +1,6 @@
 /* Complex values of the front end's FFT, and its twiddle factors.
  *
- * ekw_frontend_turns [points / 2 or more] has the cosine and sine of pi * k / points, which the split of the spectrum
+ * ekw_frontend_turns [points / 2 or more, points for log_mel.h] has the cosine and sine of pi * k / points, which the split of the spectrum
  * needs. Twiddle factors are every second (leg 1) and fourth (leg 2) of these, a quarter turn further beyond half the
  * points; those of leg 3 have a table of their own, ekw_frontend_third [leg length]. */
 #ifndef EKW_FRONTEND_COMPLEX_H
@@ -12,6 +12,15 @@
 #define EKW_FRONTEND_IS_ODD (EKW_FRONTEND_POINTS == 32 || EKW_FRONTEND_POINTS == 128 || EKW_FRONTEND_POINTS == 512)
 #define EKW_FRONTEND_BLOCK (EKW_FRONTEND_IS_ODD ? EKW_FRONTEND_POINTS / 2 : EKW_FRONTEND_POINTS)
 #define EKW_FRONTEND_HALF_WINDOW (EKW_FRONTEND_WINDOW / 2)
+
+/* The weight of sample n is that of sample MIRROR - n: the Hann window is periodic; that of log_mel.h is symmetric. */
+#if defined(EKW_FRONTEND_LOG_MEL)
+#define EKW_FRONTEND_ALL_TURNS 1 /* ekw_frontend_turns has all points */
+#define EKW_FRONTEND_MIRROR (EKW_FRONTEND_WINDOW - 1)
+#else
+#define EKW_FRONTEND_ALL_TURNS 0
+#define EKW_FRONTEND_MIRROR EKW_FRONTEND_WINDOW
+#endif
 
 typedef struct {
     int32_t re, im;
@@ -28,6 +37,13 @@ EKW_BODY ekw_fe_complex ekw_fe_minus(ekw_fe_complex a, ekw_fe_complex b) {
 EKW_BODY ekw_fe_complex ekw_fe_halved(ekw_fe_complex a) {
     return (ekw_fe_complex){a.re >> 1, a.im >> 1};
 }
+
+/* Keeps a loop over `index` from being vectorized, where the compiler is known to do it wrong. */
+#if defined(__x86_64__)
+#define EKW_FRONTEND_SCALAR(index) __asm("" : "+r"(index))
+#else
+#define EKW_FRONTEND_SCALAR(index) (void)0
+#endif
 
 #if defined(EKW_FRONTEND_DSP)
 /* The compiler forms addresses of 64 bits as LDRD and STRD have them. */
@@ -64,7 +80,7 @@ EKW_BODY uint32_t ekw_fe_quarter_turned(uint32_t w) {
 }
 
 EKW_BODY uint32_t ekw_fe_turn(int32_t number) {
-    return number < EKW_FRONTEND_POINTS / 2
+    return EKW_FRONTEND_ALL_TURNS || number < EKW_FRONTEND_POINTS / 2
                ? ekw_fe_two(ekw_frontend_turns + 2 * number)
                : ekw_fe_quarter_turned(ekw_fe_two(ekw_frontend_turns + 2 * (number - EKW_FRONTEND_POINTS / 2)));
 }

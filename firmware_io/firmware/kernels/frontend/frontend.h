@@ -17,9 +17,13 @@
 #if EKW_CORE == EKW_MVE
 #include "kernels/frontend/mve.h"
 #else
-#include "kernels/frontend/cepstrum.h"
 #include "kernels/frontend/spectrum.h"
 #include "kernels/frontend/transform.h"
+#endif
+#if defined(EKW_FRONTEND_LOG_MEL)
+#include "kernels/frontend/log_mel.h"
+#elif EKW_CORE != EKW_MVE
+#include "kernels/frontend/cepstrum.h"
 #endif
 
 /* One for what lies below the first band; vectors write four. */
@@ -30,6 +34,9 @@ typedef struct {
     int32_t held;    /* samples of the next window that are there */
     int32_t skipped; /* samples before it that are still to come, where windows do not touch */
     int32_t peak, peak_log2;
+#if defined(EKW_FRONTEND_LOG_MEL)
+    int16_t before; /* the last sample that was read; those that are held are pre-emphasized */
+#endif
 } ekw_frontend;
 
 typedef struct {
@@ -42,6 +49,9 @@ static inline void ekw_frontend_start(ekw_frontend *state, int32_t peak) {
     state->skipped = 0;
     state->peak = peak;
     state->peak_log2 = ekw_fe_log2(peak, ekw_frontend_curve);
+#if defined(EKW_FRONTEND_LOG_MEL)
+    state->before = 0;
+#endif
 }
 
 /* The largest sample of a clip, at least 1. */
@@ -53,6 +63,16 @@ static inline int32_t ekw_frontend_peak(const int16_t *samples, int32_t count) {
     return peak;
 }
 
+#if defined(EKW_FRONTEND_LOG_MEL)
+static inline void ekw_frontend_window_bands(const ekw_frontend *state, ekw_frontend_work *work, int32_t *bands) {
+    const int32_t exponent = ekw_frontend_exponent(state->samples);
+    const int32_t up = (EKW_FRONTEND_SCALE_BITS - ekw_frontend_energy_bits(state->samples)) >> 1;
+    ekw_frontend_first(state->samples, exponent, work->spectrum);
+    ekw_frontend_stages(work->spectrum);
+    ekw_frontend_powers(work->spectrum, up - exponent - EKW_FRONTEND_UNIT, bands);
+    ekw_frontend_levels(bands + 1, up * 131072 + EKW_FRONTEND_LEVEL + 2 * state->peak_log2);
+}
+#else
 /* The floor of a band: the peak times the specification's, in units of a band. */
 EKW_BODY int32_t ekw_frontend_floor(int32_t peak, int32_t exponent) {
     const int32_t shift = EKW_FRONTEND_FLOOR_SHIFT - exponent;
@@ -70,6 +90,7 @@ static inline void ekw_frontend_window_bands(const ekw_frontend *state, ekw_fron
     ekw_frontend_logarithms(bands + 1, ekw_frontend_floor(state->peak, exponent),
                             (exponent + EKW_FRONTEND_UNIT) * 65536 + state->peak_log2);
 }
+#endif
 
 /* Its row. */
 static inline void ekw_frontend_window_row(const ekw_frontend *state, ekw_frontend_work *work, int8_t *row) {
@@ -101,7 +122,12 @@ static inline bool ekw_frontend_push(ekw_frontend *state, const int16_t **sample
     const int32_t skip = *count < state->skipped ? *count : state->skipped;
     const int32_t missing = EKW_FRONTEND_WINDOW - state->held, there = *count - skip;
     const int32_t read = there < missing ? there : missing;
+#if defined(EKW_FRONTEND_LOG_MEL)
+    state->before = skip > 0 ? (*samples)[skip - 1] : state->before;
+    state->before = ekw_frontend_emphasize(state->samples + state->held, *samples + skip, read, state->before);
+#else
     ekw_frontend_copy(state->samples + state->held, *samples + skip, read);
+#endif
     state->skipped -= skip;
     state->held += read;
     *samples += skip + read;

@@ -92,7 +92,7 @@ EKW_BODY void ekw_fe_weighted_two(int32_t *z, const int16_t *x, int32_t first, i
 /* Windowed samples: even ones are real parts, odd ones imaginary parts. */
 EKW_BODY void ekw_fe_window(const int16_t *samples, int32_t exponent, int32_t *z) {
     const int32_t left = exponent - EKW_FRONTEND_WINDOW_SHIFT, middle = (EKW_FRONTEND_HALF_WINDOW + 1) / 2;
-    const int16_t *rising = ekw_frontend_window, *falling = ekw_frontend_window + EKW_FRONTEND_WINDOW - 2 * middle;
+    const int16_t *rising = ekw_frontend_window, *falling = ekw_frontend_window + EKW_FRONTEND_MIRROR - 2 * middle;
     int32_t n = 0;
     for (; n + 4 <= middle; n += 4, rising += 8) {
         ekw_fe_weighted(z + n, vld1q_s16(samples + 2 * n), vld1q_s16(rising), left);
@@ -257,6 +257,7 @@ EKW_SHARED void ekw_frontend_stages(ekw_fe_complex *spectrum) {
     ekw_fe_last_stage4(z);
 }
 
+#if !defined(EKW_FRONTEND_LOG_MEL)
 #define EKW_FRONTEND_PLACE_BITS EKW_FRONTEND_LOG2_POINTS
 
 /* The share of each bin that its rising side gets replaces the real part of its place, and what the falling side gets
@@ -388,5 +389,7 @@ EKW_SHARED void ekw_frontend_row(int32_t *logarithms, int8_t *row) {
         row[c] = (int8_t)ekw_fe_steps(ekw_fe_cosine_sum4((c & 1) == 0 ? sums : differences, cosine), c);
     }
 }
+
+#endif
 
 #endif

@@ -55,9 +55,10 @@ EKW_BODY ekw_fe_complex ekw_fe_split(ekw_fe_complex a, ekw_fe_complex b, ekw_fe_
 }
 
 EKW_BODY ekw_fe_halves ekw_fe_split_turn(int32_t k) {
-    return ekw_fe_halves_of(EKW_FRONTEND_HALF_SPECTRUM ? ekw_fe_two(ekw_frontend_turns + 2 * k) : ekw_fe_turn(k));
+    return ekw_fe_halves_of(EKW_FRONTEND_HALF_SPECTRUM || EKW_FRONTEND_ALL_TURNS ? ekw_fe_two(ekw_frontend_turns + 2 * k) : ekw_fe_turn(k));
 }
 
+#if !defined(EKW_FRONTEND_LOG_MEL)
 #define EKW_FRONTEND_ROOT_SHIFT 24
 
 /* floor(sqrt(re^2 + im^2) / 2^(1 + guard)): both parts shifted left until the larger fills 31 bits, their upper halves
@@ -100,6 +101,7 @@ EKW_SHARED void ekw_frontend_bands(const ekw_fe_complex *z, int32_t *bands) {
         band = rising;
     }
 }
+#endif
 #endif
 
 #endif

@@ -31,7 +31,7 @@ EKW_BODY ekw_fe_complex ekw_fe_windowed(const int16_t *samples, int32_t exponent
     }
     const bool falls = 2 * first >= EKW_FRONTEND_HALF_WINDOW;
     const int16_t *x = samples + 2 * place;
-    const int16_t *w = falls ? ekw_frontend_window + EKW_FRONTEND_WINDOW - 1 - 2 * place : ekw_frontend_window + 2 * place;
+    const int16_t *w = falls ? ekw_frontend_window + EKW_FRONTEND_MIRROR - 1 - 2 * place : ekw_frontend_window + 2 * place;
 #if defined(EKW_FRONTEND_DSP)
     const uint32_t two = ekw_fe_two(x);
     uint32_t weights;
@@ -145,16 +145,33 @@ EKW_BODY void ekw_fe_first_stage(const int16_t *samples, int32_t exponent, ekw_f
     }
 }
 
-/* The first stage where it is of radix 2. */
-EKW_BODY void ekw_fe_first_pairs(const int16_t *samples, int32_t exponent, ekw_fe_complex *z, int32_t first, int32_t last) {
+/* Sum and difference of places j and points / 2 + j under the window. */
+typedef struct {
+    ekw_fe_complex sum, difference;
+} ekw_fe_legs2;
+
+EKW_BODY ekw_fe_legs2 ekw_fe_windowed_pair(const int16_t *samples, int32_t exponent, int32_t j, int32_t first) {
     const int32_t leg = EKW_FRONTEND_POINTS / 2;
-    for (int32_t j = first; j < last; j++) {
-        const ekw_fe_complex a = ekw_fe_windowed(samples, exponent, j, first);
-        const ekw_fe_complex b = ekw_fe_windowed(samples, exponent, j + leg, first + leg);
-        const ekw_fe_complex difference = ekw_fe_minus(a, b);
-        ekw_fe_store(z + j, ekw_fe_halved(ekw_fe_plus(a, b)));
-        ekw_fe_store(z + leg + j,
-                  j == 0 ? ekw_fe_halved(difference) : ekw_fe_turned(difference, ekw_fe_halves_of(ekw_fe_turn(2 * j))));
+    const ekw_fe_complex a = ekw_fe_windowed(samples, exponent, j, first);
+    const ekw_fe_complex b = ekw_fe_windowed(samples, exponent, j + leg, first + leg);
+    return (ekw_fe_legs2){ekw_fe_halved(ekw_fe_plus(a, b)), ekw_fe_minus(a, b)};
+}
+
+/* The first stage where it is of radix 2. GCC 12 with AVX2 gives wrong sums where it vectorizes this loop. */
+EKW_BODY void ekw_fe_first_pairs(const int16_t *samples, int32_t exponent, ekw_fe_complex *z, int32_t first, int32_t last) {
+    ekw_fe_complex *const far = z + EKW_FRONTEND_POINTS / 2;
+    int32_t j = first;
+    if (first == 0 && last > 0) {
+        const ekw_fe_legs2 y = ekw_fe_windowed_pair(samples, exponent, 0, 0);
+        ekw_fe_store(z, y.sum);
+        ekw_fe_store(far, ekw_fe_halved(y.difference));
+        j++;
+    }
+    for (; j < last; j++) {
+        EKW_FRONTEND_SCALAR(j);
+        const ekw_fe_legs2 y = ekw_fe_windowed_pair(samples, exponent, j, first);
+        ekw_fe_store(z + j, y.sum);
+        ekw_fe_store(far + j, ekw_fe_turned(y.difference, ekw_fe_halves_of(ekw_fe_turn(2 * j))));
     }
 }
 
