@@ -33,6 +33,7 @@ SYSTEM = {
     "qemu-system-riscv32": "runs the emulated RISC-V board",
     "riscv64-unknown-elf-gcc": "compiles the firmware for RISC-V",
     "cc": "compiles the firmware for the host board",
+    "wasm-ld": "compiles the page of `edgekws export --format web`",
     "espeak-ng": "makes a small spoken set when there is no recording and no network",
 }
 """Program -> what it is for."""
@@ -47,7 +48,7 @@ BROWSERS = (BROWSER, "chromium", "chromium-browser", "google-chrome")
 RELEASE = Path("/etc/os-release")
 if RELEASE.exists() and "ID=debian" in RELEASE.read_text().splitlines():  # Ubuntu has no Chromium of apt's
     SYSTEM[BROWSER], APT[BROWSER] = "tests the page of `edgekws data clean`", BROWSER
-OPTIONAL = {"espeak-ng", "qemu-system-riscv32", "riscv64-unknown-elf-gcc", BROWSER}
+OPTIONAL = {"espeak-ng", "wasm-ld", "qemu-system-riscv32", "riscv64-unknown-elf-gcc", BROWSER}
 """Without these all but one board, data set or test works."""
 
 

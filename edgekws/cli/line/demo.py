@@ -19,7 +19,7 @@ from edgekws.cli._options import (
 )
 from edgekws.cli.boards import flash, measure
 from edgekws.cli.data import prepare as recordings
-from edgekws.cli.line import export, quantize, train
+from edgekws.cli.line import export, page, quantize, train
 from edgekws.errors import DataError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def demo(
 
 
 def _listen(board: str, data: Dataset, out: Path) -> None:
-    """Words one after the other, through the firmware that listens with the released model."""
+    """Words one after the other, through the firmware that listens with the released model; then its page."""
     import numpy as np
 
     from edgekws import models
@@ -78,6 +78,7 @@ def _listen(board: str, data: Dataset, out: Path) -> None:
     sound = np.concatenate([test.samples[at] for at in chosen])
     write_bytes(path, attached.wav_bytes(attached.ShownClip(0, sound, data.rate_hz)))
     detect(models.folder(_LISTENER), [str(path)], board=board)
+    page.write(models.folder(_LISTENER), out / "listen.html")
 
 
 def _data(root: Path | None, out: Path) -> Dataset:

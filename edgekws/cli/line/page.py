@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekws.cli import console
-from edgekws.errors import TargetError
+from edgekws.errors import BoardError, TargetError
 
 if TYPE_CHECKING:
     from edgekws.detect.settings import Settings
@@ -33,6 +33,20 @@ def run(out: Path) -> None:
         raise TargetError(reason)
     path = out / "export" / web.FILE
     console.out.print(f"{path}: {path.stat().st_size:,} bytes; open it in a browser", markup=False)
+
+
+def write(model: Path, path: Path) -> None:
+    """The page of the graph in the folder `model`, as the file `path`. Without a compiler it is only said."""
+    from edgekws.files import write_bytes
+    from edgekws.graph import io
+    from firmware_io.emit import web
+
+    try:
+        write_bytes(path, files(io.load(model / "graph.npz"), model)[web.FILE])
+    except BoardError as error:
+        console.warn(f"there is no page: {error}")
+        return
+    console.out.print(f"{path}: the same model in a browser; open it and press Listen", markup=False)
 
 
 def files(graph: Graph, out: Path) -> dict[str, bytes]:

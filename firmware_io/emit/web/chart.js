@@ -42,6 +42,7 @@ class Chart {
     const length = this.seconds ? this.seconds * model.rateHz : Math.max(end, model.rateHz);
     const start = this.seconds ? Math.max(end - length, 0) : 0;
     const x = (time) => left + (time - start) / length * (width - left - 4);
+    const wide = Math.max(1, Math.ceil(x(model.stepSamples) - x(0)));
     model.keywords.forEach((word, k) => {
       const base = (k + 1) * row;
       pen.fillStyle = color("--soft");
@@ -49,7 +50,7 @@ class Chart {
       pen.fillStyle = color("--line");
       pen.fillRect(left, base - 1, width - left - 4, 1);
       pen.fillStyle = color("--accent");
-      for (const [at, value] of this.columns(k, x)) pen.fillRect(at, base - 1 - value * (row - 6), 1.5, value * (row - 6));
+      for (const [at, value] of this.columns(k, x)) pen.fillRect(at, base - 1 - value * (row - 6), wide, value * (row - 6));
     });
     pen.fillStyle = color("--good");
     for (const { time, keyword } of this.events) {

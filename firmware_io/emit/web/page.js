@@ -120,11 +120,15 @@ async function listen() {
   };
   made.node.onprocessorerror = () => stop("the audio thread failed");
   await made.context.resume();
-  const rate = made.context.sampleRate;
-  if (rate !== model.rateHz) note("rate", `resampled here from ${rate.toLocaleString()} Hz`);
+  note("rate", resampled(made.context.sampleRate, track.getSettings().sampleRate));
   note("granted", granted(track.getSettings()));
   $("listen").textContent = "Stop";
   say(`listening to ${track.label || "the microphone"}`);
+}
+
+function resampled(contextHz, microphoneHz) {
+  if (contextHz !== model.rateHz) return `resampled by this page from ${contextHz.toLocaleString()} Hz`;
+  return microphoneHz && microphoneHz !== contextHz ? `resampled by the browser from ${microphoneHz.toLocaleString()} Hz` : "";
 }
 
 function granted(settings) {

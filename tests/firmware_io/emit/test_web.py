@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from edgekws.cli import app
+from edgekws.cli.line import page
 from edgekws.detect import listener, settings
 from edgekws.errors import BoardError, TargetError
 from edgekws.graph import io
@@ -50,17 +51,17 @@ def test_export_writes_one_page_that_requests_nothing(graph, detector, tmp_path)
     settings.save(detector, folder / settings.FILE, io.digest(graph))
     done = CliRunner().invoke(app, ["export", "--format", "web", "--out", str(folder)])
     assert not done.exception, (done.output, done.exception)
-    page = (folder / "export" / web.FILE).read_text()
-    assert len(page.encode()) <= 100_000 and "listen.html" in done.output
-    assert not re.search(r"https?://|src=|{{", page)
-    assert "default-src 'none'" in page
-    model = json.loads(re.search(r'<script id="model"[^>]*>(.*?)</script>', page)[1])
+    html = (folder / "export" / web.FILE).read_text()
+    assert len(html.encode()) <= 100_000 and "listen.html" in done.output
+    assert not re.search(r"https?://|src=|{{", html)
+    assert "default-src 'none'" in html
+    model = json.loads(re.search(r'<script id="model"[^>]*>(.*?)</script>', html)[1])
     assert model["keywords"][:2] == ["yes", "no"] and model["thresholds"][0] == 60
     assert any("6.0% (3.5% to 10.2%): 12 of 200" in value for _, value, _ in model["card"])
     manifest = json.loads((folder / "export" / "manifest.json").read_text())
     assert web.FILE in manifest["files"]
     if shutil.which("node"):
-        heard = in_node(page)
+        heard = in_node(html)
         scores = graph.stream("interp").push(listener.front_end(graph.front_end).push(c_listener.noise()))
         events = listener.Listener(graph, detector, "interp").push(c_listener.noise())
         assert heard["steps"] == len(scores) and heard["hash"] == c_listener._hash(scores)
@@ -97,9 +98,9 @@ console.log(JSON.stringify({ steps: engine.steps, hash: engine.fnv, events, made
 """
 
 
-def in_node(page):
+def in_node(html):
     """The page's engine over the noise of listen.c; and its resampler over a sine, which keeps its time and level."""
-    done = subprocess.run(["node", "-e", NODE], input=page, capture_output=True, text=True, check=True)
+    done = subprocess.run(["node", "-e", NODE], input=html, capture_output=True, text=True, check=True)
     heard = json.loads(done.stdout)
     assert abs(heard["made"] - 16_000) < 30 and heard["error"] < 1e-3
     return heard
@@ -124,6 +125,15 @@ def test_a_missing_compiler_is_one_paragraph(graph, monkeypatch):
     monkeypatch.setattr(wasm.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(BoardError, match=r"needs clang and lld.*pip install ziglang"):
         web.emit(graph)
+
+
+def test_the_demo_goes_on_without_a_compiler(tmp_path, monkeypatch, capsys):
+    def missing(_graph, _folder):
+        raise BoardError("compiling for a web page needs clang and lld")
+
+    monkeypatch.setattr(page, "files", missing)
+    page.write(models.folder(tmp_path / "small"), tmp_path / "listen.html")
+    assert "there is no page" in capsys.readouterr().err and not (tmp_path / "listen.html").exists()
 
 
 def test_a_name_cannot_leave_its_element(graph, detector):
