@@ -86,7 +86,7 @@ def _placed(
     rate_hz = material.rate_hz
     clip = _phrase(material, rng) if kind == PHRASE else _near_miss(material, rng)
     latest = samples - int(_AFTER_S * rate_hz)
-    clip = clip[-latest:]
+    clip = clip[-(latest - 1) :]
     end = int(rng.integers(min(max(earliest, len(clip)), latest - 1), latest))
     dry = np.zeros(samples, np.float32)
     dry[end - len(clip) : end] = clip

@@ -42,6 +42,12 @@ def test_the_same_seed_gives_the_same_scene(material):
     assert np.array_equal(one.samples, two.samples)
 
 
+def test_a_phrase_that_is_longer_than_its_scene_keeps_its_end():
+    long = scenes.Material(bank(2, 60_000, 0), rate_hz=RATE_HZ)
+    scene = scenes.scene(long, scenes.PHRASE, 20_000, 16_000, np.random.default_rng(0))
+    assert 0 < scene.end < 20_000
+
+
 def test_recordings_alone_are_enough():
     recorded = scenes.Material(Bank((), ()), recorded=bank(3, 9000, 0), rate_hz=RATE_HZ)
     for kind in (scenes.PHRASE, scenes.NEAR, scenes.SPEECH, scenes.NOISE):
