@@ -142,7 +142,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--recordings", type=int, nargs="+", default=[DRAWN, 0])
     parser.add_argument("--out", type=Path, default=Path("work/custom_keyword"))
     parser.add_argument("--engine", nargs="*", default=(), help="speech engines; all that are installed by default")
-    parser.add_argument("--start", default="dscnn")
+    parser.add_argument("--start", default="dscnn_stream")
     parser.add_argument("--seed", type=int, default=17)
     for name in ("spoken", "scenes", "steps"):
         parser.add_argument(f"--{name}", type=int, default=0, help="as of edgekws keyword; 0 is its default")

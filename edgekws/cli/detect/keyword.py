@@ -35,7 +35,9 @@ def keyword(
         list[str] | None, typer.Option(help="A speech engine; several times. Default: all that are installed.")
     ] = None,
     budget: Annotated[str, typer.Option(help="False accepts that are allowed, per hour: 0.5/h.")] = "0.5/h",
-    start: Annotated[str, typer.Option(help="Network to start from: a model's folder or a released model.")] = "dscnn",
+    start: Annotated[
+        str, typer.Option(help="Network to start from: a model's folder or a released model.")
+    ] = "dscnn_stream",
     spoken: Annotated[int, typer.Option(help="Clips of the phrase to synthesize.", min=8)] = 360,
     scenes: Annotated[int, typer.Option(help="Scenes to train on.", min=100)] = 12_000,
     steps: Annotated[int, typer.Option(help="Steps of the training.", min=10)] = 2_500,

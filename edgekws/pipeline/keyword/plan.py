@@ -30,7 +30,7 @@ class KeywordPlan:
     noises: tuple[Path, ...] = ()
     rooms: tuple[Path, ...] = ()
     engines: tuple[str, ...] = ()
-    start: str = "dscnn"
+    start: str = "dscnn_stream"
     budget_per_hour: float = 0.5
     spoken: int = 360
     scenes: int = 12_000
