@@ -131,7 +131,11 @@ def _streams(
 
 
 def _front_end(
-    recipe: Recipe, data: Dataset, initial: Initial | None, progress: Progress, heard: tuple[Sources, str] | None
+    recipe: Recipe,
+    data: Dataset,
+    initial: Initial | None,
+    progress: Progress,
+    heard: tuple[Sources, str] | None = None,
 ) -> FeatureSpec:
     given = recipe.features.given()
     if recipe.features.preset:
