@@ -90,10 +90,11 @@ async function opened(rate) {
 
 // Some browsers connect a microphone only to a context of its own rate: then the page resamples.
 async function connected(stream) {
+  const made = await opened(model.rateHz);
   try {
-    const made = await opened(model.rateHz);
     return attached(made, stream);
   } catch (error) {
+    await made.context.close();
     if (error.name !== "NotSupportedError") throw error;
     return attached(await opened(0), stream);
   }
@@ -109,7 +110,11 @@ const OFF = { echoCancellation: false, noiseSuppression: false, autoGainControl:
 async function listen() {
   if (!navigator.mediaDevices) throw new Error("this browser gives no microphone to this page: open it from a file or from localhost");
   const stream = await navigator.mediaDevices.getUserMedia({ audio: { ...OFF, channelCount: 1 } });
-  const track = stream.getAudioTracks()[0], made = await connected(stream);
+  const track = stream.getAudioTracks()[0];
+  const made = await connected(stream).catch((error) => {
+    track.stop();
+    throw error;
+  });
   clear(20);
   live = { ...made, stream, track };
   track.onended = () => stop("the microphone is gone");

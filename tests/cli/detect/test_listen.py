@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -114,6 +115,42 @@ def test_ctrl_c_ends_with_a_summary_and_a_signal_still_ends_the_command(
     else:
         listen(model, on="interp", threshold=LOW, wav=path)
     assert "0:00.5, " in capsys.readouterr().out
+
+
+def test_blocks_of_portaudio_come_with_their_losses_and_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PortAudio's own names, on a stand-in for sounddevice."""
+
+    class InputStream:
+        def __init__(self, **given: object) -> None:
+            assert given["samplerate"] == 44_100 and given["blocksize"] == 4_410 and given["device"] == 3
+            self.callback: Callable[..., None] = given["callback"]  # type: ignore[assignment]
+            self.finished: Callable[[], None] = given["finished_callback"]  # type: ignore[assignment]
+
+        def __enter__(self) -> None:
+            shared = np.zeros((4_410, 1), np.float32)  # PortAudio's memory, written again for each block
+            for number in range(3):
+                shared[:] = number / 10
+                self.callback(shared, 4_410, None, SimpleNamespace(input_overflow=number == 1))
+            self.finished()
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+    about = {"name": "USB", "default_samplerate": 44_100.0}
+    fake = SimpleNamespace(InputStream=InputStream, PortAudioError=OSError, query_devices=lambda *_: about)
+    monkeypatch.setattr(microphone, "_sounddevice", lambda: fake)
+    with live.opened("3", 16_000) as (source, capture):
+        assert source.name == "USB" and source.changes == ("resampled from 44,100 Hz",)
+        heard = np.concatenate(list(source))
+    assert len(heard) == 4_800 and abs(int(heard[2_400]) - 3_277) < 5
+    assert capture.dropped == 1 and source.faults == [live.GONE]
+
+    def refused(*_: object) -> None:
+        raise OSError("no input")
+
+    fake.query_devices = refused
+    with pytest.raises(ConfigError, match="microphone to listen to.*no input"), live.opened(None, 16_000):
+        pass
 
 
 def test_a_reader_that_is_too_slow_loses_blocks_and_not_the_order() -> None:

@@ -134,6 +134,39 @@ def test_a_microphone_is_heard_until_stop(page):
     assert page.inner_text("#status") == "stopped" and page.inner_text("#listen") == "Listen"
 
 
+def test_a_browser_that_gives_only_its_own_rate_is_resampled_here(page):
+    page.evaluate("""() => {
+        const connect = AudioContext.prototype.createMediaStreamSource;
+        AudioContext.prototype.createMediaStreamSource = function (stream) {
+            if (this.sampleRate === 16000) throw new DOMException("other rates", "NotSupportedError");
+            return connect.call(this, stream);
+        };
+    }""")
+    page.click("#listen")
+    expect(page.locator("#events tr").nth(1)).to_be_visible(timeout=WAIT_MS)
+    assert "resampled by this page from" in page.inner_text("#rate")
+
+
+def test_an_unplugged_microphone_is_said(page):
+    page.click("#listen")
+    expect(page.locator("#status")).to_contain_text("listening to", timeout=WAIT_MS)
+    page.evaluate("live.track.dispatchEvent(new Event('ended'))")
+    assert page.inner_text("#status") == "the microphone is gone" and page.inner_text("#listen") == "Listen"
+
+
+def test_a_long_file_takes_no_more_memory_and_keeps_its_peaks(page):
+    kept = page.evaluate("""() => {
+        chart.clear(null);
+        const flat = Array(model.keywords.length).fill(0);
+        for (let i = 1; i <= 50000; i++) {
+            chart.push({ time: 640 * i, posteriors: i === 12345 ? flat.map(() => 987) : flat, event: null });
+        }
+        const highest = Math.max(...chart.steps.map((step) => step.posteriors[0]));
+        return [chart.steps.length, highest, chart.steps.at(-1).time];
+    }""")
+    assert kept[0] <= 20_001 and kept[1:] == [987, 32_000_000]
+
+
 def test_nothing_is_wider_than_a_phone(page):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate("document.querySelectorAll('#card dt').length") >= 6
