@@ -149,7 +149,7 @@ def test_blocks_of_portaudio_come_with_their_losses_and_its_end(monkeypatch: pyt
         raise OSError("no input")
 
     fake.query_devices = refused
-    with pytest.raises(ConfigError, match="microphone to listen to.*no input"), live.opened(None, 16_000):
+    with pytest.raises(ConfigError, match=r"microphone to listen to.*no input"), live.opened(None, 16_000):
         pass
 
 
