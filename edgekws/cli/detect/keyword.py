@@ -54,6 +54,7 @@ def keyword(
     - without recordings: `edgekws keyword "hey lamp" --out work/hey_lamp`
     - with recordings: `edgekws keyword "hey lamp" --recordings my_clips --background office --out work/hey_lamp`
     """
+    from edgekws import models
     from edgekws.pipeline import keyword as pipeline
     from edgekws.pipeline.keyword import sound
     from edgekws.pipeline.keyword.plan import Folder, KeywordPlan
@@ -82,8 +83,9 @@ def keyword(
         document = pipeline.make(plan, Folder(out), report)
     _write_page(document, out)
     _show(plan, document)
-    for words in (("detect", "RECORDING", out), ("export", "--out", out), ("listen", out)):
-        console.next_step(*words)
+    console.next_step("listen", out)
+    console.next_step("detect", out, "RECORDING")
+    console.next_step("export", "--out", out, "--vectors", out / models.GOLDEN)
 
 
 def per_hour(text: str) -> float:

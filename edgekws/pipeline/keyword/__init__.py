@@ -2,6 +2,7 @@
 
 Folder of one keyword:
     graph.npz, detector.json     the model and its threshold
+    golden.npz                   windows and their scores, for exports and boards
     keyword.json                 the plan, and the figures of the report
     float/last.safetensors       the float network
     work/                        what engines said, scenes; an interrupted run continues from it
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekws import models
 from edgekws.data.phrase import speaking
 from edgekws.data.phrase.bank import Bank
 from edgekws.data.phrase.scenes import Material, scene
@@ -93,6 +95,7 @@ def _learned(
     floats, pools = network.trained(plan, folder, initial, spec, rows, long, progress)
     graph = network.integers(plan, floats, pools, spec, {"plan": plan.digest(), "checkpoint": initial.sha256})
     io.save(graph, folder.graph)
+    network.write_golden(folder.path / models.GOLDEN, graph, pools, spec)
     listener = judgement.Listener(graph, len(graph.labels) - 1)
     streams = judgement.streams(listener, real, said.untrained, plan.seed, progress)
     chosen = judgement.threshold(streams[VALIDATION], plan.phrase, plan.smoothing_steps, plan.budget_per_hour)

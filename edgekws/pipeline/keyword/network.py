@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgekws.data.labels import SILENCE, UNKNOWN
 from edgekws.data.phrase.bank import Bank
+from edgekws.data.phrase.scenes import NEAR, NOISE, PHRASE
 from edgekws.graph.ir import Graph
 from edgekws.pipeline.keyword import scenery
 from edgekws.pipeline.keyword.plan import Folder, KeywordPlan
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from edgekws.training.phrase.fit import Pools
 
 _CALIBRATION = 1024
+_GOLDEN, _AFTER_S = 16, 0.15
 
 
 def labels(phrase: str) -> tuple[str, ...]:
@@ -77,8 +80,24 @@ def integers(
     return lower.lower(quantized, spec, labels(plan.phrase), name, provenance)
 
 
+def write_golden(path: Path, graph: Graph, pools: Pools, spec: FeatureSpec) -> None:
+    """Golden vectors for exports and boards: windows that end shortly after the phrase, of near misses and of noise."""
+    from edgekws.graph import golden
+
+    features, truth, ids = [], [], []
+    for kind, label in ((NOISE, SILENCE), (NEAR, UNKNOWN), (PHRASE, graph.labels[-1])):
+        scenes = pools.scenes[kind]
+        for number in range(_GOLDEN):
+            end = int(scenes.ends[number]) + int(_AFTER_S * spec.rate_hz) - spec.clip_samples
+            start = min(max(end // spec.hop_samples, 0), scenes.inputs.shape[1] - spec.frames)
+            features.append(scenes.inputs[number, start : start + spec.frames])
+            truth.append(graph.labels.index(label))
+            ids.append(f"{kind} {number}")
+    golden.write(path, graph, np.stack(features), np.array(truth), ids)
+
+
 def _windows(pools: Pools, frames: int, rng: np.random.Generator) -> np.ndarray:
-    """int8 [_CALIBRATION, frames, coefficients] from all kinds of scenes."""
+    """int8 [_CALIBRATION, frames, coefficients] from all kinds of scenes in turn."""
     kinds = list(pools.scenes.values())
     results = []
     for number in range(_CALIBRATION):

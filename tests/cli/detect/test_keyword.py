@@ -14,7 +14,7 @@ from edgekws.data.phrase import speaking
 from edgekws.data.phrase.bank import Bank
 from edgekws.detect import settings
 from edgekws.errors import ConfigError, DataError
-from edgekws.graph import io
+from edgekws.graph import golden, io
 from edgekws.pipeline.keyword import sound, speech
 from edgekws.pipeline.keyword.plan import RATE_HZ, Folder, KeywordPlan
 from edgekws.report import phrase as report
@@ -128,6 +128,7 @@ def test_a_whole_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     chosen = settings.load(out / "detector.json", io.digest(graph))
     assert chosen.keywords == ("hey lamp",)
     graph.stream("interp").push(np.zeros((200, 10), np.int8))
+    assert len(golden.read(out / "golden.npz")["ids"]) == 48
     assert "NO RECORDING" not in (out / "report.html").read_text()
     assert "next: edgekws detect" in capsys.readouterr().out
     with pytest.raises(ConfigError, match="made with other spoken"):
