@@ -25,7 +25,8 @@ _MULTIPLIER = {"offset-scale-shift": "uint8_t", "fixed-point": "int32_t", "fixed
 class Layer:
     """A node as C has it. kernel: of basic ops, and then signed, whether each input is -128..127 rather than 0..255;
     calls: of all others; of a scan, those that read the rows of its inputs, write that of its output, and keep the
-    state. body: of a scan. places: of its tensors.
+    state. body: of a scan. places: of its tensors. ordered: the weights in another order, and the core that reads them
+    in it.
     """
 
     node: Node
@@ -34,6 +35,7 @@ class Layer:
     signed: tuple[bool, ...]
     calls: tuple[Call, ...] = ()
     body: tuple[Layer, ...] = ()
+    ordered: tuple[str, np.ndarray] | None = None
 
     @property
     def kernels(self) -> set[Kernel]:
@@ -58,7 +60,7 @@ class Layer:
         node = self.node
         text = f"\n/* {number}: {comment(node.name)}, {node.op} of {comment(', '.join(node.inputs))} */\n"
         if self.kernel:
-            return text + _arrays(number, node) + _structure(number, node, self.signed)
+            return text + _arrays(number, node, self.ordered) + _structure(number, node, self.signed)
         named = zip(self.names, self.calls, strict=False)
         text += "".join(extended.constants(f"node{number}{name}", call) for name, call in named)
         return text + "".join(each.constants(f"{number}_body{inner}") for inner, each in enumerate(self.body))
@@ -140,7 +142,7 @@ def _at_row(place: str, width: int) -> str:
     return f"{place} + row * {width}" if width > 1 else f"{place} + row"
 
 
-def _arrays(number: str, node: Node) -> str:
+def _arrays(number: str, node: Node, ordered: tuple[str, np.ndarray] | None) -> str:
     text = ""
     requant = node.requant
     if not requant.is_identity:
@@ -149,8 +151,15 @@ def _arrays(number: str, node: Node) -> str:
         text += array("uint8_t", f"node{number}_shift", requant.shift.astype(np.uint8), requant.shift.shape)
     if node.weight is not None:
         weight, note = filters(node), f", {node.weight_bits} bits"
-        text += array("int8_t", f"node{number}_weight", packed(weight, node.weight_bits), weight.shape, note)
+        weights = array("int8_t", f"node{number}_weight", packed(weight, node.weight_bits), weight.shape, note)
+        text += _of_cores(number, weights, weight.shape, *ordered) if ordered else weights
     return text
+
+
+def _of_cores(number: str, weights: str, shape: tuple[int, ...], core: str, values: np.ndarray) -> str:
+    """weights: for all cores but `core`."""
+    other = array("int8_t", f"node{number}_weight", values, shape, f", in the order of {core}")
+    return f"#if EKW_CORE == {core}\n{other}#else\n{weights}#endif\n"
 
 
 def _structure(number: str, node: Node, signed: tuple[bool, ...]) -> str:

@@ -15,6 +15,7 @@ from edgekws.emit.c.extended import Body, Call, Range
 from edgekws.emit.c.kernels import definitions, kernel
 from edgekws.emit.c.layers import Layer
 from edgekws.emit.c.scratch import cores
+from edgekws.emit.c.stream import column
 from edgekws.emit.c.stream.memory import StreamMemory, plan_memory
 from edgekws.emit.c.stream.rows import RowNode, is_separable, row_node
 from edgekws.emit.c.text import comment
@@ -249,7 +250,8 @@ def _parts(graph: Graph, plan: StreamPlan) -> Iterator[_Part]:
         row = row_node(graph, step, read[0])
         signed = tuple(lo < 0 for lo, _ in read)
         if row.node.operation.is_basic:
-            layer = Layer(row.node, {}, replace(kernel(row.node, signed), form=row.form), signed)
+            ordered = (column.CORE, column.ordered(row.node)) if row.form == column.COLUMN else None
+            layer = Layer(row.node, {}, replace(kernel(row.node, signed), form=row.form), signed, ordered=ordered)
         else:
             layer = Layer(row.node, {}, None, signed, tuple(extended.calls(row.node, read)))
         yield _Part(step, row, layer)

@@ -13,6 +13,7 @@ import numpy as np
 
 from edgekws.emit.c import extended
 from edgekws.emit.c.extended import Call, Range
+from edgekws.emit.c.stream.column import COLUMN, is_column
 from edgekws.errors import TargetError
 from edgekws.graph.attributes import Shape
 from edgekws.graph.ir import Graph, Node
@@ -20,7 +21,7 @@ from edgekws.graph.stream.definition import with_rows
 from edgekws.graph.stream.plan import StepNode
 
 ROW = "_row"
-"""The form of kernels in firmware/kernels/stream."""
+"""The form of kernels in firmware/kernels/stream; those for rows of one column have another, see column.py."""
 _SEPARABLE_COLUMNS = 5
 _ROW_TAPS, _LINEAR_TAPS = 4, 8
 """conv2d_row.h and linear_row.h take filters of multiples of them."""
@@ -61,21 +62,23 @@ def row_node(graph: Graph, step: StepNode, values: Range) -> RowNode:
         return RowNode(graph.node(node.name), ROW)
     if own.way == "rows":
         one = with_rows(node, 1)
-        return RowNode(one, _form(one))
+        return RowNode(one, _form(one, values))
     if own.way == "whole":
         flat = _flat_linear(node) if node.operation.is_dense else node
-        return RowNode(flat, _form(flat), own.extent, gathered=_planes(node, values))
+        return RowNode(flat, _form(flat, values), own.extent, gathered=_planes(node, values))
     one = _one_window(node, own.extent)
     if one.operation.is_depthwise:
-        return RowNode(one, ROW, own.extent, own.stride)
+        return RowNode(one, COLUMN if is_column(one, values) else ROW, own.extent, own.stride)
     if one.operation.is_convolution:
         flat = _flat_convolution(one)
-        return RowNode(flat, _form(flat), own.extent, own.stride, dilation=one.dilation[0])
+        return RowNode(flat, _form(flat, values), own.extent, own.stride, dilation=one.dilation[0])
     return RowNode(one, "", own.extent, own.stride, _planes(one, values))
 
 
-def _form(node: Node) -> str:
-    """Of the kernel of a layer that gives one row: what conv2d_row.h and linear_row.h compute is left to them."""
+def _form(node: Node, values: Range) -> str:
+    """Of the kernel of a layer that gives one row: what those in kernels/stream compute is left to them."""
+    if is_column(node, values) and not node.operation.is_depthwise:
+        return COLUMN
     if node.weight is None or node.weight_bits != 8 or not _has_factors(node):
         return ""
     taps, (_, width, _), op = node.weight[0].size, node.in_shape, node.operation

@@ -3,9 +3,6 @@
 #define EKW_STREAM_DEPTHWISE_CONV2D_ROW_H
 
 #include "kernels/cores/select.h"
-#if EKW_CORE == EKW_DSP
-#include "kernels/cores/dsp_columns.h"
-#endif
 
 /* left: where the window begins, which may be in the padding. */
 EKW_BODY int32_t ekw_row_window(const ekw_node *node, const uint8_t *input, const int8_t *filter, int32_t left,
@@ -65,11 +62,6 @@ EKW_BODY void ekw_row_3x3(const ekw_node *node, const uint8_t *input, uint8_t *o
 EKW_BODY void ekw_depthwise_conv2d_row(const ekw_node *node, const uint8_t *input, uint8_t *output,
                                        ekw_scratch scratch, ekw_case kind) {
     (void)scratch;
-#if EKW_CORE == EKW_DSP
-    if (ekw_columns(node, input, output, kind)) {
-        return;
-    }
-#endif
     const int32_t stride = ekw_filter_stride(node->kernel[0] * node->kernel[1], kind.weight_bits);
     const int8_t *filter = node->weight;
     const bool is_padded_3x3 = ekw_row_is_padded_3x3(node, kind);
