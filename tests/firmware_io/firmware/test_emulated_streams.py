@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 
 from benchmarks import _stream_board
-from edgekws.graph.ir import Graph
+from edgekws.graph.ir import Graph, Rule
 from edgekws.graph.stream import definition
 from firmware_io import board as boards
 from firmware_io import tools
 from firmware_io.board import Board
+from tests.columns import column_network
 from tests.streamable import random_streamable, valid_dscnn
 
 BOARDS = ("qemu-an385", "qemu-an385-v6m", "qemu-an386", "qemu-an500", "qemu-an547", "qemu-riscv32")
 ROWS_OF_A_MINUTE = 3000
 SEEDS = range(6)
+MOST = 62_000
+"""Instructions of a step of the network of MLPerf Tiny's streaming wake word on Cortex-M4."""
 
 
 @pytest.fixture(params=BOARDS)
@@ -44,6 +47,24 @@ def differences(board: Board, graph: Graph, count: int) -> int:
 
 def test_a_small_network_on_the_m4f() -> None:
     assert differences(available("qemu-an386"), valid_dscnn(channels=8, blocks=1, rows=31), 60) == 0
+
+
+def test_rows_of_one_column_on_the_m4f() -> None:
+    assert differences(available("qemu-an386"), column_network("fixed-point", 0, taps=(3, 10)), 30) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", ["fixed-point", "offset-scale-shift"])
+def test_rows_of_one_column(board: Board, rule: Rule) -> None:
+    for seed in SEEDS:
+        assert differences(board, column_network(rule, seed), 70) == 0, seed
+
+
+@pytest.mark.slow
+def test_a_wake_word_network_is_quick_on_the_m4f() -> None:
+    graph = column_network("fixed-point", 0, taps=(3, 5, 10, 15), channels=(128, 128, 128, 32), inputs=40)
+    rows = np.zeros((40, graph.clip_shape[1]), np.int8)
+    assert np.median(_stream_board.run(available("qemu-an386"), graph, rows).instructions) < MOST
 
 
 @pytest.mark.slow
