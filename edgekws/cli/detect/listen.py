@@ -80,7 +80,8 @@ def listen(
         heard.faults.append(f"{dropped()} dropped blocks: words may have been missed there")
     say(heard, is_json)
     if isinstance(stopped, signals.Stopped):
-        raise stopped
+        with console.when_stopped("stopped; the events so far are complete"):
+            raise stopped
     if not is_json:
         console.next_step("export", "--format", "web", "--out", model)
 
