@@ -223,12 +223,16 @@ class _Lines:
 
     def __init__(self) -> None:
         self._printed: dict[str, float] = {}
+        self._last = ""
 
     def __call__(self, what: str, done: int, total: int) -> None:
         name, now = what.split("(", maxsplit=1)[0], time.monotonic()
+        line = f"{what}: {done} of {total}"
+        if line == self._last:
+            return
         if done >= total or now - self._printed.get(name, -_QUIET_SECONDS) >= _QUIET_SECONDS:
-            self._printed[name] = now
-            err.print(f"{what}: {done} of {total}")
+            self._printed[name], self._last = now, line
+            err.print(line)
 
 
 def _escaped(text: str) -> str:

@@ -49,6 +49,13 @@ def test_a_warning_is_one_line_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "warning: the old [name] is called new\nwarning: another\n"
 
 
+def test_progress_in_a_log_says_nothing_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.progress() as report:
+        for _ in range(3):
+            report("detect (1 of 1), seconds", 21, 21)
+    assert capsys.readouterr().err.count("21 of 21") == 1
+
+
 def test_text_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     console.out.print("serial:1234:5678 and :100:")
     console.err.print("serial:1234:5678")

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from edgekws.graph.stream.rules import Obstacle
 
 KIND, VERSION = "edgekws-streaming", 1
-_CONVERT = "train it without padding in time; or convert it with --convert FOLDER, and measure its accuracy again"
+_CONVERT = (
+    "train one without padding in time, as the recipe models/dscnn_stream does; take the released dscnn_stream; or "
+    "convert this one with --convert FOLDER, and measure its accuracy again"
+)
 
 
 def check(graph: Graph, convert: Path | None, as_json: bool) -> None:

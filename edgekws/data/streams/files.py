@@ -53,7 +53,9 @@ def _truncation(path: Path, called: str) -> list[str]:
 
 
 def _blocks(file: SoundFile, faults: list[str]) -> Iterator[np.ndarray]:
+    """Fewer samples than the file declares are a fault: an MP3 has their number in its first frame."""
     dtype = "float64" if file.subtype in _FLOATS else "int16"
+    count = 0
     with closing(file):
         while True:
             try:
@@ -62,8 +64,11 @@ def _blocks(file: SoundFile, faults: list[str]) -> Iterator[np.ndarray]:
                 faults.append(f"damaged at {file.tell() / file.samplerate:.1f} s ({wav.libsndfile_message(error)})")
                 return
             if not len(block):
-                return
+                break
+            count += len(block)
             yield block
+        if count < file.frames - containers.MISSING_S * file.samplerate and CUT_OFF not in faults:
+            faults.append(CUT_OFF)
 
 
 def _of_container(path: Path, rate_hz: int, called: str, faults: list[str]) -> Source:

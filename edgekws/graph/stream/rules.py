@@ -19,6 +19,7 @@ Way = Literal["rows", "window", "whole", "pool", "state"]
 """How a node reads: each row apart; a window that moves on by `stride`; all rows of a clip, once for each new row;
 likewise, with rows before the stream counting as nothing; each row and the state that the rows before left.
 """
+_OTHERS = "edgekws check MODEL --streaming shows all such layers, and with --convert makes a model that streams"
 ALIGN_HINT = "crop both inputs with slices so that they have the same rows"
 
 
@@ -55,7 +56,8 @@ class Obstacle:
 
     @property
     def error(self) -> TargetError:
-        return TargetError(f"{self.layer}: a stream needs layers that look back only", got=self.reason, hint=self.hint)
+        hint = f"{self.hint}; {_OTHERS}"
+        return TargetError(f"{self.layer}: a stream needs layers that look back only", got=self.reason, hint=hint)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = 800
 _ROW_IN, _WIDTH_IN = 0.4, 9.0
+_TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200)
+_MOST_TICKS = 9
 
 
 class Track(NamedTuple):
@@ -75,6 +77,8 @@ def _figure(tracks: Sequence[Track], colours: _Colours, is_page: bool) -> Figure
 
 def _draw(axes, track: Track, colours: _Colours) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     """A row for each keyword: its highest posteriors as an area, its events as lines."""
+    from matplotlib.ticker import MultipleLocator
+
     columns, count = track.envelope.columns(_COLUMNS), len(track.keywords)
     width = track.seconds / max(len(columns), 1)
     at = [(number + 0.5) * width for number in range(len(columns))]
@@ -87,4 +91,12 @@ def _draw(axes, track: Track, colours: _Colours) -> None:  # type: ignore[no-unt
     axes.set_yticks([count - 1 - row + 0.4 for row in range(count)], track.keywords, parse_math=False)
     axes.set_ylim(0, max(count, 1))
     axes.set_xlim(0, max(track.seconds, 0.001))
-    axes.xaxis.set_major_formatter(lambda value, _: clock_text(max(value, 0.0)))
+    every_s, digits = tick_step(track.seconds)
+    axes.xaxis.set_major_locator(MultipleLocator(every_s))
+    axes.xaxis.set_major_formatter(lambda value, _: clock_text(max(value, 0.0) + 1e-6, digits))
+
+
+def tick_step(seconds: float) -> tuple[float, int]:
+    """(seconds between the ticks of a time axis, digits of a label): a label says exactly where its tick is."""
+    every_s = next((step for step in _TICKS_S if seconds / step <= _MOST_TICKS), seconds / _MOST_TICKS)
+    return every_s, 0 if every_s >= 1 else 1

@@ -56,6 +56,21 @@ def test_a_truncated_file_is_heard_to_its_end_and_said(tmp_path: Path) -> None:
     assert source.faults == [files.CUT_OFF]
 
 
+def test_an_mp3_that_is_cut_off_is_said(tmp_path: Path) -> None:
+    """It has no sizes, but its first frame declares how many there are."""
+    path = tmp_path / "x.mp3"
+    soundfile.write(path, tone(4), RATE)
+    assert not heard_faults(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert heard_faults(path) == [files.CUT_OFF]
+
+
+def heard_faults(path: Path) -> list[str]:
+    source = files.opened(path, RATE)
+    heard(source)
+    return source.faults
+
+
 def test_a_file_that_needs_another_decoder_is_a_stream_too(tmp_path: Path) -> None:
     av = pytest.importorskip("av")
     path = tmp_path / "x.mp4"
