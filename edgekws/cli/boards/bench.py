@@ -12,7 +12,9 @@ from edgekws.cli.boards import measure
 
 ModeOption = Annotated[
     list[str],
-    typer.Option("--mode", help="performance, accuracy, energy; several with commas, or again. Or stream, alone."),
+    typer.Option(
+        "--mode", help="performance, accuracy, energy; several with commas, or again. Or stream or sww01, alone."
+    ),
 ]
 SpyOption = Annotated[Path | None, typer.Option("--spy", help="Record the traffic; `--port replay:FILE` plays it.")]
 MeterOption = Annotated[
@@ -50,6 +52,10 @@ ImageOption = Annotated[
 MlperfOption = Annotated[
     Path | None, typer.Option("--mlperf", help="Also write a session folder of MLPerf Tiny into this folder.")
 ]
+AudioOption = Annotated[Path | None, typer.Option("--audio", help="sww01: the WAV that the board hears.")]
+LabelsOption = Annotated[
+    Path | None, typer.Option("--labels", help="sww01: its wake words, JSON: [[start, end], ...] in seconds.")
+]
 
 
 def bench(
@@ -70,6 +76,8 @@ def bench(
     save_vectors: SaveOption = None,
     mlperf: MlperfOption = None,
     image: ImageOption = None,
+    audio: AudioOption = None,
+    labels: LabelsOption = None,
 ) -> None:
     """Measure speed, accuracy and energy over serial, check every answer, write the report.
 
@@ -81,6 +89,7 @@ def bench(
     - every answer against the interpreter: `edgekws bench --board nucleo-l4r5zi --mode accuracy --spy traffic.jsonl`
     - joules: `edgekws bench --board nucleo-l4r5zi --mode energy --meter lpm01a:/dev/ttyACM1 --voltage 3`
     - the cost of listening, by stage: `edgekws bench --board qemu-an386 --mode stream --out my_stream_model`
+    - MLPerf Tiny's streaming wake word: `edgekws bench --board qemu-an386 --mode sww01 --audio a.wav --labels a.json`
     - what another meter wrote: `edgekws bench --board nucleo-l4r5zi --mode energy --meter csv:t.csv --iterations 230`
     - estimated from published currents: `edgekws bench --mode energy --meter model:`
 
@@ -109,5 +118,7 @@ def bench(
             save_vectors=save_vectors,
             mlperf=mlperf,
             image=image,
+            audio=audio,
+            labels=labels,
         )
     )

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from firmware_io.energy.meter import Meter
 
 
-STREAM = "stream"
-"""The mode with a firmware of its own."""
+STREAMS = ("stream", "sww01")
+"""The modes of the firmware that listens."""
 _NOT_OF_STREAMS = ("meter", "voltage", "iterations", "vectors", "save_vectors", "mlperf", "image", "min_ram", "clips")
 
 
@@ -59,6 +59,8 @@ class Options:
     save_vectors: Path | None = None
     mlperf: Path | None = None
     image: Path | None = None
+    audio: Path | None = None
+    labels: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The options as JSON, by their names."""
@@ -96,7 +98,7 @@ class _Job:
     @property
     def streams(self) -> bool:
         """Whether the firmware is the one that listens."""
-        return self.plan.modes == (STREAM,)
+        return self.plan.modes[0] in STREAMS
 
 
 def measure(options: Options) -> None:
@@ -108,7 +110,9 @@ def measure(options: Options) -> None:
     require_graph(out)
     options = replace(options, out=out)
     plan, meter = _plan(options), _meter(options)
-    if STREAM in plan.modes:
+    if plan.audio or plan.labels:
+        _require_sww01(plan)
+    if any(mode in STREAMS for mode in plan.modes):
         _measure_stream(options, board, plan)
         return
     options = replace(options, vectors=vectors_for(options.vectors, options.data, out))
@@ -132,14 +136,21 @@ def measure(options: Options) -> None:
 def _measure_stream(options: Options, board: Board, plan: Plan) -> None:
     """Raises ConfigError for other modes beside it, which need another firmware, and for options without a meaning."""
     given = [f"--{name.replace('_', '-')}" for name in _NOT_OF_STREAMS if getattr(options, name)]
-    if plan.modes != (STREAM,) or given:
-        got = f"--mode {','.join(plan.modes)}" if plan.modes != (STREAM,) else f"{given[0]}"
-        hint = "run --mode stream alone: its firmware listens and classifies no clips"
-        raise ConfigError("stream mode should be the only one, with sound of its own", got=got, hint=hint)
+    if len(plan.modes) > 1 or given:
+        got = f"--mode {','.join(plan.modes)}" if len(plan.modes) > 1 else f"{given[0]}"
+        mode = next(mode for mode in plan.modes if mode in STREAMS)
+        hint = f"run --mode {mode} alone: its firmware listens and classifies no clips"
+        raise ConfigError(f"{mode} mode should be the only one, with sound of its own", got=got, hint=hint)
     _require_outputs(options)
     graph, files = listening_model(options.out)
     port = port_of(options, board, stream=True)
     _run(_Job(options, board, graph, plan, None, port, files))
+
+
+def _require_sww01(plan: Plan) -> None:
+    if plan.modes != ("sww01",):
+        got, hint = f"--mode {','.join(plan.modes)}", "give --mode sww01"
+        raise ConfigError("--audio and --labels belong to --mode sww01", got=got, hint=hint)
 
 
 def _plan(options: Options) -> Plan:
@@ -151,6 +162,8 @@ def _plan(options: Options) -> Plan:
         window_s=options.window_s or rules.WINDOW_S,
         windows=options.windows or rules.WINDOWS,
         host_clock="replay:" not in options.port,
+        audio=options.audio,
+        labels=options.labels,
     )
 
 

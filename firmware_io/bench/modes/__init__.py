@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -63,6 +64,7 @@ class Plan:
     """What to run. windows: how many. window_s: minimum length of each, on the device's or the meter's clock.
 
     idle_s: rest around each window of energy mode. host_clock: whether host times mean anything; not so for replays.
+    audio, labels: the recording of sww01 mode, and its wake words (edgekws.mlperf.sww01).
     """
 
     modes: tuple[str, ...] = ("performance", "accuracy")
@@ -70,6 +72,8 @@ class Plan:
     windows: int = WINDOWS
     idle_s: float = IDLE_S
     host_clock: bool = True
+    audio: Path | None = None
+    labels: Path | None = None
 
 
 @dataclass(frozen=True)

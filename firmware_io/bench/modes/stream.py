@@ -8,12 +8,14 @@ second is sleep, whose current, microphone and regulators are not included.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from edgekws.detect.listener import Scorer
+from edgekws.detect.listener import Scorer, front_end
 from edgekws.emit.c import listening
 from edgekws.errors import ConfigError
-from edgekws.types import Interval
+from edgekws.types import Interval, Progress
 from firmware_io.bench.modes import Estimated, Figures, Setup
 from firmware_io.bench.modes.performance import instructions
 from firmware_io.listening.board import Listener, Stage
@@ -22,7 +24,7 @@ from firmware_io.monitors import model
 ORDER = 4
 SECONDS = 4.0
 """Of sound; the count of instructions hardly depends on it."""
-_LOUD = 3000
+_LOUD, _BLOCK = 3000, 16_000
 _TOTAL = "whole"
 
 
@@ -34,6 +36,12 @@ class Runner:
         self._hops = 0
         self._stages: tuple[Stage, ...] = ()
         self._reasons: tuple[str, ...] = ()
+        self.scores = np.zeros((0, len(setup.graph.labels)), np.int8)
+        """Of this computer, which those of the board equal: int8 [steps, labels]."""
+
+    def sound(self) -> np.ndarray:
+        """What the board hears, int16 [n]."""
+        return noise(self._setup.graph.front_end.rate_hz)
 
     def measure(self) -> None:
         """Raises BoardError for a firmware that does not listen, or of another model."""
@@ -41,15 +49,15 @@ class Runner:
         listener = Listener(self._setup.session)
         listener.require(listening.front_end_id(graph.front_end), listening.graph_id(graph))
         listener.cost(reset=True)
-        report("stream", 0, 1)
-        sound = noise(graph.front_end.rate_hz)
-        for _ in listener.events([sound]):
+        sound = self.sound()
+        report("stream", 0, len(sound))
+        for _ in listener.events(_reported(sound, report)):
             pass
-        report("stream", 1, 1)
         self._hops = len(sound) // graph.front_end.hop_samples
         self._stages = listener.cost()
         scorer = Scorer(graph, ())
         scorer.push(sound)
+        self.scores = graph.stream().push(front_end(graph.front_end).push(sound))
         if listener.heard is None or listener.heard.scores_crc32 != scorer.scores_crc32:
             self._reasons = ("the scores of the stream differ from those of this computer",)
 
@@ -92,6 +100,13 @@ class Runner:
             bounds = Interval(percent * known.cycles.lowest, percent * known.cycles.highest)
             estimates.insert(0, Estimated(f"share of the time, {chip}", percent * known.cycles.typical, "%", bounds))
         return tuple(estimates)
+
+
+def _reported(sound: np.ndarray, report: Progress) -> Iterator[np.ndarray]:
+    """The sound in blocks, whose sending is reported."""
+    for at in range(0, len(sound), _BLOCK):
+        yield sound[at : at + _BLOCK]
+        report("stream", min(at + _BLOCK, len(sound)), len(sound))
 
 
 def noise(rate_hz: int) -> np.ndarray:

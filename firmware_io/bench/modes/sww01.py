@@ -1,0 +1,55 @@
+"""Streaming wake word of MLPerf Tiny (sww01): a recording as the board hears it, scored as the benchmark scores it.
+
+Samples go over the serial line, not over I2S, and as fast as the board takes them. The board's scores are proved by
+their checksum to be those of this computer, whose pulses are counted; frames before the first whole input, 0.96 s, give
+none. Cost per hop as in stream mode, whose share of the time is the duty cycle.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekws.data import audio
+from edgekws.errors import ConfigError
+from edgekws.graph.stream.plan import plan
+from edgekws.mlperf import sww01
+from firmware_io.bench.modes import Figures, Setup, stream
+
+ORDER = 5
+_HINT = "import it with `edgekws import --features sww01-fixed-point`"
+
+
+class Runner(stream.Runner):
+    """One recording on one device, whose session has been started."""
+
+    def __init__(self, setup: Setup) -> None:
+        """Raises ConfigError without a recording and its words, and for a model of another front end."""
+        super().__init__(setup)
+        given = setup.plan
+        if given.audio is None or given.labels is None:
+            got = "--labels alone" if given.labels else "--audio alone" if given.audio else "neither"
+            raise ConfigError("sww01 mode needs --audio FILE.wav and --labels FILE.json", got=got)
+        spec = setup.graph.front_end
+        if spec.definition != "sww01" or plan(setup.graph).step_rows != 1:
+            got = f"definition {spec.definition!r}, a step of {plan(setup.graph).step_rows} rows"
+            raise ConfigError("sww01 mode needs a model of that benchmark", got=got, hint=_HINT)
+        self._words = sww01.read_windows(given.labels)
+        self._audio = given.audio
+
+    def sound(self) -> np.ndarray:
+        """The recording, int16 [n], resampled where it has another rate. Raises DataError as audio.read."""
+        return audio.read(self._audio, self._setup.graph.front_end.rate_hz)
+
+    def section(self) -> Figures | None:
+        cost = super().section()
+        if cost is None:
+            return None
+        frame = plan(self._setup.graph).first_rows
+        times, n = sww01.pulses(self.scores, frame), len(self._words)
+        found = sww01.counts(times, self._words)
+        rows = (
+            ("true positives", float(found.true_positives), "words", n),
+            ("false negatives", float(found.false_negatives), "words", n),
+            ("false positives", float(found.false_positives), "events", len(times)),
+        )
+        return Figures((*rows, *cost.rows), cost.reasons, cost.estimates)
