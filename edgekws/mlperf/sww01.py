@@ -1,4 +1,4 @@
-"""Scoring of MLPerf Tiny's streaming wake word (mlcommons/tiny, runner/streaming_ww_utils.py), and its wake word's pulses.
+"""Scoring of MLPerf Tiny's streaming wake word (mlcommons/tiny, runner/streaming_ww_utils.py), and a device's pulses.
 
 A device gives a pulse for each frame of 32 ms whose score is above 115: no smoothing, one word gives many. The first
 frame gives one too, and marks time 0. The official recording of 1,200 s is not part of this project.

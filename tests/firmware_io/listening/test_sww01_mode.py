@@ -25,7 +25,7 @@ def model(folder: Path) -> Graph:
     rng = np.random.default_rng(1)
     requant = Requant(np.zeros(3, np.int32), np.full(3, 3, np.uint8), np.full(3, 9, np.uint8), -128, 127)
     weight = rng.integers(-20, 21, (3, 1200)).astype(np.int8)
-    node = Node("fc", "linear", (INPUT,), (30, 40, 1), (1, 1, 3), requant, weight)
+    node = Node("fc", "linear", (INPUT,), requant, (30, 40, 1), (1, 1, 3), weight)
     graph = Graph((node,), ("marvin", "silence", "other"), SWW01_FIXED_POINT, "tinpu")
     io.save(graph, folder / "graph.npz")
     return graph
