@@ -52,14 +52,14 @@ def run(board: Board, graph: Graph, rows: np.ndarray, min_ram: bool = False, mar
         folder = Path(name)
         _write(folder, graph, rows, min_ram, len(names) if marks else 0)
         elf = _built(board, folder)
-        lines = _lines(command(board, elf))
+        printed = lines(command(board, elf))
         sizes = build.sizes(board, elf)
-    steps = [line.split() for line in lines if " " in line]
+    steps = [line.split() for line in printed if " " in line]
     scores = np.array([np.frombuffer(bytes.fromhex(first), np.int8) for first, _ in steps])
     per_tick = 1e9 / board.timer_hz / (1 << board.icount_shift)
     counted = np.array([int(ticks, 16) for _, ticks in steps]) * per_tick
     count = plan(graph).step_rows
-    each = [int(line[1:], 16) * per_tick / (len(rows) / count) for line in lines if line.startswith("=")]
+    each = [int(line[1:], 16) * per_tick / (len(rows) / count) for line in printed if line.startswith("=")]
     named = dict(zip(["moves", *names], each, strict=False))
     return Ran(scores, counted, named, sizes[0] + sizes[1] - rows.size, sizes[1] + sizes[2])
 
@@ -100,16 +100,16 @@ def _built(board: Board, folder: Path) -> Path:
     return elf
 
 
-def _lines(words: list[str]) -> list[str]:
+def lines(words: list[str]) -> list[str]:
     """What the board prints until its line of one dot."""
     words = [("stdio" if word.startswith("tcp:") else word) for word in words]
     words = [word.replace("sleep=on", "sleep=off") for word in words]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
-        lines = []
+        printed: list[str] = []
         for line in process.stdout:
-            lines.append(line.strip())
-            if lines[-1] == ".":
+            printed.append(line.strip())
+            if printed[-1] == ".":
                 break
         process.kill()
-    return lines
+    return printed
