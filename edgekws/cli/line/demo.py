@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edgekws.data.dataset import Dataset
 
 
-_LISTENER, _STREAM_CLIPS = "dscnn_stream", 12
+_LISTENER, _STREAM_CLIPS = "dscnn_stream", 6
 
 
 def demo(
