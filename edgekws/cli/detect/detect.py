@@ -114,7 +114,8 @@ def detect(
     is_json = as_json or not console.out.is_terminal
     results, failures = [], list[tuple[str, DataError]]()
     hearing = on_board.hearing(board, port, graph, settings, on, real_time, histogram) if board else None
-    with hearing or nullcontext(here(graph, settings, on)) as hear, console.progress() as report:
+    ended = console.when_stopped("stopped; the events so far are complete")
+    with ended, hearing or nullcontext(here(graph, settings, on)) as hear, console.progress() as report:
         for number, (name, open_source) in enumerate(sources):
             try:
                 source = open_source()

@@ -90,6 +90,7 @@ def detect_eval(
     write_text(folder / PAGE, pages.to_html(document, (*test.background, *test.scenes)))
     detectors.save(base, folder / detectors.FILE, read.sha256)
     _show(document)
+    _warn_of_unheard(document)
     console.out.print(f"report: {folder / PAGE}", markup=False)
     if chosen_on is not None:
         console.next_step("detect", model, "RECORDING", "--detector", folder / detectors.FILE)
@@ -168,6 +169,17 @@ def _show(document: doc.Document) -> None:
     print_(_table(texts.CONDITION_HEADS, texts.condition_rows(document.test)))
     if document.validation is None:
         console.warn("no --validation: nothing shows that these thresholds were chosen on other sound than this")
+
+
+def _warn_of_unheard(document: doc.Document) -> None:
+    """A threshold that was chosen without a recording of its word follows from false accepts alone."""
+    part = document.validation
+    names = [each.keyword for each in part.keywords if not each.missed.n] if part is not None else []
+    if names:
+        console.warn(
+            f"no recording of {', '.join(names)} in --validation: their thresholds follow from false accepts alone. "
+            "Add recordings, or switch these words off: 1001 in detector.json"
+        )
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:

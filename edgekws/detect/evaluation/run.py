@@ -204,5 +204,5 @@ def document(
         budget_per_hour=settings.how.get("budget_per_hour"),
         validation=validation[1] if validation else None,
         test=test[1],
-        notes=(*(validation[0].faults if validation else ()), *part.faults),
+        notes=tuple(dict.fromkeys((*(validation[0].faults if validation else ()), *part.faults))),
     )

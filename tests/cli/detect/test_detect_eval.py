@@ -48,6 +48,8 @@ def test_thresholds_are_chosen_on_validation_and_judged_on_the_test(
     assert "validation, where the thresholds were chosen (optimistic)" in captured.out
     assert f"--detector {folder / settings.FILE}" in captured.out
     assert captured.err.count("no recordings of noise") == 2
+    unheard = [each.keyword for each in document.validation.keywords if each.keyword != "stop"]
+    assert (f"no recording of {', '.join(unheard)} in" in captured.err) == bool(unheard)
 
 
 def test_without_validation_the_detector_of_the_model_is_judged(
