@@ -78,4 +78,6 @@ def settings_of(model: Model, graph: Graph, threshold: float | None = None, dete
     if threshold is None:
         return chosen
     every = max(round(threshold * settings.ONE), 1)
-    return replace(chosen, thresholds_permille=(every,) * len(chosen.keywords), how={"by": "--threshold"})
+    kept = {key: chosen.how[key] for key in ("histogram",) if key in chosen.how}  # of posteriors: no threshold is in it
+    how = {"by": "--threshold", **kept}
+    return replace(chosen, thresholds_permille=(every,) * len(chosen.keywords), how=how)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from edgekws.cli.detect import subject
 from edgekws.cli.detect.detect import detect
 from edgekws.detect import settings
 from edgekws.errors import ArtifactError, ConfigError, DataError, TargetError
@@ -102,3 +103,11 @@ def test_timelines_are_files_that_stand_alone(model: Path, tmp_path: Path, capsy
 def test_a_model_that_cannot_stream_names_its_layer(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="conv1: a stream needs layers that look back only"):
         detect(Path("dscnn"), [str(models.write(tmp_path / "a.wav", 1))])
+
+
+def test_another_threshold_keeps_the_histogram_of_the_validation() -> None:
+    """It counts posteriors, so that a board with other thresholds can still be compared with it."""
+    read, graph = subject.graph_of(Path("dscnn_stream"))
+    own, other = subject.settings_of(read, graph), subject.settings_of(read, graph, 0.5)
+    assert other.how == {"by": "--threshold", "histogram": own.how["histogram"]}
+    assert set(other.thresholds_permille) == {500}
