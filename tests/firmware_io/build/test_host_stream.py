@@ -11,6 +11,7 @@ from edgekws.errors import ArtifactError, TargetError
 from edgekws.graph.stream import definition
 from firmware_io.build import host_cc
 from firmware_io.build.host_stream import HostStream
+from tests.columns import column_network
 from tests.recurrent import gru_graph
 from tests.streamable import random_streamable, valid_dscnn
 
@@ -39,6 +40,10 @@ def equals_the_definition(graph, folder, options, seed=0):
 @pytest.mark.parametrize("seed", [3, 11])
 def test_a_random_stream_equals_its_definition(seed, tmp_path):
     assert equals_the_definition(random_streamable(seed), tmp_path, FAST, seed)
+
+
+def test_rows_of_one_column_equal_their_definition(tmp_path):
+    assert equals_the_definition(column_network("fixed-point", 1, taps=(2, 5)), tmp_path, FAST)
 
 
 def test_streams_of_one_model_are_apart(tmp_path):
