@@ -110,7 +110,7 @@ def linked(folder: Path, paths: Iterable[Path]) -> None:
 
 def negatives(options: argparse.Namespace, part: str, place: Path) -> Bank:
     """Sound of the test part without the phrase; words in a row are one recording."""
-    paths = files(options.stream, ("background/", "keywords/", "noise/"), part, place)
+    paths = files(options.stream, ("background/", "noise/"), part, place)  # keywords/ of the test part is `computer`
     sounds = [audio.read(path, RATE_HZ) for path in paths]
     names = [path.name for path in paths]
     if options.commands:
@@ -131,7 +131,16 @@ def figures(
     heard = judgement.Listener(graph, len(graph.labels) - 1).heard(test, "test files", False, options.seed)
     keep = ("speech", "recordings", "threshold", "validation", "test", "phrases")
     own = {name: document[name] for name in keep}
-    return {"from": count, "seconds": round(seconds, 1), **own, "test files": judgement.background(heard, chosen)}
+    if own["phrases"]:
+        own["phrases"] = {name: value for name, value in own["phrases"].items() if name != "names"}
+    sizes = {name: document["plan"][name] for name in ("start", "engines", "spoken", "scenes", "steps", "seed")}
+    return {
+        "from": count,
+        "plan": sizes,
+        "seconds": round(seconds, 1),
+        **own,
+        "test files": judgement.background(heard, chosen),
+    }
 
 
 def parse() -> argparse.Namespace:
