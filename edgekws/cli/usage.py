@@ -6,6 +6,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from edgekws.cli import commands
@@ -64,7 +65,8 @@ def explained(error: Exception) -> EdgeKwsError | None:
     if "BadParameter" in names:
         return UsageError(f"{_name_of(error)} should be {_wanted(error)}", got=_given(error), hint=hint)
     if "ClickException" in names:
-        return UsageError(_in_words(str(getattr(error, "message", error))), hint=hint)
+        message = str(getattr(error, "message", error))
+        return UsageError(_in_words(message), hint=_model_option(message, context) or hint)
     return None
 
 
@@ -120,7 +122,22 @@ def _details(error: Exception) -> dict[str, Any] | None:
 
 
 def _in_words(message: str) -> str:
-    extra = re.fullmatch(r"Got unexpected extra arguments? ?(?:\(s\) )?\((.*)\)", message)
-    if extra:
-        return f"this command takes no argument {extra[1]}"
-    return message[:1].lower() + message[1:]
+    extra = _extra(message)
+    return f"this command takes no argument {extra}" if extra else message[:1].lower() + message[1:]
+
+
+def _extra(message: str) -> str:
+    """The arguments, as typed, that a command does not take."""
+    found = re.fullmatch(r"Got unexpected extra arguments? ?(?:\(s\) )?\((.*)\)", message)
+    return found[1] if found else ""
+
+
+def _model_option(message: str, context: Any) -> str:  # noqa: ANN401 (Click's context)
+    """What to type where a model was given as an argument and the command has an option for it; "" otherwise."""
+    from edgekws import models
+
+    word = _extra(message)
+    options = {option for parameter in context.command.params for option in parameter.opts} if context else set()
+    option = next((name for name in ("--recipe", "--out") if name in options), "")
+    is_model = word in models.names() or bool(word and (Path(word) / models.GRAPH).is_file())
+    return f"{context.command_path} {option} {word}" if option and is_model else ""

@@ -50,9 +50,14 @@ def accepts(part: Row) -> str:
         return "not known: there was no sound"
     low, high = part["interval"]["low"], part["interval"]["high"]
     return (
-        f"{part['per_hour']:.2f} an hour ({low:.2f} to {high:.2f}): {part['events']} in {part['hours']:.2f} h, "
-        f"of which {part['synthetic_hours']:.2f} h are synthesized"
+        f"{part['per_hour']:.2f} an hour ({low:.2f} to {high:.2f}): {part['events']} in {duration(part['hours'])}, "
+        f"of which {duration(part['synthetic_hours'])} are synthesized"
     )
+
+
+def duration(hours: float) -> str:
+    """Hours; below a tenth of one, minutes."""
+    return f"{hours:.2f} h" if hours >= 0.1 else f"{hours * 60:.1f} min"
 
 
 def misses(phrases: Row) -> str:

@@ -98,6 +98,12 @@ def test_the_report_says_loudly_what_nobody_measured() -> None:
     assert report.NO_RECORDING in report.to_html(document)
 
 
+def test_less_than_six_minutes_are_said_in_minutes() -> None:
+    part = {**_part(0.0), "hours": 0.05, "synthetic_hours": 0.0}
+    assert report.accepts(part) == "0.00 an hour (0.00 to 3.70): 0 in 3.0 min, of which 0.0 min are synthesized"
+    assert "0 in 1.00 h, of which 1.00 h are" in report.accepts(_part(0.0))
+
+
 def _part(real_hours: float) -> dict[str, object]:
     interval = {"low": 0.0, "high": 3.7}
     return {

@@ -21,6 +21,8 @@ MISTAKES = [
     ("info --model x", USAGE, "edgekws info takes MODEL without an option's name"),
     ("ports --colour", USAGE, "the option --colour is not known"),
     ("models dscnn", USAGE, "this command takes no argument dscnn"),
+    ("export dscnn", USAGE, "takes no argument dscnn. What to do: edgekws export --out dscnn."),
+    ("train dscnn", USAGE, "takes no argument dscnn. What to do: edgekws train --recipe dscnn."),
     ("check", USAGE, "MODEL is missing"),
     # values that an option cannot have
     ("train --epochs many", USAGE, "--epochs should be a whole number. Got: many"),
