@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 _PICTURES = (".svg", ".html")
 _WIDTH = 64
 _SHOWN_FAILURES = 5
+_QUIET = round(32_768 * 10 ** (-36 / 20))
+"""Words at a usual distance from a microphone peak above it: -36 dB of full scale."""
 Opener = Callable[[], "Source"]
 Hearing = Callable[[Iterable["np.ndarray"], "Heard"], Iterator["Detection"]]
 """Blocks of int16 samples -> events as they are heard; adds what a timeline draws."""
@@ -49,6 +52,8 @@ class Heard:
     envelope: Envelope
     events: list[Detection] = field(default_factory=list)
     samples: int = 0
+    peak: int = 0
+    """The loudest sample, of 32,768."""
     faults: list[str] = field(default_factory=list)
     changes: tuple[str, ...] = ()
 
@@ -194,11 +199,21 @@ def _events(
     heard.faults += source.faults
     if not heard.samples:
         heard.faults.append("no sound in it")
+    elif heard.peak < _QUIET:
+        heard.faults.append(_quiet(heard.peak))
+
+
+def _quiet(peak: int) -> str:
+    if not peak:
+        return "silence: all of its samples are 0"
+    level_db = 20 * math.log10(peak / 32_768)
+    return f"very quiet: its loudest sample is at {level_db:.0f} dB of full scale, so words may be missed; turn it up"
 
 
 def _counted(source: Source, heard: Heard, report: Callable[[str, int, int], None], which: str) -> Iterator[np.ndarray]:
     for block in source:
         heard.samples += len(block)
+        heard.peak = max(heard.peak, int(block.max(initial=0)), -int(block.min(initial=0)))
         if source.total:
             total = max(source.total // heard.rate_hz, 1)
             report(f"detect {which}, seconds", min(heard.samples // heard.rate_hz, total), total)

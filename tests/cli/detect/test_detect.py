@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from edgekws.cli.detect import subject
@@ -67,6 +69,20 @@ def test_a_folder_leaves_out_what_is_no_recording_and_says_faults_once(
     _, said = run(capsys, model, tmp_path)
     assert "1 of 4 files were left out" in said and "b.wav" in said
     assert said.count("cut.wav: cut off") == 1
+
+
+@pytest.mark.parametrize(
+    ("peak", "words"), [(0, "a.wav: silence: all of its samples are 0"), (400, "a.wav: very quiet: .* at -38 dB")]
+)
+def test_very_quiet_sound_is_said_once(model: Path, tmp_path: Path, capsys: Capture, peak: int, words: str) -> None:
+    import soundfile
+
+    samples = np.full(40_000, peak, np.int16)
+    soundfile.write(tmp_path / "a.wav", samples, 16_000)
+    soundfile.write(tmp_path / "b.wav", samples + np.int16(1000), 16_000)
+    _, said = run(capsys, model, tmp_path)
+    assert len(re.findall(words, " ".join(said.split()))) == 1
+    assert "b.wav" not in said
 
 
 def test_nothing_that_can_be_read_is_an_error(model: Path, tmp_path: Path) -> None:

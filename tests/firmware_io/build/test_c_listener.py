@@ -53,8 +53,8 @@ def wav(samples: np.ndarray, rate_hz: int = 16_000) -> bytes:
     return content.getvalue()
 
 
-def heard(project: Path, sound: bytes) -> list[dict[str, object]]:
-    done = subprocess.run(["./listen"], cwd=project, input=sound, capture_output=True, check=True)
+def heard(project: Path, sound: bytes, *options: str) -> list[dict[str, object]]:
+    done = subprocess.run(["./listen", *options], cwd=project, input=sound, capture_output=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -84,7 +84,7 @@ def test_samples_with_and_without_a_header_give_the_events_of_python(project: Pa
     samples = c_listener.noise(60_000)
     events = expected(samples)
     assert len(events) > 1
-    assert heard(project, samples.astype("<i2").tobytes()) == events
+    assert heard(project, samples.astype("<i2").tobytes(), "--raw") == events
     assert heard(project, wav(samples)) == events
 
 
@@ -93,6 +93,22 @@ def test_sound_of_another_rate_is_refused(project: Path) -> None:
     sound = wav(np.zeros(100, np.int16), 44_100)
     done = subprocess.run(["./listen"], cwd=project, input=sound, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (2, b"the sound should have one channel of 16 bits at 16000 Hz\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("content", "options", "words"),
+    [
+        (b"", (), b"the input is empty"),
+        (b"Dear reader, this is a letter.", (), b"should be a WAV file"),
+        (b"", ("--raw",), b"should have samples"),
+        (wav(np.zeros(0, np.int16)), (), b"should have samples"),
+        (b"", ("--golde",), b"the options are"),
+    ],
+)
+def test_what_is_no_sound_is_refused(project: Path, content: bytes, options: tuple[str, ...], words: bytes) -> None:
+    done = subprocess.run(["./listen", *options], cwd=project, input=content, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b"") and words in done.stderr
 
 
 @pytest.mark.slow

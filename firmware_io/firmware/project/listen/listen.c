@@ -1,7 +1,8 @@
-/* Words in sound: 16-bit samples from standard input, as WAV of one channel or without a header, one line of JSON for
- * each event on standard output.
+/* Words in sound: a WAV file of one channel and 16 bits on standard input, one line of JSON for each event on standard
+ * output.
  *
  *     ./listen < sound.wav
+ *     ./listen --raw           samples without a header: 16 bits, little-endian, one channel
  *     ./listen --golden        the test: noise that this program makes, whose scores and events are known
  *
  * Compiled with -ffreestanding it is only the test: call main() from your own start-up code. */
@@ -94,22 +95,40 @@ static int open_wav(void) {
     return 2;
 }
 
-static int listen_to_input(void) {
-    static uint8_t bytes[640];
-    size_t count = fread(bytes, 1, 12, stdin);
-    ekw_begin();
-    if (count == 12 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "WAVE", 4) == 0) {
-        const int refused = open_wav();
-        if (refused != 0) {
-            return refused;
-        }
-        count = 0;
+static int refuse(const char *reason) {
+    fprintf(stderr, "%s\n", reason);
+    return 2;
+}
+
+/* Standard input up to its samples, which follow a header unless `raw`. 0, or the exit code of a refusal. */
+static int open_input(bool raw) {
+    uint8_t head[12];
+    if (raw) {
+        return 0;
     }
-    push_bytes(bytes, count);
+    const size_t count = fread(head, 1, sizeof head, stdin);
+    if (count == 0) {
+        return refuse("the input is empty: give a WAV file, as in ./listen < sound.wav");
+    }
+    if (count < sizeof head || memcmp(head, "RIFF", 4) != 0 || memcmp(head + 8, "WAVE", 4) != 0) {
+        return refuse("the input should be a WAV file; for samples without a header give --raw");
+    }
+    return open_wav();
+}
+
+static int listen_to_input(bool raw) {
+    static uint8_t bytes[640];
+    const int refused = open_input(raw);
+    if (refused != 0) {
+        return refused;
+    }
+    size_t count, all = 0;
+    ekw_begin();
     while ((count = fread(bytes, 1, sizeof bytes, stdin)) > 0) {
         push_bytes(bytes, count);
+        all += count;
     }
-    return 0;
+    return all < 2 ? refuse("the input should have samples") : 0;
 }
 
 int main(int count, char **words) {
@@ -118,7 +137,11 @@ int main(int count, char **words) {
         puts(failed ? "WRONG SCORES OR EVENTS" : "all scores and events are equal");
         return failed != 0;
     }
-    return listen_to_input();
+    const bool raw = count == 2 && strcmp(words[1], "--raw") == 0;
+    if (count > 1 && !raw) {
+        return refuse("give the sound as ./listen < sound.wav; the options are --raw and --golden");
+    }
+    return listen_to_input(raw);
 }
 #else
 int main(void) {
