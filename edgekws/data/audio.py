@@ -1,7 +1,8 @@
 """A recording of any format, rate and number of channels -> int16 samples at one rate, and what was changed.
 
 soundfile decodes WAV of all kinds, FLAC, Ogg, Opus, MP3, AIFF, AU, CAF and more. What it cannot decode (m4a, mp4, 3gp,
-webm, amr) goes to PyAV, which the extra `audio` brings. Channels are averaged, rates are converted by soxr (HQ).
+webm, amr), or not to its end (MP3 that does not say its length), goes to PyAV, which the extra `audio` brings. Channels
+are averaged, rates are converted by soxr (HQ).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgekws.data import containers, truncation, wav
-from edgekws.errors import DataError
+from edgekws.errors import DataError, MissingPackageError
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -90,6 +91,8 @@ def length(path: Path, rate_hz: int, called: str = "") -> int | None:
     except (OSError, RuntimeError):
         return None
     require_rate(about.samplerate, called)
+    if containers.has_guessed_length(path):
+        return None
     return round(int(about.frames) * rate_hz / int(about.samplerate))
 
 
@@ -121,10 +124,16 @@ def _decode(path: Path, called: str) -> tuple[int, np.ndarray, str, tuple[str, .
     """(rate, samples [n, channels] as int16 or as float32 in +-1, format, changes)."""
     import soundfile
 
+    guessed: tuple[str, ...] = ()
+    if containers.has_guessed_length(path):
+        try:
+            return (*containers.decode(path, called), ())
+        except MissingPackageError:
+            guessed = (containers.GUESSED,)
     try:
         with soundfile.SoundFile(path) as file:
             samples, changed = _samples(file, called)
-            return file.samplerate, samples, f"{file.format.lower()} {file.subtype.lower()}", changed
+            return file.samplerate, samples, f"{file.format.lower()} {file.subtype.lower()}", (*guessed, *changed)
     except (OSError, RuntimeError) as error:
         if not containers.is_known(path):
             message = wav.libsndfile_message(error)

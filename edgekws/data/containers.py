@@ -25,6 +25,9 @@ _MAGICS = {
 """Format -> where its first bytes are, and what they may be."""
 _GUESSED = frozenset({"amr", "amrnb", "amrwb", "aac", "mp3"})
 """Formats that are a stream without a container: of these FFmpeg estimates the duration from the first bit rate."""
+_LENGTHS, _LENGTH_WITHIN = (b"Xing", b"Info", b"VBRI"), 64
+"""What encoders put into the first frame of an MP3 in front of the number of frames, within its first bytes."""
+GUESSED = 'its length is only guessed, so its end may be missing: pip install "edgekws[audio]"'
 MISSING_S = 0.3
 """Encoders add some tens of milliseconds before and after the sound, and round the duration that they declare."""
 
@@ -34,6 +37,24 @@ def is_known(path: Path) -> bool:
     with suppress(OSError), path.open("rb") as file:
         head = file.read(16)
         return any(head[start:].startswith(magics) for start, magics in _MAGICS.values())
+    return False
+
+
+def has_guessed_length(path: Path) -> bool:
+    """Whether this is an MPEG stream (MP3, MP2) whose first frame does not hold the number of frames.
+
+    libsndfile then guesses the length from the first bit rate, and reads no further, although bit rates may vary.
+    ISO/IEC 11172-3, 2.4.1.3: 11 bits of sync, the layer not 0. ID3v2.4, 3.1: its size has 7 bits a byte.
+    """
+    with suppress(OSError), path.open("rb") as file:
+        tag = file.read(10)
+        if tag[:3] == b"ID3" and len(tag) == 10:
+            file.seek(10 + sum((byte & 0x7F) << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True)))
+        else:
+            file.seek(0)
+        head = file.read(_LENGTH_WITHIN)
+        is_frame = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0
+        return is_frame and not any(name in head for name in _LENGTHS)
     return False
 
 

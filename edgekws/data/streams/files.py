@@ -11,7 +11,7 @@ import numpy as np
 
 from edgekws.data import audio, containers, truncation, wav
 from edgekws.data.streams.source import BLOCK_S, Source
-from edgekws.errors import DataError
+from edgekws.errors import DataError, MissingPackageError
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -36,6 +36,13 @@ def opened(path: Path, rate_hz: int, called: str = "") -> Source:
             return _of_container(path, rate_hz, called, faults)
         message = wav.libsndfile_message(error)
         raise DataError(f"{called} should be a recording", got=f"something unreadable ({message})") from error
+    if containers.has_guessed_length(path):
+        try:
+            track = _of_container(path, rate_hz, called, faults)
+            file.close()
+            return track
+        except MissingPackageError:
+            faults.append(containers.GUESSED)
     audio.require_rate(file.samplerate, called)
     total = round(max(file.frames, 0) * rate_hz / file.samplerate) or None
     return Source(called, rate_hz, file.samplerate, file.channels, _blocks(file, faults), total, faults)

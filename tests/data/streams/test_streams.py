@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgekws.data import audio
+from edgekws.data import audio, containers
 from edgekws.data.streams import files, pipes
 from edgekws.data.streams.conversion import Conversion
 from edgekws.data.streams.source import Source, of_samples
@@ -63,6 +64,36 @@ def test_an_mp3_that_is_cut_off_is_said(tmp_path: Path) -> None:
     assert not heard_faults(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert heard_faults(path) == [files.CUT_OFF]
+
+
+def mp3_of_unknown_length(path: Path) -> int:
+    """Quiet, then loud: the bit rate rises. The frame that has the number of frames is removed. -> samples"""
+    samples = np.concatenate([tone(3) // 1000, tone(3)])
+    soundfile.write(path, samples, RATE, format="MP3", bitrate_mode="VARIABLE", compression_level=0.2)
+    content = path.read_bytes()
+    frame = max(content.find(name) for name in (b"Xing", b"Info"))
+    path.write_bytes(content[content.index(content[:2], frame) :])
+    return len(samples)
+
+
+def test_an_mp3_that_does_not_say_its_length_is_heard_to_its_end(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    path = tmp_path / "x.mp3"
+    count = mp3_of_unknown_length(path)
+    assert soundfile.info(path).frames < 0.9 * count
+    source = files.opened(path, RATE)
+    assert count <= len(heard(source)) < count + 4000
+    assert source.faults == []
+    assert count <= len(audio.read(path, RATE)) < count + 4000
+    assert audio.length(path, RATE) is None
+
+
+def test_without_the_decoder_its_end_is_said_to_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.mp3"
+    mp3_of_unknown_length(path)
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert heard_faults(path) == [containers.GUESSED]
+    assert containers.GUESSED in audio.load(path, RATE).changed
 
 
 def heard_faults(path: Path) -> list[str]:
