@@ -16,7 +16,8 @@ import numpy as np
 
 from edgekws.detect.clock import Clock
 from edgekws.detect.detector import Detector, Event
-from edgekws.detect.settings import Settings
+from edgekws.detect.gate import GatedStream, level_values
+from edgekws.detect.settings import Gate, Settings
 from edgekws.errors import TargetError
 from edgekws.features import extract, mfcc
 from edgekws.features.spec import FeatureSpec
@@ -40,10 +41,13 @@ class Scorer:
     DataError where the front end is not known.
     """
 
-    def __init__(self, graph: Graph, labels: tuple[str, ...], engine: str | None = None) -> None:
-        """labels: those whose posteriors are wanted, in this order."""
-        spec = graph.front_end
-        self._graph, self._stream = graph, graph.stream(engine)
+    def __init__(
+        self, graph: Graph, labels: tuple[str, ...], engine: str | None = None, gate: Gate | None = None
+    ) -> None:
+        """labels: those whose posteriors are wanted, in this order; they are keywords where there is a gate."""
+        spec, stream = graph.front_end, graph.stream(engine)
+        self._graph = graph
+        self._stream = GatedStream(graph, stream, gate, labels, level_values(spec)) if gate else stream
         self._front_end = front_end(spec)
         self._columns = [graph.labels.index(label) for label in labels]
         self.clock = clock(graph)
@@ -68,7 +72,7 @@ class Listener:
 
     def __init__(self, graph: Graph, settings: Settings, engine: str | None = None) -> None:
         settings.indices(graph.labels)
-        self.scorer = Scorer(graph, settings.keywords, engine)
+        self.scorer = Scorer(graph, settings.keywords, engine, settings.gate)
         self.detector = Detector(settings)
         self._sha256 = io.digest(graph)
         self.posteriors = np.zeros((0, len(settings.keywords)), np.int64)

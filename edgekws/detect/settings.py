@@ -2,7 +2,8 @@
 
 edgekws-detector 1: graph_sha256 (of the graph that the thresholds belong to), keywords [labels], thresholds_permille
 [1..1000, or 1001 for a word that is switched off], smoothing_steps 1..32, refractory_steps, how {where the thresholds
-are from: by, budget_per_hour, figures of the validation streams, histogram [keywords][32 counts of posteriors]}
+are from: by, budget_per_hour, figures of the validation streams, histogram [keywords][32 counts of posteriors]}; and
+gate {margin, hangover_steps}, where the network rests while it is quiet
 """
 
 from __future__ import annotations
@@ -31,12 +32,29 @@ _HINT = "edgekws detect-eval writes one"
 
 
 @dataclass(frozen=True)
+class Gate:
+    """Of edgekws.detect.gate: how far above the floor a row is loud, in levels (of an MFCC about decibels), 1..255; and
+    the steps, 1..1000, that the network runs for after a loud row: longer than the longest word and the smoothing.
+
+    Raises ConfigError for values outside these ranges.
+    """
+
+    margin: int
+    hangover_steps: int
+
+    def __post_init__(self) -> None:
+        _require("the margin of the gate", [self.margin], 1, 255, "")
+        _require("the hangover of the gate", [self.hangover_steps], 1, 1000, " steps")
+
+
+@dataclass(frozen=True)
 class Settings:
     """A detector.
 
     keywords: labels of the graph. thresholds_permille: one for each, 1..1000, or NEVER. A word passes when the mean of
     its posterior over the last `smoothing_steps` steps (1..32) is at least its threshold. After an event of any word no
     other follows within `refractory_steps` steps. how: where the thresholds are from: figures and names, as JSON.
+    gate: None for a network that always runs.
 
     Raises ConfigError for values outside these ranges.
     """
@@ -46,6 +64,7 @@ class Settings:
     smoothing_steps: int
     refractory_steps: int
     how: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    gate: Gate | None = None
 
     def __post_init__(self) -> None:
         if not self.keywords or len(set(self.keywords)) < len(self.keywords):
@@ -76,6 +95,8 @@ def default(labels: Sequence[str], step_ms: float) -> Settings:
 def save(settings: Settings, path: Path, graph_sha256: str) -> None:
     """Write detector.json. graph_sha256: of the graph that the thresholds belong to."""
     rest = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()}
+    if settings.gate is None:
+        del rest["gate"]
     write_json(path, {"kind": KIND, "version": VERSION, "graph_sha256": graph_sha256, **rest})
 
 
@@ -97,7 +118,10 @@ def load(path: Path, graph_sha256: str = "") -> Settings:
 def from_json(value: Mapping[str, Any], path: Path = Path(FILE)) -> Settings:
     """The settings in a document. Raises ArtifactError for fields that a detector cannot have."""
     check_kind(path, value, KIND, VERSION)
-    fields.require(str(path), dict(value), _KINDS)
+    gate = value.get("gate")
+    fields.require(str(path), dict(value), _KINDS if gate is None else {**_KINDS, "gate": fields.OBJECT})
+    if gate is not None:
+        fields.require(f"{path}: gate", gate, _GATE_KINDS)
     try:
         return Settings(
             tuple(value["keywords"]),
@@ -105,6 +129,7 @@ def from_json(value: Mapping[str, Any], path: Path = Path(FILE)) -> Settings:
             value["smoothing_steps"],
             value["refractory_steps"],
             value["how"],
+            Gate(**gate) if gate else None,
         )
     except ConfigError as error:
         raise ArtifactError(f"{path} should be a detector", got=str(error)) from error
@@ -126,3 +151,4 @@ _KINDS = {
     "refractory_steps": fields.INTEGER,
     "how": fields.OBJECT,
 }
+_GATE_KINDS = {"margin": fields.INTEGER, "hangover_steps": fields.INTEGER}
