@@ -58,10 +58,14 @@ class Scorer:
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """int16 [k], any k -> int64 [steps, labels], thousandths, of the steps that they complete."""
+        return np.asarray(self._graph.permille(self.scores(samples))[:, self._columns], np.int64)
+
+    def scores(self, samples: np.ndarray) -> np.ndarray:
+        """As push, but int8 [steps, labels] of the graph."""
         self.samples += len(samples)
         scores = self._stream.push(self._front_end.push(samples))
         self.scores_crc32 = zlib.crc32(np.ascontiguousarray(scores).tobytes(), self.scores_crc32)
-        return np.asarray(self._graph.permille(scores)[:, self._columns], np.int64)
+        return scores
 
 
 class Listener:

@@ -26,7 +26,7 @@ FOLDER = "listen"
 SAMPLES = 64_000
 _TEXTS, _STREAM = FIRMWARE / "project" / "listen", FIRMWARE / "stream"
 _FNV, _FNV_START = 16_777_619, 2_166_136_261
-_SHARED = ("ekw.h", "ekw.c", "laps.h", "posteriors.h")
+_SHARED = ("ekw.h", "ekw.c", "gate.h", "laps.h", "posteriors.h")
 _SOURCES = "ekw.c ekw_config.c model.c model_stream.c"
 
 
@@ -55,8 +55,7 @@ def noise(count: int = SAMPLES) -> np.ndarray:
 
 
 def _golden(graph: Graph, settings: Settings) -> str:
-    rows = listener.front_end(graph.front_end).push(noise())
-    scores = graph.stream("interp").push(rows)
+    scores = listener.Scorer(graph, settings.keywords, "interp", settings.gate).scores(noise())
     posteriors = graph.permille(scores)[:, settings.indices(graph.labels)]
     low = replace(settings, thresholds_permille=_crossed(posteriors))
     events = Detector(low).push(np.asarray(posteriors, np.int64))

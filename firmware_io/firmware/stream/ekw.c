@@ -2,6 +2,7 @@
 
 #include "ekw_front_end.h"
 #include "model_stream.h"
+#include "stream/gate.h"
 #include "stream/laps.h"
 #include "stream/posteriors.h"
 
@@ -64,6 +65,7 @@ void ekw_begin(void) {
     ekw_detector_forget(&ekw_listener);
     ekw_frontend_start(&front_end, EKW_FRONTEND_PEAK);
     ekw_stream_reset();
+    gate_begin();
     rows = 0;
     steps = 0;
     queue.count = 0;
@@ -87,7 +89,7 @@ static void detect(void) {
 static void take_row(const int8_t *row) {
     rows++;
     ekw_lap_begin();
-    const bool is_step = ekw_stream_row(row, scores);
+    const bool is_step = gate_row(row, scores);
     ekw_lap_end(EKW_STAGE_NETWORK);
     if (is_step) {
         detect();

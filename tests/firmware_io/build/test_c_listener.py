@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from edgekws.detect.listener import Listener
-from edgekws.detect.settings import Settings
+from edgekws.detect.settings import Gate, Settings
 from edgekws.graph.ir import Graph
 from firmware_io import tools
 from firmware_io.build import c_listener
+from tests.detect.test_gate import bursts
 from tests.streamable import valid_dscnn
 
 SETTINGS = Settings(("word1", "word7"), (60, 80), 3, 10)
@@ -30,17 +31,20 @@ def small_graph() -> Graph:
     return replace(graph, features=replace(graph.front_end, arithmetic="fixed"))
 
 
+def compiled(folder: Path, settings: Settings) -> Path:
+    for name, content in c_listener.files(small_graph(), settings).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    subprocess.run(COMPILE, cwd=folder, check=True)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for program in ("make", "cc"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is missing: {tools.install_hint(program)}")
-    folder = tmp_path_factory.mktemp("listen")
-    for name, content in c_listener.files(small_graph(), SETTINGS).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    subprocess.run(COMPILE, cwd=folder, check=True)
-    return folder
+    return compiled(tmp_path_factory.mktemp("listen"), SETTINGS)
 
 
 def wav(samples: np.ndarray, rate_hz: int = 16_000) -> bytes:
@@ -109,6 +113,23 @@ def test_sound_of_another_rate_is_refused(project: Path) -> None:
 def test_what_is_no_sound_is_refused(project: Path, content: bytes, options: tuple[str, ...], words: bytes) -> None:
     done = subprocess.run(["./listen", *options], cwd=project, input=content, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (2, b"") and words in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gate", [Gate(8, 5), Gate(3, 1), Gate(12, 9)])
+def test_behind_a_gate_the_events_and_scores_are_those_of_python(project: Path, tmp_path: Path, gate: Gate) -> None:
+    """project: skips where there is no compiler. The golden test compares the hash of all scores."""
+    settings = replace(SETTINGS, gate=gate)
+    folder = compiled(tmp_path, settings)
+    subprocess.run(["./listen", "--golden"], cwd=folder, check=True)
+    samples = bursts(20)
+    listener = Listener(small_graph(), settings, "interp")
+    events = [
+        {"time_samples": each.time_samples, "word": each.keyword, "score": each.score}
+        for each in listener.push(samples)
+    ]
+    assert events and events != expected(samples)
+    assert heard(folder, samples.astype("<i2").tobytes(), "--raw") == events
 
 
 @pytest.mark.slow

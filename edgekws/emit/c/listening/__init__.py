@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 
+from edgekws.detect import gate
 from edgekws.detect.settings import Settings
 from edgekws.emit import c
 from edgekws.emit.c import front_end, stream
@@ -89,6 +90,7 @@ def _header(graph: Graph, spec: FeatureSpec, settings: Settings, step_rows: int)
         "EKW_SMOOTHING_STEPS": settings.smoothing_steps,
         "EKW_REFRACTORY_STEPS": settings.refractory_steps,
         "EKW_MOST_EVENTS": MOST_EVENTS,
+        **_gate(graph, spec, settings, step_rows),
     }
     lines = "".join(f"#define {name} {value}\n" for name, value in numbers.items())
     return f"""\
@@ -109,6 +111,19 @@ extern const uint16_t ekw_thresholds[EKW_DETECTOR_KEYWORDS];    /* thousandths, 
 
 #endif
 """.encode()
+
+
+def _gate(graph: Graph, spec: FeatureSpec, settings: Settings, step_rows: int) -> dict[str, int]:
+    """What stream/gate.h needs; nothing where the network always runs."""
+    if settings.gate is None:
+        return {}
+    return {
+        "EKW_GATE_MARGIN": settings.gate.margin,
+        "EKW_GATE_HANGOVER_ROWS": settings.gate.hangover_steps * step_rows,
+        "EKW_GATE_VALUES": gate.level_values(spec),
+        "EKW_GATE_CLIP_ROWS": graph.clip_shape[0],
+        "EKW_GATE_LABEL": gate.rest_label(graph.labels, settings.keywords),
+    }
 
 
 def _source(graph: Graph, settings: Settings) -> bytes:
