@@ -60,6 +60,13 @@ class Scorer:
         """int16 [k], any k -> int64 [steps, labels], thousandths, of the steps that they complete."""
         return np.asarray(self._graph.permille(self.scores(samples))[:, self._columns], np.int64)
 
+    @property
+    def resting(self) -> float | None:
+        """The share of the steps so far in which the network rested; None without a gate."""
+        if not isinstance(self._stream, GatedStream):
+            return None
+        return 1 - self._stream.computed / max(self._stream.steps, 1)
+
     def scores(self, samples: np.ndarray) -> np.ndarray:
         """As push, but int8 [steps, labels] of the graph."""
         self.samples += len(samples)

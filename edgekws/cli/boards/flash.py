@@ -17,6 +17,7 @@ from edgekws.cli.boards import locks
 from edgekws.errors import BoardError, ConfigError
 
 if TYPE_CHECKING:
+    from edgekws.detect.settings import Settings
     from edgekws.graph.ir import Graph
     from firmware_io.board import Board
     from firmware_io.build import Firmware
@@ -223,18 +224,22 @@ def listening_model(out: Path, min_ram: bool = False) -> tuple[Graph, dict[str, 
 
     Raises TargetError for a graph that cannot run over a stream or whose front end has no integers.
     """
-    from edgekws.detect import listener, settings
     from edgekws.emit.c import listening
     from edgekws.graph import io
 
     graph = io.load(out / "graph.npz")
+    return graph, listening.files(graph, detector_of(out, graph), min_ram)
+
+
+def detector_of(out: Path, graph: Graph) -> Settings:
+    """The detector beside the graph, else the default."""
+    from edgekws.detect import listener, settings
+    from edgekws.graph import io
+
     path = out / settings.FILE
-    chosen = (
-        settings.load(path, io.digest(graph))
-        if path.exists()
-        else settings.default(graph.labels, listener.clock(graph).step_ms)
-    )
-    return graph, listening.files(graph, chosen, min_ram)
+    if path.exists():
+        return settings.load(path, io.digest(graph))
+    return settings.default(graph.labels, listener.clock(graph).step_ms)
 
 
 def _print_identity(board: Board, transport: str, elf: Path, written: str, crc32: int | None) -> None:

@@ -14,7 +14,7 @@ from edgekws.cli._model import data_for, model_folder, require_graph, vectors_fo
 from edgekws.cli._options import BOARD, DATA, OUT
 from edgekws.cli.boards import clips as clips_of
 from edgekws.cli.boards import locks, run_files
-from edgekws.cli.boards.flash import emitted_model, listening_model
+from edgekws.cli.boards.flash import detector_of, emitted_model, listening_model
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ def _measure_stream(options: Options, board: Board, plan: Plan) -> None:
     _require_outputs(options)
     graph, files = listening_model(options.out)
     port = port_of(options, board, stream=True)
+    plan = replace(plan, detector=detector_of(options.out, graph))
     _run(_Job(options, board, graph, plan, None, port, files))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from rich.table import Column, Table
 from edgekws.cli import console
 from edgekws.cli.detect import subject
 from edgekws.cli.detect.subject import EngineOption, ModelArgument
-from edgekws.errors import ConfigError
+from edgekws.errors import ArtifactError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from edgekws.detect.evaluation.run import Inputs, Options, Part
     from edgekws.detect.settings import Settings
     from edgekws.graph.ir import Graph
+    from edgekws.inference.model import Model
 
 REPORT, PAGE = "report.json", "report.html"
 _CLEAN = "clean"
@@ -80,7 +82,8 @@ def detect_eval(
     )
     folder = out or read.folder / "detect-eval"
     preflight.require_folder(folder)
-    base = detectors.default(graph.labels, subject.step_ms(graph)) if validation else subject.settings_of(read, graph)
+    base = _blank(read, graph) if validation else subject.settings_of(read, graph)
+    options = replace(options, gate=base.gate)
     base, chosen_on = _chosen(graph, base, validation, per_hour, latency_ms, options)
     test = _heard(graph, base, given, options)
     judged = (test, test.evaluate(base, tau_ms))
@@ -123,6 +126,16 @@ def ratios(text: str) -> tuple[float | None, ...]:
     except ValueError as error:
         raise ConfigError("--snr should be ratios in dB, such as clean,20,10", got=text) from error
     return tuple(dict.fromkeys(given))
+
+
+def _blank(read: Model, graph: Graph) -> Settings:
+    """The default, behind the gate of the detector beside this graph, if it has one."""
+    from edgekws.detect import settings
+
+    blank, path = settings.default(graph.labels, subject.step_ms(graph)), read.folder / settings.FILE
+    with suppress(ArtifactError):  # of another graph, or none
+        return replace(blank, gate=settings.load(path, read.sha256).gate)
+    return blank
 
 
 def _chosen(

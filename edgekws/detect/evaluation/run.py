@@ -16,7 +16,7 @@ from edgekws.detect.evaluation import document as doc
 from edgekws.detect.evaluation.scenes import Condition
 from edgekws.detect.evaluation.streams import Heard, hours
 from edgekws.detect.listener import Scorer
-from edgekws.detect.settings import Settings
+from edgekws.detect.settings import Gate, Settings
 from edgekws.errors import DataError
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
@@ -53,12 +53,15 @@ def inputs_below(folder: Path) -> Inputs:
 
 @dataclass(frozen=True)
 class Options:
-    """snrs_db: of the scenes; None is no noise. tau_ms: how long after a word's end a hit may come."""
+    """snrs_db: of the scenes; None is no noise. tau_ms: how long after a word's end a hit may come. gate: of the
+    detector that is chosen or judged.
+    """
 
     snrs_db: tuple[float | None, ...] = (None, 20.0, 10.0)
     tau_ms: float = 500.0
     seed: int = 0
     engine: str | None = None
+    gate: Gate | None = None
 
 
 @dataclass
@@ -75,10 +78,11 @@ class Part:
 
 def hear(graph: Graph, keywords: tuple[str, ...], inputs: Inputs, options: Options, report: Progress) -> Part:
     """Every stream of a part, once. Raises DataError for folders without what they should hold, and as Scorer."""
-    part = Part()
+    part, made = Part(), list[Scorer]()
 
     def make() -> Scorer:
-        return Scorer(graph, keywords, options.engine)
+        made.append(Scorer(graph, keywords, options.engine, options.gate))
+        return made[-1]
 
     for path in (*inputs.negatives, *inputs.synthetic):
         is_synthetic = path in inputs.synthetic
@@ -91,7 +95,18 @@ def hear(graph: Graph, keywords: tuple[str, ...], inputs: Inputs, options: Optio
     if folders:
         composed = _compose(folders, keywords, inputs, options, make().clock.rate_hz, part.faults)
         part.scenes += hear_scenes(composed, make, part.faults, report)
+    if options.gate is not None:
+        part.faults.append(_resting(made, options.gate))
     return part
+
+
+def _resting(scorers: Sequence[Scorer], gate: Gate) -> str:
+    """What a gate spares; scorers: each at the end of its stream."""
+    steps = [(each.samples - each.clock.first) // each.clock.step + 1 for each in scorers if each.samples]
+    shares = [each.resting or 0.0 for each in scorers if each.samples]
+    share = sum(share * count for share, count in zip(shares, steps, strict=True)) / max(sum(steps), 1)
+    kind = f"margin {gate.margin}, hangover {gate.hangover_steps} steps"
+    return f"behind a gate ({kind}) the network rested in {share:.1%} of the steps"
 
 
 def hear_scenes(
@@ -164,7 +179,7 @@ def chosen(part: Part, base: Settings, budget_per_hour: float, tau_ms: float, la
         "validation_p95_ms": round(result.p95_ms, 1) if math.isfinite(result.p95_ms) else None,
         "histogram": histogram(part.background, len(base.keywords)).tolist(),
     }
-    return replace(result.settings, how=how)
+    return replace(result.settings, how=how, gate=base.gate)
 
 
 def histogram(streams: Sequence[Heard], keywords: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edgekws import plugins
+from edgekws.detect.settings import Settings
 from edgekws.errors import ConfigError
 from edgekws.graph import interp
 from edgekws.graph.ir import Graph
@@ -64,7 +65,8 @@ class Plan:
     """What to run. windows: how many. window_s: minimum length of each, on the device's or the meter's clock.
 
     idle_s: rest around each window of energy mode. host_clock: whether host times mean anything; not so for replays.
-    audio, labels: the recording of sww01 mode, and its wake words (edgekws.mlperf.sww01).
+    audio, labels: the recording of sww01 mode, and its wake words (edgekws.mlperf.sww01). detector: of stream mode,
+    that of the firmware; it matters where it has a gate.
     """
 
     modes: tuple[str, ...] = ("performance", "accuracy")
@@ -74,6 +76,7 @@ class Plan:
     host_clock: bool = True
     audio: Path | None = None
     labels: Path | None = None
+    detector: Settings | None = None
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edgekws.detect.listener import Scorer, front_end
+from edgekws.detect.listener import Scorer
+from edgekws.detect.settings import Settings
 from edgekws.emit.c import listening
 from edgekws.errors import ConfigError
+from edgekws.graph.ir import Graph
 from edgekws.types import Interval, Progress
 from firmware_io.bench.modes import Estimated, Figures, Setup
 from firmware_io.bench.modes.performance import instructions
@@ -36,6 +38,7 @@ class Runner:
         self._hops = 0
         self._stages: tuple[Stage, ...] = ()
         self._reasons: tuple[str, ...] = ()
+        self._resting: float | None = None
         self.scores = np.zeros((0, len(setup.graph.labels)), np.int8)
         """Of this computer, which those of the board equal: int8 [steps, labels]."""
 
@@ -55,9 +58,8 @@ class Runner:
             pass
         self._hops = len(sound) // graph.front_end.hop_samples
         self._stages = listener.cost()
-        scorer = Scorer(graph, ())
-        scorer.push(sound)
-        self.scores = graph.stream().push(front_end(graph.front_end).push(sound))
+        scorer = _scorer(graph, self._setup.plan.detector)
+        self.scores, self._resting = scorer.scores(sound), scorer.resting
         if listener.heard is None or listener.heard.scores_crc32 != scorer.scores_crc32:
             self._reasons = ("the scores of the stream differ from those of this computer",)
 
@@ -81,6 +83,8 @@ class Runner:
         if not is_emulated:
             hop_us = spec.hop_samples / spec.rate_hz * 1e6
             rows.append(("share of the time", 100 * each_us[_TOTAL] / hop_us, "%", self._hops))
+        if self._resting is not None:
+            rows.append(("steps of this sound in which the network rested", 100 * self._resting, "%", len(self.scores)))
         hops_per_s = spec.rate_hz / spec.hop_samples
         return Figures(tuple(rows), self._reasons, self._estimates(each_us[_TOTAL] * hops_per_s))
 
@@ -100,6 +104,13 @@ class Runner:
             bounds = Interval(percent * known.cycles.lowest, percent * known.cycles.highest)
             estimates.insert(0, Estimated(f"share of the time, {chip}", percent * known.cycles.typical, "%", bounds))
         return tuple(estimates)
+
+
+def _scorer(graph: Graph, detector: Settings | None) -> Scorer:
+    """Without a gate no keywords are needed."""
+    if detector is None or detector.gate is None:
+        return Scorer(graph, ())
+    return Scorer(graph, detector.keywords, None, detector.gate)
 
 
 def _reported(sound: np.ndarray, report: Progress) -> Iterator[np.ndarray]:

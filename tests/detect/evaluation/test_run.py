@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +106,9 @@ def test_folders_without_what_they_should_hold_are_refused(tmp_path: Path) -> No
 def test_speakers_are_known_from_names_of_speech_commands() -> None:
     assert hearing.speaker_of(Path("yes/0a1b_nohash_2.wav")) == "0a1b"
     assert hearing.speaker_of(Path("yes/clip.wav")) == ""
+
+
+def test_a_gate_is_told_and_kept(folder: Path) -> None:
+    gated = replace(OPTIONS, gate=settings.Gate(8, 10))
+    part = run.hear(models.streamable(), KEYWORDS, run.Inputs(positives=(folder / "positives",)), gated, quiet)
+    assert any("the network rested in" in fault for fault in part.faults)

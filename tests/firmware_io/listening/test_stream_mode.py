@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from edgekws.cli.boards import measure
+from edgekws.detect import settings
 from edgekws.errors import ConfigError
 from edgekws.graph import io
 from edgekws.graph.ir import Graph
@@ -37,6 +38,22 @@ def test_a_run_has_the_stages_and_is_valid(graph: Graph, tmp_path: Path) -> None
     names = [figure["name"] for figure in document["measurements"]]
     parts = ["front end", "network", "detector", "whole"]
     assert names[: len(parts)] == [f"time per hop, {part}" for part in parts]
+
+
+@pytest.mark.slow
+def test_behind_a_gate_the_scores_are_those_of_this_computer_and_the_share_is_told(
+    graph: Graph, tmp_path: Path
+) -> None:
+    needs_for(boards.load("host"))
+    io.save(graph, tmp_path / "graph.npz")
+    gated = settings.Settings(("word1", "word7"), (600, 600), 4, 20, gate=settings.Gate(8, 10))
+    settings.save(gated, tmp_path / settings.FILE, io.digest(graph))
+    measure.measure(measure.Options(board="host", out=tmp_path, modes=("stream",)))
+    (found,) = tmp_path.glob("bench/host/*-stream/bench.json")
+    document = json.loads(found.read_text())
+    assert document["valid"] and document["warnings"] == []
+    shares = [each["value"] for each in document["measurements"] if "rested" in each["name"]]
+    assert len(shares) == 1 and 0 < shares[0] < 100
 
 
 def measured(graph: Graph, board: str) -> dict[str, tuple[float, str]]:
