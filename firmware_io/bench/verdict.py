@@ -212,7 +212,7 @@ def _meter_clock_reasons(energy: Energy) -> Iterator[str]:
 
 
 def _run_warnings(run: BenchRun, plan: Plan) -> Iterator[str]:
-    known = (model_id.BENCHMARK, model_id.OWN_INPUTS, model_id.STREAM)
+    known = (model_id.BENCHMARK, model_id.OWN_INPUTS, model_id.STREAM, model_id.SWW01)
     if run.identity is not None and run.identity.model not in known:
         yield f"the device reports the model {run.identity.model}, not {model_id.BENCHMARK}"
     if run.identity is None and run.energy is not None:

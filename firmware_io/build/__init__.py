@@ -18,15 +18,13 @@ from edgekws.files.os_errors import no_temporary_files
 from firmware_io import board as boards
 from firmware_io import tools
 from firmware_io.board import Board
-from firmware_io.build import build_id, model_id
+from firmware_io.build import build_id, model_id, streaming
 from firmware_io.build import elf as elf_files
 from firmware_io.build.build_id import STREAM_FILE
 
 FIRMWARE = Path(__file__).parents[1] / "firmware"
 CFLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 MODEL_FILES = ("model.h", "model.c")
-SHARED = ("build_id", "check", "crc32", "image", "memory", "protocol", "shared", "text")
-"""What firmware/listen takes from firmware/app."""
 _BARE_METAL_CFLAGS = (
     "-ffreestanding",
     "-fno-tree-loop-distribute-patterns",  # or memcpy would be compiled into a call of memcpy
@@ -34,8 +32,6 @@ _BARE_METAL_CFLAGS = (
     "-fdata-sections",
 )
 _BARE_METAL_LDFLAGS = ("-nostdlib", "-lgcc", "-Wl,--gc-sections", "-Wl,--fatal-warnings")
-_STREAM_OPTIONS = ("-DEKW_LAPS", "-DEKW_RING_BYTES=2048u")
-"""The stages of a stream are timed; and the receive buffer holds all frames that may be on their way."""
 _OVERFLOW = re.compile(r"region `(FLASH|RAM)' overflowed by (\d+) bytes")
 
 
@@ -128,7 +124,7 @@ def write_model(model: Mapping[str, bytes], folder: Path) -> None:
     missing = [name for name in MODEL_FILES if name not in model]
     if missing and not listens(model):
         raise ArtifactError(f"a C model consists of {' and '.join(MODEL_FILES)}", got=f"no {missing[0]}")
-    own = model_id.STREAM if listens(model) else model_id.BENCHMARK
+    own = streaming.name_of(model) if listens(model) else model_id.BENCHMARK
     for name, content in {model_id.FILE: model_id.header(own), **model}.items():
         if name not in (model_id.FILE, *MODEL_FILES) and not listens(model):
             continue
@@ -153,7 +149,7 @@ def commands(board: Board, folder: Path, elf: Path, energy: bool = False, plan: 
     fast, around = _fast_and_around(board, folder)
     objects = [str(folder / f"{path.stem}.o") for path in fast]
     link = [*([f'-DEKW_PLAN_SHA256="{plan}"'] if plan else []), "-Os", f"-I{folder}", "-o", str(elf)]
-    options = _STREAM_OPTIONS if (folder / STREAM_FILE).exists() else ()
+    options = streaming.options(board, folder, energy)
     return [
         *(
             [*compile_line(board, [str(path)], None, energy), *options, f"-I{folder}", "-c", "-o", written]
@@ -173,10 +169,9 @@ def _fast_and_around(board: Board, folder: Path) -> tuple[list[Path], list[Path]
     port = sources(board.port)
     if not (folder / STREAM_FILE).exists():
         return [folder / "model.c"], [*sources(("app",)), *port]
-    shared = [FIRMWARE / "app" / f"{name}.c" for name in SHARED]
     return [*sorted(folder.glob("*.c")), *sources(("stream",))], [
-        *sources(("listen", *board.capture)),
-        *shared,
+        *streaming.around(FIRMWARE, folder),
+        *sources(board.capture),
         *port,
     ]
 

@@ -11,7 +11,7 @@ from edgekws.features.presets import are_the_benchmarks
 from edgekws.graph.ir import Graph
 
 FILE = "model_id.h"
-BENCHMARK, OWN_INPUTS, STREAM = "kws01", "kws-own-inputs", "kws-stream"
+BENCHMARK, OWN_INPUTS, STREAM, SWW01 = "kws01", "kws-own-inputs", "kws-stream", "sww01"
 
 
 def of(graph: Graph) -> str:

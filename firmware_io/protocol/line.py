@@ -49,6 +49,7 @@ class Line:
         self._parser = Parser()
         self._sent = b""  # since the last `check`
         self._received = 0  # CRC-32 since the last `check`
+        self._received_before = 0  # the same, without the last message
         self._pending = bytearray()  # received, not yet parsed as a message
         self._checks = 0
         self._answers = 0  # to `check`, since the last one that was waited for
@@ -106,8 +107,9 @@ class Line:
         self._checks += 1
         command = f"check {self._checks}"
         self.write(command)
-        sent, received = self._sent, self._received
+        sent = self._sent
         message = self.next(command, self._timeouts.line_s)
+        received = self._received_before
         if isinstance(message, msg.DeviceError) and message.unknown(command):
             self._end_of_check(command)
             return None
@@ -174,7 +176,13 @@ class Line:
         self._parser.feed(content)
 
     def _parsed(self, command: str, prose: bool = False) -> Message | None:
-        """The next message of what has been received; None when it is not complete."""
+        """The next message of what has been received, without echoes of commands; None when it is not complete."""
+        message = self._any_parsed(command, prose)
+        while isinstance(message, msg.Echo):
+            message = self._any_parsed(command, prose)
+        return message
+
+    def _any_parsed(self, command: str, prose: bool) -> Message | None:
         try:
             message = self._parser.take(prose)
         except ProtocolError as error:
@@ -182,6 +190,7 @@ class Line:
                 f"after `{short(command)}`: {error.expected}", got=error.got, hint=error.hint
             ) from error
         if message is not None:
+            self._received_before = self._received
             self._count(len(self._parser.line))
             self._answers += isinstance(message, msg.Check)
         return message

@@ -24,6 +24,13 @@ _SHOWN = 60
 
 
 @dataclass(frozen=True)
+class Echo(Message):
+    """The command, as a firmware of the streaming wake word received it."""
+
+    command: str
+
+
+@dataclass(frozen=True)
 class Ready(Message):
     """The device waits for the next command."""
 
@@ -233,6 +240,7 @@ _INT8 = r"(?:-(?:12[0-8]|1[01]\d|[1-9]\d?)|12[0-7]|1[01]\d|[1-9]?\d)"
 _PROBABILITY = r"(?:0\.\d{3}|1\.000)"
 _SOURCES: tuple[tuple[str, Callable[..., Message]], ...] = (
     (r"m-ready", Ready),
+    (r"Received command: (.*)", Echo),
     (r"m-timestamp-mode-(performance|energy)", TimestampMode),
     (r"m-init-done", InitDone),
     (r"m-name-dut-\[([^\]]+)\]", Name),

@@ -4,7 +4,7 @@
 
 #define PRINT_BYTES_PER_LINE 8
 
-static uint8_t tensor[EKW_MODEL_INPUT_BYTES];
+static uint8_t tensor[EKW_INPUT_BYTES];
 static int32_t expected; /* size of the last accepted `db load`; 0: none */
 static int32_t loaded;
 
@@ -20,13 +20,13 @@ static void refuse_size(int32_t size) {
     ekw_put("Supplied buffer size ");
     ekw_put_signed(size);
     ekw_put(" exceeds maximum of ");
-    ekw_put_signed(EKW_MODEL_INPUT_BYTES);
+    ekw_put_signed(EKW_INPUT_BYTES);
     ekw_put_line("");
 }
 
 static void clear(void) {
     expected = loaded = 0;
-    for (int32_t i = 0; i < EKW_MODEL_INPUT_BYTES; i++) {
+    for (int32_t i = 0; i < EKW_INPUT_BYTES; i++) {
         tensor[i] = 0;
     }
 }
@@ -50,7 +50,7 @@ static bool start_load(const char *argument) {
         return false;
     }
     clear();
-    if (size > EKW_MODEL_INPUT_BYTES) {
+    if (size > EKW_INPUT_BYTES) {
         refuse_size(size);
     } else {
         expect(size);
@@ -106,6 +106,20 @@ static void print(void) {
     }
 }
 
+#ifdef EKW_SWW01
+/* A host that lost an answer goes back to the bytes that it knows to be there. */
+static void set_position(const char *argument) {
+    const int32_t position = ekw_parse_argument(argument, -1, -1);
+    if (position >= 0 && position <= loaded) {
+        loaded = position;
+        return;
+    }
+    ekw_put("e-[Command 'db setptr' requires 0 to ");
+    ekw_put_signed(loaded);
+    ekw_put_line("]");
+}
+#endif
+
 bool ekw_input_command(const char *first, const char *second) {
     if (first[0] == '\0') {
         ekw_put_line("e-[Command 'db' requires a subcommand]");
@@ -113,6 +127,10 @@ bool ekw_input_command(const char *first, const char *second) {
         return start_load(second);
     } else if (ekw_same(first, "print")) {
         print();
+#ifdef EKW_SWW01
+    } else if (ekw_same(first, "setptr")) {
+        set_position(second);
+#endif
     } else {
         take(first);
     }

@@ -8,7 +8,11 @@
 #include "app/shared.h"
 #include "app/text.h"
 
+#ifdef EKW_COMMAND_CHARACTERS
+#define COMMAND_CHARACTERS EKW_COMMAND_CHARACTERS
+#else
 #define COMMAND_CHARACTERS 80 /* as in the reference firmware */
+#endif
 #define WORDS_MAX 3
 
 #if EKW_ENERGY_MODE
@@ -77,6 +81,10 @@ static void keep(char c) {
 static void end_command(void) {
     line.text[line.used] = '\0';
     line.used = 0;
+#ifdef EKW_ECHO
+    ekw_put("Received command: ");
+    ekw_put_line(line.text);
+#endif
     if (line.too_long) {
         ekw_put_line("e-[Command too long]");
     } else {

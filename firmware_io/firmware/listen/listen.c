@@ -4,6 +4,7 @@
 #include "app/protocol.h"
 #include "app/text.h"
 #include "listen/frames.h"
+#include "listen/watch.h"
 #include "stream/ekw.h"
 
 static struct {
@@ -32,12 +33,15 @@ static void put_event(const ekw_event *event) {
 
 void ekw_listen_samples(const int16_t *samples, int32_t count) {
     ekw_event event;
+    ekw_watch_frame();
     ekw_push(samples, count);
     stream.samples += (uint64_t)count;
     if (ekw_steps() != stream.steps) {
         stream.steps = ekw_steps();
         stream.scores_crc32 = ekw_crc32(stream.scores_crc32, (const uint8_t *)ekw_scores(), EKW_LABELS);
+        ekw_watch_scores(ekw_scores());
     }
+    ekw_watch_frame_done();
     while (ekw_event_next(&event)) {
         stream.events++;
         put_event(&event);
@@ -46,6 +50,7 @@ void ekw_listen_samples(const int16_t *samples, int32_t count) {
 
 void ekw_listen_begin(void) {
     ekw_begin();
+    ekw_watch_begin();
     stream.samples = 0;
     stream.steps = stream.events = stream.scores_crc32 = stream.damaged = stream.missing = stream.expected = 0;
 }

@@ -24,6 +24,9 @@ uint64_t ekw_port_ticks(void);
 #define EKW_EDGE_US 100u /* EEMBC's host filters 50 us; a PPK2 looks at its inputs every 10 us */
 void ekw_port_edge(void);
 
+/* The byte of another output, in energy mode on boards that are emulated (EKW_EVENT_BYTES). An edge is a `T`. */
+void ekw_port_event(char byte);
+
 /* Returns when the last byte that was written has left the line. */
 void ekw_port_flush(void);
 

@@ -96,8 +96,32 @@ static void take_row(const int8_t *row) {
     }
 }
 
+#ifdef EKW_ROW_KEPT
+static int8_t row[EKW_COEFFICIENTS];
+
+const int8_t *ekw_row(void) {
+    return row;
+}
+
+void ekw_begin_filled(void) {
+    const int16_t silence = 0;
+    ekw_begin();
+    for (int32_t i = 0; i < EKW_COEFFICIENTS; i++) {
+        row[i] = 0;
+    }
+    for (int32_t i = 1; i < EKW_STREAM_FIRST_ROWS; i++) {
+        ekw_stream_row(row, scores);
+    }
+    for (int32_t i = 0; i < EKW_HOP_SAMPLES; i++) {
+        ekw_push(&silence, 1);
+    }
+}
+#endif
+
 void ekw_push(const int16_t *samples, int32_t count) {
+#ifndef EKW_ROW_KEPT
     int8_t row[EKW_COEFFICIENTS];
+#endif
     while (count > 0) {
         ekw_lap_begin();
         const bool has_row = ekw_frontend_push(&front_end, &samples, &count, &work, row);

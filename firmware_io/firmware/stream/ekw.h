@@ -41,4 +41,13 @@ bool ekw_event_next(ekw_event *event);
 uint32_t ekw_steps(void);
 const int8_t *ekw_scores(void);
 
+#ifdef EKW_ROW_KEPT
+/* The last row of features, int8 [EKW_COEFFICIENTS]. */
+const int8_t *ekw_row(void);
+
+/* As ekw_begin, but a hop of silence and all rows of a first input but one, of zeros, have been heard: each further hop
+ * gives a row and scores. */
+void ekw_begin_filled(void);
+#endif
+
 #endif

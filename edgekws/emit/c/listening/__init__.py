@@ -16,6 +16,7 @@ from edgekws.emit import c
 from edgekws.emit.c import front_end, stream
 from edgekws.emit.c.text import braced, comment
 from edgekws.errors import TargetError
+from edgekws.features.presets import SWW01_FIXED_POINT
 from edgekws.features.spec import FeatureSpec
 from edgekws.graph.io import digest
 from edgekws.graph.ir import Graph
@@ -26,8 +27,11 @@ FILES = ("ekw_config.h", "ekw_config.c")
 ID_DIGITS = 8
 VERSION = 1
 """Of the arithmetic of the front end; another one gives other integers."""
+SWW01 = "EKW_SWW01"
+"""Defined in ekw_config.h where inputs and outputs are those of MLPerf Tiny's streaming wake word."""
 MOST_EVENTS = 4
 """Events that wait to be taken."""
+_SWW01_LABELS = 3
 _UNSAFE = re.compile(r"[^ -+\--Z^-~]")
 
 
@@ -40,6 +44,11 @@ def front_end_id(spec: FeatureSpec) -> str:
 def graph_id(graph: Graph) -> str:
     """Eight hexadecimal digits of the graph's hash."""
     return digest(graph)[:ID_DIGITS]
+
+
+def is_sww01(graph: Graph, step_rows: int) -> bool:
+    """Whether the graph takes the inputs of MLPerf Tiny's streaming wake word, and has its three labels."""
+    return graph.front_end == SWW01_FIXED_POINT and len(graph.labels) == _SWW01_LABELS and step_rows == 1
 
 
 def keyword_names(settings: Settings) -> tuple[str, ...]:
@@ -92,6 +101,8 @@ def _header(graph: Graph, spec: FeatureSpec, settings: Settings, step_rows: int)
         "EKW_MOST_EVENTS": MOST_EVENTS,
         **_gate(graph, spec, settings, step_rows),
     }
+    if is_sww01(graph, step_rows):
+        numbers[SWW01] = 1
     lines = "".join(f"#define {name} {value}\n" for name, value in numbers.items())
     return f"""\
 /* {comment(graph.name)}, listening: written by edgekws, do not edit. */

@@ -17,8 +17,12 @@ void ekw_event_init(void) {
     CTRL = CTRL_TX;
 }
 
-void ekw_port_edge(void) {
+void ekw_port_event(char byte) {
     while ((STATE & STATE_TX_FULL) != 0) {
     }
-    DATA = 'T';
+    DATA = (uint8_t)byte;
+}
+
+void ekw_port_edge(void) {
+    ekw_port_event('T');
 }

@@ -146,14 +146,18 @@ void ekw_port_flush(void) {
 }
 
 /* As with a pin, an unobserved edge is lost: the terminal is full only after thousands of unread ones. */
-void ekw_port_edge(void) {
+void ekw_port_event(char byte) {
     ssize_t done;
     do {
-        done = write(events.ours, "T", 1);
+        done = write(events.ours, &byte, 1);
     } while (done < 0 && errno == EINTR);
     if (done < 0 && errno != EAGAIN) {
         stop_with("event channel lost");
     }
+}
+
+void ekw_port_edge(void) {
+    ekw_port_event('T');
 }
 
 uint64_t ekw_port_ticks(void) {
