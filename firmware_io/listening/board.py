@@ -68,6 +68,8 @@ class Listener:
         self.about = session.exchange(_about)
         self.sent = Sent()
         """Of the last stream."""
+        self.activations: tuple[int, ...] = ()
+        """Of the last stream, if it was one of the benchmark: int8 scores of the wake word, the first 65 s."""
         self.heard: lines.Heard | None = None
         """What the board says of the last stream; None until it has ended."""
 
@@ -82,15 +84,18 @@ class Listener:
                     hint="build and write the firmware of this model again",
                 )
 
-    def events(self, blocks: Iterable[np.ndarray], real_time: bool = False) -> Iterator[Detection]:
+    def events(
+        self, blocks: Iterable[np.ndarray], real_time: bool = False, benchmark: bool = False
+    ) -> Iterator[Detection]:
         """Send a stream, int16 [n] blocks of any length, and give the board's events as they come.
 
-        real_time: no sample is sent before it would have been heard. After the last event the answers are verified.
+        real_time: no sample is sent before it would have been heard. benchmark: with the commands of MLPerf Tiny's
+        streaming wake word, which only its firmware knows. After the last event the answers are verified.
         """
-        stream = Stream(self.about, blocks, self._clock if real_time else None)
-        self.heard, self.sent = None, stream.sent
+        stream = Stream(self.about, blocks, self._clock if real_time else None, benchmark)
+        self.heard, self.sent, self.activations = None, stream.sent, ()
         yield from self._session.streamed(stream.run)
-        self.heard = stream.heard
+        self.heard, self.activations = stream.heard, stream.activations
 
     def detector(self) -> Detector:
         """Thresholds and smoothing as they are in the board's RAM."""

@@ -14,7 +14,7 @@ from edgekws.types import Detection
 from firmware_io.listening import frames
 from firmware_io.protocol import parser as msg
 from firmware_io.protocol import stream_lines as lines
-from firmware_io.protocol.line import Line
+from firmware_io.protocol.line import Line, first
 from firmware_io.protocol.message import Message
 
 ATTEMPTS = 8
@@ -42,9 +42,17 @@ class Stream:
     """Call `run` once."""
 
     def __init__(
-        self, about: lines.Stream, blocks: Iterable[np.ndarray], clock: Callable[[], float] | None = None
+        self,
+        about: lines.Stream,
+        blocks: Iterable[np.ndarray],
+        clock: Callable[[], float] | None = None,
+        benchmark: bool = False,
     ) -> None:
-        """clock: counts seconds, for real time; None: as fast as it goes."""
+        """clock: counts seconds, for real time; None: as fast as it goes.
+
+        benchmark: with `start` and `stop` of MLPerf Tiny's streaming wake word.
+        """
+        self._benchmark = benchmark
         self._about = about
         self._blocks = blocks
         self._clock = clock
@@ -52,10 +60,12 @@ class Stream:
         self._attempts = 0  # to send the first of them
         self.sent = Sent()
         self.heard: lines.Heard | None = None
+        self.activations: tuple[int, ...] = ()
+        """Of the answer to `stop`: scores of the wake word, as many as the board has memory for."""
 
     def run(self, line: Line) -> Iterator[Detection]:
         """The board's events. Raises BoardError for silence, ProtocolError for frames that never arrive undamaged."""
-        command = f"{_WHAT} {self._about.front_end}"
+        command = "start" if self._benchmark else f"{_WHAT} {self._about.front_end}"
         line.ask(command, msg.Ready)
         begun = self._clock() if self._clock else 0.0
         samples = sequence = 0
@@ -73,6 +83,8 @@ class Stream:
         while self.heard is None:
             yield from self._answer(line)
         line.expect_ready(_WHAT)
+        if self._benchmark:
+            self.activations = _stopped(line)
 
     def _pace(self, due_s: float) -> None:
         if self._clock is None:
@@ -132,6 +144,13 @@ class Stream:
         if self._waiting:
             self.sent.repeated += len(self._waiting)
             line.send(b"\0" + b"".join(content for _, content in self._waiting))
+
+
+def _stopped(line: Line) -> tuple[int, ...]:
+    answer = line.command("stop")
+    left_out = (lines.LeftOut,) if any(isinstance(message, lines.LeftOut) for message in answer) else ()
+    line.verify("stop", answer, (lines.Stopped, lines.Activations, *left_out, msg.Ready))
+    return first(answer, lines.Activations).values
 
 
 def parts(blocks: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:

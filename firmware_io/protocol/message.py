@@ -11,3 +11,7 @@ COUNT = r"(\d{1,19})"
 @dataclass(frozen=True)
 class Message:
     """One line of a device."""
+
+
+INT8 = r"(?:-(?:12[0-8]|1[01]\d|[1-9]\d?)|12[0-7]|1[01]\d|[1-9]?\d)"
+"""A number from -128 to 127, as a part of a regular expression."""

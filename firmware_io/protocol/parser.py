@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from edgekws.errors import ProtocolError
 from firmware_io.protocol import stream_lines
-from firmware_io.protocol.message import COUNT, Message
+from firmware_io.protocol.message import COUNT, INT8, Message
 
 MAX_LINE_BYTES = 1024
-"""Longest line, without its line ending; the scores of 128 labels need 650."""
+"""Longest line, without its line ending; the scores of 128 labels need 650. stream_lines.LIST may be longer."""
 BUILD_DIGITS = 8
 """Hexadecimal digits of the build id that the answer to `check` has."""
 _SHOWN = 60
@@ -236,7 +236,6 @@ def _said(build: str) -> str:
     return build if build.strip("0") else ""
 
 
-_INT8 = r"(?:-(?:12[0-8]|1[01]\d|[1-9]\d?)|12[0-7]|1[01]\d|[1-9]?\d)"
 _PROBABILITY = r"(?:0\.\d{3}|1\.000)"
 _SOURCES: tuple[tuple[str, Callable[..., Message]], ...] = (
     (r"m-ready", Ready),
@@ -255,7 +254,7 @@ _SOURCES: tuple[tuple[str, Callable[..., Message]], ...] = (
     (rf"m-infer-start-{COUNT}", lambda text: InferStart(int(text))),
     (r"m-infer-done", InferDone),
     (rf"m-results-\[({_PROBABILITY}(?:,{_PROBABILITY})*)\]", lambda text: Results(_thousandths(text))),
-    (rf"m-raw-\[({_INT8}(?:,{_INT8})*)\]", lambda text: Raw(_scores(text))),
+    (rf"m-raw-\[({INT8}(?:,{INT8})*)\]", lambda text: Raw(_scores(text))),
     (r"m-input-crc32-\[([0-9a-fA-F]{8})\]", lambda text: InputCrc(int(text, 16))),
     (r"m-check-\[([0-9a-f]{8}),([0-9a-f]{8})(?:,([0-9a-f]{8}))?\]", _check),
     (r"m-build-\[([0-9a-f]{32})\]", lambda number: Build(_said(number))),
@@ -308,9 +307,10 @@ class Parser:
 
     def _take(self, prose: bool) -> Message | None:
         end = self._buffer.find(b"\n")
-        if (end if end >= 0 else len(self._buffer)) > MAX_LINE_BYTES:
-            got = f"{MAX_LINE_BYTES} bytes without a line ending: {shown(bytes(self._buffer))}"
-            raise ProtocolError(f"lines should have at most {MAX_LINE_BYTES} bytes", got=got, hint=_BAUD_HINT)
+        most = stream_lines.MAX_LIST_BYTES if self._buffer.startswith(stream_lines.LIST) else MAX_LINE_BYTES
+        if (end if end >= 0 else len(self._buffer)) > most:
+            got = f"{most} bytes without a line ending: {shown(bytes(self._buffer))}"
+            raise ProtocolError(f"lines should have at most {most} bytes", got=got, hint=_BAUD_HINT)
         if end < 0:
             return None
         self.line = bytes(self._buffer[: end + 1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from firmware_io.protocol.message import COUNT, Message
+from firmware_io.protocol.message import COUNT, INT8, Message
 
 
 @dataclass(frozen=True)
@@ -110,14 +110,41 @@ class Lost(Message):
     samples: int
 
 
+@dataclass(frozen=True)
+class Stopped(Message):
+    """First line of the answer to `stop`, of a firmware of MLPerf Tiny's streaming wake word."""
+
+
+@dataclass(frozen=True)
+class Activations(Message):
+    """Its second line: the int8 scores of the wake word, one for each step since `start`."""
+
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LeftOut(Message):
+    """How many more steps there were, for whose scores the device has no memory."""
+
+    steps: int
+
+
 def _heard(samples: str, steps: str, events: str, crc: str, damaged: str, missing: str) -> Heard:
     return Heard(int(samples), int(steps), int(events), int(crc, 16), int(damaged), int(missing))
+
+
+def _scores(text: str) -> tuple[int, ...]:
+    return tuple(int(value) for value in text.split(", ")) if text else ()
 
 
 def _counts(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(",")))
 
 
+LIST = b"target activations: ["
+"""What the one line begins with that may be longer than any other."""
+MAX_LIST_BYTES = 16_384
+"""Its length: 2,048 scores of four characters and what separates them need 12 KiB."""
 _ID, _WORD = r"([0-9a-f]{8})", r"([^,\]]+)"
 LINES: tuple[tuple[str, Callable[..., Message]], ...] = (
     (
@@ -137,5 +164,8 @@ LINES: tuple[tuple[str, Callable[..., Message]], ...] = (
     (rf"m-cost-\[{COUNT}\]", lambda text: Cost(int(text))),
     (rf"m-stage-\[{COUNT},{COUNT},{COUNT}\]", lambda *counts: Stage(*map(int, counts))),
     (rf"m-lost-\[{COUNT}\]", lambda text: Lost(int(text))),
+    (r"Streaming stopped\.", Stopped),
+    (rf"target activations: \[((?:{INT8}(?:, {INT8})*)?)\]", lambda text: Activations(_scores(text))),
+    (rf"m-activations-left-out-\[{COUNT}\]", lambda text: LeftOut(int(text))),
 )
 """Pattern -> how to make a message of its groups."""

@@ -17,7 +17,7 @@ from edgekws.detect.settings import Settings
 from edgekws.emit.c import listening
 from edgekws.errors import ConfigError
 from edgekws.graph.ir import Graph
-from edgekws.types import Interval, Progress
+from edgekws.types import Detection, Interval, Progress
 from firmware_io.bench.modes import Estimated, Figures, Setup
 from firmware_io.bench.modes.performance import instructions
 from firmware_io.listening.board import Listener, Stage
@@ -46,6 +46,13 @@ class Runner:
         """What the board hears, int16 [n]."""
         return noise(self._setup.graph.front_end.rate_hz)
 
+    def events(self, listener: Listener, blocks: Iterator[np.ndarray]) -> Iterator[Detection]:
+        """The conversation of one stream, int16 [n] blocks."""
+        return listener.events(blocks)
+
+    def check(self, listener: Listener) -> None:
+        """What else has to be true of the stream that was heard."""
+
     def measure(self) -> None:
         """Raises BoardError for a firmware that does not listen, or of another model."""
         graph, report = self._setup.graph, self._setup.report
@@ -54,7 +61,7 @@ class Runner:
         listener.cost(reset=True)
         sound = self.sound()
         report("stream", 0, len(sound))
-        for _ in listener.events(_reported(sound, report)):
+        for _ in self.events(listener, _reported(sound, report)):
             pass
         self._hops = len(sound) // graph.front_end.hop_samples
         self._stages = listener.cost()
@@ -62,6 +69,7 @@ class Runner:
         self.scores, self._resting = scorer.scores(sound), scorer.resting
         if listener.heard is None or listener.heard.scores_crc32 != scorer.scores_crc32:
             self._reasons = ("the scores of the stream differ from those of this computer",)
+        self.check(listener)
 
     def section(self) -> Figures | None:
         if not self._stages:

@@ -1,11 +1,14 @@
 """Streaming wake word of MLPerf Tiny (sww01): a recording as the board hears it, scored as the benchmark scores it.
 
-Samples go over the serial line, not over I2S, and as fast as the board takes them. The board's scores are proved by
+Samples go over the serial line, not over I2S, and as fast as the board takes them, between the benchmark's `start` and
+`stop` where the firmware has them. The board's scores are proved by
 their checksum to be those of this computer, whose pulses are counted; frames before the first whole input, 0.96 s, give
 none. Cost per hop as in stream mode, whose share of the time is the duty cycle.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -13,7 +16,11 @@ from edgekws.data import audio
 from edgekws.errors import ConfigError
 from edgekws.graph.stream.plan import plan
 from edgekws.mlperf import sww01
+from edgekws.types import Detection
 from firmware_io.bench.modes import Figures, Setup, stream
+from firmware_io.build import model_id
+from firmware_io.listening.board import Listener
+from firmware_io.protocol import commands
 
 ORDER = 5
 _HINT = "import it with `edgekws import --features sww01-fixed-point`"
@@ -35,10 +42,23 @@ class Runner(stream.Runner):
             raise ConfigError("sww01 mode needs a model of that benchmark", got=got, hint=_HINT)
         self._words = sww01.read_windows(given.labels)
         self._audio = given.audio
+        self._has_commands = False
 
     def sound(self) -> np.ndarray:
         """The recording, int16 [n], resampled where it has another rate. Raises DataError as audio.read."""
         return audio.read(self._audio, self._setup.graph.front_end.rate_hz)
+
+    def events(self, listener: Listener, blocks: Iterator[np.ndarray]) -> Iterator[Detection]:
+        """With `start` and `stop` where the firmware has the benchmark's commands."""
+        self._has_commands = self._setup.session.exchange(commands.identity).model == model_id.SWW01
+        return listener.events(blocks, benchmark=self._has_commands)
+
+    def check(self, listener: Listener) -> None:
+        """The scores in the answer to `stop` are those of this computer."""
+        given = listener.activations
+        expected = self.scores[: len(given), 0].tolist()
+        if self._has_commands and (list(given) != expected or (not given and len(self.scores))):
+            self._reasons += ("the target activations of `stop` differ from the scores of this computer",)
 
     def section(self) -> Figures | None:
         cost = super().section()

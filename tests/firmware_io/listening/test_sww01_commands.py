@@ -20,6 +20,7 @@ from firmware_io import board as boards
 from firmware_io import build, flash
 from firmware_io.listening import frames
 from firmware_io.listening.board import Listener, wake
+from firmware_io.ports.opening import open_serial
 from firmware_io.protocol.session import Session, Timeouts
 from firmware_io.transport import open_transport
 from tests.firmware_io.firmware.lines import Line, needs_for, running
@@ -131,22 +132,26 @@ def test_the_session_of_a_host(graph: Graph, elf: Path) -> None:
         session = Session(transport, Timeouts(line_s=20.0))
         assert session.start().model == "sww01" and session.has_check
         listener = Listener(session)
-        list(listener.events([samples]))
-        assert listener.heard is not None and listener.heard.steps == 10
+        scores = graph.stream().push(fixed.FrontEnd(graph.front_end).push(samples))
+        for benchmark in (False, True):
+            list(listener.events([samples], benchmark=benchmark))
+            assert listener.heard is not None and listener.heard.steps == 10
+            assert listener.activations == (tuple(scores[:, 0].tolist()) if benchmark else ())
         assert session.build_id
 
 
+@pytest.mark.slow
 def test_pins_are_bytes_in_energy_mode(graph: Graph, tmp_path: Path) -> None:
     board, samples = boards.load("host"), speech_like(40 * HOP)
     scores = graph.stream().push(fixed.FrontEnd(graph.front_end).push(samples))
     pulses = set((np.flatnonzero(scores[:, 0] > sww01.THRESHOLD) + 30).tolist())
+    assert pulses
     expected = "".join("P" + "W" * (frame in {0, *pulses}) + "p" for frame in range(40))
     with flash.load("host").start_with_events(board, built(graph, tmp_path, energy=True)) as lines:
         events = os.open(lines.events, os.O_RDONLY | os.O_NOCTTY)
-        from firmware_io.ports.opening import open_serial
-
         with open_serial(lines.line, baudrate=board.energy_baud, timeout=60) as port:
             line = Line(port)
+            line.until_ready()
             ask(line, "start")
             stream(line, samples)
             line.ask("stop")
