@@ -15,7 +15,7 @@ from edgekws.features.spec import FeatureSpec
 from edgekws.graph.ir import INPUT, Graph, Node, Requant
 from edgekws.graph.ops import OPS
 from firmware_io import build as builds
-from firmware_io.build import FIRMWARE
+from firmware_io.build import FIRMWARE, streaming
 from fuzz import sanitized
 from fuzz.protocol import watch
 
@@ -58,7 +58,7 @@ def build(folder: Path, listen: Path = LISTEN, options: tuple[str, ...] = ()) ->
     builds.write_model(listening.files(graph, Settings(("yes", "no"), (30, 35), 2, 3)), folder)
     model = sorted(folder.glob("*.c"))
     own = [path for path in sorted(listen.glob("*.c")) if path.name != "main.c"]
-    shared = [FIRMWARE / "app" / f"{name}.c" for name in builds.SHARED]
+    shared = [FIRMWARE / "app" / f"{name}.c" for name in streaming.SHARED]
     none = FIRMWARE / "port" / "capture_none" / "capture.c"
     sources = [
         *own,

@@ -33,6 +33,8 @@ _OWN_SECTIONS = ("performance", "accuracy", "energy")
 _METERS = "give --meter URL, for example lpm01a:/dev/ttyACM1, csv:FILE, or model: for an estimate"
 _OTHER_MODELS = {"vww01": "person detection", "ad01": "anomaly detection", "ic01": "image classification"}
 _OTHER_MODELS |= {"sww01": "streaming wake word", "strww01": "streaming wake word"}
+_LISTENING = {"stream", "sww01"}
+"""Modes of a firmware that listens."""
 
 
 @dataclass
@@ -71,7 +73,7 @@ def bench(
     try:
         with _power(plan, meter) as monitor:
             results.identity = session.start()
-            _require_our_firmware(board, results.identity)
+            _require_our_firmware(board, results.identity, plan)
             results.build = compared(board, session, firmware)
             _measure(replace(setup, monitor=monitor), results)
             results.stack = session.stack()  # last: the peak covers all modes
@@ -120,13 +122,14 @@ def _power(plan: Plan, meter: Meter | None) -> AbstractContextManager[Monitor | 
     return meters.powered(meter) if live and meter else nullcontext()
 
 
-def _require_our_firmware(board: Board, identity: Identity) -> None:
+def _require_our_firmware(board: Board, identity: Identity, plan: Plan) -> None:
     """Raises BoardError for our firmware of another board, and for another benchmark's model."""
     hint = "check --port and --board, and flash the firmware of this board: edgekws flash"
     if identity.name.startswith(_OUR_NAME) and identity.name != f"{_OUR_NAME}{board.name}":
         got = f"{identity.name}, the firmware of another board"
         raise BoardError(f"the device should be {_OUR_NAME}{board.name}", got=got, hint=hint)
-    if identity.model in _OTHER_MODELS:
+    listens = identity.model == model_id.SWW01 and set(plan.modes) <= _LISTENING
+    if identity.model in _OTHER_MODELS and not listens:
         got = f"{identity.model}, a model for {_OTHER_MODELS[identity.model]}, by {identity.name}"
         raise BoardError(f"the device should hold {model_id.BENCHMARK}", got=got, hint=hint)
 

@@ -1,6 +1,6 @@
 /* The commands of the firmware of the streaming wake word: those of the benchmark, then those of a firmware that listens.
  * Left out are i2scap, log, state, infer_wav, run_model and extract, and of db getptr and print_i16: they need a
- * recording or inputs that are the benchmark's, or their answers are stated nowhere. */
+ * recording or inputs of the benchmark, or their exact answers are not verified. */
 #include "app/check.h"
 #include "app/commands.h"
 #include "app/input.h"
