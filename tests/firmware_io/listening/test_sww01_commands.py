@@ -53,7 +53,8 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Graph:
     """Some of its scores are above the threshold."""
     made = model(tmp_path_factory.mktemp("sww01"))
     (node,) = made.nodes
-    requant = replace(node.requant, shift=np.full(3, 5, np.uint8))
+    offset = np.array([20_000, 0, 0], np.int32)
+    requant = replace(node.requant, shift=np.full(3, 6, np.uint8), offset=offset)
     return replace(made, nodes=(replace(node, requant=requant),))
 
 
