@@ -110,7 +110,7 @@ void ekw_begin_filled(void) {
         row[i] = 0;
     }
     for (int32_t i = 1; i < EKW_STREAM_FIRST_ROWS; i++) {
-        ekw_stream_row(row, scores);
+        gate_row(row, scores);
     }
     for (int32_t i = 0; i < EKW_HOP_SAMPLES; i++) {
         ekw_push(&silence, 1);
