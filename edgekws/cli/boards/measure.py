@@ -18,6 +18,8 @@ from edgekws.cli.boards.flash import detector_of, emitted_model, listening_model
 from edgekws.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from edgekws.graph.ir import Graph
     from edgekws.types import Manifest
     from firmware_io.bench import Vectors
@@ -144,8 +146,15 @@ def _measure_stream(options: Options, board: Board, plan: Plan) -> None:
     _require_outputs(options)
     graph, files = listening_model(options.out)
     port = port_of(options, board, stream=True)
-    plan = replace(plan, detector=detector_of(options.out, graph))
+    plan = replace(plan, detector=detector_of(options.out, graph), sound=_sound(plan, graph))
     _run(_Job(options, board, graph, plan, None, port, files))
+
+
+def _sound(plan: Plan, graph: Graph) -> np.ndarray | None:
+    """The recording to play, int16 [n], resampled where it has another rate. Raises DataError as audio.read."""
+    from edgekws.data import audio
+
+    return audio.read(plan.audio, graph.front_end.rate_hz) if plan.audio else None
 
 
 def _require_sww01(plan: Plan) -> None:

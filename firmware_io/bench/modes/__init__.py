@@ -65,8 +65,9 @@ class Plan:
     """What to run. windows: how many. window_s: minimum length of each, on the device's or the meter's clock.
 
     idle_s: rest around each window of energy mode. host_clock: whether host times mean anything; not so for replays.
-    audio, labels: the recording of sww01 mode, and its wake words (edgekws.mlperf.sww01). detector: of stream mode,
-    that of the firmware; it matters where it has a gate.
+    audio, labels: the recording of sww01 mode, and its wake words (edgekws.mlperf.sww01). sound: the recording's samples,
+    int16 [n], at the rate of the front end. detector: of stream mode, that of the firmware; it matters where it has a
+    gate.
     """
 
     modes: tuple[str, ...] = ("performance", "accuracy")
@@ -75,6 +76,7 @@ class Plan:
     idle_s: float = IDLE_S
     host_clock: bool = True
     audio: Path | None = None
+    sound: np.ndarray | None = None
     labels: Path | None = None
     detector: Settings | None = None
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edgekws.data import audio
 from edgekws.errors import ConfigError
 from edgekws.graph.stream.plan import plan
 from edgekws.mlperf import sww01
@@ -41,12 +40,13 @@ class Runner(stream.Runner):
             got = f"definition {spec.definition!r}, a step of {plan(setup.graph).step_rows} rows"
             raise ConfigError("sww01 mode needs a model of that benchmark", got=got, hint=_HINT)
         self._words = sww01.read_windows(given.labels)
-        self._audio = given.audio
+        self._given = given
         self._has_commands = False
 
     def sound(self) -> np.ndarray:
-        """The recording, int16 [n], resampled where it has another rate. Raises DataError as audio.read."""
-        return audio.read(self._audio, self._setup.graph.front_end.rate_hz)
+        """The recording, int16 [n], at the rate of the front end."""
+        assert self._given.sound is not None, "the caller decodes the recording"
+        return self._given.sound
 
     def events(self, listener: Listener, blocks: Iterator[np.ndarray]) -> Iterator[Detection]:
         """With `start` and `stop` where the firmware has the benchmark's commands."""
