@@ -11,9 +11,13 @@ import pytest
 
 HOME = Path(__file__).resolve().parents[2]
 CARDS = sorted(HOME.glob("models/*/card.md"))
+WRITTEN = ("dscnn_stream",)
+"""Cards that no generator makes."""
 
 
-@pytest.mark.parametrize("path", CARDS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", [path for path in CARDS if path.parent.name not in WRITTEN], ids=lambda path: path.parent.name
+)
 def test_a_card_is_what_the_generator_makes_of_the_results(path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(HOME / "benchmarks"), *sys.path])
     from _card import card

@@ -110,12 +110,16 @@ def bare(requirement: str) -> str:
     return requirement.lower().replace("_", "-")
 
 
+DISTRIBUTIONS = {"piper": "piper-tts"}
+"""Of modules that need not be installed here and have another name."""
+
+
 def test_the_table_of_modules_is_that_of_the_extras() -> None:
     installed = metadata.packages_distributions()
     for extra, modules in errors.EXTRAS.items():
         listed = {bare(requirement) for requirement in EXTRAS[extra]}
         for module in modules:
-            distributions = {bare(name) for name in installed.get(module, [module])}
+            distributions = {bare(name) for name in installed.get(module, [DISTRIBUTIONS.get(module, module)])}
             assert distributions & listed, f"edgekws[{extra}] lacks {module}"
 
 

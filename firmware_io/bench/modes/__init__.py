@@ -65,7 +65,7 @@ class Plan:
     """What to run. windows: how many. window_s: minimum length of each, on the device's or the meter's clock.
 
     idle_s: rest around each window of energy mode. host_clock: whether host times mean anything; not so for replays.
-    audio, labels: the recording of sww01 mode, and its wake words (edgekws.mlperf.sww01). sound: its samples, int16 [n],
+    audio, labels: the recording of sww01 mode, and its wake words (edgekws.mlperf.sww01). sound: its samples, int16,
     at the rate of the front end. detector: of stream mode, that of the firmware; it matters where it has a gate.
     """
 

@@ -29,24 +29,31 @@ class Runner(stream.Runner):
     """One recording on one device, whose session has been started."""
 
     def __init__(self, setup: Setup) -> None:
-        """Raises ConfigError without a recording and its words, and for a model of another front end."""
         super().__init__(setup)
-        given = setup.plan
+        self._words: tuple[tuple[float, float], ...] = ()
+        self._has_commands = False
+
+    def measure(self) -> None:
+        """Raises ConfigError without a recording and its words, and for a model of another front end."""
+        self._prepare()
+        super().measure()
+
+    def _prepare(self) -> None:
+        given, graph = self._setup.plan, self._setup.graph
         if given.audio is None or given.labels is None:
             got = "--labels alone" if given.labels else "--audio alone" if given.audio else "neither"
             raise ConfigError("sww01 mode needs --audio FILE.wav and --labels FILE.json", got=got)
-        spec = setup.graph.front_end
-        if spec.definition != "sww01" or plan(setup.graph).step_rows != 1:
-            got = f"definition {spec.definition!r}, a step of {plan(setup.graph).step_rows} rows"
+        spec, step_rows = graph.front_end, plan(graph).step_rows
+        if spec.definition != "sww01" or step_rows != 1:
+            got = f"definition {spec.definition!r}, a step of {step_rows} rows"
             raise ConfigError("sww01 mode needs a model of that benchmark", got=got, hint=_HINT)
-        self._words = sww01.read_windows(given.labels)
-        self._given = given
-        self._has_commands = False
+        self._words = tuple(sww01.read_windows(given.labels))
 
     def sound(self) -> np.ndarray:
         """The recording, int16 [n], at the rate of the front end."""
-        assert self._given.sound is not None, "the caller decodes the recording"
-        return self._given.sound
+        sound = self._setup.plan.sound
+        assert sound is not None, "the caller decodes the recording"
+        return sound
 
     def events(self, listener: Listener, blocks: Iterator[np.ndarray]) -> Iterator[Detection]:
         """With `start` and `stop` where the firmware has the benchmark's commands."""

@@ -17,7 +17,7 @@ MISTAKES = [
     ("select scroe", USAGE, "did you mean edgekws select score?"),
     ("train --recip x", USAGE, "--recip is not known; did you mean --recipe?"),
     ("--versoin", USAGE, "did you mean --version?"),
-    ("models --board host", USAGE, "edgekws models has no option --board; these commands have it: demo, flash, bench"),
+    ("models --board host", USAGE, "edgekws models has no option --board; these commands have it: detect, demo"),
     ("info --model x", USAGE, "edgekws info takes MODEL without an option's name"),
     ("ports --colour", USAGE, "the option --colour is not known"),
     ("models dscnn", USAGE, "this command takes no argument dscnn"),

@@ -285,7 +285,10 @@ def test_a_written_board_without_its_port_is_no_error(out: Path, graph: Graph, c
     [
         ({"board": "qemu-an386", "tool": "mspm0_bsl"}, r"mspm0_bsl writes physical boards.*qemu-an386.*--image"),
         ({"board": "qemu-an386", "port": "/dev/ttyACM0"}, "boards that keep what is written.*Got: qemu"),
-        ({"energy": True, "image": Path("fw.elf")}, "--energy chooses what is built.*both"),
+        (
+            {"energy": True, "image": Path("fw.elf")},
+            "--energy and --stream choose what is built.*Got: --energy and --image",
+        ),
         ({"tool": "host"}, "boards that keep what is written.*Got: host"),
         ({"tool": "jlink"}, "--tool jlink is not known. There are: c2000_sci, dslite, host, mspm0_bsl, openocd"),
         ({"image": Path("fw.elf"), "option": ["baud"], "dry_run": True}, "NAME=VALUE"),

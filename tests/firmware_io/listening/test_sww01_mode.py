@@ -72,6 +72,6 @@ def test_other_models_are_refused(tmp_path: Path) -> None:
     other = replace(graph, features=replace(SWW01_FIXED_POINT, definition="mfcc"))
     plan = Plan(("sww01",), audio=audio, labels=labels)
     with pytest.raises(ConfigError, match="a model of that benchmark"):
-        sww01.Runner(SimpleNamespace(graph=other, plan=plan, board=None))  # type: ignore[arg-type]
+        sww01.Runner(SimpleNamespace(graph=other, plan=plan, board=None)).measure()  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="needs --audio"):
-        sww01.Runner(SimpleNamespace(graph=graph, plan=Plan(("sww01",)), board=None))  # type: ignore[arg-type]
+        sww01.Runner(SimpleNamespace(graph=graph, plan=Plan(("sww01",)), board=None)).measure()  # type: ignore[arg-type]
